@@ -1,0 +1,62 @@
+"""A column's declared type in the terms of Polars, Arrow and Narwhals.
+
+Beside the types of a declaration (`string, int64, float64, decimal(p,s), bool, date, timestamp, json`)
+no table uses any other. A timestamp is microseconds in UTC; json is text.
+"""
+
+from __future__ import annotations
+
+import narwhals as nw
+import polars as pl
+import pyarrow as pa
+
+_POLARS: dict[str, pl.DataType] = {
+    "string": pl.String(),
+    "json": pl.String(),
+    "int64": pl.Int64(),
+    "float64": pl.Float64(),
+    "bool": pl.Boolean(),
+    "date": pl.Date(),
+    "timestamp": pl.Datetime("us", "UTC"),
+}
+_ARROW: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "json": pa.string(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "bool": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", "UTC"),
+}
+_NARWHALS: dict[str, nw.dtypes.DType] = {
+    "string": nw.String(),
+    "json": nw.String(),
+    "int64": nw.Int64(),
+    "float64": nw.Float64(),
+    "bool": nw.Boolean(),
+    "date": nw.Date(),
+    "timestamp": nw.Datetime("us", "UTC"),
+}
+
+
+def decimal_parts(declared: str) -> tuple[int, int] | None:
+    """(precision, scale) of `decimal(p,s)`, None for any other type."""
+    if not declared.startswith("decimal("):
+        return None
+    precision, scale = declared[len("decimal(") : -1].split(",")
+    return int(precision), int(scale)
+
+
+def polars_type(declared: str) -> pl.DataType:
+    parts = decimal_parts(declared)
+    return pl.Decimal(*parts) if parts else _POLARS[declared]
+
+
+def arrow_type(declared: str) -> pa.DataType:
+    parts = decimal_parts(declared)
+    return pa.decimal128(*parts) if parts else _ARROW[declared]
+
+
+def narwhals_type(declared: str) -> nw.dtypes.DType:
+    parts = decimal_parts(declared)
+    return nw.Decimal(*parts) if parts else _NARWHALS[declared]

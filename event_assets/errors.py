@@ -1,0 +1,49 @@
+"""The family of errors. Each message names the culprit, the state things are in, and the remedy, in one line.
+
+EventAssetsError                anything that a user can cause or cure; printed as one line, exit code 1
+├── DeclarationError            a dataset's YAML or a setting is wrong; nothing was read or written
+├── LandingError                a source file can't be landed as the dataset's mode demands
+├── ContractError               a table's partition breaks its contract; it was not published
+├── LakeError                   the lake can't be read or written
+│   ├── LeaseError              another run writes this dataset
+│   └── ConflictError           somebody else published what this run was about to publish
+└── QueryError                  a query, a table or a file named by the user does not exist or can't be read
+"""
+
+from __future__ import annotations
+
+
+class EventAssetsError(Exception):
+    """Base of all errors that reach a user. `str(error)` is one line."""
+
+    def __init__(self, culprit: str, state: str, remedy: str) -> None:
+        self.culprit, self.state, self.remedy = culprit, state, remedy
+        super().__init__(" ".join(f"{culprit}: {state}; {remedy}".split()))
+
+
+class DeclarationError(EventAssetsError):
+    """A declaration or a setting that can't be understood."""
+
+
+class LandingError(EventAssetsError):
+    """A source file that stops its landing (`mode: fail_fast`, or a disk that is full)."""
+
+
+class ContractError(EventAssetsError):
+    """A staged partition that breaks its table's contract."""
+
+
+class LakeError(EventAssetsError):
+    """The lake can't be read or written."""
+
+
+class LeaseError(LakeError):
+    """Another writer holds the dataset."""
+
+
+class ConflictError(LakeError):
+    """The table's log moved under a writer; nothing of this attempt is visible."""
+
+
+class QueryError(EventAssetsError):
+    """A table, a file or a query of the user's that can't be read."""
