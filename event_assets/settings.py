@@ -1,0 +1,87 @@
+"""The environment, read here and nowhere else.
+
+| variable | default | meaning |
+|---|---|---|
+| EVENT_ASSETS_INBOX | data/inbox | where files are dropped, one folder a dataset |
+| EVENT_ASSETS_LAKE | data/lake | where the tables live |
+| EVENT_ASSETS_WAREHOUSE | data/warehouse.duckdb | the DuckDB file with a view per table |
+| EVENT_ASSETS_DATASETS | the package's own | a folder of further datasets, one `NAME/defs.yaml` each |
+| EVENT_ASSETS_ENGINE | polars | what runs the transforms |
+| EVENT_ASSETS_WORKERS | cores of the machine | how many threads or processes may work at once |
+| EVENT_ASSETS_MEMORY | half of the machine | bytes that landing and engines may take (`512MB`, `4GB`) |
+| EVENT_ASSETS_SPARK | local[*] | a Spark master or Spark Connect URL |
+| EVENT_ASSETS_GEO_DB | none | a MaxMind .mmdb file in place of the built-in IP database |
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from event_assets.errors import DeclarationError
+
+ENGINES = ("polars",)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(B|KB|MB|GB|TB)?", re.IGNORECASE)
+_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where things lie and how much may be used."""
+
+    inbox: Path = Path("data/inbox")
+    lake: Path = Path("data/lake")
+    warehouse: Path = Path("data/warehouse.duckdb")
+    datasets: Path | None = None
+    engine: str = "polars"
+    workers: int = 1
+    memory_bytes: int = 4 * 10**9
+    spark: str = "local[*]"
+    geo_db: Path | None = None
+
+
+def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of an environment; DeclarationError names the variable that can't be understood."""
+
+    def path(name: str, default: str) -> Path:
+        return Path(environment.get(name) or default).absolute()
+
+    def optional(name: str) -> Path | None:
+        value = environment.get(name)
+        return Path(value).absolute() if value else None
+
+    engine = environment.get("EVENT_ASSETS_ENGINE") or "polars"
+    if engine not in ENGINES:
+        raise DeclarationError("EVENT_ASSETS_ENGINE", f"{engine!r} is no engine", f"set one of {', '.join(ENGINES)}")
+    workers = environment.get("EVENT_ASSETS_WORKERS") or str(os.cpu_count() or 1)
+    if not workers.isdecimal() or int(workers) < 1:
+        raise DeclarationError("EVENT_ASSETS_WORKERS", f"{workers!r} is no number of workers", "set a number from 1")
+    memory = environment.get("EVENT_ASSETS_MEMORY")
+    return Settings(
+        inbox=path("EVENT_ASSETS_INBOX", "data/inbox"),
+        lake=path("EVENT_ASSETS_LAKE", "data/lake"),
+        warehouse=path("EVENT_ASSETS_WAREHOUSE", "data/warehouse.duckdb"),
+        datasets=optional("EVENT_ASSETS_DATASETS"),
+        engine=engine,
+        workers=int(workers),
+        memory_bytes=_size(memory) if memory else _machine_memory() // 2,
+        spark=environment.get("EVENT_ASSETS_SPARK") or "local[*]",
+        geo_db=optional("EVENT_ASSETS_GEO_DB"),
+    )
+
+
+def _size(text: str) -> int:
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise DeclarationError("EVENT_ASSETS_MEMORY", f"{text!r} is no size", "write one such as 512MB or 4GB")
+    return int(float(match[1]) * _UNITS[(match[2] or "B").upper()])
+
+
+def _machine_memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        return 8 * 10**9
