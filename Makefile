@@ -1,0 +1,75 @@
+# Every target sets up what it needs: `make demo` and `make test` are all that a fresh machine has to be told.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+PORT ?= 3000
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+DAGSTER_HOME := data/dagster
+UV := $(shell command -v uv 2>/dev/null)
+
+.PHONY: help setup demo ui test test-long bench lint format lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(STAMP)  ## make .venv as the lock says (every other target does so by itself)
+
+# Runs again whenever the lock or the project file is newer; an interrupted set-up leaves no stamp.
+$(STAMP): requirements.lock pyproject.toml
+ifneq ($(UV),)
+	test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.11' $(VENV)
+	VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(UV) pip sync --require-hashes requirements.lock
+	VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(UV) pip install --no-deps --no-build-isolation --editable .
+else
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than 3.11: install a newer one, or say make PYTHON=python3.12 ..."; exit 1; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+endif
+	@touch $@
+
+demo: $(STAMP)  ## sample files for all datasets, every table, the reconciliation (ARGS="--help")
+	$(BIN)/event-assets demo $(ARGS)
+
+ui: $(STAMP) $(DAGSTER_HOME)/dagster.yaml  ## Dagster's web page on http://127.0.0.1:3000 (PORT=...)
+	DAGSTER_HOME="$(CURDIR)/$(DAGSTER_HOME)" $(BIN)/dagster dev -h 127.0.0.1 -p $(PORT) -w workspace.yaml
+
+$(DAGSTER_HOME)/dagster.yaml: event_assets/defs/dagster.yaml | $(STAMP)
+	mkdir -p $(@D)
+	cp $< $@
+# Two processes that create its SQLite files at once crash, and `dagster dev` starts several.
+	DAGSTER_HOME="$(CURDIR)/$(@D)" $(BIN)/dagster instance info > /dev/null
+
+test: lint  ## lint, types and tests (ARGS="-k sessions")
+	$(BIN)/pytest $(ARGS)
+
+test-long: lint  ## the same, with long tests and a thousand examples for each law
+	$(BIN)/pytest -m "long or not long" --hypothesis-profile=long $(ARGS)
+
+bench: $(STAMP)  ## how fast and how big (ARGS="--rows 1000000")
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lint: $(STAMP)  ## ruff and mypy, changing nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)  ## mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Upgrades nothing that still fits; `make lock ARGS=--upgrade` does. Names no index host.
+lock:  ## resolve requirements.lock anew from pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+		$(ARGS) --output-file requirements.lock pyproject.toml
+
+clean:  ## remove .venv and caches; data/ is yours and stays
+	rm -rf $(VENV) dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find event_assets event_assets_tests -name __pycache__ -type d -prune -exec rm -rf {} +
