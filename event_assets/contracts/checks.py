@@ -1,0 +1,118 @@
+"""A table's contract as a Pandera schema, and what it says of a staged partition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+import pandera.polars as pa
+import polars as pl
+from pandera.errors import SchemaErrors
+
+from event_assets.contracts.tables import Column, Table
+from event_assets.contracts.types import decimal_parts, polars_type
+
+#: So many rows that break a rule are named; all of them are counted.
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One rule of a contract that rows break: the rule as a sentence, how many rows, and the first of them.
+
+    Rows are named by their place in the staged file, from 0: values may be personal and stay out of logs.
+    """
+
+    rule: str
+    rows: int
+    first_rows: tuple[int, ...]
+
+    def __str__(self) -> str:
+        where = f" (rows {', '.join(map(str, self.first_rows))}{', …' if self.rows > SHOWN else ''})" if self.rows else ""
+        return f"{self.rule}: {self.rows} rows{where}" if self.rows else self.rule
+
+
+@cache
+def pandera_schema(table: Table) -> pa.DataFrameSchema:
+    """The contract of a table (without its Hive column) as Pandera checks it: exact columns in order, types,
+    nullability, bounds, allowed values."""
+    return pa.DataFrameSchema(
+        {column.name: _pandera_column(column) for column in table.columns}, strict=True, ordered=True, name=table.name
+    )
+
+
+def violations(table: Table, frame: pl.DataFrame) -> Sequence[Violation]:
+    """Every rule of the contract that the frame of one partition breaks; empty where it keeps all."""
+    found: list[Violation] = []
+    try:
+        pandera_schema(table).validate(frame, lazy=True)
+    except SchemaErrors as errors:
+        found = _summary(errors.failure_cases)
+    if not found:
+        found.extend(_repeated_keys(table, frame))
+    return found
+
+
+def _repeated_keys(table: Table, frame: pl.DataFrame) -> list[Violation]:
+    # Pandera's own uniqueness check costs several times a group of the key columns (docs/adr/0001).
+    keys = frame.select(table.key)
+    if keys.is_empty() or keys.select(pl.struct(pl.all()).n_unique() if len(table.key) > 1 else pl.all().n_unique()).item() == frame.height:
+        return []
+    repeated = keys.with_row_index("_row").filter(~pl.struct(table.key).is_first_distinct())["_row"]
+    return [Violation(f"{', '.join(table.key)} is unique", len(repeated), tuple(repeated.head(SHOWN)))]
+
+
+def _pandera_column(column: Column) -> pa.Column:
+    checks = []
+    if column.min is not None:
+        checks.append(pa.Check.ge(_bound(column, column.min)))
+    if column.max is not None:
+        checks.append(pa.Check.le(_bound(column, column.max)))
+    if column.allowed is not None:
+        checks.append(pa.Check.isin(list(column.allowed)))
+    return pa.Column(polars_type(column.type), checks, nullable=column.nullable, description=column.description)
+
+
+def _bound(column: Column, text: str) -> Any:
+    if decimal_parts(column.type):
+        return Decimal(text)
+    match column.type:
+        case "int64":
+            return int(text)
+        case "float64":
+            return float(text)
+        case "date":
+            return date.fromisoformat(text)
+        case "timestamp":
+            return datetime.fromisoformat(text)
+    raise AssertionError(f"no bound for {column.type}")
+
+
+def _summary(cases: pl.DataFrame) -> list[Violation]:
+    grouped = cases.group_by("column", "check", maintain_order=True).agg(
+        pl.col("index").drop_nulls().sort().head(SHOWN).alias("rows"), pl.len().alias("count"),
+        pl.col("index").is_not_null().any().alias("by_row"),
+        pl.col("failure_case").cast(pl.String).first().alias("case"),
+    )
+    return [
+        Violation(
+            _sentence(row["column"], row["check"]) + ("" if row["by_row"] else f" (found: {row['case']})"),
+            row["count"] if row["by_row"] else 0,
+            tuple(row["rows"]),
+        )
+        for row in grouped.iter_rows(named=True)
+    ]
+
+
+def _sentence(column: str | None, check: str) -> str:
+    if check == "not_nullable":
+        return f"{column} is never null"
+    if check.startswith("dtype("):
+        return f"{column} is of type {check[len('dtype(') : -1]}"
+    if check in ("column_in_dataframe", "column_in_schema", "column_ordered"):
+        return "the columns are those of the contract, in its order"
+    return f"{column} {check.replace('_', ' ')}"

@@ -1,0 +1,180 @@
+"""The lake of one platform: its datasets' tables, opened for reading or for writing."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TypeVar
+
+import polars as pl
+import pyarrow as pa
+
+from event_assets.errors import LakeError
+from event_assets.lake.lease import WAIT_SECONDS, lease
+from event_assets.lake.log import LogFile, TableLog
+from event_assets.lake.partitions import Entry, Staged, entries, part_name
+
+T = TypeVar("T")
+
+STATE = "_state"
+COMPRESSION = "snappy"
+
+
+class TableStore:
+    """One table: its files by unit, and how new ones take their place.
+
+    Publishing queues; `flush` makes everything queued visible in one commit and then deletes what it replaced.
+    """
+
+    def __init__(self, folder: Path, schema: pa.Schema, partitioned_by: str | None) -> None:
+        self.folder, self.partitioned_by = folder, partitioned_by
+        self._log = TableLog(folder, schema, partitioned_by)
+        self._entries: dict[str, Entry] = {}
+        self._add: list[LogFile] = []
+        self._remove: list[str] = []
+        self._opened = False
+
+    @property
+    def by_date(self) -> bool:
+        return self.partitioned_by == "event_date"
+
+    def entries(self, *, again: bool = False) -> Mapping[str, Entry]:
+        """Every unit with what was published of it, this writer's queue included."""
+        if again or not self._opened:
+            self._entries = entries(self._log.files(), by_date=self.by_date)
+            self._opened = True
+        return self._entries
+
+    def paths(self, unit: str) -> list[Path]:
+        """The files of a unit; none where it was never published."""
+        entry = self.entries().get(unit)
+        return [self.folder / path for path in entry.files] if entry else []
+
+    def publish(self, unit: str, staged: Sequence[Staged], made_from: str, content: str) -> Entry:
+        """Put a unit's staged files in place of those before, from the next flush on."""
+        before = self.entries().get(unit)
+        version = self._log.version + 1
+        placed = [
+            self._place(piece, part_name(version, made_from, content, number)) for number, piece in enumerate(staged)
+        ]
+        self._queue(placed, before.files if before else ())
+        entry = Entry(tuple(file.path for file in placed), sum(file.rows for file in placed), made_from, content)
+        self._entries[unit] = entry
+        return entry
+
+    def place(self, piece: Staged, name: str) -> LogFile:
+        """Move a staged file to its final name, where nobody reads it before a log says so."""
+        return self._place(piece, name)
+
+    def replace_files(self, files: Iterable[LogFile]) -> None:
+        """Make exactly these files count (they lie in place already), in one commit."""
+        wanted = {file.path: file for file in files}
+        current = {file.path for file in self._log.files()}
+        self._queue([wanted[path] for path in sorted(wanted.keys() - current)], sorted(current - wanted.keys()))
+        self.flush()
+        self.entries(again=True)
+
+    def flush(self) -> None:
+        """Commit what is queued; afterwards delete the files that it replaced."""
+        if not (self._add or self._remove):
+            return
+        queued = {file.path for file in self._add}
+        # A unit that was published twice since the last flush leaves a file that no log ever named.
+        gone = [path for path in self._remove if path not in queued]
+        unused = [path for path in self._remove if path in queued]
+        self._log.commit([file for file in self._add if file.path not in set(unused)], gone)
+        self._add, self._remove = [], []
+        for path in (*gone, *unused):
+            (self.folder / path).unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        """Delete the files of a writer that died before its commit or before deleting what it replaced."""
+        counting = {file.path for file in self._log.files()}
+        for path in self.folder.glob("*/*.parquet" if self.partitioned_by else "*.parquet"):
+            relative = path.relative_to(self.folder).as_posix()
+            if relative not in counting and not relative.startswith("_"):
+                path.unlink(missing_ok=True)
+
+    def _place(self, piece: Staged, name: str) -> LogFile:
+        path = f"{self.partitioned_by}={piece.hive}/{name}" if self.partitioned_by else name
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        piece.path.replace(target)
+        return LogFile(path, piece.rows, piece.hive)
+
+    def _queue(self, add: Sequence[LogFile], remove: Iterable[str]) -> None:
+        self._add.extend(add)
+        added = {file.path for file in add}
+        self._remove.extend(path for path in remove if path not in added)
+
+
+class Lake:
+    """All tables below one root. Tables are named by dataset, table name, schema and Hive column."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def store(self, dataset: str, table: str, schema: pa.Schema, partitioned_by: str | None) -> TableStore:
+        return TableStore(self.root / dataset / table, schema, partitioned_by)
+
+    def state(self, dataset: str) -> Path:
+        """The folder of the dataset's ledger, lease and staging."""
+        return self.root / dataset / STATE
+
+    def writing(
+        self, dataset: str, stores: Iterable[TableStore] = (), wait_seconds: float = WAIT_SECONDS
+    ) -> AbstractContextManager[None]:
+        """Be the dataset's one writer. What a killed writer left of these tables is cleared first."""
+        return lease(self.state(dataset), lambda: self._clear(dataset, stores), wait_seconds)
+
+    def staging(self, dataset: str) -> Path:
+        """An empty folder for a writer's unpublished files, on the same disk as the tables."""
+        parent = self.state(dataset) / "staging"
+        for number in itertools.count():
+            folder = parent / f"{number:04d}"
+            try:
+                folder.mkdir(parents=True)
+                return folder
+            except FileExistsError:
+                continue
+        raise AssertionError("unreachable")
+
+    def _clear(self, dataset: str, stores: Iterable[TableStore]) -> None:
+        shutil.rmtree(self.state(dataset) / "staging", ignore_errors=True)
+        for store in stores:
+            store.sweep()
+
+
+def write_parquet(frame: pl.DataFrame, path: Path, figures: Mapping[str, int] | None = None) -> None:
+    """Write a staged file; its figures stand in the footer, so that they live and die with its rows."""
+    metadata = {f"event_assets.{name}": str(value) for name, value in (figures or {}).items()}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frame.write_parquet(path, compression=COMPRESSION, statistics=True, metadata=metadata)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise LakeError(str(path), f"can't be written ({error})", "make room and run again; nothing was published") from None
+
+
+def read_figures(path: Path) -> dict[str, int]:
+    """The figures that were written with a file."""
+    prefix = "event_assets."
+    metadata = pl.read_parquet_metadata(path)
+    return {key.removeprefix(prefix): int(value) for key, value in metadata.items() if key.startswith(prefix)}
+
+
+def read_again(read: Callable[[], T], refresh: Callable[[], object], attempts: int = 5) -> T:
+    """Read files of a list that a writer may have replaced meanwhile: on a missing file take the new list."""
+    for attempt in range(attempts):
+        try:
+            return read()
+        except FileNotFoundError:
+            if attempt == attempts - 1:
+                raise
+            time.sleep(0.05 * 2**attempt)
+            refresh()
+    raise AssertionError("unreachable")

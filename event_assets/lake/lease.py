@@ -1,0 +1,45 @@
+"""One writer a dataset: a lock in the lake, held from reading inputs to publishing.
+
+The operating system frees it when its holder dies, so no clock decides who may write. A holder that died
+leaves its mark behind: the next one clears away what was staged but never published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from event_assets.errors import LeaseError
+
+WAIT_SECONDS = 3600.0
+
+
+@contextmanager
+def lease(state: Path, clear: Callable[[], None], wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
+    """Hold the dataset whose state folder this is; `clear` runs first where the last holder did not finish.
+
+    LeaseError where another run still holds it after the wait. Re-entrant within one process' thread.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(state / "lease.lock", is_singleton=True)
+    mark = state / "unfinished"
+    try:
+        lock.acquire(timeout=wait_seconds)
+    except Timeout:
+        raise LeaseError(
+            str(state.parent), f"another run has been writing it for {wait_seconds:.0f} s", "wait for it or stop it"
+        ) from None
+    try:
+        if lock.lock_counter > 1:  # this thread already holds it
+            yield
+            return
+        if mark.exists():
+            clear()
+        mark.touch()
+        yield
+        mark.unlink()
+    finally:
+        lock.release()

@@ -1,0 +1,165 @@
+"""The ledger of a dataset's source files: what was landed, under which names, what was taken back.
+
+It only grows: each step is one entry, several entries are one atomic commit, and the state is what they
+add up to. Entries hold names, counts and digests, never a value of a record.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+import pyarrow as pa
+
+from event_assets.lake.lake import write_parquet
+from event_assets.lake.log import LogFile, TableLog
+
+Kind = Literal["events", "profiles"]
+State = Literal["active", "superseded", "retracted", "rejected"]
+
+_SCHEMA = pa.schema([("sequence", pa.int64()), ("entry", pa.string())])
+#: So many files of entries are rewritten as one.
+_COMPACT_ABOVE = 32
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file as it was landed under certain landing rules. Times are UTC, `dates` counts rows by event_date."""
+
+    file_id: str
+    kind: Kind
+    rules: str
+    landed_at: dt.datetime
+    bytes: int
+    records: int
+    landed: int
+    rejected: int
+    dates: Mapping[str, int] = field(default_factory=dict)
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    new_fields: Mapping[str, int] = field(default_factory=dict)
+    missing_columns: tuple[str, ...] = ()
+    repairs: tuple[str, ...] = ()
+    reason: str | None = None
+    """Why the whole file was rejected, where it was."""
+
+
+@dataclass(frozen=True)
+class Binding:
+    """Which content a name stands for; the signature tells whether the file was touched since."""
+
+    name: str
+    kind: Kind
+    file_id: str
+    signature: str
+
+
+Entry = SourceFile | Binding
+
+
+class Ledger:
+    """The ledger at a folder. Read with `reload`, written by the dataset's one writer with `append`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._log = TableLog(folder, _SCHEMA, None)
+        self.files: dict[tuple[Kind, str], SourceFile] = {}
+        self.bindings: dict[tuple[Kind, str], Binding] = {}
+        self.retracted: set[str] = set()
+        self._read: list[str] = []
+        self._entries = 0
+
+    def reload(self) -> Ledger:
+        """Bring the state up to what was committed by now."""
+        paths = [file.path for file in self._log.files()]
+        if self._read and set(self._read) - set(paths):  # compacted meanwhile
+            self.files, self.bindings, self.retracted, self._read, self._entries = {}, {}, set(), [], 0
+        new = [path for path in paths if path not in self._read]
+        if new:
+            frame = pl.concat([pl.read_parquet(self._folder / path) for path in new]).sort("sequence")
+            for text in frame["entry"]:
+                self._apply(json.loads(text))
+            self._entries += frame.height
+            self._read = paths
+        return self
+
+    def append(self, entries: Iterable[Entry]) -> None:
+        """Commit entries, all or none."""
+        texts = [_text(entry) for entry in entries]
+        if not texts:
+            return
+        for text in texts:
+            self._apply(json.loads(text))
+        if len(self._read) >= _COMPACT_ABOVE:
+            self._entries = 0
+            self._write([_text(entry) for entry in self._state()], remove=self._read)
+        else:
+            self._write(texts, remove=[])
+
+    def names(self) -> dict[tuple[Kind, str], list[str]]:
+        """The names that stand for each file's content now, by (kind, file_id)."""
+        names: dict[tuple[Kind, str], list[str]] = {}
+        for binding in sorted(self.bindings.values(), key=lambda b: b.name):
+            names.setdefault((binding.kind, binding.file_id), []).append(binding.name)
+        return names
+
+    def states(self) -> dict[tuple[Kind, str], State]:
+        """What became of each file, by (kind, file_id)."""
+        names = self.names()
+
+        def state(file: SourceFile) -> State:
+            if file.reason is not None:
+                return "rejected"
+            if file.file_id in self.retracted:
+                return "retracted"
+            return "active" if (file.kind, file.file_id) in names else "superseded"
+
+        return {key: state(file) for key, file in sorted(self.files.items())}
+
+    def active(self, kind: Kind) -> list[SourceFile]:
+        """The files of a kind whose records count, by file_id."""
+        return [self.files[key] for key, state in self.states().items() if state == "active" and key[0] == kind]
+
+    def _state(self) -> Iterator[Entry]:
+        yield from self.files.values()
+        yield from self.bindings.values()
+
+    def _write(self, texts: list[str], remove: list[str]) -> None:
+        first = self._entries
+        path = f"entries-{self._log.version + 1:08d}.parquet"
+        frame = pl.DataFrame(
+            {
+                "sequence": range(first, first + len(texts)),
+                "entry": texts,
+            },
+            schema={"sequence": pl.Int64, "entry": pl.String},
+        )
+        write_parquet(frame, self._folder / path)
+        self._log.commit([LogFile(path, frame.height)], remove)
+        self._entries = first + frame.height
+        self._read = [kept for kept in self._read if kept not in remove] + [path]
+        for old in remove:
+            (self._folder / old).unlink(missing_ok=True)
+
+    def _apply(self, document: dict[str, Any]) -> None:
+        match document.pop("what"):
+            case "landed":
+                document["landed_at"] = dt.datetime.fromisoformat(document["landed_at"])
+                document["missing_columns"] = tuple(document["missing_columns"])
+                document["repairs"] = tuple(document["repairs"])
+                file = SourceFile(**document)
+                self.files[file.kind, file.file_id] = file
+            case "bound":
+                binding = Binding(**document)
+                self.bindings[binding.kind, binding.name] = binding
+
+
+def _text(entry: Entry) -> str:
+    document = asdict(entry)
+    if isinstance(entry, SourceFile):
+        document["landed_at"] = entry.landed_at.isoformat()
+    return json.dumps({"what": "landed" if isinstance(entry, SourceFile) else "bound", **document}, sort_keys=True)

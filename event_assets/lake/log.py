@@ -1,0 +1,134 @@
+"""A table's transaction log (Delta Lake, through delta-rs): which Parquet files count, switched atomically."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.schema import Schema
+from deltalake.transaction import AddAction, CommitProperties, RemoveAction, create_table_with_add_actions
+
+from event_assets.errors import ConflictError, LakeError
+
+#: A checkpoint every so many commits keeps opening a table fast; old log files go after a day. Deletion
+#: vectors and column mapping stay off, so that plain Parquet readers of the folders are right.
+_CONFIGURATION = {
+    "delta.checkpointInterval": "50",
+    "delta.logRetentionDuration": "interval 1 days",
+    "delta.enableDeletionVectors": "false",
+}
+
+
+@dataclass(frozen=True)
+class LogFile:
+    """One file that counts: its path below the table's folder, its rows and its Hive value (None without)."""
+
+    path: str
+    rows: int
+    hive: str | None = None
+
+
+class TableLog:
+    """The log of one table folder. One object serves one writer, or one reading."""
+
+    def __init__(self, folder: Path, schema: pa.Schema, partitioned_by: str | None) -> None:
+        self.folder, self._schema, self._hive = folder, schema, partitioned_by
+        self._table: DeltaTable | None = None
+
+    @property
+    def version(self) -> int:
+        """The number of the last commit that this object has seen; -1 before the first."""
+        return -1 if self._table is None else self._table.version()
+
+    def files(self) -> list[LogFile]:
+        """The files that count now, by path. A table that was never written has none."""
+        table = self._refreshed()
+        if table is None:
+            return []
+        actions = pa.table(table.get_add_actions(flatten=True))
+        names = actions.column_names
+        hive = f"partition.{self._hive}" if self._hive else None
+        values = actions[hive].to_pylist() if hive and hive in names else [None] * len(actions)
+        found = (
+            LogFile(path, rows, None if value is None else str(value))
+            for path, rows, value in zip(
+                actions["path"].to_pylist(), actions["num_records"].to_pylist(), values, strict=True
+            )
+        )
+        return sorted(found, key=lambda file: file.path)
+
+    def commit(self, add: Sequence[LogFile], remove: Collection[str], figures: dict[str, Any] | None = None) -> None:
+        """Make files count and others not, in one atomic step; ConflictError where somebody else was faster."""
+        properties = CommitProperties(custom_metadata=figures, max_commit_retries=0)
+        actions: list[AddAction | RemoveAction] = [self._add_action(file) for file in add]
+        schema = Schema.from_arrow(self._schema)
+        partition_by = [self._hive] if self._hive else None
+        try:
+            if self._table is None and self._refreshed() is None:
+                create_table_with_add_actions(
+                    str(self.folder),
+                    schema=schema,
+                    add_actions=cast(list[AddAction], actions),
+                    mode="error",
+                    partition_by=partition_by or [],
+                    configuration=_CONFIGURATION,
+                    commit_properties=properties,
+                )
+                self._table = DeltaTable(str(self.folder))
+                return
+            assert self._table is not None
+            actions += [self._remove_action(path) for path in sorted(remove)]
+            self._add_new_columns()
+            self._table.create_write_transaction(
+                actions, mode="append", schema=schema, partition_by=partition_by, commit_properties=properties
+            )
+            self._table.update_incremental()
+        except CommitFailedError as error:
+            raise ConflictError(str(self.folder), f"was written by another run meanwhile ({error})", "run again") from None
+        except (DeltaError, OSError) as error:
+            raise LakeError(str(self.folder), f"its log can't be written ({error})", "mend the cause and run again") from None
+
+    def _refreshed(self) -> DeltaTable | None:
+        try:
+            if self._table is None:
+                self._table = DeltaTable(str(self.folder))
+            else:
+                self._table.update_incremental()
+        except TableNotFoundError:
+            return None
+        except (DeltaError, OSError) as error:
+            raise LakeError(str(self.folder), f"its log can't be read ({error})", "restore the folder") from None
+        return self._table
+
+    def _add_new_columns(self) -> None:
+        """Tell the log of columns that a changed declaration brings.
+
+        Columns that went or changed their type stay in the log's schema as they were: delta-rs can't say
+        otherwise without dropping every file, and our readers go by each file's own schema anyway.
+        """
+        assert self._table is not None
+        known = {field.name for field in self._table.schema().fields}
+        new = [field for field in Schema.from_arrow(self._schema).fields if field.name not in known]
+        if new:
+            self._table.alter.add_columns(new)
+
+    def _add_action(self, file: LogFile) -> AddAction:
+        stat = (self.folder / file.path).stat()
+        return AddAction(
+            path=file.path,
+            size=stat.st_size,
+            partition_values={self._hive: file.hive} if self._hive else {},
+            modification_time=0,
+            data_change=True,
+            # Row counts only: smallest and largest values would keep personal data beyond an erasure.
+            stats=json.dumps({"numRecords": file.rows}),
+        )
+
+    def _remove_action(self, path: str) -> RemoveAction:
+        return RemoveAction(path=path, data_change=True, deletion_timestamp=0)
