@@ -1,0 +1,48 @@
+"""From a plan to files, a slice of records at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from event_assets.generate.draw import Draw
+from event_assets.generate.files import appearing
+from event_assets.generate.recipe import Recipe
+from event_assets.generate.text import BAD_BYTE, PLACEHOLDER
+
+#: Records that are text at one time; part of what the bytes depend on.
+SLICE = 250_000
+#: Every so manieth file has the undeclared column.
+DRIFT_EVERY = 3
+
+
+def write_file(path: Path, recipe: Recipe, records: pl.DataFrame, draw: Draw, mess: float, *, drift: bool) -> None:
+    """One source file of the records of a plan, in their order."""
+    drift = drift and bool(recipe.drift_header)
+    end = recipe.terminator
+    with appearing(path) as stream:
+        if recipe.array:
+            stream.write(f"[{end}".encode())
+        else:
+            stream.write(f"{recipe.drift_header if drift else recipe.header}{end}".encode())
+        waiting = b""
+        for blob in _blobs(recipe, records, draw, mess, drift):
+            stream.write(waiting)
+            waiting = blob
+        # The last element of an array has no comma after it.
+        stream.write(waiting.removesuffix(f",{end}".encode()) + f"{end}]{end}".encode() if recipe.array else waiting)
+
+
+def drifts(file: int, mess: float) -> bool:
+    """Whether a file's source had a column that is not declared."""
+    return mess > 0 and file % DRIFT_EVERY == DRIFT_EVERY - 1
+
+
+def _blobs(recipe: Recipe, records: pl.DataFrame, draw: Draw, mess: float, drift: bool) -> Iterator[bytes]:
+    terminator = f",{recipe.terminator}" if recipe.array else recipe.terminator
+    for number, chunk in enumerate(records.iter_slices(SLICE)):
+        lines = recipe.lines(chunk, draw.child(number), mess, drift)
+        text = (lines + terminator).str.join("").item()
+        yield text.encode().replace(PLACEHOLDER.encode(), BAD_BYTE)
