@@ -29,7 +29,7 @@ else
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$(PYTHON) is older than 3.11: install a newer one, or say make PYTHON=python3.12 ..."; exit 1; }
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 endif
 	@touch $@
@@ -67,7 +67,8 @@ format: $(STAMP)  ## mend what ruff can mend
 # Upgrades nothing that still fits; `make lock ARGS=--upgrade` does. Names no index host.
 lock:  ## resolve requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+		--no-strip-extras --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make lock" \
 		$(ARGS) --output-file requirements.lock pyproject.toml
 
 clean:  ## remove .venv and caches; data/ is yours and stays

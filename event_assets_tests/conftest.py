@@ -1,0 +1,55 @@
+"""What every test gets: an environment of its own, the real input where there is any, bounded properties."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+#: Read before `own_environment` clears it.
+REALDATA = os.environ.get("EVENT_ASSETS_REALDATA")
+
+# The same examples in every run, so that a change is what broke a test; `make test-long` draws new ones
+# (--hypothesis-profile=long) and prints how to repeat what failed.
+_SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile(
+    "default", max_examples=30, deadline=None, derandomize=True, database=None, suppress_health_check=_SLOW_IS_FINE
+)
+settings.register_profile(
+    "long", max_examples=1000, deadline=None, database=None, print_blob=True, suppress_health_check=_SLOW_IS_FINE
+)
+settings.load_profile("default")
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test sees or touches the inbox, lake, warehouse or Dagster home of the machine, nor another test's."""
+    for name in list(os.environ):
+        if name.startswith(("EVENT_ASSETS_", "DAGSTER_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("EVENT_ASSETS_INBOX", str(tmp_path / "inbox"))
+    monkeypatch.setenv("EVENT_ASSETS_LAKE", str(tmp_path / "lake"))
+    monkeypatch.setenv("EVENT_ASSETS_WAREHOUSE", str(tmp_path / "warehouse.duckdb"))
+    home = tmp_path / "dagster"
+    home.mkdir()
+    home.joinpath("dagster.yaml").write_text("telemetry: {enabled: false}\nnux: {enabled: false}\n")
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The checkout: the folder of pyproject.toml and workspace.yaml."""
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def realdata() -> Path:
+    """The folder of real input: app_events/, benefits/, shop/. Read in place; nobody writes there."""
+    if not REALDATA:
+        pytest.skip("EVENT_ASSETS_REALDATA names no folder of real input")
+    folder = Path(REALDATA)
+    # Set but wrong is a mistake, and a skip would hide it.
+    assert folder.is_dir(), f"EVENT_ASSETS_REALDATA is {REALDATA}, which is no folder"
+    return folder

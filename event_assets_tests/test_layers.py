@@ -1,0 +1,293 @@
+"""Who may import whom, and who may touch the world: the rules of the house, read off the source.
+
+Each rule is a function of a file's place and syntax tree that yields what it forbids. The rules run over the
+whole package, and over small made-up files that break them, so that a rule which sees nothing is noticed.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "event_assets"
+
+_BASE = {"settings", "errors"}
+_PURE = {*_BASE, "dataset", "contracts"}
+_STORED = {*_PURE, "landing", "transforms", "generate", "engines", "lake"}
+#: Room to the rooms that it may import beside itself. Who adds a room says here where it stands.
+MAY_IMPORT: dict[str, set[str]] = {
+    "errors": set(),
+    "settings": {"errors"},
+    "dataset": _BASE,
+    "contracts": {*_BASE, "dataset"},
+    "generate": {*_BASE, "dataset"},  # makes files as a stranger would: knows no contract and no reader
+    "landing": _PURE,
+    "transforms": _PURE,
+    "engines": {*_PURE, "landing", "transforms"},
+    "lake": {*_PURE, "landing", "transforms", "engines"},
+    "graph": {*_PURE, "landing", "transforms", "engines", "lake"},
+    "warehouse": {*_STORED, "graph"},
+    "defs": {*_STORED, "graph", "warehouse"},
+    "dashboard": {*_STORED, "graph", "warehouse"},
+    "definitions": {*_STORED, "graph", "warehouse", "defs"},
+    "cli": {*_STORED, "graph", "warehouse", "defs", "dashboard", "definitions"},
+    "__main__": {"cli"},
+    "__init__": {"defs"},  # the component's name, resolved on demand
+}
+
+#: What may import Dagster: rooms, and the commands that run it. All else starts without.
+DAGSTER = ("defs/", "definitions.py", "cli/_dagster.py", "cli/run.py", "cli/demo.py")
+
+#: What may write files: rooms, and the commands whose very task is to write one where the user says.
+WRITERS = (
+    *("lake/", "landing/", "generate/", "engines/"),
+    *("cli/convert.py", "cli/init.py", "cli/query.py", "cli/supply.py", "cli/top.py"),
+    "defs/home.py",  # Dagster's own folder
+)
+
+#: What may read the environment beside settings.py.
+ENVIRONMENT = {
+    "cli/_dagster.py": "gives Dagster its home, which it takes from the environment alone",
+    "defs/home.py": "finds Dagster's home, which is Dagster's variable and no setting of ours",
+}
+
+#: What may ask for the time or for something random, and why its results still depend on neither.
+CLOCK_AND_CHANCE = {
+    "lake/": "names of published files, first landed_at, leases: none enters a table's content",
+    "cli/supply.py": "a live feed keeps time",
+    "cli/demo.py": "tells how long it took",
+}
+
+Rule = Callable[[str, ast.Module], Iterator[str]]
+
+
+def covered(place: str, allowed: tuple[str, ...]) -> bool:
+    """Whether a file is named, or lies in a room (`lake/`) that is."""
+    return any(place == entry or (entry.endswith("/") and place.startswith(entry)) for entry in allowed)
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """(line, dotted name) of every import, wherever in the file; `from a import b` gives `a.b`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def names(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """(line, dotted name) of every name and attribute that is used, with imports' short names spelt out."""
+    full = {
+        alias.asname or alias.name.split(".")[0]: f"{getattr(node, 'module', None) or ''}.{alias.name}".lstrip(".")
+        if isinstance(node, ast.ImportFrom) or alias.asname
+        else alias.name.split(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    }
+    for node in ast.walk(tree):
+        parts, inner = [], node
+        while isinstance(inner, ast.Attribute):
+            parts.append(inner.attr)
+            inner = inner.value
+        if isinstance(inner, ast.Name):
+            yield node.lineno, ".".join([full.get(inner.id, inner.id), *reversed(parts)])  # type: ignore[attr-defined]
+        elif parts:  # an attribute of a call or an index, such as Path(x).write_text
+            yield node.lineno, ".".join(["", *reversed(parts)])  # type: ignore[attr-defined]
+
+
+def downward_imports(place: str, tree: ast.Module) -> Iterator[str]:
+    room = place.split("/")[0].removesuffix(".py")
+    if room not in MAY_IMPORT:
+        yield f"room {room} stands nowhere in MAY_IMPORT"
+        return
+    for line, name in imports(tree):
+        package, _, rest = name.partition(".")
+        other = rest.split(".")[0]
+        if package == "event_assets" and other != room and other not in MAY_IMPORT[room]:
+            yield f"{line}: {room} may not import {other}"
+
+
+def dagster_stays_at_the_edge(place: str, tree: ast.Module) -> Iterator[str]:
+    for line, name in imports(tree):
+        if name.split(".")[0].startswith("dagster") and not covered(place, DAGSTER):
+            yield f"{line}: imports {name}"
+
+
+def pyspark_is_imported_on_demand(place: str, tree: ast.Module) -> Iterator[str]:
+    lazy = {
+        id(node)
+        for outer in ast.walk(tree)
+        if isinstance(outer, (ast.FunctionDef, ast.AsyncFunctionDef))
+        or (isinstance(outer, ast.If) and "TYPE_CHECKING" in ast.dump(outer.test))
+        for node in ast.walk(outer)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            for line, name in imports(ast.Module([node], [])):
+                if name.split(".")[0] == "pyspark" and not (covered(place, ("engines/",)) and id(node) in lazy):
+                    yield f"{line}: imports {name} at module level or outside engines/"
+
+
+def settings_alone_read_the_environment(place: str, tree: ast.Module) -> Iterator[str]:
+    for line, name in names(tree):
+        if name in ("os.environ", "os.environb", "os.getenv", "os.putenv") and not covered(
+            place, ("settings.py", *ENVIRONMENT)
+        ):
+            yield f"{line}: uses {name}"
+
+
+_WRITING_METHODS = (
+    *("write_text", "write_bytes", "write_parquet", "write_csv", "write_json", "write_ndjson", "write_ipc"),
+    *("sink_parquet", "sink_csv", "sink_ndjson", "to_parquet", "to_csv", "touch", "mkdir", "unlink", "rmdir"),
+    *("symlink_to", "hardlink_to", "write_table", "write_to_dataset", "write_deltalake", "ParquetWriter"),
+)
+_WRITING_FUNCTIONS = (
+    "os.remove",
+    "os.unlink",
+    "os.rename",
+    "os.replace",
+    "os.makedirs",
+    "os.mkdir",
+    "os.rmdir",
+    "os.link",
+)
+
+
+def only_writers_write_files(place: str, tree: ast.Module) -> Iterator[str]:
+    if covered(place, WRITERS):
+        return
+    for line, name in names(tree):
+        if name.startswith("event_assets."):  # a writer that does it for the caller
+            continue
+        if name.split(".")[-1] in _WRITING_METHODS or name in _WRITING_FUNCTIONS or name.startswith("shutil."):
+            yield f"{line}: uses {name}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "open":
+            # The builtin takes the file before the mode, Path.open and its like the mode alone.
+            positional = node.args[1:] if isinstance(node.func, ast.Name) else node.args
+            given = [*positional, *(keyword.value for keyword in node.keywords if keyword.arg == "mode")]
+            modes = [a.value for a in given if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+            if any(set(mode) <= set("rwaxbt+") and set(mode) & set("wax+") for mode in modes):
+                yield f"{node.lineno}: opens a file to write"
+
+
+_CLOCK = ("datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today")
+_CHANCE = ("uuid.uuid1", "uuid.uuid4", "uuid.uuid7", "os.urandom")
+_MODULES_OF_CHANCE = ("random.", "secrets.", "numpy.random.")
+_SEEDED = ("numpy.random.default_rng", "numpy.random.Generator", "numpy.random.SeedSequence", "numpy.random.PCG64")
+
+
+def no_clock_and_no_chance(place: str, tree: ast.Module) -> Iterator[str]:
+    if covered(place, tuple(CLOCK_AND_CHANCE)):
+        return
+    for line, name in names(tree):
+        chance = name in _CHANCE or (name.startswith(_MODULES_OF_CHANCE) and name not in _SEEDED)
+        if chance or name in _CLOCK or name in ("time.time", "time.time_ns", "time.localtime", "time.gmtime"):
+            yield f"{line}: uses {name}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and not node.args and not node.keywords:
+            for line, name in names(ast.Module([ast.Expr(node.func)], [])):
+                if name.endswith("default_rng"):
+                    yield f"{line}: uses default_rng without a seed"
+
+
+RULES: tuple[Rule, ...] = (
+    downward_imports,
+    dagster_stays_at_the_edge,
+    pyspark_is_imported_on_demand,
+    settings_alone_read_the_environment,
+    only_writers_write_files,
+    no_clock_and_no_chance,
+)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_package_keeps_the_rule(rule: Rule) -> None:
+    files = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_bytes()) for path in PACKAGE.rglob("*.py")}
+    assert len(files) > 10, "the rules looked at nothing"
+    wrong = sorted({f"{place}:{what}" for place, tree in files.items() for what in rule(place, tree)})
+    assert not wrong, "\n".join([f"{rule.__name__}:", *wrong])
+
+
+@pytest.mark.parametrize(
+    ("rule", "place", "source"),
+    [
+        (downward_imports, "contracts/types.py", "from event_assets.lake import lake"),
+        (downward_imports, "transforms/clean.py", "import event_assets.landing.times"),
+        (downward_imports, "landing/csv.py", "def f():\n    from event_assets import transforms"),
+        (downward_imports, "generate/shop.py", "from event_assets.contracts.tables import tables"),
+        (downward_imports, "helpers/things.py", "import event_assets.errors"),
+        (dagster_stays_at_the_edge, "cli/top.py", "import dagster as dg"),
+        (dagster_stays_at_the_edge, "graph/run.py", "from dagster_duckdb import DuckDBResource"),
+        (dagster_stays_at_the_edge, "lake/lake.py", "def f():\n    import dagster"),
+        (pyspark_is_imported_on_demand, "engines/spark.py", "from pyspark.sql import SparkSession"),
+        (pyspark_is_imported_on_demand, "graph/run.py", "def f():\n    import pyspark"),
+        (settings_alone_read_the_environment, "lake/lake.py", "import os\nos.environ['HOME']"),
+        (settings_alone_read_the_environment, "lake/lake.py", "from os import environ as e\ne.get('HOME')"),
+        (settings_alone_read_the_environment, "cli/top.py", "import os as o\no.getenv('HOME')"),
+        (only_writers_write_files, "graph/run.py", "from pathlib import Path\nPath('x').write_text('')"),
+        (only_writers_write_files, "transforms/clean.py", "def f(frame):\n    frame.sink_parquet('x')"),
+        (only_writers_write_files, "warehouse/views.py", "with open('x', mode='w') as f: pass"),
+        (only_writers_write_files, "defs/assets.py", "def f(path):\n    path.open('ab')"),
+        (only_writers_write_files, "defs/assets.py", "import shutil as s\ns.rmtree('x')"),
+        (no_clock_and_no_chance, "transforms/clean.py", "import datetime as dt\ndt.datetime.now(dt.UTC)"),
+        (no_clock_and_no_chance, "graph/run.py", "from datetime import date\ndate.today()"),
+        (no_clock_and_no_chance, "landing/times.py", "from time import time\ntime()"),
+        (no_clock_and_no_chance, "engines/ids.py", "from uuid import uuid4\nuuid4()"),
+        (no_clock_and_no_chance, "generate/draw.py", "import random\nrandom.choice([1])"),
+        (no_clock_and_no_chance, "generate/draw.py", "import numpy as np\nnp.random.rand(3)"),
+        (no_clock_and_no_chance, "generate/draw.py", "import numpy as np\nnp.random.default_rng()"),
+    ],
+)
+def test_a_rule_sees_what_breaks_it(rule: Rule, place: str, source: str) -> None:
+    assert list(rule(place, ast.parse(source))) != []
+
+
+@pytest.mark.parametrize(
+    ("place", "source"),
+    [
+        ("graph/run.py", "from event_assets.lake.lake import Lake\nfrom event_assets.errors import LakeError"),
+        ("cli/run.py", "import dagster as dg\nfrom event_assets.definitions import defs"),
+        ("engines/spark.py", "def session():\n    from pyspark.sql import SparkSession"),
+        ("settings.py", "import os\nos.environ.get('EVENT_ASSETS_LAKE')"),
+        ("landing/stage.py", "from pathlib import Path\nPath('x').mkdir()"),
+        (
+            "transforms/clean.py",
+            "def f(text):\n    with open('x', encoding='utf-8') as f: return text.replace('a', 'b')",
+        ),
+        ("generate/draw.py", "import numpy as np\nnp.random.default_rng(7).random(3)"),
+        ("graph/run.py", "import time\nimport uuid\ntime.perf_counter(), uuid.uuid5(uuid.NAMESPACE_URL, 'x')"),
+    ],
+)
+def test_no_rule_minds_what_is_allowed(place: str, source: str) -> None:
+    assert [wrong for rule in RULES for wrong in rule(place, ast.parse(source))] == []
+
+
+def loaded_after(statement: str) -> set[str]:
+    """The top-level modules of a fresh interpreter after a statement."""
+    code = f"{statement}\nimport sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=PACKAGE.parent, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_loads_no_engine_and_no_dagster() -> None:
+    assert loaded_after("import event_assets") & {"dagster", "polars", "duckdb", "narwhals", "pyarrow"} == set()
+
+
+def test_all_that_is_not_dagsters_edge_loads_without_it() -> None:
+    places = [path.relative_to(PACKAGE).as_posix() for path in sorted(PACKAGE.rglob("*.py"))]
+    apart = [place for place in places if not covered(place, (*DAGSTER, "dashboard/", "__main__.py"))]
+    modules = ["event_assets." + place.removesuffix(".py").replace("/", ".") for place in apart]
+    statement = "import importlib\n" + "\n".join(f"importlib.import_module({module!r})" for module in modules)
+    assert loaded_after(statement) & {"dagster", "pyspark"} == set()
+
+
+def test_a_fresh_interpreter_that_loads_dagster_is_noticed() -> None:
+    assert "dagster" in loaded_after("import dagster")
