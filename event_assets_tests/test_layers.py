@@ -59,6 +59,8 @@ ENVIRONMENT = {
 #: What may ask for the time or for something random, and why its results still depend on neither.
 CLOCK_AND_CHANCE = {
     "lake/": "names of published files, first landed_at, leases: none enters a table's content",
+    "defs/assets.py": "hands landing the clock for a file's first landed_at, which the ledger then keeps",
+    "defs/sensors.py": "tells how long a file has lain still, and ticks by the clock",
     "cli/supply.py": "a live feed keeps time",
     "cli/demo.py": "tells how long it took",
 }
