@@ -11,7 +11,7 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -23,11 +23,31 @@ from event_assets.errors import DeclarationError
 
 COMPONENT_TYPE = "event_assets.EventDataset"
 
+#: Where the datasets lie that come with the package.
+SHIPPED = Path(__file__).parent / "defs"
+
 #: Columns that the platform itself adds to events; a declaration may not use these names.
 RESERVED_COLUMNS = frozenset(
-    "event_id event_time event_time_us event_date time_assumed extra file_id row_number session_id geo_region"
-    " has_profile valid_from valid_to reason reasons raw".split()
+    {
+        "event_id",
+        "event_time",
+        "event_time_us",
+        "event_date",
+        "time_assumed",
+        "extra",
+        "file_id",
+        "row_number",
+        "session_id",
+        "geo_region",
+        "has_profile",
+        "valid_from",
+        "valid_to",
+        "reason",
+        "reasons",
+        "raw",
+    }
 )
+
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TYPE = re.compile(r"string|int64|float64|bool|date|timestamp|json|decimal\((\d+), ?(\d+)\)")
@@ -79,6 +99,8 @@ class Column(Declared):
     min: str | None = None
     """Lowest value allowed, as text of the column's type."""
     max: str | None = None
+    personal: bool = False
+    """Whether values may tell who somebody is; user_id always may. They stay out of previews and logs."""
 
     @field_validator("min", "max", mode="before")
     @classmethod
@@ -259,6 +281,18 @@ class Gold(Declared):
     user_funnel: Funnel | None = None
 
 
+class Quality(Declared):
+    """From where on a figure is worth a warning. Nothing is held back for it."""
+
+    max_rejected_share: float = Field(0.05, ge=0, le=1)
+    max_orphan_share: float = Field(0.5, ge=0, le=1)
+    """Share of a date's facts whose user has no profile."""
+    volume_factor: float = Field(5.0, gt=1)
+    """How many times more or fewer events a date may have than the median of the seven before."""
+    stale_after: Duration = dt.timedelta(days=7)
+    """How long it may be since the last file."""
+
+
 class Dataset(Declared):
     """One stream of events with its profiles and rules."""
 
@@ -280,6 +314,7 @@ class Dataset(Declared):
     geo: str | None = None
     """The declared column that holds an IP address."""
     gold: Gold = Gold()
+    quality: Quality = Quality()
 
     @field_validator("name")
     @classmethod
@@ -331,7 +366,9 @@ class Dataset(Declared):
             if "user_id" not in profile_columns:
                 raise ValueError("profiles.columns must declare user_id")
             if (profile_user := self.profiles.column("user_id")) and profile_user.type != user.type:
-                raise ValueError(f"profiles.user_id is {profile_user.type} and events.user_id {user.type}: make them one")
+                raise ValueError(
+                    f"profiles.user_id is {profile_user.type} and events.user_id {user.type}: make them one"
+                )
             for name in sorted((profile_columns & columns) - {"user_id"}):
                 raise ValueError(f"column {name} is declared for events and for profiles; rename one")
             for name in self.profiles.filter:
@@ -402,15 +439,25 @@ def load_dataset(path: Path) -> Dataset:
     except (OSError, yaml.YAMLError) as error:
         raise DeclarationError(str(path), f"can't be read as YAML ({error})", "mend the file") from None
     if not isinstance(document, dict) or document.get("type") != COMPONENT_TYPE:
-        raise DeclarationError(f"{path}: type", f"is not {COMPONENT_TYPE}", f"begin the file with 'type: {COMPONENT_TYPE}'")
+        raise DeclarationError(
+            f"{path}: type", f"is not {COMPONENT_TYPE}", f"begin the file with 'type: {COMPONENT_TYPE}'"
+        )
     return parse_dataset(document.get("attributes"), str(path))
 
 
-def find_datasets(folder: Path) -> Iterator[Path]:
-    """The `defs.yaml` of every dataset below a folder of definitions, by name."""
-    for path in sorted(folder.glob("*/defs.yaml")):
-        if f"type: {COMPONENT_TYPE}" in path.read_text(encoding="utf-8"):
-            yield path
+def load_datasets(further: Path | None = None) -> dict[str, Dataset]:
+    """Every declared dataset by name: those that ship, and those of a further folder (one `NAME/defs.yaml` each).
+
+    DeclarationError where one can't be understood or two have one name.
+    """
+    found: dict[str, Dataset] = {}
+    for folder in [SHIPPED, *([further] if further else [])]:
+        for path in sorted(folder.glob("*/defs.yaml")):
+            dataset = load_dataset(path)
+            if dataset.name in found:
+                raise DeclarationError(f"{path}: name", f"{dataset.name} is declared twice", "give it another name")
+            found[dataset.name] = dataset
+    return found
 
 
 def _what(problem: Mapping[str, Any]) -> str:

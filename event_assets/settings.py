@@ -11,6 +11,7 @@
 | EVENT_ASSETS_MEMORY | half of the machine | bytes that landing and engines may take (`512MB`, `4GB`) |
 | EVENT_ASSETS_SPARK | local[*] | a Spark master or Spark Connect URL |
 | EVENT_ASSETS_GEO_DB | none | a MaxMind .mmdb file in place of the built-in IP database |
+| DAGSTER_HOME | data/dagster | where Dagster keeps its runs and events |
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Settings:
     memory_bytes: int = 4 * 10**9
     spark: str = "local[*]"
     geo_db: Path | None = None
+    dagster_home: Path = Path("data/dagster")
 
 
 def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -70,6 +72,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         memory_bytes=_size(memory) if memory else _machine_memory() // 2,
         spark=environment.get("EVENT_ASSETS_SPARK") or "local[*]",
         geo_db=optional("EVENT_ASSETS_GEO_DB"),
+        dagster_home=path("DAGSTER_HOME", "data/dagster"),
     )
 
 

@@ -32,7 +32,9 @@ class Violation:
     first_rows: tuple[int, ...]
 
     def __str__(self) -> str:
-        where = f" (rows {', '.join(map(str, self.first_rows))}{', …' if self.rows > SHOWN else ''})" if self.rows else ""
+        where = (
+            f" (rows {', '.join(map(str, self.first_rows))}{', …' if self.rows > SHOWN else ''})" if self.rows else ""
+        )
         return f"{self.rule}: {self.rows} rows{where}" if self.rows else self.rule
 
 
@@ -60,7 +62,11 @@ def violations(table: Table, frame: pl.DataFrame) -> Sequence[Violation]:
 def _repeated_keys(table: Table, frame: pl.DataFrame) -> list[Violation]:
     # Pandera's own uniqueness check costs several times a group of the key columns (docs/adr/0001).
     keys = frame.select(table.key)
-    if keys.is_empty() or keys.select(pl.struct(pl.all()).n_unique() if len(table.key) > 1 else pl.all().n_unique()).item() == frame.height:
+    if (
+        keys.is_empty()
+        or keys.select(pl.struct(pl.all()).n_unique() if len(table.key) > 1 else pl.all().n_unique()).item()
+        == frame.height
+    ):
         return []
     repeated = keys.with_row_index("_row").filter(~pl.struct(table.key).is_first_distinct())["_row"]
     return [Violation(f"{', '.join(table.key)} is unique", len(repeated), tuple(repeated.head(SHOWN)))]
@@ -94,7 +100,8 @@ def _bound(column: Column, text: str) -> Any:
 
 def _summary(cases: pl.DataFrame) -> list[Violation]:
     grouped = cases.group_by("column", "check", maintain_order=True).agg(
-        pl.col("index").drop_nulls().sort().head(SHOWN).alias("rows"), pl.len().alias("count"),
+        pl.col("index").drop_nulls().sort().head(SHOWN).alias("rows"),
+        pl.len().alias("count"),
         pl.col("index").is_not_null().any().alias("by_row"),
         pl.col("failure_case").cast(pl.String).first().alias("case"),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -25,6 +26,8 @@ class Column:
     min: str | None = None
     max: str | None = None
     allowed: tuple[str, ...] | None = None
+    personal: bool = False
+    """Whether values may tell who somebody is: they stay out of previews, logs and messages."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,11 @@ REJECT_COLUMNS = (
     FILE_ID,
     ROW_NUMBER,
     REASON,
-    Column("reasons", "string", "All rules that the record fails, in declared order, joined by commas.", nullable=False),
+    Column(
+        "reasons", "string", "All rules that the record fails, in declared order, joined by commas.", nullable=False
+    ),
     Column("column", "string", "The column that the first reason is about, where it is about one."),
-    Column("raw", "string", "The record's own text (at most the first 64 KiB)."),
+    Column("raw", "string", "The record's own text (at most the first 64 KiB).", personal=True),
 )
 EVENT_TIME = Column("event_time", "timestamp", "When it happened, in UTC to the microsecond.", nullable=False)
 EVENT_ID = "The event's id: declared, or a UUID version 5 of the dataset and its deduplication key."
@@ -87,12 +92,13 @@ def typed(column: DeclaredColumn, *, nullable: bool | None = None) -> Column:
         nullable=not column.required if nullable is None else nullable,
         min=column.min,
         max=column.max,
+        personal=column.personal or column.name == "user_id",
     )
 
 
 def as_text(columns: Iterable[DeclaredColumn]) -> tuple[Column, ...]:
     """Declared columns as a raw table keeps them: the source's text."""
-    return tuple(Column(c.name, "string", f"{c.description} As the source wrote it.") for c in columns)
+    return tuple(Column(c.name, "string", f"{c.description} As the source wrote it.", personal=True) for c in columns)
 
 
 def count(name: str, description: str, minimum: int = 1) -> Column:
@@ -126,7 +132,7 @@ def _landed(dataset: Dataset) -> Iterable[Table]:
         key=("file_id",),
         order=("landed_at", "file_id"),
     )
-    extra = Column("extra", "string", "Fields of the record that no column declares, as a JSON object.")
+    extra = Column("extra", "string", "Fields of the record that no column declares, as a JSON object.", personal=True)
     lineage = (extra, FILE_ID, ROW_NUMBER)
     yield Table(
         "raw_events",
@@ -157,7 +163,7 @@ def _landed(dataset: Dataset) -> Iterable[Table]:
 
 
 def _cleaned(dataset: Dataset) -> Iterable[Table]:
-    rejects = dict(columns=REJECT_COLUMNS, key=("file_id", "row_number"))
+    rejects: dict[str, Any] = {"columns": REJECT_COLUMNS, "key": ("file_id", "row_number")}
     user_id = typed(dataset.column("user_id"), nullable=False)
     event_type = typed(dataset.column("event_type"))
     others = tuple(typed(c) for c in dataset.columns if c.name not in ("user_id", "event_type"))
@@ -238,7 +244,9 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
         partitioned_by="event_date",
         order=("user_id", "session_start"),
     )
-    geo = (Column("geo_region", "string", "Continent of the IP's country, or Unknown.", nullable=False, allowed=REGIONS),)
+    geo = (
+        Column("geo_region", "string", "Continent of the IP's country, or Unknown.", nullable=False, allowed=REGIONS),
+    )
     yield Table(
         "joined_facts",
         "An event with its session, its user's profile on that day and its region.",
@@ -270,7 +278,7 @@ def _gold(dataset: Dataset) -> Iterable[Table]:
     gold = dataset.gold
     user_id = typed(dataset.column("user_id"), nullable=False)
     event_type = typed(dataset.column("event_type"))
-    daily = {"partitioned_by": "event_date"}
+    daily: dict[str, Any] = {"partitioned_by": "event_date"}
     if gold.daily_summary:
         yield Table(
             "daily_summary",
@@ -351,7 +359,9 @@ def _watch_time(dataset: Dataset, user_id: Column) -> Iterable[Table]:
     assert dataset.gold.watch_time is not None
     scale = (dataset.column(dataset.gold.watch_time.column).decimal or (38, 2))[1]
     total = Column("total_watch_time_min", f"decimal(38,{scale})", "Minutes watched, exact.", nullable=False)
-    region = Column("geo_region", "string", "Continent of the IP's country, or Unknown.", nullable=False, allowed=REGIONS)
+    region = Column(
+        "geo_region", "string", "Continent of the IP's country, or Unknown.", nullable=False, allowed=REGIONS
+    )
     logs = count("log_count", "Log records.")
     yield Table(
         "watch_time",

@@ -157,7 +157,9 @@ def write_parquet(frame: pl.DataFrame, path: Path, figures: Mapping[str, int] | 
         frame.write_parquet(path, compression=COMPRESSION, statistics=True, metadata=metadata)
     except OSError as error:
         path.unlink(missing_ok=True)
-        raise LakeError(str(path), f"can't be written ({error})", "make room and run again; nothing was published") from None
+        raise LakeError(
+            str(path), f"can't be written ({error})", "make room and run again; nothing was published"
+        ) from None
 
 
 def read_figures(path: Path) -> dict[str, int]:

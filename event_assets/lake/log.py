@@ -90,9 +90,13 @@ class TableLog:
             )
             self._table.update_incremental()
         except CommitFailedError as error:
-            raise ConflictError(str(self.folder), f"was written by another run meanwhile ({error})", "run again") from None
+            raise ConflictError(
+                str(self.folder), f"was written by another run meanwhile ({error})", "run again"
+            ) from None
         except (DeltaError, OSError) as error:
-            raise LakeError(str(self.folder), f"its log can't be written ({error})", "mend the cause and run again") from None
+            raise LakeError(
+                str(self.folder), f"its log can't be written ({error})", "mend the cause and run again"
+            ) from None
 
     def _refreshed(self) -> DeltaTable | None:
         try:

@@ -1,0 +1,68 @@
+"""Runs of Dagster inside a command's own process: the same jobs, assets and checks as in the UI."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.instance import DagsterInstance
+
+from event_assets.dataset import Dataset
+from event_assets.defs.dataset_definitions import dataset_definitions
+from event_assets.defs.keys import ONLY_STALE_TAG
+from event_assets.defs.progress import Reporter, watched_by
+from event_assets.errors import EventAssetsError
+from event_assets.settings import Settings
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+class RunFailedError(EventAssetsError):
+    """A run of Dagster's that failed; what it published stays."""
+
+
+def run_job(dataset: Dataset, settings: Settings, dates: tuple[dt.date, dt.date] | None, watcher: Reporter) -> str:
+    """Run the dataset's job and return the run's id; without dates it lands what is new and makes what is stale.
+
+    RunFailedError, in the words of the asset that failed, where it did.
+    """
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "dagster.yaml").exists():
+        shutil.copyfile(Path(__file__).parent.parent / "defs" / "dagster.yaml", home / "dagster.yaml")
+    tags = {ONLY_STALE_TAG: "true"}
+    if dates:
+        tags = {_RANGE_START: dates[0].isoformat(), _RANGE_END: dates[1].isoformat()}
+    definitions = dg.Definitions.merge(
+        dataset_definitions(dataset, settings), dg.Definitions(executor=dg.in_process_executor)
+    )
+    job = definitions.resolve_job_def(dataset.name)
+    with DagsterInstance.from_config(str(home)) as instance, watched_by(watcher):
+        result = job.execute_in_process(instance=instance, tags=tags, run_config=_QUIET, raise_on_error=False)
+    if not result.success:
+        raise _failure(dataset, result)
+    return result.run_id
+
+
+def _failure(dataset: Dataset, result: dg.ExecuteInProcessResult) -> EventAssetsError:
+    for event in result.all_events:
+        if event.is_step_failure:
+            data = event.step_failure_data
+            if data.user_failure_data and data.user_failure_data.description:
+                return _Said(data.user_failure_data.description)
+            error = data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            message = " ".join(error.message.split()) if error else "it says nothing"
+            return RunFailedError(dataset.name, message, f"see run {result.run_id} in the UI")
+    return RunFailedError(dataset.name, "the run failed before its first step", f"see run {result.run_id} in the UI")
+
+
+class _Said(RunFailedError):
+    """A failure that already is one whole line."""
+
+    def __init__(self, line: str) -> None:
+        Exception.__init__(self, " ".join(line.split()))

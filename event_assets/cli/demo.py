@@ -1,0 +1,94 @@
+"""`event-assets demo`: sample files for every dataset, every table, and where each record went."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from event_assets.dataset import load_datasets
+from event_assets.errors import LakeError
+from event_assets.settings import Settings, load_settings
+
+SAMPLE = {"rows": 4000, "days": 7, "seed": 1}
+SHOWN_TABLES = ("daily_summary", "top_users_overall", "watch_time_overall", "events_by_type", "funnel_summary")
+SHOWN_ROWS = 3
+
+
+def demo(
+    inbox: Annotated[
+        Path | None, typer.Option(help="A folder of yours with one folder a dataset, in place of sample files.")
+    ] = None,
+) -> None:
+    """Makes sample files for all datasets, lands them, makes every table and shows where each record went.
+
+    \b
+    event-assets demo
+    event-assets demo --inbox /data/exports      (with /data/exports/shop/events_1.csv, ...)
+    """
+    settings = _places(inbox)
+    datasets = load_datasets(settings.datasets)
+    if inbox is None:
+        _make_samples(settings, list(datasets))
+    present = {name: dataset for name, dataset in datasets.items() if (settings.inbox / name).is_dir()}
+    if not present:
+        raise LakeError(str(settings.inbox), "has no folder of a dataset", f"make one of {', '.join(datasets)} in it")
+
+    from event_assets.cli.dagster_runs import run_job
+    from event_assets.cli.show import Watcher, console, frame_table, reconciliation_table
+    from event_assets.graph.read import first_rows
+    from event_assets.graph.workspace import Workspace
+
+    found = []
+    for name, dataset in present.items():
+        with Watcher(name) as watcher:
+            run_job(dataset, settings, None, watcher)
+        assert watcher.reconciliation is not None
+        found.append(watcher.reconciliation)
+        for warning in watcher.intake.warnings if watcher.intake else ():
+            console.print(f"warning: {warning}", markup=False)
+    for name, dataset in present.items():
+        workspace = Workspace(dataset, settings)
+        for table in SHOWN_TABLES:
+            if table in workspace.tables:
+                console.print(frame_table(f"{name}.{table}", first_rows(workspace, table)))
+    console.print(reconciliation_table(found))
+    console.print(f"Tables:  {settings.lake}/DATASET/TABLE/  (Snappy Parquet, by event_date)", markup=False)
+    console.print(
+        f"Inbox:   {settings.inbox}/DATASET/  (drop more files here, then: event-assets run DATASET)", markup=False
+    )
+    console.print(f"Runs:    {settings.dagster_home}", markup=False)
+    console.print(f"UI:      {_how_to_open_the_ui(settings)}  then http://127.0.0.1:3000", markup=False)
+
+
+def _places(inbox: Path | None) -> Settings:
+    """A folder of the user's gets a lake of its own, so that its figures are not mixed with the samples'."""
+    settings = load_settings()
+    if inbox is None:
+        return settings
+    if not inbox.is_dir():
+        raise typer.BadParameter(f"{inbox} is no folder")
+    default = Settings().lake.absolute()
+    lake = default.with_name(f"lake-{inbox.absolute().name}") if settings.lake == default else settings.lake
+    return dataclasses.replace(settings, inbox=inbox.absolute(), lake=lake)
+
+
+def _make_samples(settings: Settings, names: list[str]) -> None:
+    from event_assets.generate import generate
+
+    for name in names:
+        folder = settings.inbox / name
+        if not folder.exists():
+            generate(name, rows=SAMPLE["rows"], days=SAMPLE["days"], seed=SAMPLE["seed"], out=folder)
+
+
+def _how_to_open_the_ui(settings: Settings) -> str:
+    default = Settings()
+    variables = [
+        f"EVENT_ASSETS_{key.upper()}={value}"
+        for key, value in (("inbox", settings.inbox), ("lake", settings.lake))
+        if value != Path(getattr(default, key)).absolute()
+    ]
+    return " ".join([*variables, "make ui"])

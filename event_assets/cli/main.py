@@ -1,0 +1,53 @@
+"""The program `event-assets`: its commands, and how errors reach the user."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from event_assets.cli.demo import demo
+from event_assets.cli.run import run
+from event_assets.errors import EventAssetsError
+
+app = typer.Typer(
+    name="event-assets",
+    help="Turns messy exports of user events into tables that an analyst can trust.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(demo)
+app.command()(run)
+
+_debug = False
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,
+) -> None:
+    global _debug
+    _debug = debug
+
+
+def main() -> None:
+    """Run the program. An error is one line on standard error and exit code 1; wrong usage is 2."""
+    try:
+        app()
+    except EventAssetsError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        _fail("stopped: what was published stays, the rest is made by the same command again", code=130)
+    except Exception as error:  # a fault of ours still is one line; --debug shows where
+        _fail(f"event-assets: {type(error).__name__}: {' '.join(str(error).split())}; run with --debug to see where")
+
+
+def _fail(line: str, code: int = 1) -> None:
+    if _debug:
+        traceback.print_exc()
+    print(line, file=sys.stderr)
+    sys.exit(code)

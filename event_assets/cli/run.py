@@ -1,0 +1,99 @@
+"""`event-assets run`: land what is new and make what it touches, or a range of dates."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from typing import Annotated
+
+import typer
+
+from event_assets.cli.names import named_dataset, parse_date
+from event_assets.settings import load_settings
+
+
+def run(
+    dataset: Annotated[str, typer.Argument(help="The dataset, such as shop.")],
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="First date to make, fresh or stale.")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last date to make.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be touched, and why.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Lands what is new in the dataset's inbox and makes every table that it touches.
+
+    \b
+    event-assets run shop
+    event-assets run shop --from 2020-09-24 --to 2020-09-30
+    event-assets run shop --dry-run
+    """
+    declared = named_dataset(dataset)
+    dates = _dates(first, last)
+    if dry_run:
+        _preview(dataset, as_json)
+        return
+
+    from event_assets.cli.dagster_runs import run_job
+    from event_assets.cli.show import Watcher, console, reconciliation_table
+
+    with Watcher(dataset) as watcher:
+        run_id = run_job(declared, load_settings(), dates, watcher)
+    assert watcher.reconciliation is not None
+    if as_json:
+        made = [
+            {"table": o.table, "date": str(o.date or ""), "rows": o.rows, "changed": o.changed}
+            for o in watcher.made_units
+        ]
+        print(json.dumps({"run_id": run_id, "made": made, **watcher.reconciliation.as_json()}, default=str))
+        return
+    intake = watcher.intake
+    if intake:
+        for warning in intake.warnings:
+            console.print(f"[yellow]warning[/] {warning}", markup=True)
+    console.print(reconciliation_table([watcher.reconciliation]))
+    for name, reason in watcher.reconciliation.files_rejected.items():
+        console.print(f"rejected file {name}: {reason}", markup=False)
+    landed = len(intake.landed) if intake else 0
+    console.print(
+        f"{landed} files landed, {len(watcher.made_units)} partitions made, in {load_settings().lake / dataset}"
+    )
+
+
+def _dates(first: str | None, last: str | None) -> tuple[dt.date, dt.date] | None:
+    if first is None and last is None:
+        return None
+    start, end = parse_date(first or last or "", "--from"), parse_date(last or first or "", "--to")
+    if start > end:
+        raise typer.BadParameter(f"--from {start} lies after --to {end}")
+    return start, end
+
+
+def _preview(dataset: str, as_json: bool) -> None:
+    from event_assets.cli.show import console
+    from event_assets.graph.intake import pending
+    from event_assets.graph.staleness import reachable, stale_units
+    from event_assets.graph.workspace import Workspace
+
+    workspace = Workspace(named_dataset(dataset), load_settings())
+    workspace.refresh()
+    files, warnings = pending(workspace)
+    stale = list(stale_units(workspace))
+    touched = reachable(workspace, stale)
+    if as_json:
+        units = [{"table": u.step.name, "date": str(u.date or ""), "why": u.why} for u in stale]
+        reach = {table: sorted(str(date or "") for date in dates) for table, dates in sorted(touched.items())}
+        print(json.dumps({"files": [f.name for f in files], "warnings": warnings, "stale": units, "at_most": reach}))
+        return
+    for file in files:
+        console.print(f"would land {file.name}", markup=False)
+    for warning in warnings:
+        console.print(f"warning: {warning}", markup=False)
+    for unit in stale:
+        console.print(f"would make {unit.step.name} {unit.date or ''}: {unit.why}".rstrip(), markup=False)
+    total = sum(len(dates) for dates in touched.values())
+    console.print(
+        f"{len(files)} files, {len(stale)} stale partitions, at most {total} touched with what lies downstream"
+    )
+    if files:
+        console.print("The dates of new files are known once they are landed.")

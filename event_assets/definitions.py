@@ -1,0 +1,7 @@
+"""The code location: every dataset's definitions, put together. Computes nothing."""
+
+from __future__ import annotations
+
+from event_assets.defs.location import location_definitions
+
+defs = location_definitions()

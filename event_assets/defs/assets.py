@@ -1,0 +1,123 @@
+"""The one op of a dataset, whose outputs are all its assets.
+
+A run of any selection of them, for no date, one or a range, is handed to `graph` as a whole, and each unit that
+was really made is reported by itself. So a date whose contract is broken holds up what lies downstream of it and
+nothing else, a fresh partition is not reported as made again, and what a range shares is read once (docs/adr/0005).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import dagster as dg
+
+from event_assets.dataset import Dataset
+from event_assets.defs.keys import ONLY_STALE_TAG
+from event_assets.defs.progress import reporter
+from event_assets.defs.reporting import Event, intake_events, outcome_events
+from event_assets.defs.specs import asset_specs, check_specs
+from event_assets.errors import EventAssetsError
+from event_assets.graph.intake import Intake, take_in
+from event_assets.graph.run import Outcome, Request, run
+from event_assets.graph.steps import LANDED
+from event_assets.graph.workspace import Workspace
+from event_assets.settings import Settings, load_settings
+
+
+def dataset_assets(dataset: Dataset, settings: Settings | None = None) -> dg.AssetsDefinition:
+    """All assets of a dataset, with their checks."""
+
+    @dg.multi_asset(
+        name=dataset.name,
+        specs=asset_specs(dataset),
+        check_specs=check_specs(dataset),
+        can_subset=True,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        description=f"Lands and makes the tables of {dataset.name}: {dataset.description}",
+    )
+    def made(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
+        try:
+            refused = _execute(context, Workspace(dataset, settings or load_settings()))
+        except EventAssetsError as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
+        if refused:
+            raise dg.Failure(_blame(dataset, refused), metadata={"refused": len(refused)}, allow_retries=False)
+        yield from ()
+
+    return made
+
+
+def _execute(context: dg.AssetExecutionContext, workspace: Workspace) -> list[Outcome]:
+    """Do what the run was asked for; returns what was refused."""
+    selected = {key.path[-1] for key in context.selected_asset_keys}
+    report = reporter()
+    refused: list[Outcome] = []
+    with workspace.writing():
+        workspace.refresh()
+        if selected.intersection(LANDED):
+            intake = take_in(workspace, now=lambda: dt.datetime.now(dt.UTC), progress=report.progress)
+            _log_intake(context, intake)
+            report.landed(workspace, intake)
+            _tell(context, intake_events(workspace, intake))
+        wanted = frozenset(selected.intersection(workspace.tables).difference(LANDED))
+        if wanted:
+            for outcome in run(workspace, Request(wanted, _dates(context)), report.progress):
+                _tell(context, outcome_events(workspace, outcome))
+                _log_outcome(context, outcome)
+                report.made(outcome)
+                if outcome.state == "refused":
+                    refused.append(outcome)
+        report.finished(workspace)
+    return refused
+
+
+def _dates(context: dg.AssetExecutionContext) -> frozenset[dt.date] | None:
+    """The dates that somebody asked for; None where the run shall make what is stale, whatever its dates."""
+    if context.run.tags.get(ONLY_STALE_TAG):
+        return None
+    keys = context.partition_keys if context.has_partition_key or context.has_partition_key_range else []
+    return frozenset(dt.date.fromisoformat(key) for key in keys)
+
+
+def _tell(context: dg.AssetExecutionContext, events: Iterator[Event]) -> None:
+    for event in events:
+        context.log_event(event)
+
+
+def _log_intake(context: dg.AssetExecutionContext, intake: Intake) -> None:
+    for warning in intake.warnings:
+        context.log.warning(warning)
+    for file in intake.landed:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in file.reasons.items()) or "no rejects"
+        state = (
+            f"rejected as a whole: {file.reason}"
+            if file.reason
+            else f"{file.landed} landed, {file.rejected} rejected ({reasons})"
+        )
+        context.log.info(f"landed {file.file_id[:12]}: {file.records} records, {state}")
+
+
+def _log_outcome(context: dg.AssetExecutionContext, outcome: Outcome) -> None:
+    unit = f"{outcome.table} {outcome.date or ''}".strip()
+    figures = "".join(f", {name} {count}" for name, count in outcome.figures.items())
+    if outcome.state == "made":
+        context.log.info(f"{unit}: {outcome.rows} rows{figures}{'' if outcome.changed else ', unchanged'}")
+    elif outcome.state == "waiting":
+        context.log.warning(f"{unit}: waits for what it reads, which was refused")
+    else:
+        broken = "; ".join(check.says for check in outcome.checks if not check.passed)
+        context.log.error(
+            f"{unit}: not published, what was there stays: {broken or 'made together with a refused table'}"
+        )
+
+
+def _blame(dataset: Dataset, refused: list[Outcome]) -> str:
+    guilty = [outcome for outcome in refused if any(not check.passed for check in outcome.checks)]
+    first = guilty[0]
+    broken = "; ".join(check.says for check in first.checks if not check.passed)
+    more = f" and {len(guilty) - 1} more" if len(guilty) > 1 else ""
+    return (
+        f"{dataset.name}/{first.table} {first.date or ''}{more}: {broken}; not published, what was there stays; "
+        "mend the rule or the source and materialize it again"
+    )

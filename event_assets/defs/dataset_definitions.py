@@ -1,0 +1,35 @@
+"""Everything of one dataset in Dagster: assets, checks, jobs, sensors and schedule."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from event_assets.dataset import Dataset
+from event_assets.defs.assets import dataset_assets
+from event_assets.defs.keys import ONLY_STALE_TAG
+from event_assets.defs.sensors import new_files_sensor, stale_sensor
+from event_assets.settings import Settings
+
+
+def dataset_definitions(dataset: Dataset, settings: Settings | None = None) -> dg.Definitions:
+    """The definitions of one dataset; without settings, those of the environment at the time of a run."""
+    job = dg.define_asset_job(
+        dataset.name,
+        selection=dg.AssetSelection.groups(dataset.name),
+        description=f"Lands what is new in the inbox of {dataset.name} and makes its tables.",
+    )
+    daily = dg.ScheduleDefinition(
+        name=f"{dataset.name}_daily",
+        job_name=job.name,
+        cron_schedule="0 3 * * *",
+        execution_timezone=dataset.timezone,
+        tags={ONLY_STALE_TAG: "true"},
+        description=f"Each night: lands what is new in the inbox of {dataset.name} and makes what is stale.",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )
+    return dg.Definitions(
+        assets=[dataset_assets(dataset, settings)],
+        jobs=[job],
+        schedules=[daily],
+        sensors=[new_files_sensor(dataset, job.name), stale_sensor(dataset, job.name)],
+    )

@@ -1,0 +1,18 @@
+"""All datasets that there are, and what they share."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from event_assets.dataset import load_datasets
+from event_assets.defs.dataset_definitions import dataset_definitions
+from event_assets.defs.io_manager import LakeIOManager
+from event_assets.settings import load_settings
+
+
+def location_definitions() -> dg.Definitions:
+    """The definitions of the whole code location."""
+    return dg.Definitions.merge(
+        *(dataset_definitions(dataset) for dataset in load_datasets(load_settings().datasets).values()),
+        dg.Definitions(resources={"io_manager": LakeIOManager()}, executor=dg.in_process_executor),
+    )

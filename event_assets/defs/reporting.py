@@ -1,0 +1,216 @@
+"""What a run tells Dagster: materializations and check evaluations, one per unit."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import statistics
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from event_assets.dataset import Dataset
+from event_assets.defs.keys import asset_key, partitions
+from event_assets.graph.intake import Intake
+from event_assets.graph.run import Outcome
+from event_assets.graph.workspace import Workspace
+from event_assets.lake.ledger import SourceFile
+
+Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
+
+
+def outcome_events(workspace: Workspace, outcome: Outcome) -> Iterator[Event]:
+    """The events of one unit: its materialization where it was published, and what its checks found."""
+    dataset = workspace.dataset
+    partition = _partition(dataset, outcome.date)
+    if outcome.date is not None and partition is None:
+        return  # Dagster has no such date: it lies beyond the declared ones
+    if outcome.state == "made":
+        yield _materialization(workspace, outcome, partition)
+    for check in outcome.checks:
+        yield _evaluation(dataset, outcome.table, check.name, check.passed, check.says, partition, blocking=True)
+    if outcome.state == "made":
+        for name, passed, says in _quality(workspace, outcome):
+            yield _evaluation(dataset, outcome.table, name, passed, says, partition, blocking=False)
+
+
+def intake_events(workspace: Workspace, intake: Intake) -> Iterator[Event]:
+    """The events of a landing: the tables of files, and each date of raw events that changed."""
+    dataset = workspace.dataset
+    rejects: dict[str, int] = {}
+    for file in intake.landed:
+        for reason, count in file.reasons.items():
+            rejects[reason] = rejects.get(reason, 0) + count
+    phase = {
+        "files landed": len(intake.landed),
+        "files known before": intake.known,
+        "bytes": sum(file.bytes for file in intake.landed),
+        "records": sum(file.records for file in intake.landed),
+        "landed": sum(file.landed for file in intake.landed),
+        "rejected": sum(file.rejected for file in intake.landed),
+        "seconds": round(intake.seconds, 3),
+        "MB per second": round(sum(file.bytes for file in intake.landed) / 1e6 / max(intake.seconds, 1e-9), 3),
+    }
+    metadata: dict[str, Any] = {**phase, "rejects by reason": _counts_table("reason", rejects)}
+    for table in ("source_files", "raw_profiles", "landing_rejects"):
+        if table in workspace.stores:
+            shown = metadata if table == "source_files" else {}
+            entry = workspace.entry(table, None)
+            yield dg.AssetMaterialization(
+                asset_key(dataset.name, table),
+                metadata={"dagster/row_count": entry.rows if entry else 0, **_place(workspace, table, None), **shown},
+                tags=_data_version(entry.content if entry else ""),
+            )
+    for date in sorted(intake.dates):
+        if (partition := _partition(dataset, date)) is not None:
+            yield dg.AssetMaterialization(
+                asset_key(dataset.name, "raw_events"),
+                partition=partition,
+                metadata={
+                    "dagster/partition_row_count": workspace.rows("raw_events", date),
+                    **_place(workspace, "raw_events", date),
+                },
+                tags=_data_version(workspace.content("raw_events", date)),
+            )
+    for name, passed, says, blocking in _file_checks(workspace):
+        yield _evaluation(dataset, "source_files", name, passed, says, None, blocking=blocking)
+
+
+def _file_checks(workspace: Workspace) -> Iterator[tuple[str, bool, str, bool]]:
+    dataset = workspace.dataset
+    files = [file for kind in ("events", "profiles") for file in workspace.ledger.active(kind)]
+    names = workspace.ledger.names()
+    lost = [f for f in files if f.records != f.landed + f.rejected]
+    total = sum(f.records for f in files)
+    says = f"{total} records = {sum(f.landed for f in files)} landed + {sum(f.rejected for f in files)} rejected"
+    yield "accounting", not lost, says if not lost else f"{says}: {_named(lost, names)} lost records", True
+    share = dataset.quality.max_rejected_share
+    bad = [f for f in files if f.rejected > share * f.records]
+    says = f"{len(files)} files, each with at most {share:.0%} rejects"
+    yield (
+        "rejects",
+        not bad,
+        says if not bad else f"{_named(bad, names)}: more than {share:.0%} rejected; see landing_rejects",
+        False,
+    )
+    new = sorted({name for f in files for name in f.new_fields})
+    absent = sorted({name for f in files for name in f.missing_columns})
+    drifted = [f"undeclared fields, kept in extra: {', '.join(new)}"] if new else []
+    drifted += [f"declared columns that a file lacks: {', '.join(absent)}"] if absent else []
+    yield "drift", not drifted, "; ".join(drifted) or "all files have the declared columns and no others", False
+
+
+def _named(files: list[SourceFile], names: Mapping[tuple[str, str], list[str]]) -> str:
+    """The first few files by name (by content where no name is left)."""
+    found = [(names.get((file.kind, file.file_id)) or [file.file_id[:12]])[0] for file in files]
+    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+
+
+def _quality(workspace: Workspace, outcome: Outcome) -> Iterator[tuple[str, bool, str]]:
+    quality = workspace.dataset.quality
+    if outcome.table == "quarantine" and outcome.date is not None:
+        raw = workspace.rows("raw_events", outcome.date)
+        passed = outcome.rows <= quality.max_rejected_share * raw
+        yield "rejects", passed, f"{outcome.rows} of {raw} records are quarantined"
+    if outcome.table == "joined_facts" and workspace.dataset.profiles:
+        orphans = outcome.figures.get("orphans", 0)
+        passed = orphans <= quality.max_orphan_share * max(outcome.rows, 1)
+        yield "orphans", passed, f"{orphans} of {outcome.rows} facts have no profile"
+    if outcome.table == "cleaned_events" and outcome.date is not None:
+        before = [workspace.rows("cleaned_events", outcome.date - dt.timedelta(days=n)) for n in range(1, 8)]
+        usual = statistics.median([rows for rows in before if rows] or [outcome.rows])
+        factor = quality.volume_factor
+        passed = usual / factor <= outcome.rows <= usual * factor
+        yield "volume", passed, f"{outcome.rows} events, {usual:g} on the median of the 7 dates before"
+
+
+def _materialization(workspace: Workspace, outcome: Outcome, partition: str | None) -> dg.AssetMaterialization:
+    rows = "dagster/partition_row_count" if partition else "dagster/row_count"
+    metadata: dict[str, Any] = {
+        rows: outcome.rows,
+        **outcome.figures,
+        **_place(workspace, outcome.table, outcome.date),
+        "seconds": round(outcome.seconds, 4),
+    }
+    if outcome.sample is not None and not outcome.sample.is_empty():
+        metadata["preview"] = dg.MetadataValue.md(_markdown(outcome.sample))
+    if outcome.plot:
+        metadata["plot"] = dg.MetadataValue.md(_bars(outcome.plot))
+    return dg.AssetMaterialization(
+        asset_key(workspace.dataset.name, outcome.table),
+        partition=partition,
+        metadata=metadata,
+        tags=_data_version(outcome.content),
+    )
+
+
+def _evaluation(
+    dataset: Dataset, table: str, name: str, passed: bool, says: str, partition: str | None, *, blocking: bool
+) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(
+        asset_key=asset_key(dataset.name, table),
+        check_name=name,
+        passed=passed,
+        description=says,
+        severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
+        blocking=blocking,
+        metadata={},
+        partition=partition,
+    )
+
+
+def _partition(dataset: Dataset, date: dt.date | None) -> str | None:
+    """Dagster's key of a date, None where it has none: it doesn't look at the keys of events that it is told."""
+    if date is None:
+        return None
+    key = date.isoformat()
+    return key if partitions(dataset).has_partition_key(key) else None
+
+
+def _data_version(content: str) -> Mapping[str, str]:
+    return {"dagster/data_version": content} if content else {}
+
+
+def _place(workspace: Workspace, table: str, date: dt.date | None) -> Mapping[str, Any]:
+    folder = workspace.stores[table].folder
+    return {"folder": dg.MetadataValue.path(str(folder / f"event_date={date.isoformat()}" if date else folder))}
+
+
+def _counts_table(name: str, counts: Mapping[str, int]) -> dg.MetadataValue:
+    lines = [f"| {name} | count |", "|---|---:|", *(f"| {key} | {count} |" for key, count in sorted(counts.items()))]
+    return dg.MetadataValue.md("\n".join(lines) if counts else "none")
+
+
+def _markdown(frame: pl.DataFrame) -> str:
+    """A few rows as a table; nothing in a value can become markup."""
+    rows = [[_plain(value) for value in row] for row in frame.rows()]
+    lines = [frame.columns, ["---"] * frame.width, *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+_UNSAFE = str.maketrans({c: f"&#{ord(c)};" for c in "|<>&`*_[]()!\\#~"} | {"\n": " ", "\r": " "})
+
+
+def _plain(value: object) -> str:
+    text = "" if value is None else str(value)
+    return (text if len(text) <= 60 else text[:59] + "…").translate(_UNSAFE)
+
+
+def _bars(points: list[tuple[str, float]]) -> str:
+    """A small bar chart as an image inside Markdown: one bar a point, labels at both ends, the peak named."""
+    width, height, peak = 480, 96, max((value for _, value in points), default=0) or 1
+    step = width / max(len(points), 1)
+    bars = "".join(
+        f'<rect x="{i * step:.1f}" y="{height - height * value / peak:.1f}" width="{max(step - 1, 0.5):.1f}"'
+        f' height="{height * value / peak:.1f}" fill="#4f6df5"/>'
+        for i, (_, value) in enumerate(points)
+    )
+    text = f'<text y="{height + 14}" font-size="11" fill="#777"'
+    labels = f'{text} x="0">{_plain(points[0][0])}</text>'
+    labels += f'{text} x="{width}" text-anchor="end">{_plain(points[-1][0])}</text>'
+    size = f'width="{width}" height="{height + 18}"'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif">{bars}{labels}</svg>'
+    data = base64.b64encode(svg.encode()).decode()
+    return f"![peak {peak:g}](data:image/svg+xml;base64,{data})"

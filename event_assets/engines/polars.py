@@ -1,0 +1,88 @@
+"""The default engine: Polars, one date at a time in memory."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import narwhals as nw
+import polars as pl
+
+from event_assets.contracts.tables import Table
+from event_assets.contracts.types import polars_type
+from event_assets.engines.polars_ports import PolarsPorts
+from event_assets.transforms.scope import Outputs
+
+
+class PolarsEngine:
+    """Scans staged and published files, runs a transform's outputs together, hands back frames in row order."""
+
+    name = "polars"
+
+    def __init__(self, geo_db: Path | None = None) -> None:
+        self.ports = PolarsPorts(geo_db)
+
+    def scan(
+        self, table: Table, partitions: Mapping[dt.date | None, Sequence[Path] | pl.DataFrame]
+    ) -> nw.LazyFrame[Any]:
+        """The rows of several dates (or of a whole table, under None) in the contract's columns; those of a
+        table by date also with `event_date`. A date is given as its files or as the frame that was just made."""
+        frames = [_partition(table, date, content) for date, content in sorted(partitions.items(), key=_by_date)]
+        if not frames:
+            frames = [_with_date(pl.LazyFrame(schema=table.polars_schema()), table, None)]
+        return nw.from_native(pl.concat(frames) if len(frames) > 1 else frames[0])
+
+    def constant(self, rows: pl.DataFrame) -> nw.LazyFrame[Any]:
+        """A small frame that comes from no table."""
+        return nw.from_native(rows.lazy())
+
+    def collect(self, outputs: Outputs, tables: Mapping[str, Table]) -> tuple[dict[str, pl.DataFrame], dict[str, int]]:
+        """Every output table in its contract's row order (its Hive column kept, if it is no date), and the
+        transform's figures; what they share is computed once."""
+        names = list(outputs.tables)
+        plans = [_in_order(nw.to_native(outputs.tables[name]), tables[name]) for name in names]
+        if outputs.figures is not None:
+            plans.append(nw.to_native(outputs.figures))
+        collected = pl.collect_all(plans)
+        figures = collected.pop().row(0, named=True) if outputs.figures is not None else {}
+        return dict(zip(names, collected, strict=True)), {name: int(value) for name, value in figures.items()}
+
+
+def _in_order(plan: pl.LazyFrame, table: Table) -> pl.LazyFrame:
+    hive = [table.partitioned_by] if table.partitioned_by not in (None, "event_date") else []
+    return plan.select(*hive, *table.names).sort(*hive, *table.row_order, nulls_last=False)
+
+
+def _partition(table: Table, date: dt.date | None, content: Sequence[Path] | pl.DataFrame) -> pl.LazyFrame:
+    schema = table.polars_schema()
+    if isinstance(content, pl.DataFrame):
+        plan = content.lazy()
+    elif not content:
+        plan = pl.LazyFrame(schema=schema)
+    else:
+        # Each file is read by its own schema: after a change of declaration old files stand beside new ones.
+        plan = pl.concat([_aligned(path, schema) for path in content])
+    return _with_date(plan.select(schema.names()), table, date)
+
+
+def _aligned(path: Path, schema: pl.Schema) -> pl.LazyFrame:
+    plan = pl.scan_parquet(path, hive_partitioning=False)
+    stored = plan.collect_schema()
+    if stored == schema:
+        return plan
+    return plan.select(
+        pl.col(name).cast(dtype, strict=False) if name in stored else pl.lit(None, dtype).alias(name)
+        for name, dtype in schema.items()
+    )
+
+
+def _with_date(plan: pl.LazyFrame, table: Table, date: dt.date | None) -> pl.LazyFrame:
+    if table.partitioned_by != "event_date":
+        return plan
+    return plan.with_columns(pl.lit(date, polars_type("date")).alias("event_date"))
+
+
+def _by_date(item: tuple[dt.date | None, object]) -> dt.date:
+    return item[0] or dt.date.min

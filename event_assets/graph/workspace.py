@@ -1,0 +1,93 @@
+"""A dataset opened: its declaration, tables, stores, ledger and engine together."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from event_assets.contracts.tables import Table, tables
+from event_assets.dataset import Dataset
+from event_assets.engines.polars import PolarsEngine
+from event_assets.graph.steps import Step, step_of, steps
+from event_assets.lake import EMPTY_CONTENT, Entry, Lake, TableStore
+from event_assets.lake.ledger import Ledger
+from event_assets.lake.partitions import WHOLE
+from event_assets.landing.names import date_in_name
+from event_assets.settings import Settings
+
+
+def unit_of(date: dt.date | None) -> str:
+    """The lake's name of a date, or of a table that has none."""
+    return WHOLE if date is None else date.isoformat()
+
+
+class Workspace:
+    """One dataset in one lake. Opening reads nothing; stores and ledger are read when they are asked."""
+
+    def __init__(self, dataset: Dataset, settings: Settings) -> None:
+        self.dataset, self.settings = dataset, settings
+        self.lake = Lake(settings.lake)
+        self.tables: dict[str, Table] = tables(dataset)
+        self.steps: tuple[Step, ...] = steps(dataset)
+        self.step_of = step_of(dataset)
+        self.stores: dict[str, TableStore] = {
+            name: self.lake.store(dataset.name, name, table.arrow_schema(), table.partitioned_by)
+            for name, table in self.tables.items()
+        }
+        self.ledger = Ledger(self.lake.state(dataset.name) / "ledger")
+
+    @cached_property
+    def engine(self) -> PolarsEngine:
+        return PolarsEngine(self.settings.geo_db)
+
+    @property
+    def inbox(self) -> Path:
+        return self.settings.inbox / self.dataset.name
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Be the dataset's one writer. Call `refresh` inside: others may have written before."""
+        return self.lake.writing(self.dataset.name, self.stores.values())
+
+    def refresh(self) -> None:
+        """Read the ledger and all tables' logs as they are now."""
+        self.ledger.reload()
+        for store in self.stores.values():
+            store.entries(again=True)
+
+    def entry(self, table: str, date: dt.date | None) -> Entry | None:
+        return self.stores[table].entries().get(unit_of(date))
+
+    def content(self, table: str, date: dt.date | None) -> str:
+        """The digest of what a unit holds; a unit that was never made holds nothing."""
+        entry = self.entry(table, date)
+        return entry.content if entry else EMPTY_CONTENT
+
+    def rows(self, table: str, date: dt.date | None) -> int:
+        entry = self.entry(table, date)
+        return entry.rows if entry else 0
+
+    def dates(self, table: str) -> list[dt.date]:
+        """The dates that a table by date has, in order."""
+        return sorted(dt.date.fromisoformat(unit) for unit in self.stores[table].entries())
+
+    def known_dates(self, names: Iterable[str] | None = None) -> list[dt.date]:
+        """Every date on which any of the tables (all where none are named) has a partition."""
+        wanted = self.tables if names is None else names
+        found = {date for name in wanted if self.stores[name].by_date for date in self.dates(name)}
+        return sorted(found)
+
+    def profile_snapshots(self) -> pl.DataFrame:
+        """Which profile file is a snapshot of when: file_id, name, snapshot_date (null: since ever), by name."""
+        names = self.ledger.names()
+        rows = [
+            (file.file_id, name, date_in_name(name))
+            for file in self.ledger.active("profiles")
+            for name in names[file.kind, file.file_id]
+        ]
+        schema = {"file_id": pl.String, "name": pl.String, "snapshot_date": pl.Date}
+        return pl.DataFrame(sorted(rows, key=lambda row: row[1]), schema=schema, orient="row")
