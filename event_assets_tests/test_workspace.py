@@ -42,9 +42,8 @@ def test_dagster_loads_all_definitions_from_a_bare_checkout(repository: Path) ->
 
 
 def test_the_code_location_holds_every_dataset_that_ships(repository: Path) -> None:
-    from event_assets.dataset import find_datasets, load_dataset
     from event_assets.definitions import defs
 
-    shipped = {load_dataset(path).name for path in find_datasets(repository / "event_assets" / "defs")}
+    shipped = {path.parent.name for path in (repository / "event_assets" / "defs").glob("*/defs.yaml")}
     assert shipped >= {"app_events", "benefits", "shop"}
-    assert shipped <= {key.path[0] for key in defs.resolve_all_asset_keys()}
+    assert {key.path[0] for key in defs.resolve_all_asset_keys()} >= shipped
