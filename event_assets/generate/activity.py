@@ -25,7 +25,7 @@ import polars as pl
 from event_assets.generate.draw import Draw, mixed
 from event_assets.generate.recipe import Recipe
 from event_assets.generate.stamps import invalid_time, stamp
-from event_assets.generate.text import PLACEHOLDER, broken_csv_line, costume, csv_line, is_kind, one_of, replaced
+from event_assets.generate.text import PLACEHOLDER, costume, csv_lines, one_of, replaced
 
 REJECTS = {
     "invalid_timestamp": 0.002,
@@ -76,20 +76,19 @@ def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, drift: bool) -> pl.Seri
     no_session = one_of(["invalid_session", "", "invalid_session "])
     session = pl.concat_str(pl.lit("s"), "source_session")
     fields = [
-        replaced(pl.concat_str(pl.lit("user_"), "user"), {"missing_user_id": nothing}),
+        replaced(chunk, pl.concat_str(pl.lit("user_"), "user"), {"missing_user_id": nothing}),
         pl.when(pl.col("source_session") < 0).then(no_session).otherwise(session),
         costume(draw, chunk, PLATFORMS, "platform", SPELLINGS * mess),
-        replaced(pl.when("timeless").then(nothing).otherwise("stamp"), {"invalid_timestamp": invalid_time()}),
+        replaced(chunk, pl.when("timeless").then(nothing).otherwise("stamp"), {"invalid_timestamp": invalid_time()}),
         replaced(
+            chunk,
             costume(draw, chunk, [(name,) for name in TYPES], "type", 0),
             {"missing_event_type": nothing, "not_utf8": pl.lit(f"caf{PLACEHOLDER}")},
         ),
     ]
     if drift:
         fields.append(one_of([None, "7.1", '"8.0, beta"']))
-    lines = chunk.with_columns(stamp=stamp(chunk)).select("kind", "salt", line=csv_line(fields))
-    line = pl.col("line")
-    return lines.select(pl.when(is_kind("malformed_record")).then(broken_csv_line(line)).otherwise(line).alias("line"))["line"]
+    return csv_lines(chunk.with_columns(stamp=stamp(chunk)), fields)
 
 
 def _figures(valid: pl.DataFrame, _: float) -> dict[str, int]:

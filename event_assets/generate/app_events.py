@@ -25,11 +25,11 @@ import datetime as dt
 import numpy as np
 import polars as pl
 
-from event_assets.generate.draw import Draw, mixed
+from event_assets.generate.draw import Draw, Ints, mixed
 from event_assets.generate.json_text import broken_json, json_object, member, missing_value, quoted, strings
 from event_assets.generate.recipe import ProfileFile, Recipe
 from event_assets.generate.stamps import DAY, invalid_time, lookup, stamp
-from event_assets.generate.text import PLACEHOLDER, hundredths, is_kind, one_of, replaced
+from event_assets.generate.text import PLACEHOLDER, hundredths, one_of, replaced
 
 REJECTS = {
     "missing_timestamp": 0.001,
@@ -50,94 +50,91 @@ EVENING = 18 * 3_600
 
 TYPES = ("page_view", "button_click", "purchase", "app_open", "app_close")
 TYPE_SHARES = (0.6, 0.2, 0.05, 0.08, 0.07)
-PAGE_VIEW, BUTTON_CLICK, PURCHASE, APP_OPEN, APP_CLOSE = range(5)
-PAGES = ("/home", "/cart", "/about_us", "/category/electronics", "/category/books", *(f"/product/{n}" for n in range(95)))
-CART = 1
-REFERRERS = (None, "google", "newsletter", "/home")
-BUTTONS = ("buy_now_button", "filter_button", "search_button", "menu_button")
-FILTER = 1
-FILTERS = ("price_low_to_high", "price_high_to_low", "newest")
+PURCHASE, APP_OPEN = 2, 3
+PAGES = ("/home", "/about_us", "/category/electronics", "/category/books", *(f"/product/{n}" for n in range(93)))
 CURRENCIES = ("IRR", "EUR", "usd")
-ITEMS = 500
+
+# The details of an event are up to four members out of these tables (a null is none), each type from its own
+# part: what it was about and what goes with that, how it came about, a number.
+NONE = (None, None)
+VIEWED = [(f'"page_url": "{page}"', None) for page in PAGES] + [
+    ('"page_url": "/cart"', f'"item_count": {n}') for n in (1, 2, 3)
+]
+CLICKED = [(f'"button_id": "{button}"', None) for button in ("buy_now_button", "filter_button", "search_button")]
+BOUGHT = [(f'"item_id": "item_{n}"', f'"currency": "{CURRENCIES[n % 3]}"') for n in range(500)]
+REFERRED = ['"referrer": null', '"referrer": "google"', '"referrer": "newsletter"', '"referrer": "/home"', None]
+FILTERED = [f'"filter_param": "{order}"' for order in ("price_low_to_high", "newest")] + [
+    f'"page_url": "{page}"' for page in PAGES
+]
+MANY = [f'"quantity": {n}' for n in (1, 2, 3, 4)]
+WHATS = [*VIEWED, *CLICKED, *BOUGHT, NONE]
+HOWS = [*REFERRED, *FILTERED, *MANY, None]
+NUMBERS = ('"duration_ms": ', None, '"price": ', None, '"duration_session_ms": ')
+
 
 FIRST_NAMES = ("Ali", "Sara", "Reza", "Mina", "Hamid", "Zahra", "Omid", "Leila", "Åsa", "José", "نیما")
 LAST_NAMES = ("Ahmadi", "Mohammadi", "Karimi", "Soltani", "Rezaei", "O'Brien", "Müller")
 CITIES = ("Tehran", "Isfahan", "Shiraz", "Tabriz", "Mashhad", "Karaj", "Qom")
 
 
+def _parts(*sizes: int) -> tuple[Ints, Ints]:
+    """First place and length of each type's part of a table; a type without a part has the null at its end."""
+    total = sum(sizes)
+    first = [sum(sizes[:number]) if size else total for number, size in enumerate(sizes)]
+    return np.array(first), np.array([max(size, 1) for size in sizes])
+
+
+WHAT_FIRST, WHAT_SIZE = _parts(len(VIEWED), len(CLICKED), len(BOUGHT), 0, 0)
+HOW_FIRST, HOW_SIZE = _parts(len(REFERRED), len(FILTERED), len(MANY), 0, 0)
+NUMBER_SIZE = np.array([60_000, 1, 1_200, 1, 3_600])
+
+
 def _columns(draw: Draw, plan: pl.DataFrame, mess: float) -> pl.DataFrame:
-    """what, how, number: the details of a type, 0 where the type has no such; -1 of a number is no key."""
-    rows, kind = plan.height, pl.col("kind")
-    event = pl.when(kind == "invalid_price").then(PURCHASE).otherwise(pl.Series(draw.choice(rows, TYPE_SHARES)))
-    trait = pl.Series(draw.below(rows, 2**40))
-    plan = plan.with_columns(
-        type=event.cast(pl.Int8),
+    """type, what, how (places in WHATS and HOWS), number (0 where a type has none), and two odd flags."""
+    rows = plan.height
+    event = np.where((plan["kind"] == "invalid_price").to_numpy(), PURCHASE, draw.choice(rows, TYPE_SHARES))
+    trait = draw.below(rows, 2**45)
+    number = (trait >> 20) % NUMBER_SIZE[event]
+    evening = (plan["time"].to_numpy() % DAY >= EVENING) & (event == PURCHASE)
+    cents = 100 * (1 + number) + evening * np.array([50, 99, 5])[number % 3]
+    return plan.with_columns(
+        type=pl.Series(event.astype(np.int8)),
+        what=pl.Series((WHAT_FIRST[event] + trait % WHAT_SIZE[event]).astype(np.int16)),
+        how=pl.Series((HOW_FIRST[event] + (trait >> 10) % HOW_SIZE[event]).astype(np.int16)),
+        number=pl.Series(np.where(event == PURCHASE, cents, number).astype(np.int32)),
         new_key=pl.Series(draw.chance(rows, NEW_KEY * mess)),
         user_as_text=pl.Series(draw.chance(rows, USER_AS_TEXT * mess)),
     )
-    return plan.with_columns(
-        what=_by_type(trait % len(PAGES), trait % len(BUTTONS), trait % ITEMS, 0).cast(pl.Int16),
-        how=_by_type(trait // 2**10 % 5, trait // 2**10 % 3, 1 + trait // 2**10 % 4, 0).cast(pl.Int8),
-        number=_by_type(trait // 2**13 % 60_000 - 1, 0, _price(trait // 2**13), 1_000 * (1 + trait // 2**13 % 3_600)).cast(pl.Int32),
-    )
-
-
-def _by_type(view: pl.Series | int, click: pl.Series | int, buy: pl.Series | pl.Expr, close: pl.Series | int) -> pl.Expr:
-    event = pl.col("type")
-    return (
-        pl.when(event == PAGE_VIEW)
-        .then(view)
-        .when(event == BUTTON_CLICK)
-        .then(click)
-        .when(event == PURCHASE)
-        .then(buy)
-        .when(event == APP_CLOSE)
-        .then(close)
-        .otherwise(0)
-    )
-
-
-def _price(trait: pl.Series) -> pl.Expr:
-    """In hundredths: whole until the evening, then with one digit or two after the point."""
-    whole = (1 + trait % 1_200) * 100
-    return pl.when(pl.col("time") % DAY < EVENING).then(whole).otherwise(whole + pl.Series([50, 99, 5]).gather(trait % 3))
 
 
 def _settle(plan: pl.DataFrame, files: int) -> pl.DataFrame:
     """In a file without purchases those who would have bought have just opened the app."""
     if files == 1:
         return plan
-    no_sale = (pl.col("type") == PURCHASE) & (pl.col("file") % WITHOUT_PURCHASES_EVERY == 0) & (pl.col("kind") != "invalid_price")
+    no_sale = (
+        (pl.col("type") == PURCHASE)
+        & (pl.col("file") % WITHOUT_PURCHASES_EVERY == 0)
+        & (pl.col("kind") != "invalid_price")
+    )
+    opened = {"type": APP_OPEN, "what": len(WHATS) - 1, "how": len(HOWS) - 1, "number": 0}
     return plan.with_columns(
-        type=pl.when(no_sale).then(pl.lit(APP_OPEN, pl.Int8)).otherwise("type"),
-        **{name: pl.when(no_sale).then(0).otherwise(name).cast(plan.schema[name]) for name in ("what", "how", "number")},
+        pl.when(no_sale).then(pl.lit(value, plan.schema[name])).otherwise(name).alias(name)
+        for name, value in opened.items()
     )
 
 
-def _details() -> pl.Expr:
-    what, how, number = (pl.col(name) for name in ("what", "how", "number"))
-    event = pl.col("type")
-    referrer = pl.when(how < len(REFERRERS)).then(member("referrer", strings(REFERRERS, how % len(REFERRERS))))
-    duration = pl.when(number >= 0).then(member("duration_ms", number))
-    item_count = pl.when(what == CART).then(member("item_count", how))
-    page = member("page_url", strings(PAGES, what % len(PAGES)))
-    clicked = pl.when(what == FILTER).then(member("filter_param", strings(FILTERS, how % 3))).otherwise(
-        member("page_url", strings(PAGES, how))
-    )
-    price = replaced(hundredths("number"), {"invalid_price": one_of(['"12,50"', "-1", '"free"'])})
-    item = member("item_id", quoted(pl.concat_str(pl.lit("item_"), what)))
-    currency = member("currency", strings(CURRENCIES, what % len(CURRENCIES)))
-    campaign = pl.when("new_key").then(pl.lit('"campaign": "spring"'))
-    return (
-        pl.when(event == PAGE_VIEW)
-        .then(json_object([page, referrer, duration, item_count, campaign]))
-        .when(event == BUTTON_CLICK)
-        .then(json_object([member("button_id", strings(BUTTONS, what % len(BUTTONS))), clicked, campaign]))
-        .when(event == PURCHASE)
-        .then(json_object([item, member("price", price), member("quantity", how), currency, campaign]))
-        .when(event == APP_CLOSE)
-        .then(json_object([member("duration_session_ms", number), campaign]))
-        .otherwise(json_object([campaign]))
+def _details(chunk: pl.DataFrame) -> pl.Expr:
+    is_price, number = pl.col("type") == PURCHASE, pl.col("number")
+    value = pl.when(is_price).then(hundredths("number")).otherwise(number.cast(pl.String))
+    wrong = {"invalid_price": one_of(['"12,50"', "-1", '"free"'])}
+    return json_object(
+        [
+            lookup([what for what, _ in WHATS], pl.col("what")),
+            lookup(HOWS, pl.col("how")),
+            pl.concat_str(lookup(NUMBERS, pl.col("type")), replaced(chunk, value, wrong)),
+            lookup([coda for _, coda in WHATS], pl.col("what")),
+            pl.when("new_key").then(pl.lit('"campaign": "spring"')),
+        ]
     )
 
 
@@ -149,14 +146,14 @@ def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, _: bool) -> pl.Series:
     times = {"missing_timestamp": missing_value(), "invalid_timestamp": quoted(invalid_time())}
     record = json_object(
         [
-            member("user_id", replaced(user, users)),
-            member("event_type", replaced(strings(TYPES, pl.col("type")), types)),
-            member("timestamp", replaced(quoted(pl.col("stamp")), times)),
-            member("details", _details()),
+            member("user_id", replaced(chunk, user, users)),
+            member("event_type", replaced(chunk, strings(TYPES, pl.col("type")), types)),
+            member("timestamp", replaced(chunk, quoted(pl.col("stamp")), times)),
+            member("details", _details(chunk)),
         ]
     )
     lines = chunk.with_columns(stamp=stamp(chunk)).select("kind", "salt", line=record)
-    return lines.select(broken_json(pl.col("line")).alias("line"))["line"]
+    return lines.select(broken_json(lines, pl.col("line")).alias("line"))["line"]
 
 
 def _profiles(draw: Draw, users: int, mess: float) -> ProfileFile:
@@ -175,9 +172,13 @@ def _profiles(draw: Draw, users: int, mess: float) -> ProfileFile:
     salt, day = pl.col("salt"), pl.lit(dt.date(2020, 1, 1))
     date = (day + pl.duration(days=salt // 128 % 1_700)).cast(pl.Date).cast(pl.String)
     line = pl.concat_str(
-        replaced(pl.col("user").cast(pl.String), {"missing_user_id": pl.lit("")}),
-        pl.concat_str(lookup(FIRST_NAMES, salt // 7 % len(FIRST_NAMES)), lookup(LAST_NAMES, salt // 77 % len(LAST_NAMES)), separator=" "),
-        replaced(date, {"invalid_registration_date": pl.lit("2022-13-45")}),
+        replaced(rows, pl.col("user").cast(pl.String), {"missing_user_id": pl.lit("")}),
+        pl.concat_str(
+            lookup(FIRST_NAMES, salt // 7 % len(FIRST_NAMES)),
+            lookup(LAST_NAMES, salt // 77 % len(LAST_NAMES)),
+            separator=" ",
+        ),
+        replaced(rows, date, {"invalid_registration_date": pl.lit("2022-13-45")}),
         lookup(CITIES, salt % len(CITIES)),
         separator=",",
     )

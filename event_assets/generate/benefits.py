@@ -26,7 +26,7 @@ import polars as pl
 from event_assets.generate.draw import Draw, mixed
 from event_assets.generate.json_text import broken_json, json_object, member, missing_value, quoted, strings
 from event_assets.generate.recipe import ProfileFile, Recipe
-from event_assets.generate.stamps import invalid_time, lookup, stamp
+from event_assets.generate.stamps import invalid_time, stamp
 from event_assets.generate.text import PLACEHOLDER, costume, one_of, replaced
 
 REJECTS = {
@@ -50,7 +50,16 @@ TYPES = (
 )
 DEVICES = (("desktop", "Desktop", "DESKTOP"), ("mobile", " Mobile", "MOBILE"), ("tablet", "Tablet", "tablet "))
 PAGES = tuple(f"/page{number}" for number in range(1, 51))
-COUNTRIES = (("US", "us"), ("MX", "mx"), ("CA", "ca"), ("IN", "in"), ("BR", "br"), ("AU", "au"), ("DE", "de"), ("JP", "jp"))
+COUNTRIES = (
+    ("US", "us"),
+    ("MX", "mx"),
+    ("CA", "ca"),
+    ("IN", "in"),
+    ("BR", "br"),
+    ("AU", "au"),
+    ("DE", "de"),
+    ("JP", "jp"),
+)
 US = 0
 
 
@@ -73,23 +82,23 @@ def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, _: bool) -> pl.Series:
     metadata = json_object(
         [
             member("device", quoted(costume(draw, chunk, DEVICES, "device", SPELLINGS * mess))),
-            member("page", replaced(page, {"not_utf8": odd_page})),
+            member("page", replaced(chunk, page, {"not_utf8": odd_page})),
         ]
     )
     event_type = quoted(costume(draw, chunk, TYPES, "type", SPELLINGS * mess))
     times = {"missing_timestamp": missing_value(), "invalid_timestamp": quoted(invalid_time())}
     record = json_object(
         [
-            member("user_id", replaced(quoted(_user(pl.col("user"))), {"missing_user_id": missing_value()})),
-            member("event_type", replaced(event_type, {"missing_event_type": missing_value()})),
-            member("timestamp", replaced(quoted(pl.col("stamp")), times)),
-            member("value", replaced(value, {"invalid_value": one_of(['"twelve"', '"1,5"'])})),
+            member("user_id", replaced(chunk, quoted(_user(pl.col("user"))), {"missing_user_id": missing_value()})),
+            member("event_type", replaced(chunk, event_type, {"missing_event_type": missing_value()})),
+            member("timestamp", replaced(chunk, quoted(pl.col("stamp")), times)),
+            member("value", replaced(chunk, value, {"invalid_value": one_of(['"twelve"', '"1,5"'])})),
             member("metadata", metadata),
             member("app_version", pl.when("drift").then(pl.lit('"7.1"'))),
         ]
     )
     lines = chunk.with_columns(stamp=stamp(chunk)).select("kind", "salt", line=record)
-    return lines.select(broken_json(pl.col("line")).alias("line"))["line"]
+    return lines.select(broken_json(lines, pl.col("line")).alias("line"))["line"]
 
 
 def _user(number: pl.Expr) -> pl.Expr:
@@ -100,7 +109,12 @@ def _traits(users: pl.Series, mess: float) -> pl.DataFrame:
     """user, country (an index), orphan: functions of the user's number, so that events and profiles agree."""
     trait = mixed(users.to_numpy().astype(np.int64), key=2)
     return pl.DataFrame(
-        {"user": users, "country": trait // 1_000 % len(COUNTRIES), "orphan": trait % 1_000 < ORPHANS * mess * 1_000, "trait": trait}
+        {
+            "user": users,
+            "country": trait // 1_000 % len(COUNTRIES),
+            "orphan": trait % 1_000 < ORPHANS * mess * 1_000,
+            "trait": trait,
+        }
     )
 
 

@@ -24,6 +24,8 @@ def appearing(path: Path) -> Iterator[BinaryIO]:
             yield stream
         os.replace(hidden, path)
     except OSError as error:
-        raise EventAssetsError(str(path), f"can't be written ({error.strerror})", "free space or choose another folder") from None
+        raise EventAssetsError(
+            str(path), f"can't be written ({error.strerror})", "free space or choose another folder"
+        ) from None
     finally:
         hidden.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from event_assets.generate.stamps import lookup
-from event_assets.generate.text import is_kind
+from event_assets.generate.text import replaced
 
 #: Three ways in which a value is missing: null, empty, and its member left out altogether.
 MISSING = ("null", '""', None)
@@ -39,7 +39,7 @@ def missing_value() -> pl.Expr:
     return lookup(MISSING, pl.col("salt") % len(MISSING))
 
 
-def broken_json(record: pl.Expr) -> pl.Expr:
+def broken_json(chunk: pl.DataFrame, record: pl.Expr) -> pl.Expr:
     """The record, but for kind malformed_record with an unquoted word, a lost colon or a lost value.
 
     Braces stay in pairs, so that a reader can find the next record; none of it is JSON to any parser.
@@ -49,4 +49,4 @@ def broken_json(record: pl.Expr) -> pl.Expr:
     lost = record.str.replace(": ", ": , ", literal=True)
     way = pl.col("salt") % 3
     broken = pl.when(way == 0).then(colon).when(way == 1).then(word).otherwise(lost)
-    return pl.when(is_kind("malformed_record")).then(broken).otherwise(record)
+    return replaced(chunk, record, {"malformed_record": broken})

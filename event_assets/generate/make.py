@@ -55,7 +55,12 @@ def generate(
     """
     recipe = recipe_of(dataset_name)
     first = start or recipe.start
-    for option, value, least in (("--rows", rows, 1), ("--days", days, 1), ("--files", files or 1, 1), ("--seed", seed, 0)):
+    for option, value, least in (
+        ("--rows", rows, 1),
+        ("--days", days, 1),
+        ("--files", files or 1, 1),
+        ("--seed", seed, 0),
+    ):
         if value < least:
             raise EventAssetsError(option, f"{value} is too small", f"take {least} or more")
     if first < EARLIEST:

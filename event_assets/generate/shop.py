@@ -26,7 +26,7 @@ import polars as pl
 from event_assets.generate.draw import Draw, mixed
 from event_assets.generate.recipe import Recipe
 from event_assets.generate.stamps import invalid_time, lookup, stamp
-from event_assets.generate.text import PLACEHOLDER, broken_csv_line, costume, csv_line, hundredths, is_kind, one_of, replaced
+from event_assets.generate.text import PLACEHOLDER, costume, csv_lines, hundredths, one_of, replaced
 
 REJECTS = {
     "missing_timestamp": 0.001,
@@ -78,21 +78,27 @@ def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, drift: bool) -> pl.Seri
     traits = mixed(chunk["product"].to_numpy().astype(np.int64))
     chunk = chunk.with_columns(
         stamp=stamp(chunk),
+        visit=pl.Series(mixed(chunk["session"].to_numpy().astype(np.int64))),
         price=pl.Series(99 + traits % 50_000),
         category=pl.Series(traits // 50_000 % CATALOGUE),
         brand=pl.Series(traits // 30_000_000 % len(BRANDS)),
     )
-    brand = pl.when(pl.col("odd_brand") > 0).then(lookup(ODD, pl.col("odd_brand") - 1)).otherwise(lookup(BRANDS, pl.col("brand")))
+    brand = (
+        pl.when(pl.col("odd_brand") > 0)
+        .then(lookup(ODD, pl.col("odd_brand") - 1))
+        .otherwise(lookup(BRANDS, pl.col("brand")))
+    )
     nothing = pl.lit("")
     fields = [
-        replaced(pl.col("stamp"), {"missing_timestamp": nothing, "invalid_timestamp": invalid_time()}),
-        replaced(costume(draw, chunk, TYPES, "type", ALIASES * mess), {"missing_event_type": nothing}),
-        replaced((pl.col("product") + 100_000).cast(pl.String), {"invalid_product_id": pl.lit("n/a")}),
+        replaced(chunk, pl.col("stamp"), {"missing_timestamp": nothing, "invalid_timestamp": invalid_time()}),
+        replaced(chunk, costume(draw, chunk, TYPES, "type", ALIASES * mess), {"missing_event_type": nothing}),
+        replaced(chunk, (pl.col("product") + 100_000).cast(pl.String), {"invalid_product_id": pl.lit("n/a")}),
         (pl.col("category") * 1_000_003 + FIRST_CATEGORY).cast(pl.String),
         lookup(CATEGORIES, pl.col("category") % len(CATEGORIES)),
-        replaced(brand, {"not_utf8": pl.lit(f"caf{PLACEHOLDER}")}),
-        replaced(hundredths("price"), {"invalid_price": one_of(["free", "-5.00", '"1,299.00"', "12.345"])}),
+        replaced(chunk, brand, {"not_utf8": pl.lit(f"caf{PLACEHOLDER}")}),
+        replaced(chunk, hundredths("price"), {"invalid_price": one_of(["free", "-5.00", '"1,299.00"', "12.345"])}),
         replaced(
+            chunk,
             (pl.col("user").cast(pl.Int64) * 7 + FIRST_USER).cast(pl.String),
             {"missing_user_id": nothing, "invalid_user_id": one_of(["1.515915625e18", "anonymous"])},
         ),
@@ -100,13 +106,10 @@ def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, drift: bool) -> pl.Seri
     ]
     if drift:
         fields.append(one_of([None, "autumn", '"sale, 20%"']))
-    return _finished(chunk.with_columns(visit=pl.Series(mixed(chunk["session"].to_numpy().astype(np.int64)))), csv_line(fields))
-
-
-def _finished(chunk: pl.DataFrame, line: pl.Expr) -> pl.Series:
-    lines = chunk.select("kind", "salt", "blank_after", line=line)
-    broken = pl.when(is_kind("malformed_record")).then(broken_csv_line(pl.col("line"))).otherwise(pl.col("line"))
-    return lines.select(pl.concat_str(broken, pl.when("blank_after").then(pl.lit("\n")).otherwise(pl.lit(""))).alias("line"))["line"]
+    lines = csv_lines(chunk, fields)
+    if mess:
+        lines = chunk.select(pl.when("blank_after").then(lines + "\n").otherwise(lines).alias("line"))["line"]
+    return lines
 
 
 HEADER = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"

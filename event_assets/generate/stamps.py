@@ -105,7 +105,11 @@ def stamp(chunk: pl.DataFrame) -> pl.Series:
     date, clock, millis = pl.col("date"), pl.col("clock"), lookup(_fractions(), pl.col("millis"))
     nanos = pl.concat_str(millis, pl.lit(NANOS_TAIL))
     fraction = (
-        pl.when(form == NAMES.index("millis")).then(millis).when(form == NAMES.index("nanos")).then(nanos).otherwise(pl.lit(""))
+        pl.when(form == NAMES.index("millis"))
+        .then(millis)
+        .when(form == NAMES.index("nanos"))
+        .then(nanos)
+        .otherwise(pl.lit(""))
     )
     written = pl.concat_str(
         date,
@@ -114,7 +118,9 @@ def stamp(chunk: pl.DataFrame) -> pl.Series:
         fraction,
         lookup([f.tail for f in forms], form),
     )
-    pieces = chunk.select(form, "millis", dates.gather(days - first).alias("date"), _clock().gather(local % DAY).alias("clock"))
+    pieces = chunk.select(
+        form, "millis", dates.gather(days - first).alias("date"), _clock().gather(local % DAY).alias("clock")
+    )
     return pieces.select(pl.when(form == NAMES.index("date")).then(date).otherwise(written).alias("stamp"))["stamp"]
 
 

@@ -26,7 +26,7 @@ import polars as pl
 from event_assets.generate.draw import Draw, mixed
 from event_assets.generate.recipe import Recipe
 from event_assets.generate.stamps import invalid_time, lookup, stamp
-from event_assets.generate.text import PLACEHOLDER, broken_csv_line, csv_line, hundredths, is_kind, one_of, replaced
+from event_assets.generate.text import PLACEHOLDER, csv_lines, hundredths, one_of, replaced
 
 REJECTS = {
     "missing_timestamp": 0.001,
@@ -44,8 +44,46 @@ IPV6, PRIVATE, MALFORMED, NONE = 0.1, 0.03, 0.01, 0.01
 ADDRESSES = ("ipv4", "ipv6", "private", "malformed", "missing")
 
 #: First octets of blocks given to registries of every continent, none of them reserved.
-OCTETS = (2, 5, 8, 14, 24, 31, 41, 49, 58, 63, 77, 81, 88, 99, 102, 103, 105, 110, 133, 139, 150, 177, 181, 186, 196, 200, 202, 210)
-IPV6_BLOCKS = ("2001:4860:", "2600:1f18:", "2a00:1450:", "2a02:26f0:", "2400:cb00:", "2404:6800:", "2800:3f0:", "2c0f:fb50:")
+OCTETS = (
+    2,
+    5,
+    8,
+    14,
+    24,
+    31,
+    41,
+    49,
+    58,
+    63,
+    77,
+    81,
+    88,
+    99,
+    102,
+    103,
+    105,
+    110,
+    133,
+    139,
+    150,
+    177,
+    181,
+    186,
+    196,
+    200,
+    202,
+    210,
+)
+IPV6_BLOCKS = (
+    "2001:4860:",
+    "2600:1f18:",
+    "2a00:1450:",
+    "2a02:26f0:",
+    "2400:cb00:",
+    "2404:6800:",
+    "2800:3f0:",
+    "2c0f:fb50:",
+)
 PRIVATE_BLOCKS = ("10.0.", "192.168.", "172.16.", "127.0.", "169.254.")
 MALFORMED_ADDRESSES = ("999.1.2.3", "10.0.0", "unknown", "::gggg", "1.2.3.4.5", "8.8.8.8:443")
 LONGEST = 18_000
@@ -90,7 +128,9 @@ def _address() -> pl.Expr:
         .when(kind == 1)
         .then(pl.concat_str(lookup(IPV6_BLOCKS, number % len(IPV6_BLOCKS)), groups, pl.lit("::"), host))
         .when(kind == 2)
-        .then(pl.concat_str(lookup(PRIVATE_BLOCKS, number % len(PRIVATE_BLOCKS)), *octets[1:2], pl.lit("."), *octets[2:3]))
+        .then(
+            pl.concat_str(lookup(PRIVATE_BLOCKS, number % len(PRIVATE_BLOCKS)), *octets[1:2], pl.lit("."), *octets[2:3])
+        )
         .when(kind == 3)
         .then(lookup(MALFORMED_ADDRESSES, number % len(MALFORMED_ADDRESSES)))
         .otherwise(pl.lit(""))
@@ -101,20 +141,21 @@ def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, drift: bool) -> pl.Seri
     nothing = pl.lit("")
     user = pl.concat_str(pl.lit("user_"), "user")
     fields = [
-        replaced(pl.col("log").cast(pl.String), {"missing_log_id": nothing}),
-        replaced(user, {"missing_user_id": nothing, "not_utf8": pl.concat_str(pl.lit(f"user_{PLACEHOLDER}"), "user")}),
-        replaced(pl.col("stamp"), {"missing_timestamp": nothing, "invalid_timestamp": invalid_time()}),
+        replaced(chunk, pl.col("log").cast(pl.String), {"missing_log_id": nothing}),
+        replaced(
+            chunk, user, {"missing_user_id": nothing, "not_utf8": pl.concat_str(pl.lit(f"user_{PLACEHOLDER}"), "user")}
+        ),
+        replaced(chunk, pl.col("stamp"), {"missing_timestamp": nothing, "invalid_timestamp": invalid_time()}),
         pl.col("address_text"),
         replaced(
+            chunk,
             hundredths("watched"),
             {"missing_watch_time_min": nothing, "invalid_watch_time_min": one_of(["-3.5", "NaN", "1e3", "12.345"])},
         ),
     ]
     if drift:
         fields.append(one_of([None, "TV-7", '"Phone, 6 inch"']))
-    lines = chunk.with_columns(stamp=stamp(chunk), address_text=_address()).select("kind", "salt", line=csv_line(fields))
-    line = pl.col("line")
-    return lines.select(pl.when(is_kind("malformed_record")).then(broken_csv_line(line)).otherwise(line).alias("line"))["line"]
+    return csv_lines(chunk.with_columns(stamp=stamp(chunk), address_text=_address()), fields)
 
 
 def _figures(valid: pl.DataFrame, _: float) -> dict[str, int]:

@@ -10,7 +10,7 @@ from event_assets.generate.draw import Draw
 from event_assets.generate.stamps import lookup
 
 #: Stands for a byte that is no UTF-8 until a file is written (BAD_BYTE is é in Latin-1).
-PLACEHOLDER = "\ue000"
+PLACEHOLDER = "\x01"
 BAD_BYTE = b"\xe9"
 
 _CENTS = [f".{cents:02}".rstrip("0").rstrip(".") for cents in range(100)]
@@ -30,11 +30,12 @@ def one_of(texts: Sequence[str | None]) -> pl.Expr:
     return lookup(texts, pl.col("salt") % len(texts))
 
 
-def replaced(usual: pl.Expr, kinds: Mapping[str, pl.Expr]) -> pl.Expr:
-    """The usual text of a field, but for records of the given kinds."""
-    text = usual
+def replaced(chunk: pl.DataFrame, usual: pl.Expr, kinds: Mapping[str, pl.Expr]) -> pl.Expr:
+    """The usual text of a field, but for records of the given kinds. Kinds that no record has cost nothing."""
+    text, present = usual, set(chunk["kind"].unique())
     for kind, other in kinds.items():
-        text = pl.when(is_kind(kind)).then(other).otherwise(text)
+        if kind in present:
+            text = pl.when(is_kind(kind)).then(other).otherwise(text)
     return text
 
 
@@ -48,15 +49,18 @@ def costume(draw: Draw, chunk: pl.DataFrame, spellings: Sequence[Sequence[str]],
     return lookup([text for row in spellings for text in row], pl.col(column).cast(pl.Int64) * width + pl.Series(other))
 
 
-def csv_line(fields: Sequence[pl.Expr]) -> pl.Expr:
-    """Fields with commas between them; a null is an empty field. Whoever needs quotes has put them."""
-    return pl.concat_str([field.fill_null("") for field in fields], separator=",")
+def csv_lines(chunk: pl.DataFrame, fields: Sequence[pl.Expr]) -> pl.Series:
+    """Fields with commas between them; a null is an empty field. Whoever needs quotes has put them.
 
-
-def broken_csv_line(line: pl.Expr) -> pl.Expr:
-    """A row with too few fields, with too many, or with a NUL byte in it, by the record's salt."""
-    way = pl.col("salt") % 3
-    few = line.str.replace(r",[^,]*$", "")
-    return pl.when(way == 0).then(few).when(way == 1).then(pl.concat_str(line, pl.lit(",surplus,"))).otherwise(
-        pl.concat_str(line, pl.lit("\x00"))
+    A record of kind malformed_record has a field too few, two too many or a NUL byte, by its salt.
+    """
+    whole = pl.concat_str([field.fill_null("") for field in fields], separator=",")
+    line, way = pl.col("line"), pl.col("salt") % 3
+    few, many, nul = (
+        line.str.replace(r",[^,]*$", ""),
+        pl.concat_str(line, pl.lit(",surplus,")),
+        pl.concat_str(line, pl.lit("\x00")),
     )
+    broken = pl.when(way == 0).then(few).when(way == 1).then(many).otherwise(nul)
+    lines = chunk.select("kind", "salt", line=whole)
+    return lines.select(replaced(lines, line, {"malformed_record": broken}).alias("line"))["line"]
