@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 #: Read before `own_environment` clears it.
 REALDATA = os.environ.get("EVENT_ASSETS_REALDATA")
@@ -53,3 +59,18 @@ def realdata() -> Path:
     # Set but wrong is a mistake, and a skip would hide it.
     assert folder.is_dir(), f"EVENT_ASSETS_REALDATA is {REALDATA}, which is no folder"
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, driven by Playwright. Mark the tests that use it `browser`."""
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("there is no chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # Root, as in containers, gets no sandbox; the pages are our own.
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield opened
+        opened.close()

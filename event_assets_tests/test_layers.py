@@ -58,7 +58,7 @@ CLOCK_AND_CHANCE = {
     "lake/": "names of published files, first landed_at, leases: none enters a table's content",
     "defs/assets.py": "hands landing the clock for a file's first landed_at, which the ledger then keeps",
     "defs/sensors.py": "tells how long a file has lain still, and ticks by the clock",
-    "cli/supply.py": "a live feed keeps time",
+    "cli/supply.py": "hands a live feed its clock",
 }
 
 Rule = Callable[[str, ast.Module], Iterator[str]]
@@ -140,7 +140,7 @@ def settings_alone_read_the_environment(place: str, tree: ast.Module) -> Iterato
 
 _WRITING_METHODS = (
     *("write_text", "write_bytes", "write_parquet", "write_csv", "write_json", "write_ndjson", "write_ipc"),
-    *("sink_parquet", "sink_csv", "sink_ndjson", "to_parquet", "to_csv", "touch", "mkdir", "rename"),
+    *("sink_parquet", "sink_csv", "sink_ndjson", "to_parquet", "to_csv", "touch", "mkdir"),
     *("symlink_to", "hardlink_to", "write_table", "write_to_dataset", "write_deltalake", "ParquetWriter"),
 )
 _WRITING_FUNCTIONS = ("os.rename", "os.replace", "os.makedirs", "os.mkdir", "os.link", "os.symlink")
