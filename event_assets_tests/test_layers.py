@@ -7,8 +7,10 @@ whole package, and over small made-up files that break them, so that a rule whic
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -285,3 +287,15 @@ def test_all_that_is_not_dagsters_edge_loads_without_it() -> None:
 
 def test_a_fresh_interpreter_that_loads_dagster_is_noticed() -> None:
     assert "dagster" in loaded_after("import dagster")
+
+
+def test_every_package_that_is_imported_is_a_declared_dependency() -> None:
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.split(r"[^\w-]", text)[0].replace("-", "_") for text in project["dependencies"]}
+    known = {*declared, *sys.stdlib_module_names, "event_assets", "yaml"}
+    on_demand = {"pyspark"}  # an extra of the user's, or the cluster's own
+    imported = {
+        name.split(".")[0] for path in PACKAGE.rglob("*.py") for _, name in imports(ast.parse(path.read_bytes()))
+    }
+    assert "polars" in imported
+    assert imported - known - on_demand == set()
