@@ -20,10 +20,6 @@ USERS = 1_000
 SPAN = 3_600
 
 
-def _utc_now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
-
-
 def supply(
     dataset_name: str,
     *,
@@ -31,9 +27,9 @@ def supply(
     rate: int,
     every: float,
     for_seconds: float | None = None,
-    seed: int = 0,
+    seed: int,
     mess: float = 1.0,
-    now: Callable[[], dt.datetime] = _utc_now,
+    now: Callable[[], dt.datetime],
     sleep: Callable[[float], None] = time.sleep,
     dropped: Callable[[Path], None] = lambda path: None,
 ) -> int:
@@ -42,10 +38,15 @@ def supply(
     The events are those of the hour before; the first file comes at once, and with it the profiles
     where the dataset has some and the folder doesn't. Goes on for `for_seconds`, or until Ctrl-C, which
     leaves no half file. Every file has a name and (by seed, start and number) content of its own, also
-    after a restart. `dropped` is told each file. EventAssetsError names an argument that makes no sense.
+    after a restart. `now` gives the time with its zone, as `lambda: datetime.now(UTC)` does; `dropped`
+    is told each file. EventAssetsError names an argument that makes no sense.
     """
     recipe = recipe_of(dataset_name)
-    for option, value, fine in (("--rate", rate, rate >= 1), ("--every", every, every > 0), ("--seed", seed, seed >= 0)):
+    for option, value, fine in (
+        ("--rate", rate, rate >= 1),
+        ("--every", every, every > 0),
+        ("--seed", seed, seed >= 0),
+    ):
         if not fine:
             raise EventAssetsError(option, f"{value} is too small", "take a greater number")
     started, folder, name, files = now(), inbox / dataset_name, crc32(dataset_name.encode()), 0
@@ -58,7 +59,7 @@ def supply(
         due = started
         while for_seconds is None or due < started + dt.timedelta(seconds=for_seconds):
             sleep(max(0.0, (due - now()).total_seconds()))
-            moment = now()
+            moment = now().astimezone(dt.UTC)
             extent = Extent(rows=rate, begin=int(moment.timestamp()) - SPAN, span=SPAN, users=USERS, files=1)
             path = folder / f"{recipe.stem}_{moment:%Y%m%d_%H%M%S%f}_{files}.{recipe.suffix}"
             of_file = draw.child(files)

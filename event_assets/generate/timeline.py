@@ -46,7 +46,8 @@ def _pauses(draw: Draw, size: int) -> Ints:
     kind = draw.choice(size, [share for _, _, share in PAUSES])
     shortest = np.array([low for low, _, _ in PAUSES])
     width = np.array([high - low for low, high, _ in PAUSES])
-    return shortest[kind] + (draw.uniform(size) * width[kind]).astype(np.int64)
+    pause: Ints = shortest[kind] + (draw.uniform(size) * width[kind]).astype(np.int64)
+    return pause
 
 
 def _starts(draw: Draw, size: int, begin: int, span: int) -> Ints:
