@@ -3,34 +3,61 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import narwhals as nw
 
+from event_assets.contracts.tables import tables
+from event_assets.contracts.types import narwhals_type
 from event_assets.dataset import Dataset
+
+#: A frame that is not computed yet, of whatever engine.
+Frame = nw.LazyFrame[Any]
 
 #: A transform's input frames by table name. A frame of a date-partitioned table always holds a further
 #: column `event_date` (date): with a window of dates it tells them apart.
-Inputs = Mapping[str, nw.LazyFrame]
+Inputs = Mapping[str, Frame]
+
+#: Columns of texts, as long as each other, to the values that they give row by row. Pure.
+TextFunction = Callable[[Sequence[Sequence[str | None]]], Sequence[object]]
 
 
 class Ports(Protocol):
     """The few operations that Narwhals lacks, one small implementation an engine."""
 
-    def uuid5(self, frame: nw.LazyFrame, column: str, *, text: str, namespace: str) -> nw.LazyFrame:
+    def within(self, by: Sequence[str]) -> Sequence[str]:
+        """What an ordered window over groups of `by` is partitioned by.
+
+        `by` itself where an engine spreads a window over its partitions; nothing where one sort of the
+        whole frame is faster. Callers order by `[*by, ...]` and look themselves where a group begins.
+        """
+        ...
+
+    def microseconds(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
+        """The frame with, for each timestamp column, an int64 column: microseconds since 1970-01-01 UTC."""
+        ...
+
+    def uuid5(self, frame: Frame, column: str, *, text: str, namespace: str) -> Frame:
         """The frame with `column`: the UUID version 5 (lower case text) of `namespace` and the text column `text`."""
         ...
 
-    def distinct_text(
-        self, frame: nw.LazyFrame, *, by: Sequence[str], column: str, into: str
-    ) -> nw.LazyFrame:
+    def distinct_text(self, frame: Frame, *, by: Sequence[str], column: str, into: str) -> Frame:
         """One row per `by`: those columns, and `into`: the distinct non-null texts of `column`, sorted by
         their UTF-8 bytes and joined by commas (the empty text where there is none)."""
         ...
 
-    def region(self, frame: nw.LazyFrame, *, address: str, into: str) -> nw.LazyFrame:
+    def from_text(
+        self, frame: Frame, columns: Sequence[str], *, into: str, declared_type: str, function: TextFunction
+    ) -> Frame:
+        """The frame with `into`, of a declared type: what a pure Python function makes of the text `columns`.
+
+        For what no engine says alike (is this JSON? when is this time?) and few rows or datasets need.
+        """
+        ...
+
+    def region(self, frame: Frame, *, address: str, into: str) -> Frame:
         """The frame with `into`: the continent code of the IP address in the text column `address`, or Unknown."""
         ...
 
@@ -43,12 +70,38 @@ class Scope:
     ports: Ports
     date: dt.date | None = None
 
+    @property
+    def day(self) -> dt.date:
+        """The date of a transform that computes one."""
+        assert self.date is not None, "a date-partitioned table was computed without its date"
+        return self.date
+
+    def shaped(self, frame: Frame, table: str, *hive: str) -> Frame:
+        """The frame in the columns and types of a table's contract (and its Hive columns): the one cast at the end."""
+        columns = tables(self.dataset)[table].columns
+        return frame.select(*(nw.col(c.name).cast(narwhals_type(c.type)) for c in columns if c.name not in hive), *hive)
+
 
 @dataclass(frozen=True)
 class Outputs:
     """A transform's tables by name, each in its contract's columns and types (rows in any order), and what
     it counted on the way: a frame of one row whose columns are int64 figures, such as `duplicates`."""
 
-    tables: Mapping[str, nw.LazyFrame]
-    figures: nw.LazyFrame | None = None
+    tables: Mapping[str, Frame]
+    figures: Frame | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
+
+
+def on_date(frame: Frame, date: dt.date) -> Frame:
+    """The rows of one date out of a window of dates."""
+    return frame.filter(nw.col("event_date") == nw.lit(date))
+
+
+def counted(**parts: Frame) -> Frame:
+    """One row of int64 figures: how many rows each part has."""
+    figures: Frame | None = None
+    for name, part in parts.items():
+        count = part.select(nw.len().cast(nw.Int64).alias(name))
+        figures = count if figures is None else figures.join(count, how="cross")
+    assert figures is not None
+    return figures

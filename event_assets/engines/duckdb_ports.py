@@ -1,0 +1,107 @@
+"""What Narwhals lacks, in DuckDB. Nothing is fetched: all of it stays a relation that DuckDB can spill."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from itertools import count
+from pathlib import Path
+
+import duckdb
+import narwhals as nw
+import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
+
+from event_assets.contracts.types import arrow_type
+from event_assets.engines.geo import GeoDatabase
+from event_assets.transforms.scope import Frame, TextFunction
+
+_SQL_TYPES = {
+    "string": "VARCHAR",
+    "json": "VARCHAR",
+    "int64": "BIGINT",
+    "float64": "DOUBLE",
+    "bool": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMPTZ",
+}
+
+
+class DuckDBPorts:
+    """`Ports` over DuckDB relations of one connection; `geo_db` is a MaxMind file in place of the built-in database."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, geo_db: Path | None = None) -> None:
+        # Times are UTC whatever zone the machine is in.
+        connection.execute("SET TimeZone = 'UTC'")
+        self._connection = connection
+        self._geo = GeoDatabase(geo_db)
+        self._functions = count(1)
+        self.version = self._geo.version
+
+    def within(self, by: Sequence[str]) -> Sequence[str]:
+        """The groups themselves: DuckDB spreads a window over its partitions."""
+        return by
+
+    def microseconds(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
+        return _with(frame, **{into: f"epoch_us({_quoted(column)})" for column, into in columns.items()})
+
+    def uuid5(self, frame: Frame, column: str, *, text: str, namespace: str) -> Frame:
+        digest = f"sha1(unhex('{uuid.UUID(namespace).hex}') || encode({_quoted(text)}))"
+        return _with(_with(frame, **{column: digest}), **{column: _as_uuid(_quoted(column))})
+
+    def distinct_text(self, frame: Frame, *, by: Sequence[str], column: str, into: str) -> Frame:
+        groups = ", ".join(_quoted(name) for name in by)
+        text = _quoted(column)
+        joined = f"coalesce(string_agg(DISTINCT {text}, ',' ORDER BY {text}), '')"
+        return nw.from_native(_relation(frame).aggregate(f"{groups}, {joined} AS {_quoted(into)}", groups))
+
+    def from_text(
+        self, frame: Frame, columns: Sequence[str], *, into: str, declared_type: str, function: TextFunction
+    ) -> Frame:
+        name = f"from_text_{next(self._functions)}"
+        dtype = arrow_type(declared_type)
+
+        def mapped(lists: pa.ChunkedArray) -> pa.Array:
+            rows = [tuple(texts) for texts in lists.to_pylist()]
+            distinct = list(dict.fromkeys(rows))
+            values = dict(zip(distinct, function(list(zip(*distinct, strict=True))), strict=True))
+            return pa.array([values[row] for row in rows], dtype)
+
+        self._connection.create_function(
+            name,
+            mapped,
+            [duckdb.sqltype("VARCHAR[]")],
+            duckdb.sqltype(_SQL_TYPES[declared_type]),
+            type=PythonUDFType.ARROW,
+            null_handling=FunctionNullHandling.SPECIAL,
+        )
+        return _with(frame, **{into: f"{name}(list_value({', '.join(map(_quoted, columns))}))"})
+
+    def region(self, frame: Frame, *, address: str, into: str) -> Frame:
+        return self.from_text(frame, [address], into=into, declared_type="string", function=self._geo.regions)
+
+
+def _relation(frame: Frame) -> duckdb.DuckDBPyRelation:
+    relation: duckdb.DuckDBPyRelation = nw.to_native(frame)
+    return relation
+
+
+def _with(frame: Frame, **columns: str) -> Frame:
+    """The frame with further (or replaced) columns, given as SQL."""
+    relation = _relation(frame)
+    kept = [_quoted(name) for name in relation.columns if name not in columns]
+    made = [f"{sql} AS {_quoted(name)}" for name, sql in columns.items()]
+    return nw.from_native(relation.project(", ".join([*kept, *made])))
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _as_uuid(digest: str) -> str:
+    """The first 128 bits of a digest with version 5 and the RFC's variant set, written as UUIDs are."""
+    variant = f"substr('89ab89ab89ab89ab', strpos('0123456789abcdef', substr({digest}, 17, 1)), 1)"
+    return (
+        f"concat(substr({digest}, 1, 8), '-', substr({digest}, 9, 4), '-5', substr({digest}, 14, 3), '-',"
+        f" {variant}, substr({digest}, 18, 3), '-', substr({digest}, 21, 12))"
+    )

@@ -1,0 +1,22 @@
+"""daily_summary: what each user did on a date."""
+
+from __future__ import annotations
+
+import narwhals as nw
+
+from event_assets.transforms.scope import Inputs, Outputs, Scope
+
+
+def daily_summary(inputs: Inputs, scope: Scope) -> Outputs:
+    """daily_summary of one date: a row per user. Input: joined_facts of the date."""
+    summary = (
+        inputs["joined_facts"]
+        .group_by("user_id")
+        .agg(
+            nw.len().alias("event_count"),
+            nw.col("session_id").n_unique().alias("session_count"),
+            nw.col("event_time").min().alias("first_event_time"),
+            nw.col("event_time").max().alias("last_event_time"),
+        )
+    )
+    return Outputs({"daily_summary": scope.shaped(summary, "daily_summary")})

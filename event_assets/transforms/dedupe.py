@@ -1,0 +1,32 @@
+"""Of the records with one key, one stays (SPEC "Deduplication")."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import narwhals as nw
+
+from event_assets.transforms.scope import Frame, Scope
+
+
+def place_among_equals(frame: Frame, order: Sequence[str]) -> tuple[Frame, Frame]:
+    """The first of each `event_id` in `order` (nulls first), and all others."""
+    counted = frame.with_columns(nw.len().over("event_id").alias("equals"))
+    # Few records have an equal: only they are put in order.
+    once = counted.filter(nw.col("equals") == 1).drop("equals")
+    several = counted.filter(nw.col("equals") > 1).with_columns(
+        nw.col("row_number").cast(nw.Int64).alias("one") * 0 + 1
+    )
+    placed = several.with_columns(nw.col("one").cum_sum().over("event_id", order_by=[*order]).alias("place"))
+    first = placed.filter(nw.col("place") == 1).drop("equals", "one", "place")
+    return nw.concat([once, first]), placed.filter(nw.col("place") > 1).drop("equals", "one", "place")
+
+
+def earlier_keys(event_keys: Frame, scope: Scope) -> Frame:
+    """The ids that make an event of the scope's date a duplicate: those of the dates that its dataset looks back."""
+    days = scope.dataset.dedupe_days
+    earlier = event_keys.filter(nw.col("event_date") < nw.lit(scope.day))
+    if days != "all":
+        earlier = earlier.filter(nw.col("event_date") >= nw.lit(scope.day - dt.timedelta(days=days)))
+    return earlier.select("event_id").unique()

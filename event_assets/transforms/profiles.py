@@ -1,0 +1,81 @@
+"""raw_profiles to profiles over validity intervals, and profile_quarantine (SPEC "Profiles")."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import narwhals as nw
+
+from event_assets.transforms.judge import judged, rejects
+from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope, counted
+
+_SINCE_EVER = dt.date(1970, 1, 1)
+
+
+def profiles(inputs: Inputs, scope: Scope) -> Outputs:
+    """profiles (one row per user and interval) and profile_quarantine.
+
+    Inputs: raw_profiles; profile_snapshots: file_id, name, snapshot_date (null: since ever), one row per name
+    of a file. Figures: raw, quarantined, valid.
+    """
+    declared = scope.dataset.profiles
+    assert declared is not None
+    required = {column.name for column in declared.columns if column.required} | {"user_id"}
+    records = judged(inputs["raw_profiles"], declared.columns, required, scope)
+    refused = rejects(records, declared.columns, required, scope)
+    valid = records.filter(nw.col("valid")).select(
+        "file_id", "row_number", *(nw.col(f"typed {column.name}").alias(column.name) for column in declared.columns)
+    )
+    stated = _as_of(_last(valid, ["file_id", "user_id"], ["row_number"]), inputs["profile_snapshots"])
+    intervals = _intervals(stated, [column.name for column in scope.dataset.profile_columns])
+    return Outputs(
+        {
+            "profiles": scope.shaped(intervals, "profiles"),
+            "profile_quarantine": scope.shaped(refused, "profile_quarantine"),
+        },
+        counted(raw=inputs["raw_profiles"], quarantined=refused, valid=valid),
+    )
+
+
+def _as_of(rows: Frame, snapshots: Frame) -> Frame:
+    """Each user's profile as of each snapshot, with `valid_from`; of several snapshots of one day the last holds."""
+    dated = nw.when(nw.col("snapshot_date").is_null()).then(nw.lit(0)).otherwise(nw.lit(1))
+    days = snapshots.select(
+        "file_id",
+        "name",
+        nw.col("snapshot_date").fill_null(nw.lit(_SINCE_EVER)).alias("valid_from"),
+        dated.alias("dated"),
+    )
+    days = days.with_columns(nw.col("name").alias("snapshot name")).drop("name")
+    stated = rows.join(days, on="file_id", how="inner")
+    return _last(stated, ["user_id", "valid_from"], ["dated", "snapshot name"])
+
+
+def _last(frame: Frame, by: Sequence[str], order: Sequence[str]) -> Frame:
+    """The last row of each group in an order that is total."""
+    counted_rows = frame.with_columns((nw.col(order[0]).is_null().cast(nw.Int64) * 0 + 1).alias("one"))
+    place = nw.col("one").cum_sum(reverse=True).over(*by, order_by=[*order])
+    return counted_rows.with_columns(place.alias("place")).filter(nw.col("place") == 1).drop("one", "place")
+
+
+def _intervals(stated: Frame, columns: Sequence[str]) -> Frame:
+    """Runs of equal profiles of a user as one interval each, which ends where the next one begins."""
+    before = {column: f"{column} before" for column in ["valid_from", *columns]}
+    frame = stated.with_columns(
+        *(nw.col(c).shift(1).over("user_id", order_by=["valid_from"]).alias(into) for c, into in before.items())
+    )
+    same = [_equal(nw.col(column), nw.col(before[column])) for column in columns]
+    changed = nw.col(before["valid_from"]).is_null()
+    if same:
+        changed = changed | ~nw.all_horizontal(*same, ignore_nulls=False)
+    else:
+        changed = changed | nw.lit(False)
+    frame = frame.filter(changed).drop(*before.values())
+    until = nw.col("valid_from").shift(-1).over("user_id", order_by=["valid_from"])
+    return frame.with_columns(until.alias("valid_to"))
+
+
+def _equal(left: nw.Expr, right: nw.Expr) -> nw.Expr:
+    """Equality in which two nulls are equal; never null."""
+    return ((left == right) | (left.is_null() & right.is_null())).fill_null(False)

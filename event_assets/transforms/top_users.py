@@ -1,0 +1,52 @@
+"""The most active users by distinct sessions (SPEC "Top users"): a rollup by date, and rankings of it."""
+
+from __future__ import annotations
+
+import narwhals as nw
+
+from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope
+
+
+def platform_sessions(inputs: Inputs, scope: Scope) -> Outputs:
+    """platform_sessions of one date: the distinct sessions of each user, within each value of the ranking's column.
+
+    Rows without that column's value or without a session (the source's, where it gives one) don't count.
+    Input: joined_facts of the date.
+    """
+    given = scope.dataset.events.column("source_session_id") is not None
+    session = nw.col("source_session_id" if given else "session_id").alias("session_id")
+    by = _by(scope)
+    rows = inputs["joined_facts"].select(*by, "user_id", session)
+    rows = rows.filter(*(~nw.col(name).is_null() for name in (*by, "session_id"))).unique()
+    return Outputs({"platform_sessions": scope.shaped(rows, "platform_sessions")})
+
+
+def top_users(inputs: Inputs, scope: Scope) -> Outputs:
+    """top_users of one date. Input: platform_sessions of the date."""
+    return Outputs({"top_users": scope.shaped(_ranked(inputs["platform_sessions"], scope), "top_users")})
+
+
+def top_users_overall(inputs: Inputs, scope: Scope) -> Outputs:
+    """top_users_overall. Input: platform_sessions of all dates; a session of two dates counts once."""
+    ranked = _ranked(inputs["platform_sessions"], scope)
+    return Outputs({"top_users_overall": scope.shaped(ranked, "top_users_overall")})
+
+
+def _by(scope: Scope) -> list[str]:
+    options = scope.dataset.gold.top_users
+    assert options is not None
+    return [options.by] if options.by else []
+
+
+def _ranked(sessions: Frame, scope: Scope) -> Frame:
+    """Users by session count descending, then by user_id as text; the first N of each group."""
+    by, options = _by(scope), scope.dataset.gold.top_users
+    assert options is not None
+    users = sessions.group_by(*by, "user_id").agg(nw.col("session_id").n_unique().alias("session_count"))
+    users = users.with_columns(
+        (-nw.col("session_count").cast(nw.Int64)).alias("fewest last"),
+        nw.col("user_id").cast(nw.String).alias("user text"),
+        (nw.col("session_count").cast(nw.Int64) * 0 + 1).alias("one"),
+    )
+    rank = nw.col("one").cum_sum().over(*by, order_by=["fewest last", "user text"])
+    return users.with_columns(rank.cast(nw.Int64).alias("rank")).filter(nw.col("rank") <= options.n)

@@ -1,0 +1,120 @@
+"""Small literal tables as frames of each engine, and the transforms' outputs as rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import duckdb
+import narwhals as nw
+import polars as pl
+
+from event_assets.contracts.tables import Table, tables
+from event_assets.contracts.types import polars_type
+from event_assets.dataset import Dataset, parse_dataset
+from event_assets.engines.duckdb_ports import DuckDBPorts
+from event_assets.engines.polars_ports import PolarsPorts
+from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope
+
+Rows = list[dict[str, Any]]
+Transform = Callable[[Inputs, Scope], Outputs]
+DAY = dt.date(2024, 5, 2)
+
+
+def at(text: str, day: dt.date = DAY) -> dt.datetime:
+    """A time of the day (or a full ISO time), UTC."""
+    return dt.datetime.fromisoformat(text if "-" in text else f"{day}T{text}").replace(tzinfo=dt.UTC)
+
+
+def micros(time: dt.datetime) -> int:
+    return (time - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(microseconds=1)
+
+
+def declared(columns: Sequence[Mapping[str, Any]] = (), **attributes: Any) -> Dataset:
+    """A dataset with user_id, event_type and further columns; attributes over the plain ones."""
+    plain = [{"name": "user_id"}, {"name": "event_type"}]
+    named = {column["name"] for column in columns}
+    every = [c for c in plain if c["name"] not in named] + list(columns)
+    return parse_dataset(
+        {
+            "name": "tiny",
+            "description": "Tiny.",
+            "start_date": "2020-01-01",
+            "events": {
+                "files": ["*.csv"],
+                "format": "csv",
+                "time": {"source": "time"},
+                "columns": [{"description": "It.", **column} for column in every],
+            },
+            **attributes,
+        },
+        "tiny",
+    )
+
+
+class Bench:
+    """One engine: literal rows in, a transform's output rows out, sorted so that tables can be compared whole."""
+
+    def __init__(self, engine: str) -> None:
+        self.engine = engine
+        self._connection = duckdb.connect()
+        self.ports = PolarsPorts() if engine == "polars" else DuckDBPorts(self._connection)
+
+    def frame(self, rows: Iterable[Mapping[str, Any]], schema: Mapping[str, pl.DataType]) -> Frame:
+        table = pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema, orient="row")
+        if self.engine == "polars":
+            return nw.from_native(table.lazy())
+        return nw.from_native(self._connection.from_arrow(table.to_arrow()))
+
+    def rows(self, frame: Frame) -> Rows:
+        native = nw.to_native(frame)
+        table = native.collect() if self.engine == "polars" else pl.from_arrow(native.to_arrow_table())
+        return sorted(table.to_dicts(), key=lambda row: [(v is not None, str(v)) for v in row.values()])
+
+    def run(
+        self,
+        transform: Transform,
+        dataset: Dataset,
+        inputs: Mapping[str, Iterable[Mapping[str, Any]]],
+        date: dt.date | None = DAY,
+    ) -> tuple[dict[str, Rows], dict[str, int]]:
+        """The transform's tables and figures. Rows of tables by date that name no `event_date` get `date`."""
+        frames = {name: self.frame(_dated(rows, date), schema_of(dataset, name)) for name, rows in inputs.items()}
+        outputs = transform(frames, Scope(dataset, self.ports, date))
+        for name, frame in outputs.tables.items():
+            assert schema_of(dataset, name, hive=False) == self.schema(frame, tables(dataset)[name]), name
+        figures = self.rows(outputs.figures)[0] if outputs.figures is not None else {}
+        return {name: self.rows(frame) for name, frame in outputs.tables.items()}, figures
+
+    def table(self, transform: Transform, dataset: Dataset, inputs: Any, date: dt.date | None = DAY) -> Rows:
+        """The one table that the transform makes."""
+        made, _ = self.run(transform, dataset, inputs, date)
+        (rows,) = made.values()
+        return rows
+
+    def schema(self, frame: Frame, table: Table) -> dict[str, pl.DataType]:
+        native = nw.to_native(frame)
+        found = native.collect_schema() if self.engine == "polars" else pl.from_arrow(native.to_arrow_table()).schema
+        return dict(found)
+
+
+def schema_of(dataset: Dataset, table: str, hive: bool = True) -> dict[str, pl.DataType]:
+    if table == "profile_snapshots":
+        return {"file_id": pl.String(), "name": pl.String(), "snapshot_date": pl.Date()}
+    contract = tables(dataset)[table]
+    schema = {column.name: polars_type(column.type) for column in contract.columns}
+    if contract.partitioned_by == "event_date" and hive:
+        schema["event_date"] = pl.Date()
+    elif contract.partitioned_by == "geo_region":
+        schema["geo_region"] = pl.String()
+    return schema
+
+
+def _dated(rows: Iterable[Mapping[str, Any]], date: dt.date | None) -> Rows:
+    return [{"event_date": date, **row} for row in rows]
+
+
+def only(rows: Rows, *names: str) -> list[tuple[Any, ...]]:
+    """Some columns of rows, as tuples."""
+    return [tuple(row[name] for name in names) for row in rows]

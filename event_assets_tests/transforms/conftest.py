@@ -1,0 +1,12 @@
+"""Every test body runs on each engine."""
+
+from __future__ import annotations
+
+import pytest
+
+from event_assets_tests.transforms.bench import Bench
+
+
+@pytest.fixture(params=["polars", "duckdb"])
+def bench(request: pytest.FixtureRequest) -> Bench:
+    return Bench(request.param)
