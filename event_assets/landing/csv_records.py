@@ -1,0 +1,172 @@
+"""CSV records one by one, exactly: the rule that the fast path in csv.py must agree with.
+
+RFC 4180 with the dialect's characters. A quote inside an unquoted field is text. Behind a closing quote
+stands a delimiter or a line end, else the record is malformed. Lines end with LF, CRLF or CR.
+
+A quote that is never closed would swallow all records up to the next quote or the end of the file. So
+where a record over several lines is malformed, it ends before the first of them that reads as a whole
+record of its own, and reading goes on there.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from event_assets.dataset import CsvDialect
+from event_assets.landing.records import MALFORMED, NOT_UTF8, TOO_LONG
+
+Values = list[str | None]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What was found at a place: where its text ends, where the next record begins, its values or why not.
+
+    `values` and `reason` are both None for a blank line. An empty field is None.
+    """
+
+    end: int
+    next: int
+    values: Values | None = None
+    reason: str | None = None
+
+
+class RecordParser:
+    def __init__(self, dialect: CsvDialect, width: int | None, max_record_bytes: int) -> None:
+        """`width` is the number of fields that a record must have (None for a header: any)."""
+        self.width, self.max_bytes = width, max_record_bytes
+        self.delimiter, self.quote, self.escape = (
+            text.encode() for text in (dialect.delimiter, dialect.quote, dialect.escape)
+        )
+        self.blanks = bytes(blank for blank in b" \t" if blank not in self.delimiter)
+        """What a blank line may hold; an empty line always is one."""
+        quote, escape, delimiter = (re.escape(mark) for mark in (self.quote, self.escape, self.delimiter))
+        if self.escape in (b"", self.quote):
+            inner, self._escaped = (
+                _anything_but(quote) + rb"|" + quote + quote,
+                re.compile(quote + rb"(" + quote + rb")"),
+            )
+        else:
+            inner, self._escaped = (
+                _anything_but(quote, escape) + rb"|" + escape + rb".",
+                re.compile(escape + rb"(.)", re.S),
+            )
+        self._quoted = re.compile(quote + rb"((?:" + inner + rb")*+)" + quote, re.S)
+        self._plain = re.compile(rb"(?:" + _anything_but(delimiter, rb"\r", rb"\n") + rb")*+", re.S)
+
+    def take(self, data: bytes, start: int, *, final: bool) -> Taken | None:
+        """The record that begins at `start`; None where only more data can tell.
+
+        `final` says that the file ends with the data, or that it must be decided without more.
+        """
+        taken, width = self._fields(data, start, final)
+        if taken is None:
+            return None
+        if taken.values is not None and not data[start : taken.end].strip(self.blanks):
+            return Taken(taken.end, taken.next)  # a blank line is no record
+        if taken.end - start > self.max_bytes:
+            return self._recover(data, start, taken, TOO_LONG)
+        if taken.values is None or (self.width is not None and width != self.width):
+            return self._recover(data, start, taken, taken.reason or MALFORMED)
+        text = data[start : taken.end]
+        if b"\0" in text:
+            return Taken(taken.end, taken.next, reason=MALFORMED)
+        return taken
+
+    def _fields(self, data: bytes, start: int, final: bool) -> tuple[Taken | None, int]:
+        """The record by the grammar alone, and the number of its fields."""
+        values: list[bytes] = []
+        place = start
+        while True:
+            if self.quote and data.startswith(self.quote, place):
+                match = self._quoted.match(data, place)
+                if match is None or (match.end() == len(data) and not final):
+                    # Never closed; or closed by the data's last byte, and the next one may double the quote.
+                    return (self._broken(len(data), len(data)) if final else None), 0
+                values.append(self._escaped.sub(rb"\1", match[1]))
+            else:
+                match = self._plain.match(data, place)
+                assert match is not None
+                values.append(match[0])
+            place = match.end()
+            if data.startswith(self.delimiter, place):
+                place += len(self.delimiter)
+                continue
+            if place == len(data):
+                return (self._decoded(values, place, place) if final else None), len(values)
+            after = self._behind_line_end(data, place, final)
+            if after is None:
+                return None, 0
+            if after == place:  # something follows a closing quote
+                end = self.line(data, place)[0]
+                return self._broken(end, self._behind_line_end(data, end, True) or end), 0
+            return self._decoded(values, place, after), len(values)
+
+    def _recover(self, data: bytes, start: int, taken: Taken, reason: str) -> Taken:
+        """The reject, cut short before the first of its lines that is a record of its own."""
+        end, next_line = self.line(data, start)
+        if next_line >= taken.next:
+            return Taken(taken.end, taken.next, reason=reason)
+        while next_line < taken.next:
+            if self._is_whole(data, next_line):
+                return Taken(end, next_line, reason=MALFORMED)
+            end, next_line = self.line(data, next_line)
+        return Taken(taken.end, taken.next, reason=reason)
+
+    def _is_whole(self, data: bytes, start: int) -> bool:
+        """Whether the line that begins there is a record for itself, without a quote gone astray."""
+        end, _ = self.line(data, start)
+        if start == end:
+            return False
+        taken, width = self._fields(data[start:end], 0, True)
+        if taken is None or taken.values is None or (self.width is not None and width != self.width):
+            return False
+        return not self.quote or not self._stray(data, start, end)
+
+    def _stray(self, data: bytes, start: int, end: int) -> bool:
+        """Whether an unquoted field of a well-formed line holds a quote."""
+        place = start
+        while place < end:
+            match = self._quoted.match(data, place, end) or self._plain.match(data, place, end)
+            assert match is not None
+            if not data.startswith(self.quote, place) and self.quote in match[0]:
+                return True
+            place = match.end() + len(self.delimiter)
+        return False
+
+    @staticmethod
+    def line(data: bytes, start: int) -> tuple[int, int]:
+        """(end of the text, start of the next line) of the line that begins there."""
+        match = _LINE_END.search(data, start)
+        return (match.start(), match.end()) if match else (len(data), len(data))
+
+    @staticmethod
+    def _behind_line_end(data: bytes, place: int, final: bool) -> int | None:
+        """The place behind the line end that stands there, the same place where none stands there."""
+        if data.startswith(b"\r", place):
+            if place + 1 == len(data) and not final:
+                return None
+            return place + 2 if data.startswith(b"\n", place + 1) else place + 1
+        return place + 1 if data.startswith(b"\n", place) else place
+
+    @staticmethod
+    def _broken(end: int, after: int) -> Taken:
+        return Taken(end, after, reason=MALFORMED)
+
+    @staticmethod
+    def _decoded(values: list[bytes], end: int, after: int) -> Taken:
+        try:
+            return Taken(end, after, [value.decode() or None for value in values])
+        except UnicodeDecodeError:
+            return Taken(end, after, reason=NOT_UTF8)
+
+
+def _anything_but(*marks: bytes) -> bytes:
+    """A pattern for a run of bytes in which none of the (escaped) marks begins."""
+    if all(len(mark.removeprefix(b"\\")) == 1 for mark in marks):
+        return rb"[^" + b"".join(marks) + rb"]++"
+    return rb"(?:(?!" + rb"|".join(mark for mark in marks if mark) + rb").)++"
+
+
+_LINE_END = re.compile(rb"\r\n?|\n")

@@ -1,0 +1,65 @@
+"""Which date a record belongs to, or why it has none (SPEC §4, Times and Landing)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+import polars as pl
+
+from event_assets.dataset import Dataset
+from event_assets.landing.records import EVENT_DATE, ROW_NUMBER, TIME
+from event_assets.landing.times import BLANKS, UTC_MICROS, event_dates, parse_times
+
+#: A record may be so much younger than its landing: clocks differ, and so do zones.
+LEEWAY = dt.timedelta(hours=24)
+
+_FILE_DATE = re.compile(r"(?<!\d)(\d{4})([-_.]?)(\d\d)\2(\d\d)(?!\d)")
+
+
+def file_date(name: str) -> dt.date | None:
+    """The first date in a file's name, as YYYYMMDD or with `-`, `_` or `.` between; None where there is none."""
+    for year, _, month, day in _FILE_DATE.findall(name):
+        try:
+            return dt.date(int(year), int(month), int(day))
+        except ValueError:
+            continue
+    return None
+
+
+class Dating:
+    """Gives the records of one file their times."""
+
+    def __init__(self, dataset: Dataset, name: str, landed_at: dt.datetime) -> None:
+        self._dataset, self._time = dataset, dataset.events.time
+        declared = [column for column in dataset.columns if column.source == self._time.source]
+        self.column: str | None = declared[0].name if declared else self._time.source
+        """What a reject for its time is about: the declared column, or the source where none is declared."""
+        self._null_values = [value for column in declared for value in column.null_values]
+        self._earliest = dt.datetime.combine(dataset.start_date, dt.time(), dataset.zone).astimezone(dt.UTC)
+        self._latest = landed_at.astimezone(dt.UTC) + LEEWAY
+        date = file_date(name) if self._time.missing == "file_date" else None
+        self._assumed = dt.datetime.combine(date, dt.time(), dataset.zone).astimezone(dt.UTC) if date else None
+
+    def date(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[tuple[int, str]]]:
+        """(the records with event_time, event_time_us, time_assumed and event_date; (number, reason) of the others)."""
+        text = frame[TIME].str.strip_chars(BLANKS)
+        text = text.set(text.is_in(["", *self._null_values]).fill_null(False), None)
+        times = parse_times(text, format=self._time.format, source_timezone=self._dataset.source_timezone)
+        assumed = text.is_null() if self._assumed else pl.repeat(False, len(text), eager=True)
+        frame = frame.with_columns(times.alias(TIME), text.alias("_text"), assumed.alias("time_assumed")).with_columns(
+            pl.when("time_assumed").then(pl.lit(self._assumed, UTC_MICROS)).otherwise(TIME).alias(TIME)
+        )
+        reason = (
+            pl.when(pl.col(TIME).is_null() & pl.col("_text").is_null())
+            .then(pl.lit("missing_timestamp"))
+            .when(pl.col(TIME).is_null())
+            .then(pl.lit("invalid_timestamp"))
+            .when((pl.col(TIME) < self._earliest) | (pl.col(TIME) > self._latest))
+            .then(pl.lit("out_of_range"))
+        )
+        frame = frame.with_columns(reason.alias("_reason")).drop("_text")
+        dated = frame.filter(pl.col("_reason").is_null()).drop("_reason")
+        undated = frame.filter(pl.col("_reason").is_not_null()).select(ROW_NUMBER, "_reason").rows()
+        dates = event_dates(dated[TIME], self._dataset.timezone).alias(EVENT_DATE)
+        return dated.with_columns(pl.col(TIME).cast(pl.Int64).alias("event_time_us"), dates), undated

@@ -1,0 +1,126 @@
+"""What lies in a dataset's inbox: which files are its own, and whether they have come to rest."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Literal
+
+from event_assets.dataset import Dataset
+
+Kind = Literal["events", "profiles"]
+
+#: What may follow a file's name when it is compressed.
+COMPRESSED = (".gz", ".zst")
+#: Names that programs give to files which they still write.
+UNFINISHED = (".tmp", ".part", ".crdownload")
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A regular file in the inbox. An unchanged `signature` means that it need not be hashed again."""
+
+    path: Path
+    name: str
+    kind: Kind
+    signature: str
+    modified: float
+    """Seconds since 1970, as the file system tells."""
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """The files that can be landed, by name, and a warning for each entry that was left alone."""
+
+    files: list[Dropped] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def look(folder: Path, dataset: Dataset) -> Inbox:
+    """The dataset's files that lie directly in the folder (none where there is no folder).
+
+    Hidden and unfinished names are passed over in silence; whatever else can't be landed is named in a
+    warning. A name that events and profiles both claim is an events file.
+    """
+    inbox = Inbox()
+    try:
+        names = sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return inbox
+    except NotADirectoryError:
+        inbox.warnings.append(f"{folder} is no folder; nothing is landed from it")
+        return inbox
+    for name in names:
+        if name.startswith(".") or name.endswith(UNFINISHED):
+            continue
+        found = _dropped(folder, name, dataset)
+        if isinstance(found, Dropped):
+            inbox.files.append(found)
+        elif found:
+            inbox.warnings.append(found)
+    return inbox
+
+
+def is_settled(dropped: Dropped, now: float, quiet_seconds: float) -> bool:
+    """Whether the file has been left alone for a while, so that its writer is likely done.
+
+    A time in the future (a clock that is off) counts as settled: waiting for it could take for ever.
+    """
+    return not 0 <= now - dropped.modified < quiet_seconds
+
+
+def signature(path: Path) -> str:
+    """What `stat` tells of a file's state in a short text: size, times of change, inode."""
+    state = path.stat()
+    return f"{state.st_size}-{state.st_mtime_ns}-{state.st_ctime_ns}-{state.st_ino}"
+
+
+def _dropped(folder: Path, name: str, dataset: Dataset) -> Dropped | str | None:
+    """The file of that name, a warning, or None where it vanished meanwhile."""
+    path = folder / name
+    try:
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            if not path.exists():
+                return f"{name} is a broken link and is left alone"
+            if folder.resolve() not in path.resolve().parents:
+                return f"{name} is a link that leads out of the inbox and is left alone"
+            mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            return f"{name} is {_what(mode)} and is left alone"
+        kind = _kind(name, dataset)
+        if kind is None:
+            return f"{name} matches no file pattern of {dataset.name} and is left alone"
+        return Dropped(path, name, kind, signature(path), path.stat().st_mtime)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"{name} can't be looked at ({error.strerror}) and is left alone"
+
+
+def _kind(name: str, dataset: Dataset) -> Kind | None:
+    if _matches(name, dataset.events.files):
+        return "events"
+    if dataset.profiles and _matches(name, dataset.profiles.files):
+        return "profiles"
+    return None
+
+
+def _matches(name: str, patterns: Iterable[str]) -> bool:
+    plain = next((name.removesuffix(end) for end in COMPRESSED if name.endswith(end)), name)
+    return any(fnmatchcase(n, pattern) for pattern in patterns for n in (name, plain))
+
+
+def _what(mode: int) -> str:
+    kinds = (
+        (stat.S_ISDIR, "a directory"),
+        (stat.S_ISFIFO, "a FIFO"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISCHR, "a device"),
+        (stat.S_ISBLK, "a device"),
+    )
+    return next((what for test, what in kinds if test(mode)), "no regular file")

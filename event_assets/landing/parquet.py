@@ -1,0 +1,154 @@
+"""Parquet as batches of texts: what a CSV export of the same table would say, nested values as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from event_assets.landing.records import EXTRA, NOT_UTF8, ROW_NUMBER, Batch, Fields, FileRejected, Reject
+
+_BATCH_ROWS = 64 * 1024
+
+
+def read_parquet(path: Path, fields: Fields) -> Iterator[Batch]:
+    """The rows in order. FileRejected where the file is damaged, names a column twice or lacks a required one."""
+    try:
+        with pq.ParquetFile(path) as file:
+            places = _places(file.schema_arrow, fields)
+            for rows in file.iter_batches(_BATCH_ROWS):
+                yield _batch(rows, fields, places)
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+        raise FileRejected(f"unreadable: {' '.join(str(error).split())[:300]}") from None
+
+
+def _places(schema: pa.Schema, fields: Fields) -> dict[str, list[str]]:
+    """Where each source stands: a column of that very name, else a member of structs."""
+    places = {}
+    for source in fields.sources.values():
+        names = [source] if source in schema.names else source.split(".")
+        kind: pa.DataType = pa.struct(list(schema))
+        for name in names:
+            index = kind.get_field_index(name) if pa.types.is_struct(kind) else -1
+            if index < 0:
+                break
+            kind = kind.field(index).type
+        else:
+            places[source] = names
+    fields.check([*schema.names, *(source for source in places if source not in schema.names)])
+    return places
+
+
+def _batch(rows: pa.RecordBatch, fields: Fields, places: dict[str, list[str]]) -> Batch:
+    undecodable: set[int] = set()
+    columns: dict[str, pl.Series] = {ROW_NUMBER: pl.Series(range(1, rows.num_rows + 1), dtype=pl.Int64)}
+    for name, source in fields.sources.items():
+        path = places.get(source)
+        columns[name] = (
+            _texts(_at(rows, path), undecodable) if path else pl.Series([None] * rows.num_rows, dtype=pl.String)
+        )
+    undeclared: Counter[str] = Counter()
+    columns[EXTRA] = pl.Series(_extras(rows, list(places.values()), undeclared), dtype=pl.String)
+    refused = [place + 1 for place in sorted(undecodable)]
+    frame = pl.DataFrame(columns, fields.schema).filter(~pl.col(ROW_NUMBER).is_in(refused))
+
+    def texts(numbers: Sequence[int]) -> list[bytes]:
+        # A row of Parquet has no text of its own: it is told as JSON.
+        picked = [_pylist(column.take(pa.array([number - 1 for number in numbers]))) for column in rows.columns]
+        return [_json(dict(zip(rows.schema.names, row, strict=True))).encode() for row in zip(*picked, strict=True)]
+
+    rejects = [Reject(number, NOT_UTF8, text) for number, text in zip(refused, texts(refused), strict=True)]
+    present = frozenset(name for name, source in fields.sources.items() if source in places)
+    return Batch(rows.num_rows, frame, rejects, texts, present, undeclared)
+
+
+def _at(rows: pa.RecordBatch, path: list[str]) -> pa.Array:
+    column = rows.column(path[0])
+    for name in path[1:]:
+        column = pc.struct_field(column, [name])
+    return column
+
+
+def _texts(column: pa.Array, undecodable: set[int]) -> pl.Series:
+    """A column's values as text; rows whose bytes aren't UTF-8 are told in `undecodable`."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if _is_text(column.type) and _is_utf8(column):
+        series = pl.from_arrow(column.cast(pa.large_string()))
+    elif _is_text(column.type) or pa.types.is_nested(column.type):
+        series = pl.Series([_cell(v, place, undecodable) for place, v in enumerate(_pylist(column))], dtype=pl.String)
+    else:
+        series = pl.from_arrow(column.cast(pa.large_string()))
+    assert isinstance(series, pl.Series)
+    return series.replace("", None)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    return any(test(kind) for test in tests) or pa.types.is_string_view(kind) or pa.types.is_fixed_size_binary(kind)
+
+
+def _is_utf8(column: pa.Array) -> bool:
+    """Arrow believes a Parquet file that its strings are UTF-8; they need not be."""
+    try:
+        column.cast(pa.large_binary()).cast(pa.large_string()).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _cell(value: object, place: int, undecodable: set[int]) -> str | None:
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            undecodable.add(place)
+    return None if value is None or isinstance(value, bytes) else _json(value)
+
+
+def _extras(rows: pa.RecordBatch, paths: list[list[str]], undeclared: Counter[str]) -> list[str | None]:
+    """Each row's values that no column declares, as a JSON object; nulls are left out."""
+    names = [name for name in rows.schema.names if [name] not in paths]
+    if not names:
+        return [None] * rows.num_rows
+    extras: list[str | None] = []
+    for row in zip(*(_pylist(rows.column(name)) for name in names), strict=True):
+        rest = _rest(dict(zip(names, row, strict=True)), paths, "", undeclared)
+        extras.append(_json(rest) if rest else None)
+    return extras
+
+
+def _rest(members: dict[str, Any], paths: list[list[str]], prefix: str, undeclared: Counter[str]) -> dict[str, Any]:
+    rest = {}
+    for name, value in members.items():
+        below = [path[1:] for path in paths if path[:1] == [name]]
+        if value is None or [] in below:
+            continue
+        if below and isinstance(value, dict):
+            if inner := _rest(value, below, f"{prefix}{name}.", undeclared):
+                rest[name] = inner
+        else:
+            undeclared[prefix + name] += 1
+            rest[name] = value
+    return rest
+
+
+def _pylist(column: pa.Array) -> list[Any]:
+    """The values as Python's; texts as bytes, since they need not be UTF-8."""
+    values: list[Any] = (column.cast(pa.large_binary()) if _is_text(column.type) else column).to_pylist()
+    return values
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+
+
+def _plain(value: object) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
