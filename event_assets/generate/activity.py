@@ -3,7 +3,7 @@
 | mess | share | what it looks like |
 |---|---|---|
 | invalid_timestamp | 0.2 % | `2025-13-01T00:00:00Z`, `yesterday` |
-| malformed_record, not_utf8 | 0.1 %, 0.05 % | a field too few or too many, a NUL byte; a Latin-1 é in the type |
+| malformed_record, not_utf8 | 0.1 %, 0.05 % | cut short, two fields too many, a NUL byte; a Latin-1 é in the type |
 | missing_user_id, missing_event_type | 0.2 %, 0.1 % | empty |
 | no time | 10 % | empty: the record counts on the date in its file's name |
 | no session | 5 % | `invalid_session`, or empty |

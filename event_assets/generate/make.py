@@ -58,7 +58,7 @@ def generate(
     for option, value, least in (
         ("--rows", rows, 1),
         ("--days", days, 1),
-        ("--files", files or 1, 1),
+        ("--files", 1 if files is None else files, 1),
         ("--seed", seed, 0),
     ):
         if value < least:

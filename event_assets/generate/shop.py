@@ -3,7 +3,7 @@
 | mess | share | what it looks like |
 |---|---|---|
 | missing_timestamp, invalid_timestamp | 0.1 %, 0.3 % | empty; `2025-02-30T10:00:00`, `yesterday` |
-| malformed_record, not_utf8 | 0.2 %, 0.05 % | a field too few or too many, a NUL byte; a Latin-1 é in the brand |
+| malformed_record, not_utf8 | 0.2 %, 0.05 % | cut short, two fields too many, a NUL byte; a Latin-1 é in the brand |
 | missing_user_id, invalid_user_id | 0.2 %, 0.1 % | empty; `1.515915625e18`, `anonymous` |
 | missing_event_type | 0.05 % | empty |
 | invalid_product_id, invalid_price | 0.1 %, 0.2 % | `n/a`; `free`, `-5.00`, `"1,299.00"`, `12.345` |

@@ -3,7 +3,7 @@
 | mess | share | what it looks like |
 |---|---|---|
 | missing_timestamp, invalid_timestamp | 0.1 %, 0.2 % | empty; `invalid-date5T12:33:00`, `yesterday` |
-| malformed_record, not_utf8 | 0.1 %, 0.05 % | a field too few or too many, a NUL byte; a Latin-1 é in the user |
+| malformed_record, not_utf8 | 0.1 %, 0.05 % | cut short, two fields too many, a NUL byte; a Latin-1 é in the user |
 | missing_log_id, missing_user_id | 0.05 %, 0.2 % | empty |
 | missing_watch_time_min, invalid_watch_time_min | 0.1 %, 0.2 % | empty; `-3.5`, `NaN`, `1e3`, `12.345` |
 | copies | 1 % | the log id again: as it was, or watched longer at the same time, or later and watched longer |

@@ -52,15 +52,13 @@ def costume(draw: Draw, chunk: pl.DataFrame, spellings: Sequence[Sequence[str]],
 def csv_lines(chunk: pl.DataFrame, fields: Sequence[pl.Expr]) -> pl.Series:
     """Fields with commas between them; a null is an empty field. Whoever needs quotes has put them.
 
-    A record of kind malformed_record has a field too few, two too many or a NUL byte, by its salt.
+    A record of kind malformed_record is cut short, has two fields too many or a NUL byte, by its salt.
     """
     whole = pl.concat_str([field.fill_null("") for field in fields], separator=",")
     line, way = pl.col("line"), pl.col("salt") % 3
-    few, many, nul = (
-        line.str.replace(r",[^,]*$", ""),
-        pl.concat_str(line, pl.lit(",surplus,")),
-        pl.concat_str(line, pl.lit("\x00")),
-    )
+    # Cut after the second field, since the first two are never quoted: no quote must be left open.
+    few = line.str.replace(r"(?s)^([^,]*,[^,]*),.*$", "$1")
+    many, nul = pl.concat_str(line, pl.lit(",surplus,")), pl.concat_str(line, pl.lit("\x00"))
     broken = pl.when(way == 0).then(few).when(way == 1).then(many).otherwise(nul)
     lines = chunk.select("kind", "salt", line=whole)
     return lines.select(replaced(lines, line, {"malformed_record": broken}).alias("line"))["line"]
