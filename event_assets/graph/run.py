@@ -9,11 +9,12 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import narwhals as nw
 import polars as pl
 
 from event_assets.contracts.checks import violations
@@ -192,7 +193,7 @@ class _Run:
                 )
             )
 
-    def _scan(self, step: Step, source: Input, date: dt.date | None):  # type: ignore[no-untyped-def]
+    def _scan(self, step: Step, source: Input, date: dt.date | None) -> nw.LazyFrame:
         workspace = self._workspace
         if source.table == "profile_snapshots":
             return workspace.engine.constant(workspace.profile_snapshots())
@@ -312,5 +313,3 @@ def between(first: dt.date, last: dt.date) -> frozenset[dt.date]:
     """The dates from first to last, both included."""
     return frozenset(first + dt.timedelta(days=n) for n in range((last - first).days + 1))
 
-
-__all__: Collection[str] = ["Check", "Outcome", "Request", "between", "everything", "figures_of", "run"]

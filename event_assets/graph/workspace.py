@@ -17,7 +17,7 @@ from event_assets.graph.steps import Step, step_of, steps
 from event_assets.lake import EMPTY_CONTENT, Entry, Lake, TableStore
 from event_assets.lake.ledger import Ledger
 from event_assets.lake.partitions import WHOLE
-from event_assets.landing.names import date_in_name
+from event_assets.landing.dating import file_date
 from event_assets.settings import Settings
 
 
@@ -85,7 +85,7 @@ class Workspace:
         """Which profile file is a snapshot of when: file_id, name, snapshot_date (null: since ever), by name."""
         names = self.ledger.names()
         rows = [
-            (file.file_id, name, date_in_name(name))
+            (file.file_id, name, file_date(name))
             for file in self.ledger.active("profiles")
             for name in names[file.kind, file.file_id]
         ]

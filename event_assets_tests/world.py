@@ -1,0 +1,135 @@
+"""A small world for tests: a dataset, an inbox, a lake, and a clock that stands still."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import polars as pl
+import yaml
+
+from event_assets.dataset import Dataset, parse_dataset
+from event_assets.graph.intake import Intake, take_in
+from event_assets.graph.reconcile import Reconciliation, reconcile
+from event_assets.graph.run import Outcome, Request, everything, run
+from event_assets.graph.workspace import Workspace
+from event_assets.settings import Settings
+
+NOW = dt.datetime(2025, 6, 1, 12, tzinfo=dt.UTC)
+
+CLICKS = """
+name: clicks
+description: Clicks of a small shop.
+start_date: 2024-01-01
+events:
+  files: ["clicks_*.csv"]
+  format: csv
+  time: {source: at}
+  columns:
+    - {name: user_id, source: user, required: true, description: "Who clicked."}
+    - {name: event_type, source: kind, required: true, case: lower, description: "What was done."}
+    - {name: page, description: "Where."}
+    - {name: price, type: "decimal(10,2)", min: 0, description: "For how much."}
+sessions: {gap: 30m, column: page}
+gold:
+  daily_summary: {}
+  top_users: {by: null, n: 3}
+  events_by_minute: {}
+  events_by_type: {}
+  user_funnel: {steps: [view, buy], window: 1h}
+"""
+
+HEADER = "user,kind,at,page,price"
+
+
+def clicks(**changes: object) -> Dataset:
+    """The dataset `clicks`, with some of its keys changed."""
+    return parse_dataset({**yaml.safe_load(CLICKS), **changes}, "clicks")
+
+
+def lines(*records: str) -> str:
+    """A file of clicks: the header and one record a line."""
+    return "\n".join([HEADER, *records]) + "\n"
+
+
+class World:
+    """One dataset with its inbox and lake below a folder."""
+
+    def __init__(self, folder: Path, dataset: Dataset | None = None, *, inbox: Path | None = None) -> None:
+        self.folder = folder
+        self.settings = Settings(inbox=inbox or folder / "inbox", lake=folder / "lake", memory_bytes=10**9)
+        self.use(dataset or clicks())
+
+    def use(self, dataset: Dataset) -> None:
+        """Go on with another declaration on the same files and lake."""
+        self.dataset = dataset
+        self.workspace = Workspace(dataset, self.settings)
+
+    def drop(self, name: str, content: str | bytes) -> Path:
+        """Put a file into the inbox."""
+        folder = self.settings.inbox / self.dataset.name
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def land(self, now: Callable[[], dt.datetime] = lambda: NOW) -> Intake:
+        with self.workspace.writing():
+            self.workspace.refresh()
+            return take_in(self.workspace, now=now)
+
+    def make(self, dates: Iterable[str] | None = None, tables: Iterable[str] | None = None) -> list[Outcome]:
+        """Make what is stale, or the given dates of the given tables (all tables where none are given)."""
+        asked = None if dates is None else frozenset(dt.date.fromisoformat(date) for date in dates)
+        wanted = everything(self.workspace) if tables is None else frozenset(tables)
+        with self.workspace.writing():
+            self.workspace.refresh()
+            return list(run(self.workspace, Request(wanted, asked)))
+
+    def refresh(self) -> list[Outcome]:
+        """Land what is new and make what is stale, as `run` and the sensor do."""
+        self.land()
+        return self.make()
+
+    def table(self, name: str) -> pl.DataFrame:
+        """All rows of a published table in its row order, `event_date` in front where it has dates."""
+        self.workspace.refresh()
+        store = self.workspace.stores[name]
+        frames = []
+        for unit in sorted(store.entries()):
+            for path in store.paths(unit):
+                frame = pl.read_parquet(path, hive_partitioning=False)
+                if store.partitioned_by:
+                    hive = path.parent.name.split("=", 1)[1]
+                    frame = frame.select(pl.lit(hive).alias(store.partitioned_by), pl.all())
+                frames.append(frame)
+        return pl.concat(frames) if frames else self.workspace.tables[name].polars_schema().to_frame()
+
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """Every table that a transform makes, without the lineage columns that may differ with the cut of files."""
+        lineage = ["file_id", "row_number"]
+        found = {}
+        for name in sorted(everything(self.workspace)):
+            frame = self.table(name)
+            if name in ("quarantine", "profile_quarantine"):
+                frame = frame.drop(lineage)
+                frame = frame.sort(pl.all())
+            elif "file_id" in frame.columns:
+                frame = frame.drop(lineage)
+            found[name] = frame.filter(pl.lit(True))
+        return found
+
+    def files_on_disk(self, name: str) -> set[Path]:
+        return set(self.workspace.stores[name].folder.rglob("*.parquet")) - set(
+            (self.workspace.stores[name].folder / "_delta_log").rglob("*")
+        )
+
+    def reconciled(self) -> Reconciliation:
+        self.workspace.refresh()
+        return reconcile(self.workspace)
+
+
+def made(outcomes: Iterable[Outcome], table: str | None = None) -> set[tuple[str, str]]:
+    """The units that were made, as (table, date)."""
+    return {(o.table, str(o.date or "")) for o in outcomes if o.state == "made" and table in (None, o.table)}
