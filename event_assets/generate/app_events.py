@@ -26,7 +26,7 @@ import numpy as np
 import polars as pl
 
 from event_assets.generate.draw import Draw, Ints, mixed
-from event_assets.generate.json_text import broken_json, json_object, member, missing_value, quoted, strings
+from event_assets.generate.json_text import json_lines, json_object, member, missing, text_member
 from event_assets.generate.recipe import ProfileFile, Recipe
 from event_assets.generate.stamps import DAY, invalid_time, lookup, stamp
 from event_assets.generate.text import PLACEHOLDER, hundredths, one_of, replaced
@@ -55,22 +55,25 @@ PAGES = ("/home", "/about_us", "/category/electronics", "/category/books", *(f"/
 CURRENCIES = ("IRR", "EUR", "usd")
 
 # The details of an event are up to four members out of these tables (a null is none), each type from its own
-# part: what it was about and what goes with that, how it came about, a number.
+# part: what it was about and what goes with that, how it came about, a number. No two places of a table stand
+# for the same details of a type, since equal events are counted by their places.
 NONE = (None, None)
-VIEWED = [(f'"page_url": "{page}"', None) for page in PAGES] + [
-    ('"page_url": "/cart"', f'"item_count": {n}') for n in (1, 2, 3)
+CART = [(member("page_url", "/cart"), member("item_count", count)) for count in (1, 2, 3)]
+VIEWED = [*((member("page_url", page), None) for page in PAGES), *CART]
+CLICKED = [(member("button_id", f"{button}_button"), None) for button in ("buy_now", "filter", "search")]
+BOUGHT = [(member("item_id", f"item_{item}"), member("currency", CURRENCIES[item % 3])) for item in range(500)]
+REFERRED = [*(member("referrer", referrer) for referrer in (None, "google", "newsletter", "/home")), None]
+FILTERED = [
+    *(member("filter_param", order) for order in ("price_low_to_high", "newest")),
+    *(page for page, _ in VIEWED),
 ]
-CLICKED = [(f'"button_id": "{button}"', None) for button in ("buy_now_button", "filter_button", "search_button")]
-BOUGHT = [(f'"item_id": "item_{n}"', f'"currency": "{CURRENCIES[n % 3]}"') for n in range(500)]
-REFERRED = ['"referrer": null', '"referrer": "google"', '"referrer": "newsletter"', '"referrer": "/home"', None]
-FILTERED = [f'"filter_param": "{order}"' for order in ("price_low_to_high", "newest")] + [
-    f'"page_url": "{page}"' for page in PAGES
-]
-MANY = [f'"quantity": {n}' for n in (1, 2, 3, 4)]
+MANY = [member("quantity", quantity) for quantity in (1, 2, 3, 4)]
 WHATS = [*VIEWED, *CLICKED, *BOUGHT, NONE]
 HOWS = [*REFERRED, *FILTERED, *MANY, None]
 NUMBERS = ('"duration_ms": ', None, '"price": ', None, '"duration_session_ms": ')
-
+TYPE_MEMBERS = [member("event_type", name) for name in TYPES]
+WRONG_PRICES = ['"12,50"', "-1", '"free"']
+WRONG_USERS = [member("user_id", "guest"), member("user_id", 12.5)]
 
 FIRST_NAMES = ("Ali", "Sara", "Reza", "Mina", "Hamid", "Zahra", "Omid", "Leila", "Åsa", "José", "نیما")
 LAST_NAMES = ("Ahmadi", "Mohammadi", "Karimi", "Soltani", "Rezaei", "O'Brien", "Müller")
@@ -124,36 +127,39 @@ def _settle(plan: pl.DataFrame, files: int) -> pl.DataFrame:
 
 
 def _details(chunk: pl.DataFrame) -> pl.Expr:
-    is_price, number = pl.col("type") == PURCHASE, pl.col("number")
-    value = pl.when(is_price).then(hundredths("number")).otherwise(number.cast(pl.String))
-    wrong = {"invalid_price": one_of(['"12,50"', "-1", '"free"'])}
+    price, number = hundredths("number"), pl.col("number").cast(pl.String)
+    value = pl.when(pl.col("type") == PURCHASE).then(price).otherwise(number)
     return json_object(
         [
             lookup([what for what, _ in WHATS], pl.col("what")),
             lookup(HOWS, pl.col("how")),
-            pl.concat_str(lookup(NUMBERS, pl.col("type")), replaced(chunk, value, wrong)),
+            pl.concat_str(
+                lookup(NUMBERS, pl.col("type")), replaced(chunk, value, {"invalid_price": one_of(WRONG_PRICES)})
+            ),
             lookup([coda for _, coda in WHATS], pl.col("what")),
-            pl.when("new_key").then(pl.lit('"campaign": "spring"')),
+            pl.when("new_key").then(pl.lit(member("campaign", "spring"))),
         ]
     )
 
 
 def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, _: bool) -> pl.Series:
     number = (pl.col("user") + 1).cast(pl.String)
-    user = pl.when("user_as_text").then(quoted(number)).otherwise(number)
-    users = {"missing_user_id": missing_value(), "invalid_user_id": one_of(['"guest"', "12.5"])}
-    types = {"missing_event_type": missing_value(), "not_utf8": pl.lit(f'"caf{PLACEHOLDER}"')}
-    times = {"missing_timestamp": missing_value(), "invalid_timestamp": quoted(invalid_time())}
-    record = json_object(
-        [
-            member("user_id", replaced(chunk, user, users)),
-            member("event_type", replaced(chunk, strings(TYPES, pl.col("type")), types)),
-            member("timestamp", replaced(chunk, quoted(pl.col("stamp")), times)),
-            member("details", _details(chunk)),
-        ]
+    user = pl.concat_str(
+        pl.lit('"user_id": '), pl.when("user_as_text").then(pl.lit('"') + number + '"').otherwise(number)
     )
-    lines = chunk.with_columns(stamp=stamp(chunk)).select("kind", "salt", line=record)
-    return lines.select(broken_json(lines, pl.col("line")).alias("line"))["line"]
+    users = {"missing_user_id": missing("user_id"), "invalid_user_id": one_of(WRONG_USERS)}
+    types = {"missing_event_type": missing("event_type"), "not_utf8": pl.lit(f'"event_type": "caf{PLACEHOLDER}"')}
+    times = {
+        "missing_timestamp": missing("timestamp"),
+        "invalid_timestamp": text_member("timestamp", invalid_time()),
+    }
+    members = [
+        replaced(chunk, user, users),
+        replaced(chunk, lookup(TYPE_MEMBERS, pl.col("type")), types),
+        replaced(chunk, text_member("timestamp", pl.col("stamp")), times),
+        pl.concat_str(pl.lit('"details": '), _details(chunk)),
+    ]
+    return json_lines(chunk.with_columns(stamp=stamp(chunk)), members)
 
 
 def _profiles(draw: Draw, users: int, mess: float) -> ProfileFile:

@@ -24,9 +24,9 @@ import numpy as np
 import polars as pl
 
 from event_assets.generate.draw import Draw, mixed
-from event_assets.generate.json_text import broken_json, json_object, member, missing_value, quoted, strings
+from event_assets.generate.json_text import json_lines, member, missing, spelled, text_member
 from event_assets.generate.recipe import ProfileFile, Recipe
-from event_assets.generate.stamps import invalid_time, stamp
+from event_assets.generate.stamps import invalid_time, lookup, stamp
 from event_assets.generate.text import PLACEHOLDER, costume, one_of, replaced
 
 REJECTS = {
@@ -62,10 +62,18 @@ COUNTRIES = (
 )
 US = 0
 
+TYPE_MEMBERS = spelled("event_type", TYPES)
+VALUE_MEMBERS = [*(member("value", value) for value in range(100)), member("value", None)]
+WRONG_VALUES = [member("value", "twelve"), member("value", "1,5")]
+# The two halves of metadata.
+DEVICE_MEMBERS = [[f'"metadata": {{{text}' for text in row] for row in spelled("device", DEVICES)]
+PAGE_MEMBERS = [f"{member('page', page)}}}" for page in PAGES]
+
 
 def _columns(draw: Draw, plan: pl.DataFrame, mess: float) -> pl.DataFrame:
+    """type, value, device, page (places in the tables of members), drift."""
     rows = plan.height
-    value = np.where(draw.chance(rows, NO_VALUE), -1, draw.below(rows, 100))
+    value = np.where(draw.chance(rows, NO_VALUE), 100, draw.below(rows, 100))
     return plan.with_columns(
         type=pl.Series(draw.below(rows, len(TYPES)).astype(np.int8)),
         value=pl.Series(value.astype(np.int8)),
@@ -76,29 +84,21 @@ def _columns(draw: Draw, plan: pl.DataFrame, mess: float) -> pl.DataFrame:
 
 
 def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, _: bool) -> pl.Series:
-    value = pl.when(pl.col("value") < 0).then(pl.lit("null")).otherwise(pl.col("value").cast(pl.String))
-    page = strings(PAGES, pl.col("page"))
-    odd_page = pl.lit(f'"/caf{PLACEHOLDER}"')
-    metadata = json_object(
-        [
-            member("device", quoted(costume(draw, chunk, DEVICES, "device", SPELLINGS * mess))),
-            member("page", replaced(chunk, page, {"not_utf8": odd_page})),
-        ]
-    )
-    event_type = quoted(costume(draw, chunk, TYPES, "type", SPELLINGS * mess))
-    times = {"missing_timestamp": missing_value(), "invalid_timestamp": quoted(invalid_time())}
-    record = json_object(
-        [
-            member("user_id", replaced(chunk, quoted(_user(pl.col("user"))), {"missing_user_id": missing_value()})),
-            member("event_type", replaced(chunk, event_type, {"missing_event_type": missing_value()})),
-            member("timestamp", replaced(chunk, quoted(pl.col("stamp")), times)),
-            member("value", replaced(chunk, value, {"invalid_value": one_of(['"twelve"', '"1,5"'])})),
-            member("metadata", metadata),
-            member("app_version", pl.when("drift").then(pl.lit('"7.1"'))),
-        ]
-    )
-    lines = chunk.with_columns(stamp=stamp(chunk)).select("kind", "salt", line=record)
-    return lines.select(broken_json(lines, pl.col("line")).alias("line"))["line"]
+    times = {
+        "missing_timestamp": missing("timestamp"),
+        "invalid_timestamp": text_member("timestamp", invalid_time()),
+    }
+    event_type = costume(draw, chunk, TYPE_MEMBERS, "type", SPELLINGS * mess)
+    members = [
+        replaced(chunk, text_member("user_id", _user(pl.col("user"))), {"missing_user_id": missing("user_id")}),
+        replaced(chunk, event_type, {"missing_event_type": missing("event_type")}),
+        replaced(chunk, text_member("timestamp", pl.col("stamp")), times),
+        replaced(chunk, lookup(VALUE_MEMBERS, pl.col("value")), {"invalid_value": one_of(WRONG_VALUES)}),
+        costume(draw, chunk, DEVICE_MEMBERS, "device", SPELLINGS * mess),
+        replaced(chunk, lookup(PAGE_MEMBERS, pl.col("page")), {"not_utf8": pl.lit(f'"page": "/caf{PLACEHOLDER}"}}')}),
+        pl.when("drift").then(pl.lit(member("app_version", "7.1"))),
+    ]
+    return json_lines(chunk.with_columns(stamp=stamp(chunk)), members)
 
 
 def _user(number: pl.Expr) -> pl.Expr:
