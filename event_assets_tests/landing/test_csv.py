@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import pytest
+
+from event_assets.landing.records import MAX_RAW_BYTES
+from event_assets_tests.landing.conftest import Land
+from event_assets_tests.landing.tiny import declare
+
+HEADER = "user_id,event_type,value,at\n"
+
+
+def test_a_row_lands_as_the_texts_that_the_source_wrote(land: Land) -> None:
+    outcome = land(HEADER + '1,view,12.50,2024-01-02\n02,"a ""b"", c",,2024-01-02 03:04:05\n', declare())
+    assert outcome.values("row_number", "user_id", "event_type", "value", "extra", "event_time_us", "time_assumed") == [
+        (1, "1", "view", "12.50", None, 1704153600000000, False),
+        (2, "02", 'a "b", c', None, None, 1704164645000000, False),
+    ]
+
+
+def test_lines_may_end_in_any_way_and_a_bom_is_dropped(land: Land) -> None:
+    for end in ("\n", "\r\n", "\r"):
+        outcome = land("\ufeff" + HEADER.replace("\n", end) + f"1,a,,2024-01-02{end}2,b,,2024-01-02", declare())
+        assert outcome.values("row_number", "user_id", "event_type") == [(1, "1", "a"), (2, "2", "b")]
+        assert outcome.landed.repairs == ("bom removed",)
+
+
+def test_blank_lines_are_no_records(land: Land) -> None:
+    outcome = land("\n" + HEADER + "\n1,a,,2024-01-02\n\n  \n2,b,,2024-01-02\n\r\n\n", declare())
+    assert outcome.values("row_number", "user_id") == [(1, "1"), (2, "2")]
+
+
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\n\n", HEADER.encode()])
+def test_an_empty_file_is_landed_without_records(land: Land, content: bytes) -> None:
+    landed = land(content, declare()).landed
+    assert (landed.records, landed.reason, landed.parts, landed.rejects) == (0, None, {}, None)
+
+
+def test_too_few_and_too_many_fields_are_malformed(land: Land) -> None:
+    outcome = land(HEADER + "1,a\n2,b,,2024-01-02\n3,c,,2024-01-02,x\n4,d,,2024-01-02\n", declare())
+    assert outcome.values("row_number", "user_id") == [(2, "2"), (4, "4")]
+    assert outcome.rejects == [
+        (1, "malformed_record", None, "1,a"),
+        (3, "malformed_record", None, "3,c,,2024-01-02,x"),
+    ]
+
+
+def test_a_file_cut_off_in_its_last_record_gives_every_whole_record_and_one_reject(land: Land) -> None:
+    for tail in ("2,b", '2,"b', '2,"b\nmore of it'):
+        outcome = land(HEADER + "1,a,,2024-01-02\n" + tail, declare())
+        assert outcome.values("row_number", "user_id") == [(1, "1")]
+        assert outcome.rejects == [(2, "malformed_record", None, tail)]
+
+
+def test_line_breaks_within_quotes_belong_to_the_field(land: Land) -> None:
+    outcome = land(HEADER + '1,"two\nlines\r\n",,2024-01-02\n2,b,,2024-01-02\n', declare())
+    assert outcome.values("row_number", "event_type") == [(1, "two\nlines\r\n"), (2, "b")]
+
+
+def test_an_unclosed_quote_spoils_no_record_but_its_own(land: Land) -> None:
+    rows = [f"{number},a,,2024-01-02" for number in range(1, 101)]
+    rows[9] = '10,"a,,2024-01-02'
+    outcome = land(HEADER + "\n".join(rows) + "\n", declare())
+    assert outcome.landed.landed == 99
+    assert outcome.rejects == [(10, "malformed_record", None, '10,"a,,2024-01-02')]
+
+
+def test_text_behind_a_closing_quote_is_malformed(land: Land) -> None:
+    outcome = land(HEADER + '1,"a"b,,2024-01-02\n2,"b",,2024-01-02\n', declare())
+    assert outcome.values("row_number", "event_type") == [(2, "b")]
+    assert outcome.rejects == [(1, "malformed_record", None, '1,"a"b,,2024-01-02')]
+
+
+def test_a_quote_within_an_unquoted_field_is_text(land: Land) -> None:
+    outcome = land(HEADER + '1,27" screen,,2024-01-02\n2, "b",,2024-01-02\n', declare())
+    assert outcome.values("row_number", "event_type") == [(1, '27" screen'), (2, ' "b"')]
+
+
+def test_a_nul_byte_is_malformed(land: Land) -> None:
+    outcome = land(HEADER + "1,a\0b,,2024-01-02\n2,b,,2024-01-02\n", declare())
+    assert outcome.values("row_number", "user_id") == [(2, "2")]
+    assert outcome.rejects == [(1, "malformed_record", None, "1,a\0b,,2024-01-02")]
+
+
+def test_bytes_that_are_not_utf8_are_told_and_shown(land: Land) -> None:
+    outcome = land(HEADER.encode() + b"1,caf\xe9,,2024-01-02\n2,caf\xc3\xa9,,2024-01-02\n", declare())
+    assert outcome.values("row_number", "event_type") == [(2, "café")]
+    assert outcome.rejects == [(1, "not_utf8", None, "1,caf\\xe9,,2024-01-02")]
+
+
+def test_a_record_over_the_limit_is_too_long_and_its_first_64_kib_are_kept(land: Land) -> None:
+    dataset = declare(events__max_record_bytes=100_000)
+    long = "2," + "ä" * 60_000 + ",,2024-01-02"
+    outcome = land(HEADER + "1,a,,2024-01-02\n" + long + "\n3,c,,2024-01-02\n", dataset)
+    assert outcome.values("row_number", "user_id") == [(1, "1"), (3, "3")]
+    assert outcome.rejects == [(2, "record_too_long", None, long.encode()[:MAX_RAW_BYTES].decode())]
+
+
+def test_a_line_longer_than_a_block_is_too_long(land: Land) -> None:
+    dataset = declare(events__max_record_bytes=2048)
+    outcome = land(HEADER + "1,a,,2024-01-02\n2," + "x" * 9_000_000 + "\n3,c,,2024-01-02\n", dataset)
+    assert outcome.values("row_number", "user_id") == [(1, "1"), (3, "3")]
+    assert [reject[:2] for reject in outcome.rejects] == [(2, "record_too_long")]
+
+
+def test_undeclared_fields_are_kept_and_told(land: Land) -> None:
+    outcome = land('colour,at,user_id,"si""ze"\nre"d,2024-01-02,1,\n,2024-01-02,2,\nblue,2024-01-02,3,9\n', declare())
+    assert outcome.values("user_id", "event_type", "extra") == [
+        ("1", None, '{"colour":"re\\"d"}'),
+        ("2", None, None),
+        ("3", None, '{"colour":"blue","si\\"ze":"9"}'),
+    ]
+    assert outcome.landed.drift.new == {"colour": 2, 'si"ze': 1}
+    assert outcome.landed.drift.missing == ("event_type", "value")
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ("event_type,value,at", "missing_column: user_id"),
+        ("user_id,event_type,value", "missing_column: at"),
+        ("user_id,at,value,value", "duplicate_column: value"),
+        ('user_id,"at', "unreadable: its header is a malformed_record"),
+    ],
+)
+def test_a_file_with_a_wrong_header_is_one_rejected_file(land: Land, header: str, reason: str) -> None:
+    landed = land(header + "\n1,2024-01-02,3,4\n", declare()).landed
+    assert landed.reason == reason
+    assert (landed.records, landed.landed, landed.rejected, landed.parts, landed.rejects) == (0, 0, 0, {}, None)
+
+
+def test_fields_without_a_name_are_known_by_their_place(land: Land) -> None:
+    outcome = land(",user_id,at,\n0,1,2024-01-02,x\n", declare())
+    assert outcome.values("user_id", "extra") == [("1", '{"column_1":"0","column_4":"x"}')]
+
+
+def test_a_dialect_is_as_declared(land: Land) -> None:
+    dialect = {"delimiter": ";", "quote": "'", "escape": "\\", "skip_lines": 2}
+    content = "made by\n\nuser_id;event_type;value;at\n1;'it\\'s; so';\"x;2024-01-02\n"
+    outcome = land(content, declare(events__csv=dialect))
+    assert outcome.values("row_number", "user_id", "event_type", "value") == [(1, "1", "it's; so", '"x')]
+
+
+def test_a_delimiter_may_be_of_several_characters(land: Land) -> None:
+    content = "user_id||event_type||value||at\n1||a|b||'||2024-01-02\n"
+    outcome = land(content, declare(events__csv={"delimiter": "||"}))
+    assert outcome.values("user_id", "event_type", "value") == [("1", "a|b", "'")]
+
+
+def test_without_a_header_the_fields_stand_in_declared_order(land: Land) -> None:
+    outcome = land("1,a,x,2024-01-02\n2,b,y,2024-01-02\n", declare(events__csv={"header": False}))
+    assert outcome.values("row_number", "user_id", "event_type", "value") == [(1, "1", "a", "x"), (2, "2", "b", "y")]
+
+
+def test_a_column_may_stand_under_any_header(land: Land) -> None:
+    columns = [
+        {"name": "user_id", "source": "User Id", "required": True, "description": "x"},
+        {"name": "event_type", "constant": "log", "description": "x"},
+        {"name": "minutes", "source": "watch_time(min)", "description": "x"},
+        {"name": "page", "source": "details.page", "description": "x"},
+        {"name": "at_text", "source": "at", "description": "x"},
+    ]
+    outcome = land(" User Id ,watch_time(min),details.page,at\n1,12.5,/home,2024-01-02\n", declare(columns=columns))
+    assert outcome.values("user_id", "event_type", "minutes", "page", "at_text", "extra") == [
+        ("1", None, "12.5", "/home", "2024-01-02", None)
+    ]
+
+
+def test_several_workers_give_the_same_as_one(land: Land) -> None:
+    rows = "".join(f"{number},{'x' * 60},,2024-01-02\n" for number in range(1, 150_001))
+    content = HEADER + rows.replace("\n77777,", '\n"').replace("\n100,x", "\n100,")
+    one, three = land(content, declare()), land(content, declare(), workers=3)
+    assert one.landed.records == 150_000
+    assert one.rows.equals(three.rows)
+    assert one.rejects == three.rejects
