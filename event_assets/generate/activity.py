@@ -91,7 +91,7 @@ def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, drift: bool) -> pl.Seri
     return csv_lines(chunk.with_columns(stamp=stamp(chunk)), fields)
 
 
-def _figures(valid: pl.DataFrame, _: float) -> dict[str, int]:
+def _figures(valid: pl.DataFrame, _kept: pl.DataFrame, _mess: float) -> dict[str, int]:
     """Valid records, copies among them, that lack something; and the sessions of users on platforms, as a set."""
     counted = valid.filter((pl.col("platform") > 0) & (pl.col("source_session") >= 0))
     return {

@@ -200,7 +200,7 @@ def _profiles(draw: Draw, users: int, mess: float) -> ProfileFile:
     return ProfileFile("user_profiles.csv", b"\xef\xbb\xbf" + wrapped.encode(), truth)
 
 
-def _figures(valid: pl.DataFrame, _: float) -> dict[str, int]:
+def _figures(valid: pl.DataFrame, _kept: pl.DataFrame, _mess: float) -> dict[str, int]:
     """Valid records, copies among them, with the new key; and purchases."""
     return {"new_key_records": int(valid["new_key"].sum()), "purchases": int((valid["type"] == PURCHASE).sum())}
 

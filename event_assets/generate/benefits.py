@@ -118,10 +118,9 @@ def _traits(users: pl.Series, mess: float) -> pl.DataFrame:
     )
 
 
-def _figures(valid: pl.DataFrame, mess: float) -> dict[str, int]:
+def _figures(valid: pl.DataFrame, kept: pl.DataFrame, mess: float) -> dict[str, int]:
     """Drift; events left by deduplication of users in the US, of users elsewhere, of users without a profile."""
-    traits = _traits(valid["user"].unique().sort(), mess)
-    kept = valid.select(*RECIPE.key).unique().join(traits, on="user")
+    kept = kept.join(_traits(kept["user"].unique().sort(), mess), on="user")
     facts = kept.filter((pl.col("country") == US) & ~pl.col("orphan")).height
     return {
         "drift_records": int(valid["drift"].sum()),

@@ -52,8 +52,10 @@ class Draw:
         """1 at exactly counts[0] random places, 2 at counts[1] others and so on; 0 at the rest."""
         marks = np.zeros(size, dtype=np.int8)
         if total := sum(counts):
-            order = np.argsort(self.uniform(size), kind="stable")[:total]
-            marks[order] = np.repeat(np.arange(1, len(counts) + 1, dtype=np.int8), counts)
+            even = self.uniform(size)
+            chosen = np.flatnonzero(even <= np.partition(even, total - 1)[total - 1])[:total]
+            order = np.argsort(even[chosen], kind="stable")
+            marks[chosen[order]] = np.repeat(np.arange(1, len(counts) + 1, dtype=np.int8), counts)
         return marks
 
 

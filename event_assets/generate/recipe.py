@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -71,8 +71,8 @@ class Recipe:
     alter_copies: Callable[[Draw, pl.DataFrame], pl.DataFrame] = lambda _, copies: copies
     settle: Callable[[pl.DataFrame, int], pl.DataFrame] = lambda plan, _: plan
     """(plan, files): changes that depend on the file in which a record came to lie."""
-    figures: Callable[[pl.DataFrame, float], dict[str, int]] = field(default=lambda valid, mess: {})
-    """(valid records, mess): what else is known."""
+    figures: Callable[[pl.DataFrame, pl.DataFrame, float], dict[str, int]] = lambda valid, kept, mess: {}
+    """(valid records, their distinct keys, mess): what else is known."""
     profiles: Callable[[Draw, int, float], ProfileFile] | None = None
     """(draw, users, mess): the profiles' file."""
 
@@ -129,8 +129,8 @@ def _filed(plan: pl.DataFrame, extent: Extent) -> pl.DataFrame:
     days = pl.Series([int(extent.file_time(file).timestamp()) // DAY for file in range(extent.files)])
     file = (arrival * extent.files // extent.span).clip(0, extent.files - 1).cast(pl.Int32)
     return (
-        plan.with_columns(file=file, instant=instant())
-        .sort("file", arrival, maintain_order=True)
+        plan.sort(arrival, maintain_order=True)  # and so by file, which only grows with arrival
+        .with_columns(file=file, instant=instant())
         .with_columns(file_day=pl.lit(days * DAY * 1_000_000).gather("file"))
         .drop("delay")
     )
@@ -139,17 +139,17 @@ def _filed(plan: pl.DataFrame, extent: Extent) -> pl.DataFrame:
 def truth_of(recipe: Recipe, plan: pl.DataFrame, mess: float) -> dict[str, int]:
     """What is known of the records: how many, how many with each kind of mess, and what must remain."""
     valid = plan.filter(pl.col("kind") == CLEAN)
-    cleaned = valid.select(pl.struct(*recipe.key).n_unique()).item() if valid.height else 0
+    kept = valid.select(*recipe.key).unique()
     kinds = dict(plan["kind"].cast(pl.String).value_counts().iter_rows())
     late = valid.filter(pl.col("instant") // (DAY * 1_000_000) < pl.col("file_day") // (DAY * 1_000_000)).height
     return {
         "records": plan.height,
         **{kind: kinds.get(kind, 0) for kind in recipe.rejects},
-        "duplicates": valid.height - cleaned,
-        "cleaned": cleaned,
+        "duplicates": valid.height - kept.height,
+        "cleaned": kept.height,
         "late": late,
         "users": valid["user"].n_unique(),
-        **recipe.figures(valid, mess),
+        **recipe.figures(valid, kept, mess),
     }
 
 

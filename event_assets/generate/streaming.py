@@ -158,7 +158,7 @@ def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, drift: bool) -> pl.Seri
     return csv_lines(chunk.with_columns(stamp=stamp(chunk), address_text=_address()), fields)
 
 
-def _figures(valid: pl.DataFrame, _: float) -> dict[str, int]:
+def _figures(valid: pl.DataFrame, _kept: pl.DataFrame, _mess: float) -> dict[str, int]:
     """Of the valid originals: how many have each kind of address, and what they watched, in hundredths of a minute."""
     originals = valid.filter(~pl.col("copy"))
     kinds = dict(originals["address_kind"].value_counts().iter_rows())
