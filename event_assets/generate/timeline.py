@@ -26,7 +26,6 @@ def timeline(draw: Draw, rows: int, *, begin: int, span: int, users: int) -> pl.
     sessions = int(session[-1]) + 1
     first = np.searchsorted(session, np.arange(sessions), side="left")
     pause = _pauses(draw, rows)
-    pause[first] = 0
     elapsed = np.cumsum(pause)
     elapsed -= elapsed[first][session]
     length = elapsed[np.append(first[1:], rows) - 1]

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from event_assets.generate import RECIPES, Generated, generate
-from event_assets_tests.generate.plain import RULES, Count, activity_key, count, lower
+from event_assets_tests.generate.plain import RULES, Count, activity_key, count, csv_records, json_records, lower
 
-ROWS, DAYS = 6_000, 5
+ROWS, DAYS = 4_000, 5
+DAY = dt.date(2025, 1, 1)
 
 
 def made(dataset: str, out: Path, **options: float) -> tuple[Generated, Count]:
@@ -201,3 +202,14 @@ def test_shop_has_quoted_fields_drift_and_types_under_other_names(tmp_path: Path
         "autumn",
         "sale, 20%",
     }
+
+
+@pytest.mark.parametrize("dataset", RECIPES)
+def test_rejected_records_stand_among_the_others(dataset: str, tmp_path: Path) -> None:
+    generated = generate(dataset, rows=ROWS, days=1, seed=11, out=tmp_path, mess=3)
+    path = generated.files[0]
+    records = list(csv_records(path) if path.suffix == ".csv" else json_records(path))
+
+    rejected = [place for place, record in enumerate(records) if isinstance(RULES[dataset].judge(record, DAY), str)]
+
+    assert 0.4 < sum(rejected) / len(rejected) / len(records) < 0.6
