@@ -69,7 +69,8 @@ def test_dates_are_those_asked_for(dataset: str, tmp_path: Path) -> None:
 
 
 def test_sessions_have_pauses_on_both_sides_of_the_gap_and_cross_midnight(tmp_path: Path) -> None:
-    _, found = made("shop", tmp_path, mess=0)
+    generated = generate("shop", rows=10_000, days=DAYS, seed=11, out=tmp_path, mess=0)
+    found = count(generated.files, RULES["shop"])
     visits: dict[str, list[dt.datetime]] = {}
     for record, moment in found.valid:
         visits.setdefault(record["user_session"], []).append(moment)
