@@ -48,27 +48,55 @@ def pandera_schema(table: Table) -> pa.DataFrameSchema:
 
 
 def violations(table: Table, frame: pl.DataFrame) -> Sequence[Violation]:
-    """Every rule of the contract that the frame of one partition breaks; empty where it keeps all."""
-    found: list[Violation] = []
+    """Every rule of the contract that the frame of one partition breaks; empty where it keeps all.
+
+    Pandera judges and explains; a frame that plainly keeps every rule is let through after one pass over it,
+    which takes a tenth of the time on the small frames of a date.
+    """
+    if _plainly_keeps(table, frame):
+        return []
     try:
         pandera_schema(table).validate(frame, lazy=True)
     except SchemaErrors as errors:
-        found = _summary(errors.failure_cases)
-    if not found:
-        found.extend(_repeated_keys(table, frame))
-    return found
+        return _summary(errors.failure_cases)
+    return _repeated_keys(table, frame)
+
+
+def _plainly_keeps(table: Table, frame: pl.DataFrame) -> bool:
+    if frame.schema != table.polars_schema():
+        return False
+    if frame.is_empty():
+        return True
+    return all(frame.select(_rules(table)).row(0))
+
+
+@cache
+def _rules(table: Table) -> list[pl.Expr]:
+    """Each rule of a contract as an expression that is one boolean over a frame."""
+    key = pl.col(table.key[0]) if len(table.key) == 1 else pl.struct(table.key)
+    rules = [(key.n_unique() == pl.len()).alias("key")]
+    for column in table.columns:
+        value = pl.col(column.name)
+        if not column.nullable:
+            rules.append((value.null_count() == 0).alias(f"{column.name} null"))
+        if column.min is not None:
+            rules.append((value >= _literal(column, column.min)).all().alias(f"{column.name} min"))
+        if column.max is not None:
+            rules.append((value <= _literal(column, column.max)).all().alias(f"{column.name} max"))
+        if column.allowed is not None:
+            rules.append(value.is_in(column.allowed).all().alias(f"{column.name} allowed"))
+    return rules
+
+
+def _literal(column: Column, text: str) -> pl.Expr:
+    return pl.lit(_bound(column, text), polars_type(column.type))
 
 
 def _repeated_keys(table: Table, frame: pl.DataFrame) -> list[Violation]:
     # Pandera's own uniqueness check costs several times a group of the key columns (docs/adr/0001).
-    keys = frame.select(table.key)
-    if (
-        keys.is_empty()
-        or keys.select(pl.struct(pl.all()).n_unique() if len(table.key) > 1 else pl.all().n_unique()).item()
-        == frame.height
-    ):
+    repeated = frame.with_row_index("_row").filter(~pl.struct(table.key).is_first_distinct())["_row"]
+    if repeated.is_empty():
         return []
-    repeated = keys.with_row_index("_row").filter(~pl.struct(table.key).is_first_distinct())["_row"]
     return [Violation(f"{', '.join(table.key)} is unique", len(repeated), tuple(repeated.head(SHOWN)))]
 
 

@@ -62,7 +62,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
 
             schema = schema.append(pa.field("event_date", pa.date32()))
         store = lake.store(dataset, table, schema, hive)
-        with lake.writing(dataset, [store]):
+        with lake.writing(dataset):
             staging = lake.staging(dataset)
             for number, (unit, frame) in enumerate(sorted(frames.items())):
                 path = staging / f"{number}.parquet"

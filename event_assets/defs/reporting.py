@@ -16,7 +16,7 @@ from event_assets.defs.keys import asset_key, partitions
 from event_assets.graph.intake import Intake
 from event_assets.graph.run import Outcome
 from event_assets.graph.workspace import Workspace
-from event_assets.lake.ledger import SourceFile
+from event_assets.lake.ledger import Kind, SourceFile
 
 Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
 
@@ -102,7 +102,7 @@ def _file_checks(workspace: Workspace) -> Iterator[tuple[str, bool, str, bool]]:
     yield "drift", not drifted, "; ".join(drifted) or "all files have the declared columns and no others", False
 
 
-def _named(files: list[SourceFile], names: Mapping[tuple[str, str], list[str]]) -> str:
+def _named(files: list[SourceFile], names: Mapping[tuple[Kind, str], list[str]]) -> str:
     """The first few files by name (by content where no name is left)."""
     found = [(names.get((file.kind, file.file_id)) or [file.file_id[:12]])[0] for file in files]
     return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")

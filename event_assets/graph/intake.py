@@ -8,23 +8,18 @@ reads; one after it is made good by the next `align`.
 from __future__ import annotations
 
 import datetime as dt
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import polars as pl
-
 from event_assets.dataset import Dataset, Source, digest
+from event_assets.graph.align import align, part_name, parts_are_there
 from event_assets.graph.workspace import Workspace
 from event_assets.lake import EMPTY_CONTENT, Staged
-from event_assets.lake.lake import write_parquet
 from event_assets.lake.ledger import Binding, Kind, SourceFile
 from event_assets.lake.ledger import Entry as LedgerEntry
-from event_assets.lake.log import LogFile
-from event_assets.lake.partitions import WHOLE, content_digest
 from event_assets.landing.file import Landed, land_file
 from event_assets.landing.identity import identify
 from event_assets.landing.inbox import Dropped, look
@@ -104,51 +99,6 @@ def take_in(workspace: Workspace, *, now: Callable[[], dt.datetime], progress: P
     return Intake(tuple(landed), known, tuple(warnings), frozenset(dates), time.perf_counter() - began)
 
 
-def align(workspace: Workspace) -> None:
-    """Make the landed tables show what the ledger says. Does nothing where they do."""
-    ledger = workspace.ledger
-    states = ledger.states()
-    events = [file for file in ledger.active("events") if file.reason is None]
-    workspace.stores["raw_events"].replace_files(
-        LogFile(f"event_date={date}/{_part_name(file)}", rows, date)
-        for file in events
-        for date, rows in file.dates.items()
-    )
-    if "raw_profiles" in workspace.stores:
-        profiles = [file for file in ledger.active("profiles") if file.reason is None and file.landed]
-        workspace.stores["raw_profiles"].replace_files(LogFile(_part_name(file), file.landed) for file in profiles)
-    rejecting = [ledger.files[key] for key, state in states.items() if state == "active" and ledger.files[key].rejected]
-    workspace.stores["landing_rejects"].replace_files(LogFile(_part_name(file), file.rejected) for file in rejecting)
-    _publish_whole(workspace, "source_files", source_files(workspace))
-
-
-def source_files(workspace: Workspace) -> pl.DataFrame:
-    """The table `source_files` as the ledger has it: one row per content, by landed_at and file_id."""
-    ledger = workspace.ledger
-    names = ledger.names()
-    rows = []
-    for key, state in ledger.states().items():
-        file = ledger.files[key]
-        dates = [dt.date.fromisoformat(date) for date in file.dates]
-        rows.append(
-            {
-                "file_id": file.file_id,
-                "names": json.dumps(names.get(key, []), ensure_ascii=False),
-                "bytes": file.bytes,
-                "records": file.records,
-                "landed": file.landed,
-                "rejected": file.rejected,
-                "first_date": min(dates, default=None),
-                "last_date": max(dates, default=None),
-                "landed_at": file.landed_at,
-                "state": state,
-                "reason": file.reason,
-            }
-        )
-    table = workspace.tables["source_files"]
-    return pl.DataFrame(rows, schema=table.polars_schema()).sort(table.row_order)
-
-
 def _take(
     workspace: Workspace,
     dropped: Dropped,
@@ -164,7 +114,7 @@ def _take(
     before = just_landed.get((dropped.kind, identity.file_id)) or workspace.ledger.files.get(
         (dropped.kind, identity.file_id)
     )
-    if before is not None and before.rules == rules:
+    if before is not None and before.rules == rules and parts_are_there(workspace, before):
         return None, binding
     landed_at = before.landed_at if before is not None else now()
     landed = land_file(
@@ -204,7 +154,7 @@ def _as_source_file(landed: Landed, rules: str, landed_at: dt.datetime, size: in
 
 def _place(workspace: Workspace, landed: Landed, file: SourceFile) -> None:
     """Move the staged parts to where the ledger's commit will make them count."""
-    name = _part_name(file)
+    name = part_name(file)
     for date, path in landed.parts.items():
         if date is None:
             workspace.stores["raw_profiles"].place(Staged(path, landed.landed), name)
@@ -212,23 +162,6 @@ def _place(workspace: Workspace, landed: Landed, file: SourceFile) -> None:
             workspace.stores["raw_events"].place(Staged(path, landed.dates[date], date.isoformat()), name)
     if landed.rejects is not None:
         workspace.stores["landing_rejects"].place(Staged(landed.rejects, landed.rejected), name)
-
-
-def _part_name(file: SourceFile) -> str:
-    return f"{file.file_id}-{file.rules}.parquet"
-
-
-def _publish_whole(workspace: Workspace, name: str, frame: pl.DataFrame) -> None:
-    path = workspace.lake.staging(workspace.dataset.name) / f"{name}.parquet"
-    write_parquet(frame, path)
-    staged = [Staged(path, frame.height)]
-    content = content_digest(staged)
-    store = workspace.stores[name]
-    before = store.entries().get(WHOLE)
-    if before is None or before.content != content:
-        store.publish(WHOLE, staged, content, content)
-        store.flush()
-    shutil.rmtree(path.parent, ignore_errors=True)
 
 
 def _settled_in_ledger(workspace: Workspace, dropped: Dropped) -> bool:

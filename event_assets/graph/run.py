@@ -161,7 +161,7 @@ class _Run:
         return list(known if date is None else step.window(source, date, known))
 
     def _make(self, step: Step, date: dt.date | None) -> None:
-        if any(unit in self._held for unit in self._input_units(step, date)):
+        if self._must_wait(step, date):
             self._hold(step, date, "waiting", ())
             return
         began = time.perf_counter()
@@ -192,6 +192,12 @@ class _Run:
                     name, date, "made", entry.rows, entry.content, changed, figures, checks[name], sample, plot, seconds
                 )
             )
+
+    def _must_wait(self, step: Step, date: dt.date | None) -> bool:
+        if date is None:  # reads all dates, those too that were never published
+            sources = {source.table for source in step.inputs}
+            return any(table in sources for table, _ in self._held)
+        return any(unit in self._held for unit in self._input_units(step, date))
 
     def _scan(self, step: Step, source: Input, date: dt.date | None) -> nw.LazyFrame:
         workspace = self._workspace

@@ -13,6 +13,7 @@ import polars as pl
 from event_assets.contracts.tables import Table, tables
 from event_assets.dataset import Dataset
 from event_assets.engines.polars import PolarsEngine
+from event_assets.graph.align import align
 from event_assets.graph.steps import Step, step_of, steps
 from event_assets.lake import EMPTY_CONTENT, Entry, Lake, TableStore
 from event_assets.lake.ledger import Ledger
@@ -51,7 +52,14 @@ class Workspace:
 
     def writing(self) -> AbstractContextManager[None]:
         """Be the dataset's one writer. Call `refresh` inside: others may have written before."""
-        return self.lake.writing(self.dataset.name, self.stores.values())
+        return self.lake.writing(self.dataset.name, self._recover)
+
+    def _recover(self) -> None:
+        """Make good what a killed writer began: what entered the ledger counts, all else goes."""
+        self.refresh()
+        align(self)
+        for store in self.stores.values():
+            store.sweep()
 
     def refresh(self) -> None:
         """Read the ledger and all tables' logs as they are now."""

@@ -21,7 +21,6 @@ from event_assets.lake.partitions import Entry, Staged, entries, part_name
 T = TypeVar("T")
 
 STATE = "_state"
-COMPRESSION = "snappy"
 
 
 class TableStore:
@@ -126,10 +125,15 @@ class Lake:
         return self.root / dataset / STATE
 
     def writing(
-        self, dataset: str, stores: Iterable[TableStore] = (), wait_seconds: float = WAIT_SECONDS
+        self, dataset: str, recover: Callable[[], None] = lambda: None, wait_seconds: float = WAIT_SECONDS
     ) -> AbstractContextManager[None]:
-        """Be the dataset's one writer. What a killed writer left of these tables is cleared first."""
-        return lease(self.state(dataset), lambda: self._clear(dataset, stores), wait_seconds)
+        """Be the dataset's one writer. After a writer that was killed, `recover` runs first and staging is empty."""
+
+        def clear() -> None:
+            shutil.rmtree(self.state(dataset) / "staging", ignore_errors=True)
+            recover()
+
+        return lease(self.state(dataset), clear, wait_seconds)
 
     def staging(self, dataset: str) -> Path:
         """An empty folder for a writer's unpublished files, on the same disk as the tables."""
@@ -143,18 +147,13 @@ class Lake:
                 continue
         raise AssertionError("unreachable")
 
-    def _clear(self, dataset: str, stores: Iterable[TableStore]) -> None:
-        shutil.rmtree(self.state(dataset) / "staging", ignore_errors=True)
-        for store in stores:
-            store.sweep()
-
 
 def write_parquet(frame: pl.DataFrame, path: Path, figures: Mapping[str, int] | None = None) -> None:
     """Write a staged file; its figures stand in the footer, so that they live and die with its rows."""
     metadata = {f"event_assets.{name}": str(value) for name, value in (figures or {}).items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        frame.write_parquet(path, compression=COMPRESSION, statistics=True, metadata=metadata)
+        frame.write_parquet(path, compression="snappy", statistics=True, metadata=metadata)
     except OSError as error:
         path.unlink(missing_ok=True)
         raise LakeError(

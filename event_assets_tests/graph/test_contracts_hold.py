@@ -52,7 +52,7 @@ def repeated(frame: nw.LazyFrame) -> nw.LazyFrame:
 
 
 def lost(frame: nw.LazyFrame) -> nw.LazyFrame:
-    return frame.filter(nw.lit(False))
+    return frame.filter(nw.col("user_id") == "nobody")
 
 
 def refused(outcomes: list[Outcome]) -> list[tuple[str, str, str]]:

@@ -172,11 +172,11 @@ def test_a_reader_that_loops_while_a_writer_replaces_never_sees_anything_but_who
 
 def test_what_a_killed_writer_left_is_cleared_by_the_next(lake: Lake, writer: Writer) -> None:
     writer.publish("2025-01-01", [1])
-    with pytest.raises(KeyboardInterrupt), lake.writing("shop", [writer.store]):
+    with pytest.raises(KeyboardInterrupt), lake.writing("shop"):
         writer.publish("2025-01-01", [2], B, flush=False)  # placed, never committed
         raise KeyboardInterrupt
     assert len(list(writer.store.folder.glob("event_date=*/*"))) == 2
-    with lake.writing("shop", [reader(lake)]):
+    with lake.writing("shop", reader(lake).sweep):
         pass
     assert values(reader(lake), "2025-01-01") == [1]
     assert len(list(writer.store.folder.glob("event_date=*/*"))) == 1
