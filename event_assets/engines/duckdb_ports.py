@@ -35,12 +35,18 @@ class DuckDBPorts:
         connection.execute("SET TimeZone = 'UTC'")
         self._connection = connection
         self._geo = GeoDatabase(geo_db)
-        self._functions = count(1)
+        self._names = count(1)
         self.version = self._geo.version
 
     def within(self, by: Sequence[str]) -> Sequence[str]:
         """The groups themselves: DuckDB spreads a window over its partitions."""
         return by
+
+    def shared(self, frame: Frame) -> Frame:
+        """A temporary table, which DuckDB spills where it must; it goes with the connection."""
+        name = f"shared_{next(self._names)}"
+        self._connection.execute(f"CREATE TEMP TABLE {name} AS {_relation(frame).sql_query()}")
+        return nw.from_native(self._connection.table(name))
 
     def microseconds(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
         return _with(frame, **{into: f"epoch_us({_quoted(column)})" for column, into in columns.items()})
@@ -58,7 +64,7 @@ class DuckDBPorts:
     def from_text(
         self, frame: Frame, columns: Sequence[str], *, into: str, declared_type: str, function: TextFunction
     ) -> Frame:
-        name = f"from_text_{next(self._functions)}"
+        name = f"from_text_{next(self._names)}"
         dtype = arrow_type(declared_type)
 
         def mapped(lists: pa.ChunkedArray) -> pa.Array:

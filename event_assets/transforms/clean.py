@@ -5,7 +5,7 @@ from __future__ import annotations
 import narwhals as nw
 
 from event_assets.dataset import Dataset
-from event_assets.transforms.dedupe import earlier_keys, place_among_equals
+from event_assets.transforms.dedupe import earlier_keys, with_place
 from event_assets.transforms.ids import with_event_id
 from event_assets.transforms.judge import judged, rejects
 from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope, counted
@@ -19,27 +19,27 @@ def clean(inputs: Inputs, scope: Scope) -> Outputs:
     """
     dataset = scope.dataset
     raw = inputs["raw_events"]
-    records = _judged(raw, scope)
-    quarantine = rejects(records, dataset.columns, required_columns(dataset), scope)
-    valid = with_event_id(records.filter(nw.col("valid")), scope)
+    values = [f"typed {column.name}" for column in dataset.columns]
+    lineage = ["event_time", "event_time_us", "file_id", "row_number"]
+    records = scope.ports.shared(_judged(raw, scope).select("valid", *values, *lineage))
+    refused = records.filter(~nw.col("valid")).select("file_id", "row_number")
+    quarantine = _quarantined(raw, refused, scope)
 
-    repeated: Frame | None = None
+    valid = with_event_id(records.filter(nw.col("valid")).drop("valid"), scope)
     if dataset.dedupe_days != 0:
-        earlier = earlier_keys(inputs["event_keys"], scope)
-        repeated = valid.join(earlier, on="event_id", how="semi")
-        valid = valid.join(earlier, on="event_id", how="anti")
-    order = ["event_time_us", *(f"typed {column.name}" for column in dataset.columns), "file_id", "row_number"]
-    kept, others = place_among_equals(valid, order)
-    duplicates = others if repeated is None else nw.concat([others.select("event_id"), repeated.select("event_id")])
+        valid = _with_earlier(valid, earlier_keys(inputs["event_keys"], scope))
+    placed = scope.ports.shared(with_place(valid, ["event_time_us", *values, "file_id", "row_number"]))
+    stays = nw.col("place") == 1 if dataset.dedupe_days == 0 else (nw.col("place") == 1) & ~nw.col("earlier")
+    kept, duplicates = placed.filter(stays), placed.filter(~stays)
 
-    values = [nw.col(f"typed {column.name}").alias(column.name) for column in dataset.columns]
-    cleaned = kept.select("event_id", "event_time", *values, "file_id", "row_number")
+    named = [nw.col(f"typed {column.name}").alias(column.name) for column in dataset.columns]
+    cleaned = kept.select("event_id", "event_time", *named, "file_id", "row_number")
     return Outputs(
         {
             "cleaned_events": scope.shaped(cleaned, "cleaned_events"),
             "quarantine": scope.shaped(quarantine, "quarantine"),
         },
-        counted(raw=raw, duplicates=duplicates, quarantined=quarantine, cleaned=cleaned),
+        counted(raw=raw, duplicates=duplicates, quarantined=refused, cleaned=kept),
     )
 
 
@@ -58,3 +58,16 @@ def required_columns(dataset: Dataset) -> set[str]:
 
 def _judged(raw: Frame, scope: Scope) -> Frame:
     return judged(raw, scope.dataset.columns, required_columns(scope.dataset), scope)
+
+
+def _quarantined(raw: Frame, refused: Frame, scope: Scope) -> Frame:
+    """The refused records with their reasons. Few: judging them once more costs less than to keep every text till now."""
+    texts = raw.join(refused, on=["file_id", "row_number"], how="semi")
+    return rejects(_judged(texts, scope), scope.dataset.columns, required_columns(scope.dataset), scope)
+
+
+def _with_earlier(valid: Frame, earlier: Frame) -> Frame:
+    """The records with `earlier`: whether their key occurs on an earlier date within reach."""
+    known = earlier.with_columns(nw.lit(True).alias("earlier"))
+    joined = valid.join(known, on="event_id", how="left")
+    return joined.with_columns(nw.col("earlier").fill_null(False))

@@ -10,17 +10,15 @@ import narwhals as nw
 from event_assets.transforms.scope import Frame, Scope
 
 
-def place_among_equals(frame: Frame, order: Sequence[str]) -> tuple[Frame, Frame]:
-    """The first of each `event_id` in `order` (nulls first), and all others."""
+def with_place(frame: Frame, order: Sequence[str]) -> Frame:
+    """The frame with `place` (from 1) of each record among those of its `event_id`, in `order` (nulls first)."""
     counted = frame.with_columns(nw.len().over("event_id").alias("equals"))
     # Few records have an equal: only they are put in order.
-    once = counted.filter(nw.col("equals") == 1).drop("equals")
-    several = counted.filter(nw.col("equals") > 1).with_columns(
-        nw.col("row_number").cast(nw.Int64).alias("one") * 0 + 1
-    )
-    placed = several.with_columns(nw.col("one").cum_sum().over("event_id", order_by=[*order]).alias("place"))
-    first = placed.filter(nw.col("place") == 1).drop("equals", "one", "place")
-    return nw.concat([once, first]), placed.filter(nw.col("place") > 1).drop("equals", "one", "place")
+    once = counted.filter(nw.col("equals") == 1).with_columns(nw.lit(1).cast(nw.Int64).alias("place"))
+    several = counted.filter(nw.col("equals") > 1).with_columns((nw.col("row_number") * 0 + 1).alias("one"))
+    place = nw.col("one").cum_sum().over("event_id", order_by=[*order]).cast(nw.Int64)
+    placed = several.with_columns(place.alias("place")).drop("one")
+    return nw.concat([once, placed]).drop("equals")
 
 
 def earlier_keys(event_keys: Frame, scope: Scope) -> Frame:

@@ -1,7 +1,8 @@
 """Ids that are a function of what they name: UUID version 5 of a dataset and key values.
 
 The name that is hashed is the dataset's name and then each key value, each written as its length in
-characters, a colon and its text; null is `-:`. So `shop` with user 7 and no product is `4:shop1:7-:`.
+characters, a colon and its text, null as `-:`, joined by colons. So `shop` with user 7 and no product is
+`4:shop:1:7:-:`.
 Integers are plain decimal text, decimals stand at their declared scale, times are microseconds since
 1970-01-01 UTC, dates ISO, booleans `true` and `false`. The lengths make two different keys two different names.
 """
@@ -24,7 +25,7 @@ SESSIONS = str(uuid.uuid5(uuid.NAMESPACE_URL, "event_assets:session"))
 
 def name(dataset: str, *values: str | None) -> str:
     """The hashed name of a key in plain Python."""
-    return "".join("-:" if value is None else f"{len(value)}:{value}" for value in (dataset, *values))
+    return ":".join("-:" if value is None else f"{len(value)}:{value}" for value in (dataset, *values))
 
 
 def with_id(frame: Frame, column: str, key: Mapping[str, str], *, namespace: str, scope: Scope) -> Frame:
@@ -35,8 +36,8 @@ def with_id(frame: Frame, column: str, key: Mapping[str, str], *, namespace: str
     parts: list[nw.Expr] = [nw.lit(name(scope.dataset.name))]
     for c, declared in key.items():
         text = _text(times.get(c, c), declared)
-        parts += [text.str.len_chars().cast(nw.String).fill_null("-"), nw.lit(":"), text]
-    keyed = keyed.with_columns(nw.concat_str(parts, ignore_nulls=True).alias("id name"))
+        parts += [text.str.len_chars().cast(nw.String).fill_null("-"), text.fill_null("")]
+    keyed = keyed.with_columns(nw.concat_str(parts, separator=":").alias("id name"))
     return scope.ports.uuid5(keyed, column, text="id name", namespace=namespace).drop("id name", *times.values())
 
 

@@ -35,6 +35,10 @@ class Ports(Protocol):
         """
         ...
 
+    def shared(self, frame: Frame) -> Frame:
+        """The same frame, computed once though several outputs or branches read it."""
+        ...
+
     def microseconds(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
         """The frame with, for each timestamp column, an int64 column: microseconds since 1970-01-01 UTC."""
         ...
