@@ -67,8 +67,7 @@ format: $(STAMP)  ## mend what ruff can mend
 # Upgrades nothing that still fits; `make lock ARGS=--upgrade` does. Names no index host.
 lock:  ## resolve requirements.lock anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
-		--no-strip-extras --no-emit-index-url --no-emit-find-links \
-		--custom-compile-command "make lock" \
+		--no-strip-extras --custom-compile-command "make lock" \
 		$(ARGS) --output-file requirements.lock pyproject.toml
 
 clean:  ## remove .venv and caches; data/ is yours and stays
