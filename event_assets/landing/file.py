@@ -164,7 +164,12 @@ class _Landing:
                 yield from read_parquet(prepared.path, fields)
         if prepared.cut_off is not None:
             text = prepared.cut_off
-            yield Batch(1, pl.DataFrame(schema=fields.schema), [Reject(1, MALFORMED, text)], lambda numbers: [text])
+            yield Batch(
+                1,
+                pl.DataFrame(schema=fields.schema),
+                [Reject(1, MALFORMED, text)],
+                lambda numbers: [text] * len(numbers),
+            )
 
     def _take(self, batch: Batch) -> None:
         frame = batch.frame
@@ -213,7 +218,7 @@ class _Landing:
     def _done(self, fields: Fields, prepared: Prepared) -> Landed:
         parts, rejects = self._rows.finish(), self._rejects.finish()
         declared = [column.name for column in self._source.columns if column.name in fields.sources]
-        missing = tuple(name for name in declared if self._records and name not in self._present)
+        missing = tuple(name for name in declared if self._present and name not in self._present)
         return Landed(
             self._identity.file_id,
             self._kind,

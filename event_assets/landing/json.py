@@ -11,11 +11,13 @@ import orjson
 import polars as pl
 
 from event_assets.dataset import Source
-from event_assets.landing.blocks import BLOCK_BYTES, LineBlocks, open_plain
-from event_assets.landing.json_elements import Element, elements_of
-from event_assets.landing.json_values import BadJson, Record, members_of, minified, parse_record, value_text
+from event_assets.landing.blocks import LineBlocks, open_plain
+from event_assets.landing.json_elements import elements_of
+from event_assets.landing.json_values import BadJson, Elements, member_at, members_of, minified, value_text
 from event_assets.landing.records import EXTRA, ROW_NUMBER, TOO_LONG, Batch, Fields, Reject
 
+#: Smaller than for CSV: so many Python objects as a block makes should stay in the processor's cache.
+BLOCK_BYTES = 1024 * 1024
 #: Declared places as a tree: a member's name to the tree of its declared members, or to None where the
 #: whole member is declared.
 Tree = Mapping[str, Any]
@@ -24,31 +26,25 @@ _NOTHING: dict[str, Any] = {}
 
 def read_json(path: Path, source: Source, fields: Fields, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Batch]:
     """The elements of an array, or the lines of an NDJSON file, in order."""
-    if source.format == "json":
-        parts = elements_of(path, source.max_record_bytes, block_bytes=block_bytes)
-    else:
-        parts = _lines_of(path, source.max_record_bytes, block_bytes)
+    read = elements_of if source.format == "json" else lines_of
     tree = _tree(fields)
-    for elements in parts:
+    for elements in read(path, source.max_record_bytes, block_bytes=block_bytes):
         yield _batch(elements, fields, tree)
 
 
-def _lines_of(path: Path, max_bytes: int, block_bytes: int) -> Iterator[list[Element]]:
+def lines_of(path: Path, max_bytes: int, *, block_bytes: int) -> Iterator[Elements]:
+    """The records of an NDJSON file: its lines but blank ones."""
     with open_plain(path) as file:
         for block in LineBlocks(file, max_bytes, bare_cr=False, block_bytes=block_bytes):
+            elements = Elements()
             if block.too_long:
-                yield [Element(block.data, None, TOO_LONG)]
-            elif lines := [text for line in block.data.split(b"\n") if (text := line.strip())]:
-                yield [_element(line, max_bytes) for line in lines]
-
-
-def _element(text: bytes, max_bytes: int) -> Element:
-    if len(text) > max_bytes:
-        return Element(text, None, TOO_LONG)
-    try:
-        return Element(text, parse_record(text))
-    except BadJson as bad:
-        return Element(text, None, bad.reason)
+                elements.refuse(block.data, TOO_LONG)
+            else:
+                for line in block.data.split(b"\n"):
+                    if text := line.strip():
+                        elements.add(text, max_bytes)
+            if elements.texts:
+                yield elements
 
 
 def _tree(fields: Fields) -> Tree:
@@ -65,82 +61,109 @@ def _tree(fields: Fields) -> Tree:
     return tree
 
 
-def _batch(elements: list[Element], fields: Fields, tree: Tree) -> Batch:
-    numbered = [(number, e.record) for number, e in enumerate(elements, 1) if e.record is not None]
-    reasons = {number: e.reason for number, e in enumerate(elements, 1) if e.reason is not None}
-    numbers, records = [n for n, _ in numbered], [record for _, record in numbered]
-    refused: dict[int, str] = {}
+def _batch(elements: Elements, fields: Fields, tree: Tree) -> Batch:
+    objects = _Objects(elements)
     columns: dict[str, list[str | None]] = {}
     present = set()
     for name, source in fields.sources.items():
-        columns[name], found = _column(records, source, refused)
+        columns[name], found = _column(objects, source)
         if found:
             present.add(name)
     undeclared: Counter[str] = Counter()
-    extras = [_extra(place, record, tree, undeclared, refused) for place, record in enumerate(records)]
+    extras = _extras(objects, tree, undeclared)
+    numbers = [place + 1 for place in objects.places]
     frame = pl.DataFrame({ROW_NUMBER: numbers, **columns, EXTRA: extras}, fields.schema)
-    if refused:
-        reasons |= {numbers[place]: reason for place, reason in refused.items()}
-        frame = frame.filter(~pl.col(ROW_NUMBER).is_in([numbers[place] for place in refused]))
+    if objects.refused:
+        frame = frame.filter(~pl.col(ROW_NUMBER).is_in([numbers[at] for at in objects.refused]))
+    reasons = elements.reasons | {objects.places[at]: reason for at, reason in objects.refused.items()}
+    rejects = [Reject(place + 1, reason, elements.texts[place]) for place, reason in sorted(reasons.items())]
 
     def texts(wanted: Sequence[int]) -> list[bytes]:
-        return [elements[number - 1].text for number in wanted]
+        return [elements.texts[number - 1] for number in wanted]
 
-    rejects = [Reject(number, reason, elements[number - 1].text) for number, reason in sorted(reasons.items())]
-    return Batch(len(elements), frame, rejects, texts, frozenset(present), undeclared)
+    return Batch(len(elements.texts), frame, rejects, texts, frozenset(present), undeclared)
 
 
-def _column(records: list[Record], source: str, refused: dict[int, str]) -> tuple[list[str | None], bool]:
-    """(the texts of the values at a declared place, whether any record has that place)."""
+class _Objects:
+    """The valid objects among some elements, and their members' own texts where these are needed."""
+
+    def __init__(self, elements: Elements) -> None:
+        self._texts = elements.texts
+        self.values = [value for value in elements.values if value is not None]
+        self.places: Sequence[int] = range(len(elements.texts))
+        if elements.reasons:
+            self.places = [place for place, value in enumerate(elements.values) if value is not None]
+        self._members: dict[int, dict[str, bytes]] = {}
+        self._below: dict[tuple[str, ...], list[dict[str, Any]]] = {(): self.values}
+        self.refused: dict[int, str] = {}
+        """Objects (by index) that turned out to be unreadable after all: nested too deeply."""
+
+    def members(self, at: int) -> dict[str, bytes]:
+        if at not in self._members:
+            self._members[at] = members_of(self._texts[self.places[at]])
+        return self._members[at]
+
+    def below(self, path: tuple[str, ...]) -> list[dict[str, Any]]:
+        """The nested object at a path in each of the objects; an empty one where there is none."""
+        if path not in self._below:
+            name = path[-1]
+            inner = [o.get(name) for o in self.below(path[:-1])]
+            self._below[path] = [value if type(value) is dict else _NOTHING for value in inner]
+        return self._below[path]
+
+
+def _column(objects: _Objects, source: str) -> tuple[list[str | None], bool]:
+    """(the texts of the values at a declared place, whether any object has that place)."""
     *parents, leaf = path = source.split(".")
-    objects = [record.values for record in records]
-    for name in parents:
-        objects = [value if type(value := o.get(name)) is dict else _NOTHING for o in objects]
-    values = [o.get(leaf) for o in objects]
-    found = any(value is not None for value in values) or any(leaf in o for o in objects)
+    below = objects.below(tuple(parents))
+    values = [o.get(leaf) for o in below]
     literal: set[int] = set()
     if parents:  # a member that bears the whole name, dots and all, comes first
-        literal = {place for place, record in enumerate(records) if source in record.values}
-        for place in literal:
-            values[place], found = records[place].values[source], True
-    if not {type(value) for value in values} <= {str, type(None)}:
-        for place, value in enumerate(values):
-            if value is not None and type(value) is not str:
-                values[place] = _text(records, place, [source] if place in literal else path, value, refused)
+        literal = {at for at, o in enumerate(objects.values) if source in o}
+        for at in literal:
+            values[at] = objects.values[at][source]
+    kinds = set(map(type, values))
+    found = bool(kinds - {type(None)}) or any(leaf in o for o in below)
+    if not kinds <= {str, type(None)}:
+        for at, value in enumerate(values):
+            kind = type(value)
+            if kind is int and value != 0:  # 0 may be written -0
+                values[at] = str(value)
+            elif kind is not str and value is not None:
+                values[at] = _text(objects, at, [source] if at in literal else path)
     return values, found
 
 
-def _text(records: list[Record], place: int, path: list[str], value: object, refused: dict[int, str]) -> str | None:
-    if type(value) is bool:
-        return "true" if value else "false"
-    if type(value) is int and value != 0:  # 0 may be written -0
-        return str(value)
+def _text(objects: _Objects, at: int, path: list[str]) -> str | None:
     try:
-        return value_text(records[place].member(path))
+        return value_text(member_at(objects.members(at), path))
     except BadJson as bad:
-        refused[place] = bad.reason
+        objects.refused[at] = bad.reason
         return None
 
 
-def _extra(place: int, record: Record, tree: Tree, undeclared: Counter[str], refused: dict[int, str]) -> str | None:
-    """The record's undeclared members as a JSON object, None where there are none."""
-    if _all_declared(record.values, tree):
-        return None
-    try:
-        return _rest(record.members, tree, "", undeclared)
-    except BadJson as bad:
-        refused[place] = bad.reason
-        return None
+def _extras(objects: _Objects, tree: Tree, undeclared: Counter[str]) -> list[str | None]:
+    """Each object's undeclared members as a JSON object, None where there are none."""
+    extras: list[str | None] = [None] * len(objects.values)
+    for at in sorted(_undeclaring(objects, tree, ())):
+        try:
+            extras[at] = _rest(objects.members(at), tree, "", undeclared)
+        except BadJson as bad:
+            objects.refused[at] = bad.reason
+    return extras
 
 
-def _all_declared(values: dict[str, Any], tree: Tree) -> bool:
-    for name, value in values.items():
-        branch = tree.get(name, _NOTHING)
-        if branch is None:
-            continue
-        if name not in tree or (value is not None and not (type(value) is dict and _all_declared(value, branch))):
-            return False
-    return True
+def _undeclaring(objects: _Objects, tree: Tree, path: tuple[str, ...]) -> set[int]:
+    """The objects that hold something below the path which the tree doesn't declare."""
+    known = tree.keys()
+    below = objects.below(path)
+    found = {at for at, o in enumerate(below) if not o.keys() <= known}
+    for name, branch in tree.items():
+        if branch is not None:
+            whole = [o.get(name) for o in below]
+            found |= {at for at, value in enumerate(whole) if value is not None and type(value) is not dict}
+            found |= _undeclaring(objects, branch, (*path, name))
+    return found
 
 
 def _rest(members: dict[str, bytes], tree: Tree, prefix: str, undeclared: Counter[str]) -> str | None:

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from event_assets.landing.blocks import BLOCK_BYTES, open_plain
-from event_assets.landing.json_values import BadJson, Record, parse_record
+from event_assets.landing.blocks import open_plain
+from event_assets.landing.json_values import BadJson, Elements, parse_object
 from event_assets.landing.records import MALFORMED, MAX_RAW_BYTES, TOO_LONG, FileRejected
 
 _BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
@@ -25,15 +25,6 @@ _SPACE = b" \t\r\n"
 #: When looking for the next whole element, so many candidates are tried, each up to so many bytes.
 _MAX_CANDIDATES = 1000
 _CANDIDATE_BYTES = 64 * 1024
-
-
-@dataclass(frozen=True)
-class Element:
-    """An element's own text with its value, or why it has none."""
-
-    text: bytes
-    record: Record | None = None
-    reason: str | None = None
 
 
 @dataclass
@@ -47,7 +38,7 @@ class _Cutter:
     """Behind a comma."""
     skipping: bool = False
     """Within an element that is too long, of which the reject was already given."""
-    elements: list[Element] = field(default_factory=list)
+    elements: Elements = field(default_factory=Elements)
 
     def cut(self, data: bytes, *, final: bool) -> int:
         """Take elements from the data; the place from which more data is needed."""
@@ -80,18 +71,13 @@ class _Cutter:
         for match in _BETWEEN.finditer(data, start):
             text = data[start : match.start() + 1]
             try:
-                record = parse_record(text)
+                values = parse_object(text)
             except BadJson:
                 break
-            self._add(text, record)
+            self.elements.take(text, values, self.max_bytes)
             start = match.end() - 1
             self.needs_element = True
         return start
-
-    def _add(self, text: bytes, record: Record | None, reason: str | None = None) -> None:
-        if len(text) > self.max_bytes:
-            record, reason = None, TOO_LONG
-        self.elements.append(Element(text, record, reason))
 
     def _one(self, data: bytes, start: int, final: bool) -> int | None:
         """Take the element that begins there by following its brackets; None where more data is needed."""
@@ -106,26 +92,26 @@ class _Cutter:
         text = data[start:end].strip(_SPACE)
         self.closed = data[end] == ord("]")
         if text or self.needs_element or not self.closed:
-            self._judge(text)
+            self.elements.add(text, self.max_bytes)
         self.needs_element = not self.closed
         return end + 1
 
-    def _judge(self, text: bytes) -> None:
-        try:
-            self._add(text, parse_record(text))
-        except BadJson as bad:
-            self._add(text, None, bad.reason)
-
-    def _recover(self, data: bytes, start: int, final: bool) -> int:
-        """An element without an end: reject it up to the next one that is whole."""
+    def _recover(self, data: bytes, start: int, final: bool) -> int | None:
+        """An element without an end: reject it up to the next one that is whole. None at the array's own cut-off end."""
         candidate = self._candidate(data, start)
         self.needs_element = True
         if candidate is not None:
-            self._add(data[start:candidate].rstrip(_SPACE).removesuffix(b","), None, MALFORMED)
+            text = data[start:candidate].rstrip(_SPACE).removesuffix(b",")
+            self.elements.refuse(text.rstrip(_SPACE), MALFORMED)
             return candidate
         if final:
-            return start  # the end of the file was cut off; `elements_of` rejects what is left
-        self.elements.append(Element(data[start : start + MAX_RAW_BYTES], None, TOO_LONG))
+            text = data[start:].rstrip(_SPACE)
+            try:
+                self.elements.take(text, parse_object(text), self.max_bytes)
+            except BadJson:
+                return None  # `elements_of` rejects what is left
+            return len(data)
+        self.elements.refuse(data[start : start + MAX_RAW_BYTES], TOO_LONG)
         self.skipping = True
         return len(data)
 
@@ -141,17 +127,18 @@ class _Cutter:
             end = _element_end(data, place, min(len(data), place + _CANDIDATE_BYTES), final=False)
             if end is not None:
                 try:
-                    parse_record(data[place:end].strip(_SPACE))
+                    parse_object(data[place:end].strip(_SPACE))
                 except BadJson:
                     continue
                 return place
         return None
 
 
-def elements_of(path: Path, max_bytes: int, *, block_bytes: int = BLOCK_BYTES) -> Iterator[list[Element]]:
+def elements_of(path: Path, max_bytes: int, *, block_bytes: int) -> Iterator[Elements]:
     """The elements of the array in a plain UTF-8 file, in order, some at a time.
 
-    What follows the array is one malformed element, and so is the end of an array that isn't closed.
+    What follows the array is one malformed element, and so is the end of an array that isn't closed (with no
+    text where it was cut off behind a whole element).
     FileRejected where the file begins with something else than an array.
     """
     cutter = _Cutter(max_bytes)
@@ -162,9 +149,9 @@ def elements_of(path: Path, max_bytes: int, *, block_bytes: int = BLOCK_BYTES) -
             final = len(chunk) < block_bytes
             data = rest + chunk
             rest = data[cutter.cut(data, final=final) :]
-            if cutter.elements:
+            if cutter.elements.texts:
                 yield cutter.elements
-                cutter.elements = []
+                cutter.elements = Elements()
         while cutter.closed and not final and len(rest) < MAX_RAW_BYTES:
             chunk = file.read(block_bytes)
             final = len(chunk) < block_bytes
@@ -172,7 +159,7 @@ def elements_of(path: Path, max_bytes: int, *, block_bytes: int = BLOCK_BYTES) -
     rest = rest.strip(_SPACE)
     cut_off = cutter.opened and not cutter.closed and not cutter.skipping
     if rest or cut_off:
-        yield [Element(rest, None, MALFORMED)]
+        yield Elements([rest], [None], {0: MALFORMED})
 
 
 def _behind_space(data: bytes, start: int) -> int:

@@ -8,14 +8,14 @@ objects. Of several members of one name the last one stands, as in both of these
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cached_property
 from typing import Any, NoReturn
 
 import msgspec
 import orjson
 
-from event_assets.landing.records import MALFORMED, NOT_UTF8
+from event_assets.landing.records import MALFORMED, NOT_UTF8, TOO_LONG
 
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -28,35 +28,44 @@ class BadJson(Exception):
         super().__init__(reason)
 
 
-class Record:
-    """A valid JSON object: its values as orjson reads them, and its members' texts when they are needed."""
+@dataclass
+class Elements:
+    """Some consecutive records: their own texts, their values as orjson reads them (None where refused), and
+    by place why those were refused."""
 
-    __slots__ = ("__dict__", "text", "values")
+    texts: list[bytes] = field(default_factory=list)
+    values: list[dict[str, Any] | None] = field(default_factory=list)
+    reasons: dict[int, str] = field(default_factory=dict)
 
-    def __init__(self, text: bytes, values: dict[str, Any]) -> None:
-        self.text, self.values = text, values
+    def add(self, text: bytes, max_bytes: int) -> None:
+        """Judge a record and take it."""
+        try:
+            self.take(text, parse_object(text), max_bytes)
+        except BadJson as bad:
+            self.refuse(text, bad.reason if len(text) <= max_bytes else TOO_LONG)
 
-    @cached_property
-    def members(self) -> dict[str, bytes]:
-        return members_of(self.text)
+    def take(self, text: bytes, values: dict[str, Any], max_bytes: int) -> None:
+        if len(text) > max_bytes:
+            self.refuse(text, TOO_LONG)
+        else:
+            self.texts.append(text)
+            self.values.append(values)
 
-    def member(self, path: list[str]) -> bytes:
-        """The text of the value at a path that exists."""
-        members = self.members
-        for name in path[:-1]:
-            members = members_of(members[name])
-        return members[path[-1]]
+    def refuse(self, text: bytes, reason: str) -> None:
+        self.reasons[len(self.texts)] = reason
+        self.texts.append(text)
+        self.values.append(None)
 
 
-def parse_record(text: bytes) -> Record:
-    """The record, BadJson where the text is no valid object of UTF-8."""
+def parse_object(text: bytes) -> dict[str, Any]:
+    """The members' values, BadJson where the text is no valid object of UTF-8."""
     try:
         values = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         values = _beyond_orjson(text, error)
     if type(values) is not dict:
         raise BadJson(MALFORMED)
-    return Record(text, values)
+    return values
 
 
 def members_of(text: bytes) -> dict[str, bytes]:
@@ -65,6 +74,13 @@ def members_of(text: bytes) -> dict[str, bytes]:
         return {name: bytes(raw) for name, raw in _MEMBERS.decode(text).items()}
     except (msgspec.DecodeError, RecursionError):
         raise BadJson(MALFORMED) from None
+
+
+def member_at(members: dict[str, bytes], path: list[str]) -> bytes:
+    """The text of the value at a path that exists."""
+    for name in path[:-1]:
+        members = members_of(members[name])
+    return members[path[-1]]
 
 
 def minified(text: bytes) -> str:

@@ -61,7 +61,8 @@ def _batch(rows: pa.RecordBatch, fields: Fields, places: dict[str, list[str]]) -
 
     def texts(numbers: Sequence[int]) -> list[bytes]:
         # A row of Parquet has no text of its own: it is told as JSON.
-        picked = [_pylist(column.take(pa.array([number - 1 for number in numbers]))) for column in rows.columns]
+        places = pa.array([number - 1 for number in numbers], pa.int64())
+        picked = [_pylist(column.take(places)) for column in rows.columns]
         return [_json(dict(zip(rows.schema.names, row, strict=True))).encode() for row in zip(*picked, strict=True)]
 
     rejects = [Reject(number, NOT_UTF8, text) for number, text in zip(refused, texts(refused), strict=True)]

@@ -109,7 +109,7 @@ def _gunzip(file: BinaryIO) -> _Chunks:
             try:
                 yield unpack.decompress(data, BLOCK_BYTES)
             except zlib.error as error:
-                what = "is damaged" if members or unpack.unconsumed_tail or _has_magic(file) else "is not gzip"
+                what = "is damaged" if _has_magic(file) else "is not gzip"
                 raise FileRejected(f"unreadable: {what} ({error})") from None
             data = unpack.unconsumed_tail
             if unpack.eof:

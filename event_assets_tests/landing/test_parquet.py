@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import datetime as dt
+import io
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from event_assets.dataset import Dataset
+from event_assets_tests.landing.conftest import Land
+from event_assets_tests.landing.tiny import declare
+
+COLUMNS = [
+    {"name": "user_id", "required": True, "description": "x"},
+    {"name": "event_type", "description": "x"},
+    {"name": "value", "description": "x"},
+    {"name": "page", "source": "details.page", "description": "x"},
+]
+
+
+def dataset() -> Dataset:
+    return declare("parquet", columns=COLUMNS)
+
+
+def parquet(table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    pq.write_table(table, sink)
+    return sink.getvalue()
+
+
+def test_values_become_texts(land: Land) -> None:
+    table = pa.table(
+        {
+            "user_id": pa.array([2**60 + 1, 2, None], pa.int64()),
+            "event_type": pa.array(["a", "", None]).dictionary_encode(),
+            "value": pa.array([Decimal("12.50"), None, Decimal("-1.00")], pa.decimal128(9, 2)),
+            "at": pa.array(
+                [dt.datetime(2024, 1, 2, 3, 4, 5, 6), dt.datetime(2024, 1, 2), None], pa.timestamp("ns", "UTC")
+            ),
+            "details": pa.array([{"page": "/a", "n": 1}, {"page": None, "n": None}, None]),
+            "new": pa.array([[1, 2], None, None]),
+        }
+    )
+    outcome = land(parquet(table), dataset(), name="events.parquet")
+    assert outcome.values("row_number", "user_id", "event_type", "value", "page", "extra", "event_time") == [
+        (
+            1,
+            "1152921504606846977",
+            "a",
+            "12.50",
+            "/a",
+            '{"details":{"n":1},"new":[1,2]}',
+            dt.datetime(2024, 1, 2, 3, 4, 5, 6, dt.UTC),
+        ),
+        (2, "2", None, None, None, None, dt.datetime(2024, 1, 2, tzinfo=dt.UTC)),
+    ]
+    assert outcome.rejects == [
+        (
+            3,
+            "missing_timestamp",
+            "at",
+            '{"user_id":null,"event_type":null,"value":"-1.00","at":null,"details":null,"new":null}',
+        )
+    ]
+    assert outcome.landed.drift.new == {"details.n": 1, "new": 1}
+
+
+def test_a_string_that_is_not_utf8_is_rejected(land: Land) -> None:
+    binary = pa.array([b"a\xff", b"b"], pa.binary())
+    times = pa.array(["2024-01-02", "2024-01-02"])
+    text = pa.Array.from_buffers(pa.string(), 2, binary.buffers())
+    for column in (binary, text):
+        table = pa.table({"user_id": ["1", "2"], "event_type": column, "at": times})
+        outcome = land(parquet(table), dataset(), name="events.parquet")
+        assert outcome.values("row_number", "event_type") == [(2, "b")]
+        assert outcome.rejects == [(1, "not_utf8", None, '{"user_id":"1","event_type":"a\\\\xff","at":"2024-01-02"}')]
+
+
+def test_a_wrong_file_is_rejected_with_its_reason(land: Land) -> None:
+    at = pa.array(["2024-01-02"])
+    for content, reason in (
+        (parquet(pa.table({"at": at})), "missing_column: user_id"),
+        (parquet(pa.table({"user_id": at})), "missing_column: at"),
+        (parquet(pa.Table.from_arrays([at, at, at], ["user_id", "at", "at"])), "duplicate_column: at"),
+        (b"user_id,at\n", "unreadable: "),
+        (b"", "unreadable: "),
+    ):
+        landed = land(content, dataset(), name="events.parquet").landed
+        assert (landed.reason or "").startswith(reason)
+        assert (landed.records, landed.parts) == (0, {})
+
+
+def test_many_batches_number_their_rows_on(land: Land) -> None:
+    users = [str(number) for number in range(1, 100_001)]
+    table = pa.table({"user_id": users, "at": ["2024-01-02"] * len(users)})
+    outcome = land(parquet(table), dataset(), name="events.parquet")
+    assert outcome.values("row_number", "user_id") == list(enumerate(users, 1))
+    assert outcome.landed.drift.missing == ("event_type", "value", "page")
