@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 Record = Mapping[str, str]
 UTC = dt.UTC
@@ -23,7 +24,7 @@ class Count:
     records: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     users: set[str] = field(default_factory=set)
-    keys: Counter[Hashable] = field(default_factory=Counter)
+    keys: Counter[Any] = field(default_factory=Counter)
     late: int = 0
     valid: list[tuple[Record, dt.datetime]] = field(default_factory=list)
 

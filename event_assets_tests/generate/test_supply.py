@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,8 +128,8 @@ def test_ctrl_c_within_a_file_leaves_nothing_of_it(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize(
     ("option", "wrong"), [("--rate", {"rate": 0}), ("--every", {"every": 0}), ("--seed", {"seed": -1})]
 )
-def test_an_argument_that_makes_no_sense_is_named(option: str, wrong: dict[str, int], tmp_path: Path) -> None:
-    arguments = {"rate": 5, "every": 1, "seed": 1, **wrong}
+def test_an_argument_that_makes_no_sense_is_named(option: str, wrong: dict[str, Any], tmp_path: Path) -> None:
+    arguments: dict[str, Any] = {"rate": 5, "every": 1, "seed": 1, **wrong}
 
     with pytest.raises(EventAssetsError, match=f"{option}: .* is too small; take a greater number"):
         supply("shop", inbox=tmp_path, now=Clock().now, sleep=Clock().sleep, **arguments)
