@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
@@ -80,8 +80,8 @@ def land_file(
     Staged files are Snappy Parquet with the columns of `raw_events` or `raw_profiles` and
     `landing_rejects` (contracts.tables), rows by row_number. `landed_at` (aware) decides `out_of_range`.
 
-    LandingError where the file changed since it was identified, or can't be read, and with `mode:
-    fail_fast` at the first reject; then nothing stays in `into`.
+    NotReadyError where the file changed since it was identified; LandingError where it can't be read or
+    staged, and with `mode: fail_fast` at the first reject. Then nothing stays in `into`.
     """
     into.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=into, prefix="landing-"))
@@ -103,7 +103,7 @@ def _moved(landed: Landed, into: Path) -> Landed:
     """The staged files out of the working folder, where only whole ones arrive."""
     parts = {date: path.replace(into / path.name) for date, path in landed.parts.items()}
     rejects = landed.rejects.replace(into / landed.rejects.name) if landed.rejects else None
-    return Landed(**{**vars(landed), "parts": parts, "rejects": rejects})
+    return replace(landed, parts=parts, rejects=rejects)
 
 
 #: Number within the batch, reason, column, text.

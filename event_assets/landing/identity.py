@@ -12,6 +12,10 @@ from event_assets.landing.inbox import signature
 _CHUNK = 1 << 20
 
 
+class NotReadyError(LandingError):
+    """A file that can't be taken at this look; the others can, and so can it later."""
+
+
 @dataclass(frozen=True)
 class Identity:
     """Who a file is. `signature` is its state while it was hashed: landing refuses any other."""
@@ -24,7 +28,7 @@ class Identity:
 def identify(path: Path) -> Identity:
     """Hash a file in one pass.
 
-    LandingError where it changes meanwhile (its writer isn't done) or can't be read.
+    NotReadyError where it changes meanwhile (its writer isn't done) or can't be read.
     """
     try:
         before = signature(path)
@@ -42,10 +46,10 @@ def identify(path: Path) -> Identity:
 
 
 def check_unchanged(path: Path, before: str) -> None:
-    """LandingError where the file isn't any more what it was."""
+    """NotReadyError where the file isn't any more what it was."""
     try:
         unchanged = signature(path) == before
     except OSError:
         unchanged = False
     if not unchanged:
-        raise LandingError(path.name, "is still being written", "it is taken at the next look")
+        raise NotReadyError(path.name, "is still being written", "it is taken at the next look")

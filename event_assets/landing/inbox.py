@@ -51,8 +51,8 @@ def look(folder: Path, dataset: Dataset) -> Inbox:
         names = sorted(os.listdir(folder))
     except FileNotFoundError:
         return inbox
-    except NotADirectoryError:
-        inbox.warnings.append(f"{folder} is no folder; nothing is landed from it")
+    except OSError as error:
+        inbox.warnings.append(f"{folder} can't be listed ({error.strerror}); nothing is landed from it")
         return inbox
     for name in names:
         if name.startswith(".") or name.endswith(UNFINISHED):

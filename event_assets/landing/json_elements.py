@@ -97,7 +97,7 @@ class _Cutter:
         return end + 1
 
     def _recover(self, data: bytes, start: int, final: bool) -> int | None:
-        """An element without an end: reject it up to the next one that is whole. None at the array's own cut-off end."""
+        """An element without an end: reject it up to the next whole one. None at the array's own cut-off end."""
         candidate = self._candidate(data, start)
         self.needs_element = True
         if candidate is not None:

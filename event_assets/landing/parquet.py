@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import orjson
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,8 +24,8 @@ def read_parquet(path: Path, fields: Fields) -> Iterator[Batch]:
         with pq.ParquetFile(path) as file:
             places = _places(file.schema_arrow, fields)
             for rows in file.iter_batches(_BATCH_ROWS):
-                yield _batch(rows, fields, places)
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
+                yield _batch(_decoded(rows), fields, places)
+    except (OSError, pa.ArrowException, ValueError) as error:
         raise FileRejected(f"unreadable: {' '.join(str(error).split())[:300]}") from None
 
 
@@ -44,6 +44,18 @@ def _places(schema: pa.Schema, fields: Fields) -> dict[str, list[str]]:
             places[source] = names
     fields.check([*schema.names, *(source for source in places if source not in schema.names)])
     return places
+
+
+def _decoded(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows without dictionaries and views, for which Arrow lacks half of its functions."""
+    columns = []
+    for column in rows.columns:
+        if pa.types.is_dictionary(column.type):
+            column = column.dictionary_decode()
+        if pa.types.is_string_view(column.type) or pa.types.is_binary_view(column.type):
+            column = column.cast(pa.large_binary())
+        columns.append(column)
+    return pa.RecordBatch.from_arrays(columns, names=rows.schema.names)
 
 
 def _batch(rows: pa.RecordBatch, fields: Fields, places: dict[str, list[str]]) -> Batch:
@@ -79,8 +91,6 @@ def _at(rows: pa.RecordBatch, path: list[str]) -> pa.Array:
 
 def _texts(column: pa.Array, undecodable: set[int]) -> pl.Series:
     """A column's values as text; rows whose bytes aren't UTF-8 are told in `undecodable`."""
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
     if _is_text(column.type) and _is_utf8(column):
         series = pl.from_arrow(column.cast(pa.large_string()))
     elif _is_text(column.type) or pa.types.is_nested(column.type):
@@ -93,7 +103,7 @@ def _texts(column: pa.Array, undecodable: set[int]) -> pl.Series:
 
 def _is_text(kind: pa.DataType) -> bool:
     tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
-    return any(test(kind) for test in tests) or pa.types.is_string_view(kind) or pa.types.is_fixed_size_binary(kind)
+    return any(test(kind) for test in tests) or pa.types.is_fixed_size_binary(kind)
 
 
 def _is_utf8(column: pa.Array) -> bool:
@@ -142,13 +152,18 @@ def _rest(members: dict[str, Any], paths: list[list[str]], prefix: str, undeclar
 
 
 def _pylist(column: pa.Array) -> list[Any]:
-    """The values as Python's; texts as bytes, since they need not be UTF-8."""
-    values: list[Any] = (column.cast(pa.large_binary()) if _is_text(column.type) else column).to_pylist()
+    """The values as Python's; texts as bytes, since they need not be UTF-8, and times as text, to the nanosecond."""
+    if _is_text(column.type):
+        column = column.cast(pa.large_binary())
+    elif pa.types.is_temporal(column.type):
+        column = column.cast(pa.large_string())
+    values: list[Any] = column.to_pylist()
     return values
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    """JSON of a value; a float that is no number is null in JSON."""
+    return orjson.dumps(value, default=_plain).decode()
 
 
 def _plain(value: object) -> str:

@@ -162,6 +162,9 @@ def _unwrapped(path: Path, max_bytes: int) -> _Chunks:
         if file.read(len(_BOM)) != _BOM:
             file.seek(0)
         for block in LineBlocks(file, max_bytes, bare_cr=False):
+            if block.too_long:  # stays too long, so that its reader sees it
+                yield block.data.ljust(max_bytes + 1) + b"\n"
+                continue
             lines = []
             for line in block.data.split(b"\n"):
                 text = line.removesuffix(b"\r")

@@ -152,6 +152,14 @@ def test_lines_that_are_quoted_as_a_whole_are_unwrapped(land: Land) -> None:
     assert outcome.landed.repairs == ("bom removed", "lines: quoted_whole")
 
 
+def test_a_line_beyond_the_limit_stays_too_long_when_lines_are_unwrapped(land: Land) -> None:
+    dataset = declare(events__lines="quoted_whole", events__max_record_bytes=1024)
+    content = '"user_id,at"\n"1,2024-01-02"\n"2,' + "x" * 5_000_000 + '"\n"3,2024-01-02"\n'
+    outcome = land(content, dataset)
+    assert outcome.values("row_number", "user_id") == [(1, "1"), (3, "3")]
+    assert [reject[:2] for reject in outcome.rejects] == [(2, "record_too_long")]
+
+
 def test_another_encoding_is_read_as_declared(land: Land) -> None:
     rows = "1,café €,,2024-01-02\n2,b,,2024-01-02\n"
     for encoding in ("cp1252", "utf-16", "utf-16-le"):

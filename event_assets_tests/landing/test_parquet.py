@@ -97,3 +97,23 @@ def test_many_batches_number_their_rows_on(land: Land) -> None:
     outcome = land(parquet(table), dataset(), name="events.parquet")
     assert outcome.values("row_number", "user_id") == list(enumerate(users, 1))
     assert outcome.landed.drift.missing == ("event_type", "value", "page")
+
+
+def test_every_kind_of_value_has_a_text(land: Land) -> None:
+    kinds = {
+        "bool": (pa.array([True]), "true"),
+        "double": (pa.array([12.5]), "12.5"),
+        "date": (pa.array([dt.date(2024, 1, 2)]), "2024-01-02"),
+        "nanoseconds": (pa.array([1704164645000000001], pa.timestamp("ns")), "2024-01-02 03:04:05.000000001"),
+        "time": (pa.array([dt.time(3, 4)]), "03:04:00.000000"),
+        "null": (pa.nulls(1), None),
+        "view": (pa.array(["a"], pa.string_view()), "a"),
+        "list": (pa.array([[1.5, float("nan"), None]]), "[1.5,null,null]"),
+        "map": (pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64())), '[["a",1]]'),
+    }
+    for name, (array, text) in kinds.items():
+        for at, landed in (("2024-01-02", True), ("never", False)):
+            table = pa.table({"user_id": ["1"], "value": array, "at": [at], "also": array})
+            outcome = land(parquet(table), dataset(), name=f"{name}.parquet")
+            assert outcome.landed.reason is None
+            assert outcome.values("value") == ([(text,)] if landed else [])
