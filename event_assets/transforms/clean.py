@@ -61,7 +61,7 @@ def _judged(raw: Frame, scope: Scope) -> Frame:
 
 
 def _quarantined(raw: Frame, refused: Frame, scope: Scope) -> Frame:
-    """The refused records with their reasons. Few: judging them once more costs less than to keep every text till now."""
+    """The refused records with their reasons. They are few: judging them again costs less than keeping every text."""
     texts = raw.join(refused, on=["file_id", "row_number"], how="semi")
     return rejects(_judged(texts, scope), scope.dataset.columns, required_columns(scope.dataset), scope)
 

@@ -1,0 +1,148 @@
+"""What engines add to Narwhals: alike on each, and right where a standard says what is right."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from event_assets.engines.geo import CONTINENT, GeoDatabase
+from event_assets.engines.polars_ports import PolarsPorts
+from event_assets.errors import DeclarationError
+from event_assets_tests.transforms.bench import Bench, at
+
+NAMESPACE = str(uuid.NAMESPACE_URL)
+
+
+@pytest.mark.parametrize("count", [3, 12_000], ids=["few", "many"])
+def test_uuid5_is_the_standards(bench: Bench, count: int) -> None:
+    texts = [f"é{number}" * (number % 9) for number in range(count)]
+    frame = bench.frame([{"text": text} for text in texts], {"text": pl.String()})
+    rows = bench.rows(bench.ports.uuid5(frame, "id", text="text", namespace=NAMESPACE))
+    assert {row["text"]: row["id"] for row in rows} == {
+        text: str(uuid.uuid5(uuid.NAMESPACE_URL, text)) for text in texts
+    }
+
+
+def test_distinct_texts_are_sorted_by_bytes_without_nulls(bench: Bench) -> None:
+    given = [
+        ("a", "é"),
+        ("a", "z"),
+        ("a", "Z"),
+        ("a", "z"),
+        ("a", None),
+        ("b", "x"),
+        ("b", "x"),
+        ("c", None),
+        (None, "n"),
+    ]
+    frame = bench.frame([{"by": by, "text": text} for by, text in given], {"by": pl.String(), "text": pl.String()})
+    rows = bench.rows(bench.ports.distinct_text(frame, by=["by"], column="text", into="texts"))
+    assert [(row["by"], row["texts"]) for row in rows] == [(None, "n"), ("a", "Z,z,é"), ("b", "x"), ("c", "")]
+
+
+def test_microseconds_are_exact_before_and_after_1970(bench: Bench) -> None:
+    times = [at("1969-12-31T23:59:59.999999"), at("2024-05-02T00:00:00.000001")]
+    frame = bench.frame([{"t": time} for time in [*times, None]], {"t": pl.Datetime("us", "UTC")})
+    rows = bench.rows(bench.ports.microseconds(frame, {"t": "us"}))
+    assert [row["us"] for row in rows] == [None, -1, 1_714_608_000_000_001]
+
+
+def test_from_text_hands_over_rows_with_their_nulls(bench: Bench) -> None:
+    schema = {"a": pl.String(), "b": pl.String()}
+    frame = bench.frame([{"a": "x", "b": None}, {"a": None, "b": None}, {"a": "x", "b": None}], schema)
+    made = bench.ports.from_text(
+        frame,
+        ["a", "b"],
+        into="n",
+        declared_type="int64",
+        function=lambda texts: [row.count(None) for row in zip(*texts, strict=True)],
+    )
+    assert [row["n"] for row in bench.rows(made)] == [2, 1, 1]
+
+
+ADDRESSES = {
+    "8.8.8.8": "NA",
+    "2001:4860:4860::8888": "NA",
+    "::ffff:8.8.8.8": "NA",
+    "193.0.6.139": "EU",
+    "10.0.0.1": "Unknown",
+    "127.0.0.1": "Unknown",
+    "192.0.2.1": "Unknown",
+    "::1": "Unknown",
+    "fe80::1": "Unknown",
+    "999.1.1.1": "Unknown",
+    "8.8.8.8:80": "Unknown",
+    "": "Unknown",
+    None: "Unknown",
+}
+
+
+def test_regions_are_continents_or_unknown(bench: Bench) -> None:
+    frame = bench.frame([{"ip": address} for address in ADDRESSES], {"ip": pl.String()})
+    rows = bench.rows(bench.ports.region(frame, address="ip", into="region"))
+    assert {row["ip"]: row["region"] for row in rows} == ADDRESSES
+
+
+def test_a_geo_database_names_itself_and_its_edition() -> None:
+    name, edition = PolarsPorts().version.split()
+    assert name == "iptocc"
+    assert edition.count(".") == 2
+
+
+def test_each_country_lies_on_one_continent() -> None:
+    assert len(CONTINENT) == 251
+    assert [CONTINENT[country] for country in ("US", "GB", "ZA", "IN", "BR", "AU", "AQ")] == [
+        *("NA", "EU", "AF", "AS", "SA", "OC", "AN")
+    ]
+
+
+def write_mmdb(path: Path, prefix: str, record: dict[str, dict[str, str]]) -> None:
+    """The smallest MaxMind database: IPv4, one network of so many bits (as text of 0 and 1) with one record.
+
+    https://maxmind.github.io/MaxMind-DB/
+    """
+
+    def encoded(value: object) -> bytes:
+        match value:
+            case dict():
+                return bytes([7 << 5 | len(value)]) + b"".join(encoded(part) for pair in value.items() for part in pair)
+            case str():
+                return bytes([2 << 5 | len(value)]) + value.encode()
+            case int():
+                return bytes([6 << 5 | 4]) + value.to_bytes(4, "big")
+        raise TypeError(value)
+
+    nothing, found = len(prefix), len(prefix) + 16
+    tree = b""
+    for depth, bit in enumerate(prefix):
+        onward = depth + 1 if depth + 1 < len(prefix) else found
+        left, right = (nothing, onward) if bit == "1" else (onward, nothing)
+        tree += left.to_bytes(3, "big") + right.to_bytes(3, "big")
+    about = {
+        "node_count": len(prefix),
+        "record_size": 24,
+        "ip_version": 4,
+        "database_type": "Tiny",
+        "build_epoch": 1714608000,
+    }
+    about |= {"binary_format_major_version": 2, "binary_format_minor_version": 0}
+    marker = b"\xab\xcd\xefMaxMind.com"
+    path.write_bytes(tree + bytes(16) + encoded(record) + marker + encoded(about))
+
+
+def test_a_maxmind_database_takes_the_built_in_ones_place(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.mmdb"
+    write_mmdb(path, "00001010", {"country": {"iso_code": "BR"}})
+    database = GeoDatabase(path)
+    assert database.version == "Tiny 1714608000"
+    assert database.regions([["10.1.2.3", "8.8.8.8", "::1", "x", None]]) == ["SA", *["Unknown"] * 4]
+
+
+def test_a_database_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "geo.mmdb"
+    broken.write_bytes(b"no database")
+    with pytest.raises(DeclarationError, match=r"EVENT_ASSETS_GEO_DB: .*geo\.mmdb can't be read"):
+        GeoDatabase(broken)

@@ -1,0 +1,202 @@
+"""Sessions: the rule at its edges, and dates computed one by one against the rule read off in plain Python."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from event_assets.dataset import Dataset
+from event_assets.transforms.facts import joined_facts
+from event_assets.transforms.sessions import SESSIONS, session_edges, sessions
+from event_assets_tests.transforms.bench import DAY, Bench, Rows, at, declared, micros, only
+
+DATASET = declared([{"name": "page"}], sessions={"gap": "30m", "column": "page"})
+NEXT, BEFORE = DAY + dt.timedelta(days=1), DAY - dt.timedelta(days=1)
+MINUTE = dt.timedelta(minutes=1)
+
+
+def event(time: dt.datetime | str, event_id: str = "", user: str = "u", **columns: Any) -> dict[str, Any]:
+    time = at(time) if isinstance(time, str) else time
+    lineage = {"file_id": "f", "row_number": 1, "event_date": time.date()}
+    known = {"event_id": event_id or f"{time} {user}", "user_id": user, "event_time": time, "event_type": "view"}
+    return {**known, **lineage, **columns}
+
+
+def by_date(bench: Bench, events: Iterable[dict[str, Any]], dataset: Dataset = DATASET) -> tuple[Rows, Rows]:
+    """sessions and joined_facts of all dates, each date computed by itself as the graph does."""
+    dates: dict[dt.date, Rows] = defaultdict(list)
+    for row in events:
+        dates[row["event_date"]].append(row)
+    edges = {date: bench.table(session_edges, dataset, {"cleaned_events": rows}, date) for date, rows in dates.items()}
+    made: Rows = []
+    facts: Rows = []
+    for date in sorted(dates):
+        days = [date + dt.timedelta(days=n) for n in (-2, -1, 0, 1)]
+        before = [{**edge, "event_date": day} for day in days[:2] for edge in edges.get(day, [])]
+        window = [*dates[date], *dates.get(days[3], [])]
+        made += bench.table(sessions, dataset, {"cleaned_events": window, "session_edges": before}, date)
+        facts += bench.table(joined_facts, dataset, {"cleaned_events": dates[date], "session_edges": before}, date)
+    return made, facts
+
+
+def spans(rows: Rows) -> list[tuple[Any, ...]]:
+    """Sessions as (start, end, events), in order."""
+    return sorted(only(rows, "session_start", "session_end", "event_count"))
+
+
+def test_exactly_the_gap_stays_together_and_a_microsecond_more_splits(bench: Bench) -> None:
+    together = [event("10:00:00"), event("10:30:00")]
+    assert spans(by_date(bench, together)[0]) == [(at("10:00:00"), at("10:30:00"), 2)]
+    apart = [event("10:00:00"), event("10:30:00.000001")]
+    assert spans(by_date(bench, apart)[0]) == [
+        (at("10:00:00"), at("10:00:00"), 1),
+        (at("10:30:00.000001"), at("10:30:00.000001"), 1),
+    ]
+
+
+def test_a_session_tells_its_length_types_and_first_and_last_page(bench: Bench) -> None:
+    events = [
+        event("10:00:00", "c", event_type="view"),
+        event("10:00:10", "b", event_type="cart", page="second"),
+        event("10:00:10", "a", event_type="view", page="first"),
+        event("10:00:11.500001", "z", event_type=None),
+    ]
+    start = at("10:00:00")
+    key = f"4:tiny:1:u:16:{micros(start)}"
+    assert by_date(bench, events)[0] == [
+        {
+            "session_id": str(uuid.uuid5(uuid.UUID(SESSIONS), key)),
+            "user_id": "u",
+            "session_start": start,
+            "session_end": at("10:00:11.500001"),
+            "duration_seconds": Decimal("11.500001"),
+            "event_count": 4,
+            "event_types": "cart,view",
+            "first_page": "first",
+            "last_page": "second",
+        }
+    ]
+
+
+def test_a_session_goes_on_past_midnight_and_belongs_to_its_start(bench: Bench) -> None:
+    late, early, later = at("23:50:00"), at("00:10:00", NEXT), at("00:40:00", NEXT)
+    made, facts = by_date(bench, [event(late), event(early), event(later), event(at("02:00:00", NEXT))])
+    assert spans(made) == [(late, later, 3), (at("02:00:00", NEXT), at("02:00:00", NEXT), 1)]
+    ids = {row["event_time"]: row["session_id"] for row in facts}
+    assert ids[late] == ids[early] == ids[later] != ids[at("02:00:00", NEXT)]
+    assert {row["session_id"] for row in made} == set(ids.values())
+
+
+def test_only_the_own_users_events_go_on(bench: Bench) -> None:
+    events = [event("23:50:00", user="a"), event(at("00:00:00", NEXT), user="b"), event(at("00:19:00", NEXT), user="b")]
+    assert spans(by_date(bench, events)[0]) == [
+        (at("23:50:00"), at("23:50:00"), 1),
+        (at("00:00:00", NEXT), at("00:19:00", NEXT), 2),
+    ]
+
+
+def test_an_automated_user_gets_sessions_of_at_most_two_dates(bench: Bench) -> None:
+    start = at("12:00:00", BEFORE)
+    events = [event(start + 20 * MINUTE * n) for n in range(36 + 2 * 72)]
+    made, facts = by_date(bench, events)
+    # The second date goes on from the first's gap start; the third has none before it and starts one of its own.
+    firsts = [start, at("00:00:00", NEXT)]
+    assert [start for start, _, _ in spans(made)] == firsts
+    assert len({row["session_id"] for row in facts}) == len(firsts)
+    assert sum(row["event_count"] for row in made) == len(events)
+
+
+def test_edges_are_first_last_and_last_gap_start(bench: Bench) -> None:
+    events = [event("10:00:00"), event("10:20:00"), event("11:00:00"), event("11:01:00"), event("09:00:00", user="v")]
+    assert bench.table(session_edges, DATASET, {"cleaned_events": events}) == [
+        {
+            "user_id": "u",
+            "first_time": at("10:00:00"),
+            "last_time": at("11:01:00"),
+            "last_gap_start": at("11:00:00"),
+        },
+        {"user_id": "v", "first_time": at("09:00:00"), "last_time": at("09:00:00"), "last_gap_start": None},
+    ]
+
+
+def reference(events: Rows, gap: dt.timedelta) -> dict[str, dt.datetime]:
+    """SPEC's rule over one batch of all dates: the start of the session of each event_id."""
+    users: dict[str, Rows] = defaultdict(list)
+    for row in sorted(events, key=lambda row: (row["event_time"], row["event_id"])):
+        users[row["user_id"]].append(row)
+    starts: dict[str, dt.datetime] = {}
+    for rows in users.values():
+        gap_starts = {
+            row["event_time"].date()
+            for place, row in enumerate(rows)
+            if place == 0 or row["event_time"] - rows[place - 1]["event_time"] > gap
+        }
+        current = None
+        for place, row in enumerate(rows):
+            day = row["event_time"].date()
+            first = place == 0 or rows[place - 1]["event_time"].date() != day
+            after_gap = place == 0 or row["event_time"] - rows[place - 1]["event_time"] > gap
+            if after_gap or (first and day - dt.timedelta(days=1) not in gap_starts):
+                current = row["event_time"]
+            assert current is not None
+            starts[row["event_id"]] = current
+    return starts
+
+
+#: Steps between events that lie around the gap, around midnight and around whole dates.
+STEPS = st.sampled_from([0, 1, 29 * 60, 1800, 1801, 1800 * 2, 6 * 3600, 12 * 3600, 24 * 3600, 49 * 3600])
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> Rows:
+    """Events of a few users over several dates, in any order."""
+    rows: Rows = []
+    for user in draw(st.lists(st.sampled_from("uvw"), min_size=1, max_size=3, unique=True)):
+        time = at("00:00:00") + draw(st.integers(0, 86_399)) * dt.timedelta(seconds=1)
+        for place, (step, times) in enumerate(draw(st.lists(st.tuples(STEPS, st.integers(1, 40)), max_size=5))):
+            for again in range(times if step and step <= 1800 else 1):
+                time += step * dt.timedelta(seconds=1)
+                page = draw(st.sampled_from(["a", "b", None])) if again < 3 else "c"
+                rows.append(event(time, f"{user}{place}.{again}", user, page=page))
+    return draw(st.permutations(rows))
+
+
+def one_batch(events: Rows) -> list[tuple[Any, ...]]:
+    groups: dict[tuple[str, dt.datetime], Rows] = defaultdict(list)
+    for event_id, start in reference(events, 30 * MINUTE).items():
+        row = next(row for row in events if row["event_id"] == event_id)
+        groups[row["user_id"], start].append(row)
+    expected = []
+    for (user, start), rows in groups.items():
+        ordered = sorted(rows, key=lambda row: (row["event_time"], row["event_id"]))
+        pages = [row["page"] for row in ordered if row["page"] is not None] or [None]
+        expected.append((user, start, ordered[-1]["event_time"], len(rows), pages[0], pages[-1]))
+    return sorted(expected, key=str)
+
+
+def check_against_one_batch(engine: str, events: Rows) -> None:
+    found, facts = by_date(Bench(engine), events)
+    columns = ("user_id", "session_start", "session_end", "event_count", "first_page", "last_page")
+    assert sorted(only(found, *columns), key=str) == one_batch(events)
+    ids = {(row["user_id"], row["session_start"]): row["session_id"] for row in found}
+    users = {row["event_id"]: row["user_id"] for row in events}
+    expected = {event_id: ids[users[event_id], start] for event_id, start in reference(events, 30 * MINUTE).items()}
+    assert {row["event_id"]: row["session_id"] for row in facts} == expected
+
+
+@given(events=histories())
+def test_dates_computed_one_by_one_equal_one_batch(events: Rows) -> None:
+    check_against_one_batch("polars", events)
+
+
+@settings(max_examples=5)
+@given(events=histories())
+def test_dates_computed_one_by_one_equal_one_batch_on_duckdb(events: Rows) -> None:
+    check_against_one_batch("duckdb", events)
