@@ -99,22 +99,26 @@ def test_each_country_lies_on_one_continent() -> None:
     ]
 
 
+def mmdb_value(value: object) -> bytes:
+    """A value of a MaxMind database: a map, a text, an empty list, or a number as its big-endian bytes."""
+    match value:
+        case dict():
+            return bytes([7 << 5 | len(value)]) + b"".join(mmdb_value(part) for pair in value.items() for part in pair)
+        case str():
+            return bytes([2 << 5 | len(value)]) + value.encode()
+        case []:
+            return bytes([0, 4])
+        case bytes():
+            kind = {2: bytes([5 << 5 | 2]), 4: bytes([6 << 5 | 4]), 8: bytes([8, 9 - 7])}
+            return kind[len(value)] + value
+    raise TypeError(value)
+
+
 def write_mmdb(path: Path, prefix: str, record: dict[str, dict[str, str]]) -> None:
     """The smallest MaxMind database: IPv4, one network of so many bits (as text of 0 and 1) with one record.
 
     https://maxmind.github.io/MaxMind-DB/
     """
-
-    def encoded(value: object) -> bytes:
-        match value:
-            case dict():
-                return bytes([7 << 5 | len(value)]) + b"".join(encoded(part) for pair in value.items() for part in pair)
-            case str():
-                return bytes([2 << 5 | len(value)]) + value.encode()
-            case int():
-                return bytes([6 << 5 | 4]) + value.to_bytes(4, "big")
-        raise TypeError(value)
-
     nothing, found = len(prefix), len(prefix) + 16
     tree = b""
     for depth, bit in enumerate(prefix):
@@ -122,15 +126,17 @@ def write_mmdb(path: Path, prefix: str, record: dict[str, dict[str, str]]) -> No
         left, right = (nothing, onward) if bit == "1" else (onward, nothing)
         tree += left.to_bytes(3, "big") + right.to_bytes(3, "big")
     about = {
-        "node_count": len(prefix),
-        "record_size": 24,
-        "ip_version": 4,
+        "node_count": len(prefix).to_bytes(4, "big"),
+        "record_size": (24).to_bytes(2, "big"),
+        "ip_version": (4).to_bytes(2, "big"),
         "database_type": "Tiny",
-        "build_epoch": 1714608000,
+        "languages": [],
+        "binary_format_major_version": (2).to_bytes(2, "big"),
+        "binary_format_minor_version": (0).to_bytes(2, "big"),
+        "build_epoch": (1714608000).to_bytes(8, "big"),
+        "description": {},
     }
-    about |= {"binary_format_major_version": 2, "binary_format_minor_version": 0}
-    marker = b"\xab\xcd\xefMaxMind.com"
-    path.write_bytes(tree + bytes(16) + encoded(record) + marker + encoded(about))
+    path.write_bytes(tree + bytes(16) + mmdb_value(record) + b"\xab\xcd\xefMaxMind.com" + mmdb_value(about))
 
 
 def test_a_maxmind_database_takes_the_built_in_ones_place(tmp_path: Path) -> None:
