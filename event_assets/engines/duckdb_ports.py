@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
 
 import duckdb
 import narwhals as nw
@@ -47,6 +48,16 @@ class DuckDBPorts:
         name = f"shared_{next(self._names)}"
         self._connection.execute(f"CREATE TEMP TABLE {name} AS {_relation(frame).sql_query()}")
         return nw.from_native(self._connection.table(name))
+
+    def folded(self, frame: Frame, columns: Mapping[str, tuple[str, str]]) -> Frame:
+        letters = {"lower": (ascii_uppercase, ascii_lowercase), "upper": (ascii_lowercase, ascii_uppercase)}
+        return _with(
+            frame,
+            **{
+                into: "translate({}, '{}', '{}')".format(_quoted(column), *letters[case])
+                for into, (column, case) in columns.items()
+            },
+        )
 
     def microseconds(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
         return _with(frame, **{into: f"epoch_us({_quoted(column)})" for column, into in columns.items()})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import string
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -40,6 +41,9 @@ class PolarsPorts:
         plan: pl.LazyFrame = nw.to_native(frame)
         return nw.from_native(plan.collect().lazy())
 
+    def folded(self, frame: Frame, columns: Mapping[str, tuple[str, str]]) -> Frame:
+        return _with(frame, *(_folded(pl.col(column), case).alias(into) for into, (column, case) in columns.items()))
+
     def microseconds(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
         return _with(frame, *(pl.col(c).dt.timestamp("us").alias(into) for c, into in columns.items()))
 
@@ -74,6 +78,16 @@ class PolarsPorts:
 def _with(frame: Frame, *expressions: pl.Expr) -> Frame:
     plan: pl.LazyFrame = nw.to_native(frame)
     return nw.from_native(plan.with_columns(*expressions))
+
+
+def _folded(text: pl.Expr, case: str) -> pl.Expr:
+    # Polars folds all letters. Texts beyond ASCII are few: letter by letter only they are folded, the others null.
+    ascii_only = text.str.len_bytes() == text.str.len_chars()
+    upper, lower = list(string.ascii_uppercase), list(string.ascii_lowercase)
+    foreign = pl.when(~ascii_only).then(text)
+    if case == "lower":
+        return pl.when(ascii_only).then(text.str.to_lowercase()).otherwise(foreign.str.replace_many(upper, lower))
+    return pl.when(ascii_only).then(text.str.to_uppercase()).otherwise(foreign.str.replace_many(lower, upper))
 
 
 def _uuids(namespace: str) -> Callable[[pl.Series], pl.Series]:

@@ -36,7 +36,7 @@ def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
 
 
 def _with_sessions(cleaned: Frame, edges: Frame, scope: Scope) -> Frame:
-    timed = in_date(cleaned, scope)
+    timed = in_date(scope.ports.microseconds(cleaned, {"event_time": "us"}), scope)
     found = timed.select("user_id", "start").unique()
     found = continued(found, carried(edges, scope), scope)
     # The id names the true start; the join back is on what the date alone knows.

@@ -25,9 +25,9 @@ _RAW_BYTES = 64 * 1024
 def judged(raw: Frame, columns: Sequence[Column], required: Collection[str], scope: Scope) -> Frame:
     """The raw frame with texts, typed values and `valid`; `required` names the columns that may not be null."""
     frame = raw.with_columns(*(_text(column).alias(f"text {column.name}") for column in columns))
-    renamed = [c for c in columns if c.aliases or c.case]
-    if renamed:
-        frame = frame.with_columns(*(named(nw.col(f"text {c.name}"), c).alias(f"text {c.name}") for c in renamed))
+    frame = _named(frame, [column for column in columns if column.aliases or column.case], scope)
+    booleans = {f"lower {column.name}": (f"text {column.name}", "lower") for column in columns if column.type == "bool"}
+    frame = scope.ports.folded(frame, booleans) if booleans else frame
     parsers: dict[str, TextFunction] = {
         "json": valid_json,
         "timestamp": instants(ZoneInfo(scope.dataset.source_timezone)),
@@ -37,7 +37,12 @@ def judged(raw: Frame, columns: Sequence[Column], required: Collection[str], sco
             text, into, parser = f"text {column.name}", f"typed {column.name}", parsers[column.type]
             frame = scope.ports.from_text(frame, [text], into=into, declared_type=column.type, function=parser)
     simple = [column for column in columns if column.type not in parsers]
-    frame = frame.with_columns(*(typed(nw.col(f"text {c.name}"), c).alias(f"typed {c.name}") for c in simple))
+    frame = frame.with_columns(
+        *(
+            typed(nw.col(f"{'lower' if c.type == 'bool' else 'text'} {c.name}"), c).alias(f"typed {c.name}")
+            for c in simple
+        )
+    )
     rules = [good for column in columns if (good := _good(column, column.name in required)) is not None]
     return frame.with_columns(nw.all_horizontal(*rules, ignore_nulls=False).alias("valid"))
 
@@ -61,6 +66,21 @@ def rejects(frame: Frame, columns: Sequence[Column], required: Collection[str], 
 
 def _text(column: Column) -> nw.Expr:
     return nw.lit(column.constant) if column.constant is not None else trimmed(nw.col(column.name), column)
+
+
+def _named(frame: Frame, columns: Sequence[Column], scope: Scope) -> Frame:
+    """The frame with the texts of columns that have aliases or a case replaced by what these make of them."""
+    if not columns:
+        return frame
+    folds = {f"{column.case} {column.name}": (f"text {column.name}", column.case) for column in columns if column.case}
+    folds |= {f"lower {column.name}": (f"text {column.name}", "lower") for column in columns if column.aliases}
+    texts = [
+        named(nw.col(f"text {c.name}"), nw.col(f"{c.case} {c.name}"), nw.col(f"lower {c.name}"), c).alias(
+            f"text {c.name}"
+        )
+        for c in columns
+    ]
+    return scope.ports.folded(frame, folds).with_columns(*texts).drop(*folds)
 
 
 def _good(column: Column, required: bool) -> nw.Expr | None:

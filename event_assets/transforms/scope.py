@@ -39,6 +39,11 @@ class Ports(Protocol):
         """The same frame, computed once though several outputs or branches read it."""
         ...
 
+    def folded(self, frame: Frame, columns: Mapping[str, tuple[str, str]]) -> Frame:
+        """The frame with further columns, each a text column in `lower` or `upper` case: ASCII letters only, all
+        others stay. Given as new column -> (text column, case)."""
+        ...
+
     def microseconds(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
         """The frame with, for each timestamp column, an int64 column: microseconds since 1970-01-01 UTC."""
         ...

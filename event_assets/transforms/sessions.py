@@ -23,7 +23,8 @@ _DAY = dt.timedelta(days=1)
 
 def session_edges(inputs: Inputs, scope: Scope) -> Outputs:
     """session_edges of one date. Input: cleaned_events of the date."""
-    edges = _edges(in_date(inputs["cleaned_events"], scope))
+    events = inputs["cleaned_events"].select("user_id", "event_id", "event_time")
+    edges = _edges(in_date(scope.ports.microseconds(events, {"event_time": "us"}), scope))
     return Outputs({"session_edges": scope.shaped(edges, "session_edges")})
 
 
@@ -33,24 +34,24 @@ def sessions(inputs: Inputs, scope: Scope) -> Outputs:
     Inputs: cleaned_events of the date and the next, session_edges of the two dates before.
     """
     events, edges = inputs["cleaned_events"], inputs["session_edges"]
-    today = in_date(on_date(events, scope.day), scope)
+    shown = scope.dataset.sessions.column
+    names = list(dict.fromkeys(["user_id", "event_id", "event_type", "event_time", *([shown] if shown else [])]))
+    events = scope.ports.microseconds(events.select(*names, "event_date"), {"event_time": "us"})
+    today = scope.ports.shared(in_date(on_date(events, scope.day), scope))
     own = today.join(carried(edges, scope), on="user_id", how="left").filter(~_continues(scope))
 
     # Who goes on after midnight: few, so the next date's events are cut down before they are put in order.
     open_ended = _open_sessions(_edges(today), on_date(edges, scope.day - _DAY), scope)
-    later = scope.ports.microseconds(on_date(events, scope.day + _DAY), {"event_time": "us"})
+    later = on_date(events, scope.day + _DAY)
     first = later.group_by("user_id").agg(nw.col("us").min().alias("start"))
     open_ended = first.join(open_ended, on="user_id", how="inner").filter(_continues(scope)).drop("start")
+    open_ended = scope.ports.shared(open_ended)
     tomorrow = in_date(later.join(open_ended.select("user_id"), on="user_id", how="semi"), scope)
     rest = tomorrow.join(open_ended, on="user_id", how="inner").filter(_continues(scope))
     rest = rest.with_columns(nw.col("carried").alias("start"))
 
-    column = scope.dataset.sessions.column
-    names = ["user_id", "start", "us", "event_time", "event_id", "event_type"]
-    names += [column] if column and column not in names else []
-    return Outputs(
-        {"sessions": scope.shaped(_summed(nw.concat([own.select(names), rest.select(names)]), scope), "sessions")}
-    )
+    parts = [part.select(*names, "us", "start") for part in (own, rest)]
+    return Outputs({"sessions": scope.shaped(_summed(scope.ports.shared(nw.concat(parts)), scope), "sessions")})
 
 
 def with_session_id(frame: Frame, scope: Scope) -> Frame:
@@ -59,10 +60,9 @@ def with_session_id(frame: Frame, scope: Scope) -> Frame:
     return with_id(frame, "session_id", key, namespace=SESSIONS, scope=scope)
 
 
-def in_date(events: Frame, scope: Scope) -> Frame:
-    """One date's events with `us` (their time), `start` (of their session as far as this date alone knows) and
+def in_date(timed: Frame, scope: Scope) -> Frame:
+    """One date's events (with `us`, their time) and `start` (of their session as far as this date alone knows) and
     `gap_start` (whether the event comes more than the gap after another one of the date)."""
-    timed = scope.ports.microseconds(events, {"event_time": "us"})
     within, order = scope.ports.within(["user_id"]), ["user_id", "us", "event_id"]
     frame = timed.with_columns(
         nw.col("user_id").shift(1).over(*within, order_by=order).alias("user before"),

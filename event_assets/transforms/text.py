@@ -13,7 +13,6 @@ import narwhals as nw
 from event_assets.dataset import Column
 
 BLANKS = " \t\r\n"
-_NOT_ASCII = r"[^\x00-\x7F]"
 _TO_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _TO_UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
 
@@ -31,25 +30,16 @@ def trimmed(text: nw.Expr, column: Column) -> nw.Expr:
     return nw.when(meant).then(bare)
 
 
-def folded(text: nw.Expr, case: str) -> nw.Expr:
-    """The text with its ASCII letters in `case` (lower or upper), all others as they are."""
-    table = _TO_LOWER if case == "lower" else _TO_UPPER
-    foreign = text.str.contains(_NOT_ASCII)
-    # Texts beyond ASCII are few: for all others each of these replacements runs over nulls.
-    letters = nw.when(foreign).then(text)
-    for old, new in table.items():
-        letters = letters.str.replace_all(chr(old), chr(new), literal=True)
-    plain = text.str.to_lowercase() if case == "lower" else text.str.to_uppercase()
-    return nw.when(~foreign).then(plain).otherwise(letters)
+def named(text: nw.Expr, in_case: nw.Expr, in_lower: nw.Expr, column: Column) -> nw.Expr:
+    """The text's alias (looked up without regard to ASCII case, final), else the text in the column's case.
 
-
-def named(text: nw.Expr, column: Column) -> nw.Expr:
-    """The text's alias (looked up without regard to ASCII case, final), else the text in the column's case."""
-    plain = folded(text, column.case) if column.case else text
+    Given are the text as it is and as an engine's port folded it to the column's case and to lower case.
+    """
+    plain = in_case if column.case else text
     if not column.aliases:
         return plain
     aliases = {lower(old): new or None for old, new in column.aliases.items()}
-    return folded(text, "lower").replace_strict(list(aliases), list(aliases.values()), default=plain)
+    return in_lower.replace_strict(list(aliases), list(aliases.values()), default=plain)
 
 
 def normalised(text: str, column: Column) -> str | None:

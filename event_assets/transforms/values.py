@@ -18,7 +18,7 @@ import narwhals as nw
 from event_assets.contracts.types import narwhals_type
 from event_assets.dataset import Column
 from event_assets.errors import DeclarationError
-from event_assets.transforms.text import folded, lower
+from event_assets.transforms.text import lower
 from event_assets.transforms.times import instant
 
 Value = int | float | bool | Decimal | dt.date | dt.datetime | str
@@ -59,13 +59,12 @@ def pattern(column: Column) -> str | None:
 def typed(text: nw.Expr, column: Column) -> nw.Expr:
     """The value of a text, null where the text is none of the column's type.
 
-    Not for json and timestamp, which take an engine's port (`judge`).
+    A bool's text is given in lower case; json and timestamp take an engine's port (`judge`).
     """
     if column.type == "bool":
-        folds = folded(text, "lower")
         true = [lower(word) for word, meaning in column.booleans.items() if meaning]
         false = [lower(word) for word, meaning in column.booleans.items() if not meaning]
-        return nw.when(folds.is_in(true)).then(nw.lit(True)).when(folds.is_in(false)).then(nw.lit(False))
+        return nw.when(text.is_in(true)).then(nw.lit(True)).when(text.is_in(false)).then(nw.lit(False))
     form = pattern(column)
     if form is None:
         return text
