@@ -5,7 +5,7 @@ from __future__ import annotations
 import narwhals as nw
 
 from event_assets.dataset import Dataset
-from event_assets.transforms.dedupe import earlier_keys, with_place
+from event_assets.transforms.dedupe import among_equals, earlier_keys
 from event_assets.transforms.ids import with_event_id
 from event_assets.transforms.judge import judged, rejects
 from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope, counted
@@ -28,7 +28,7 @@ def clean(inputs: Inputs, scope: Scope) -> Outputs:
     valid = with_event_id(records.filter(nw.col("valid")).drop("valid"), scope)
     if dataset.dedupe_days != 0:
         valid = _with_earlier(valid, earlier_keys(inputs["event_keys"], scope))
-    placed = scope.ports.shared(with_place(valid, ["event_time_us", *values, "file_id", "row_number"]))
+    placed = scope.ports.shared(among_equals(valid, ["event_time_us", *values, "file_id", "row_number"]))
     stays = nw.col("place") == 1 if dataset.dedupe_days == 0 else (nw.col("place") == 1) & ~nw.col("earlier")
     kept, duplicates = placed.filter(stays), placed.filter(~stays)
 

@@ -7,18 +7,17 @@ from collections.abc import Sequence
 
 import narwhals as nw
 
+from event_assets.transforms.places import with_place
 from event_assets.transforms.scope import Frame, Scope
 
 
-def with_place(frame: Frame, order: Sequence[str]) -> Frame:
+def among_equals(frame: Frame, order: Sequence[str]) -> Frame:
     """The frame with `place` (from 1) of each record among those of its `event_id`, in `order` (nulls first)."""
     counted = frame.with_columns(nw.len().over("event_id").alias("equals"))
     # Few records have an equal: only they are put in order.
-    once = counted.filter(nw.col("equals") == 1).with_columns(nw.lit(1).cast(nw.Int64).alias("place"))
-    several = counted.filter(nw.col("equals") > 1).with_columns((nw.col("row_number") * 0 + 1).alias("one"))
-    place = nw.col("one").cum_sum().over("event_id", order_by=[*order]).cast(nw.Int64)
-    placed = several.with_columns(place.alias("place")).drop("one")
-    return nw.concat([once, placed]).drop("equals")
+    once = counted.filter(nw.col("equals") == 1).with_columns(nw.lit(1, nw.Int64).alias("place"))
+    several = with_place(counted.filter(nw.col("equals") > 1), order, within=["event_id"])
+    return nw.concat([once, several]).drop("equals")
 
 
 def earlier_keys(event_keys: Frame, scope: Scope) -> Frame:

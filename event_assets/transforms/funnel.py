@@ -8,11 +8,14 @@ attempts go on that found it within the window.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from functools import reduce
+from typing import Any
 
 import narwhals as nw
 
 from event_assets.dataset import Dataset, Funnel
+from event_assets.transforms.places import with_place
 from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope, on_date
 from event_assets.transforms.values import millionths
 
@@ -81,31 +84,29 @@ def _reached(facts: Frame, scope: Scope) -> list[Frame]:
 
 
 def _next(attempts: Frame, events: Frame, time: str, scope: Scope) -> Frame:
-    """Each attempt with the user's first event at or after its `us`, which then is its `us`; without one it goes."""
-    kept = attempts.collect_schema().names()
-    able = attempts.join(events.select("user_id"), on="user_id", how="semi")
-    nothing = {name: dtype for name, dtype in events.collect_schema().items() if name == time}
-    waiting = able.with_columns(
-        nw.lit(0).alias("is event"),
-        *(nw.lit(None, dtype).alias(name) for name, dtype in nothing.items()),
-        nw.lit(None, nw.Int64).alias("us of event"),
-    )
-    schema = waiting.collect_schema()
-    happened = events.with_columns(nw.lit(1).alias("is event"), nw.col("us").alias("us of event"))
-    absent = [name for name in schema.names() if name not in ("user_id", "us", time, "is event", "us of event")]
-    happened = happened.with_columns(*(nw.lit(None, schema[name]).alias(name) for name in absent))
-    both = nw.concat([waiting.select(schema.names()), happened.select(schema.names())])
-    # At one instant the event stands after the attempt, which so finds it.
+    """Each attempt with the user's first event at or after its `us`, which then is its `us`; without one it goes.
+
+    Both stand in one order of time, where what comes next is filled backward onto the attempts: at one instant
+    the event stands after the attempt, which so finds it.
+    """
+    known = {**attempts.collect_schema(), **events.collect_schema()}
+    columns = {**known, "next": nw.Int64(), "event of": known["user_id"]}
+    waiting = attempts.join(events.select("user_id"), on="user_id", how="semi")
+    happened = events.with_columns(nw.col("us").alias("next"), nw.col("user_id").alias("event of"))
+    both = nw.concat([_in_columns(waiting, columns, 0), _in_columns(happened, columns, 1)])
     within, order = scope.ports.within(["user_id"]), ["user_id", "us", "is event"]
-    both = both.with_columns(nw.when(nw.col("is event") == 1).then(nw.col("user_id")).alias("whose"))
-    both = both.with_columns(
-        *(
-            nw.col(name).fill_null(strategy="backward").over(*within, order_by=order)
-            for name in (time, "us of event", "whose")
-        )
-    )
-    found = both.filter((nw.col("is event") == 0) & (nw.col("whose") == nw.col("user_id")))
-    return found.with_columns(nw.col("us of event").alias("us")).select(*kept, time)
+    filled = [
+        nw.col(name).fill_null(strategy="backward").over(*within, order_by=order) for name in (time, "next", "event of")
+    ]
+    found = both.with_columns(*filled).filter((nw.col("is event") == 0) & (nw.col("event of") == nw.col("user_id")))
+    return found.with_columns(nw.col("next").alias("us")).drop("next", "event of", "is event")
+
+
+def _in_columns(frame: Frame, columns: Mapping[str, Any], is_event: int) -> Frame:
+    """The frame in these columns, null where it has none, and `is event`."""
+    present = frame.collect_schema().names()
+    absent = [nw.lit(None, dtype).alias(name) for name, dtype in columns.items() if name not in present]
+    return frame.with_columns(*absent, nw.lit(is_event).alias("is event")).select(*columns, "is event")
 
 
 def funnel_summary(inputs: Inputs, scope: Scope) -> Outputs:
@@ -155,10 +156,7 @@ def _median(rows: Frame, previous: str, step: str, scope: Scope) -> Frame:
     timed = rows.filter(~nw.col(f"{step}_time").is_null())
     timed = scope.ports.microseconds(timed, {f"{previous}_time": "from", f"{step}_time": "to"})
     waits = timed.select("user_id", "event_date", (nw.col("to") - nw.col("from")).alias("wait"))
-    waits = waits.with_columns((nw.col("wait") * 0 + 1).alias("one"))
-    places = waits.with_columns(
-        nw.col("one").cum_sum().over(order_by=["wait", "user_id", "event_date"]).cast(nw.Int64).alias("place")
-    )
+    places = with_place(waits, ["wait", "user_id", "event_date"])
     count = waits.select(nw.len().cast(nw.Int64).alias("count"))
     middle = places.join(count, how="cross").filter(
         (nw.col("place") == (nw.col("count") + 1) // 2) | (nw.col("place") == nw.col("count") // 2 + 1)

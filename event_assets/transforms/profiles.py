@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import narwhals as nw
 
 from event_assets.transforms.judge import judged, rejects
+from event_assets.transforms.places import with_place
 from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope, counted
 
 _SINCE_EVER = dt.date(1970, 1, 1)
@@ -54,9 +55,7 @@ def _as_of(rows: Frame, snapshots: Frame) -> Frame:
 
 def _last(frame: Frame, by: Sequence[str], order: Sequence[str]) -> Frame:
     """The last row of each group in an order that is total."""
-    counted_rows = frame.with_columns((nw.col(order[0]).is_null().cast(nw.Int64) * 0 + 1).alias("one"))
-    place = nw.col("one").cum_sum(reverse=True).over(*by, order_by=[*order])
-    return counted_rows.with_columns(place.alias("place")).filter(nw.col("place") == 1).drop("one", "place")
+    return with_place(frame, order, within=by, from_last=True).filter(nw.col("place") == 1).drop("place")
 
 
 def _intervals(stated: Frame, columns: Sequence[str]) -> Frame:
@@ -65,12 +64,8 @@ def _intervals(stated: Frame, columns: Sequence[str]) -> Frame:
     frame = stated.with_columns(
         *(nw.col(c).shift(1).over("user_id", order_by=["valid_from"]).alias(into) for c, into in before.items())
     )
-    same = [_equal(nw.col(column), nw.col(before[column])) for column in columns]
-    changed = nw.col(before["valid_from"]).is_null()
-    if same:
-        changed = changed | ~nw.all_horizontal(*same, ignore_nulls=False)
-    else:
-        changed = changed | nw.lit(False)
+    different = [~_equal(nw.col(column), nw.col(before[column])) for column in columns]
+    changed = nw.any_horizontal(nw.col(before["valid_from"]).is_null(), *different, ignore_nulls=False)
     frame = frame.filter(changed).drop(*before.values())
     until = nw.col("valid_from").shift(-1).over("user_id", order_by=["valid_from"])
     return frame.with_columns(until.alias("valid_to"))

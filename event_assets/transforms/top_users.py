@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import narwhals as nw
 
+from event_assets.transforms.places import with_place
 from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope
 
 
@@ -44,9 +45,7 @@ def _ranked(sessions: Frame, scope: Scope) -> Frame:
     assert options is not None
     users = sessions.group_by(*by, "user_id").agg(nw.col("session_id").n_unique().alias("session_count"))
     users = users.with_columns(
-        (-nw.col("session_count").cast(nw.Int64)).alias("fewest last"),
-        nw.col("user_id").cast(nw.String).alias("user text"),
-        (nw.col("session_count").cast(nw.Int64) * 0 + 1).alias("one"),
+        (-nw.col("session_count").cast(nw.Int64)).alias("fewest last"), nw.col("user_id").cast(nw.String).alias("text")
     )
-    rank = nw.col("one").cum_sum().over(*by, order_by=["fewest last", "user text"])
-    return users.with_columns(rank.cast(nw.Int64).alias("rank")).filter(nw.col("rank") <= options.n)
+    placed = with_place(users, ["fewest last", "text"], within=by).filter(nw.col("place") <= options.n)
+    return placed.with_columns(nw.col("place").alias("rank"))
