@@ -76,6 +76,11 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     )
 
 
+def use_dagster_home(home: Path) -> None:
+    """Let Dagster in this process and its children keep its runs there; its own settings file asks for it by name."""
+    os.environ["DAGSTER_HOME"] = str(home)
+
+
 def _size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if match is None:

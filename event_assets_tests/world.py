@@ -85,7 +85,7 @@ class World:
         wanted = everything(self.workspace) if tables is None else frozenset(tables)
         with self.workspace.writing():
             self.workspace.refresh()
-            return list(run(self.workspace, Request(wanted, asked)))
+            return [outcome for some in run(self.workspace, Request(wanted, asked)) for outcome in some]
 
     def refresh(self) -> list[Outcome]:
         """Land what is new and make what is stale, as `run` and the sensor do."""

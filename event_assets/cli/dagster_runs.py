@@ -7,14 +7,13 @@ import shutil
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.instance import DagsterInstance
 
 from event_assets.dataset import Dataset
 from event_assets.defs.dataset_definitions import dataset_definitions
 from event_assets.defs.keys import ONLY_STALE_TAG
 from event_assets.defs.progress import Reporter, watched_by
 from event_assets.errors import EventAssetsError
-from event_assets.settings import Settings
+from event_assets.settings import Settings, use_dagster_home
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -33,6 +32,7 @@ def run_job(dataset: Dataset, settings: Settings, dates: tuple[dt.date, dt.date]
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
         shutil.copyfile(Path(__file__).parent.parent / "defs" / "dagster.yaml", home / "dagster.yaml")
+    use_dagster_home(home)
     tags = {ONLY_STALE_TAG: "true"}
     if dates:
         tags = {_RANGE_START: dates[0].isoformat(), _RANGE_END: dates[1].isoformat()}
@@ -40,7 +40,7 @@ def run_job(dataset: Dataset, settings: Settings, dates: tuple[dt.date, dt.date]
         dataset_definitions(dataset, settings), dg.Definitions(executor=dg.in_process_executor)
     )
     job = definitions.resolve_job_def(dataset.name)
-    with DagsterInstance.from_config(str(home)) as instance, watched_by(watcher):
+    with dg.DagsterInstance.from_config(str(home)) as instance, watched_by(watcher):
         result = job.execute_in_process(instance=instance, tags=tags, run_config=_QUIET, raise_on_error=False)
     if not result.success:
         raise _failure(dataset, result)

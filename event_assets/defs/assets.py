@@ -5,14 +5,14 @@ was really made is reported by itself. So a date whose contract is broken holds 
 nothing else, a fresh partition is not reported as made again, and what a range shares is read once (docs/adr/0005).
 """
 
-from __future__ import annotations
-
+# No postponed annotations here: Dagster looks at the type of `context` itself.
 import datetime as dt
 from collections.abc import Iterator
 
 import dagster as dg
 
 from event_assets.dataset import Dataset
+from event_assets.defs.event_log import events_together
 from event_assets.defs.keys import ONLY_STALE_TAG
 from event_assets.defs.progress import reporter
 from event_assets.defs.reporting import Event, intake_events, outcome_events
@@ -57,17 +57,21 @@ def _execute(context: dg.AssetExecutionContext, workspace: Workspace) -> list[Ou
         workspace.refresh()
         if selected.intersection(LANDED):
             intake = take_in(workspace, now=lambda: dt.datetime.now(dt.UTC), progress=report.progress)
-            _log_intake(context, intake)
             report.landed(workspace, intake)
-            _tell(context, intake_events(workspace, intake))
+            with events_together(context.instance):
+                _log_intake(context, intake)
+                _tell(context, intake_events(workspace, intake))
         wanted = frozenset(selected.intersection(workspace.tables).difference(LANDED))
         if wanted:
-            for outcome in run(workspace, Request(wanted, _dates(context)), report.progress):
-                _tell(context, outcome_events(workspace, outcome))
-                _log_outcome(context, outcome)
-                report.made(outcome)
-                if outcome.state == "refused":
-                    refused.append(outcome)
+            for outcomes in run(workspace, Request(wanted, _dates(context)), report.progress):
+                with events_together(context.instance):
+                    for outcome in outcomes:
+                        _tell(context, outcome_events(workspace, outcome))
+                        _log_outcome(context, outcome)
+                for outcome in outcomes:
+                    report.made(outcome)
+                    if outcome.state == "refused":
+                        refused.append(outcome)
         report.finished(workspace)
     return refused
 

@@ -7,14 +7,12 @@ import dagster as dg
 from event_assets.dataset import Dataset
 from event_assets.defs.assets import dataset_assets
 from event_assets.defs.keys import ONLY_STALE_TAG
-from event_assets.defs.sqlite import hurry_sqlite
 from event_assets.defs.sensors import new_files_sensor, stale_sensor
 from event_assets.settings import Settings
 
 
 def dataset_definitions(dataset: Dataset, settings: Settings | None = None) -> dg.Definitions:
     """The definitions of one dataset; without settings, those of the environment at the time of a run."""
-    hurry_sqlite()
     job = dg.define_asset_job(
         dataset.name,
         selection=dg.AssetSelection.groups(dataset.name),

@@ -53,7 +53,7 @@ def _asset_spec(dataset: Dataset, table: Table) -> dg.AssetSpec:
     return dg.AssetSpec(
         asset_key(dataset.name, table.name),
         deps=list(_deps(dataset, table.name, step)),
-        description=_description(dataset, table),
+        description=_description(dataset, table, step),
         group_name=dataset.name,
         owners=list(dataset.owners),
         kinds={layer, "parquet"},
@@ -65,9 +65,27 @@ def _asset_spec(dataset: Dataset, table: Table) -> dg.AssetSpec:
     )
 
 
-def _description(dataset: Dataset, table: Table) -> str:
+def _description(dataset: Dataset, table: Table, step: Step | None) -> str:
+    reads = [text for source in step.inputs if (text := _window(source))] if step and step.by_date else []
+    around = f" Reads {'; '.join(reads)}." if reads else ""
     key = ", ".join(table.key)
-    return f"{table.description}\n\nOne row per {key}. Part of **{dataset.name}**: {dataset.description}"
+    return f"{table.description}\n\nOne row per {key}.{around} Part of **{dataset.name}**: {dataset.description}"
+
+
+def _window(source: Input) -> str:
+    """Which dates around its own a step reads of an input, in words; empty where it reads its own only.
+
+    Dagster takes one partition mapping an upstream asset in a multi-asset, and our tables read theirs by different
+    windows: so Dagster is told of the same date only, and the graph widens a run by itself (docs/adr/0005).
+    """
+    parts = []
+    if source.before == "all":
+        parts.append("all dates before")
+    elif source.before:
+        parts.append(f"{source.before} dates before")
+    if source.after:
+        parts.append(f"{source.after} dates after")
+    return f"{source.table} of {' and '.join(parts)}" if parts else ""
 
 
 def _deps(dataset: Dataset, table: str, step: Step | None) -> Iterator[dg.AssetDep]:
@@ -79,18 +97,7 @@ def _deps(dataset: Dataset, table: str, step: Step | None) -> Iterator[dg.AssetD
         if source.table == "profile_snapshots":  # which names the profile files have: a view of the ledger
             yield dg.AssetDep(asset_key(dataset.name, "source_files"))
         else:
-            yield dg.AssetDep(asset_key(dataset.name, source.table), partition_mapping=_mapping(dataset, step, source))
-
-
-def _mapping(dataset: Dataset, step: Step, source: Input) -> dg.PartitionMapping | None:
-    if not step.by_date or tables(dataset)[source.table].partitioned_by != "event_date":
-        return None
-    if source.before == "all":
-        return dg.AllPartitionMapping()
-    last = source.after if source.after or source.same_date else -1
-    return dg.TimeWindowPartitionMapping(
-        start_offset=-source.before, end_offset=last, allow_nonexistent_upstream_partitions=True
-    )
+            yield dg.AssetDep(asset_key(dataset.name, source.table))
 
 
 def column_schema(table: Table) -> dg.TableSchema:

@@ -29,7 +29,9 @@ def align(workspace: Workspace) -> None:
     for file in (*ledger.active("events"), *ledger.active("profiles")):
         if not parts_are_there(workspace, file):
             name = ledger.names()[file.kind, file.file_id][0]
-            raise LakeError(str(workspace.inbox / name), "its landed rows are gone from the lake", "touch the file and run again")
+            raise LakeError(
+                str(workspace.inbox / name), "its landed rows are gone from the lake", "touch the file and run again"
+            )
     events = [file for file in ledger.active("events") if file.reason is None]
     workspace.stores["raw_events"].replace_files(
         LogFile(f"event_date={date}/{part_name(file)}", rows, date)

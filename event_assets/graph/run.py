@@ -78,8 +78,8 @@ class Request:
     dates: frozenset[dt.date] | None = None
 
 
-def run(workspace: Workspace, request: Request, progress: Progress = lambda *_: None) -> Iterator[Outcome]:
-    """Make what is asked for; yields each unit's outcome once it is visible (or refused, or waits).
+def run(workspace: Workspace, request: Request, progress: Progress = lambda *_: None) -> Iterator[list[Outcome]]:
+    """Make what is asked for; yields the outcomes of units once they are visible (or refused, or wait), some at a time.
 
     The caller holds `workspace.writing()` and has called `workspace.refresh()`. An unexpected error is raised
     after everything finished was published and yielded.
@@ -104,7 +104,7 @@ class _Run:
                 read_by[source.table] = max(read_by.get(source.table, 0), step.lag + back + 1)
         self._keep_for = read_by
 
-    def outcomes(self) -> Iterator[Outcome]:
+    def outcomes(self) -> Iterator[list[Outcome]]:
         schedule = self._schedule()
         try:
             for done, (step, date) in enumerate(schedule):
@@ -112,11 +112,16 @@ class _Run:
                     self._progress(f"{step.name} {date or ''}".strip(), done, len(schedule))
                     self._make(step, date)
                     if time.monotonic() - self._flushed > FLUSH_SECONDS:
-                        yield from self._flush()
+                        yield self._flush()
                 self._forget(date)
             self._progress("", len(schedule), len(schedule))
-        finally:
-            yield from self._flush()
+        except GeneratorExit:  # nobody listens any more; what is finished still becomes visible
+            self._flush()
+            raise
+        except BaseException:
+            yield self._flush()
+            raise
+        yield self._flush()
 
     def _schedule(self) -> list[tuple[Step, dt.date | None]]:
         """All units that could be asked for, each after everything that it reads."""
@@ -278,13 +283,13 @@ class _Run:
             self._held.add((name, date))
             self._pending.append(Outcome(name, date, state, figures=figures or {}, checks=found.get(name, ())))
 
-    def _flush(self) -> Iterator[Outcome]:
+    def _flush(self) -> list[Outcome]:
         for step in self._workspace.steps:  # upstream first: a kill in between leaves what is downstream stale
             for name in step.tables:
                 self._workspace.stores[name].flush()
         self._flushed = time.monotonic()
         pending, self._pending = self._pending, []
-        yield from pending
+        return pending
 
     def _forget(self, date: dt.date | None) -> None:
         """Let go of frames that no later date reads."""
@@ -318,4 +323,3 @@ def everything(workspace: Workspace) -> frozenset[str]:
 def between(first: dt.date, last: dt.date) -> frozenset[dt.date]:
     """The dates from first to last, both included."""
     return frozenset(first + dt.timedelta(days=n) for n in range((last - first).days + 1))
-

@@ -84,11 +84,19 @@ def test_what_reads_a_broken_partition_waits_and_its_siblings_go_on(world: World
     break_table(world, "cleaned_events", negative_price)
     outcomes = world.make()
     waiting = {(o.table, str(o.date)) for o in outcomes if o.state == "waiting" and o.date}
-    assert {date for table, date in waiting if table == "sessions"} == {"2025-01-06", "2025-01-07", "2025-01-08", "2025-01-09"}
+    assert {date for table, date in waiting if table == "sessions"} == {
+        "2025-01-06",
+        "2025-01-07",
+        "2025-01-08",
+        "2025-01-09",
+    }
     assert {date for table, date in waiting if table == "daily_summary"} == {"2025-01-07", "2025-01-08", "2025-01-09"}
     assert ("daily_summary", "2025-01-06") in made(outcomes)
     assert ("cleaned_events", "2025-01-09") in made(outcomes)
-    assert {o.table for o in outcomes if o.state == "waiting" and o.date is None} == {"top_users_overall", "funnel_summary"}
+    assert {o.table for o in outcomes if o.state == "waiting" and o.date is None} == {
+        "top_users_overall",
+        "funnel_summary",
+    }
 
 
 def test_what_was_published_before_stays_and_is_made_once_the_cause_is_mended(world: World) -> None:

@@ -152,7 +152,9 @@ def test_tables_asked_for_by_hand_are_made_fresh_or_stale_and_no_others(world: W
     assert not any(outcome.changed for outcome in outcomes)
 
 
-def test_a_landing_that_was_killed_before_the_ledger_is_done_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_landing_that_was_killed_before_the_ledger_is_done_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.drop("clicks_4.csv", lines("dan,view,2025-01-10T15:00:00,/a,"))
     with monkeypatch.context() as patch:
         patch.setattr(world.workspace.ledger, "append", _killed)

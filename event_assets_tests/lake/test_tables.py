@@ -106,7 +106,9 @@ def test_a_date_published_twice_before_a_flush_keeps_the_last(lake: Lake, writer
     assert len(list(writer.store.folder.glob("event_date=*/*"))) == 1
 
 
-def test_an_empty_partition_stands_there_with_its_columns_and_the_content_of_nothing(lake: Lake, writer: Writer) -> None:
+def test_an_empty_partition_stands_there_with_its_columns_and_the_content_of_nothing(
+    lake: Lake, writer: Writer
+) -> None:
     writer.publish("2025-01-01", [])
     entry = reader(lake).entries()["2025-01-01"]
     assert (entry.rows, entry.content) == (0, EMPTY_CONTENT)
