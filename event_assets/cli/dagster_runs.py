@@ -11,8 +11,8 @@ import dagster as dg
 from event_assets.dataset import Dataset
 from event_assets.defs.dataset_definitions import dataset_definitions
 from event_assets.defs.keys import ONLY_STALE_TAG
-from event_assets.defs.progress import Reporter, watched_by
 from event_assets.errors import EventAssetsError
+from event_assets.graph.watching import Reporter, watched_by
 from event_assets.settings import Settings, use_dagster_home
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

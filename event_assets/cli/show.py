@@ -19,10 +19,10 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from event_assets.defs.progress import Reporter
 from event_assets.graph.intake import Intake
 from event_assets.graph.reconcile import Reconciliation, reconcile
 from event_assets.graph.run import Outcome
+from event_assets.graph.watching import Reporter
 from event_assets.graph.workspace import Workspace
 
 console = Console(highlight=False)

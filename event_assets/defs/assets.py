@@ -14,13 +14,13 @@ import dagster as dg
 from event_assets.dataset import Dataset
 from event_assets.defs.event_log import events_together
 from event_assets.defs.keys import ONLY_STALE_TAG
-from event_assets.defs.progress import reporter
 from event_assets.defs.reporting import Event, intake_events, outcome_events
 from event_assets.defs.specs import asset_specs, check_specs
 from event_assets.errors import EventAssetsError
 from event_assets.graph.intake import Intake, take_in
 from event_assets.graph.run import Outcome, Request, run
 from event_assets.graph.steps import LANDED
+from event_assets.graph.watching import reporter
 from event_assets.graph.workspace import Workspace
 from event_assets.settings import Settings, load_settings
 

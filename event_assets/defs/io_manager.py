@@ -20,7 +20,7 @@ from event_assets.lake.partitions import WHOLE, content_digest
 from event_assets.settings import load_settings
 
 
-class LakeIOManager(dg.ConfigurableIOManager):
+class LakeIOManager(dg.IOManager):
     """An asset key `[dataset, table]` is the table `LAKE/<dataset>/<table>`.
 
     Loads: a `pl.DataFrame` (or `pl.LazyFrame`, where the input is annotated so), of one partition or of many

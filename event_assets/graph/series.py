@@ -35,5 +35,6 @@ def _by_hour(frame: pl.DataFrame, column: str, value: pl.Expr) -> Series:
 def _lengths(seconds: pl.Series) -> Series:
     labels = ["0", *(label for label, _ in _LENGTHS), "3h+"]
     # A session of one event lasts 0 seconds; every other bar holds what lies between its bound and the one before.
-    shorter = [(seconds <= 0).sum(), *((seconds < bound).sum() for _, bound in _LENGTHS), len(seconds)]
-    return [(label, float(high - low)) for label, low, high in zip(labels, [0, *shorter[:-1]], shorter, strict=True)]
+    below = [float((seconds < bound).sum()) for _, bound in _LENGTHS]
+    shorter = [float((seconds <= 0).sum()), *below, float(len(seconds))]
+    return [(label, high - low) for label, low, high in zip(labels, [0.0, *shorter[:-1]], shorter, strict=True)]

@@ -155,9 +155,9 @@ def _extras(objects: _Objects, tree: Tree, undeclared: Counter[str]) -> list[str
 
 def _undeclaring(objects: _Objects, tree: Tree, path: tuple[str, ...]) -> set[int]:
     """The objects that hold something below the path which the tree doesn't declare."""
-    known = tree.keys()
+    known = frozenset(tree)
     below = objects.below(path)
-    found = {at for at, o in enumerate(below) if not o.keys() <= known}
+    found = {at for at, o in enumerate(below) if not known.issuperset(o)}
     for name, branch in tree.items():
         if branch is not None:
             whole = [o.get(name) for o in below]

@@ -2,16 +2,18 @@
 
 Fast and exact: text between two `} , {` that is valid JSON is an element, since JSON can be read in one
 way only. Where it is not valid (an array of objects within, a broken element), brackets and strings are
-followed to the element's end. Where there is no end (a quote or bracket that was never closed), the
-element ends before the first object behind it that stands like an element and is valid.
+followed to the element's end. What then is no valid element (a quote or bracket was never closed) ends
+before the first object in it that stands like an element, is valid, and has the members of its neighbours.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import orjson
 
 from event_assets.landing.blocks import open_plain
 from event_assets.landing.json_values import BadJson, Elements, parse_object
@@ -22,9 +24,12 @@ _NEXT_OBJECT = re.compile(rb",[ \t\r\n]*\{")
 #: A string without line breaks (JSON has none), or a mark of structure, or a quote that opens no string.
 _TOKEN = re.compile(rb'"(?:[^"\\\r\n]++|\\[^\r\n])*+"|[\[\]{},"]')
 _SPACE = b" \t\r\n"
-#: When looking for the next whole element, so many candidates are tried, each up to so many bytes.
+#: So far an element is expected to reach, and a neighbour is looked at; so many of these are tried.
+_NEAR_BYTES = 64 * 1024
 _MAX_CANDIDATES = 1000
-_CANDIDATE_BYTES = 64 * 1024
+#: An element without an end is searched through as far as it may reach. In a file that has many of them this
+#: would take for ever: after so many bytes, one that has no end near by but a neighbour is broken at once.
+_MAX_WASTED_BYTES = 64 * 1024 * 1024
 
 
 @dataclass
@@ -36,9 +41,13 @@ class _Cutter:
     opened: bool = False
     needs_element: bool = False
     """Behind a comma."""
+    wasted: int = 0
+    """Bytes that were searched in vain for the ends of elements."""
     skipping: bool = False
     """Within an element that is too long, of which the reject was already given."""
     elements: Elements = field(default_factory=Elements)
+    members: Set[str] = frozenset()
+    """The names of the members of a good element before those."""
 
     def cut(self, data: bytes, *, final: bool) -> int:
         """Take elements from the data; the place from which more data is needed."""
@@ -51,10 +60,10 @@ class _Cutter:
                 raise FileRejected("unreadable: no JSON array; declare format ndjson where it is one object a line")
             self.opened, place = True, place + 1
         if self.skipping:
-            candidate = self._candidate(data, 0)
-            if candidate is None:
-                return max(0, len(data) - _CANDIDATE_BYTES) if not final else len(data)
-            self.skipping, place = False, candidate
+            neighbour = self._neighbour(data, 0, len(data))
+            if neighbour is None:
+                return len(data) if final else max(0, len(data) - _NEAR_BYTES)
+            self.skipping, place = False, neighbour
         while not self.closed:
             place = self._run(data, place)
             after = self._one(data, place, final)
@@ -68,13 +77,16 @@ class _Cutter:
         start = _behind_space(data, start)
         if not data.startswith(b"{", start):
             return start
+        texts, values = self.elements.texts, self.elements.values
         for match in _BETWEEN.finditer(data, start):
             text = data[start : match.start() + 1]
-            try:
-                values = parse_object(text)
-            except BadJson:
+            if len(text) > self.max_bytes:
                 break
-            self.elements.take(text, values, self.max_bytes)
+            try:
+                values.append(orjson.loads(text))
+            except orjson.JSONDecodeError:
+                break
+            texts.append(text)
             start = match.end() - 1
             self.needs_element = True
         return start
@@ -84,54 +96,74 @@ class _Cutter:
         start = _behind_space(data, start)
         if start == len(data):
             return None
-        end = _element_end(data, start, len(data), final=False)
+        end = _element_end(data, start, min(len(data), start + _NEAR_BYTES))
+        if end is None and self.wasted > _MAX_WASTED_BYTES and (neighbour := self._neighbour(data, start, len(data))):
+            return self._reject(data, start, neighbour)
+        end = end or _element_end(data, start, len(data))
+        if end is None and not final and len(data) - start <= self.max_bytes:
+            return None
         if end is None:
-            if not final and len(data) - start <= self.max_bytes:
-                return None
-            return self._recover(data, start, final)
+            return self._without_end(data, start, final)
         text = data[start:end].strip(_SPACE)
+        self.elements.add(text, self.max_bytes)
+        if self.elements.values[-1] is None:
+            # Quotes and brackets gone astray may cancel each other out some elements later.
+            if neighbour := self._neighbour(data, start, end):
+                self.elements.drop_last()
+                return self._reject(data, start, neighbour)
+            if not text and data[end] == ord("]") and not self.needs_element:
+                self.elements.drop_last()  # an empty array
         self.closed = data[end] == ord("]")
-        if text or self.needs_element or not self.closed:
-            self.elements.add(text, self.max_bytes)
         self.needs_element = not self.closed
         return end + 1
 
-    def _recover(self, data: bytes, start: int, final: bool) -> int | None:
-        """An element without an end: reject it up to the next whole one. None at the array's own cut-off end."""
-        candidate = self._candidate(data, start)
-        self.needs_element = True
-        if candidate is not None:
-            text = data[start:candidate].rstrip(_SPACE).removesuffix(b",")
-            self.elements.refuse(text.rstrip(_SPACE), MALFORMED)
-            return candidate
+    def _without_end(self, data: bytes, start: int, final: bool) -> int | None:
+        """Reject an element that has no end; None at the cut-off end of the array, whose rest is rejected later."""
+        self.wasted += len(data) - start
+        if neighbour := self._neighbour(data, start, len(data)):
+            return self._reject(data, start, neighbour)
         if final:
             text = data[start:].rstrip(_SPACE)
             try:
                 self.elements.take(text, parse_object(text), self.max_bytes)
             except BadJson:
-                return None  # `elements_of` rejects what is left
+                return None
             return len(data)
         self.elements.refuse(data[start : start + MAX_RAW_BYTES], TOO_LONG)
         self.skipping = True
         return len(data)
 
-    def _candidate(self, data: bytes, start: int) -> int | None:
-        """Where the next object begins that is valid, and stands behind a comma and before one (or the end)."""
+    def _reject(self, data: bytes, start: int, neighbour: int) -> int:
+        text = data[start:neighbour].rstrip(_SPACE).removesuffix(b",")
+        self.elements.refuse(text.rstrip(_SPACE), MALFORMED)
+        self.needs_element = True
+        return neighbour
+
+    def _neighbour(self, data: bytes, start: int, stop: int) -> int | None:
+        """Where the next object begins that is like an element: behind a comma, indented as the element
+        before, valid, and mostly with the members of the last good element."""
         indent = _indent(data, start)
-        for tried, match in enumerate(_NEXT_OBJECT.finditer(data, start)):
+        known = self.keep_members()
+        for tried, match in enumerate(_NEXT_OBJECT.finditer(data, start, stop)):
             place = match.end() - 1
-            if indent is not None and _indent(data, place) != indent:
-                continue
             if tried >= _MAX_CANDIDATES:
                 return None
-            end = _element_end(data, place, min(len(data), place + _CANDIDATE_BYTES), final=False)
-            if end is not None:
-                try:
-                    parse_object(data[place:end].strip(_SPACE))
-                except BadJson:
-                    continue
+            if indent is not None and _indent(data, place) != indent:
+                continue
+            end = _element_end(data, place, min(len(data), place + _NEAR_BYTES))
+            try:
+                members = parse_object(data[place:end].strip(_SPACE)).keys() if end is not None else set()
+            except BadJson:
+                continue
+            if members and (not known or 2 * len(members & known) > len(members)):
                 return place
         return None
+
+    def keep_members(self) -> Set[str]:
+        """Remember the members of the last good element."""
+        last = next((values for values in reversed(self.elements.values) if values), None)
+        self.members = last.keys() if last else self.members
+        return self.members
 
 
 def elements_of(path: Path, max_bytes: int, *, block_bytes: int) -> Iterator[Elements]:
@@ -145,11 +177,13 @@ def elements_of(path: Path, max_bytes: int, *, block_bytes: int) -> Iterator[Ele
     rest, final = b"", False
     with open_plain(path) as file:
         while not final and not cutter.closed:
-            chunk = file.read(block_bytes)
-            final = len(chunk) < block_bytes
+            wanted = max(block_bytes, len(rest))  # doubled, so that a huge element isn't searched again and again
+            chunk = file.read(wanted)
+            final = len(chunk) < wanted
             data = rest + chunk
             rest = data[cutter.cut(data, final=final) :]
             if cutter.elements.texts:
+                cutter.keep_members()
                 yield cutter.elements
                 cutter.elements = Elements()
         while cutter.closed and not final and len(rest) < MAX_RAW_BYTES:
@@ -168,7 +202,7 @@ def _behind_space(data: bytes, start: int) -> int:
     return start
 
 
-def _element_end(data: bytes, start: int, limit: int, *, final: bool) -> int | None:
+def _element_end(data: bytes, start: int, limit: int) -> int | None:
     """Where the comma or bracket stands that ends the element, None where it isn't in the data."""
     depth = 0
     for match in _TOKEN.finditer(data, start, limit):
@@ -181,16 +215,14 @@ def _element_end(data: bytes, start: int, limit: int, *, final: bool) -> int | N
             depth = max(0, depth - 1)
         elif mark == ord(",") and depth == 0:
             return match.start()
-        elif mark == ord('"') and match.end() == match.start() + 1 and not final and not _line_ends(data, match, limit):
+        elif mark == ord('"') and match.end() == match.start() + 1 and data.find(b"\n", match.end(), limit) < 0:
             return None  # the string may end in what is still to come
     return None
 
 
-def _line_ends(data: bytes, match: re.Match[bytes], limit: int) -> bool:
-    return data.find(b"\n", match.end(), limit) >= 0
-
-
 def _indent(data: bytes, place: int) -> bytes | None:
-    """The white space between the line's beginning and that place; None where something else stands there."""
-    before = data[max(0, data.rfind(b"\n", 0, place) + 1) : place]
-    return before if not before.strip(b" \t") else None
+    """The white space between the line's beginning and that place; None where no line begins before it."""
+    begin = place
+    while begin and data[begin - 1] in b" \t":
+        begin -= 1
+    return data[begin:place] if begin and data[begin - 1] == ord("\n") else None

@@ -56,6 +56,11 @@ class Elements:
         self.texts.append(text)
         self.values.append(None)
 
+    def drop_last(self) -> None:
+        self.texts.pop()
+        self.values.pop()
+        self.reasons.pop(len(self.texts), None)
+
 
 def parse_object(text: bytes) -> dict[str, Any]:
     """The members' values, BadJson where the text is no valid object of UTF-8."""

@@ -22,12 +22,12 @@ def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
     if scope.dataset.geo:
         facts = scope.ports.region(facts, address=scope.dataset.geo, into="geo_region")
     if scope.dataset.profiles is None:
-        kept = facts.with_columns(nw.lit(False).alias("has_profile"))
+        kept = scope.ports.shared(facts.with_columns(nw.lit(False).alias("has_profile")))
         filtered = orphans = kept.head(0)
     else:
         facts = _with_profiles(facts, inputs["profiles"], scope)
         orphans = facts.filter(~nw.col("has_profile"))
-        facts = facts.with_columns(_wanted(scope).alias("wanted"))
+        facts = scope.ports.shared(facts.with_columns(_wanted(scope).alias("wanted")))
         kept, filtered = facts.filter(nw.col("wanted")), facts.filter(~nw.col("wanted"))
     return Outputs(
         {"joined_facts": scope.shaped(kept, "joined_facts")},
@@ -36,7 +36,7 @@ def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
 
 
 def _with_sessions(cleaned: Frame, edges: Frame, scope: Scope) -> Frame:
-    timed = in_date(scope.ports.microseconds(cleaned, {"event_time": "us"}), scope)
+    timed = scope.ports.shared(in_date(scope.ports.microseconds(cleaned, {"event_time": "us"}), scope))
     found = timed.select("user_id", "start").unique()
     found = continued(found, carried(edges, scope), scope)
     # The id names the true start; the join back is on what the date alone knows.
