@@ -29,7 +29,7 @@ def dataset_assets(dataset: Dataset, settings: Settings | None = None) -> dg.Ass
     """All assets of a dataset, with their checks."""
 
     @dg.multi_asset(
-        name=dataset.name,
+        name=f"{dataset.name}_tables",
         specs=asset_specs(dataset),
         check_specs=check_specs(dataset),
         can_subset=True,
