@@ -26,9 +26,9 @@ def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
         filtered = orphans = kept.head(0)
     else:
         facts = _with_profiles(facts, inputs["profiles"], scope)
-        orphans = facts.filter(~nw.col("has_profile"))
         facts = scope.ports.shared(facts.with_columns(_wanted(scope).alias("wanted")))
         kept, filtered = facts.filter(nw.col("wanted")), facts.filter(~nw.col("wanted"))
+        orphans = facts.filter(~nw.col("has_profile"))
     return Outputs(
         {"joined_facts": scope.shaped(kept, "joined_facts")},
         counted(cleaned=cleaned, facts=kept, filtered=filtered, orphans=orphans),
