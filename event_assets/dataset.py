@@ -181,7 +181,7 @@ class Source(Declared):
         try:
             "".encode(value)
         except LookupError:
-            raise ValueError(f"Python knows no encoding {value!r}") from None
+            raise ValueError(f"{value!r} is no known encoding; write one such as cp1252") from None
         return value
 
     @model_validator(mode="after")

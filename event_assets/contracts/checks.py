@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandera.polars as pa
 import polars as pl
-from pandera.errors import SchemaErrors
 
 from event_assets.contracts.tables import Column, Table
 from event_assets.contracts.types import decimal_parts, polars_type
+
+if TYPE_CHECKING:
+    import pandera.polars as pa
 
 #: So many rows that break a rule are named; all of them are counted.
 SHOWN = 5
@@ -42,6 +43,8 @@ class Violation:
 def pandera_schema(table: Table) -> pa.DataFrameSchema:
     """The contract of a table (without its Hive column) as Pandera checks it: exact columns in order, types,
     nullability, bounds, allowed values."""
+    import pandera.polars as pa  # a third of a second that only a broken or strange partition costs
+
     return pa.DataFrameSchema(
         {column.name: _pandera_column(column) for column in table.columns}, strict=True, ordered=True, name=table.name
     )
@@ -55,6 +58,8 @@ def violations(table: Table, frame: pl.DataFrame) -> Sequence[Violation]:
     """
     if _plainly_keeps(table, frame):
         return []
+    from pandera.errors import SchemaErrors
+
     try:
         pandera_schema(table).validate(frame, lazy=True)
     except SchemaErrors as errors:
@@ -101,6 +106,8 @@ def _repeated_keys(table: Table, frame: pl.DataFrame) -> list[Violation]:
 
 
 def _pandera_column(column: Column) -> pa.Column:
+    import pandera.polars as pa
+
     checks = []
     if column.min is not None:
         checks.append(pa.Check.ge(_bound(column, column.min)))

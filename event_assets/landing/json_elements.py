@@ -25,11 +25,11 @@ _NEXT_OBJECT = re.compile(rb",[ \t\r\n]*\{")
 _TOKEN = re.compile(rb'"(?:[^"\\\r\n]++|\\[^\r\n])*+"|[\[\]{},"]')
 _SPACE = b" \t\r\n"
 #: So far an element is expected to reach, and a neighbour is looked at; so many of these are tried.
-_NEAR_BYTES = 64 * 1024
+_NEAR_BYTES = 16 * 1024
 _MAX_CANDIDATES = 1000
 #: An element without an end is searched through as far as it may reach. In a file that has many of them this
 #: would take for ever: after so many bytes, one that has no end near by but a neighbour is broken at once.
-_MAX_WASTED_BYTES = 64 * 1024 * 1024
+_MAX_WASTED_BYTES = 8 * 1024 * 1024
 
 
 @dataclass
