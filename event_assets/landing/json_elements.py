@@ -21,8 +21,10 @@ from event_assets.landing.records import MALFORMED, MAX_RAW_BYTES, TOO_LONG, Fil
 
 _BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
 _NEXT_OBJECT = re.compile(rb",[ \t\r\n]*\{")
-#: A string without line breaks (JSON has none), or a mark of structure, or a quote that opens no string.
-_TOKEN = re.compile(rb'"(?:[^"\\\r\n]++|\\[^\r\n])*+"|[\[\]{},"]')
+_STRING = rb'"(?:[^"\\\r\n]++|\\[^\r\n])*+"'  # without line breaks: JSON has none in strings
+#: All up to the next bracket, within an element; and between elements, up to the next bracket or comma.
+_UP_TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+")
+_UP_TO_MARK = re.compile(rb'(?:[^"\[\]{},]++|' + _STRING + rb")*+")
 _SPACE = b" \t\r\n"
 #: So far an element is expected to reach, and a neighbour is looked at; so many of these are tried.
 _NEAR_BYTES = 16 * 1024
@@ -204,20 +206,23 @@ def _behind_space(data: bytes, start: int) -> int:
 
 def _element_end(data: bytes, start: int, limit: int) -> int | None:
     """Where the comma or bracket stands that ends the element, None where it isn't in the data."""
-    depth = 0
-    for match in _TOKEN.finditer(data, start, limit):
-        mark = data[match.start()]
+    depth, place = 0, start
+    while True:
+        match = (_UP_TO_BRACKET if depth else _UP_TO_MARK).match(data, place, limit)
+        assert match is not None
+        place = match.end()
+        if place == limit:
+            return None
+        mark = data[place : place + 1]
+        if depth == 0 and mark in b",]":
+            return place
+        if mark == b'"' and data.find(b"\n", place, limit) < 0:
+            return None  # the string may end in what is still to come
         if mark in b"{[":
             depth += 1
-        elif mark == ord("]") and depth == 0:
-            return match.start()
         elif mark in b"}]":
             depth = max(0, depth - 1)
-        elif mark == ord(",") and depth == 0:
-            return match.start()
-        elif mark == ord('"') and match.end() == match.start() + 1 and data.find(b"\n", match.end(), limit) < 0:
-            return None  # the string may end in what is still to come
-    return None
+        place += 1
 
 
 def _indent(data: bytes, place: int) -> bytes | None:

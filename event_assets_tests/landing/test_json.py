@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from event_assets.dataset import Dataset
+from event_assets.landing import json_elements
 from event_assets.landing.json_elements import elements_of
 from event_assets_tests.landing.conftest import Land
 from event_assets_tests.landing.tiny import declare
@@ -121,6 +122,38 @@ def test_a_broken_element_spoils_no_other(land: Land, bad: str, separator: str) 
     outcome = land("[" + separator.join([*GOOD[:2], bad, GOOD[2]]) + "]", arrays())
     assert outcome.values("row_number", "user_id") == [(1, "1"), (2, "2"), (4, "3")]
     assert outcome.rejects == [(3, "malformed_record", None, bad)]
+
+
+BREAKS = {
+    "no brace": lambda text: text[:-1],
+    "no quote": lambda text: text.replace('"at"', '"at', 1),
+    "no colon": lambda text: text.replace(":", " ", 1),
+    "a brace": lambda text: text + "}",
+    "a bracket": lambda text: text.replace(":", ":[", 1),
+}
+
+
+@pytest.mark.parametrize("wasted", [0, 2**40])
+@pytest.mark.parametrize("separator", [",", ",\n"])
+@given(st.lists(st.sampled_from([None, *BREAKS]), max_size=12), st.integers(16, 2000))
+def test_many_broken_elements_spoil_no_other(
+    tmp_path_factory: pytest.TempPathFactory, separator: str, wasted: int, breaks: list[str | None], size: int
+) -> None:
+    path = tmp_path_factory.mktemp("broken") / "events.json"
+    good = [
+        f'{{"user_id":{place},"at":"2024-01-02","details":{{"page":"/a"}}}}' for place in range(2 * len(breaks) + 1)
+    ]
+    texts = list(good)
+    for place, name in enumerate(breaks):  # each broken one stands between two good ones
+        texts[2 * place + 1] = BREAKS[name](good[2 * place + 1]) if name else good[2 * place + 1]
+    path.write_text("[" + separator.join(texts) + "]")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_elements, "_MAX_WASTED_BYTES", wasted)
+        batches = list(elements_of(path, 10_000, block_bytes=size))
+    values = [value for batch in batches for value in batch.values]
+    bad = {2 * place + 1 for place, name in enumerate(breaks) if name}
+    assert [value and value["user_id"] for value in values] == [None if p in bad else p for p in range(len(good))]
+    assert [text.decode() for batch in batches for text in batch.texts] == texts
 
 
 @pytest.mark.parametrize(
