@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -63,6 +64,23 @@ def _duration(value: object) -> object:
     if match is None:
         raise ValueError("write a duration as a number and s, m, h or d, such as 30m")
     return dt.timedelta(seconds=int(match[1]) * _DURATION_SECONDS[match[2]])
+
+
+def _is_of_type(text: str, declared: str) -> bool:
+    """Whether a bound can be read as a value of the column's type."""
+    try:
+        match declared:
+            case "int64":
+                int(text)
+            case "date":
+                dt.date.fromisoformat(text)
+            case "timestamp":
+                dt.datetime.fromisoformat(text)
+            case _:
+                Decimal(text)
+    except (ValueError, InvalidOperation):
+        return False
+    return True
 
 
 Duration = Annotated[dt.timedelta, BeforeValidator(_duration)]
@@ -132,6 +150,9 @@ class Column(Declared):
             object.__setattr__(self, "source", self.name)
         if (self.min is not None or self.max is not None) and self.type in ("string", "json", "bool"):
             raise ValueError(f"min and max make no sense for type {self.type}")
+        for key, bound in (("min", self.min), ("max", self.max)):
+            if bound is not None and not _is_of_type(bound, self.type):
+                raise ValueError(f"{key} {bound!r} is no {self.type}")
         return self
 
     @property
@@ -349,6 +370,9 @@ class Dataset(Declared):
         for key in self.deduplicate.keys:
             known("deduplicate.keys", key, {"event_time"})
         known("event_id", self.event_id)
+        floats = [key for key in self.dedupe_keys if key in columns and self.column(key).type == "float64"]
+        if floats:
+            raise ValueError(f"deduplicate.keys: {floats[0]} is a float64, and floats enter no key; make it a decimal")
         if self.event_id and self.deduplicate.keys not in ((), (self.event_id,)):
             raise ValueError(f"with event_id: {self.event_id} the deduplication key is that column alone")
         known("sessions.column", self.sessions.column)

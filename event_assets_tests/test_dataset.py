@@ -41,6 +41,8 @@ def column(attributes: dict[str, Any], place: int) -> dict[str, Any]:
         (lambda a: column(a, 0).pop("description"), "events.columns.0.description: is missing; add it"),
         (lambda a: column(a, 2).update(name="event_id"), "the platform adds event_id itself; choose another name"),
         (lambda a: column(a, 2).update(name="price"), "column price is declared twice"),
+        (lambda a: column(a, 3).update(min="free"), "min 'free' is no decimal(10,2)"),
+        (lambda a: column(a, 3).update(type="float64"), "price is a float64, and floats enter no key"),
         (lambda a: column(a, 2).update(min=1), "min and max make no sense for type string"),
         (lambda a: a["events"]["columns"].pop(0), "events.columns must declare user_id"),
         (lambda a: column(a, 0).update(type="float64"), "user_id is an identifier: its type is string or int64"),

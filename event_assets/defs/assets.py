@@ -34,6 +34,7 @@ def dataset_assets(dataset: Dataset, settings: Settings | None = None) -> dg.Ass
         check_specs=check_specs(dataset),
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=dataset.name,  # one writer at a time: the next run waits in the queue, not in a slot that others could use
         description=f"Lands and makes the tables of {dataset.name}: {dataset.description}",
     )
     def made(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:

@@ -110,15 +110,22 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         found.append(Step(tuple(names), present, transform, rules_digest, lag=lag, **more))
 
     reach = dataset.dedupe_days
-    columns = [c.rules("name", *_CLEANING_KEYS) for c in dataset.columns]
-    cleaning = {"columns": columns, "keys": dataset.dedupe_keys, "event_id": dataset.event_id}
+    columns = [c.rules(*_CLEANING_KEYS) for c in dataset.columns]
+    cleaning = {
+        "columns": columns,
+        "keys": dataset.dedupe_keys,
+        "event_id": dataset.event_id,
+        "source_timezone": dataset.source_timezone,
+        "required": sorted(clean.required_columns(dataset)),
+    }
+    profile_columns = [c.rules(*_CLEANING_KEYS) for c in dataset.profiles.columns] if dataset.profiles else []
     gap = {**dataset.sessions.rules("gap", "column")}
 
     add(
         ("profiles", "profile_quarantine"),
         (Input("raw_profiles"), Input("profile_snapshots")),
         profiles.profiles,
-        {"columns": [c.rules("name", *_CLEANING_KEYS) for c in dataset.profiles.columns] if dataset.profiles else []},
+        {"columns": profile_columns, "source_timezone": dataset.source_timezone},
         by_date=False,
         equation=Equation("raw_profiles", ("#valid", "profile_quarantine")),
     )
@@ -141,7 +148,12 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         ("joined_facts",),
         (Input("cleaned_events"), Input("session_edges", before=2, same_date=False), Input("profiles")),
         facts.joined_facts,
-        {**gap, "geo": dataset.geo, "filter": dataset.profiles.rules("filter") if dataset.profiles else None},
+        {
+            **gap,
+            "geo": dataset.geo,
+            "filter": dataset.profiles.rules("filter") if dataset.profiles else None,
+            "profile_columns": profile_columns,
+        },
         equation=Equation("cleaned_events", ("joined_facts", "#filtered")),
         uses_geo=dataset.geo is not None,
     )
@@ -165,7 +177,9 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
     return tuple(sorted(found, key=lambda step: 0 if step.name == "profiles" else 1 if step.by_date else 2))
 
 
-_CLEANING_KEYS = ("type", "constant", "required", "null_values", "aliases", "case", "booleans", "min", "max")
+_CLEANING_KEYS = tuple(
+    ["name", "type", "source", "constant", "required", "null_values", "aliases", "case", "booleans", "min", "max"]
+)
 
 
 def step_of(dataset: Dataset) -> dict[str, Step]:

@@ -7,10 +7,15 @@ import tempfile
 from pathlib import Path
 
 import polars as pl
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from event_assets_tests.world import World, clicks, lines
+
+#: Each example makes a lake or two: a handful in every run, all of them in `make test-long`.
+BOUNDED = settings(max_examples=5 if settings.default.max_examples < 1000 else 1000)  # type: ignore[union-attr]
+pytestmark = pytest.mark.timeout(36000)
 
 #: Times around midnights and around the gap of 30 minutes, on five dates.
 MINUTES = [0, 10, 29, 30, 31, 700, 1400, 1415, 1430, 1439]
@@ -46,6 +51,7 @@ def assert_same(expected: dict[str, pl.DataFrame], found: dict[str, pl.DataFrame
         assert frame.equals(found[name]), f"{name}\n{frame}\n{found[name]}"
 
 
+@BOUNDED
 @given(RECORDS, st.integers(1, 4), st.randoms(use_true_random=False))
 def test_any_cut_into_files_in_any_order_gives_the_tables_of_one_batch(
     records: list[str], files: int, chance: random.Random
@@ -63,6 +69,7 @@ def test_any_cut_into_files_in_any_order_gives_the_tables_of_one_batch(
         assert_same(in_one_batch(records), world.tables())
 
 
+@BOUNDED
 @given(RECORDS, st.permutations(DATES))
 def test_dates_made_one_by_one_in_any_order_give_the_tables_of_one_batch(records: list[str], order: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -77,6 +84,7 @@ def test_dates_made_one_by_one_in_any_order_give_the_tables_of_one_batch(records
         assert_same(expected, world.tables())
 
 
+@BOUNDED
 @given(RECORDS, RECORDS)
 def test_a_record_within_n_days_of_an_earlier_one_is_a_duplicate_whatever_came_first(
     early: list[str], late: list[str]
