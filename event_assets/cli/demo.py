@@ -12,7 +12,7 @@ from event_assets.dataset import load_datasets
 from event_assets.errors import LakeError
 from event_assets.settings import Settings, load_settings
 
-SAMPLE = {"rows": 4000, "days": 7, "seed": 1}
+SAMPLE = {"rows": 3000, "days": 4, "seed": 1}
 SHOWN_TABLES = ("daily_summary", "top_users_overall", "watch_time_overall", "events_by_type", "funnel_summary")
 SHOWN_ROWS = 3
 

@@ -52,6 +52,7 @@ def dataset_assets(dataset: Dataset, settings: Settings | None = None) -> dg.Ass
 def _execute(context: dg.AssetExecutionContext, workspace: Workspace) -> list[Outcome]:
     """Do what the run was asked for; returns what was refused."""
     selected = {key.path[-1] for key in context.selected_asset_keys}
+    asked = _dates(context)
     report = reporter()
     refused: list[Outcome] = []
     with workspace.writing():
@@ -61,10 +62,10 @@ def _execute(context: dg.AssetExecutionContext, workspace: Workspace) -> list[Ou
             report.landed(workspace, intake)
             with events_together(context.instance):
                 _log_intake(context, intake)
-                _tell(context, intake_events(workspace, intake))
+                _tell(context, intake_events(workspace, intake, asked or () if "raw_events" in selected else ()))
         wanted = frozenset(selected.intersection(workspace.tables).difference(LANDED))
         if wanted:
-            for outcomes in run(workspace, Request(wanted, _dates(context)), report.progress):
+            for outcomes in run(workspace, Request(wanted, asked), report.progress):
                 with events_together(context.instance):
                     for outcome in outcomes:
                         _tell(context, outcome_events(workspace, outcome))

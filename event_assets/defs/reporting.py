@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -36,8 +36,8 @@ def outcome_events(workspace: Workspace, outcome: Outcome) -> Iterator[Event]:
             yield _evaluation(dataset, outcome.table, name, passed, says, partition, blocking=False)
 
 
-def intake_events(workspace: Workspace, intake: Intake) -> Iterator[Event]:
-    """The events of a landing: the tables of files, and each date of raw events that changed."""
+def intake_events(workspace: Workspace, intake: Intake, asked: Collection[dt.date] = ()) -> Iterator[Event]:
+    """The events of a landing: the tables of files, and each date of raw events that changed or was asked for."""
     dataset = workspace.dataset
     rejects: dict[str, int] = {}
     for file in intake.landed:
@@ -63,7 +63,7 @@ def intake_events(workspace: Workspace, intake: Intake) -> Iterator[Event]:
                 metadata={"dagster/row_count": entry.rows if entry else 0, **_place(workspace, table, None), **shown},
                 tags=_data_version(entry.content if entry else ""),
             )
-    for date in sorted(intake.dates):
+    for date in sorted({*intake.dates, *asked}):
         if (partition := _partition(dataset, date)) is not None:
             yield dg.AssetMaterialization(
                 asset_key(dataset.name, "raw_events"),

@@ -21,7 +21,7 @@ from event_assets.lake import EMPTY_CONTENT, Staged
 from event_assets.lake.ledger import Binding, Kind, SourceFile
 from event_assets.lake.ledger import Entry as LedgerEntry
 from event_assets.landing.file import Landed, land_file
-from event_assets.landing.identity import identify
+from event_assets.landing.identity import NotReadyError, identify
 from event_assets.landing.inbox import Dropped, look
 
 #: Raised when landing reads the same bytes otherwise than before: every file is then read again.
@@ -51,7 +51,9 @@ def landing_rules(dataset: Dataset, kind: Kind) -> str:
     source = _source(dataset, kind)
     columns = [(column.name, column.source, column.constant, column.required) for column in source.columns]
     reading = source.rules("format", "csv", "encoding", "lines", "max_record_bytes")
-    clock = [dataset.timezone, dataset.source_timezone, dataset.start_date, dataset.events.time.rules()]
+    time_source = dataset.events.time.source
+    no_time = [column.null_values for column in dataset.columns if column.source == time_source]
+    clock = [dataset.timezone, dataset.source_timezone, dataset.start_date, dataset.events.time.rules(), no_time]
     return digest(LANDING_VERSION, kind, columns, reading, clock if kind == "events" else [], length=8)
 
 
@@ -78,7 +80,11 @@ def take_in(workspace: Workspace, *, now: Callable[[], dt.datetime], progress: P
     try:
         for done, dropped in enumerate(files):
             progress(f"landing {dropped.name}", done, len(files))
-            file, binding = _take(workspace, dropped, staging, now, entries)
+            try:
+                file, binding = _take(workspace, dropped, staging, now, entries)
+            except NotReadyError as error:  # taken at the next look; the others go on
+                warnings.append(str(error))
+                continue
             if file is None:
                 known += 1
             else:

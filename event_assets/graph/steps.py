@@ -177,8 +177,18 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
     return tuple(sorted(found, key=lambda step: 0 if step.name == "profiles" else 1 if step.by_date else 2))
 
 
-_CLEANING_KEYS = tuple(
-    ["name", "type", "source", "constant", "required", "null_values", "aliases", "case", "booleans", "min", "max"]
+_CLEANING_KEYS = (
+    "name",
+    "type",
+    "source",
+    "constant",
+    "required",
+    "null_values",
+    "aliases",
+    "case",
+    "booleans",
+    "min",
+    "max",
 )
 
 

@@ -200,3 +200,25 @@ def test_sample_rows_hold_nothing_personal(world: World) -> None:
 
 def _killed(*_: object, **__: object) -> None:
     raise SystemExit(137)
+
+
+def test_a_file_that_is_not_ready_waits_and_the_others_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from event_assets.graph import intake
+    from event_assets.landing.identity import NotReadyError
+
+    identify = intake.identify
+
+    def growing(path: Path) -> object:
+        if path.name == "clicks_4.csv":
+            raise NotReadyError(path.name, "is still being written", "it is taken at the next look")
+        return identify(path)
+
+    world.drop("clicks_4.csv", lines("dan,view,2025-01-10T15:00:00,/a,"))
+    world.drop("clicks_5.csv", lines("eve,view,2025-01-10T16:00:00,/a,"))
+    with monkeypatch.context() as patch:
+        patch.setattr(intake, "identify", growing)
+        found = world.land()
+    assert len(found.landed) == 1
+    assert "clicks_4.csv: is still being written" in found.warnings[0]
+    world.refresh()
+    assert world.reconciled().facts == 8

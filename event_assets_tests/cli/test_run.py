@@ -1,0 +1,102 @@
+"""`event-assets run`, as a user types it: through Dagster, in one process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+
+from event_assets_tests.world import CLICKS, lines
+
+GOOD = lines(
+    "ann,view,2025-01-06T10:00:00,/a,", "ann,buy,2025-01-06T10:10:00,/b,5.00", "bob,view,2025-01-07T09:00:00,/a,"
+)
+
+
+@pytest.fixture
+def inbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The inbox of a dataset `clicks` that is declared outside of the package."""
+    declared = tmp_path / "datasets" / "clicks"
+    declared.mkdir(parents=True)
+    text = yaml.safe_dump({"type": "event_assets.EventDataset", "attributes": yaml.safe_load(CLICKS)})
+    (declared / "defs.yaml").write_text(text)
+    monkeypatch.setenv("EVENT_ASSETS_DATASETS", str(tmp_path / "datasets"))
+    folder = tmp_path / "inbox" / "clicks"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def event_assets(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "event_assets", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=110, env=os.environ, check=False)
+
+
+def test_a_run_lands_makes_and_accounts_and_says_so_as_json(inbox: Path, tmp_path: Path) -> None:
+    (inbox / "clicks_1.csv").write_text(GOOD)
+    (inbox / "notes.txt").write_text("no events")
+    done = event_assets("run", "clicks", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["records"], found["raw"], found["facts"]) == (3, 3, 3)
+    assert all(equation["holds"] for equation in found["equations"])
+    sessions = pl.read_parquet(tmp_path / "lake" / "clicks" / "sessions" / "event_date=*" / "*.parquet")
+    assert sessions.height == 2
+
+    again = json.loads(event_assets("run", "clicks", "--json").stdout)
+    assert again["made"] == []
+    one = json.loads(event_assets("run", "clicks", "--from", "2025-01-07", "--to", "2025-01-07", "--json").stdout)
+    assert {unit["date"] for unit in one["made"]} == {"2025-01-07", ""}
+    assert not any(unit["changed"] for unit in one["made"])
+
+
+def test_a_dry_run_says_what_would_be_touched_and_touches_nothing(inbox: Path, tmp_path: Path) -> None:
+    (inbox / "clicks_1.csv").write_text(GOOD)
+    done = event_assets("run", "clicks", "--dry-run")
+    assert "would land clicks_1.csv" in done.stdout
+    assert not (tmp_path / "lake" / "clicks" / "raw_events").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "click"), "no dataset is named 'click'; did you mean clicks?"),
+        (("run", "clicks", "--from", "yesterday"), "--from 'yesterday' is no date"),
+        (("run", "clicks", "--from", "2025-01-02", "--to", "2025-01-01"), "lies after --to"),
+        (("fly",), "No such command 'fly'"),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_says_what_is_wrong(inbox: Path, arguments: tuple[str, ...], message: str) -> None:
+    done = event_assets(*arguments)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_an_error_is_one_line_and_exit_code_1(inbox: Path, tmp_path: Path) -> None:
+    (tmp_path / "datasets" / "clicks" / "defs.yaml").write_text(
+        "type: event_assets.EventDataset\nattributes: {nam: x}\n"
+    )
+    done = event_assets("run", "clicks")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "defs.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_fail_fast_stops_at_the_first_reject_in_one_line_and_publishes_nothing(inbox: Path, tmp_path: Path) -> None:
+    declared = tmp_path / "datasets" / "clicks" / "defs.yaml"
+    document = yaml.safe_load(declared.read_text())
+    document["attributes"]["mode"] = "fail_fast"
+    declared.write_text(yaml.safe_dump(document))
+    (inbox / "clicks_1.csv").write_text(lines("ann,view,2025-01-06T10:00:00,/a,", "bob,view,soon,/a,"))
+    done = event_assets("run", "clicks")
+    assert done.returncode == 1
+    assert "clicks_1.csv" in done.stderr
+    assert "invalid_timestamp" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list((tmp_path / "lake").rglob("raw_events/event_date=*"))
