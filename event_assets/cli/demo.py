@@ -48,19 +48,21 @@ def demo(
         assert watcher.reconciliation is not None
         found.append(watcher.reconciliation)
         for warning in watcher.intake.warnings if watcher.intake else ():
-            console.print(f"warning: {warning}", markup=False)
+            console.print(f"warning: {warning}", markup=False, soft_wrap=True)
     for name, dataset in present.items():
         workspace = Workspace(dataset, settings)
         for table in SHOWN_TABLES:
             if table in workspace.tables:
                 console.print(frame_table(f"{name}.{table}", first_rows(workspace, table)))
     console.print(reconciliation_table(found))
-    console.print(f"Tables:  {settings.lake}/DATASET/TABLE/  (Snappy Parquet, by event_date)", markup=False)
+    console.print(
+        f"Tables:  {settings.lake}/DATASET/TABLE/  (Snappy Parquet, by event_date)", markup=False, soft_wrap=True
+    )
     console.print(
         f"Inbox:   {settings.inbox}/DATASET/  (drop more files here, then: event-assets run DATASET)", markup=False
     )
-    console.print(f"Runs:    {settings.dagster_home}", markup=False)
-    console.print(f"UI:      {_how_to_open_the_ui(settings)}  then http://127.0.0.1:3000", markup=False)
+    console.print(f"Runs:    {settings.dagster_home}", markup=False, soft_wrap=True)
+    console.print(f"UI:      {_how_to_open_the_ui(settings)}  then http://127.0.0.1:3000", markup=False, soft_wrap=True)
 
 
 def _places(inbox: Path | None) -> Settings:

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any
 
 import polars as pl
+from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -70,10 +71,10 @@ class Watcher(Reporter):
 
 def reconciliation_table(found: list[Reconciliation]) -> Table:
     """One column a dataset, one line a place where records are."""
-    table = Table(title="Every record accounted for", title_justify="left")
-    table.add_column("")
+    table = Table(title="Every record accounted for", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", no_wrap=True)
     for one in found:
-        table.add_column(one.dataset, justify="right")
+        table.add_column(one.dataset, justify="right", no_wrap=True)
 
     def line(name: str, *values: Any, style: str | None = None) -> None:
         table.add_row(name, *(f"{value:,}" if isinstance(value, int) else str(value) for value in values), style=style)
@@ -106,7 +107,7 @@ def reconciliation_table(found: list[Reconciliation]) -> Table:
 
 def frame_table(title: str, frame: pl.DataFrame) -> Table:
     """A few rows of a table as they are."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name, dtype in frame.schema.items():
         table.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
     for row in frame.iter_rows():

@@ -10,7 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from event_assets.lake import EMPTY_CONTENT, Staged
 from event_assets.lake.ledger import Binding, Kind, SourceFile
 from event_assets.lake.ledger import Entry as LedgerEntry
 from event_assets.landing.file import Landed, land_file
-from event_assets.landing.identity import NotReadyError, identify
+from event_assets.landing.identity import Identity, NotReadyError, identify
 from event_assets.landing.inbox import Dropped, look
 
 #: Raised when landing reads the same bytes otherwise than before: every file is then read again.
@@ -73,70 +74,104 @@ def take_in(workspace: Workspace, *, now: Callable[[], dt.datetime], progress: P
     before = _raw_contents(workspace)
     files, warnings = pending(workspace)
     landed: list[SourceFile] = []
-    known = 0
     entries: list[LedgerEntry] = []
     staging = workspace.lake.staging(workspace.dataset.name)
     committed = time.monotonic()
+    pool = ThreadPoolExecutor(max_workers=workspace.settings.workers)
     try:
-        for done, dropped in enumerate(files):
-            progress(f"landing {dropped.name}", done, len(files))
+        works, bindings = _sort_out(workspace, files, pool, warnings)
+        entries.extend(bindings)
+        together = max(1, min(workspace.settings.workers, len(works)))
+        results = [pool.submit(_land, workspace, work, staging, now, together) for work in works]
+        for done, (work, result) in enumerate(zip(works, results, strict=True)):
+            progress(f"landing {work.dropped.name}", done, len(works))
             try:
-                file, binding = _take(workspace, dropped, staging, now, entries)
+                file = result.result()
             except NotReadyError as error:  # taken at the next look; the others go on
                 warnings.append(str(error))
                 continue
-            if file is None:
-                known += 1
-            else:
-                landed.append(file)
-                entries.append(file)
-            entries.append(binding)
+            landed.append(file)
+            entries.extend((file, *work.bindings))
             if time.monotonic() - committed > COMMIT_SECONDS:
                 workspace.ledger.append(entries)
                 entries, committed = [], time.monotonic()
-        progress("", len(files), len(files))
+        progress("", len(works), len(works))
     finally:
+        pool.shutdown(cancel_futures=True)
         # What was landed before one file stopped the run is whole: it counts.
         workspace.ledger.append(entries)
         align(workspace)
         shutil.rmtree(staging, ignore_errors=True)
     after = _raw_contents(workspace)
     dates = {dt.date.fromisoformat(d) for d in before.keys() | after.keys() if before.get(d) != after.get(d)}
+    known = len(bindings)
     return Intake(tuple(landed), known, tuple(warnings), frozenset(dates), time.perf_counter() - began)
 
 
-def _take(
-    workspace: Workspace,
-    dropped: Dropped,
-    staging: Path,
-    now: Callable[[], dt.datetime],
-    uncommitted: Iterable[LedgerEntry],
-) -> tuple[SourceFile | None, Binding]:
-    """The file as it was landed now (None where its content is known) and what its name stands for."""
-    identity = identify(dropped.path)
-    binding = Binding(dropped.name, dropped.kind, identity.file_id, dropped.signature)
-    rules = landing_rules(workspace.dataset, dropped.kind)
-    just_landed = {(f.kind, f.file_id): f for f in uncommitted if isinstance(f, SourceFile)}
-    before = just_landed.get((dropped.kind, identity.file_id)) or workspace.ledger.files.get(
-        (dropped.kind, identity.file_id)
-    )
-    if before is not None and before.rules == rules and parts_are_there(workspace, before):
-        return None, binding
-    landed_at = before.landed_at if before is not None else now()
+@dataclass
+class _Work:
+    """A content to be landed, and every name in the inbox that stands for it."""
+
+    dropped: Dropped
+    identity: Identity
+    landed_at: dt.datetime | None
+    """When it was first landed, where it was."""
+    bindings: list[Binding]
+
+
+def _sort_out(
+    workspace: Workspace, files: list[Dropped], pool: ThreadPoolExecutor, warnings: list[str]
+) -> tuple[list[_Work], list[Binding]]:
+    """Which contents have to be landed, and what the names of those stand for that are known already."""
+    works: dict[tuple[Kind, str], _Work] = {}
+    known: list[Binding] = []
+    for dropped, found in zip(files, pool.map(_identified, files), strict=True):
+        if isinstance(found, NotReadyError):
+            warnings.append(str(found))
+            continue
+        binding = Binding(dropped.name, dropped.kind, found.file_id, dropped.signature)
+        key = (dropped.kind, found.file_id)
+        before = workspace.ledger.files.get(key)
+        if key in works:
+            works[key].bindings.append(binding)
+        elif (
+            before is not None
+            and before.rules == landing_rules(workspace.dataset, dropped.kind)
+            and parts_are_there(workspace, before)
+        ):
+            known.append(binding)
+        else:
+            works[key] = _Work(dropped, found, before.landed_at if before else None, [binding])
+    return list(works.values()), known
+
+
+def _identified(dropped: Dropped) -> Identity | NotReadyError:
+    try:
+        return identify(dropped.path)
+    except NotReadyError as error:
+        return error
+
+
+def _land(
+    workspace: Workspace, work: _Work, staging: Path, now: Callable[[], dt.datetime], together: int
+) -> SourceFile:
+    """Land one content; `together` tells among how many at once memory and cores are shared."""
+    landed_at = work.landed_at or now()
+    kind = work.dropped.kind
     landed = land_file(
         workspace.dataset,
-        dropped.kind,
-        dropped.path,
-        dropped.name,
-        identity,
+        kind,
+        work.dropped.path,
+        work.dropped.name,
+        work.identity,
         staging,
         landed_at=landed_at,
-        memory_bytes=workspace.settings.memory_bytes,
-        workers=workspace.settings.workers,
+        memory_bytes=workspace.settings.memory_bytes // together,
+        workers=max(1, workspace.settings.workers // together),
     )
-    file = _as_source_file(landed, rules, landed_at, identity.bytes)
+    file = _as_source_file(landed, landing_rules(workspace.dataset, kind), landed_at, work.identity.bytes)
     _place(workspace, landed, file)
-    return file, binding
+    return file
 
 
 def _as_source_file(landed: Landed, rules: str, landed_at: dt.datetime, size: int) -> SourceFile:
