@@ -9,7 +9,11 @@ from typing import Annotated
 import typer
 
 from event_assets.cli.demo import demo
+from event_assets.cli.generate import generate
+from event_assets.cli.quarantine import quarantine
+from event_assets.cli.query import query
 from event_assets.cli.run import run
+from event_assets.cli.supply import supply
 from event_assets.errors import EventAssetsError
 
 app = typer.Typer(
@@ -22,6 +26,10 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(run)
+app.command()(generate)
+app.command()(supply)
+app.command()(query)
+app.command()(quarantine)
 
 _debug = False
 

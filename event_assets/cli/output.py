@@ -1,0 +1,147 @@
+"""What commands print and write: tables for people, JSON, and files of results."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from decimal import Decimal
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+import polars as pl
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from event_assets.generate.files import appearing
+
+FORMATS = (".csv", ".parquet", ".json")
+#: Texts that spreadsheets and data frames take for "no value": North America's code among them (SPEC §4, Geo).
+_LOOKS_MISSING = ["", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None", "none"]
+#: What makes a spreadsheet run a text as a formula.
+_FORMULA = r"^[=+\-@\t\r]"
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def working(title: str) -> AbstractContextManager[object]:
+    """Shows that something goes on, on standard error and only where that is a terminal."""
+    return Console(stderr=True).status(title)
+
+
+def note(text: str) -> None:
+    """A line beside the data: on standard error."""
+    typer.echo(_CONTROLS.sub(" ", text), err=True)
+
+
+def print_table(frame: pl.DataFrame, title: str | None = None) -> None:
+    """A few rows, as they are but for control characters, which a terminal would obey."""
+    table = Table(title=Text(title) if title else None, title_justify="left")
+    for name, dtype in frame.schema.items():
+        table.add_column(Text(name), justify="right" if dtype.is_numeric() else "left", overflow="fold")
+    for row in frame.iter_rows():
+        table.add_row(*(Text("" if value is None else _CONTROLS.sub(_as_escape, str(value))) for value in row))
+    Console(highlight=False).print(table)
+
+
+def _as_escape(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode()
+
+
+def json_text(value: object) -> str:
+    """JSON; decimals as exact numbers, times in ISO 8601, bytes in hexadecimal."""
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_UTC_Z).decode()
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Decimal():
+            return orjson.Fragment(format(value, "f"))
+        case bytes():
+            return value.hex()
+    return str(value)
+
+
+def json_array(frames: Iterable[pl.DataFrame]) -> Iterator[str]:
+    """The rows of frames as the pieces of one JSON array, an object a line."""
+    before = "["
+    for frame in frames:
+        for row in frame.iter_rows(named=True):
+            yield f"{before}\n{json_text(row)}"
+            before = ","
+    yield "[]\n" if before == "[" else "\n]\n"
+
+
+def check_suffix(out: Path | None) -> None:
+    """Wrong usage where a file of results has no ending that is known."""
+    if out is not None and out.suffix not in FORMATS:
+        raise typer.BadParameter(f"--out {out.name} ends in none of {', '.join(FORMATS)}")
+
+
+def write_file(frames: Iterable[pl.DataFrame], out: Path, *, raw: bool = False) -> int:
+    """Write frames of the same columns as a .csv, .parquet or .json file that appears whole; the number of rows.
+
+    In CSV a text that a spreadsheet would run as a formula gets a ' in front, unless `raw`; texts that read as
+    "no value" (NA, null, the empty text) are quoted, nulls are empty.
+    """
+    rows = 0
+
+    def counted() -> Iterator[pl.DataFrame]:
+        nonlocal rows
+        for frame in frames:
+            rows += frame.height
+            yield frame
+
+    with appearing(out) as stream:
+        match out.suffix:
+            case ".csv":
+                for text in csv_pieces(counted(), raw=raw):
+                    stream.write(text.encode())
+            case ".json":
+                for text in json_array(counted()):
+                    stream.write(text.encode())
+            case _:
+                _write_parquet(counted(), stream)
+    return rows
+
+
+def csv_pieces(frames: Iterable[pl.DataFrame], *, raw: bool) -> Iterator[str]:
+    """The header, then the lines of each frame."""
+    header = True
+    for frame in frames:
+        if header:
+            line = io.StringIO()
+            csv.writer(line, lineterminator="\n").writerow(frame.columns)
+            yield line.getvalue()
+            header = False
+        texts = frame.select(_as_field(name, dtype, raw) for name, dtype in frame.schema.items())
+        yield texts.write_csv(include_header=False, quote_style="never")
+
+
+def _as_field(name: str, dtype: pl.DataType, raw: bool) -> pl.Expr:
+    column = pl.col(name)
+    match dtype:
+        case pl.String():
+            safe = column if raw else pl.when(column.str.contains(_FORMULA)).then("'" + column).otherwise(column)
+            odd = safe.str.contains(r'[,"\r\n]|^\s|\s$') | safe.is_in(_LOOKS_MISSING)
+            quoted = pl.concat_str(pl.lit('"'), safe.str.replace_all('"', '""', literal=True), pl.lit('"'))
+            return pl.when(odd).then(quoted).otherwise(safe).alias(name)
+        case pl.Datetime():
+            return column.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f" + ("Z" if dtype.time_zone else ""))
+        case pl.Binary():
+            return column.bin.encode("hex")
+    return column
+
+
+def _write_parquet(frames: Iterator[pl.DataFrame], stream: BinaryIO) -> None:
+    import pyarrow.parquet as pq
+
+    first = next(frames).to_arrow()
+    with pq.ParquetWriter(stream, first.schema, compression="snappy") as writer:
+        writer.write_table(first)
+        for frame in frames:
+            writer.write_table(frame.to_arrow().cast(first.schema))

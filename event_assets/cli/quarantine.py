@@ -1,0 +1,142 @@
+"""`event-assets quarantine`: the records that were refused, why, and whether mended rules take them now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from event_assets.cli.names import named_dataset
+from event_assets.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from event_assets.dataset import Dataset
+
+T = TypeVar("T")
+
+#: So many characters of a record are shown.
+RAW_SHOWN = 200
+
+
+def quarantine(
+    dataset: Annotated[str, typer.Argument(help="The dataset, such as benefits.")],
+    reason: Annotated[str | None, typer.Option(help="Only records refused for this, such as missing_user_id.")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="How many records to show.")] = 10,
+    out: Annotated[Path | None, typer.Option(help="Write all of them to this .csv, .parquet or .json file.")] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="In CSV, leave texts that a spreadsheet would run as formulas as they are.")
+    ] = False,
+    replay: Annotated[
+        bool,
+        typer.Option("--replay", help="First read again what mended rules read otherwise, and make what is stale."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print counts and records as JSON.")] = False,
+) -> None:
+    """Counts the refused records by reason and date and shows the first ones, with the text as it came.
+
+    \b
+    event-assets quarantine benefits
+    event-assets quarantine benefits --reason missing_user_id --limit 20
+    event-assets quarantine benefits --out refused.csv
+    event-assets quarantine benefits --replay          (after a rule was mended)
+    """
+    declared, settings = named_dataset(dataset), load_settings()
+
+    from event_assets.cli.output import check_suffix, json_text, note, print_table
+
+    check_suffix(out)
+    refused = _Refused(declared, settings, reason)
+    replayed = _replay(refused) if replay else None
+    counts, records = refused.counts(), refused.records(limit)
+    if out is not None:
+        note(f"{refused.write(out, raw=raw):,} records in {out}")
+    if as_json:
+        print(json_text({"counts": counts.to_dicts(), "records": records.to_dicts(), "replayed": replayed}))
+        return
+    if replayed:
+        print("{left:,} records left quarantine, {entered:,} entered it, {stayed:,} stayed".format(**replayed))
+    if counts.is_empty():
+        print(f"No record of {dataset} is refused" + (f" for {reason}" if reason else ""))
+        return
+    print_table(counts, f"{counts['records'].sum():,} refused records of {dataset}")
+    if limit:
+        print_table(_shortened(records), f"The first {records.height}")
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """The refused records of a dataset, or those of one reason."""
+
+    dataset: Dataset
+    settings: Settings
+    reason: str | None
+
+    def counts(self) -> pl.DataFrame:
+        """reason, event_date (null for records without a date), records; in that order."""
+        return self._query(
+            f"SELECT reason, event_date, count(*) AS records FROM {self._chosen}"
+            " GROUP BY reason, event_date ORDER BY reason, event_date NULLS FIRST",
+            _together,
+        )
+
+    def records(self, limit: int) -> pl.DataFrame:
+        """event_date, file, row_number, reason, reasons, column, raw, file_id of the first; by date, file and row."""
+        return self._query(f"{self._records} LIMIT {limit}", _together)
+
+    def write(self, out: Path, *, raw: bool) -> int:
+        """Write all records to a file, and say how many they are."""
+        from event_assets.cli.output import write_file
+
+        return self._query(self._records, lambda frames: write_file(frames, out, raw=raw))
+
+    def keys(self) -> set[tuple[str, int]]:
+        """(file_id, row_number) of every record."""
+        return set(self._query(f"SELECT file_id, row_number FROM {self._chosen}", _together).rows())
+
+    @property
+    def _chosen(self) -> str:
+        return f"(FROM {self.dataset.name}.rejected_records WHERE reason = coalesce(?, reason))"
+
+    @property
+    def _records(self) -> str:
+        files = f"{self.dataset.name}.source_files"
+        return (
+            "SELECT event_date, json_extract_string(names, '$[0]') AS file, row_number, r.reason, reasons,"
+            f' "column", raw, file_id FROM {self._chosen} AS r LEFT JOIN {files} USING (file_id)'
+            " ORDER BY event_date NULLS FIRST, file, file_id, row_number"
+        )
+
+    def _query(self, sql: str, take: Callable[[Iterator[pl.DataFrame]], T]) -> T:
+        from event_assets.warehouse import read
+
+        return read(sql, {self.dataset.name: self.dataset}, self.settings, take, [self.reason])
+
+
+def _together(frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
+    import polars as pl
+
+    return pl.concat(frames)
+
+
+def _replay(refused: _Refused) -> dict[str, int]:
+    """Land and make what mended rules make stale; how many records left, entered and stayed in quarantine."""
+    from event_assets.cli.dagster_runs import run_job
+    from event_assets.cli.show import Watcher
+
+    before = refused.keys()
+    with Watcher(refused.dataset.name) as watcher:
+        run_job(refused.dataset, refused.settings, None, watcher)
+    after = refused.keys()
+    return {"left": len(before - after), "entered": len(after - before), "stayed": len(before & after)}
+
+
+def _shortened(records: pl.DataFrame) -> pl.DataFrame:
+    """The records as far as they fit a terminal."""
+    import polars as pl
+
+    return records.select("event_date", "file", "row_number", "reason", "column", pl.col("raw").str.head(RAW_SHOWN))

@@ -1,0 +1,160 @@
+"""The read-only door: one SELECT over the views, in a connection that can reach nothing but the tables' files."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import duckdb
+import polars as pl
+
+from event_assets.dataset import Dataset
+from event_assets.errors import LakeError, QueryError
+from event_assets.lake.lake import read_again
+from event_assets.settings import Settings
+from event_assets.warehouse.views import create_views, identifier, literal, paths_literal
+
+T = TypeVar("T")
+
+_BATCH_ROWS = 64 * 1024
+_OFFLINE = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+#: The parts of a query that only read. DuckDB takes INSERT and COPY as bodies of a WITH too, and calls it a SELECT.
+_READING = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
+#: Types (by DuckDB's ids) that a frame holds as they are; all others are told as text, nested ones as JSON.
+_PLAIN = {
+    *("boolean", "tinyint", "smallint", "integer", "bigint", "hugeint"),
+    *("utinyint", "usmallint", "uinteger", "ubigint", "float", "double", "decimal"),
+    *("varchar", "blob", "uuid", "null", "date", "time"),
+    *("timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "timestamp with time zone"),
+}
+_NESTED = {"list", "array", "struct", "map", "union", "variant"}
+_GONE = re.compile(r"No files found|No such file|Cannot open file", re.IGNORECASE)
+
+
+class _ReplacedError(Exception):
+    """A partition was replaced between the reading of the log and that of its files."""
+
+
+def read(
+    sql: str,
+    datasets: Mapping[str, Dataset],
+    settings: Settings,
+    take: Callable[[Iterator[pl.DataFrame]], T],
+    parameters: Sequence[object] = (),
+) -> T:
+    """What `take` makes of the rows of one SELECT over the views `<dataset>.<table>`.
+
+    `take` is given frames of some ten thousand rows, at least one (without rows, where there are none), all of
+    the same columns: nested values as JSON text, intervals and other types that a frame lacks as text, times in
+    UTC. Where a partition is replaced meanwhile, `take` is called again from the first row.
+
+    QueryError where the text is not one SELECT, or DuckDB refuses it: other statements, files and settings are
+    out of reach. LakeError where the lake can't be read.
+    """
+
+    def attempt() -> T:
+        try:
+            return _read_once(sql, datasets, settings, take, parameters)
+        except _ReplacedError as replaced:
+            raise FileNotFoundError(str(replaced)) from None
+
+    try:
+        return read_again(attempt, lambda: None)
+    except FileNotFoundError as error:
+        raise LakeError(str(settings.lake), f"its files can't be found ({error})", "run again, or restore it") from None
+
+
+def _read_once(
+    sql: str,
+    datasets: Mapping[str, Dataset],
+    settings: Settings,
+    take: Callable[[Iterator[pl.DataFrame]], T],
+    parameters: Sequence[object],
+) -> T:
+    with (
+        tempfile.TemporaryDirectory(prefix="event_assets-query-") as spill,
+        duckdb.connect(":memory:", config={**_OFFLINE}) as connection,
+    ):
+        try:
+            _check_that_it_only_reads(connection, sql)
+            files = create_views(connection, datasets, settings.lake, sql)
+            connection.execute(f"SET allowed_paths = {paths_literal(files)}")
+            for name, value in {
+                "temp_directory": literal(spill),
+                "memory_limit": literal(f"{settings.memory_bytes}B"),
+                "threads": str(settings.workers),
+                "TimeZone": "'UTC'",
+                "python_enable_replacements": "false",
+                "enable_external_access": "false",
+                "lock_configuration": "true",
+            }.items():
+                connection.execute(f"SET {name} = {value}")
+            return take(_frames(connection, sql, parameters))
+        except duckdb.Error as error:
+            raise _understood(error) from None
+
+
+def _check_that_it_only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1:
+        raise QueryError("query", f"holds {len(statements)} statements", "write one SELECT")
+    tree = json.loads(connection.execute("SELECT json_serialize_sql(?)", [statements[0].query]).fetchall()[0][0])
+    if tree["error"] or not {kind for kind in _kinds(tree) if kind.endswith("_NODE")} <= _READING:
+        raise QueryError("query", "is no plain SELECT", "write one SELECT: tables are read here, never changed")
+
+
+def _kinds(tree: Any) -> Iterator[str]:
+    """The `type` of every part of a syntax tree."""
+    if isinstance(tree, dict):
+        if isinstance(tree.get("type"), str):
+            yield tree["type"]
+        for part in tree.values():
+            yield from _kinds(part)
+    elif isinstance(tree, list):
+        for part in tree:
+            yield from _kinds(part)
+
+
+def _frames(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object]) -> Iterator[pl.DataFrame]:
+    relation = connection.sql(sql, params=list(parameters) or None)
+    folded = [name.lower() for name in relation.columns]
+    for name in relation.columns:
+        if folded.count(name.lower()) > 1:
+            raise QueryError("query", f"gives two columns named {name}", "name them apart with AS")
+    kinds = dict(zip(relation.columns, (kind.id for kind in relation.types), strict=True))
+    if not _PLAIN.issuperset(kinds.values()):
+        relation = relation.project(", ".join(_plain(name, kind) for name, kind in kinds.items()))
+    reader = relation.to_arrow_reader(_BATCH_ROWS)
+    yield _frame(reader.schema.empty_table())
+    for batch in reader:
+        yield _frame(batch)
+
+
+def _plain(name: str, kind: str) -> str:
+    column = identifier(name)
+    if kind in _PLAIN:
+        return column
+    return f"CAST({f'to_json({column})' if kind in _NESTED else column} AS VARCHAR) AS {column}"
+
+
+def _frame(rows: Any) -> pl.DataFrame:
+    frame = pl.from_arrow(rows)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _understood(error: duckdb.Error) -> Exception:
+    """DuckDB's error in one line of ours."""
+    text = " ".join(re.split(r"\n\s*LINE \d+:", str(error))[0].split())
+    if isinstance(error, duckdb.IOException) and _GONE.search(text):
+        return _ReplacedError(text)
+    if isinstance(error, duckdb.PermissionException):
+        return QueryError("query", f"reaches beyond the tables ({text})", "read the views <dataset>.<table> only")
+    if isinstance(error, duckdb.CatalogException):
+        return QueryError("query", text, "SHOW ALL TABLES lists what there is")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return QueryError("query", text, "set EVENT_ASSETS_MEMORY higher, or ask for fewer columns or dates")
+    return QueryError("query", text, "mend the query")

@@ -1,0 +1,151 @@
+"""Every table as a view `<dataset>.<table>`, built from the list of files that the table's log says count."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from event_assets.contracts.tables import Column, Table, tables
+from event_assets.contracts.types import decimal_parts
+from event_assets.dataset import Dataset
+from event_assets.lake import Lake
+
+#: The view that unites what landing and cleaning refused (SPEC §3).
+REJECTED = "rejected_records"
+_REJECTED_TABLES = ("landing_rejects", "quarantine")
+
+_TYPES = {
+    "string": "VARCHAR",
+    "json": "VARCHAR",
+    "int64": "BIGINT",
+    "float64": "DOUBLE",
+    "bool": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
+}
+#: Words of a query that looks at the catalogue, where alone comments show; a thousand of them take a third of a second.
+_CATALOGUE = re.compile(r"duckdb_(views|columns)|information_schema|comment", re.IGNORECASE)
+_HIVE_COLUMNS = {
+    "event_date": Column("event_date", "date", "The date of the partition, in the dataset's time zone."),
+    "geo_region": Column("geo_region", "string", "Continent of the IP's country, or Unknown."),
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """A view over one or several tables; `columns` in order, the Hive column in front."""
+
+    dataset: str
+    name: str
+    description: str
+    columns: tuple[Column, ...]
+    tables: tuple[Table, ...]
+
+    @property
+    def sql_name(self) -> str:
+        return f"{identifier(self.dataset)}.{identifier(self.name)}"
+
+
+def views(dataset: Dataset) -> Iterator[View]:
+    """A view for each table of the dataset, upstream first, and `rejected_records`.
+
+    In the latter event_date is null for records that were refused before they had one.
+    """
+    made = tables(dataset)
+    for table in made.values():
+        yield View(dataset.name, table.name, table.description, _columns(table), (table,))
+    refused = tuple(made[name] for name in _REJECTED_TABLES)
+    text = "Every refused record: those that can't be read or dated, and those that break the contract."
+    yield View(dataset.name, REJECTED, text, _columns(made["quarantine"]), refused)
+
+
+def create_views(
+    connection: duckdb.DuckDBPyConnection, datasets: Mapping[str, Dataset], lake: Path, sql: str
+) -> list[Path]:
+    """Create all views, with comments where `sql` asks the catalogue; the files that those which it mentions read.
+
+    A table that was never made gives a view without rows. Opening all tables' logs takes seconds, so only
+    views that the query mentions by name are given their files; the others have their columns, and an
+    error in place of rows.
+    """
+    words = set(re.findall(r"\w+", sql.lower()))
+    store, files, statements = Lake(lake), list[Path](), list[str]()
+    described = _CATALOGUE.search(sql) is not None
+    for name, dataset in datasets.items():
+        statements.append(f"CREATE SCHEMA {identifier(name)}")
+        for view in views(dataset):
+            if {view.dataset, view.name} <= words:
+                found = [(table, _files(store, name, table)) for table in view.tables]
+                files += [path for _, paths in found for path in paths]
+                body = " UNION ALL BY NAME ".join(_rows(view, table, paths) for table, paths in found)
+            else:
+                body = _unread(view)
+            statements += [f"CREATE VIEW {view.sql_name} AS {body}", *(_comments(view) if described else ())]
+    connection.execute(";\n".join(statements))
+    return files
+
+
+def identifier(name: str) -> str:
+    """A name as SQL quotes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as SQL quotes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def paths_literal(paths: list[Path]) -> str:
+    return "[" + ", ".join(literal(str(path)) for path in paths) + "]"
+
+
+def _columns(table: Table) -> tuple[Column, ...]:
+    hive = (_HIVE_COLUMNS[table.partitioned_by],) if table.partitioned_by else ()
+    return (*hive, *table.columns)
+
+
+def _files(lake: Lake, dataset: str, table: Table) -> list[Path]:
+    store = lake.store(dataset, table.name, table.arrow_schema(), table.partitioned_by)
+    return [path for unit in sorted(store.entries()) for path in store.paths(unit)]
+
+
+def _rows(view: View, table: Table, files: list[Path]) -> str:
+    """The view's rows out of one of its tables.
+
+    Each file is read by its own schema: after a change of declaration old files stand beside new ones, so a
+    column may be missing in some of them, or have another type. The empty branch stands for missing ones.
+    """
+    empty = f"SELECT {_nulls(view)} WHERE false"
+    if not files:
+        return empty
+    hive = (
+        f", hive_types = {{{literal(table.partitioned_by)}: {_type(view.columns[0])}}}" if table.partitioned_by else ""
+    )
+    known = f"hive_partitioning = {'true' if hive else 'false'}{hive}"
+    scan = f"SELECT * FROM read_parquet({paths_literal(files)}, union_by_name = true, {known})"
+    casts = ", ".join(f"TRY_CAST({identifier(c.name)} AS {_type(c)}) AS {identifier(c.name)}" for c in view.columns)
+    return f"SELECT {casts} FROM ({empty} UNION ALL BY NAME {scan})"
+
+
+def _unread(view: View) -> str:
+    text = f"{view.dataset}.{view.name} is not read where the query doesn't write its name out"
+    return f"SELECT {_nulls(view)} WHERE error({literal(text)})"
+
+
+def _nulls(view: View) -> str:
+    return ", ".join(f"CAST(NULL AS {_type(c)}) AS {identifier(c.name)}" for c in view.columns)
+
+
+def _type(column: Column) -> str:
+    parts = decimal_parts(column.type)
+    return f"DECIMAL({parts[0]}, {parts[1]})" if parts else _TYPES[column.type]
+
+
+def _comments(view: View) -> Iterator[str]:
+    yield f"COMMENT ON VIEW {view.sql_name} IS {literal(view.description)}"
+    for column in view.columns:
+        yield f"COMMENT ON COLUMN {view.sql_name}.{identifier(column.name)} IS {literal(column.description)}"
