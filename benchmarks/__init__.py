@@ -1,0 +1,1 @@
+"""How fast and how big, against a plain script for the same work, in one run: `make bench`."""
