@@ -136,7 +136,9 @@ def _materialization(workspace: Workspace, outcome: Outcome, partition: str | No
     }
     if outcome.sample is not None and not outcome.sample.is_empty():
         metadata["preview"] = dg.MetadataValue.md(_markdown(outcome.sample))
-    if outcome.plot:
+    if outcome.table.endswith("quarantine"):
+        metadata["rejects by reason"] = _counts_table("reason", {reason: int(count) for reason, count in outcome.plot})
+    elif outcome.plot:
         metadata["plot"] = dg.MetadataValue.md(_bars(outcome.plot))
     return dg.AssetMaterialization(
         asset_key(workspace.dataset.name, outcome.table),

@@ -20,6 +20,10 @@ def series(table: str, frame: pl.DataFrame) -> Series:
             return _by_hour(frame, "minute", pl.col("event_count").sum())
         case "sessions":
             return _lengths(frame["duration_seconds"].cast(pl.Float64))
+        case "quarantine" | "profile_quarantine":
+            return [
+                (reason, float(count)) for reason, count in frame.group_by("reason").len().sort("reason").iter_rows()
+            ]
         case "user_funnel":
             steps = [name.removesuffix("_time") for name in frame.columns if name.endswith("_time")]
             return [(step, float((frame["furthest_step"] > place).sum())) for place, step in enumerate(steps)]
