@@ -29,7 +29,7 @@ def run(
     event-assets run shop --dry-run
     """
     declared = named_dataset(dataset)
-    dates = _dates(first, last)
+    dates = _dates(first, last, declared.start_date)
     if dry_run:
         _preview(dataset, as_json)
         return
@@ -60,12 +60,14 @@ def run(
     )
 
 
-def _dates(first: str | None, last: str | None) -> tuple[dt.date, dt.date] | None:
+def _dates(first: str | None, last: str | None, earliest: dt.date) -> tuple[dt.date, dt.date] | None:
     if first is None and last is None:
         return None
     start, end = parse_date(first or last or "", "--from"), parse_date(last or first or "", "--to")
     if start > end:
         raise typer.BadParameter(f"--from {start} lies after --to {end}")
+    if start < earliest:
+        raise typer.BadParameter(f"--from {start} lies before the dataset's start_date {earliest}")
     return start, end
 
 
