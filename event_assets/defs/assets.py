@@ -12,9 +12,9 @@ from collections.abc import Iterator
 import dagster as dg
 
 from event_assets.dataset import Dataset
-from event_assets.defs.event_log import events_together
 from event_assets.defs.keys import ONLY_STALE_TAG
-from event_assets.defs.reporting import Event, intake_events, outcome_events
+from event_assets.defs.log_events import log_events
+from event_assets.defs.reporting import intake_events, outcome_events
 from event_assets.defs.specs import asset_specs, check_specs
 from event_assets.errors import EventAssetsError
 from event_assets.graph.intake import Intake, take_in
@@ -60,17 +60,14 @@ def _execute(context: dg.AssetExecutionContext, workspace: Workspace) -> list[Ou
         if selected.intersection(LANDED):
             intake = take_in(workspace, now=lambda: dt.datetime.now(dt.UTC), progress=report.progress)
             report.landed(workspace, intake)
-            with events_together(context.instance):
-                _log_intake(context, intake)
-                _tell(context, intake_events(workspace, intake, asked or () if "raw_events" in selected else ()))
+            _log_intake(context, intake)
+            log_events(context, intake_events(workspace, intake, asked or () if "raw_events" in selected else ()))
         wanted = frozenset(selected.intersection(workspace.tables).difference(LANDED))
         if wanted:
             for outcomes in run(workspace, Request(wanted, asked), report.progress):
-                with events_together(context.instance):
-                    for outcome in outcomes:
-                        _tell(context, outcome_events(workspace, outcome))
-                        _log_outcome(context, outcome)
+                log_events(context, (event for outcome in outcomes for event in outcome_events(workspace, outcome)))
                 for outcome in outcomes:
+                    _log_outcome(context, outcome)
                     report.made(outcome)
                     if outcome.state == "refused":
                         refused.append(outcome)
@@ -84,11 +81,6 @@ def _dates(context: dg.AssetExecutionContext) -> frozenset[dt.date] | None:
         return None
     keys = context.partition_keys if context.has_partition_key or context.has_partition_key_range else []
     return frozenset(dt.date.fromisoformat(key) for key in keys)
-
-
-def _tell(context: dg.AssetExecutionContext, events: Iterator[Event]) -> None:
-    for event in events:
-        context.log_event(event)
 
 
 def _log_intake(context: dg.AssetExecutionContext, intake: Intake) -> None:

@@ -13,9 +13,11 @@ from event_assets.settings import Settings
 
 def dataset_definitions(dataset: Dataset, settings: Settings | None = None) -> dg.Definitions:
     """The definitions of one dataset; without settings, those of the environment at the time of a run."""
+    # Its runs evaluate all checks of what they make. Were they selected as well, Dagster would plan a result of each
+    # for the run's partitions, and one that has other partitions, or none, would stay planned for ever.
     job = dg.define_asset_job(
         dataset.name,
-        selection=dg.AssetSelection.groups(dataset.name),
+        selection=dg.AssetSelection.groups(dataset.name).without_checks(),
         description=f"Lands what is new in the inbox of {dataset.name} and makes its tables.",
     )
     daily = dg.ScheduleDefinition(

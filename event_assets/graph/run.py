@@ -144,13 +144,15 @@ class _Run:
 
     def _wanted(self, step: Step, date: dt.date | None) -> bool:
         asked = self._request.dates
+        entries = [self._workspace.entry(table, date) for table in step.tables]
         if asked is not None:
             if date is None or date in asked:
                 return True
+            if not all(entries):
+                return False  # nobody asked for it, and what was never made can't have changed
             if not any(unit in self._changed for unit in self._input_units(step, date)):
                 return False  # nothing that this run did reaches so far
         expected = made_from(self._workspace, step, date)
-        entries = [self._workspace.entry(table, date) for table in step.tables]
         return any(entry is None or entry.made_from != expected for entry in entries)
 
     def _input_units(self, step: Step, date: dt.date | None) -> Iterator[Unit]:

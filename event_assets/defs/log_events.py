@@ -1,0 +1,64 @@
+"""Tells Dagster of materializations and of what checks found, a batch at a time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
+from dagster_shared.record import copy
+
+from event_assets.defs.event_log import events_together
+from event_assets.defs.reporting import Event
+
+_BACKFILL_TAG = "dagster/backfill"
+#: An asset's partition, or an asset that has none.
+_Place = tuple[dg.AssetKey, str | None]
+
+
+def log_events(context: dg.AssetExecutionContext, events: Iterable[Event]) -> None:
+    """Log the events, materializations first: each evaluation names the one that it judges.
+
+    Dagster shows a check's result on a partition only where it was found on what was materialized there last. The
+    result of a partition that was refused names what still stands there, so that the failure shows beside it.
+
+    A backfill counts as done whatever its runs materialize. What one of them made beside its selection (raw events,
+    where it had to land files for another table) is therefore reported outside the run: else the backfill would cut
+    its range in two.
+    """
+    events = list(events)
+    evaluations = [event for event in events if isinstance(event, dg.AssetCheckEvaluation)]
+    with events_together(context.instance):
+        for event in events:
+            if isinstance(event, dg.AssetMaterialization):
+                if _BACKFILL_TAG in context.run.tags and event.asset_key not in context.selected_asset_keys:
+                    context.instance.report_runless_asset_event(event)
+                else:
+                    context.log_event(event)
+        judged = _last_materialized(context.instance, {(e.asset_key, e.partition) for e in evaluations})
+        for evaluation in evaluations:
+            target = judged.get((evaluation.asset_key, evaluation.partition))
+            context.log_event(copy(evaluation, target_materialization_data=target))
+
+
+def _last_materialized(
+    instance: dg.DagsterInstance, places: Iterable[_Place]
+) -> Mapping[_Place, AssetCheckEvaluationTargetMaterializationData]:
+    partitions: dict[dg.AssetKey, list[str]] = defaultdict(list)
+    for key, partition in places:
+        partitions[key].extend([partition] if partition else [])
+    found = {}
+    for key, wanted in partitions.items():
+        if wanted:
+            kind = dg.DagsterEventType.ASSET_MATERIALIZATION
+            ids = list(instance.event_log_storage.get_latest_storage_id_by_partition(key, kind, set(wanted)).values())
+            chosen = dg.AssetRecordsFilter(key, storage_ids=ids)
+        else:
+            chosen, ids = dg.AssetRecordsFilter(key), [1]
+        records = instance.fetch_materializations(chosen, limit=max(len(ids), 1)).records if ids else []
+        for record in records:
+            found[key, record.partition_key] = AssetCheckEvaluationTargetMaterializationData(
+                storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
+            )
+    return found
