@@ -12,8 +12,10 @@ from event_assets.cli.demo import demo
 from event_assets.cli.generate import generate
 from event_assets.cli.quarantine import quarantine
 from event_assets.cli.query import query
+from event_assets.cli.retract import retract
 from event_assets.cli.run import run
 from event_assets.cli.supply import supply
+from event_assets.cli.top import top
 from event_assets.errors import EventAssetsError
 
 app = typer.Typer(
@@ -28,8 +30,10 @@ app.command()(demo)
 app.command()(run)
 app.command()(generate)
 app.command()(supply)
+app.command()(top)
 app.command()(query)
 app.command()(quarantine)
+app.command()(retract)
 
 _debug = False
 

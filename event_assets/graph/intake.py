@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from event_assets.dataset import Dataset, Source, digest
+from event_assets.errors import LandingError
 from event_assets.graph.align import align, part_name, parts_are_there
 from event_assets.graph.workspace import Workspace
 from event_assets.lake import EMPTY_CONTENT, Staged
-from event_assets.lake.ledger import Binding, Kind, SourceFile
+from event_assets.lake.ledger import Binding, Kind, Retraction, SourceFile
 from event_assets.lake.ledger import Entry as LedgerEntry
 from event_assets.landing.file import Landed, land_file
 from event_assets.landing.identity import Identity, NotReadyError, identify
@@ -45,6 +46,23 @@ class Intake:
     """The dates whose raw rows changed."""
     seconds: float = 0.0
     figures: Mapping[str, int] = field(default_factory=dict)
+
+
+def retract(workspace: Workspace, name: str) -> SourceFile:
+    """Take a source file's rows out of the landed tables, for good; what is made from them is stale then.
+
+    `name` is a name that the file has or had in the inbox, or its file_id. The caller holds `workspace.writing()` and
+    has called `workspace.refresh()`. LandingError where the ledger knows no such file.
+    """
+    ledger = workspace.ledger
+    named = {binding.file_id for binding in ledger.bindings.values() if binding.name == name}
+    found = [file for (_, file_id), file in sorted(ledger.files.items()) if file_id in named or file_id == name]
+    if not found:
+        known = ", ".join(sorted({binding.name for binding in ledger.bindings.values()})[:5]) or "none"
+        raise LandingError(name, f"is no landed file of {workspace.dataset.name}", f"name one of {known}")
+    ledger.append([Retraction(found[0].file_id)])
+    align(workspace)
+    return found[0]
 
 
 def landing_rules(dataset: Dataset, kind: Kind) -> str:

@@ -58,7 +58,14 @@ class Binding:
     signature: str
 
 
-Entry = SourceFile | Binding
+@dataclass(frozen=True)
+class Retraction:
+    """A content that counts no more, under whatever name it lies or comes again."""
+
+    file_id: str
+
+
+Entry = SourceFile | Binding | Retraction
 
 
 class Ledger:
@@ -127,6 +134,7 @@ class Ledger:
     def _state(self) -> Iterator[Entry]:
         yield from self.files.values()
         yield from self.bindings.values()
+        yield from (Retraction(file_id) for file_id in sorted(self.retracted))
 
     def _write(self, texts: list[str], remove: list[str]) -> None:
         first = self._entries
@@ -156,10 +164,15 @@ class Ledger:
             case "bound":
                 binding = Binding(**document)
                 self.bindings[binding.kind, binding.name] = binding
+            case "retracted":
+                self.retracted.add(document["file_id"])
+
+
+_WHAT = {SourceFile: "landed", Binding: "bound", Retraction: "retracted"}
 
 
 def _text(entry: Entry) -> str:
     document = asdict(entry)
     if isinstance(entry, SourceFile):
         document["landed_at"] = entry.landed_at.isoformat()
-    return json.dumps({"what": "landed" if isinstance(entry, SourceFile) else "bound", **document}, sort_keys=True)
+    return json.dumps({"what": _WHAT[type(entry)], **document}, sort_keys=True)

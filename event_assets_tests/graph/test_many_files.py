@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from event_assets.errors import LandingError
+from event_assets.graph.intake import retract
 from event_assets_tests.world import World, clicks, lines
 
 
@@ -65,3 +66,24 @@ def test_a_file_that_cannot_be_opened_is_listed_with_its_reason_and_the_others_g
     assert files['["clicks_2.csv"]']["reason"].startswith("missing_column")
     assert world.reconciled().holds
     assert world.refresh() == []  # a rejected file is not tried at every look
+
+
+def test_a_retracted_file_is_out_of_every_table_and_stays_out(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.drop("clicks_1.csv", lines(record(1, 1)))
+    world.refresh()
+    expected = world.tables()
+    bad = lines(record(2, 1), "u2,view,soon,/a,", "u2,view,2025-01-06T11:00:00,/a,-1")
+    world.drop("clicks_2.csv", bad)
+    world.refresh()
+    with world.workspace.writing():
+        world.workspace.refresh()
+        retract(world.workspace, "clicks_2.csv")
+    world.drop("clicks_3.csv", bad)  # the same content under another name stays retracted
+    world.refresh()
+    world.make(["2025-01-06"])
+    assert all(expected[name].equals(frame) for name, frame in world.tables().items())
+    assert world.table("landing_rejects").is_empty()
+    assert sorted(world.table("source_files")["state"]) == ["active", "retracted"]
+    with pytest.raises(LandingError, match=r"clicks_9.csv: is no landed file of clicks; name one of clicks_1.csv"):
+        retract(world.workspace, "clicks_9.csv")

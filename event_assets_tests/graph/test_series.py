@@ -20,7 +20,8 @@ def test_events_stand_at_their_hour() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "label"), [(0, "0"), (1, "<1m"), (59, "<1m"), (60, "<5m"), (1799, "<30m"), (1800, "<1h"), (10800, "3h+")]
+    ("seconds", "label"),
+    [(0, "0"), (1, "<1m"), (59, "<1m"), (60, "<5m"), (1799, "<30m"), (1800, "<1h"), (10800, "3h+")],
 )
 def test_a_session_stands_in_the_bar_of_its_length(seconds: int, label: str) -> None:
     found = series("sessions", pl.DataFrame({"duration_seconds": [seconds]}))

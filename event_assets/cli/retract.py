@@ -1,0 +1,38 @@
+"""`event-assets retract`: take a file's rows out of every table."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from event_assets.cli.names import named_dataset
+from event_assets.settings import load_settings
+
+
+def retract(
+    dataset: Annotated[str, typer.Argument(help="The dataset, such as shop.")],
+    file: Annotated[str, typer.Argument(help="The file's name in the inbox, or its file_id.")],
+) -> None:
+    """Takes a source file's rows out of every table, raw ones included; no backfill brings them back.
+
+    \b
+    event-assets retract shop events_20200924.csv
+    """
+    declared, settings = named_dataset(dataset), load_settings()
+
+    from event_assets.cli.dagster_runs import run_job
+    from event_assets.cli.show import Watcher, console
+    from event_assets.graph.intake import retract as take_out
+    from event_assets.graph.workspace import Workspace
+
+    workspace = Workspace(declared, settings)
+    with workspace.writing():
+        workspace.refresh()
+        gone = take_out(workspace, file)
+    with Watcher(dataset) as watcher:
+        run_job(declared, settings, None, watcher)
+    changed = sum(outcome.changed for outcome in watcher.made_units)
+    console.print(
+        f"{file}: {gone.landed} rows and {gone.rejected} rejects taken out, {changed} partitions changed", markup=False
+    )
