@@ -6,6 +6,7 @@ import sys
 import traceback
 from typing import Annotated
 
+import click
 import typer
 
 from event_assets.cli.demo import demo
@@ -49,10 +50,13 @@ def options(
 def main() -> None:
     """Run the program. An error is one line on standard error and exit code 1; wrong usage is 2."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
     except EventAssetsError as error:
         _fail(str(error))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         _fail("stopped: what was published stays, the rest is made by the same command again", code=130)
     except Exception as error:  # a fault of ours still is one line; --debug shows where
         _fail(f"event-assets: {type(error).__name__}: {' '.join(str(error).split())}; run with --debug to see where")

@@ -1,0 +1,217 @@
+"""The sessions that a file of activity tells of, landed and cleaned by the very rules of the dataset `activity`.
+
+So `top FILE` counts what `top activity` counts once the file lies in its inbox. Two rules that only a lake
+has are left out: a file is bound to no `start_date` and to no clock, and a record without a time counts
+although the file's name tells no date (unless dates are asked for).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from urllib.parse import unquote
+
+import narwhals as nw
+import polars as pl
+
+from event_assets.cli.inputs import csv_header, format_of
+from event_assets.contracts.tables import tables
+from event_assets.dataset import SHIPPED, Column, CsvDialect, Dataset, load_dataset
+from event_assets.engines.polars import PolarsEngine
+from event_assets.errors import LandingError, QueryError
+from event_assets.landing.dating import file_date
+from event_assets.landing.file import Landed, land_file
+from event_assets.landing.identity import Identity
+from event_assets.landing.inbox import signature
+from event_assets.settings import Settings
+from event_assets.transforms.clean import required_columns
+from event_assets.transforms.judge import judged, rejects
+from event_assets.transforms.scope import Scope
+from event_assets.transforms.text import normalised
+from event_assets.transforms.top_users import platform_sessions
+
+_NO_CLOCK = dt.datetime(9999, 12, 30, tzinfo=dt.UTC)
+_NO_DATE = "1970-01-01"
+_SLICE_ROWS = 500_000
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the file calls its columns."""
+
+    user_id: str = "user_id"
+    source_session_id: str = "session_id"
+    platform: str = "platform"
+    activity_time: str = "activity_time"
+    event_type: str = "activity_type"
+
+
+@dataclass
+class Activity:
+    """What was read."""
+
+    shipped: Dataset
+    """The dataset `activity` as it is declared."""
+    rules: Dataset
+    """The same with the file's names for its columns, each of which the file must have."""
+    sessions: pl.DataFrame = field(default_factory=pl.DataFrame)
+    """platform_sessions without dates: platform, user_id, session_id; each once."""
+    records: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    """Reason to the number of records that were refused for it."""
+    uncounted: int = 0
+    """Valid records without a platform or a session."""
+
+
+def read_activity(
+    path: Path,
+    names: Names,
+    wanted: Callable[[dt.date], bool] | None,
+    settings: Settings,
+    into: Path,
+    *,
+    fail_fast: bool = False,
+) -> Activity:
+    """The sessions of a file, or of a folder of Parquet files with their Hive columns; staged in `into`.
+
+    `wanted` tells which dates count; without it all do. QueryError where a column is missing or nothing can be
+    read, and with `fail_fast` at the first record that is refused.
+    """
+    shipped = load_dataset(SHIPPED / "activity" / "defs.yaml")
+    read, found = Activity(shipped, _rules(shipped, names, fail_fast)), list[pl.DataFrame]()
+    for number, (file, hive) in enumerate(_files(path)):
+        dataset = _with_hive(read.rules, hive)
+        landed = _land(dataset, path, file, number, settings, into, dated=wanted is not None)
+        read.records += landed.records
+        read.refused.update(landed.reasons)
+        parts = [part for date, part in landed.parts.items() if date and (wanted is None or wanted(date))]
+        found += [_sessions(dataset, rows, read, file) for part in parts for rows in _slices(part)]
+    schema = tables(read.rules)["platform_sessions"].polars_schema()
+    read.sessions = pl.concat([schema.to_frame(), *found]).unique()
+    return read
+
+
+def _rules(shipped: Dataset, names: Names, fail_fast: bool) -> Dataset:
+    sources = asdict(names)
+    columns = [c.model_copy(update={"source": sources[c.name], "required": True}) for c in shipped.columns]
+    time = Column(name="activity_time", source=names.activity_time, required=True, description="When it happened.")
+    events = shipped.events.model_copy(
+        update={
+            "columns": (*columns, time),
+            "time": shipped.events.time.model_copy(update={"source": names.activity_time}),
+        }
+    )
+    mode = "fail_fast" if fail_fast else "lenient"
+    return shipped.model_copy(update={"events": events, "mode": mode, "start_date": dt.date.min})
+
+
+def _files(path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """The files, and the Hive columns in their folders' names."""
+    if not path.is_dir():
+        yield path, {}
+        return
+    files = sorted(file for file in path.rglob("*.parquet") if not file.name.startswith((".", "_")))
+    if not files:
+        raise QueryError(str(path), "holds no Parquet file", "name a CSV file, or a folder that `convert` made")
+    for file in files:
+        folders = file.relative_to(path).parts[:-1]
+        yield file, {unquote(k): unquote(v) for k, _, v in (folder.partition("=") for folder in folders)}
+
+
+def _with_hive(dataset: Dataset, hive: Mapping[str, str]) -> Dataset:
+    """The rules for a file whose folder tells the value of a column."""
+
+    def told(column: Column) -> Column:
+        if column.source not in hive or column.name == "activity_time":
+            return column
+        value = None if hive[column.source] == _HIVE_NULL else normalised(hive[column.source], column)
+        if value is None:  # a column that the file doesn't have and needn't
+            return column.model_copy(update={"source": f"{column.source} ", "required": False})
+        return column.model_copy(update={"constant": value})
+
+    columns = tuple(told(column) for column in dataset.columns)
+    return dataset.model_copy(update={"events": dataset.events.model_copy(update={"columns": columns})})
+
+
+def _land(
+    dataset: Dataset, root: Path, file: Path, number: int, settings: Settings, into: Path, *, dated: bool
+) -> Landed:
+    kind = "parquet" if root.is_dir() else format_of(file)
+    csv = CsvDialect(delimiter="\t" if kind == "tsv" else ",")
+    form = {"format": "csv" if kind == "tsv" else kind, "csv": csv}
+    dataset = dataset.model_copy(update={"events": dataset.events.model_copy(update=form)})
+    name = file.name if file_date(file.name) or root == file else f"{root.absolute().name} {file.name}"
+    if not dated and file_date(name) is None:
+        name = f"{_NO_DATE} {name}"
+    try:
+        identity = Identity(f"{number:08d}", file.stat().st_size, signature(file))
+        landed = land_file(
+            dataset,
+            "events",
+            file,
+            name,
+            identity,
+            into,
+            landed_at=_NO_CLOCK,
+            memory_bytes=settings.memory_bytes,
+            workers=settings.workers,
+        )
+    except LandingError as error:
+        remedy = "mend it, or leave out --fail-fast" if dataset.mode == "fail_fast" else error.remedy
+        raise QueryError(str(file), error.state.replace(" and mode is fail_fast: nothing landed", ""), remedy) from None
+    except OSError as error:
+        raise QueryError(str(file), f"can't be read ({error.strerror})", "name a file that can") from None
+    missing = [c.source for c in dataset.columns if c.name in landed.drift.missing and c.required]
+    if landed.reason is not None or missing:
+        raise _unreadable(file, landed, missing, csv.delimiter)
+    return landed
+
+
+def _unreadable(file: Path, landed: Landed, missing: list[str], delimiter: str) -> QueryError:
+    reason = landed.reason or f"missing_column: {', '.join(missing)}"
+    what, _, column = reason.partition(": ")
+    if what != "missing_column":
+        return QueryError(str(file), reason, "mend the file")
+    try:
+        there = list(pl.read_parquet_schema(file)) if file.suffix == ".parquet" else csv_header(file, delimiter)
+    except (pl.exceptions.PolarsError, OSError):
+        there = []
+    there = there or sorted(landed.drift.new)
+    remedy = "name yours by --user-column, --session-column, --platform-column, --time-column, --type-column"
+    return QueryError(str(file), f"has no column {column}; there are {', '.join(there) or 'none'}", remedy)
+
+
+def _slices(part: Path) -> Iterator[pl.LazyFrame]:
+    """A staged file's rows, so many at a time that they fit into memory."""
+    rows = pl.scan_parquet(part, hive_partitioning=False)
+    for start in range(0, rows.select(pl.len()).collect().item(), _SLICE_ROWS):
+        yield rows.slice(start, _SLICE_ROWS)
+
+
+def _sessions(dataset: Dataset, rows: pl.LazyFrame, read: Activity, path: Path) -> pl.DataFrame:
+    """platform_sessions of some staged rows; what of them is refused or doesn't count is counted in `read`."""
+    scope = Scope(dataset, PolarsEngine().ports)
+    columns = [column for column in dataset.columns if column.name != "activity_time"]
+    required = required_columns(read.shipped)
+    records = scope.ports.shared(judged(nw.from_native(rows), columns, required, scope))
+    valid = records.filter(nw.col("valid")).select(*(nw.col(f"typed {c.name}").alias(c.name) for c in columns))
+    counts = nw.all_horizontal(
+        ~nw.col("platform").is_null(), ~nw.col("source_session_id").is_null(), ignore_nulls=False
+    )
+    refused = rejects(records, columns, required, scope).select("row_number", "reason")
+    plans: list[pl.LazyFrame] = [
+        nw.to_native(platform_sessions({"joined_facts": valid}, scope).tables["platform_sessions"]),
+        nw.to_native(valid.filter(~counts).select(nw.len().alias("uncounted"))),
+        nw.to_native(refused.sort("row_number")),
+    ]
+    sessions, uncounted, why = pl.collect_all(plans)
+    if dataset.mode == "fail_fast" and why.height:
+        number, reason = why.row(0)
+        raise QueryError(str(path), f"record {number} is refused ({reason})", "mend it, or leave out --fail-fast")
+    read.uncounted += uncounted.item()
+    read.refused.update(why["reason"].to_list())
+    return sessions

@@ -1,0 +1,171 @@
+"""`event-assets top`: the most active users per platform, of a file or of a dataset."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from event_assets.cli.names import parse_date
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from event_assets.cli.activity_files import Names
+    from event_assets.dataset import Dataset
+    from event_assets.engines.polars import PolarsEngine
+
+Wanted = Callable[[dt.date], bool]
+
+
+def top(
+    source: Annotated[
+        str, typer.Argument(metavar="FILE_OR_DATASET", help="A file, a folder that convert made, or a dataset.")
+    ],
+    n: Annotated[int, typer.Option("--n", "-n", min=1, help="Users per platform.")] = 10,
+    platform: Annotated[str | None, typer.Option(help="Only this platform, in any spelling.")] = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First date that counts.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last date that counts.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The .csv, .parquet or .json file to write; Result_NAME_topN.csv if left out.")
+    ] = None,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast/--lenient", help="Stop at the first bad record, or count without it.")
+    ] = False,
+    user_column: Annotated[str, typer.Option(help="The file's name for it; so for the others.")] = "user_id",
+    session_column: Annotated[str, typer.Option()] = "session_id",
+    platform_column: Annotated[str, typer.Option()] = "platform",
+    time_column: Annotated[str, typer.Option()] = "activity_time",
+    type_column: Annotated[str, typer.Option()] = "activity_type",
+    raw: Annotated[
+        bool, typer.Option("--raw", help="In CSV, leave texts that a spreadsheet would run as formulas as they are.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the users as a JSON array.")] = False,
+) -> None:
+    """Ranks users by their distinct sessions on each platform; equal ones by user_id as text.
+
+    Prints the users with their ranks and writes platform, user_id, session_count.
+
+    \b
+    event-assets top Dataset_20250101.csv --n 50
+    event-assets top data/by_platform --n 5 --platform ios     (a folder that convert made)
+    event-assets top activity --n 3 --from 2025-01-01 --to 2025-01-07 --out week.csv
+    """
+    wanted = _dates(first, last)
+
+    from event_assets.cli.activity_files import Names
+    from event_assets.cli.inputs import stem_of
+    from event_assets.cli.output import check_suffix, json_array, note, print_table, write_file
+    from event_assets.dataset import load_datasets
+    from event_assets.settings import load_settings
+
+    check_suffix(out)
+    datasets, path = load_datasets(load_settings().datasets), Path(source)
+    if source in datasets:
+        dataset, ranked = datasets[source], _of_dataset(datasets[source], n, wanted)
+    elif path.exists():
+        names = Names(user_column, session_column, platform_column, time_column, type_column)
+        dataset, ranked = _of_files(path, names, n, wanted, fail_fast=fail_fast)
+    else:
+        raise typer.BadParameter(f"{source} is no file and no dataset; there are {', '.join(datasets)}")
+    if platform is not None:
+        ranked = _only(dataset, ranked, platform)
+    target = out or Path(f"Result_{source if source in datasets else stem_of(path)}_top{n}.csv")
+    write_file([ranked.drop("rank")], target, raw=raw)
+    if as_json:
+        print("".join(json_array([ranked])), end="")
+    else:
+        print_table(ranked)
+    note(f"{ranked.height} users in {target}")
+
+
+def _dates(first: str | None, last: str | None) -> Wanted | None:
+    """Whether a date counts; None where all do."""
+    if first is None and last is None:
+        return None
+    start = parse_date(first, "--from") if first else dt.date.min
+    end = parse_date(last, "--to") if last else dt.date.max
+    if start > end:
+        raise typer.BadParameter(f"--from {start} lies after --to {end}")
+    return lambda date: start <= date <= end
+
+
+def _of_files(
+    path: Path, names: Names, n: int, wanted: Wanted | None, *, fail_fast: bool
+) -> tuple[Dataset, pl.DataFrame]:
+    from event_assets.cli.activity_files import read_activity
+    from event_assets.cli.output import note, working
+    from event_assets.engines.polars import PolarsEngine
+    from event_assets.settings import load_settings
+
+    with working(f"reading {path}"), tempfile.TemporaryDirectory(prefix="event_assets-top-") as staging:
+        read = read_activity(path, names, wanted, load_settings(), Path(staging), fail_fast=fail_fast)
+        ranked = _ranked(read.rules, n, PolarsEngine(), {None: read.sessions})
+    reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(read.refused.items()))
+    note(f"{read.records:,} records; {read.refused.total():,} refused{': ' + reasons if reasons else ''}")
+    if read.uncounted:
+        note(f"{read.uncounted:,} records don't count: they have no platform or no session")
+    return read.rules, ranked
+
+
+def _of_dataset(dataset: Dataset, n: int, wanted: Wanted | None) -> pl.DataFrame:
+    """The ranking out of the lake's rollup, as its last run left it."""
+    from event_assets.errors import QueryError
+    from event_assets.graph.workspace import Workspace
+    from event_assets.lake.lake import read_again
+    from event_assets.settings import load_settings
+
+    workspace = Workspace(dataset, load_settings())
+    store = workspace.stores.get("platform_sessions")
+    if store is None:
+        raise QueryError(dataset.name, "ranks no users", "declare gold.top_users, or name another dataset")
+    if not store.entries():
+        raise QueryError(dataset.name, "has no sessions yet", f"event-assets run {dataset.name} makes them")
+
+    def read() -> pl.DataFrame:
+        dates = [date for date in workspace.dates("platform_sessions") if wanted is None or wanted(date)]
+        return _ranked(dataset, n, workspace.engine, {date: store.paths(date.isoformat()) for date in dates})
+
+    return read_again(read, lambda: store.entries(again=True))
+
+
+def _ranked(
+    dataset: Dataset,
+    n: int,
+    engine: PolarsEngine,
+    sessions: Mapping[dt.date | None, Sequence[Path] | pl.DataFrame],
+) -> pl.DataFrame:
+    """top_users_overall of some partitions of platform_sessions, cut at n."""
+    from event_assets.contracts.tables import tables
+    from event_assets.transforms.scope import Scope
+    from event_assets.transforms.top_users import top_users_overall
+
+    assert dataset.gold.top_users is not None
+    options = dataset.gold.top_users.model_copy(update={"n": n})
+    cut = dataset.model_copy(update={"gold": dataset.gold.model_copy(update={"top_users": options})})
+    made = tables(cut)
+    inputs = {"platform_sessions": engine.scan(made["platform_sessions"], sessions)}
+    outputs = top_users_overall(inputs, Scope(cut, engine.ports))
+    return engine.collect(outputs, {"top_users_overall": made["top_users_overall"]})[0]["top_users_overall"]
+
+
+def _only(dataset: Dataset, ranked: pl.DataFrame, platform: str) -> pl.DataFrame:
+    """The users of one platform, in whatever spelling it is asked for."""
+    import polars as pl
+
+    from event_assets.cli.output import note
+    from event_assets.transforms.text import normalised
+
+    assert dataset.gold.top_users is not None
+    by = dataset.gold.top_users.by
+    if by is None:
+        raise typer.BadParameter(f"{dataset.name} ranks its users all together: leave out --platform")
+    meant = normalised(platform, dataset.column(by))
+    there = ranked[by].unique().sort().to_list()
+    if meant not in there:
+        note(f"nobody is counted for {by} {meant}; there are {', '.join(map(str, there)) or 'none'}")
+    return ranked.filter(pl.col(by).cast(pl.String) == meant)
