@@ -9,6 +9,7 @@ from typing import Annotated
 import click
 import typer
 
+from event_assets.cli.convert import convert
 from event_assets.cli.demo import demo
 from event_assets.cli.generate import generate
 from event_assets.cli.quarantine import quarantine
@@ -31,6 +32,7 @@ app.command()(demo)
 app.command()(run)
 app.command()(generate)
 app.command()(supply)
+app.command()(convert)
 app.command()(top)
 app.command()(query)
 app.command()(quarantine)
