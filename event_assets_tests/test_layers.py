@@ -49,7 +49,7 @@ DAGSTER = ("defs/", "definitions.py", "cli/dagster_runs.py")
 #: What may write files: rooms, and the commands whose very task is to write one where the user says.
 WRITERS = (
     *("lake/", "landing/", "generate/", "engines/"),
-    *("cli/convert.py", "cli/init.py", "cli/query.py", "cli/supply.py", "cli/top.py", "cli/output.py", "cli/text_files.py"),
+    *("cli/convert.py", "cli/init.py", "cli/output.py", "cli/text_files.py"),
     "cli/dagster_runs.py",  # Dagster's own folder
 )
 

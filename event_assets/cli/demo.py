@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from event_assets.dataset import load_datasets
 from event_assets.errors import LakeError
 from event_assets.settings import Settings, load_settings
 
@@ -28,6 +27,8 @@ def demo(
     event-assets demo
     event-assets demo --inbox /data/exports      (with /data/exports/shop/events_1.csv, ...)
     """
+    from event_assets.dataset import load_datasets
+
     settings = _places(inbox)
     datasets = load_datasets(settings.datasets)
     if inbox is None:

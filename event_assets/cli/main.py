@@ -24,7 +24,7 @@ app = typer.Typer(
     name="event-assets",
     help="Turns messy exports of user events into tables that an analyst can trust.",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,  # plain help: rich's takes as long to load as all the rest, on every start
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -39,6 +39,7 @@ app.command()(quarantine)
 app.command()(retract)
 
 _debug = False
+_STOPPED = 130
 
 
 @app.callback()
@@ -52,14 +53,17 @@ def options(
 def main() -> None:
     """Run the program. An error is one line on standard error and exit code 1; wrong usage is 2."""
     try:
-        sys.exit(app(standalone_mode=False))
+        code = app(standalone_mode=False)
+        if code == _STOPPED:  # typer makes this of Ctrl-C
+            raise KeyboardInterrupt
+        sys.exit(code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except EventAssetsError as error:
         _fail(str(error))
     except (KeyboardInterrupt, click.Abort):
-        _fail("stopped: what was published stays, the rest is made by the same command again", code=130)
+        _fail("stopped: what was published stays, the rest is made by the same command again", code=_STOPPED)
     except Exception as error:  # a fault of ours still is one line; --debug shows where
         _fail(f"event-assets: {type(error).__name__}: {' '.join(str(error).split())}; run with --debug to see where")
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+from typing import TYPE_CHECKING
 
 import typer
 
-from event_assets.dataset import Dataset, load_datasets
 from event_assets.settings import load_settings
+
+if TYPE_CHECKING:
+    from event_assets.dataset import Dataset
 
 
 def named_dataset(name: str) -> Dataset:
     """The dataset of that name; wrong usage where there is none."""
+    from event_assets.dataset import load_datasets  # half a second, which help and wrong usage needn't wait for
+
     found = load_datasets(load_settings().datasets)
     if name not in found:
         close = difflib.get_close_matches(name, found, n=1)
