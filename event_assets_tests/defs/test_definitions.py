@@ -1,0 +1,107 @@
+"""The code location: what every asset tells about itself, and what a declaration that is wrong does to it."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from event_assets.contracts.tables import tables
+from event_assets.dataset import load_datasets
+from event_assets.defs.keys import asset_key, partitions
+from event_assets.defs.location import location_definitions
+from event_assets.errors import DeclarationError
+from event_assets_tests.world import CLICKS, clicks
+
+SHIPPED = ["activity", "app_events", "benefits", "shop", "streaming"]
+
+
+@pytest.fixture(scope="module")
+def shipped() -> list[dg.AssetSpec]:
+    return list(location_definitions().resolve_all_asset_specs())
+
+
+def declare(folder: Path, text: str, name: str = "datasets") -> Path:
+    """A folder of further datasets, as EVENT_ASSETS_DATASETS names it, with one."""
+    path = folder / name / "clicks" / "defs.yaml"
+    path.parent.mkdir(parents=True)
+    attributes = textwrap.indent(text.strip(), "  ")
+    path.write_text(f"type: event_assets.EventDataset\nattributes:\n{attributes}\n")
+    return path
+
+
+def test_each_dataset_is_a_group_with_a_job_two_sensors_and_a_schedule() -> None:
+    repository = location_definitions().get_repository_def()
+    assert sorted(job.name for job in repository.get_all_jobs() if not job.name.startswith("__")) == SHIPPED
+    assert sorted(s.name for s in repository.sensor_defs) == sorted(
+        f"{name}_{what}" for name in SHIPPED for what in ("new_files", "stale")
+    )
+    assert sorted(s.name for s in repository.schedule_defs) == [f"{name}_daily" for name in SHIPPED]
+
+
+def test_every_table_is_an_asset_and_nothing_else_is(shipped: list[dg.AssetSpec]) -> None:
+    expected = {asset_key(name, table) for name, dataset in load_datasets().items() for table in tables(dataset)}
+    assert {spec.key for spec in shipped} == expected
+
+
+def test_every_asset_says_what_it_is_whose_it_is_and_what_its_columns_mean(shipped: list[dg.AssetSpec]) -> None:
+    for spec in shipped:
+        assert spec.description, spec.key
+        assert spec.owners, spec.key
+        assert spec.group_name == spec.key.path[0]
+        assert spec.kinds & {"bronze", "silver", "gold"}, spec.key
+        schema = spec.metadata["dagster/column_schema"]
+        assert isinstance(schema, dg.TableSchema)
+        assert schema.columns, spec.key
+        assert [column.name for column in schema.columns if not column.description] == [], spec.key
+
+
+def test_every_table_by_date_has_partitions_until_the_day_after_tomorrow(shipped: list[dg.AssetSpec]) -> None:
+    for name, dataset in load_datasets().items():
+        for table in tables(dataset).values():
+            [spec] = [spec for spec in shipped if spec.key == asset_key(name, table.name)]
+            by_date = table.partitioned_by == "event_date"
+            assert spec.partitions_def == (partitions(dataset) if by_date else None), spec.key
+    assert partitions(clicks()).end_offset == 2
+
+
+def test_a_further_dataset_joins_those_that_ship(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = declare(tmp_path, CLICKS)
+    monkeypatch.setenv("EVENT_ASSETS_DATASETS", str(path.parent.parent))
+    groups = {spec.group_name for spec in location_definitions().resolve_all_asset_specs()}
+    assert groups == {*SHIPPED, "clicks"}
+
+
+def test_the_component_builds_the_same_definitions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = tmp_path / "some_project"
+    path = declare(project, CLICKS, "defs")
+    (project / "__init__.py").touch()
+    (project / "defs" / "__init__.py").touch()
+    settings = 'directory_type = "project"\nproject.root_module = "some_project"'
+    (tmp_path / "pyproject.toml").write_text(f"[tool.dg]\n{settings}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    loaded = dg.load_from_defs_folder(path_within_project=path.parent)
+    assert {spec.key for spec in loaded.resolve_all_asset_specs()} == {
+        asset_key("clicks", table) for table in tables(clicks())
+    }
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "line"),
+    [
+        ("gap: 30m", "gap: 30 minutes", "sessions.gap: write a duration as a number and s, m, h or d, such as 30m"),
+        ("{gap: 30m", "{gapp: 30m", "sessions.gapp: is no key of a dataset declaration; did you mean gap?"),
+        ("start_date: 2024-01-01\n", "", "start_date: is missing; add it"),
+    ],
+)
+def test_a_wrong_declaration_fails_the_load_by_one_line_that_names_file_key_and_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str, right: str, line: str
+) -> None:
+    path = declare(tmp_path, CLICKS.replace(wrong, right))
+    monkeypatch.setenv("EVENT_ASSETS_DATASETS", str(path.parent.parent))
+    with pytest.raises(DeclarationError) as caught:
+        location_definitions()
+    assert str(caught.value).startswith(f"{path}: {line}")
+    assert "\n" not in str(caught.value)
