@@ -26,7 +26,7 @@ class RunFailedError(EventAssetsError):
 def run_job(dataset: Dataset, settings: Settings, dates: tuple[dt.date, dt.date] | None, watcher: Reporter) -> str:
     """Run the dataset's job and return the run's id; without dates it lands what is new and makes what is stale.
 
-    RunFailedError, in the words of the asset that failed, where it did.
+    RunFailedError, in the words of the asset that failed, where it did; KeyboardInterrupt where the user stopped it.
     """
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
@@ -56,6 +56,8 @@ def _failure(dataset: Dataset, result: dg.ExecuteInProcessResult) -> EventAssets
             error = data.error
             while error is not None and error.cause is not None:
                 error = error.cause
+            if error is not None and error.cls_name == "DagsterExecutionInterruptedError":
+                raise KeyboardInterrupt
             message = " ".join(error.message.split()) if error else "it says nothing"
             return RunFailedError(dataset.name, message, f"see run {result.run_id} in the UI")
     return RunFailedError(dataset.name, "the run failed before its first step", f"see run {result.run_id} in the UI")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import polars as pl
@@ -87,6 +89,24 @@ def test_an_error_is_one_line_and_exit_code_1(inbox: Path, tmp_path: Path) -> No
     assert done.stderr.count("\n") == 1
     assert "defs.yaml" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_says_that_nothing_is_broken_and_the_same_command_goes_on(inbox: Path, tmp_path: Path) -> None:
+    for day in range(1, 6):
+        (inbox / f"clicks_{day}.csv").write_text(lines(f"ann,view,2025-01-{day:02d}T10:00:00,/a,"))
+    command = [sys.executable, "-m", "event_assets", "run", "clicks", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+    cleaned = tmp_path / "lake" / "clicks" / "cleaned_events" / "_delta_log"
+    deadline = time.monotonic() + 60
+    while not cleaned.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert said.strip() == "stopped: what was published stays, the rest is made by the same command again"
+    found = json.loads(event_assets("run", "clicks", "--json").stdout)
+    assert found["facts"] == 5
+    assert all(equation["holds"] for equation in found["equations"])
 
 
 def test_fail_fast_stops_at_the_first_reject_in_one_line_and_publishes_nothing(inbox: Path, tmp_path: Path) -> None:
