@@ -187,7 +187,7 @@ def _unreadable(file: Path, landed: Landed, missing: list[str], delimiter: str) 
 
 def _slices(part: Path) -> Iterator[pl.LazyFrame]:
     """A staged file's rows, so many at a time that they fit into memory."""
-    rows = pl.scan_parquet(part, hive_partitioning=False)
+    rows = pl.scan_parquet(part, hive_partitioning=False, glob=False)
     for start in range(0, rows.select(pl.len()).collect().item(), _SLICE_ROWS):
         yield rows.slice(start, _SLICE_ROWS)
 

@@ -85,7 +85,7 @@ def _check_target(out: Path, overwrite: bool) -> None:
 def _partition(file: Path, plain: Path, into: Path, column: str) -> None:
     import polars as pl
 
-    rows = pl.scan_parquet(plain, hive_partitioning=False)
+    rows = pl.scan_parquet(plain, hive_partitioning=False, glob=False)
     names = rows.collect_schema().names()
     if column not in names:
         raise QueryError(str(file), f"has no column {column}", f"choose one of {', '.join(names) or 'none'}")

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 
 from event_assets.dataset import Dataset
 from event_assets.errors import LakeError, QueryError
@@ -129,8 +130,11 @@ def _frames(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequenc
         relation = relation.project(", ".join(_plain(name, kind) for name, kind in kinds.items()))
     reader = relation.to_arrow_reader(_BATCH_ROWS)
     yield _frame(reader.schema.empty_table())
-    for batch in reader:
-        yield _frame(batch)
+    try:
+        for batch in reader:
+            yield _frame(batch)
+    except (OSError, pa.ArrowException) as error:  # Arrow's reader hands on DuckDB's errors as its own
+        raise _understood(error) from None
 
 
 def _plain(name: str, kind: str) -> str:
@@ -146,15 +150,16 @@ def _frame(rows: Any) -> pl.DataFrame:
     return frame
 
 
-def _understood(error: duckdb.Error) -> Exception:
-    """DuckDB's error in one line of ours."""
+def _understood(error: Exception) -> Exception:
+    """DuckDB's error, which begins with its kind, in one line of ours."""
     text = " ".join(re.split(r"\n\s*LINE \d+:", str(error))[0].split())
-    if isinstance(error, duckdb.IOException) and _GONE.search(text):
-        return _ReplacedError(text)
-    if isinstance(error, duckdb.PermissionException):
-        return QueryError("query", f"reaches beyond the tables ({text})", "read the views <dataset>.<table> only")
-    if isinstance(error, duckdb.CatalogException):
-        return QueryError("query", text, "SHOW ALL TABLES lists what there is")
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return QueryError("query", text, "set EVENT_ASSETS_MEMORY higher, or ask for fewer columns or dates")
+    match text.partition(" Error: ")[0]:
+        case "IO" if _GONE.search(text):
+            return _ReplacedError(text)
+        case "Permission":
+            return QueryError("query", f"reaches beyond the tables ({text})", "read the views <dataset>.<table> only")
+        case "Catalog":
+            return QueryError("query", text, "SHOW ALL TABLES lists what there is")
+        case "Out of Memory":
+            return QueryError("query", text, "set EVENT_ASSETS_MEMORY higher, or ask for fewer columns or dates")
     return QueryError("query", text, "mend the query")
