@@ -167,22 +167,24 @@ def _land(
         raise QueryError(str(file), f"can't be read ({error.strerror})", "name a file that can") from None
     missing = [c.source for c in dataset.columns if c.name in landed.drift.missing and c.required]
     if landed.reason is not None or missing:
-        raise _unreadable(file, landed, missing, csv.delimiter)
+        reason = landed.reason or f"missing_column: {', '.join(missing)}"
+        what, _, column = reason.partition(": ")
+        if what != "missing_column":
+            raise QueryError(str(file), reason, "mend the file")
+        there = _columns_of(file, kind, csv.delimiter) or [
+            *(c.source for c in dataset.columns if c.source not in missing),
+            *landed.drift.new,
+        ]
+        remedy = "name yours by --user-column, --session-column, --platform-column, --time-column or --type-column"
+        raise QueryError(str(file), f"has no column {column}; there are {', '.join(there)}", remedy)
     return landed
 
 
-def _unreadable(file: Path, landed: Landed, missing: list[str], delimiter: str) -> QueryError:
-    reason = landed.reason or f"missing_column: {', '.join(missing)}"
-    what, _, column = reason.partition(": ")
-    if what != "missing_column":
-        return QueryError(str(file), reason, "mend the file")
-    try:
-        there = list(pl.read_parquet_schema(file)) if file.suffix == ".parquet" else csv_header(file, delimiter)
-    except (pl.exceptions.PolarsError, OSError):
-        there = []
-    there = there or sorted(landed.drift.new)
-    remedy = "name yours by --user-column, --session-column, --platform-column, --time-column, --type-column"
-    return QueryError(str(file), f"has no column {column}; there are {', '.join(there) or 'none'}", remedy)
+def _columns_of(file: Path, kind: str, delimiter: str) -> list[str]:
+    """The names of the file's columns, for messages; none where it has no header or can't be read."""
+    if kind == "parquet":
+        return list(pl.read_parquet_schema(file))
+    return csv_header(file, delimiter) if kind in ("csv", "tsv") else []
 
 
 def _slices(part: Path) -> Iterator[pl.LazyFrame]:

@@ -1,0 +1,88 @@
+"""`event-assets quarantine`: what was refused, and that mended rules take it back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from event_assets_tests.cli.conftest import Command
+from event_assets_tests.world import CLICKS, World, lines
+
+BAD = lines(
+    "ann,view,2025-01-06T10:00:00,/a,1.50",
+    ",view,2025-01-06T11:00:00,/a,",
+    "bob,view,2025-01-07T11:00:00,/a,-5",
+    "bob,view,soon,=1+1,",
+    "bob,view",
+)
+
+
+@pytest.fixture
+def world(clicks_world: World) -> World:
+    clicks_world.drop("clicks_1.csv", BAD)
+    clicks_world.refresh()
+    return clicks_world
+
+
+def test_counts_by_reason_and_date_come_with_the_records_own_text(command: Command, world: World) -> None:
+    found = json.loads(command("quarantine", "clicks", "--json").out)
+    assert found["counts"] == [
+        {"reason": "invalid_price", "event_date": "2025-01-07", "records": 1},
+        {"reason": "invalid_timestamp", "event_date": None, "records": 1},
+        {"reason": "malformed_record", "event_date": None, "records": 1},
+        {"reason": "missing_user_id", "event_date": "2025-01-06", "records": 1},
+    ]
+    records = [(r["event_date"], r["file"], r["row_number"], r["column"], r["raw"]) for r in found["records"]]
+    assert records[:2] == [
+        (None, "clicks_1.csv", 4, "at", "bob,view,soon,=1+1,"),
+        (None, "clicks_1.csv", 5, None, "bob,view"),
+    ]
+    assert [record[:4] for record in records[2:]] == [
+        ("2025-01-06", "clicks_1.csv", 2, "user_id"),
+        ("2025-01-07", "clicks_1.csv", 3, "price"),
+    ]
+
+
+def test_people_see_tables(command: Command, world: World) -> None:
+    said = command("quarantine", "clicks", "--limit", 2)
+    assert said.code == 0
+    assert "4 refused records of clicks" in said.out
+    assert "The first 2" in said.out
+    assert "bob,view,soon,=1+1," in said.out
+    assert "The first" not in command("quarantine", "clicks", "--limit", 0).out
+
+
+def test_one_reason_is_shown_and_exported_alone(command: Command, world: World) -> None:
+    said = command("quarantine", "clicks", "--reason", "malformed_record", "--out", "bad.csv", "--json")
+    assert [record["raw"] for record in json.loads(said.out)["records"]] == ["bob,view"]
+    header, line = Path("bad.csv").read_text().splitlines()
+    assert header == "event_date,file,row_number,reason,reasons,column,raw,file_id"
+    assert line.startswith(',clicks_1.csv,5,malformed_record,malformed_record,,"bob,view",')
+    assert "No record of clicks is refused for nothing" in command("quarantine", "clicks", "--reason", "nothing").out
+
+
+def test_a_replay_after_a_rule_was_mended_moves_what_it_now_takes_once(
+    command: Command, world: World, tmp_path: Path
+) -> None:
+    declared = yaml.safe_load(CLICKS)
+    del declared["events"]["columns"][3]["min"]
+    text = yaml.safe_dump({"type": "event_assets.EventDataset", "attributes": declared})
+    (tmp_path / "datasets" / "clicks" / "defs.yaml").write_text(text)
+
+    replayed = json.loads(command("quarantine", "clicks", "--replay", "--json").out)
+    assert replayed["replayed"] == {"left": 1, "entered": 0, "stayed": 3}
+    assert "invalid_price" not in [count["reason"] for count in replayed["counts"]]
+    facts = command("query", "SELECT price FROM clicks.joined_facts WHERE user_id = 'bob'", "--json")
+    assert json.loads(facts.out) == [{"price": -5}]
+
+    again = command("quarantine", "clicks", "--replay")
+    assert "0 records left quarantine, 0 entered it, 3 stayed" in again.out
+
+
+def test_a_dataset_that_is_not_there_is_wrong_usage(command: Command) -> None:
+    said = command("quarantine", "benefit")
+    assert (said.code, "did you mean benefits?" in said.err) == (2, True)
+    assert command("quarantine", "benefits").out == "No record of benefits is refused\n"
