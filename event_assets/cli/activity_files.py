@@ -114,12 +114,13 @@ def _files(path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     if not path.is_dir():
         yield path, {}
         return
-    files = sorted(file for file in path.rglob("*.parquet") if not file.name.startswith((".", "_")))
+    # Parquet writers put what is no data (a table's log, metadata) under names that begin with _ or a point.
+    parts = {file: file.relative_to(path).parts for file in path.rglob("*.parquet")}
+    files = sorted(file for file, names in parts.items() if not any(name.startswith((".", "_")) for name in names))
     if not files:
         raise QueryError(str(path), "holds no Parquet file", "name a CSV file, or a folder that `convert` made")
     for file in files:
-        folders = file.relative_to(path).parts[:-1]
-        yield file, {unquote(k): unquote(v) for k, _, v in (folder.partition("=") for folder in folders)}
+        yield file, {unquote(k): unquote(v) for k, _, v in (folder.partition("=") for folder in parts[file][:-1])}
 
 
 def _with_hive(dataset: Dataset, hive: Mapping[str, str]) -> Dataset:

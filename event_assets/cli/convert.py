@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -46,21 +46,23 @@ def convert(
     from event_assets.settings import load_settings
 
     target = out.absolute()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with working(f"converting {file}"), tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as at:
-        plain, finished = Path(at, "00000000.parquet"), Path(at, "finished")
-        read = to_parquet(file, form, plain, load_settings(), fail_fast=fail_fast)
-        finished.mkdir()
-        if partition_by is None:
-            os.replace(plain, finished / plain.name)
-        else:
-            _partition(file, plain, finished, partition_by)
-        _check_rows(finished, read.rows)
-        if overwrite and target.exists():
-            shutil.move(target, Path(at, "replaced"))
-        elif target.exists():
-            target.rmdir()
-        os.replace(finished, target)
+    try:
+        with working(f"converting {file}"), _beside(target) as at:
+            plain, finished = at / "00000000.parquet", at / "finished"
+            read = to_parquet(file, form, plain, load_settings(), fail_fast=fail_fast)
+            finished.mkdir()
+            if partition_by is None:
+                plain.replace(finished / plain.name)
+            else:
+                _partition(file, plain, finished, partition_by)
+            _check_rows(finished, read.rows)
+            if target.exists():
+                target.replace(at / "replaced")
+            finished.replace(target)
+    except OSError as error:
+        raise EventAssetsError(
+            f"--out {out}", f"can't be written ({error.strerror})", "choose another folder"
+        ) from None
     files = sorted(path.relative_to(target).as_posix() for path in target.rglob("*.parquet"))
     if as_json:
         print(json_text({"out": str(out), "files": files, "rows": read.rows, "refused": dict(read.refused)}))
@@ -69,6 +71,14 @@ def convert(
         print(out / name)
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(read.refused.items()))
     note(f"{read.rows:,} rows written; {read.refused.total():,} records refused{': ' + reasons if reasons else ''}")
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """A folder to work in, on the disk of the target, so that the end is a rename."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder:
+        yield Path(folder)
 
 
 def _check_target(out: Path, overwrite: bool) -> None:

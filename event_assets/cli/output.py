@@ -22,9 +22,10 @@ from event_assets.generate.files import appearing
 
 FORMATS = (".csv", ".parquet", ".json")
 #: Texts that spreadsheets and data frames take for "no value": North America's code among them (SPEC §4, Geo).
-_LOOKS_MISSING = ["", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "NULL", "null", "None", "none"]
+_LOOKS_MISSING = ["", "NA", "N/A", "n/a", "<NA>", "#N/A", "#NA", "NaN", "nan", "NaT", "NULL", "null", "None", "none"]
 #: What makes a spreadsheet run a text as a formula.
 _FORMULA = r"^[=+\-@\t\r]"
+_PIPE_WIDTH = 200
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -45,7 +46,10 @@ def print_table(frame: pl.DataFrame, title: str | None = None) -> None:
         table.add_column(Text(name), justify="right" if dtype.is_numeric() else "left", overflow="fold")
     for row in frame.iter_rows():
         table.add_row(*(Text("" if value is None else _CONTROLS.sub(_as_escape, str(value))) for value in row))
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    if not console.is_terminal:  # a file or a pipe has no edge at which to fold texts
+        console.width = max(console.width, _PIPE_WIDTH)
+    console.print(table)
 
 
 def _as_escape(match: re.Match[str]) -> str:

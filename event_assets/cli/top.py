@@ -167,5 +167,5 @@ def _only(dataset: Dataset, ranked: pl.DataFrame, platform: str) -> pl.DataFrame
     meant = normalised(platform, dataset.column(by))
     there = ranked[by].unique().sort().to_list()
     if meant not in there:
-        note(f"nobody is counted for {by} {meant}; there are {', '.join(map(str, there)) or 'none'}")
+        note(f"nobody is counted for {by} {meant or platform}; there are {', '.join(map(str, there)) or 'none'}")
     return ranked.filter(pl.col(by).cast(pl.String) == meant)

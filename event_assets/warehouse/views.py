@@ -76,7 +76,7 @@ def create_views(
     store, files, statements = Lake(lake), list[Path](), list[str]()
     described = _CATALOGUE.search(sql) is not None
     for name, dataset in datasets.items():
-        statements.append(f"CREATE SCHEMA {identifier(name)}")
+        statements.append(f"CREATE SCHEMA IF NOT EXISTS {identifier(name)}")
         for view in views(dataset):
             if {view.dataset, view.name} <= words:
                 found = [(table, _files(store, name, table)) for table in view.tables]

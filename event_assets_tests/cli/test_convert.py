@@ -143,6 +143,13 @@ def test_a_folder_that_holds_something_is_only_replaced_when_asked(command: Comm
     assert Path("out/thesis.doc").exists()
 
 
+def test_a_folder_that_cant_be_written_is_told(command: Command) -> None:
+    Path("data.csv").write_text(CSV)
+    Path("file").write_text("no folder")
+    said = command("convert", "data.csv", "--out", "file/out")
+    assert (said.code, said.err.startswith("--out file/out: can't be written (")) == (1, True)
+
+
 def test_a_file_that_is_not_there_or_tells_no_format_is_told(command: Command) -> None:
     assert "nowhere.csv: " in command("convert", "nowhere.csv", "--out", "out").err
     Path("data.bin").write_text("x")

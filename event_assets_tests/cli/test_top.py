@@ -141,6 +141,16 @@ def test_fail_fast_stops_at_the_first_bad_record_and_writes_nothing(command: Com
     assert ranked(command, "users.csv", "--lenient") == [("Web", 1, "u1", 1)]
 
 
+def test_what_parquet_writers_put_beside_their_data_is_no_data(command: Command) -> None:
+    Path("users.csv").write_text(ACTIVITY)
+    command("convert", "users.csv", "--out", "folder", "--partition-by", "platform")
+    expected = ranked(command, "folder")
+    Path("folder/_delta_log").mkdir()
+    pl.DataFrame({"add": ["x"]}).write_parquet("folder/_delta_log/00000000.checkpoint.parquet")
+    Path("folder/_metadata").write_bytes(b"PAR1")
+    assert ranked(command, "folder") == expected
+
+
 def test_an_empty_file_ranks_nobody(command: Command) -> None:
     Path("users.csv").write_text(f"{HEADER}\n")
     assert ranked(command, "users.csv") == []
