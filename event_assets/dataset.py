@@ -451,7 +451,9 @@ def parse_dataset(attributes: object, origin: str) -> Dataset:
     try:
         return Dataset.model_validate(attributes)
     except ValidationError as error:
-        first = error.errors()[0]
+        problems = error.errors()
+        # A key that is spelt wrong is missing as well: say what stands there rather than what doesn't.
+        first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
         key = ".".join(str(part) for part in first["loc"]) or "attributes"
         raise DeclarationError(f"{origin}: {key}", _what(first), _remedy(first, attributes)) from None
 

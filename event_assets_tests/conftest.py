@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Before anything imports Polars: our test tables fit on the screen, where threads cost more than they give.
+os.environ.setdefault("POLARS_MAX_THREADS", "1")
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 

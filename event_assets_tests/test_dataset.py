@@ -36,6 +36,10 @@ def column(attributes: dict[str, Any], place: int) -> dict[str, Any]:
             lambda a: column(a, 0).update(typ="int64"),
             "events.columns.0.typ: is no key of a dataset declaration; did you mean type?",
         ),
+        (
+            lambda a: a["events"].update(formt=a["events"].pop("format")),
+            "events.formt: is no key of a dataset declaration; did you mean format?",
+        ),
         (lambda a: column(a, 0).update(type="int"), "events.columns.0.type: a type is string, int64,"),
         (lambda a: column(a, 3).update(type="decimal(40,2)"), "events.columns.3.type: decimal(p,s) takes 1 <= p <= 38"),
         (lambda a: column(a, 0).pop("description"), "events.columns.0.description: is missing; add it"),

@@ -35,7 +35,7 @@ def run(
         return
 
     from event_assets.cli.dagster_runs import run_job
-    from event_assets.cli.show import Watcher, console, reconciliation_table
+    from event_assets.cli.show import Watcher, console, performance, reconciliation_table
 
     with Watcher(dataset) as watcher:
         run_id = run_job(declared, load_settings(), dates, watcher)
@@ -50,14 +50,13 @@ def run(
     intake = watcher.intake
     if intake:
         for warning in intake.warnings:
-            console.print(f"[yellow]warning[/] {warning}", markup=True)
+            console.print(f"warning: {warning}", markup=False, soft_wrap=True)
     console.print(reconciliation_table([watcher.reconciliation]))
     for name, reason in watcher.reconciliation.files_rejected.items():
         console.print(f"rejected file {name}: {reason}", markup=False)
-    landed = len(intake.landed) if intake else 0
-    console.print(
-        f"{landed} files landed, {len(watcher.made_units)} partitions made, in {load_settings().lake / dataset}"
-    )
+    for line in performance(intake, watcher.made_units):
+        console.print(line, markup=False, soft_wrap=True)
+    console.print(f"in {load_settings().lake / dataset}", markup=False, soft_wrap=True)
 
 
 def _dates(first: str | None, last: str | None, earliest: dt.date) -> tuple[dt.date, dt.date] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
@@ -103,6 +104,20 @@ def reconciliation_table(found: list[Reconciliation]) -> Table:
         style="green" if all(o.holds for o in found) else "red",
     )
     return table
+
+
+def performance(intake: Intake | None, outcomes: list[Outcome]) -> Iterator[str]:
+    """What each phase of a run took: files, bytes, rows, seconds and rates."""
+    files = intake.landed if intake else ()
+    if intake and files:
+        megabytes = sum(file.bytes for file in files) / 1e6
+        records = sum(file.records for file in files)
+        rate = f"{megabytes / max(intake.seconds, 1e-9):,.1f} MB/s"
+        yield f"landing: {len(files)} files, {megabytes:,.1f} MB, {records:,} records in {intake.seconds:.1f} s ({rate})"
+    made = [outcome for outcome in outcomes if outcome.state == "made"]
+    seconds, rows = sum(outcome.seconds for outcome in made), sum(outcome.rows for outcome in made)
+    rate = f" ({rows / seconds:,.0f} rows/s)" if seconds else ""
+    yield f"tables: {len(made)} partitions, {rows:,} rows in {seconds:.1f} s{rate}"
 
 
 def frame_table(title: str, frame: pl.DataFrame) -> Table:

@@ -134,6 +134,9 @@ def _materialization(workspace: Workspace, outcome: Outcome, partition: str | No
         **_place(workspace, outcome.table, outcome.date),
         "seconds": round(outcome.seconds, 4),
     }
+    step = workspace.step_of.get(outcome.table)
+    if step is not None and step.uses_geo:
+        metadata["geo database"] = workspace.engine.ports.version
     if outcome.sample is not None and not outcome.sample.is_empty():
         metadata["preview"] = dg.MetadataValue.md(_markdown(outcome.sample))
     if outcome.table.endswith("quarantine"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -55,6 +56,14 @@ def test_a_run_lands_makes_and_accounts_and_says_so_as_json(inbox: Path, tmp_pat
     one = json.loads(event_assets("run", "clicks", "--from", "2025-01-07", "--to", "2025-01-07", "--json").stdout)
     assert {unit["date"] for unit in one["made"]} == {"2025-01-07", ""}
     assert not any(unit["changed"] for unit in one["made"])
+
+
+def test_a_run_shows_where_every_record_went_and_what_each_phase_took(inbox: Path) -> None:
+    (inbox / "clicks_1.csv").write_text(GOOD + "eve,view,soon,/a,\n")
+    shown = event_assets("run", "clicks").stdout
+    assert "invalid_timestamp" in shown
+    assert re.search(r"landing: 1 files, 0\.0 MB, 4 records in \d+\.\d s \(\d+\.\d MB/s\)", shown)
+    assert re.search(r"tables: \d+ partitions, \d+ rows in \d+\.\d s \([\d,]+ rows/s\)", shown)
 
 
 def test_a_dry_run_says_what_would_be_touched_and_touches_nothing(inbox: Path, tmp_path: Path) -> None:
