@@ -107,6 +107,9 @@ class Column(Declared):
     constant: str | None = None
     """A value that every record gets, for a column that the source doesn't have."""
     required: bool = False
+    """Whether a record without a value is refused, and a file without the field."""
+    in_every_file: bool = False
+    """Whether a CSV or Parquet file without the field is refused, though a record may leave it empty."""
     null_values: tuple[str, ...] = ()
     """Texts (after trimming) that mean null; the empty text always does."""
     aliases: Mapping[str, str] = {}

@@ -113,7 +113,8 @@ def performance(intake: Intake | None, outcomes: list[Outcome]) -> Iterator[str]
         megabytes = sum(file.bytes for file in files) / 1e6
         records = sum(file.records for file in files)
         rate = f"{megabytes / max(intake.seconds, 1e-9):,.1f} MB/s"
-        yield f"landing: {len(files)} files, {megabytes:,.1f} MB, {records:,} records in {intake.seconds:.1f} s ({rate})"
+        took = f"{records:,} records in {intake.seconds:.1f} s ({rate})"
+        yield f"landing: {len(files)} files, {megabytes:,.1f} MB, {took}"
     made = [outcome for outcome in outcomes if outcome.state == "made"]
     seconds, rows = sum(outcome.seconds for outcome in made), sum(outcome.rows for outcome in made)
     rate = f" ({rows / seconds:,.0f} rows/s)" if seconds else ""

@@ -7,7 +7,7 @@ nothing else, a fresh partition is not reported as made again, and what a range 
 
 # No postponed annotations here: Dagster looks at the type of `context` itself.
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import dagster as dg
 
@@ -66,8 +66,8 @@ def _execute(context: dg.AssetExecutionContext, workspace: Workspace) -> list[Ou
         if wanted:
             for outcomes in run(workspace, Request(wanted, asked), report.progress):
                 log_events(context, (event for outcome in outcomes for event in outcome_events(workspace, outcome)))
+                _log_outcomes(context, outcomes)
                 for outcome in outcomes:
-                    _log_outcome(context, outcome)
                     report.made(outcome)
                     if outcome.state == "refused":
                         refused.append(outcome)
@@ -96,18 +96,27 @@ def _log_intake(context: dg.AssetExecutionContext, intake: Intake) -> None:
         context.log.info(f"landed {file.file_id[:12]}: {file.records} records, {state}")
 
 
-def _log_outcome(context: dg.AssetExecutionContext, outcome: Outcome) -> None:
-    unit = f"{outcome.table} {outcome.date or ''}".strip()
-    figures = "".join(f", {name} {count}" for name, count in outcome.figures.items())
-    if outcome.state == "made":
-        context.log.info(f"{unit}: {outcome.rows} rows{figures}{'' if outcome.changed else ', unchanged'}")
-    elif outcome.state == "waiting":
-        context.log.warning(f"{unit}: waits for what it reads, which was refused")
-    else:
-        broken = "; ".join(check.says for check in outcome.checks if not check.passed)
-        context.log.error(
-            f"{unit}: not published, what was there stays: {broken or 'made together with a refused table'}"
-        )
+def _log_outcomes(context: dg.AssetExecutionContext, outcomes: Iterable[Outcome]) -> None:
+    """One line a date, not one a table: a year of a dataset is thousands of tables' dates."""
+    by_date: dict[dt.date | None, list[Outcome]] = {}
+    for outcome in outcomes:
+        by_date.setdefault(outcome.date, []).append(outcome)
+    for date, units in by_date.items():
+        unit = date or "all dates"
+        made = [outcome for outcome in units if outcome.state == "made"]
+        if made:
+            rows = ", ".join(f"{o.table} {o.rows}{'' if o.changed else ' (unchanged)'}" for o in made)
+            figures = {name: count for outcome in made for name, count in outcome.figures.items()}
+            counts = "; ".join([f"rows: {rows}", *(f"{name} {count}" for name, count in figures.items())])
+            context.log.info(f"{unit}: {counts}")
+        waiting = [outcome.table for outcome in units if outcome.state == "waiting"]
+        if waiting:
+            context.log.warning(f"{unit}: {', '.join(waiting)} wait for what they read, which was refused")
+        for outcome in units:
+            if outcome.state == "refused":
+                broken = "; ".join(check.says for check in outcome.checks if not check.passed)
+                why = broken or "made together with a refused table"
+                context.log.error(f"{outcome.table} {unit}: not published, what was there stays: {why}")
 
 
 def _blame(dataset: Dataset, refused: list[Outcome]) -> str:

@@ -45,20 +45,20 @@ def log_events(context: dg.AssetExecutionContext, events: Iterable[Event]) -> No
 def _last_materialized(
     instance: dg.DagsterInstance, places: Iterable[_Place]
 ) -> Mapping[_Place, AssetCheckEvaluationTargetMaterializationData]:
-    partitions: dict[dg.AssetKey, list[str]] = defaultdict(list)
+    made = dg.DagsterEventType.ASSET_MATERIALIZATION
+    partitions: dict[dg.AssetKey, set[str]] = defaultdict(set)
     for key, partition in places:
-        partitions[key].extend([partition] if partition else [])
+        partitions[key].update([partition] if partition else [])
     found = {}
     for key, wanted in partitions.items():
         if wanted:
-            kind = dg.DagsterEventType.ASSET_MATERIALIZATION
-            ids = list(instance.event_log_storage.get_latest_storage_id_by_partition(key, kind, set(wanted)).values())
-            chosen = dg.AssetRecordsFilter(key, storage_ids=ids)
+            last = instance.event_log_storage.get_latest_storage_id_by_partition(key, made, wanted).values()
+            # No ids would mean all.
+            records = instance.get_asset_event_summary_records(made, key, storage_ids=list(last)) if last else []
         else:
-            chosen, ids = dg.AssetRecordsFilter(key), [1]
-        records = instance.fetch_materializations(chosen, limit=max(len(ids), 1)).records if ids else []
+            records = instance.get_asset_event_summary_records(made, key, limit=1)
         for record in records:
-            found[key, record.partition_key] = AssetCheckEvaluationTargetMaterializationData(
-                storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
+            found[key, record.partition] = AssetCheckEvaluationTargetMaterializationData(
+                storage_id=record.storage_id, run_id=record.run_id or "", timestamp=record.timestamp
             )
     return found

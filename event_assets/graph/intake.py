@@ -68,7 +68,10 @@ def retract(workspace: Workspace, name: str) -> SourceFile:
 def landing_rules(dataset: Dataset, kind: Kind) -> str:
     """The digest of those parts of the declaration by which a file of a kind is read."""
     source = _source(dataset, kind)
-    columns = [(column.name, column.source, column.constant, column.required) for column in source.columns]
+    columns = [
+        (column.name, column.source, column.constant, column.required, column.in_every_file)
+        for column in source.columns
+    ]
     reading = source.rules("format", "csv", "encoding", "lines", "max_record_bytes")
     time_source = dataset.events.time.source
     no_time = [column.null_values for column in dataset.columns if column.source == time_source]

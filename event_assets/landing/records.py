@@ -40,11 +40,10 @@ class Fields:
     def of(cls, source: Source) -> Fields:
         columns = [column for column in source.columns if column.constant is None]
         sources = {column.name: column.source for column in columns}
-        required = [column.source for column in columns if column.required]
+        required = [column.source for column in columns if column.required or column.in_every_file]
         if isinstance(source, Events):
             sources[TIME] = source.time.source
-            if source.time.missing == "reject":
-                required.append(source.time.source)
+            required.append(source.time.source)
         return cls(sources, tuple(dict.fromkeys(required)))
 
     @property

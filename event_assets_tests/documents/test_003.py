@@ -140,7 +140,7 @@ def test_in_fail_fast_mode_the_first_broken_record_stops_and_nothing_of_its_file
     assert world.table("raw_events").is_empty()
 
 
-@pytest.mark.parametrize("lacking", ["user_id", "activity_type"])
+@pytest.mark.parametrize("lacking", HEADER.split(","))
 def test_a_file_without_a_required_column_is_one_rejected_file_that_says_which(tmp_path: Path, lacking: str) -> None:
     header = HEADER.replace(lacking, "other")
     files = {"Dataset_1.csv": csv(header, "ann,s1,iOS,2025-01-07,login"), "Dataset_2.csv": WEDNESDAY}
@@ -149,23 +149,3 @@ def test_a_file_without_a_required_column_is_one_rejected_file_that_says_which(t
         ('["Dataset_1.csv"]', "rejected", 0, f"missing_column: {lacking}"),
         ('["Dataset_2.csv"]', "active", 3, None),
     ]
-
-
-@pytest.mark.parametrize("lacking", ["session_id", "platform"])
-def test_a_file_without_sessions_or_platforms_ranks_nobody_and_is_reported(tmp_path: Path, lacking: str) -> None:
-    header = HEADER.replace(lacking, "other")
-    world = landed(tmp_path, "activity", {"Dataset_1.csv": csv(header, "ann,s1,iOS,2025-01-07,login")}, TOP)
-    (file,) = world.workspace.ledger.active("events")
-    assert file.missing_columns == ({"session_id": "source_session_id"}.get(lacking, lacking),)
-    assert dict(file.new_fields) == {"other": 1}
-    assert rows(world, "top_users", *RANKED) == []
-    assert world.reconciled().facts == 1
-
-
-def test_a_file_without_times_takes_the_date_of_its_name_and_without_such_a_date_is_refused_record_by_record(
-    tmp_path: Path,
-) -> None:
-    content = csv(HEADER.replace("activity_time", "other"), "ann,s1,iOS,2025-01-07,login")
-    world = landed(tmp_path, "activity", {"Dataset_20250107.csv": content, "Dataset_late.csv": content + "\n"}, ())
-    assert rows(world, "raw_events", "event_date", "time_assumed") == [("2025-01-07", True)]
-    assert rejects(world) == [(1, "missing_timestamp", "activity_time")]
