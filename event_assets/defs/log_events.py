@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
@@ -12,6 +13,7 @@ from dagster_shared.record import copy
 from event_assets.defs.event_log import events_together
 from event_assets.defs.reporting import Event
 
+_MADE: Final = dg.DagsterEventType.ASSET_MATERIALIZATION
 _BACKFILL_TAG = "dagster/backfill"
 #: An asset's partition, or an asset that has none.
 _Place = tuple[dg.AssetKey, str | None]
@@ -45,18 +47,17 @@ def log_events(context: dg.AssetExecutionContext, events: Iterable[Event]) -> No
 def _last_materialized(
     instance: dg.DagsterInstance, places: Iterable[_Place]
 ) -> Mapping[_Place, AssetCheckEvaluationTargetMaterializationData]:
-    made = dg.DagsterEventType.ASSET_MATERIALIZATION
     partitions: dict[dg.AssetKey, set[str]] = defaultdict(set)
     for key, partition in places:
         partitions[key].update([partition] if partition else [])
     found = {}
     for key, wanted in partitions.items():
         if wanted:
-            last = instance.event_log_storage.get_latest_storage_id_by_partition(key, made, wanted).values()
+            last = instance.event_log_storage.get_latest_storage_id_by_partition(key, _MADE, wanted).values()
             # No ids would mean all.
-            records = instance.get_asset_event_summary_records(made, key, storage_ids=list(last)) if last else []
+            records = instance.get_asset_event_summary_records(_MADE, key, storage_ids=list(last)) if last else []
         else:
-            records = instance.get_asset_event_summary_records(made, key, limit=1)
+            records = instance.get_asset_event_summary_records(_MADE, key, limit=1)
         for record in records:
             found[key, record.partition] = AssetCheckEvaluationTargetMaterializationData(
                 storage_id=record.storage_id, run_id=record.run_id or "", timestamp=record.timestamp
