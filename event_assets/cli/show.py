@@ -20,6 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from event_assets.graph.intake import Intake
 from event_assets.graph.reconcile import Reconciliation, reconcile
@@ -127,5 +128,6 @@ def frame_table(title: str, frame: pl.DataFrame) -> Table:
     for name, dtype in frame.schema.items():
         table.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
     for row in frame.iter_rows():
-        table.add_row(*("" if value is None else str(value) for value in row))
+        # Text: a value is never read as markup.
+        table.add_row(*(Text("" if value is None else str(value)) for value in row))
     return table

@@ -121,4 +121,4 @@ def _no_schema() -> Any:
 
 def _read(store: TableStore, unit: str) -> pl.DataFrame | None:
     paths = store.paths(unit)
-    return pl.concat([pl.read_parquet(path, hive_partitioning=False) for path in paths]) if paths else None
+    return pl.concat([pl.read_parquet(path, hive_partitioning=False, glob=False) for path in paths]) if paths else None

@@ -68,7 +68,7 @@ def _partition(table: Table, date: dt.date | None, content: Sequence[Path] | pl.
 
 
 def _aligned(path: Path, schema: pl.Schema) -> pl.LazyFrame:
-    plan = pl.scan_parquet(path, hive_partitioning=False)
+    plan = pl.scan_parquet(path, hive_partitioning=False, glob=False)
     stored = plan.collect_schema()
     if stored == schema:
         return plan

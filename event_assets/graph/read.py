@@ -19,7 +19,7 @@ def first_rows(workspace: Workspace, table: str, count: int = 5) -> pl.DataFrame
             return workspace.tables[table].polars_schema().to_frame()
         frames = []
         for path in paths:
-            frame = pl.read_parquet(path, n_rows=count, hive_partitioning=False)
+            frame = pl.read_parquet(path, n_rows=count, hive_partitioning=False, glob=False)
             if store.partitioned_by:
                 value = path.parent.name.split("=", 1)[1]
                 frame = frame.select(pl.lit(value).alias(store.partitioned_by), pl.all())

@@ -117,7 +117,9 @@ def quarantined_by_reason(workspace: Workspace) -> dict[str, int]:
         paths = [path for unit in units for path in store.paths(unit)]
         if not paths:
             return {}
-        counts = pl.concat([pl.read_parquet(path, columns=["reason"], hive_partitioning=False) for path in paths])
+        counts = pl.concat(
+            [pl.read_parquet(path, columns=["reason"], hive_partitioning=False, glob=False) for path in paths]
+        )
         return dict(counts.group_by("reason").len().sort("reason").iter_rows())
 
     return read_again(read, lambda: store.entries(again=True))

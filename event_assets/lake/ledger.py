@@ -87,7 +87,7 @@ class Ledger:
             self.files, self.bindings, self.retracted, self._read, self._entries = {}, {}, set(), [], 0
         new = [path for path in paths if path not in self._read]
         if new:
-            frame = pl.concat([pl.read_parquet(self._folder / path) for path in new]).sort("sequence")
+            frame = pl.concat([pl.read_parquet(self._folder / path, glob=False) for path in new]).sort("sequence")
             for text in frame["entry"]:
                 self._apply(json.loads(text))
             self._entries += frame.height
