@@ -131,7 +131,7 @@ def _with_hive(dataset: Dataset, hive: Mapping[str, str]) -> Dataset:
             return column
         value = None if hive[column.source] == _HIVE_NULL else normalised(hive[column.source], column)
         if value is None:  # a column that the file doesn't have and needn't
-            return column.model_copy(update={"source": f"{column.source} ", "required": False})
+            return column.model_copy(update={"source": f"{column.source} ", "required": False, "in_every_file": False})
         return column.model_copy(update={"constant": value})
 
     columns = tuple(told(column) for column in dataset.columns)
