@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import statistics
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 import polars as pl
@@ -195,27 +195,33 @@ def _markdown(frame: pl.DataFrame) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+#: Enough of a value to recognise it by: a preview of five rows then mostly shows without a click.
+_CELL = 24
 _UNSAFE = str.maketrans({c: f"&#{ord(c)};" for c in "|<>&`*_[]()!\\#~"} | {"\n": " ", "\r": " "})
 
 
 def _plain(value: object) -> str:
     text = "" if value is None else str(value)
-    return (text if len(text) <= 60 else text[:59] + "…").translate(_UNSAFE)
+    return (text if len(text) <= _CELL else text[: _CELL - 1] + "…").translate(_UNSAFE)
 
 
 def _bars(points: list[tuple[str, float]]) -> str:
-    """A small bar chart as an image inside Markdown: one bar a point, labels at both ends, the peak named."""
-    width, height, peak = 480, 96, max((value for _, value in points), default=0) or 1
-    step = width / max(len(points), 1)
-    bars = "".join(
-        f'<rect x="{i * step:.1f}" y="{height - height * value / peak:.1f}" width="{max(step - 1, 0.5):.1f}"'
-        f' height="{height * value / peak:.1f}" fill="#4f6df5"/>'
-        for i, (_, value) in enumerate(points)
-    )
-    text = f'<text y="{height + 14}" font-size="11" fill="#777"'
-    labels = f'{text} x="0">{_plain(points[0][0])}</text>'
-    labels += f'{text} x="{width}" text-anchor="end">{_plain(points[-1][0])}</text>'
-    size = f'width="{width}" height="{height + 18}"'
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif">{bars}{labels}</svg>'
-    data = base64.b64encode(svg.encode()).decode()
-    return f"![peak {peak:g}](data:image/svg+xml;base64,{data})"
+    """A small bar chart as an image inside Markdown: one bar a point, the peak named above.
+
+    Short, since the UI hides a Markdown of a thousand characters behind a link: whole pixels, one path, no base64.
+    """
+    bar, height, top = max(360 // len(points), 2), 80, 14
+    peak = max(value for _, value in points) or 1
+    tall = [round(height * value / peak) for _, value in points]
+    path = "".join(f"M{i * bar},{top + height}v-{h}h{bar - 1}v{h}z" for i, h in enumerate(tall) if h)
+    named = range(len(points)) if len(points) <= 8 else (0, len(points) - 1)
+    below = "".join(f"<text x='{i * bar}' y='{top + height + 12}'>{_svg_text(points[i][0])}</text>" for i in named)
+    head = f"<svg xmlns='http://www.w3.org/2000/svg' width='{bar * len(points) + 24}' height='{top + height + 16}'"
+    text = f"<g font-size='10' font-family='sans-serif' fill='#777'><text y='10'>peak {peak:g}</text>{below}</g>"
+    svg = f"{head}><path fill='#4f6df5' d='{path}'/>{text}</svg>"
+    data = quote(svg, safe="/:=',")
+    return f"![peak {peak:g}](data:image/svg+xml,{data})"
+
+
+def _svg_text(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

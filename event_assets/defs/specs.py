@@ -82,10 +82,14 @@ def _window(source: Input) -> str:
     if source.before == "all":
         parts.append("all dates before")
     elif source.before:
-        parts.append(f"{source.before} dates before")
+        parts.append(f"{_dates(source.before)} before")
     if source.after:
-        parts.append(f"{source.after} dates after")
+        parts.append(f"{_dates(source.after)} after")
     return f"{source.table} of {' and '.join(parts)}" if parts else ""
+
+
+def _dates(number: int) -> str:
+    return "1 date" if number == 1 else f"{number} dates"
 
 
 def _deps(dataset: Dataset, table: str, step: Step | None) -> Iterator[dg.AssetDep]:

@@ -1,31 +1,14 @@
-"""What a dataset declares: the pydantic models of one `defs.yaml`, and how it is read from disk.
-
-Here lives the meaning of every key. No Dagster, no frames, no paths of the lake: the component in
-`defs/` wraps this model, contracts and transforms are built from it.
-"""
+"""The parts of a declaration: what each key means, and which values it takes."""
 
 from __future__ import annotations
 
 import datetime as dt
-import difflib
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, available_timezones
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
-
-from event_assets.errors import DeclarationError
-
-COMPONENT_TYPE = "event_assets.EventDataset"
-
-#: Where the datasets lie that come with the package.
-SHIPPED = Path(__file__).parent / "defs"
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 #: Columns that the platform itself adds to events; a declaration may not use these names.
 RESERVED_COLUMNS = frozenset(
@@ -50,7 +33,7 @@ RESERVED_COLUMNS = frozenset(
 )
 
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TYPE = re.compile(r"string|int64|float64|bool|date|timestamp|json|decimal\((\d+), ?(\d+)\)")
 _DURATION = re.compile(r"(\d+) ?(s|m|h|d)")
 _DURATION_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -131,7 +114,7 @@ class Column(Declared):
     @field_validator("name")
     @classmethod
     def _plain_name(cls, value: str) -> str:
-        if not _NAME.fullmatch(value):
+        if not NAME.fullmatch(value):
             raise ValueError("a column's name is lower case letters, digits and _, beginning with a letter")
         if value in RESERVED_COLUMNS:
             raise ValueError(f"the platform adds {value} itself; choose another name")
@@ -273,7 +256,7 @@ class Funnel(Declared):
         if len(set(value)) != len(value):
             raise ValueError("a step is named twice")
         for step in value:
-            if not _NAME.fullmatch(step):
+            if not NAME.fullmatch(step):
                 raise ValueError(f"step {step!r} becomes a column name: lower case letters, digits and _")
         return value
 
@@ -315,209 +298,3 @@ class Quality(Declared):
     """How many times more or fewer events a date may have than the median of the seven before."""
     stale_after: Duration = dt.timedelta(days=7)
     """How long it may be since the last file."""
-
-
-class Dataset(Declared):
-    """One stream of events with its profiles and rules."""
-
-    name: str
-    description: str
-    owners: tuple[str, ...] = ()
-    start_date: dt.date
-    timezone: str = "UTC"
-    """The calendar in which `event_date` is read off `event_time`."""
-    source_timezone: str = "UTC"
-    """The zone of times that name none."""
-    mode: Literal["lenient", "fail_fast"] = "lenient"
-    events: Events
-    event_id: str | None = None
-    """The declared column that already is each event's unique id."""
-    profiles: Profiles | None = None
-    deduplicate: Deduplicate = Deduplicate()
-    sessions: Sessions = Sessions()
-    geo: str | None = None
-    """The declared column that holds an IP address."""
-    gold: Gold = Gold()
-    quality: Quality = Quality()
-
-    @field_validator("name")
-    @classmethod
-    def _plain_name(cls, value: str) -> str:
-        if not _NAME.fullmatch(value):
-            raise ValueError("a dataset's name is lower case letters, digits and _, beginning with a letter")
-        return value
-
-    @field_validator("timezone", "source_timezone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"{value!r} is no IANA time zone; write one such as Europe/Berlin")
-        return value
-
-    @model_validator(mode="after")
-    def _names_exist(self) -> Self:
-        columns = {column.name for column in self.events.columns}
-
-        def known(key: str, name: str | None, extra: set[str] = frozenset()) -> None:  # type: ignore[assignment]
-            if name is not None and name not in columns | extra:
-                raise ValueError(f"{key} names no declared column: {name!r}; declared are {', '.join(sorted(columns))}")
-
-        for name in ("user_id", "event_type"):
-            if name not in columns:
-                raise ValueError(f"events.columns must declare {name}; use source: to say where it stands")
-        user = self.column("user_id")
-        if user.type not in ("string", "int64"):
-            raise ValueError("user_id is an identifier: its type is string or int64")
-        if self.column("event_type").type != "string":
-            raise ValueError("event_type is a category: its type is string")
-        for key in self.deduplicate.keys:
-            known("deduplicate.keys", key, {"event_time"})
-        known("event_id", self.event_id)
-        floats = [key for key in self.dedupe_keys if key in columns and self.column(key).type == "float64"]
-        if floats:
-            raise ValueError(f"deduplicate.keys: {floats[0]} is a float64, and floats enter no key; make it a decimal")
-        if self.event_id and self.deduplicate.keys not in ((), (self.event_id,)):
-            raise ValueError(f"with event_id: {self.event_id} the deduplication key is that column alone")
-        known("sessions.column", self.sessions.column)
-        known("geo", self.geo)
-        if self.gold.top_users is not None:
-            known("gold.top_users.by", self.gold.top_users.by)
-        if self.gold.watch_time is not None:
-            known("gold.watch_time.column", self.gold.watch_time.column)
-            if self.column(self.gold.watch_time.column).decimal is None:
-                raise ValueError("gold.watch_time.column: minutes are a decimal(p,s), so that a sum is exact")
-            if self.geo is None:
-                raise ValueError("gold.watch_time needs geo: the column that holds an IP address")
-        if self.profiles is not None:
-            profile_columns = {column.name for column in self.profiles.columns}
-            if "user_id" not in profile_columns:
-                raise ValueError("profiles.columns must declare user_id")
-            if (profile_user := self.profiles.column("user_id")) and profile_user.type != user.type:
-                raise ValueError(
-                    f"profiles.user_id is {profile_user.type} and events.user_id {user.type}: make them one"
-                )
-            for name in sorted((profile_columns & columns) - {"user_id"}):
-                raise ValueError(f"column {name} is declared for events and for profiles; rename one")
-            for name in self.profiles.filter:
-                if name not in profile_columns:
-                    raise ValueError(f"profiles.filter names no profile column: {name!r}")
-        return self
-
-    def __hash__(self) -> int:
-        return hash(self.model_dump_json())
-
-    def column(self, name: str) -> Column:
-        """The declared event column of that name; KeyError where there is none."""
-        column = self.events.column(name)
-        if column is None:
-            raise KeyError(name)
-        return column
-
-    @property
-    def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.timezone)
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """The declared event columns, in declared order."""
-        return self.events.columns
-
-    @property
-    def profile_columns(self) -> tuple[Column, ...]:
-        """The declared profile columns but user_id, in declared order."""
-        return tuple(c for c in self.profiles.columns if c.name != "user_id") if self.profiles else ()
-
-    @property
-    def dedupe_keys(self) -> tuple[str, ...]:
-        """The columns of the deduplication key: the id, the declared keys, or event_time and all columns."""
-        if self.event_id:
-            return (self.event_id,)
-        return self.deduplicate.keys or ("event_time", *(column.name for column in self.columns))
-
-    @property
-    def dedupe_days(self) -> int | Literal["all"]:
-        """How many dates back a duplicate is looked for (SPEC §4, Deduplication)."""
-        if self.deduplicate.days is not None:
-            return self.deduplicate.days
-        times = {"event_time"} | {c.name for c in self.columns if c.source == self.events.time.source}
-        return 0 if times & set(self.dedupe_keys) else "all"
-
-
-def digest(*values: object, length: int = 16) -> str:
-    """A short hexadecimal digest of plain JSON values; the same on every machine and version."""
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:length]
-
-
-def parse_dataset(attributes: object, origin: str) -> Dataset:
-    """A dataset from the attributes of its YAML; `origin` is the file that the error names."""
-    try:
-        return Dataset.model_validate(attributes)
-    except ValidationError as error:
-        problems = error.errors()
-        # A key that is spelt wrong is missing as well: say what stands there rather than what doesn't.
-        first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
-        key = ".".join(str(part) for part in first["loc"]) or "attributes"
-        raise DeclarationError(f"{origin}: {key}", _what(first), _remedy(first, attributes)) from None
-
-
-def load_dataset(path: Path) -> Dataset:
-    """The dataset that one `defs.yaml` declares."""
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise DeclarationError(str(path), f"can't be read as YAML ({error})", "mend the file") from None
-    if not isinstance(document, dict) or document.get("type") != COMPONENT_TYPE:
-        raise DeclarationError(
-            f"{path}: type", f"is not {COMPONENT_TYPE}", f"begin the file with 'type: {COMPONENT_TYPE}'"
-        )
-    return parse_dataset(document.get("attributes"), str(path))
-
-
-def load_datasets(further: Path | None = None) -> dict[str, Dataset]:
-    """Every declared dataset by name: those that ship, and those of a further folder (one `NAME/defs.yaml` each).
-
-    DeclarationError where one can't be understood or two have one name.
-    """
-    found: dict[str, Dataset] = {}
-    for folder in [SHIPPED, *([further] if further else [])]:
-        for path in sorted(folder.glob("*/defs.yaml")):
-            dataset = load_dataset(path)
-            if dataset.name in found:
-                raise DeclarationError(f"{path}: name", f"{dataset.name} is declared twice", "give it another name")
-            found[dataset.name] = dataset
-    return found
-
-
-def _what(problem: Mapping[str, Any]) -> str:
-    match problem["type"]:
-        case "extra_forbidden":
-            return "is no key of a dataset declaration"
-        case "missing":
-            return "is missing"
-        case _:
-            text = str(problem["msg"]).removeprefix("Value error, ")
-            return text[0].lower() + text[1:] if text else "is wrong"
-
-
-def _remedy(problem: Mapping[str, Any], attributes: object) -> str:
-    if problem["type"] == "missing":
-        return "add it"
-    if problem["type"] == "extra_forbidden":
-        known = _known_keys(problem["loc"][:-1])
-        close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
-        return f"did you mean {close[0]}?" if close else f"remove it; known are {', '.join(known)}"
-    value = problem.get("input")
-    return "mend it" if isinstance(value, (dict, list)) or value is attributes else f"mend {value!r}"
-
-
-def _known_keys(location: tuple[Any, ...]) -> list[str]:
-    """The keys that the part of a declaration at a location knows."""
-    model: type[BaseModel] = Dataset
-    for part in location:
-        if isinstance(part, int):
-            continue
-        annotation = model.model_fields[part].annotation if part in model.model_fields else None
-        parts = [annotation, *getattr(annotation, "__args__", ())]
-        model = next((p for p in parts if isinstance(p, type) and issubclass(p, BaseModel)), model)
-    return sorted(field.alias or name for name, field in model.model_fields.items())
