@@ -206,16 +206,18 @@ def _plain(value: object) -> str:
 
 
 def _bars(points: list[tuple[str, float]]) -> str:
-    """A small bar chart as an image inside Markdown: one bar a point, the peak named above.
+    """A small bar chart as an image inside Markdown: one bar a point, with its value where there are few.
 
     Short, since the UI hides a Markdown of a thousand characters behind a link: whole pixels, one path, no base64.
     """
     bar, height, top = max(360 // len(points), 2), 80, 14
     peak = max(value for _, value in points) or 1
-    tall = [round(height * value / peak) for _, value in points]
+    tall = [max(round(height * value / peak), 1 if value else 0) for _, value in points]
     path = "".join(f"M{i * bar},{top + height}v-{h}h{bar - 1}v{h}z" for i, h in enumerate(tall) if h)
-    named = range(len(points)) if len(points) <= 8 else (0, len(points) - 1)
-    below = "".join(f"<text x='{i * bar}' y='{top + height + 12}'>{_svg_text(points[i][0])}</text>" for i in named)
+    below = ""
+    for i, (label, value) in enumerate(points):
+        if len(points) <= 5 or i in (0, len(points) - 1):
+            below += f"<text x='{i * bar}' y='{top + height + 12}'>{_svg_text(label)} {value:g}</text>"
     head = f"<svg xmlns='http://www.w3.org/2000/svg' width='{bar * len(points) + 24}' height='{top + height + 16}'"
     text = f"<g font-size='10' font-family='sans-serif' fill='#777'><text y='10'>peak {peak:g}</text>{below}</g>"
     svg = f"{head}><path fill='#4f6df5' d='{path}'/>{text}</svg>"
