@@ -69,7 +69,9 @@ class Dataset(Declared):
         known("event_id", self.event_id)
         floats = [key for key in self.dedupe_keys if key in columns and self.column(key).type == "float64"]
         if floats:
-            raise ValueError(f"deduplicate.keys: {floats[0]} is a float64, and floats enter no key; make it a decimal")
+            raise ValueError(
+                f"deduplicate.keys: {floats[0]} is a float64, and floats enter no key; make it a decimal or name others"
+            )
         if self.event_id and self.deduplicate.keys not in ((), (self.event_id,)):
             raise ValueError(f"with event_id: {self.event_id} the deduplication key is that column alone")
         known("sessions.column", self.sessions.column)

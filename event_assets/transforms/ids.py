@@ -15,7 +15,6 @@ from collections.abc import Mapping
 import narwhals as nw
 
 from event_assets.dataset import Dataset
-from event_assets.errors import DeclarationError
 from event_assets.transforms.scope import Frame, Scope
 
 #: Of events and of sessions: a session whose key looks like an event's still has another id.
@@ -55,14 +54,7 @@ def _place(column: str) -> str:
 
 
 def _kind(column: str, dataset: Dataset) -> str:
-    kind = "micros" if column == "event_time" else dataset.column(column).type
-    if kind == "float64":
-        raise DeclarationError(
-            f"{dataset.name}: column {column}",
-            "is a float64 in the deduplication key",
-            "declare it a decimal(p,s), or name deduplicate.keys without it",
-        )
-    return kind
+    return "micros" if column == "event_time" else dataset.column(column).type
 
 
 def _text(column: str, declared: str) -> nw.Expr:

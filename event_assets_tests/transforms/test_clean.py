@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from event_assets.errors import DeclarationError
 from event_assets.transforms.clean import clean, event_keys, required_columns
 from event_assets.transforms.judge import judged, rejects
 from event_assets.transforms.scope import Scope
@@ -96,7 +95,8 @@ RULES: list[Case] = [
 def test_a_text_becomes_its_value_or_a_reason(bench: Bench, cases: list[Case]) -> None:
     """One record, a column for each case."""
     named = {f"x{number}": case for number, case in enumerate(cases)}
-    dataset = declared([{"name": name, **rules} for name, (rules, _, _) in named.items()])
+    columns = [{"name": name, **rules} for name, (rules, _, _) in named.items()]
+    dataset = declared(columns, deduplicate={"keys": ["user_id"]})
     raw = bench.frame(
         [record(**{name: text for name, (_, text, _) in named.items()})], schema_of(dataset, "raw_events")
     )
@@ -243,16 +243,6 @@ def test_an_event_id_is_the_uuid_of_dataset_and_key(bench: Bench) -> None:
     name = f"4:tiny:16:{micros(at('10:00:00'))}:2:é::-::5:-0.50:4:true:10:2024-01-02"
     namespace = uuid.uuid5(uuid.NAMESPACE_URL, "event_assets:event")
     assert made["cleaned_events"][0]["event_id"] == str(uuid.uuid5(namespace, name))
-
-
-def test_a_float_may_not_enter_a_key(bench: Bench) -> None:
-    with pytest.raises(DeclarationError, match="column x: is a float64 in the deduplication key"):
-        bench.run(clean, declared([{"name": "x", "type": "float64"}]), {"raw_events": []})
-
-
-def test_a_bound_that_is_no_value_of_its_type_is_named(bench: Bench) -> None:
-    with pytest.raises(DeclarationError, match="column x: 'low' is no int64"):
-        bench.run(clean, declared([{"name": "x", "type": "int64", "min": "low"}]), {"raw_events": []})
 
 
 def test_a_quarantined_text_is_json_again(bench: Bench) -> None:
