@@ -110,17 +110,17 @@ class DagsterDev:
             for date in days(found["startKey"], found["endKey"])
         ]
 
-    def checks(self, asset: str, date: str | None = None) -> dict[str, str]:
-        """What the UI shows of each check of an asset (on a date): SUCCEEDED, FAILED, IN_PROGRESS, ..."""
+    def checks(self, asset: str, check: str) -> dict[str, str]:
+        """What the UI shows of a check of an asset, by date: SUCCEEDED, FAILED, IN_PROGRESS, ..."""
         answer = self.ask(
-            """query($k: AssetKeyInput!, $p: String){assetNodeOrError(assetKey:$k){... on AssetNode{
-                assetChecksOrError{... on AssetChecks{checks{
-                    name executionForLatestMaterialization(partitionKey:$p){status}}}}}}}""",
+            """query($k: AssetKeyInput!){assetNodeOrError(assetKey:$k){... on AssetNode{
+                assetChecksOrError{... on AssetChecks{checks{name
+                    partitionStatuses{... on AssetCheckTimePartitionStatuses{ranges{status startKey endKey}}}}}}}}}""",
             k={"path": asset.split("/")},
-            p=date,
         )
-        found = answer["assetNodeOrError"]["assetChecksOrError"]["checks"]
-        return {check["name"]: (check["executionForLatestMaterialization"] or {}).get("status", "") for check in found}
+        checks = answer["assetNodeOrError"]["assetChecksOrError"]["checks"]
+        [ranges] = [found["partitionStatuses"]["ranges"] for found in checks if found["name"] == check]
+        return {date: found["status"] for found in ranges for date in days(found["startKey"], found["endKey"])}
 
 
 def days(first: str, last: str) -> list[str]:
@@ -150,7 +150,7 @@ def dagster_dev(folder: Path, environment: Mapping[str, str] = os.environ) -> It
     dev = DagsterDev(folder, f"http://127.0.0.1:{port}")
     dev.inbox.mkdir(exist_ok=True)
     env = {
-        **environment,
+        **{name: value for name, value in environment.items() if not name.startswith(("EVENT_ASSETS_", "DAGSTER_"))},
         "DAGSTER_HOME": str(home),
         "EVENT_ASSETS_INBOX": str(dev.inbox),
         "EVENT_ASSETS_LAKE": str(dev.lake),
