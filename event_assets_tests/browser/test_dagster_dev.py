@@ -14,7 +14,7 @@ from event_assets_tests.browser.pages import asset_graph, materialize
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 HEADER = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
 GROUPS = ["activity", "app_events", "benefits", "shop", "streaming"]
@@ -63,7 +63,7 @@ def test_a_range_is_materialized_from_the_page_of_an_asset(dev: DagsterDev, brow
     assert page.screenshot(path=tmp_path / "graph.png")
     before = len(dev.runs())
     backfill = materialize(page, f"{dev.url}/assets/shop/daily_summary", "2024-03-01", "2024-03-04")
-    wait_for(lambda: dev.backfill_status(backfill) not in ("REQUESTED", "COMPLETING"), 110)
+    wait_for(lambda: dev.backfill_status(backfill) not in ("REQUESTED", "COMPLETING"), 200)
     page.close()
     assert dev.backfill_status(backfill) == "COMPLETED_SUCCESS"
     assert len(dev.runs()) == before + 1
