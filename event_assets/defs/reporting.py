@@ -137,12 +137,12 @@ def _materialization(workspace: Workspace, outcome: Outcome, partition: str | No
     step = workspace.step_of.get(outcome.table)
     if step is not None and step.uses_geo:
         metadata["geo database"] = workspace.engine.ports.version
-    if outcome.sample is not None and not outcome.sample.is_empty():
-        metadata["preview"] = dg.MetadataValue.md(_markdown(outcome.sample))
     if outcome.table.endswith("quarantine"):
         metadata["rejects by reason"] = _counts_table("reason", {reason: int(count) for reason, count in outcome.plot})
     elif outcome.plot:
         metadata["plot"] = dg.MetadataValue.md(_bars(outcome.plot))
+    if outcome.sample is not None and not outcome.sample.is_empty():
+        metadata["preview"] = dg.MetadataValue.md(_markdown(outcome.sample))
     return dg.AssetMaterialization(
         asset_key(workspace.dataset.name, outcome.table),
         partition=partition,

@@ -54,7 +54,7 @@ def new_files_sensor(dataset: Dataset, job: str) -> dg.SensorDefinition:
             yield dg.SkipReason(f"{workspace.inbox}: {state}")
             return
         cause = digest("files", [(file.kind, file.name, file.signature) for file in settled])
-        yield _request(context, dataset, cause, f"{len(settled)} new files")
+        yield _request(context, dataset, cause, _count(len(settled), "new file"))
 
     return watch
 
@@ -76,7 +76,7 @@ def stale_sensor(dataset: Dataset, job: str) -> dg.SensorDefinition:
             yield dg.SkipReason(f"every table of {dataset.name} is what its inputs say")
             return
         units = [(unit.step.name, str(unit.date), made_from(workspace, unit.step, unit.date)) for unit in stale]
-        yield _request(context, dataset, digest("stale", units), f"{len(stale)} stale partitions")
+        yield _request(context, dataset, digest("stale", units), _count(len(stale), "stale partition"))
 
     return watch
 
@@ -98,3 +98,7 @@ def _request(
         run_key=f"{dataset.name}-{cause}-{failed}",
         tags={ONLY_STALE_TAG: "true", CAUSE_TAG: cause, "event_assets/why": what},
     )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
