@@ -21,7 +21,11 @@ _DRAWN = 6000
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, dagster_dev(Path(folder)) as dev, sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory(prefix="event_assets_") as folder,
+        dagster_dev(Path(folder)) as dev,
+        sync_playwright() as playwright,
+    ):
         generate("shop", rows=20_000, days=14, seed=7, out=dev.inbox / "shop")
         dev.switch("shop_new_files", on=True)
         assert {run["status"] for run in dev.finished_runs(300)} == {"SUCCESS"}
