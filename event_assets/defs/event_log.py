@@ -17,7 +17,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import dagster as dg
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from sqlalchemy import Connection, Engine, create_engine, event
 
@@ -78,18 +77,6 @@ class EventLog(SqliteEventLogStorage):
             engine.dispose()
         self._engines.clear()
         super().dispose()
-
-
-@contextmanager
-def events_together(instance: dg.DagsterInstance) -> Iterator[None]:
-    """Store the events of the block in one go, where the instance's storage can."""
-    storage = instance.event_log_storage
-    inner = getattr(storage, "_event_log_storage", storage)
-    if isinstance(inner, EventLog):
-        with inner.together():
-            yield
-    else:
-        yield
 
 
 def _do_not_wait(connection: sqlite3.Connection, _: object) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -105,3 +107,10 @@ def test_a_wrong_declaration_fails_the_load_by_one_line_that_names_file_key_and_
         location_definitions()
     assert str(caught.value).startswith(f"{path}: {line}")
     assert "\n" not in str(caught.value)
+
+
+def test_loading_the_definitions_loads_neither_a_database_nor_another_engine() -> None:
+    # Each run is a process that loads them anew.
+    heavy = "{'sqlalchemy', 'alembic', 'pandas', 'pyspark'}"
+    code = f"import sys, event_assets.definitions; print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -11,7 +11,8 @@ import dagster as dg
 import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
-from event_assets.defs.event_log import EventLog, events_together
+from event_assets.defs.event_log import EventLog
+from event_assets.defs.log_events import events_together
 
 KEY = dg.AssetKey(["clicks", "sessions"])
 
