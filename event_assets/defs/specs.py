@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 import dagster as dg
@@ -10,6 +10,7 @@ import dagster as dg
 from event_assets.contracts.tables import Table, tables
 from event_assets.dataset import Dataset
 from event_assets.defs.keys import asset_key, partitions
+from event_assets.defs.lineage import column_lineage
 from event_assets.graph.steps import LANDED, Input, Step, step_of, steps
 
 _LAYERS = {
@@ -45,9 +46,11 @@ def check_specs(dataset: Dataset) -> tuple[dg.AssetCheckSpec, ...]:
 def _asset_spec(dataset: Dataset, table: Table) -> dg.AssetSpec:
     step = step_of(dataset).get(table.name)
     layer = _LAYERS.get(table.name, "gold")
+    lineage = column_lineage(dataset, table, step)
     metadata: dict[str, object] = {
         "dagster/table_name": f"{dataset.name}.{table.name}",
-        "dagster/column_schema": column_schema(table),
+        "dagster/column_schema": column_schema(table, lineage),
+        "dagster/column_lineage": dg.TableColumnLineage(lineage),
         "key": ", ".join(table.key),
     }
     return dg.AssetSpec(
@@ -104,14 +107,14 @@ def _deps(dataset: Dataset, table: str, step: Step | None) -> Iterator[dg.AssetD
             yield dg.AssetDep(asset_key(dataset.name, source.table))
 
 
-def column_schema(table: Table) -> dg.TableSchema:
-    """A table's columns as the UI shows them."""
+def column_schema(table: Table, lineage: Mapping[str, Sequence[dg.TableColumnDep]]) -> dg.TableSchema:
+    """A table's columns as the UI shows them; it shows no column lineage by itself, so the description names it."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
                 column.name,
                 column.type,
-                column.description,
+                f"{column.description}{_from(lineage.get(column.name, ()))}",
                 constraints=dg.TableColumnConstraints(
                     nullable=column.nullable, unique=table.key == (column.name,), other=_bounds(column.min, column.max)
                 ),
@@ -119,6 +122,11 @@ def column_schema(table: Table) -> dg.TableSchema:
             for column in table.columns
         ]
     )
+
+
+def _from(deps: Sequence[dg.TableColumnDep]) -> str:
+    named = ", ".join(f"{dep.asset_key.path[-1]}.{dep.column_name}" for dep in deps[:3])
+    return f" From {named}{' and others' if len(deps) > 3 else ''}." if named else ""
 
 
 def _bounds(low: str | None, high: str | None) -> list[str]:

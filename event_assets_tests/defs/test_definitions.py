@@ -15,6 +15,7 @@ from event_assets.dataset import load_datasets
 from event_assets.defs.keys import asset_key, partitions
 from event_assets.defs.location import location_definitions
 from event_assets.errors import DeclarationError
+from event_assets.graph.steps import LANDED
 from event_assets_tests.world import CLICKS, clicks
 
 SHIPPED = ["activity", "app_events", "benefits", "shop", "streaming"]
@@ -58,6 +59,18 @@ def test_every_asset_says_what_it_is_whose_it_is_and_what_its_columns_mean(shipp
         assert isinstance(schema, dg.TableSchema)
         assert schema.columns, spec.key
         assert [column.name for column in schema.columns if not column.description] == [], spec.key
+
+
+def test_every_column_that_a_transform_makes_names_columns_that_exist(shipped: list[dg.AssetSpec]) -> None:
+    columns = {(spec.key, c.name) for spec in shipped for c in spec.metadata["dagster/column_schema"].columns}
+    for spec in shipped:
+        lineage = spec.metadata["dagster/column_lineage"].deps_by_column
+        if spec.key.path[-1] in LANDED:
+            assert lineage == {}, spec.key
+        else:
+            assert {column for key, column in columns if key == spec.key} == set(lineage)
+            assert [column for column, deps in lineage.items() if not deps] == [], spec.key
+            assert {(dep.asset_key, dep.column_name) for deps in lineage.values() for dep in deps} <= columns
 
 
 def test_every_table_by_date_has_partitions_until_the_day_after_tomorrow(shipped: list[dg.AssetSpec]) -> None:
