@@ -64,7 +64,7 @@ def realdata() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop would be in the way of later tests
 def browser() -> Iterator[Browser]:
     """The system's Chromium, driven by Playwright. Mark the tests that use it `browser`."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

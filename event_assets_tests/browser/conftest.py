@@ -9,7 +9,7 @@ import pytest
 from event_assets_tests.browser.dagster_dev import DagsterDev, dagster_dev
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterDev]:
     with dagster_dev(tmp_path_factory.mktemp("dev")) as dev:
         yield dev

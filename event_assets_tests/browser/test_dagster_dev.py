@@ -56,6 +56,7 @@ def test_a_dropped_file_reaches_the_last_table(dev: DagsterDev) -> None:
     assert dev.checks("shop/cleaned_events", "contract") == {"2024-03-01": "SUCCEEDED", "2024-03-03": "SUCCEEDED"}
 
 
+@pytest.mark.long
 def test_a_range_is_materialized_from_the_page_of_an_asset(dev: DagsterDev, browser: Browser, tmp_path: Path) -> None:
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     asset_graph(page, dev.url, "shop")
