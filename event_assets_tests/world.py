@@ -11,8 +11,10 @@ import yaml
 
 from event_assets.dataset import Dataset, parse_dataset
 from event_assets.graph.intake import Intake, take_in
+from event_assets.graph.outcome import Outcome
 from event_assets.graph.reconcile import Reconciliation, reconcile
-from event_assets.graph.run import Outcome, Request, everything, run
+from event_assets.graph.run import run
+from event_assets.graph.schedule import Request, everything
 from event_assets.graph.workspace import Workspace
 from event_assets.settings import Settings
 

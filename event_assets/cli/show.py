@@ -23,8 +23,8 @@ from rich.table import Table
 from rich.text import Text
 
 from event_assets.graph.intake import Intake
+from event_assets.graph.outcome import Outcome
 from event_assets.graph.reconcile import Reconciliation, reconcile
-from event_assets.graph.run import Outcome
 from event_assets.graph.watching import Reporter
 from event_assets.graph.workspace import Workspace
 

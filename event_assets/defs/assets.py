@@ -18,7 +18,9 @@ from event_assets.defs.reporting import intake_events, outcome_events
 from event_assets.defs.specs import asset_specs, check_specs
 from event_assets.errors import EventAssetsError
 from event_assets.graph.intake import Intake, take_in
-from event_assets.graph.run import Outcome, Request, run
+from event_assets.graph.outcome import Outcome
+from event_assets.graph.run import run
+from event_assets.graph.schedule import Request
 from event_assets.graph.steps import LANDED
 from event_assets.graph.watching import reporter
 from event_assets.graph.workspace import Workspace

@@ -62,8 +62,7 @@ class LakeIOManager(dg.IOManager):
 
             schema = schema.append(pa.field("event_date", pa.date32()))
         store = lake.store(dataset, table, schema, hive)
-        with lake.writing(dataset):
-            staging = lake.staging(dataset)
+        with lake.writing(dataset), lake.staging(dataset) as staging:
             for number, (unit, frame) in enumerate(sorted(frames.items())):
                 path = staging / f"{number}.parquet"
                 write_parquet(frame, path)

@@ -14,7 +14,7 @@ import polars as pl
 from event_assets.dataset import Dataset
 from event_assets.defs.keys import asset_key, partitions
 from event_assets.graph.intake import Intake
-from event_assets.graph.run import Outcome
+from event_assets.graph.outcome import Outcome
 from event_assets.graph.workspace import Workspace
 from event_assets.lake.ledger import Kind, SourceFile
 

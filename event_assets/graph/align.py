@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,13 +93,12 @@ def part_name(file: SourceFile) -> str:
 
 
 def _publish_whole(workspace: Workspace, name: str, frame: pl.DataFrame) -> None:
-    path = workspace.lake.staging(workspace.dataset.name) / f"{name}.parquet"
-    write_parquet(frame, path)
-    staged = [Staged(path, frame.height)]
-    content = content_digest(staged)
     store = workspace.stores[name]
-    before = store.entries().get(WHOLE)
-    if before is None or before.content != content:
-        store.publish(WHOLE, staged, content, content)
-        store.flush()
-    shutil.rmtree(path.parent, ignore_errors=True)
+    with workspace.lake.staging(workspace.dataset.name) as staging:
+        staged = [Staged(staging / f"{name}.parquet", frame.height)]
+        write_parquet(frame, staged[0].path)
+        content = content_digest(staged)
+        before = store.entries().get(WHOLE)
+        if before is None or before.content != content:
+            store.publish(WHOLE, staged, content, content)
+            store.flush()

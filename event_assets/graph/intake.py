@@ -8,11 +8,10 @@ reads; one after it is made good by the next `align`.
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from event_assets.dataset import Dataset, Source, digest
@@ -45,7 +44,6 @@ class Intake:
     dates: frozenset[dt.date] = frozenset()
     """The dates whose raw rows changed."""
     seconds: float = 0.0
-    figures: Mapping[str, int] = field(default_factory=dict)
 
 
 def retract(workspace: Workspace, name: str) -> SourceFile:
@@ -94,9 +92,24 @@ def take_in(workspace: Workspace, *, now: Callable[[], dt.datetime], progress: P
     began = time.perf_counter()
     before = _raw_contents(workspace)
     files, warnings = pending(workspace)
+    with workspace.lake.staging(workspace.dataset.name) as staging:
+        landed, known = _land_all(workspace, files, staging, warnings, now, progress)
+    after = _raw_contents(workspace)
+    dates = {dt.date.fromisoformat(d) for d in before.keys() | after.keys() if before.get(d) != after.get(d)}
+    return Intake(tuple(landed), known, tuple(warnings), frozenset(dates), time.perf_counter() - began)
+
+
+def _land_all(
+    workspace: Workspace,
+    files: list[Dropped],
+    staging: Path,
+    warnings: list[str],
+    now: Callable[[], dt.datetime],
+    progress: Progress,
+) -> tuple[list[SourceFile], int]:
+    """Land those files whose content is new; how many were known already. Adds to `warnings` what can't be read yet."""
     landed: list[SourceFile] = []
     entries: list[LedgerEntry] = []
-    staging = workspace.lake.staging(workspace.dataset.name)
     committed = time.monotonic()
     pool = ThreadPoolExecutor(max_workers=workspace.settings.workers)
     try:
@@ -122,11 +135,7 @@ def take_in(workspace: Workspace, *, now: Callable[[], dt.datetime], progress: P
         # What was landed before one file stopped the run is whole: it counts.
         workspace.ledger.append(entries)
         align(workspace)
-        shutil.rmtree(staging, ignore_errors=True)
-    after = _raw_contents(workspace)
-    dates = {dt.date.fromisoformat(d) for d in before.keys() | after.keys() if before.get(d) != after.get(d)}
-    known = len(bindings)
-    return Intake(tuple(landed), known, tuple(warnings), frozenset(dates), time.perf_counter() - began)
+    return landed, len(bindings)
 
 
 @dataclass

@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 
-from event_assets.graph.run import figures_of
 from event_assets.graph.workspace import Workspace
 from event_assets.lake.lake import read_again
 
@@ -127,4 +126,4 @@ def quarantined_by_reason(workspace: Workspace) -> dict[str, int]:
 
 def _total(workspace: Workspace, table: str, figure: str) -> int:
     dates = workspace.dates(table)
-    return sum(figures_of(workspace, table, date).get(figure, 0) for date in dates)
+    return sum(workspace.figures(table, date).get(figure, 0) for date in dates)

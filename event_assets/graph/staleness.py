@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from event_assets.dataset import digest
 from event_assets.graph.steps import Input, Step
-from event_assets.graph.workspace import Workspace
+from event_assets.graph.workspace import Workspace, unit_of
 from event_assets.lake import EMPTY_CONTENT
 
 
@@ -87,9 +87,9 @@ def _reads(workspace: Workspace, step: Step, source: Input, date: dt.date | None
 def _contents(workspace: Workspace, step: Step, source: Input, date: dt.date | None) -> list[object]:
     if source.table == "profile_snapshots":
         return [[str(value) for value in row] for row in workspace.profile_snapshots().rows()]
-    if not workspace.stores[source.table].by_date:
+    if not workspace.by_date(source.table):
         return [workspace.content(source.table, None)]
-    known = workspace.dates(source.table) if date is None or source.before == "all" else []
-    dates = known if date is None else step.window(source, date, known)
-    contents = ((d.isoformat(), workspace.content(source.table, d)) for d in dates)
+    contents = (
+        (unit_of(day), workspace.content(source.table, day)) for _, day in workspace.input_units(step, source, date)
+    )
     return [pair for pair in contents if pair[1] != EMPTY_CONTENT]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from event_assets.graph.intake import Intake
-from event_assets.graph.run import Outcome
+from event_assets.graph.outcome import Outcome
 from event_assets.graph.workspace import Workspace
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +14,16 @@ from event_assets.contracts.tables import Table, tables
 from event_assets.dataset import Dataset
 from event_assets.engines.polars import PolarsEngine
 from event_assets.graph.align import align
-from event_assets.graph.steps import Step, step_of, steps
+from event_assets.graph.steps import Input, Step, step_of, steps
 from event_assets.lake import EMPTY_CONTENT, Entry, Lake, TableStore
+from event_assets.lake.lake import read_figures
 from event_assets.lake.ledger import Ledger
 from event_assets.lake.partitions import WHOLE
 from event_assets.landing.dating import file_date
 from event_assets.settings import Settings
+
+Unit = tuple[str, dt.date | None]
+"""What is replaced at once: a date of a table, or a table that has none."""
 
 
 def unit_of(date: dt.date | None) -> str:
@@ -79,9 +83,29 @@ class Workspace:
         entry = self.entry(table, date)
         return entry.rows if entry else 0
 
+    def figures(self, table: str, date: dt.date | None) -> dict[str, int]:
+        """What a unit's transform counted when it was made; empty where it never was."""
+        paths = self.stores[table].paths(unit_of(date))
+        return read_figures(paths[0]) if paths else {}
+
     def dates(self, table: str) -> list[dt.date]:
         """The dates that a table by date has, in order."""
         return sorted(dt.date.fromisoformat(unit) for unit in self.stores[table].entries())
+
+    def by_date(self, table: str) -> bool:
+        return table in self.stores and self.stores[table].by_date
+
+    def input_units(self, step: Step, source: Input, date: dt.date | None) -> list[Unit]:
+        """The units of an input that a step reads for a date, made or not."""
+        if not self.by_date(source.table):
+            return [(source.table, None)]
+        known = self.dates(source.table) if date is None or source.before == "all" else []
+        dates = known if date is None else step.window(source, date, known)
+        return [(source.table, day) for day in dates]
+
+    def all_input_units(self, step: Step, date: dt.date | None) -> Iterator[Unit]:
+        for source in step.inputs:
+            yield from self.input_units(step, source, date)
 
     def known_dates(self, names: Iterable[str] | None = None) -> list[dt.date]:
         """Every date on which any of the tables (all where none are named) has a partition."""

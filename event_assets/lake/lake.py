@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -58,7 +58,7 @@ class TableStore:
         before = self.entries().get(unit)
         version = self._log.version + 1
         placed = [
-            self._place(piece, part_name(version, made_from, content, number)) for number, piece in enumerate(staged)
+            self.place(piece, part_name(version, made_from, content, number)) for number, piece in enumerate(staged)
         ]
         self._queue(placed, before.files if before else ())
         entry = Entry(tuple(file.path for file in placed), sum(file.rows for file in placed), made_from, content)
@@ -67,7 +67,11 @@ class TableStore:
 
     def place(self, piece: Staged, name: str) -> LogFile:
         """Move a staged file to its final name, where nobody reads it before a log says so."""
-        return self._place(piece, name)
+        path = f"{self.partitioned_by}={piece.hive}/{name}" if self.partitioned_by else name
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        piece.path.replace(target)
+        return LogFile(path, piece.rows, piece.hive)
 
     def replace_files(self, files: Iterable[LogFile]) -> None:
         """Make exactly these files count (they lie in place already), in one commit."""
@@ -97,13 +101,6 @@ class TableStore:
             relative = path.relative_to(self.folder).as_posix()
             if relative not in counting and not relative.startswith("_"):
                 path.unlink(missing_ok=True)
-
-    def _place(self, piece: Staged, name: str) -> LogFile:
-        path = f"{self.partitioned_by}={piece.hive}/{name}" if self.partitioned_by else name
-        target = self.folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        piece.path.replace(target)
-        return LogFile(path, piece.rows, piece.hive)
 
     def _queue(self, add: Sequence[LogFile], remove: Iterable[str]) -> None:
         self._add.extend(add)
@@ -135,17 +132,25 @@ class Lake:
 
         return lease(self.state(dataset), clear, wait_seconds)
 
-    def staging(self, dataset: str) -> Path:
-        """An empty folder for a writer's unpublished files, on the same disk as the tables."""
-        parent = self.state(dataset) / "staging"
-        for number in itertools.count():
-            folder = parent / f"{number:04d}"
-            try:
-                folder.mkdir(parents=True)
-                return folder
-            except FileExistsError:
-                continue
-        raise AssertionError("unreachable")
+    @contextmanager
+    def staging(self, dataset: str) -> Iterator[Path]:
+        """An empty folder for a writer's unpublished files, on the same disk as the tables; gone afterwards."""
+        folder = _new_folder(self.state(dataset) / "staging")
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_folder(parent: Path) -> Path:
+    for number in itertools.count():
+        folder = parent / f"{number:04d}"
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            continue
+    raise AssertionError("unreachable")
 
 
 def write_parquet(frame: pl.DataFrame, path: Path, figures: Mapping[str, int] | None = None) -> None:

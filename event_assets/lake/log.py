@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -63,9 +63,9 @@ class TableLog:
         )
         return sorted(found, key=lambda file: file.path)
 
-    def commit(self, add: Sequence[LogFile], remove: Collection[str], figures: dict[str, Any] | None = None) -> None:
+    def commit(self, add: Sequence[LogFile], remove: Collection[str]) -> None:
         """Make files count and others not, in one atomic step; ConflictError where somebody else was faster."""
-        properties = CommitProperties(custom_metadata=figures, max_commit_retries=0)
+        properties = CommitProperties(max_commit_retries=0)
         actions: list[AddAction | RemoveAction] = [self._add_action(file) for file in add]
         schema = Schema.from_arrow(self._schema)
         partition_by = [self._hive] if self._hive else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import narwhals as nw
@@ -98,7 +98,6 @@ class Outputs:
 
     tables: Mapping[str, Frame]
     figures: Frame | None = None
-    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 def on_date(frame: Frame, date: dt.date) -> Frame:

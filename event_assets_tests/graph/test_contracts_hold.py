@@ -9,7 +9,7 @@ from pathlib import Path
 import narwhals as nw
 import pytest
 
-from event_assets.graph.run import Outcome
+from event_assets.graph.outcome import Outcome
 from event_assets.transforms.scope import Inputs, Outputs, Scope
 from event_assets_tests.world import World, lines, made
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from event_assets.dataset import load_datasets
-from event_assets.graph.run import between
+from event_assets.graph.schedule import between
 from event_assets_tests.world import World
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)

@@ -21,7 +21,7 @@ A, B = "a" * 16, "b" * 16
 class Writer:
     def __init__(self, lake: Lake) -> None:
         self.lake, self.count = lake, 0
-        self.staging = lake.staging("shop")
+        self.staging = lake.state("shop") / "staging" / "test"
         self.store = lake.store("shop", "numbers", SCHEMA, "event_date")
 
     def publish(self, date: str, values: list[int], made_from: str = A, *, flush: bool = True, **figures: int) -> None:

@@ -1,0 +1,50 @@
+"""What a run tells of each unit: made, refused or waiting, with its checks, figures and a glimpse of its rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import polars as pl
+
+from event_assets.contracts.tables import Table
+from event_assets.graph.series import Series
+
+SAMPLE_ROWS = 5
+MASK = "•••"
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one check found on one unit, as a sentence."""
+
+    name: Literal["contract", "accounting"]
+    passed: bool
+    says: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one table's unit in a run."""
+
+    table: str
+    date: dt.date | None
+    state: Literal["made", "refused", "waiting"]
+    rows: int = 0
+    content: str = ""
+    changed: bool = False
+    """Whether its rows differ from what was published before."""
+    figures: Mapping[str, int] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    sample: pl.DataFrame | None = None
+    """The first rows, what is personal masked."""
+    plot: Series = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def sample(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
+    """The first rows of a unit as the event log may keep them: no personal values."""
+    masked = [pl.lit(MASK).alias(c.name) for c in table.columns if c.personal and c.name in frame.columns]
+    return frame.head(SAMPLE_ROWS).with_columns(masked)

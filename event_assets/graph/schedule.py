@@ -1,0 +1,53 @@
+"""What a run is asked for, and in which order units can be made."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from event_assets.graph.staleness import candidate_dates
+from event_assets.graph.steps import Step
+from event_assets.graph.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run is asked for.
+
+    Without dates it makes what is stale, and nothing that is fresh. With dates it makes those dates of the
+    named tables, fresh or stale, and of the same tables what that changes on the dates around.
+    """
+
+    tables: frozenset[str]
+    dates: frozenset[dt.date] | None = None
+
+
+def everything(workspace: Workspace) -> frozenset[str]:
+    """All tables that a transform makes."""
+    return frozenset(name for step in workspace.steps for name in step.tables)
+
+
+def between(first: dt.date, last: dt.date) -> frozenset[dt.date]:
+    """The dates from first to last, both included."""
+    return frozenset(first + dt.timedelta(days=n) for n in range((last - first).days + 1))
+
+
+def schedule(workspace: Workspace, request: Request) -> list[tuple[Step, dt.date | None]]:
+    """Every unit that could have to be made, each after all that it reads.
+
+    Dates go one by one through all tables, a table trailing by its `lag`, so that a range holds few dates at once.
+    """
+    steps = [step for step in workspace.steps if request.tables.intersection(step.tables)]
+    dated: list[tuple[dt.date, int, Step, dt.date]] = []
+    for place, step in enumerate(steps):
+        if step.by_date:
+            dates = {*candidate_dates(workspace, step), *(request.dates or ())}
+            dated.extend((date + dt.timedelta(days=step.lag), place, step, date) for date in dates)
+    dated.sort(key=lambda unit: (unit[0], unit[1], unit[3]))
+    whole = [step for step in steps if not step.by_date]
+    merging = [step for step in whole if any(workspace.by_date(source.table) for source in step.inputs)]
+    return [
+        *((step, None) for step in whole if step not in merging),
+        *((step, date) for _, _, step, date in dated),
+        *((step, None) for step in merging),
+    ]
