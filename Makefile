@@ -23,7 +23,7 @@ setup: $(STAMP)  ## make .venv as the lock says (every other target does so by i
 $(STAMP): requirements.lock pyproject.toml
 ifneq ($(UV),)
 	test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.11' $(VENV)
-	VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(UV) pip sync --require-hashes requirements.lock
+	VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(UV) pip sync --compile-bytecode --require-hashes requirements.lock
 	VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(UV) pip install --no-deps --no-build-isolation --editable .
 else
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -154,8 +154,22 @@ class CsvDialect(Declared):
     escape: str = '"'
     header: bool = True
     """Where false, the fields stand in the order of the declared columns' sources."""
+    header_lines: int = Field(1, ge=1)
+    """How many records the header takes; a field's name is its parts, joined by a blank."""
     skip_lines: int = Field(0, ge=0)
     """Lines before the header that are no data (a preamble)."""
+    footer_lines: int = Field(0, ge=0)
+    """Lines at the file's end that are no data, blank ones not counted."""
+
+    @model_validator(mode="after")
+    def _tells_fields_apart(self) -> Self:
+        marks = {"delimiter": self.delimiter, "quote": self.quote, "escape": self.escape}
+        for key, mark in marks.items():
+            if "\n" in mark or "\r" in mark:
+                raise ValueError(f"{key} holds a line end, which ends a record")
+        if not self.delimiter or self.delimiter == self.quote:
+            raise ValueError('delimiter is the text between two fields, and not the quote, such as "," or ";"')
+        return self
 
 
 class Time(Declared):

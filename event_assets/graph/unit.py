@@ -36,7 +36,7 @@ class Draft:
 
     def discard(self) -> None:
         for piece in self.staged:
-            piece.path.unlink(missing_ok=True)
+            piece.discard()
 
 
 class Drafting:

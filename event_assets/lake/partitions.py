@@ -40,6 +40,9 @@ class Staged:
     rows: int
     hive: str | None = None
 
+    def discard(self) -> None:
+        self.path.unlink(missing_ok=True)
+
 
 def part_name(version: int, made_from: str, content: str, number: int) -> str:
     suffix = f"-{number}" if number else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import zlib
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -66,6 +66,16 @@ def prepare(path: Path, name: str, source: Source, into: Path) -> Prepared:
         plain = target
     cut_off = _cut_last_line(plain) if cut and source.format != "json" else None
     return Prepared(plain, tuple(repairs), cut_off)
+
+
+def plain_chunks(path: Path, name: str) -> Iterator[bytes]:
+    """A file's bytes, unpacked where its name says that it is packed; FileRejected where it can't be."""
+    if name.endswith((".gz", ".zst")):
+        yield from _unpacked(path, name)
+        return
+    with path.open("rb") as file:
+        while chunk := file.read(BLOCK_BYTES):
+            yield chunk
 
 
 def _write(target: Path, chunks: _Chunks) -> bool:

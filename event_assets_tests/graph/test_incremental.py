@@ -222,3 +222,10 @@ def test_a_file_that_is_not_ready_waits_and_the_others_go_on(world: World, monke
     assert "clicks_4.csv: is still being written" in found.warnings[0]
     world.refresh()
     assert world.reconciled().facts == 8
+
+
+def test_nothing_of_a_run_is_left_in_staging(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.drop("clicks_1.csv", lines("u1,view,2025-01-01T10:00:00,/,1.00", "u1,view,no time,/,1.00"))
+    world.refresh()
+    assert list((world.workspace.lake.state("clicks") / "staging").iterdir()) == []
