@@ -1,0 +1,106 @@
+"""Which encoding a file is in: UTF-8 wherever that can be, strictly; else the one whose letters make words."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+from collections.abc import Iterator
+from itertools import pairwise
+
+#: A declaration's word for "found out from each file, and recorded on it".
+DETECT = "detect"
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+#: In order of how common they are: of equally good ones the first is taken.
+_CANDIDATES = ("cp1252", "cp1251", "shift_jis", "gb18030", "big5", "euc_kr", "euc_jp", "cp1250", "koi8-r", "latin-1")
+#: Of what isn't ASCII so much is judged, with what stands around it.
+_SAMPLE_BYTES = 64 * 1024
+_AROUND = re.compile(rb"[^\n\r]{0,40}[\x80-\xff][^\n\r]{0,40}")
+
+
+def detect_encoding(chunks: Iterator[bytes]) -> str:
+    """Python's name of the encoding: `utf-8` for ASCII, for UTF-8, and where most of what isn't ASCII is UTF-8.
+
+    Reads all chunks, in constant memory.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")(_COUNTING)
+    head, sample = b"", b""
+    good = bad = 0
+    for chunk in chunks:
+        head = head or chunk[: 64 * 1024]
+        text = decoder.decode(chunk)
+        if not text.isascii():
+            wrong = text.count(_MARK)
+            bad += wrong
+            good += sum(1 for _ in _WIDE.finditer(text)) - wrong
+        if bad and len(sample) < _SAMPLE_BYTES:
+            sample += b"\n".join(_AROUND.findall(chunk[: 8 * _SAMPLE_BYTES]))[:_SAMPLE_BYTES] + b"\n"
+    for bom, name in _BOMS:
+        if head.startswith(bom):
+            return name
+    if wide := _utf_16(head):
+        return wide
+    if bad <= good:
+        return "utf-8"
+    return max(_CANDIDATES, key=lambda name: _likeness(sample, name))
+
+
+_COUNTING = "event_assets.counting"
+_MARK = "\udcff"
+_WIDE = re.compile(r"[^\x00-\x7f]")
+
+
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return _MARK, error.start + 1
+
+
+codecs.register_error(_COUNTING, _mark)
+
+
+def _utf_16(head: bytes) -> str | None:
+    """UTF-16 without a mark: every other byte of plain text is then zero."""
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    half = len(head) // 2
+    if half and odd > 0.4 * half and even < 0.05 * half:
+        return "utf-16-le"
+    if half and even > 0.4 * half and odd < 0.05 * half:
+        return "utf-16-be"
+    return None
+
+
+def _likeness(sample: bytes, encoding: str) -> float:
+    """How much the text looks like a language under an encoding: letters beside letters of their own script."""
+    text = sample.decode(encoding, "replace")
+    score = 0.0
+    for before, char in pairwise(text):
+        if char.isascii():
+            continue
+        kind = unicodedata.category(char)
+        if char == "\ufffd" or kind in ("Cc", "Cn", "Co"):
+            score -= 8
+        elif kind == "Lo":
+            score += 2 if "\u3040" <= char <= "\u30ff" or "\u4e00" <= char <= "\u9fff" or char >= "\uac00" else -2
+        elif kind[0] == "L" and before.isalpha():
+            # A letter goes on a word of its own script, and among Latin ones few in a row bear marks.
+            same = _script(before) == _script(char) and (before.isascii() or char > "\u0250")
+            score += 1 if same and not (kind == "Lu" and before.islower()) else -1
+        elif kind[0] in "SP":
+            score += 0.2 if char in _SIGNS else -0.5
+    return score / max(1, sum(not char.isascii() for char in text))
+
+
+_SIGNS = "€£¥°§©®«»“”„…·•\u2018\u2019\u2013\u2014"
+
+
+def _script(char: str) -> str:
+    if char < "\u0250":
+        return "latin"
+    return "cyrillic" if "\u0400" <= char <= "\u052f" else "other"
