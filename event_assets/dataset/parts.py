@@ -191,6 +191,7 @@ class Source(Declared):
     """`json` is an array of objects; a file of one object a line is `ndjson`."""
     csv: CsvDialect = CsvDialect()
     encoding: str = "utf-8"
+    """Python's name of an encoding; `detect` finds it out from each file (UTF-8 wherever it can be), and records it."""
     lines: Literal["plain", "quoted_whole"] = "plain"
     """`quoted_whole`: every line of the file is wrapped in quotes as a whole."""
     max_record_bytes: int = Field(16 * 1024 * 1024, ge=1024)
@@ -199,10 +200,12 @@ class Source(Declared):
     @field_validator("encoding")
     @classmethod
     def _known_encoding(cls, value: str) -> str:
+        if value == "detect":
+            return value
         try:
             "".encode(value)
         except LookupError:
-            raise ValueError(f"{value!r} is no known encoding; write one such as cp1252") from None
+            raise ValueError(f"{value!r} is no known encoding; write one such as cp1252, or detect") from None
         return value
 
     @model_validator(mode="after")

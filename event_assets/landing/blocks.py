@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from event_assets.landing.records import MAX_RAW_BYTES
 
@@ -72,9 +73,32 @@ class LineBlocks:
                 return b"", True
 
 
-def open_plain(path: Path) -> BinaryIO:
-    """A file behind its byte order mark."""
-    file = path.open("rb", buffering=0)
+class _Until(io.RawIOBase):
+    """A file that ends before its end."""
+
+    def __init__(self, file: BinaryIO, end: int) -> None:
+        self._file, self._end = file, end
+
+    def read(self, size: int = -1) -> bytes:
+        left = max(0, self._end - self._file.tell())
+        return self._file.read(left if size < 0 else min(size, left))
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def open_plain(path: Path, *, until: int | None = None) -> BinaryIO:
+    """A file behind its byte order mark; up to a place where one is given."""
+    file: BinaryIO = path.open("rb", buffering=0)
+    if until is not None:
+        file = cast(BinaryIO, _Until(file, until))
     if file.read(3) != b"\xef\xbb\xbf":
         file.seek(0)
     return file

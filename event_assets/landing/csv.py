@@ -9,9 +9,12 @@ may take further lines with it (a quoted field with line breaks).
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,10 +22,11 @@ from event_assets.dataset import Source
 from event_assets.landing.blocks import BLOCK_BYTES, LineBlocks, open_plain
 from event_assets.landing.csv_columns import Layout, Segment, to_batch
 from event_assets.landing.csv_lines import odd_lines
-from event_assets.landing.csv_records import RecordParser
+from event_assets.landing.csv_records import RecordParser, Values
 from event_assets.landing.records import TOO_LONG, Batch, Fields, FileRejected
 
 _MAX_HEADER_BYTES = 1024 * 1024
+_LINE = re.compile(rb"[^\r\n]*+(?:\r\n?|\n|\Z)")
 
 
 def read_csv(
@@ -32,7 +36,7 @@ def read_csv(
 
     FileRejected where the header is unreadable, names a field twice or lacks a required one.
     """
-    with open_plain(path) as file:
+    with open_plain(path, until=_footer_start(path, source.csv.footer_lines)) as file:
         names = _header(file, source, list(dict.fromkeys(fields.sources.values())))
         if names is None:
             return
@@ -50,19 +54,47 @@ def _header(file: BinaryIO, source: Source, sources: list[str]) -> list[str] | N
     place = 0
     for _ in range(source.csv.skip_lines):
         place = parser.line(head, place)[1]
-    names: list[str] | None = None if source.csv.header else sources
-    while names is None and place < len(head):
+    wanted = source.csv.header_lines if source.csv.header else 0
+    rows: list[Values] = []
+    while len(rows) < wanted and place < len(head):
         taken = parser.take(head, place, final=True)
         assert taken is not None
         place = taken.next
         if taken.reason:
             raise FileRejected(f"unreadable: its header is a {taken.reason}")
         if taken.values is not None:
-            # An unnamed field (the index that some program wrote) is known by its place.
-            named = enumerate(taken.values, 1)
-            names = [(name or "").strip(" \t") or f"column_{number}" for number, name in named]
+            rows.append(taken.values)
     file.seek(start + place)
-    return names
+    if not wanted:
+        return sources
+    return header_names(rows) if rows else None
+
+
+def header_names(rows: list[Values]) -> list[str]:
+    """A name for each place: its parts in the header's records, one below the other, joined by blanks.
+
+    An unnamed field (the index that some program wrote) is known by its place.
+    """
+    places = zip_longest(*rows)
+    parts = [[(part or "").strip(" \t") for part in place] for place in places]
+    return [" ".join(filter(None, some)) or f"column_{number}" for number, some in enumerate(parts, 1)]
+
+
+def _footer_start(path: Path, lines: int) -> int | None:
+    """Where the last lines that hold something begin; None where nothing is to be left out."""
+    if not lines:
+        return None
+    with path.open("rb") as file:
+        size = start = file.seek(0, os.SEEK_END)
+        tail = b""
+        while start and len(tail) < _MAX_HEADER_BYTES:
+            start = max(0, start - BLOCK_BYTES)
+            file.seek(start)
+            tail = file.read(size - start)
+            ends = [match.end() for match in _LINE.finditer(tail) if match[0].strip()]
+            if len(ends) > lines:
+                return start + ends[-lines - 1]
+    return 0
 
 
 def _segmented(blocks: LineBlocks, parser: RecordParser) -> Iterator[list[Segment]]:

@@ -6,7 +6,6 @@ import codecs
 import re
 import unicodedata
 from collections.abc import Iterator
-from itertools import pairwise
 
 #: A declaration's word for "found out from each file, and recorded on it".
 DETECT = "detect"
@@ -80,14 +79,16 @@ def _likeness(sample: bytes, encoding: str) -> float:
     """How much the text looks like a language under an encoding: letters beside letters of their own script."""
     text = sample.decode(encoding, "replace")
     score = 0.0
-    for before, char in pairwise(text):
+    for before, char, after in zip(" " + text, text, text[1:] + " ", strict=False):
         if char.isascii():
             continue
         kind = unicodedata.category(char)
         if char == "\ufffd" or kind in ("Cc", "Cn", "Co"):
             score -= 8
         elif kind == "Lo":
-            score += 2 if "\u3040" <= char <= "\u30ff" or "\u4e00" <= char <= "\u9fff" or char >= "\uac00" else -2
+            east_asian = "\u3040" <= char <= "\u30ff" or "\u4e00" <= char <= "\u9fff" or char >= "\uac00"
+            within_word = (before.isascii() and before.isalpha()) or (after.isascii() and after.isalpha())
+            score += 2 if east_asian and not within_word else -2
         elif kind[0] == "L" and before.isalpha():
             # A letter goes on a word of its own script, and among Latin ones few in a row bear marks.
             same = _script(before) == _script(char) and (before.isascii() or char > "\u0250")

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from event_assets.dataset import Source
 from event_assets.landing.blocks import BLOCK_BYTES, LineBlocks
+from event_assets.landing.encodings import DETECT, detect_encoding
 from event_assets.landing.records import MAX_RAW_BYTES, FileRejected
 
 #: What a compressed file may unpack to. Small files may have any ratio.
@@ -51,11 +52,14 @@ def prepare(path: Path, name: str, source: Source, into: Path) -> Prepared:
         if cut:
             raise FileRejected("unreadable: the compressed file is cut off")
         return Prepared(plain, tuple(repairs))
-    if codecs.lookup(source.encoding).name not in ("utf-8", "utf-8-sig", "ascii"):
+    encoding, found = source.encoding, ""
+    if encoding == DETECT:
+        encoding, found = detect_encoding(plain_chunks(plain, "")), " (detected)"
+    if codecs.lookup(encoding).name not in ("utf-8", "utf-8-sig", "ascii"):
         target = into / "decoded"
-        _write(target, _decoded(plain, source.encoding))
+        _write(target, _decoded(plain, encoding))
         plain = target
-        repairs.append(f"encoding: {source.encoding}")
+        repairs.append(f"encoding: {encoding}{found}")
     with plain.open("rb") as file:
         if file.read(len(_BOM)) == _BOM:
             repairs.append("bom removed")

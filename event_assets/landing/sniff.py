@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from event_assets.dataset import CsvDialect
+from event_assets.landing.csv import header_names
 from event_assets.landing.csv_records import RecordParser
 from event_assets.landing.encodings import detect_encoding
 from event_assets.landing.prepare import plain_chunks
@@ -186,7 +187,7 @@ def _with_table(dialect: Dialect, rows: list[Row], head: bytes, tail: bytes) -> 
     first = _first_of_table([values for _, values in rows], width)
     table = [values for _, values in rows[first:] if values is not None and len(values) == width]
     header = _header_lines(table)
-    names = _names(table[:header], width)
+    names = header_names(table[:header] or [[None] * width])
     body = tuple(tuple(values) for values in table[header:])
     place = rows[first][0]
     skipped = len(re.findall(rb"\r\n|\n|\r", head[:place]))
@@ -197,7 +198,7 @@ def _with_table(dialect: Dialect, rows: list[Row], head: bytes, tail: bytes) -> 
         skip_lines=skipped,
         header_lines=header,
         footer_lines=_footer_lines(dialect, width, tail) if len(body) > 1 else 0,
-        names=names,
+        names=tuple(names),
         records=body,
     )
 
@@ -244,13 +245,6 @@ def _could_be_names(values: list[str | None], below: list[list[str | None]]) -> 
     # Texts that come again in their own column are values: but the same header may come once more.
     again = [sum(row[at] == value for row in below[:100]) for at, value in enumerate(values) if value]
     return not below or sum(count > len(below[:100]) / 3 for count in again) == 0
-
-
-def _names(header: list[list[str | None]], width: int) -> tuple[str, ...]:
-    if not header:
-        return tuple(f"column_{place + 1}" for place in range(width))
-    parts = [[(row[place] or "").strip() for row in header] for place in range(width)]
-    return tuple(" ".join(filter(None, some)) or f"column_{place + 1}" for place, some in enumerate(parts))
 
 
 def _footer_lines(dialect: Dialect, width: int, tail: bytes) -> int:

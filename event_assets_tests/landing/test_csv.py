@@ -172,3 +172,25 @@ def test_several_workers_give_the_same_as_one(land: Land) -> None:
     assert one.landed.records == 150_000
     assert one.rows.equals(three.rows)
     assert one.rejects == three.rejects
+
+
+def test_a_header_of_several_records_names_a_field_by_its_parts(land: Land) -> None:
+    rows = 'user,"event\nof",value,at\nid,type,,\n1,view,2.50,2024-01-02\n'
+    columns = [
+        {"name": "user_id", "source": "user id", "required": True, "description": "The user."},
+        {"name": "event_type", "source": "event\nof type", "description": "What happened."},
+        {"name": "value", "description": "A value."},
+    ]
+    outcome = land(rows, declare(columns=columns, events__csv={"header_lines": 2}))
+    assert outcome.values("row_number", "user_id", "event_type", "value") == [(1, "1", "view", "2.50")]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n", "\r\n"])
+def test_a_declared_preamble_and_footer_are_no_records(land: Land, end: str) -> None:
+    content = 'Report, "of"\n\n' + HEADER + "1,a,,2024-01-02\n2,b,,2024-01-02\nTotal,2\n\n(end)" + end
+    outcome = land(content, declare(events__csv={"skip_lines": 2, "footer_lines": 2}))
+    assert (outcome.values("row_number", "user_id"), outcome.landed.records) == ([(1, "1"), (2, "2")], 2)
+
+
+def test_a_footer_longer_than_the_file_leaves_nothing(land: Land) -> None:
+    assert land(HEADER + "1,a,,2024-01-02\n", declare(events__csv={"footer_lines": 3})).landed.records == 0

@@ -263,3 +263,18 @@ def test_real_files_give_the_known_figures(
         memory_bytes=2**30,
     )
     assert (landed.records, landed.reasons, landed.drift.new, landed.drift.missing) == (records, reasons, {}, ())
+
+
+@pytest.mark.parametrize(
+    ("encoding", "repairs"),
+    [("cp1252", ("encoding: cp1252 (detected)",)), ("utf-8", ()), ("utf-8-sig", ("bom removed",))],
+)
+def test_a_detected_encoding_stands_on_the_file(land: Land, encoding: str, repairs: tuple[str, ...]) -> None:
+    content = "user_id,event_type,at\nMüller,a,2024-01-02\n".encode(encoding)
+    outcome = land(content, declare(events__encoding="detect"))
+    assert (outcome.values("user_id"), outcome.landed.repairs) == ([("Müller",)], repairs)
+
+
+def test_without_a_word_of_it_nothing_but_utf8_is_read(land: Land) -> None:
+    outcome = land("user_id,event_type,at\nMüller,a,2024-01-02\n".encode("cp1252"), declare())
+    assert outcome.rejects == [(1, "not_utf8", None, "M\\xfcller,a,2024-01-02")]
