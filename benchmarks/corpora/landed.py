@@ -29,7 +29,7 @@ class Result:
     rejects: list[tuple[int, str]] = field(default_factory=list)
     """(row_number, reason)"""
     error: str | None = None
-    """One of our own one-line errors; anything else is a crash and not caught."""
+    """One of our own one-line errors; anything else is a crash, and raised."""
 
     @property
     def accounted(self) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, NoReturn
 
 import msgspec
@@ -114,7 +113,7 @@ def _beyond_orjson(text: bytes, error: orjson.JSONDecodeError) -> Any:
     if "infinity" not in str(error):
         raise BadJson(MALFORMED)
     try:
-        values = json.loads(decoded, parse_int=Decimal, parse_float=Decimal, parse_constant=_no_constant)
+        values = json.loads(decoded, parse_int=str, parse_float=str, parse_constant=_no_constant)
         orjson.dumps(values, default=str)  # refuses lone surrogates, which no table can hold
     except (ValueError, TypeError, RecursionError):
         raise BadJson(MALFORMED) from None
