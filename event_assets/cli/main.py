@@ -10,6 +10,7 @@ import click
 import typer
 
 from event_assets.cli.convert import convert
+from event_assets.cli.dashboard import dashboard
 from event_assets.cli.demo import demo
 from event_assets.cli.generate import generate
 from event_assets.cli.quarantine import quarantine
@@ -35,6 +36,7 @@ app.command()(supply)
 app.command()(convert)
 app.command()(top)
 app.command()(query)
+app.command()(dashboard)
 app.command()(quarantine)
 app.command()(retract)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
@@ -21,10 +19,6 @@ from rich.text import Text
 from event_assets.generate.files import appearing
 
 FORMATS = (".csv", ".parquet", ".json")
-#: Texts that spreadsheets and data frames take for "no value": North America's code among them (SPEC §4, Geo).
-_LOOKS_MISSING = ["", "NA", "N/A", "n/a", "<NA>", "#N/A", "#NA", "NaN", "nan", "NaT", "NULL", "null", "None", "none"]
-#: What makes a spreadsheet run a text as a formula.
-_FORMULA = r"^[=+\-@\t\r]"
 _PIPE_WIDTH = 200
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -92,6 +86,8 @@ def write_file(frames: Iterable[pl.DataFrame], out: Path, *, raw: bool = False) 
     In CSV a text that a spreadsheet would run as a formula gets a ' in front, unless `raw`; texts that read as
     "no value" (NA, null, the empty text) are quoted, nulls are empty.
     """
+    from event_assets.warehouse.csv_text import csv_pieces  # loads a database, which printing needn't wait for
+
     rows = 0
 
     def counted() -> Iterator[pl.DataFrame]:
@@ -111,34 +107,6 @@ def write_file(frames: Iterable[pl.DataFrame], out: Path, *, raw: bool = False) 
             case _:
                 _write_parquet(counted(), stream)
     return rows
-
-
-def csv_pieces(frames: Iterable[pl.DataFrame], *, raw: bool) -> Iterator[str]:
-    """The header, then the lines of each frame."""
-    header = True
-    for frame in frames:
-        if header:
-            line = io.StringIO()
-            csv.writer(line, lineterminator="\n").writerow(frame.columns)
-            yield line.getvalue()
-            header = False
-        texts = frame.select(_as_field(name, dtype, raw) for name, dtype in frame.schema.items())
-        yield texts.write_csv(include_header=False, quote_style="never")
-
-
-def _as_field(name: str, dtype: pl.DataType, raw: bool) -> pl.Expr:
-    column = pl.col(name)
-    match dtype:
-        case pl.String():
-            safe = column if raw else pl.when(column.str.contains(_FORMULA)).then("'" + column).otherwise(column)
-            odd = safe.str.contains(r'[,"\r\n]|^\s|\s$') | safe.is_in(_LOOKS_MISSING)
-            quoted = pl.concat_str(pl.lit('"'), safe.str.replace_all('"', '""', literal=True), pl.lit('"'))
-            return pl.when(odd).then(quoted).otherwise(safe).alias(name)
-        case pl.Datetime():
-            return column.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f" + ("Z" if dtype.time_zone else ""))
-        case pl.Binary():
-            return column.bin.encode("hex")
-    return column
 
 
 def _write_parquet(frames: Iterator[pl.DataFrame], stream: BinaryIO) -> None:

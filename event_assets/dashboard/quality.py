@@ -1,0 +1,82 @@
+"""What is known of the data's quality from the ledger and the tables' logs: no row of an event is read for it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter, defaultdict
+
+import polars as pl
+
+from event_assets.graph.reconcile import Reconciliation
+from event_assets.graph.workspace import Workspace
+
+#: A record is late if it is dated before what had been landed so long before its own file.
+SETTLED = dt.timedelta(hours=1)
+_LATE = (("on time", 0), ("1 day", 1), ("2-7 days", 7), ("8-30 days", 30), ("> 30 days", None))
+
+
+def accounted(found: Reconciliation) -> pl.DataFrame:
+    """stage, records, of, holds: where every record of all dates is, the parts below the whole that they add up to."""
+    stages = [
+        ("in files", found.records, None),
+        ("landed", found.landed, "in files"),
+        ("rejected at landing", found.rejected, "in files"),
+        ("raw events", found.raw, None),
+        ("cleaned", found.cleaned, "raw events"),
+        ("duplicates", found.duplicates, "raw events"),
+        ("quarantined", found.quarantined, "raw events"),
+        ("facts", found.facts, "cleaned"),
+        ("filtered out", found.filtered, "cleaned"),
+    ]
+    return pl.DataFrame(
+        stages, schema={"stage": pl.String, "records": pl.Int64, "part_of": pl.String}, orient="row"
+    ).with_columns(share=pl.col("records") / max(found.records, 1))
+
+
+def drift(workspace: Workspace) -> pl.DataFrame:
+    """field, kind, found, records, files: what active files have beyond the declaration, and what they lack.
+
+    `found` is `undeclared` (kept in `extra`; records tells how many have it) or `absent` (an optional column that
+    files lack). By field.
+    """
+    records: Counter[tuple[str, str, str]] = Counter()
+    files: Counter[tuple[str, str, str]] = Counter()
+    for kind in ("events", "profiles"):
+        for file in workspace.ledger.active(kind):
+            for field, count in file.new_fields.items():
+                records[field, kind, "undeclared"] += count
+                files[field, kind, "undeclared"] += 1
+            for column in file.missing_columns:
+                files[column, kind, "absent"] += 1
+    rows = [(*key, records.get(key), files[key]) for key in sorted(files)]
+    schema = {"field": pl.String, "kind": pl.String, "found": pl.String, "records": pl.Int64, "files": pl.Int64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def late(workspace: Workspace) -> pl.DataFrame:
+    """behind, records, share: a row for each class of days that records lie before the watermark at their landing.
+
+    The watermark is the latest date that files landed an hour before or earlier had brought: what comes together is
+    on time together. No rows where nothing is landed.
+    """
+    files = sorted(workspace.ledger.active("events"), key=lambda file: (file.landed_at, file.file_id))
+    counts: defaultdict[str, int] = defaultdict(int)
+    settled, watermark = 0, dt.date.min
+    for file in files:
+        while files[settled].landed_at <= file.landed_at - SETTLED:
+            watermark = max([watermark, *map(dt.date.fromisoformat, files[settled].dates)])
+            settled += 1
+        for date, records in file.dates.items():
+            counts[_behind((watermark - dt.date.fromisoformat(date)).days)] += records
+    total = sum(counts.values())
+    rows = [(name, counts[name], counts[name] / total) for name, _ in _LATE] if total else []
+    return pl.DataFrame(rows, schema={"behind": pl.String, "records": pl.Int64, "share": pl.Float64}, orient="row")
+
+
+def latest_landing(workspace: Workspace) -> dt.datetime | None:
+    """When the newest of the files that count was landed."""
+    return max((file.landed_at for file in workspace.ledger.active("events")), default=None)
+
+
+def _behind(days: int) -> str:
+    return next(name for name, bound in _LATE if bound is None or days <= bound)

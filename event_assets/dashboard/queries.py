@@ -1,0 +1,211 @@
+"""What the page asks of the gold tables: each question as one SELECT over the views, for a range of dates.
+
+Facts are never read here. Where the range is all there is, the tables over all dates answer, which are the smallest.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from event_assets.contracts.tables import tables
+from event_assets.dataset import Dataset
+from event_assets.warehouse.views import identifier, literal
+
+#: Upper bounds of session lengths in seconds: the first is that of sessions of one event.
+LENGTHS = (("one event", 0), ("< 1 min", 60), ("1-5 min", 300), ("5-15 min", 900), ("15-30 min", 1800))
+LONGER = (("30-60 min", 3600), ("1-3 h", 10800), ("> 3 h", None))
+#: So many dates are shown day by day in the heat map; more are summed by week.
+DAILY_UP_TO = 400
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A dataset and the dates asked for, both included; `whole` where the dataset has no others."""
+
+    dataset: Dataset
+    first: dt.date
+    last: dt.date
+    whole: bool = False
+
+    def has(self, table: str) -> bool:
+        """Whether the dataset declares the table."""
+        return table in tables(self.dataset)
+
+    def view(self, table: str) -> str:
+        return f"{identifier(self.dataset.name)}.{identifier(table)}"
+
+    @property
+    def dates(self) -> tuple[object, ...]:
+        return (self.first, self.last)
+
+    @property
+    def days(self) -> int:
+        return (self.last - self.first).days + 1
+
+
+@dataclass(frozen=True)
+class Query:
+    """One SELECT and the table that it reads."""
+
+    table: str
+    sql: str
+    parameters: tuple[object, ...] = ()
+
+
+#: A question: its query, or None where the dataset declares no table that could answer.
+Question = Callable[[Selection], Query | None]
+_IN_RANGE = "event_date BETWEEN ? AND ?"
+
+
+def totals(at: Selection) -> Query | None:
+    """users, events, active_days (dates with an event). One row."""
+    if not at.has("daily_summary"):
+        return None
+    sql = f"""SELECT count(DISTINCT user_id) AS users, coalesce(sum(event_count), 0)::BIGINT AS events,
+        count(DISTINCT event_date) AS active_days FROM {at.view("daily_summary")} WHERE {_IN_RANGE}"""
+    return Query("daily_summary", sql, at.dates)
+
+
+def events_by_day(at: Selection) -> Query | None:
+    """event_date, event_type, events. From the smallest declared table that holds it."""
+    for table in ("events_by_type", "events_by_minute"):
+        if at.has(table):
+            sql = f"""SELECT event_date, event_type, sum(event_count)::BIGINT AS events
+                FROM {at.view(table)} WHERE {_IN_RANGE} GROUP BY ALL ORDER BY ALL"""
+            return Query(table, sql, at.dates)
+    return None
+
+
+def users_by_day(at: Selection) -> Query | None:
+    """event_date, users: distinct within the date."""
+    if not at.has("daily_summary"):
+        return None
+    sql = f"""SELECT event_date, count(*) AS users FROM {at.view("daily_summary")}
+        WHERE {_IN_RANGE} GROUP BY ALL ORDER BY ALL"""
+    return Query("daily_summary", sql, at.dates)
+
+
+def types(at: Selection) -> Query | None:
+    """event_type, events, share, users_a_day, users_at_most (of a date). Most events first.
+
+    Users of several dates can't be added up, so they are told per day: the mean over the dates that have the type.
+    """
+    if not at.has("events_by_type"):
+        return None
+    sql = f"""SELECT event_type, sum(event_count)::BIGINT AS events,
+        sum(event_count) / sum(sum(event_count)) OVER () AS share,
+        avg(user_count) AS users_a_day, max(user_count) AS users_at_most
+        FROM {at.view("events_by_type")} WHERE {_IN_RANGE} GROUP BY event_type ORDER BY events DESC, event_type"""
+    return Query("events_by_type", sql, at.dates)
+
+
+def heat_map(at: Selection) -> Query | None:
+    """Of one date: hour, minute, events (UTC). Of several: event_date (or its week's Monday), hour, events."""
+    if not at.has("events_by_minute"):
+        return None
+    bucket = "event_date" if at.days <= DAILY_UP_TO else "date_trunc('week', event_date)::DATE"
+    columns = "hour(minute) AS hour, minute(minute) AS minute"
+    if at.days > 1:
+        columns = f"{bucket} AS event_date, hour(minute) AS hour"
+    sql = f"""SELECT {columns}, sum(event_count)::BIGINT AS events FROM {at.view("events_by_minute")}
+        WHERE {_IN_RANGE} GROUP BY ALL ORDER BY ALL"""
+    return Query("events_by_minute", sql, at.dates)
+
+
+def sessions_by_day(at: Selection) -> Query | None:
+    """event_date (of the start), sessions, events_per_session."""
+    sql = f"""SELECT event_date, count(*) AS sessions, sum(event_count) / count(*) AS events_per_session
+        FROM {at.view("sessions")} WHERE {_IN_RANGE} GROUP BY ALL ORDER BY ALL"""
+    return Query("sessions", sql, at.dates)
+
+
+def session_lengths(at: Selection) -> Query | None:
+    """length, sessions, share, events: a row for each length, in order. A session of one event has no length."""
+    bounds = [*LENGTHS, *LONGER]
+    names = ", ".join(f"({place}, {literal(name)})" for place, (name, _) in enumerate(bounds))
+    cases = " ".join(
+        f"WHEN duration_seconds {'<=' if bound == 0 else '<'} {bound} {'AND event_count = 1 ' if not bound else ''}"
+        f"THEN {place}"
+        for place, (_, bound) in enumerate(bounds)
+        if bound is not None
+    )
+    sql = f"""WITH cut AS (SELECT CASE {cases} ELSE {len(bounds) - 1} END AS place, count(*) AS sessions,
+            sum(event_count)::BIGINT AS events
+            FROM {at.view("sessions")} WHERE {_IN_RANGE} GROUP BY ALL)
+        SELECT length, coalesce(sessions, 0) AS sessions, coalesce(sessions / sum(sessions) OVER (), 0) AS share,
+            coalesce(events, 0) AS events
+        FROM (VALUES {names}) AS named(place, length) LEFT JOIN cut USING (place)
+        WHERE (SELECT count(*) FROM cut) > 0 ORDER BY place"""
+    return Query("sessions", sql, at.dates)
+
+
+def session_totals(at: Selection) -> Query | None:
+    """sessions, median_seconds (null where there are none), events_per_session. One row."""
+    sql = f"""SELECT count(*) AS sessions, quantile_disc(duration_seconds, 0.5)::DOUBLE AS median_seconds,
+        sum(event_count) / count(*) AS events_per_session FROM {at.view("sessions")} WHERE {_IN_RANGE}"""
+    return Query("sessions", sql, at.dates)
+
+
+def funnel(at: Selection) -> Query | None:
+    """step_number, step, users, conversion_from_previous, conversion_from_first: as `funnel_summary` for the dates."""
+    options = at.dataset.gold.user_funnel
+    if options is None:
+        return None
+    if at.whole:
+        sql = f"""SELECT step_number, step, users, conversion_from_previous::DOUBLE AS conversion_from_previous,
+            conversion_from_first::DOUBLE AS conversion_from_first
+            FROM {at.view("funnel_summary")} ORDER BY step_number"""
+        return Query("funnel_summary", sql)
+    steps = ", ".join(f"({number}, {literal(step)})" for number, step in enumerate(options.steps, 1))
+    sql = f"""WITH furthest AS (SELECT user_id, max(furthest_step) AS step FROM {at.view("user_funnel")}
+            WHERE {_IN_RANGE} GROUP BY user_id),
+        reached AS (SELECT step AS number, count(*) AS users FROM furthest GROUP BY ALL),
+        counted AS (SELECT step_number, name AS step, coalesce(sum(users), 0)::BIGINT AS users
+            FROM (VALUES {steps}) AS named(step_number, name) LEFT JOIN reached ON number >= step_number GROUP BY ALL)
+        SELECT *, users / nullif(lag(users) OVER (ORDER BY step_number), 0) AS conversion_from_previous,
+            users / nullif(first_value(users) OVER (ORDER BY step_number), 0) AS conversion_from_first
+        FROM counted WHERE (SELECT count(*) FROM furthest) > 0 ORDER BY step_number"""
+    return Query("user_funnel", sql, at.dates)
+
+
+def top_users(at: Selection) -> Query | None:
+    """[platform,] rank, user_id, session_count: distinct sessions of the dates, ranked as `top_users` is."""
+    options = at.dataset.gold.top_users
+    if options is None:
+        return None
+    by = identifier(options.by) + ", " if options.by else ""
+    columns = f"SELECT {by}rank, user_id, session_count"
+    if at.whole:
+        return Query("top_users_overall", f"{columns} FROM {at.view('top_users_overall')} ORDER BY {by}rank")
+    if at.days == 1:
+        sql = f"{columns} FROM {at.view('top_users')} WHERE {_IN_RANGE} ORDER BY {by}rank"
+        return Query("top_users", sql, at.dates)
+    within = f"PARTITION BY {identifier(options.by)} " if options.by else ""
+    sql = f"""WITH counted AS (SELECT {by}user_id, count(DISTINCT session_id) AS session_count
+            FROM {at.view("platform_sessions")} WHERE {_IN_RANGE} GROUP BY {by}user_id),
+        ranked AS (SELECT *, row_number() OVER ({within}ORDER BY session_count DESC, user_id::VARCHAR) AS rank
+            FROM counted)
+        {columns} FROM ranked WHERE rank <= {options.n} ORDER BY {by}rank"""
+    return Query("platform_sessions", sql, at.dates)
+
+
+def watch_time(at: Selection) -> Query | None:
+    """geo_region, minutes, share, users, logs. Most minutes first."""
+    if not at.has("watch_time"):
+        return None
+    table, where = ("watch_time_overall", "") if at.whole else ("watch_time", f"WHERE {_IN_RANGE}")
+    sql = f"""SELECT geo_region, sum(total_watch_time_min) AS minutes,
+        (sum(total_watch_time_min) / nullif(sum(sum(total_watch_time_min)) OVER (), 0))::DOUBLE AS share,
+        count(DISTINCT user_id) AS users, sum(log_count)::BIGINT AS logs
+        FROM {at.view(table)} {where} GROUP BY geo_region ORDER BY minutes DESC, geo_region"""
+    return Query(table, sql, () if at.whole else at.dates)
+
+
+def refused(at: Selection) -> Query | None:
+    """reason, records, of_no_date (how many had no date that could be read): refused records of the dates and those."""
+    sql = f"""SELECT reason, count(*) AS records, count(*) FILTER (event_date IS NULL) AS of_no_date
+        FROM {at.view("rejected_records")} WHERE event_date IS NULL OR {_IN_RANGE}
+        GROUP BY reason ORDER BY records DESC, reason"""
+    return Query("rejected_records", sql, at.dates)
