@@ -60,7 +60,12 @@ class World:
 
     def __init__(self, folder: Path, dataset: Dataset | None = None, *, inbox: Path | None = None) -> None:
         self.folder = folder
-        self.settings = Settings(inbox=inbox or folder / "inbox", lake=folder / "lake", memory_bytes=10**9)
+        self.settings = Settings(
+            inbox=inbox or folder / "inbox",
+            lake=folder / "lake",
+            warehouse=folder / "warehouse.duckdb",
+            memory_bytes=10**9,
+        )
         self.use(dataset or clicks())
 
     def use(self, dataset: Dataset) -> None:

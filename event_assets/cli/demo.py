@@ -62,6 +62,7 @@ def demo(
     console.print(
         f"Inbox:   {settings.inbox}/DATASET/  (drop more files here, then: event-assets run DATASET)", markup=False
     )
+    console.print(f"Views:   {settings.warehouse}  (a DuckDB file for charts)", markup=False, soft_wrap=True)
     console.print(f"Runs:    {settings.dagster_home}", markup=False, soft_wrap=True)
     console.print(f"UI:      {_how_to_open_the_ui(settings)}  then http://127.0.0.1:3000", markup=False, soft_wrap=True)
 
@@ -73,9 +74,13 @@ def _places(inbox: Path | None) -> Settings:
         return settings
     if not inbox.is_dir():
         raise typer.BadParameter(f"{inbox} is no folder")
-    default = Settings().lake.absolute()
-    lake = default.with_name(f"lake-{inbox.absolute().name}") if settings.lake == default else settings.lake
-    return dataclasses.replace(settings, inbox=inbox.absolute(), lake=lake)
+    name = inbox.absolute().name
+
+    def own(path: Path, default: Path) -> Path:
+        return path.with_name(f"{path.stem}-{name}{path.suffix}") if path == default.absolute() else path
+
+    lake, warehouse = own(settings.lake, Settings().lake), own(settings.warehouse, Settings().warehouse)
+    return dataclasses.replace(settings, inbox=inbox.absolute(), lake=lake, warehouse=warehouse)
 
 
 def _make_samples(settings: Settings, names: list[str]) -> None:
@@ -91,7 +96,7 @@ def _how_to_open_the_ui(settings: Settings) -> str:
     default = Settings()
     variables = [
         f"EVENT_ASSETS_{key.upper()}={value}"
-        for key, value in (("inbox", settings.inbox), ("lake", settings.lake))
+        for key, value in (("inbox", settings.inbox), ("lake", settings.lake), ("warehouse", settings.warehouse))
         if value != Path(getattr(default, key)).absolute()
     ]
     return " ".join([*variables, "make ui"])

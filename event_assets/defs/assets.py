@@ -16,6 +16,7 @@ from event_assets.defs.keys import ONLY_STALE_TAG
 from event_assets.defs.log_events import log_events
 from event_assets.defs.reporting import intake_events, outcome_events
 from event_assets.defs.specs import asset_specs, check_specs
+from event_assets.defs.warehouse import keep_current
 from event_assets.errors import EventAssetsError
 from event_assets.graph.intake import Intake, take_in
 from event_assets.graph.outcome import Outcome
@@ -41,7 +42,9 @@ def dataset_assets(dataset: Dataset, settings: Settings | None = None) -> dg.Ass
     )
     def made(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
         try:
-            refused = _execute(context, Workspace(dataset, settings or load_settings()))
+            workspace = Workspace(dataset, settings or load_settings())
+            refused = _execute(context, workspace)
+            keep_current(context, workspace)
         except EventAssetsError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
         if refused:

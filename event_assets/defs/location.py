@@ -7,12 +7,15 @@ import dagster as dg
 from event_assets.dataset import load_datasets
 from event_assets.defs.dataset_definitions import dataset_definitions
 from event_assets.defs.io_manager import LakeIOManager
+from event_assets.defs.warehouse import warehouse_definitions
 from event_assets.settings import load_settings
 
 
 def location_definitions() -> dg.Definitions:
     """The definitions of the whole code location."""
+    datasets = load_datasets(load_settings().datasets)
     return dg.Definitions.merge(
-        *(dataset_definitions(dataset) for dataset in load_datasets(load_settings().datasets).values()),
+        *(dataset_definitions(dataset) for dataset in datasets.values()),
+        warehouse_definitions(datasets),
         dg.Definitions(resources={"io_manager": LakeIOManager()}, executor=dg.in_process_executor),
     )

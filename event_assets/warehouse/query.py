@@ -129,7 +129,7 @@ def _frames(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequenc
     if not _PLAIN.issuperset(kinds.values()):
         relation = relation.project(", ".join(_plain(name, kind) for name, kind in kinds.items()))
     reader = relation.to_arrow_reader(_BATCH_ROWS)
-    yield _frame(reader.schema.empty_table())
+    yield _frame(pa.Table.from_batches([], reader.schema))  # schema.empty_table() would import pandas
     try:
         for batch in reader:
             yield _frame(batch)

@@ -1,9 +1,9 @@
-"""Every table as a view `<dataset>.<table>`, built from the list of files that the table's log says count."""
+"""Every table as a view `<dataset>.<table>`: over lists of files for one query, over the logs for a file that stays."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from event_assets.contracts.tables import Column, Table, tables
 from event_assets.contracts.types import decimal_parts
 from event_assets.dataset import Dataset
 from event_assets.lake import Lake
+from event_assets.warehouse.live import live_rows, macros
 
 #: The view that unites what landing and cleaning refused (SPEC §3).
 REJECTED = "rejected_records"
@@ -81,12 +82,34 @@ def create_views(
             if {view.dataset, view.name} <= words:
                 found = [(table, _files(store, name, table)) for table in view.tables]
                 files += [path for _, paths in found for path in paths]
-                body = " UNION ALL BY NAME ".join(_rows(view, table, paths) for table, paths in found)
+                body = _united(view, (_listed_rows(view, table, paths) for table, paths in found))
             else:
                 body = _unread(view)
             statements += [f"CREATE VIEW {view.sql_name} AS {body}", *(_comments(view) if described else ())]
     connection.execute(";\n".join(statements))
     return files
+
+
+def lasting_views(datasets: Mapping[str, Dataset], lake: Path) -> list[str]:
+    """The statements that make all views, with comments, for a file that stays: they ask the tables' logs themselves.
+
+    A table that has no file yet is a view without rows.
+    """
+    statements = list(macros())
+    for name, dataset in datasets.items():
+        statements.append(f"CREATE SCHEMA {identifier(name)}")
+        for view in views(dataset):
+            scans = (_live_rows(view, table, lake / name / table.name) for table in view.tables)
+            statements += [f"CREATE VIEW {view.sql_name} AS {_united(view, scans)}", *_comments(view)]
+    return statements
+
+
+def _live_rows(view: View, table: Table, folder: Path) -> str | None:
+    hive = table.partitioned_by
+    log, files = folder.glob("_delta_log/*.json"), folder.glob(f"{hive}=*/*.parquet" if hive else "*.parquet")
+    if not (any(log) and any(files)):
+        return None
+    return live_rows(folder, hive, _type(view.columns[0]))
 
 
 def identifier(name: str) -> str:
@@ -113,22 +136,26 @@ def _files(lake: Lake, dataset: str, table: Table) -> list[Path]:
     return [path for unit in sorted(store.entries()) for path in store.paths(unit)]
 
 
-def _rows(view: View, table: Table, files: list[Path]) -> str:
-    """The view's rows out of one of its tables.
+def _united(view: View, scans: Iterable[str | None]) -> str:
+    """The view's rows out of those of its tables (None for one without files).
 
     Each file is read by its own schema: after a change of declaration old files stand beside new ones, so a
     column may be missing in some of them, or have another type. The empty branch stands for missing ones.
     """
     empty = f"SELECT {_nulls(view)} WHERE false"
+    casts = ", ".join(f"TRY_CAST({identifier(c.name)} AS {_type(c)}) AS {identifier(c.name)}" for c in view.columns)
+    bodies = [f"SELECT {casts} FROM ({empty} UNION ALL BY NAME ({scan}))" for scan in scans if scan]
+    return " UNION ALL BY NAME ".join(bodies) or empty
+
+
+def _listed_rows(view: View, table: Table, files: list[Path]) -> str | None:
     if not files:
-        return empty
+        return None
     hive = (
         f", hive_types = {{{literal(table.partitioned_by)}: {_type(view.columns[0])}}}" if table.partitioned_by else ""
     )
     known = f"hive_partitioning = {'true' if hive else 'false'}{hive}"
-    scan = f"SELECT * FROM read_parquet({paths_literal(files)}, union_by_name = true, {known})"
-    casts = ", ".join(f"TRY_CAST({identifier(c.name)} AS {_type(c)}) AS {identifier(c.name)}" for c in view.columns)
-    return f"SELECT {casts} FROM ({empty} UNION ALL BY NAME {scan})"
+    return f"SELECT * FROM read_parquet({paths_literal(files)}, union_by_name = true, {known})"
 
 
 def _unread(view: View) -> str:

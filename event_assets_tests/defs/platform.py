@@ -45,10 +45,11 @@ class Platform(World):
         )
 
     def materialized(self, result: dg.ExecuteInProcessResult) -> set[tuple[str, str]]:
-        """What a run materialized by what Dagster stored of it, as (table, partition)."""
+        """What a run materialized of the dataset by what Dagster stored of it, as (table, partition)."""
         stored = self.instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
         events = [entry.get_dagster_event() for entry in stored]
-        return {(event.asset_key.path[-1], event.partition or "") for event in events if event.asset_key}
+        keys = [(event.asset_key, event.partition or "") for event in events if event.asset_key]
+        return {(key.path[-1], partition) for key, partition in keys if key.path[0] == self.dataset.name}
 
     def checked(self, table: str, check: str) -> dict[str | None, str]:
         """What Dagster shows of a check: its status by partition, `outdated` where it judged something else."""

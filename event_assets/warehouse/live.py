@@ -1,0 +1,78 @@
+"""A table's rows as its transaction log has them, in SQL alone: what the views of the warehouse file are made of.
+
+Such a view is right for as long as somebody keeps the file open, whatever runs meanwhile: it asks the log at every
+query. A fixed list of files would name deleted ones after the next run, and a glob alone would count a partition
+twice while it is being replaced. DuckDB has a Delta reader as well, but as an extension that has to be downloaded.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+#: The column that tells of which file a row is; no declared column begins with an underscore.
+FILE_COLUMN = "_file"
+
+#: Actions on files since the newest checkpoint, which holds all that were live at it.
+_COMMITS = (
+    "SELECT add.path AS added, remove.path AS removed, CAST(parse_filename(log, true) AS BIGINT) AS version"
+    " FROM read_json(pattern || '/_delta_log/[0-9]*.json', format = 'newline_delimited', filename = 'log',"
+    " columns = {add: 'STRUCT(path VARCHAR)', remove: 'STRUCT(path VARCHAR)'})"
+)
+_CHECKPOINTS = (
+    "SELECT add.path AS added, CAST(NULL AS VARCHAR) AS removed,"
+    " CAST(split_part(parse_filename(log), '.', 1) AS BIGINT) AS version"
+    " FROM read_parquet(pattern || '/_delta_log/*.checkpoint.parquet', union_by_name = true, filename = 'log')"
+)
+_NO_CHECKPOINTS = "SELECT CAST(NULL AS VARCHAR) AS added, CAST(NULL AS VARCHAR) AS removed, -1::BIGINT AS version"
+
+#: A commit is missing where the log was cut down since the view was made: then the view doesn't know all files.
+_WHOLE = (
+    "CASE WHEN (SELECT count(DISTINCT version) <> max(version) - (FROM base) FROM commits WHERE version > (FROM base))"
+    " THEN error('the log of ' || folder || ' was cut down since these views were made; any run makes them anew')"
+    " ELSE true END"
+)
+
+
+def macros() -> tuple[str, ...]:
+    """Statements that make the functions which `live_rows` calls."""
+    return tuple(
+        f"CREATE MACRO main.{name}(folder, pattern) AS TABLE ("
+        f"WITH commits AS MATERIALIZED ({_COMMITS}), checkpoints AS MATERIALIZED ({checkpoints}),"
+        " base AS MATERIALIZED (SELECT max(version) FROM checkpoints),"
+        " actions AS (FROM commits WHERE version > (FROM base)"
+        " UNION ALL FROM checkpoints WHERE version = (FROM base))"
+        " SELECT folder || '/' || coalesce(added, removed) AS file FROM actions"
+        f" WHERE coalesce(added, removed) IS NOT NULL AND {_WHOLE}"
+        " GROUP BY ALL HAVING arg_max(added IS NOT NULL, version))"
+        for name, checkpoints in (("live_files", _NO_CHECKPOINTS), ("live_files_of_long_log", _CHECKPOINTS))
+    )
+
+
+def live_rows(folder: Path, hive_column: str | None, hive_type: str) -> str:
+    """A SELECT of all rows of a table that has files, with their columns as the files have them, and the Hive column.
+
+    The order counts: DuckDB looks for the log's files, then for the table's, then for those that are live but
+    gone. So a partition that is replaced in between is an error that says so, and never missing or there twice.
+    """
+    long = any(folder.glob("_delta_log/*.checkpoint.parquet"))
+    root = _literal(folder.as_posix())
+    live = f"main.live_files{'_of_long_log' if long else ''}({root}, {_literal(_escaped(folder))})"
+    pattern = _literal(f"{_escaped(folder)}/{f'{hive_column}=*/' if hive_column else ''}*.parquet")
+    hive = f", hive_types = {{{_literal(hive_column)}: {hive_type}}}" if hive_column else ""
+    known = f"hive_partitioning = {'true' if hive_column else 'false'}{hive}"
+    return (
+        f"WITH live AS MATERIALIZED (FROM {live})"
+        f" SELECT rows.* FROM live JOIN read_parquet({pattern}, union_by_name = true, filename = '{FILE_COLUMN}',"
+        f" {known}) AS rows ON rows.{FILE_COLUMN} = live.file"
+        f" WHERE (SELECT CASE WHEN count(*) > 0 THEN error({root} || ' was replaced while the query began; run it"
+        f" again') ELSE true END FROM live ANTI JOIN glob({pattern}) AS there ON there.file = live.file)"
+    )
+
+
+def _escaped(folder: Path) -> str:
+    """A path as a pattern that means itself."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in folder.as_posix())
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
