@@ -227,18 +227,37 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
     session_id = Column(
         "session_id", "string", "The session: a UUID version 5 of dataset, user and start.", nullable=False
     )
+    session_start = Column("session_start", "timestamp", "Time of the session's first event.", nullable=False)
+    first_and_last = tuple(_first_and_last(dataset))
+    yield Table(
+        "session_parts",
+        "What a session has on one date: all of it, or what lies on one side of a midnight.",
+        (
+            session_id,
+            user_id,
+            Column("part_start", "timestamp", "Time of its first event on the date.", nullable=False),
+            Column("part_end", "timestamp", "Time of its last event on the date.", nullable=False),
+            session_start,
+            count("event_count", "Its events on the date."),
+            Column("event_types", "string", "Their types, sorted and joined by the unit separator.", nullable=False),
+            *first_and_last,
+        ),
+        key=("session_id",),
+        partitioned_by="event_date",
+        order=("user_id", "part_start"),
+    )
     yield Table(
         "sessions",
         "Runs of a user's events without a pause longer than the gap, by the date of their start.",
         (
             session_id,
             user_id,
-            Column("session_start", "timestamp", "Time of the session's first event.", nullable=False),
+            session_start,
             Column("session_end", "timestamp", "Time of the session's last event.", nullable=False),
             Column("duration_seconds", "decimal(18,6)", "End minus start, in seconds.", nullable=False, min="0"),
             count("event_count", "Events in the session."),
             Column("event_types", "string", "Its event types, sorted and joined by commas.", nullable=False),
-            *_first_and_last(dataset),
+            *first_and_last,
         ),
         key=("session_id",),
         partitioned_by="event_date",

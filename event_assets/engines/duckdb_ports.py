@@ -37,6 +37,7 @@ class DuckDBPorts:
         self._connection = connection
         self._geo = GeoDatabase(geo_db)
         self._names = count(1)
+        self._made: list[tuple[str, str]] = []
         self.version = self._geo.version
 
     def within(self, by: Sequence[str]) -> Sequence[str]:
@@ -46,36 +47,64 @@ class DuckDBPorts:
     def shared(self, frame: Frame) -> Frame:
         """A temporary table, which DuckDB spills where it must; it goes with the connection."""
         name = f"shared_{next(self._names)}"
+        self._made.append(("table", name))
         self._connection.execute(f"CREATE TEMP TABLE {name} AS {_relation(frame).sql_query()}")
         return nw.from_native(self._connection.table(name))
+
+    def release(self) -> None:
+        """Drop what was shared or lent: the tables that were made of it are written."""
+        for kind, name in reversed(self._made):
+            if kind == "table":
+                self._connection.execute(f"DROP TABLE {name}")
+            else:
+                self._connection.remove_function(name)
+        self._made.clear()
 
     def folded(self, frame: Frame, columns: Mapping[str, tuple[str, str]]) -> Frame:
         letters = {"lower": (ascii_uppercase, ascii_lowercase), "upper": (ascii_lowercase, ascii_uppercase)}
         return _with(
             frame,
             **{
-                into: "translate({}, '{}', '{}')".format(_quoted(column), *letters[case])
+                into: "translate({}, '{}', '{}')".format(quoted(column), *letters[case])
                 for into, (column, case) in columns.items()
             },
         )
 
     def microseconds(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
-        return _with(frame, **{into: f"epoch_us({_quoted(column)})" for column, into in columns.items()})
+        return _with(frame, **{into: f"epoch_us({quoted(column)})" for column, into in columns.items()})
 
     def uuid5(self, frame: Frame, column: str, *, text: str, namespace: str) -> Frame:
-        digest = f"sha1(unhex('{uuid.UUID(namespace).hex}') || encode({_quoted(text)}))"
-        return _with(_with(frame, **{column: digest}), **{column: _as_uuid(_quoted(column))})
+        digest = f"sha1(unhex('{uuid.UUID(namespace).hex}') || encode({quoted(text)}))"
+        return _with(_with(frame, **{column: digest}), **{column: _as_uuid(quoted(column))})
 
-    def distinct_text(self, frame: Frame, *, by: Sequence[str], column: str, into: str) -> Frame:
-        groups = ", ".join(_quoted(name) for name in by)
-        text = _quoted(column)
-        joined = f"coalesce(string_agg(DISTINCT {text}, ',' ORDER BY {text}), '')"
-        return nw.from_native(_relation(frame).aggregate(f"{groups}, {joined} AS {_quoted(into)}", groups))
+    def previous(self, frame: Frame, columns: Mapping[str, str], *, by: Sequence[str], order: Sequence[str]) -> Frame:
+        over = _over(by, order)
+        return _with(frame, **{into: f"lag({quoted(column)}) {over}" for column, into in columns.items()})
+
+    def latest(self, frame: Frame, columns: Sequence[str], *, by: Sequence[str], order: Sequence[str]) -> Frame:
+        over = _over(by, order)
+        return _with(frame, **{name: f"last_value({quoted(name)} IGNORE NULLS) {over}" for name in columns})
+
+    def distinct_text(self, frame: Frame, *, by: Sequence[str], column: str, into: str, separator: str) -> Frame:
+        groups = ", ".join(quoted(name) for name in by)
+        text = quoted(column)
+        joined = f"coalesce(string_agg(DISTINCT {text}, '{separator}' ORDER BY {text}), '')"
+        return nw.from_native(_relation(frame).aggregate(f"{groups}, {joined} AS {quoted(into)}", groups))
+
+    def ends(
+        self, frame: Frame, *, by: Sequence[str], column: str, order: Sequence[str], first: str, last: str
+    ) -> Frame:
+        groups, value = ", ".join(map(quoted, by)), quoted(column)
+        place = f"row({', '.join(map(quoted, order))})"
+        ends = f"arg_min({value}, {place}) AS {quoted(first)}, arg_max({value}, {place}) AS {quoted(last)}"
+        present = _relation(frame).filter(f"{value} IS NOT NULL")
+        return nw.from_native(present.aggregate(f"{groups}, {ends}", groups))
 
     def from_text(
         self, frame: Frame, columns: Sequence[str], *, into: str, declared_type: str, function: TextFunction
     ) -> Frame:
         name = f"from_text_{next(self._names)}"
+        self._made.append(("function", name))
         dtype = arrow_type(declared_type)
 
         def mapped(lists: pa.ChunkedArray) -> pa.Array:
@@ -88,11 +117,11 @@ class DuckDBPorts:
             name,
             mapped,
             [duckdb.sqltype("VARCHAR[]")],
-            duckdb.sqltype(_SQL_TYPES[declared_type]),
+            duckdb.sqltype(sql_type(declared_type)),
             type=PythonUDFType.ARROW,
             null_handling=FunctionNullHandling.SPECIAL,
         )
-        return _with(frame, **{into: f"{name}(list_value({', '.join(map(_quoted, columns))}))"})
+        return _with(frame, **{into: f"{name}(list_value({', '.join(map(quoted, columns))}))"})
 
     def region(self, frame: Frame, *, address: str, into: str) -> Frame:
         return self.from_text(frame, [address], into=into, declared_type="string", function=self._geo.regions)
@@ -106,13 +135,23 @@ def _relation(frame: Frame) -> duckdb.DuckDBPyRelation:
 def _with(frame: Frame, **columns: str) -> Frame:
     """The frame with further (or replaced) columns, given as SQL."""
     relation = _relation(frame)
-    kept = [_quoted(name) for name in relation.columns if name not in columns]
-    made = [f"{sql} AS {_quoted(name)}" for name, sql in columns.items()]
+    kept = [quoted(name) for name in relation.columns if name not in columns]
+    made = [f"{sql} AS {quoted(name)}" for name, sql in columns.items()]
     return nw.from_native(relation.project(", ".join([*kept, *made])))
 
 
-def _quoted(name: str) -> str:
+def _over(by: Sequence[str], order: Sequence[str]) -> str:
+    groups, rows = (", ".join(map(quoted, names)) for names in (by, order))
+    return f"OVER (PARTITION BY {groups} ORDER BY {rows} NULLS FIRST)"
+
+
+def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def sql_type(declared: str) -> str:
+    """A declared type in DuckDB's terms; `decimal(p,s)` is called so there as well."""
+    return _SQL_TYPES.get(declared, declared)
 
 
 def _as_uuid(digest: str) -> str:

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import string
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-import duckdb
 import narwhals as nw
-import numpy as np
 import polars as pl
-import pyarrow as pa
+import polars_hash
 
 from event_assets.contracts.types import polars_type
 from event_assets.engines.geo import GeoDatabase
 from event_assets.transforms.scope import Frame, TextFunction
-
-_FEW = 10_000
-_DIGITS = 40
-#: The first digit of a UUID's fourth group out of a digest's, by its character code: two bits of it are fixed.
-_VARIANT = np.zeros(128, np.uint8)
-_VARIANT[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.frombuffer(b"89ab" * 4, np.uint8)
 
 
 class PolarsPorts:
@@ -48,10 +38,17 @@ class PolarsPorts:
         return _with(frame, *(pl.col(c).dt.timestamp("us").alias(into) for c, into in columns.items()))
 
     def uuid5(self, frame: Frame, column: str, *, text: str, namespace: str) -> Frame:
-        uuids = pl.col(text).map_batches(_uuids(namespace), return_dtype=pl.String, is_elementwise=True)
-        return _with(frame, uuids.alias(column))
+        return _with(frame, polars_hash.col(text).uuidhash.uuid5(namespace).alias(column))
 
-    def distinct_text(self, frame: Frame, *, by: Sequence[str], column: str, into: str) -> Frame:
+    def previous(self, frame: Frame, columns: Mapping[str, str], *, by: Sequence[str], order: Sequence[str]) -> Frame:
+        same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in by)
+        before = (pl.when(same).then(pl.col(name).shift(1)).alias(into) for name, into in columns.items())
+        return nw.from_native(_ordered(frame, [*by, *order]).with_columns(*before))
+
+    def latest(self, frame: Frame, columns: Sequence[str], *, by: Sequence[str], order: Sequence[str]) -> Frame:
+        return nw.from_native(_ordered(frame, [*by, *order]).with_columns(pl.col(*columns).forward_fill()))
+
+    def distinct_text(self, frame: Frame, *, by: Sequence[str], column: str, into: str, separator: str) -> Frame:
         plan: pl.LazyFrame = nw.to_native(frame)
         groups = plan.group_by(by).agg(pl.col(column).min().alias(into), pl.col(column).max().alias("last"))
         # Most groups have one text: only the others are worth a list.
@@ -59,10 +56,18 @@ class PolarsPorts:
         lists = (
             plan.join(several, on=by, how="semi", nulls_equal=True)
             .group_by(by)
-            .agg(pl.col(column).drop_nulls().unique().sort().str.join(",").alias("several"))
+            .agg(pl.col(column).drop_nulls().unique().sort().str.join(separator).alias("several"))
         )
         joined = groups.join(lists, on=by, how="left", nulls_equal=True)
         return nw.from_native(joined.select(*by, pl.coalesce("several", into, pl.lit("")).alias(into)))
+
+    def ends(
+        self, frame: Frame, *, by: Sequence[str], column: str, order: Sequence[str], first: str, last: str
+    ) -> Frame:
+        plan: pl.LazyFrame = nw.to_native(frame)
+        value = pl.col(column)
+        present = _ordered(nw.from_native(plan.filter(value.is_not_null()).select(*by, *order, column)), [*by, *order])
+        return nw.from_native(present.group_by(by).agg(value.first().alias(first), value.last().alias(last)))
 
     def from_text(
         self, frame: Frame, columns: Sequence[str], *, into: str, declared_type: str, function: TextFunction
@@ -73,6 +78,17 @@ class PolarsPorts:
 
     def region(self, frame: Frame, *, address: str, into: str) -> Frame:
         return self.from_text(frame, [address], into=into, declared_type="string", function=self._geo.regions)
+
+
+def _ordered(frame: Frame, order: Sequence[str]) -> pl.LazyFrame:
+    """The frame computed, and sorted where it is not: tables are read in their row order, so most are."""
+    plan: pl.LazyFrame = nw.to_native(frame)
+    return in_order(plan.collect(), order).lazy()
+
+
+def in_order(frame: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
+    """The frame in an order (nulls first). To look whether it is so already costs a thirtieth of sorting it."""
+    return frame if frame.select(order).to_struct().is_sorted() else frame.sort(order, nulls_last=False)
 
 
 def _with(frame: Frame, *expressions: pl.Expr) -> Frame:
@@ -88,44 +104,6 @@ def _folded(text: pl.Expr, case: str) -> pl.Expr:
     if case == "lower":
         return pl.when(ascii_only).then(text.str.to_lowercase()).otherwise(foreign.str.replace_many(upper, lower))
     return pl.when(ascii_only).then(text.str.to_uppercase()).otherwise(foreign.str.replace_many(lower, upper))
-
-
-def _uuids(namespace: str) -> Callable[[pl.Series], pl.Series]:
-    """Texts to UUIDs: the SHA-1 of namespace and text by hashlib for few texts, else by DuckDB, which takes a fifth of
-    the time but as long to start as hashlib needs for thousands."""
-    prefix = uuid.UUID(namespace).bytes
-
-    def uuids(texts: pl.Series) -> pl.Series:
-        if len(texts) < _FEW:
-            digests = [hashlib.sha1(prefix + text.encode()).hexdigest() for text in texts.to_list()]
-            return _as_uuids("".join(digests).encode()).alias(texts.name)
-        with duckdb.connect() as connection:
-            rows = connection.from_arrow(texts.alias("text").to_frame().to_arrow())
-            table = rows.project(f"sha1(unhex('{prefix.hex()}') || encode(text)) AS digest").to_arrow_table()
-        return pl.concat([_as_uuids(_characters(chunk)) for chunk in table.column(0).chunks]).alias(texts.name)
-
-    return uuids
-
-
-def _characters(digests: pa.StringArray) -> bytes | memoryview:
-    """All digests of an array behind one another."""
-    return memoryview(digests.buffers()[2])[digests.offset * _DIGITS : (digests.offset + len(digests)) * _DIGITS]
-
-
-def _as_uuids(digests: bytes | memoryview) -> pl.Series:
-    """The first 128 bits of each digest with version 5 and the RFC's variant set, written as UUIDs are.
-
-    By whole columns of characters: a tenth of what slicing and joining texts takes.
-    """
-    digits = np.frombuffer(digests, np.uint8).reshape(-1, _DIGITS)
-    written = np.full((len(digits), 36), ord("-"), np.uint8)
-    for start, length, place in ((0, 8, 0), (8, 4, 9), (12, 4, 14), (16, 4, 19), (20, 12, 24)):
-        written[:, place : place + length] = digits[:, start : start + length]
-    written[:, 14] = ord("5")
-    written[:, 19] = _VARIANT[digits[:, 16]]
-    ends = np.arange(0, written.size + 1, 36, dtype=np.int64)
-    buffers = [None, pa.py_buffer(ends), pa.py_buffer(written)]
-    return pl.Series(pa.Array.from_buffers(pa.large_string(), len(digits), buffers))
 
 
 def _on_distinct(function: TextFunction, dtype: pl.DataType) -> Callable[[pl.Series], pl.Series]:

@@ -137,16 +137,16 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         {**cleaning, "days": reach},
         equation=Equation("raw_events", ("cleaned_events", "#duplicates", "quarantine")),
     )
-    add(("session_edges",), (Input("cleaned_events"),), sessions.session_edges, gap)
     add(
-        ("sessions",),
-        (Input("cleaned_events", after=1), Input("session_edges", before=2, same_date=False)),
-        sessions.sessions,
+        ("session_edges", "session_parts"),
+        (Input("cleaned_events"), Input("session_edges", before=2, same_date=False)),
+        sessions.session_parts,
         gap,
     )
+    add(("sessions",), (Input("session_parts", after=1),), sessions.sessions, gap)
     add(
         ("joined_facts",),
-        (Input("cleaned_events"), Input("session_edges", before=2, same_date=False), Input("profiles")),
+        (Input("cleaned_events"), Input("session_parts"), Input("profiles")),
         facts.joined_facts,
         {
             **gap,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import narwhals as nw
 
 from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope, counted
-from event_assets.transforms.sessions import carried, continued, in_date, with_session_id
+from event_assets.transforms.sessions import with_part
 from event_assets.transforms.text import normalised
 from event_assets.transforms.values import bound
 
@@ -13,12 +13,12 @@ from event_assets.transforms.values import bound
 def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
     """joined_facts of one date; an event is never multiplied.
 
-    Inputs: cleaned_events of the date, session_edges of the two dates before, profiles where the dataset has
-    them. Figures: cleaned, facts, filtered (by the profile filter), orphans (cleaned events whose user has no
-    profile; 0 in a dataset without profiles).
+    Inputs: cleaned_events and session_parts of the date, profiles where the dataset has them. Figures: cleaned,
+    facts, filtered (by the profile filter), orphans (cleaned events whose user has no profile; 0 in a dataset
+    without profiles).
     """
     cleaned = inputs["cleaned_events"]
-    facts = _with_sessions(cleaned, inputs["session_edges"], scope)
+    facts = _with_sessions(cleaned, inputs["session_parts"], scope)
     if scope.dataset.geo:
         facts = scope.ports.region(facts, address=scope.dataset.geo, into="geo_region")
     if scope.dataset.profiles is None:
@@ -35,16 +35,9 @@ def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
     )
 
 
-def _with_sessions(cleaned: Frame, edges: Frame, scope: Scope) -> Frame:
-    timed = scope.ports.shared(in_date(scope.ports.microseconds(cleaned, {"event_time": "us"}), scope))
-    found = timed.select("user_id", "start").unique()
-    found = continued(found, carried(edges, scope), scope)
-    # The id names the true start; the join back is on what the date alone knows.
-    named = with_session_id(
-        found.select("user_id", nw.col("start").alias("local start"), nw.col("true start").alias("start")), scope
-    )
-    named = named.select("user_id", nw.col("local start").alias("start"), "session_id")
-    return timed.join(named, on=["user_id", "start"], how="left")
+def _with_sessions(cleaned: Frame, parts: Frame, scope: Scope) -> Frame:
+    parts = scope.ports.microseconds(parts, {"part_start": "start"}).select("user_id", "start", "session_id")
+    return with_part(cleaned, scope).join(parts, on=["user_id", "start"], how="left")
 
 
 def _with_profiles(facts: Frame, profiles: Frame, scope: Scope) -> Frame:

@@ -27,6 +27,9 @@ TextFunction = Callable[[Sequence[Sequence[str | None]]], Sequence[object]]
 class Ports(Protocol):
     """The few operations that Narwhals lacks, one small implementation an engine."""
 
+    version: str
+    """Which geo database `region` asks, and its edition."""
+
     def within(self, by: Sequence[str]) -> Sequence[str]:
         """What an ordered window over groups of `by` is partitioned by.
 
@@ -52,9 +55,26 @@ class Ports(Protocol):
         """The frame with `column`: the UUID version 5 (lower case text) of `namespace` and the text column `text`."""
         ...
 
-    def distinct_text(self, frame: Frame, *, by: Sequence[str], column: str, into: str) -> Frame:
+    def previous(self, frame: Frame, columns: Mapping[str, str], *, by: Sequence[str], order: Sequence[str]) -> Frame:
+        """The frame with, for each column -> new column, its value on the row before: of the same `by` (never null), in
+        a total order; null on a group's first row."""
+        ...
+
+    def latest(self, frame: Frame, columns: Sequence[str], *, by: Sequence[str], order: Sequence[str]) -> Frame:
+        """The frame with each null in the columns replaced by the last value before it: of the same `by` (never null),
+        in a total order. A group's first row holds a value."""
+        ...
+
+    def distinct_text(self, frame: Frame, *, by: Sequence[str], column: str, into: str, separator: str) -> Frame:
         """One row per `by`: those columns, and `into`: the distinct non-null texts of `column`, sorted by
-        their UTF-8 bytes and joined by commas (the empty text where there is none)."""
+        their UTF-8 bytes and joined by a separator (the empty text where there is none)."""
+        ...
+
+    def ends(
+        self, frame: Frame, *, by: Sequence[str], column: str, order: Sequence[str], first: str, last: str
+    ) -> Frame:
+        """One row per `by` (never null) in which `column` has a value: those columns, and `first` and `last`: its
+        first and its last value in a total order."""
         ...
 
     def from_text(

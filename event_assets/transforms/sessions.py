@@ -5,12 +5,16 @@ session whatever happened on other dates. Of the date before, only a user's firs
 event matter (`session_edges`). And a session covers at most two dates, since the first event of a date
 starts one where the date before has no gap start.
 
-All times are compared as int64 microseconds; the column `start` is a session's start.
+So a date is cut into parts (`session_parts`), each all that one session has on it. A session is its part of
+the date that it starts on and, where it goes on past midnight, its one part of the next.
+
+Times are compared as int64 microseconds; the column `start` is that of a part.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import narwhals as nw
 
@@ -19,86 +23,69 @@ from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope, on_date
 from event_assets.transforms.values import millionths
 
 _DAY = dt.timedelta(days=1)
+#: Between the event types of a part, so that those of two parts can be told apart and merged.
+_BETWEEN_TYPES = "\x1f"
 
 
-def session_edges(inputs: Inputs, scope: Scope) -> Outputs:
-    """session_edges of one date. Input: cleaned_events of the date."""
-    events = inputs["cleaned_events"].select("user_id", "event_id", "event_time")
-    edges = _edges(in_date(scope.ports.microseconds(events, {"event_time": "us"}), scope))
-    return Outputs({"session_edges": scope.shaped(edges, "session_edges")})
+def session_parts(inputs: Inputs, scope: Scope) -> Outputs:
+    """session_edges and session_parts of one date.
+
+    Inputs: cleaned_events of the date, session_edges of the two dates before.
+    """
+    shown = scope.dataset.sessions.column
+    names = dict.fromkeys(["user_id", "event_id", "event_type", "event_time", *([shown] if shown else [])])
+    timed = scope.ports.shared(with_part(inputs["cleaned_events"].select(*names), scope))
+    parts = scope.ports.microseconds(_summed(timed, scope), {"part_start": "start"})
+    parts = parts.join(_open_sessions(inputs["session_edges"], scope), on="user_id", how="left")
+    # Only a user's first part of the date can begin within the gap after the date before.
+    goes_on = (nw.col("start") - nw.col("last") <= _gap(scope)).fill_null(False)
+    parts = parts.with_columns(
+        nw.when(goes_on).then(nw.col("carried")).otherwise(nw.col("part_start")).alias("session_start")
+    )
+    key = {"user_id": scope.dataset.column("user_id").type, "session_start": "timestamp"}
+    parts = with_id(parts, "session_id", key, namespace=SESSIONS, scope=scope)
+    return Outputs(
+        {
+            "session_edges": scope.shaped(_edges(timed), "session_edges"),
+            "session_parts": scope.shaped(parts, "session_parts"),
+        }
+    )
 
 
 def sessions(inputs: Inputs, scope: Scope) -> Outputs:
-    """sessions that start on the date, with their events past midnight.
-
-    Inputs: cleaned_events of the date and the next, session_edges of the two dates before.
-    """
-    events, edges = inputs["cleaned_events"], inputs["session_edges"]
-    shown = scope.dataset.sessions.column
-    names = list(dict.fromkeys(["user_id", "event_id", "event_type", "event_time", *([shown] if shown else [])]))
-    events = scope.ports.microseconds(events.select(*names, "event_date"), {"event_time": "us"})
-    today = scope.ports.shared(in_date(on_date(events, scope.day), scope))
-    own = today.join(carried(edges, scope), on="user_id", how="left").filter(~_continues(scope))
-
-    # Who goes on after midnight: few, so the next date's events are cut down before they are put in order.
-    open_ended = _open_sessions(_edges(today), on_date(edges, scope.day - _DAY), scope)
-    later = on_date(events, scope.day + _DAY)
-    first = later.group_by("user_id").agg(nw.col("us").min().alias("start"))
-    open_ended = first.join(open_ended, on="user_id", how="inner").filter(_continues(scope)).drop("start")
-    open_ended = scope.ports.shared(open_ended)
-    tomorrow = in_date(later.join(open_ended.select("user_id"), on="user_id", how="semi"), scope)
-    rest = tomorrow.join(open_ended, on="user_id", how="inner").filter(_continues(scope))
-    rest = rest.with_columns(nw.col("carried").alias("start"))
-
-    parts = [part.select(*names, "us", "start") for part in (own, rest)]
-    return Outputs({"sessions": scope.shaped(_summed(scope.ports.shared(nw.concat(parts)), scope), "sessions")})
-
-
-def with_session_id(frame: Frame, scope: Scope) -> Frame:
-    """The frame with `session_id` for its user_id and `start`."""
-    key = {"user_id": scope.dataset.column("user_id").type, "start": "micros"}
-    return with_id(frame, "session_id", key, namespace=SESSIONS, scope=scope)
-
-
-def in_date(timed: Frame, scope: Scope) -> Frame:
-    """One date's events (with `us`, their time) and `start` (of their session as far as this date alone knows) and
-    `gap_start` (whether the event comes more than the gap after another one of the date)."""
-    within, order = scope.ports.within(["user_id"]), ["user_id", "us", "event_id"]
-    frame = timed.with_columns(
-        nw.col("user_id").shift(1).over(*within, order_by=order).alias("user before"),
-        nw.col("us").shift(1).over(*within, order_by=order).alias("us before"),
+    """sessions that start on the date. Input: session_parts of the date and the next."""
+    parts = inputs["session_parts"]
+    begun = nw.col("session_start") == nw.col("part_start")
+    own = on_date(parts, scope.day).filter(begun)
+    later = on_date(parts, scope.day + _DAY).filter(~begun)
+    # Few go on past midnight; all others are their one part.
+    alone = own.join(later.select("session_id"), on="session_id", how="anti").with_columns(
+        nw.col("part_end").alias("session_end"),
+        nw.col("event_types").str.replace_all(_BETWEEN_TYPES, ",", literal=True),
     )
-    same = (nw.col("user before") == nw.col("user_id")).fill_null(False)
+    longer = _with_rest(own, later, scope).select(*alone.collect_schema().names())
+    frame = scope.ports.microseconds(nw.concat([alone, longer]), {"session_start": "from", "session_end": "to"})
+    frame = frame.with_columns(millionths(nw.col("to") - nw.col("from")).alias("duration_seconds"))
+    return Outputs({"sessions": scope.shaped(frame, "sessions")})
+
+
+def with_part(events: Frame, scope: Scope) -> Frame:
+    """One date's events with `us` (their time), `start` (that of their part) and `gap_start` (whether the event comes
+    more than the gap after another one of the date)."""
+    order: dict[str, Sequence[str]] = {"by": ["user_id"], "order": ["us", "event_id"]}
+    frame = scope.ports.microseconds(events, {"event_time": "us"})
+    frame = scope.ports.previous(frame, {"us": "us before"}, **order)
+    paused = nw.col("us") - nw.col("us before") > _gap(scope)
     frame = frame.with_columns(
-        (same & (nw.col("us") - nw.col("us before") > gap(scope))).fill_null(False).alias("gap_start")
+        paused.fill_null(False).alias("gap_start"),
+        nw.when(paused.fill_null(True)).then(nw.col("us")).alias("start"),
     )
-    # A user's first row always holds a start, so filling forward never reaches over from one user to the next.
-    starts = nw.when(~same | nw.col("gap_start")).then(nw.col("us")).alias("start")
-    frame = frame.with_columns(starts).drop("user before", "us before")
-    return frame.with_columns(nw.col("start").fill_null(strategy="forward").over(*within, order_by=order))
+    return scope.ports.latest(frame, ["start"], **order).drop("us before")
 
 
-def carried(edges: Frame, scope: Scope) -> Frame:
-    """user_id, last (time of the last event), carried (start of the last session) of the users whose session of
-    the date before may go on. Input: session_edges of the two dates before."""
-    return _open_sessions(on_date(edges, scope.day - _DAY), on_date(edges, scope.day - 2 * _DAY), scope)
-
-
-def continued(frame: Frame, open_sessions: Frame, scope: Scope) -> Frame:
-    """Sessions by user_id and local `start`, with `true start`: that of the date before where they go on from it."""
-    joined = frame.join(open_sessions, on="user_id", how="left")
-    true = nw.when(_continues(scope)).then(nw.col("carried")).otherwise(nw.col("start"))
-    return joined.with_columns(true.alias("true start")).drop("last", "carried")
-
-
-def gap(scope: Scope) -> int:
+def _gap(scope: Scope) -> int:
     """The dataset's session gap in microseconds."""
     return scope.dataset.sessions.gap // dt.timedelta(microseconds=1)
-
-
-def _continues(scope: Scope) -> nw.Expr:
-    """Whether a local session goes on from the date before. Only the user's first one can lie within the gap."""
-    return (nw.col("start") - nw.col("last") <= gap(scope)).fill_null(False)
 
 
 def _edges(timed: Frame) -> Frame:
@@ -109,34 +96,62 @@ def _edges(timed: Frame) -> Frame:
     )
 
 
-def _open_sessions(edges: Frame, edges_before: Frame, scope: Scope) -> Frame:
-    """user_id, last, carried of the users with a gap start on the edges' date. `edges_before` is the date before it."""
-    times = {"first_time": "first", "last_time": "last", "last_gap_start": "last start"}
-    before = scope.ports.microseconds(edges_before, {"last_time": "last before"}).select("user_id", "last before")
-    frame = scope.ports.microseconds(edges, times).join(before, on="user_id", how="left")
-    first_is_gap_start = (nw.col("first") - nw.col("last before") > gap(scope)).fill_null(True)
-    frame = frame.filter(~nw.col("last start").is_null() | first_is_gap_start)
-    return frame.select("user_id", "last", nw.coalesce("last start", "first").alias("carried"))
+def _open_sessions(edges: Frame, scope: Scope) -> Frame:
+    """user_id, last (time of the last event, in microseconds), carried (start of the last session) of the users whose
+    session of the date before may go on: those with a gap start on it. Input: edges of the two dates before."""
+    yesterday, before = on_date(edges, scope.day - _DAY), on_date(edges, scope.day - 2 * _DAY)
+    before = scope.ports.microseconds(before, {"last_time": "last before"}).select("user_id", "last before")
+    frame = scope.ports.microseconds(yesterday, {"first_time": "first", "last_time": "last"})
+    frame = frame.join(before, on="user_id", how="left")
+    first_is_gap_start = (nw.col("first") - nw.col("last before") > _gap(scope)).fill_null(True)
+    frame = frame.filter(~nw.col("last_gap_start").is_null() | first_is_gap_start)
+    return frame.select("user_id", "last", nw.coalesce("last_gap_start", "first_time").alias("carried"))
 
 
-def _summed(events: Frame, scope: Scope) -> Frame:
-    """One row a session out of its events."""
+def _summed(timed: Frame, scope: Scope) -> Frame:
+    """One row a part out of its events; of the declared column the first and last value that is not null."""
     key = ["user_id", "start"]
-    aggregates = [
-        nw.col("event_time").min().alias("session_start"),
-        nw.col("event_time").max().alias("session_end"),
-        nw.col("us").max().alias("end"),
+    frame = timed.group_by(*key).agg(
+        nw.col("event_time").min().alias("part_start"),
+        nw.col("event_time").max().alias("part_end"),
         nw.len().alias("event_count"),
-    ]
+    )
+    types = scope.ports.distinct_text(timed, by=key, column="event_type", into="event_types", separator=_BETWEEN_TYPES)
+    frame = frame.join(types, on=key, how="left")
     if column := scope.dataset.sessions.column:
-        # Nulls go to the far end on either side, so that they stand only where there is nothing else.
-        empty = nw.when(nw.col(column).is_null()).then(nw.lit(1)).otherwise(nw.lit(0))
-        events = events.with_columns(empty.alias("empty"), (1 - empty).alias("filled"))
-        aggregates += [
-            nw.col(column).first(order_by=["empty", "us", "event_id"]).alias(f"first_{column}"),
-            nw.col(column).last(order_by=["filled", "us", "event_id"]).alias(f"last_{column}"),
-        ]
-    types = scope.ports.distinct_text(events, by=key, column="event_type", into="event_types")
-    frame = events.group_by(*key).agg(*aggregates).join(types, on=key, how="left")
-    frame = frame.with_columns(millionths(nw.col("end") - nw.col("start")).alias("duration_seconds"))
-    return with_session_id(frame, scope)
+        first, last = f"first_{column}", f"last_{column}"
+        ends = scope.ports.ends(timed, by=key, column=column, order=["us", "event_id"], first=first, last=last)
+        frame = frame.join(ends, on=key, how="left")
+    return frame.drop("start")
+
+
+def _with_rest(own: Frame, later: Frame, scope: Scope) -> Frame:
+    """Sessions of two parts, merged."""
+    column = scope.dataset.sessions.column
+    shown = [f"first_{column}", f"last_{column}"] if column else []
+    rest = later.select(
+        "session_id",
+        *(nw.col(name).alias(f"{name} later") for name in ("part_end", "event_count", "event_types", *shown)),
+    )
+    both = own.join(rest, on="session_id", how="inner").with_columns(
+        nw.col("part_end later").alias("session_end"),
+        (nw.col("event_count") + nw.col("event_count later")).alias("event_count"),
+    )
+    if column:
+        first, last = shown
+        both = both.with_columns(nw.coalesce(first, f"{first} later"), nw.coalesce(f"{last} later", last).alias(last))
+    return scope.ports.from_text(
+        both.rename({"event_types": "event_types before"}),
+        ["event_types before", "event_types later"],
+        into="event_types",
+        declared_type="string",
+        function=_united,
+    )
+
+
+def _united(types: Sequence[Sequence[str | None]]) -> list[str]:
+    """The event types of two parts as those of their session."""
+    return [
+        ",".join(sorted({name for text in row if text for name in text.split(_BETWEEN_TYPES)}))
+        for row in zip(*types, strict=True)
+    ]

@@ -30,7 +30,7 @@ def declared(name: str, changes: Mapping[str, object] | None = None) -> Dataset:
 
 #: What a test may ask for, that has no need of every table.
 CLEANED = ("event_keys", "cleaned_events")
-FACTS = ("profiles", *CLEANED, "session_edges", "joined_facts")
+FACTS = ("profiles", *CLEANED, "session_edges", "session_parts", "joined_facts")
 
 
 def landed(folder: Path, dataset: Dataset | str, files: Files, tables: Iterable[str] | None = None) -> World:

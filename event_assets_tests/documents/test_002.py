@@ -112,7 +112,7 @@ def test_the_region_is_that_of_the_address_in_an_offline_database(tmp_path: Path
         "": "Unknown",
     }
     logs = [f"{n:02},ann,2025-01-06T10:00:{n:02},{address},1" for n, address in enumerate(addresses)]
-    tables = (*CLEANED, "session_edges", "joined_facts")
+    tables = (*CLEANED, "session_edges", "session_parts", "joined_facts")
     world = landed(tmp_path, "streaming", {"user_activity_1.csv": csv(HEADER, *logs)}, tables)
     assert rows(world, "joined_facts", "geo_region") == [(region,) for region in addresses.values()]
     assert re.fullmatch(r"iptocc \d+\..*", world.workspace.engine.ports.version)

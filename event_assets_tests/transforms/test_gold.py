@@ -126,6 +126,6 @@ def test_watch_time_overall_adds_the_dates_and_keeps_its_folder_column(bench: Be
 
 def test_a_fact_knows_the_region_of_its_address(bench: Bench) -> None:
     events = [fact(str(number), ip=ip) for number, ip in enumerate(["8.8.8.8", None, "8.8.8.8", "10.0.0.1"])]
-    made, _ = bench.run(joined_facts, WATCHED, {"cleaned_events": events, "session_edges": []})
+    made, _ = bench.run(joined_facts, WATCHED, {"cleaned_events": events, "session_parts": []})
     regions = [("0", "NA"), ("1", "Unknown"), ("2", "NA"), ("3", "Unknown")]
     assert only(made["joined_facts"], "user_id", "geo_region") == regions

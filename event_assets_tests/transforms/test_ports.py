@@ -39,8 +39,24 @@ def test_distinct_texts_are_sorted_by_bytes_without_nulls(bench: Bench) -> None:
         (None, "n"),
     ]
     frame = bench.frame([{"by": by, "text": text} for by, text in given], {"by": pl.String(), "text": pl.String()})
-    rows = bench.rows(bench.ports.distinct_text(frame, by=["by"], column="text", into="texts"))
-    assert [(row["by"], row["texts"]) for row in rows] == [(None, "n"), ("a", "Z,z,é"), ("b", "x"), ("c", "")]
+    rows = bench.rows(bench.ports.distinct_text(frame, by=["by"], column="text", into="texts", separator="|"))
+    assert [(row["by"], row["texts"]) for row in rows] == [(None, "n"), ("a", "Z|z|é"), ("b", "x"), ("c", "")]
+
+
+def test_the_row_before_and_the_latest_value_are_those_of_the_own_group(bench: Bench) -> None:
+    given = [("b", 1, None), ("a", 3, None), ("a", 1, "x"), ("a", 4, "y"), ("a", 2, None), ("b", 0, "z")]
+    schema = {"by": pl.String(), "at": pl.Int64(), "text": pl.String()}
+    frame = bench.frame([dict(zip(schema, row, strict=True)) for row in given], schema)
+    found = bench.ports.previous(frame, {"at": "at before"}, by=["by"], order=["at"])
+    found = bench.ports.latest(found, ["text"], by=["by"], order=["at"])
+    assert sorted((row["by"], row["at"], row["at before"] or 0, row["text"]) for row in bench.rows(found)) == [
+        ("a", 1, 0, "x"),
+        ("a", 2, 1, "x"),
+        ("a", 3, 2, "x"),
+        ("a", 4, 3, "y"),
+        ("b", 0, 0, "z"),
+        ("b", 1, 0, "z"),
+    ]
 
 
 def test_microseconds_are_exact_before_and_after_1970(bench: Bench) -> None:

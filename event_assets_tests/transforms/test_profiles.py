@@ -110,7 +110,7 @@ def facts(bench: Bench, filters: dict[str, list[str]] | None = None) -> tuple[Ro
     dataset = declared(profiles={**SOURCE, "filter": filters or {}})
     events = [event("u", "1"), event("u", "2"), event("later", "3"), event("nobody", "4")]
     made, figures = bench.run(
-        joined_facts, dataset, {"cleaned_events": events, "session_edges": [], "profiles": HISTORY}
+        joined_facts, dataset, {"cleaned_events": events, "session_parts": [], "profiles": HISTORY}
     )
     return made["joined_facts"], figures
 
@@ -137,6 +137,6 @@ def test_a_filter_of_numbers_compares_numbers(bench: Bench) -> None:
 
 
 def test_a_dataset_without_profiles_has_no_orphans(bench: Bench) -> None:
-    made, figures = bench.run(joined_facts, declared(), {"cleaned_events": [event("u", "1")], "session_edges": []})
+    made, figures = bench.run(joined_facts, declared(), {"cleaned_events": [event("u", "1")], "session_parts": []})
     assert only(made["joined_facts"], "event_id", "has_profile") == [("1", False)]
     assert figures == {"cleaned": 1, "facts": 1, "filtered": 0, "orphans": 0}

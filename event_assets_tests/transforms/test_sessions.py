@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from event_assets.dataset import Dataset
 from event_assets.transforms.facts import joined_facts
-from event_assets.transforms.sessions import SESSIONS, session_edges, sessions
+from event_assets.transforms.sessions import SESSIONS, session_parts, sessions
 from event_assets_tests.transforms.bench import DAY, Bench, Rows, at, declared, micros, only
 
 DATASET = declared([{"name": "page"}], sessions={"gap": "30m", "column": "page"})
@@ -34,16 +34,25 @@ def by_date(bench: Bench, events: Iterable[dict[str, Any]], dataset: Dataset = D
     dates: dict[dt.date, Rows] = defaultdict(list)
     for row in events:
         dates[row["event_date"]].append(row)
-    edges = {date: bench.table(session_edges, dataset, {"cleaned_events": rows}, date) for date, rows in dates.items()}
+    edges: dict[dt.date, Rows] = {}
+    parts: dict[dt.date, Rows] = {}
+    for date in sorted(dates):
+        inputs = {"cleaned_events": dates[date], "session_edges": around(edges, date, -2, -1)}
+        found, _ = bench.run(session_parts, dataset, inputs, date)
+        edges[date], parts[date] = found["session_edges"], found["session_parts"]
     made: Rows = []
     facts: Rows = []
     for date in sorted(dates):
-        days = [date + dt.timedelta(days=n) for n in (-2, -1, 0, 1)]
-        before = [{**edge, "event_date": day} for day in days[:2] for edge in edges.get(day, [])]
-        window = [*dates[date], *dates.get(days[3], [])]
-        made += bench.table(sessions, dataset, {"cleaned_events": window, "session_edges": before}, date)
-        facts += bench.table(joined_facts, dataset, {"cleaned_events": dates[date], "session_edges": before}, date)
+        made += bench.table(sessions, dataset, {"session_parts": around(parts, date, 0, 1)}, date)
+        inputs = {"cleaned_events": dates[date], "session_parts": around(parts, date, 0)}
+        facts += bench.table(joined_facts, dataset, inputs, date)
     return made, facts
+
+
+def around(tables: dict[dt.date, Rows], date: dt.date, *days: int) -> Rows:
+    """The rows of a table by date on some dates around one."""
+    window = [date + dt.timedelta(days=n) for n in days]
+    return [{**row, "event_date": day} for day in window for row in tables.get(day, [])]
 
 
 def spans(rows: Rows) -> list[tuple[Any, ...]]:
@@ -115,7 +124,8 @@ def test_an_automated_user_gets_sessions_of_at_most_two_dates(bench: Bench) -> N
 
 def test_edges_are_first_last_and_last_gap_start(bench: Bench) -> None:
     events = [event("10:00:00"), event("10:20:00"), event("11:00:00"), event("11:01:00"), event("09:00:00", user="v")]
-    assert bench.table(session_edges, DATASET, {"cleaned_events": events}) == [
+    found, _ = bench.run(session_parts, DATASET, {"cleaned_events": events, "session_edges": []})
+    assert found["session_edges"] == [
         {
             "user_id": "u",
             "first_time": at("10:00:00"),
