@@ -9,6 +9,8 @@
 | EVENT_ASSETS_ENGINE | polars | what runs the transforms |
 | EVENT_ASSETS_WORKERS | cores of the machine | how many threads or processes may work at once |
 | EVENT_ASSETS_MEMORY | half of the machine | bytes that landing and engines may take (`512MB`, `4GB`) |
+| EVENT_ASSETS_MAX_UNPACKED | 1TB | bytes that a compressed source file may unpack to |
+| EVENT_ASSETS_MAX_RATIO | 1000 | how many times its size it may unpack to |
 | EVENT_ASSETS_SPARK | local[*] | a Spark master or Spark Connect URL |
 | EVENT_ASSETS_GEO_DB | none | a MaxMind .mmdb file in place of the built-in IP database |
 | DAGSTER_HOME | data/dagster | where Dagster keeps its runs and events |
@@ -40,6 +42,8 @@ class Settings:
     engine: str = "polars"
     workers: int = 1
     memory_bytes: int = 4 * 10**9
+    max_unpacked_bytes: int = 10**12
+    max_ratio: int = 1000
     spark: str = "local[*]"
     geo_db: Path | None = None
     dagster_home: Path = Path("data/dagster")
@@ -58,18 +62,16 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     engine = environment.get("EVENT_ASSETS_ENGINE") or "polars"
     if engine not in ENGINES:
         raise DeclarationError("EVENT_ASSETS_ENGINE", f"{engine!r} is no engine", f"set one of {', '.join(ENGINES)}")
-    workers = environment.get("EVENT_ASSETS_WORKERS") or str(os.cpu_count() or 1)
-    if not workers.isdecimal() or int(workers) < 1:
-        raise DeclarationError("EVENT_ASSETS_WORKERS", f"{workers!r} is no number of workers", "set a number from 1")
-    memory = environment.get("EVENT_ASSETS_MEMORY")
     return Settings(
         inbox=path("EVENT_ASSETS_INBOX", "data/inbox"),
         lake=path("EVENT_ASSETS_LAKE", "data/lake"),
         warehouse=path("EVENT_ASSETS_WAREHOUSE", "data/warehouse.duckdb"),
         datasets=optional("EVENT_ASSETS_DATASETS"),
         engine=engine,
-        workers=int(workers),
-        memory_bytes=_size(memory) if memory else _machine_memory() // 2,
+        workers=_count(environment, "EVENT_ASSETS_WORKERS") or os.cpu_count() or 1,
+        memory_bytes=_size(environment, "EVENT_ASSETS_MEMORY") or _machine_memory() // 2,
+        max_unpacked_bytes=_size(environment, "EVENT_ASSETS_MAX_UNPACKED") or 10**12,
+        max_ratio=_count(environment, "EVENT_ASSETS_MAX_RATIO") or 1000,
         spark=environment.get("EVENT_ASSETS_SPARK") or "local[*]",
         geo_db=optional("EVENT_ASSETS_GEO_DB"),
         dagster_home=path("DAGSTER_HOME", "data/dagster"),
@@ -81,10 +83,22 @@ def use_dagster_home(home: Path) -> None:
     os.environ["DAGSTER_HOME"] = str(home)
 
 
-def _size(text: str) -> int:
+def _count(environment: Mapping[str, str], name: str) -> int | None:
+    text = environment.get(name)
+    if not text:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise DeclarationError(name, f"{text!r} is no number", "set a number from 1")
+    return int(text)
+
+
+def _size(environment: Mapping[str, str], name: str) -> int | None:
+    text = environment.get(name)
+    if not text:
+        return None
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise DeclarationError("EVENT_ASSETS_MEMORY", f"{text!r} is no size", "write one such as 512MB or 4GB")
+        raise DeclarationError(name, f"{text!r} is no size", "write one such as 512MB or 4GB")
     return int(float(match[1]) * _UNITS[(match[2] or "B").upper()])
 
 

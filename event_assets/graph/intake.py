@@ -24,6 +24,7 @@ from event_assets.lake.ledger import Entry as LedgerEntry
 from event_assets.landing.file import Landed, land_file
 from event_assets.landing.identity import Identity, NotReadyError, identify
 from event_assets.landing.inbox import Dropped, look
+from event_assets.landing.limits import TOO_LARGE, Limits
 
 #: Raised when landing reads the same bytes otherwise than before: every file is then read again.
 LANDING_VERSION = 1
@@ -164,11 +165,7 @@ def _sort_out(
         before = workspace.ledger.files.get(key)
         if key in works:
             works[key].bindings.append(binding)
-        elif (
-            before is not None
-            and before.rules == landing_rules(workspace.dataset, dropped.kind)
-            and parts_are_there(workspace, before)
-        ):
+        elif before is not None and _is_known(workspace, before) and parts_are_there(workspace, before):
             known.append(binding)
         else:
             works[key] = _Work(dropped, found, before.landed_at if before else None, [binding])
@@ -198,10 +195,22 @@ def _land(
         landed_at=landed_at,
         memory_bytes=workspace.settings.memory_bytes // together,
         workers=max(1, workspace.settings.workers // together),
+        limits=_limits(workspace),
     )
     file = _as_source_file(landed, landing_rules(workspace.dataset, kind), landed_at, work.identity.bytes)
     _place(workspace, landed, file)
     return file
+
+
+def _limits(workspace: Workspace) -> Limits:
+    return Limits(workspace.settings.max_unpacked_bytes, workspace.settings.max_ratio)
+
+
+def _is_known(workspace: Workspace, file: SourceFile | None) -> bool:
+    """Whether a content was landed by the rules of today; one that was too large, under the limits of today."""
+    if file is None or file.rules != landing_rules(workspace.dataset, file.kind):
+        return False
+    return file.reason is None or not file.reason.startswith(TOO_LARGE) or file.reason in _limits(workspace).reasons
 
 
 def _as_source_file(landed: Landed, rules: str, landed_at: dt.datetime, size: int) -> SourceFile:
@@ -239,8 +248,7 @@ def _settled_in_ledger(workspace: Workspace, dropped: Dropped) -> bool:
     binding = workspace.ledger.bindings.get((dropped.kind, dropped.name))
     if binding is None or binding.signature != dropped.signature:
         return False
-    file = workspace.ledger.files.get((dropped.kind, binding.file_id))
-    return file is not None and file.rules == landing_rules(workspace.dataset, dropped.kind)
+    return _is_known(workspace, workspace.ledger.files.get((dropped.kind, binding.file_id)))
 
 
 def _raw_contents(workspace: Workspace) -> dict[str, str]:

@@ -20,6 +20,7 @@ from event_assets.landing.dating import Dating
 from event_assets.landing.identity import Identity, check_unchanged
 from event_assets.landing.inbox import Kind
 from event_assets.landing.json import read_json
+from event_assets.landing.limits import DEFAULT_LIMITS, Limits
 from event_assets.landing.parquet import read_parquet
 from event_assets.landing.prepare import Prepared, prepare
 from event_assets.landing.records import MALFORMED, ROW_NUMBER, Batch, Fields, FileRejected, Reject, raw_text
@@ -74,6 +75,7 @@ def land_file(
     landed_at: dt.datetime,
     memory_bytes: int,
     workers: int = 1,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Landed:
     """Read a source file once, streaming, and stage its tables in the folder `into` (made where missing).
 
@@ -87,7 +89,7 @@ def land_file(
     staging = Path(tempfile.mkdtemp(dir=into, prefix="landing-"))
     try:
         check_unchanged(path, identity.signature)
-        landing = _Landing(dataset, kind, name, identity, staging, landed_at, memory_bytes)
+        landing = _Landing(dataset, kind, name, identity, staging, landed_at, memory_bytes, limits)
         landed = landing.run(path, workers)
         check_unchanged(path, identity.signature)
         return _moved(landed, into)
@@ -122,9 +124,10 @@ class _Landing:
         staging: Path,
         landed_at: dt.datetime,
         memory_bytes: int,
+        limits: Limits,
     ) -> None:
         self._dataset, self._kind, self._name, self._identity = dataset, kind, name, identity
-        self._staging = staging
+        self._staging, self._memory_bytes, self._limits = staging, memory_bytes, limits
         source = dataset.events if kind == "events" else dataset.profiles
         assert source is not None
         self._source: Source = source
@@ -147,7 +150,7 @@ class _Landing:
     def run(self, path: Path, workers: int) -> Landed:
         fields = Fields.of(self._source)
         try:
-            prepared = prepare(path, self._name, self._source, self._staging)
+            prepared = prepare(path, self._name, self._source, self._staging, self._limits)
             for batch in self._batches(prepared, fields, workers):
                 self._take(batch)
         except FileRejected as rejected:
@@ -161,7 +164,13 @@ class _Landing:
             case "json" | "ndjson":
                 yield from read_json(prepared.path, self._source, fields)
             case "parquet":
-                yield from read_parquet(prepared.path, fields)
+                yield from read_parquet(
+                    prepared.path,
+                    fields,
+                    max_record_bytes=self._source.max_record_bytes,
+                    memory_bytes=self._memory_bytes,
+                    limits=self._limits,
+                )
         if prepared.cut_off is not None:
             text = prepared.cut_off
             yield Batch(

@@ -13,20 +13,43 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from event_assets.landing.records import EXTRA, NOT_UTF8, ROW_NUMBER, Batch, Fields, FileRejected, Reject
+from event_assets.landing.limits import Limits
+from event_assets.landing.parquet_probe import probe
+from event_assets.landing.records import EXTRA, NOT_UTF8, ROW_NUMBER, TOO_LONG, Batch, Fields, FileRejected, Reject
 
 _BATCH_ROWS = 64 * 1024
+#: Of rows with long texts fewer are taken at once, as the file itself tells their length.
+_BATCH_BYTES = 16 * 1024 * 1024
 
 
-def read_parquet(path: Path, fields: Fields) -> Iterator[Batch]:
-    """The rows in order. FileRejected where the file is damaged, names a column twice or lacks a required one."""
+def read_parquet(
+    path: Path, fields: Fields, *, max_record_bytes: int, memory_bytes: int, limits: Limits
+) -> Iterator[Batch]:
+    """The rows in order. FileRejected where the file is damaged, names a column twice or lacks a required one.
+
+    It is read by a process that may die of it first (parquet_probe.py), with so much memory.
+    """
     try:
         with pq.ParquetFile(path) as file:
+            limits.check(_unpacked_bytes(file.metadata), path.stat().st_size)
+            batch_rows = _batch_rows(file.metadata)
             places = _places(file.schema_arrow, fields)
-            for rows in file.iter_batches(_BATCH_ROWS):
-                yield _batch(_decoded(rows), fields, places)
+            if reason := probe(path, batch_rows, memory_bytes):
+                raise FileRejected(f"unreadable: {reason}")
+            for rows in file.iter_batches(batch_rows):
+                yield _batch(_decoded(rows), fields, places, max_record_bytes)
     except (OSError, pa.ArrowException, ValueError) as error:
         raise FileRejected(f"unreadable: {' '.join(str(error).split())[:300]}") from None
+
+
+def _unpacked_bytes(metadata: pq.FileMetaData) -> int:
+    return sum(max(0, metadata.row_group(at).total_byte_size) for at in range(metadata.num_row_groups))
+
+
+def _batch_rows(metadata: pq.FileMetaData) -> int:
+    groups = [metadata.row_group(at) for at in range(metadata.num_row_groups)]
+    longest = max((group.total_byte_size // max(1, group.num_rows) for group in groups), default=0)
+    return max(1, min(_BATCH_ROWS, _BATCH_BYTES // max(1, longest)))
 
 
 def _places(schema: pa.Schema, fields: Fields) -> dict[str, list[str]]:
@@ -58,7 +81,7 @@ def _decoded(rows: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, names=rows.schema.names)
 
 
-def _batch(rows: pa.RecordBatch, fields: Fields, places: dict[str, list[str]]) -> Batch:
+def _batch(rows: pa.RecordBatch, fields: Fields, places: dict[str, list[str]], max_record_bytes: int) -> Batch:
     undecodable: set[int] = set()
     columns: dict[str, pl.Series] = {ROW_NUMBER: pl.Series(range(1, rows.num_rows + 1), dtype=pl.Int64)}
     for name, source in fields.sources.items():
@@ -68,8 +91,13 @@ def _batch(rows: pa.RecordBatch, fields: Fields, places: dict[str, list[str]]) -
         )
     undeclared: Counter[str] = Counter()
     columns[EXTRA] = pl.Series(_extras(rows, list(places.values()), undeclared), dtype=pl.String)
-    refused = [place + 1 for place in sorted(undecodable)]
-    frame = pl.DataFrame(columns, fields.schema).filter(~pl.col(ROW_NUMBER).is_in(refused))
+    frame = pl.DataFrame(columns, fields.schema)
+    refused = {place + 1: NOT_UTF8 for place in undecodable}
+    if frame.estimated_size() > max_record_bytes:
+        length = pl.sum_horizontal(pl.exclude(ROW_NUMBER).str.len_bytes().cast(pl.Int64))
+        too_long = frame.filter(length > max_record_bytes)[ROW_NUMBER].to_list()
+        refused |= dict.fromkeys(too_long, TOO_LONG)
+    frame = frame.filter(~pl.col(ROW_NUMBER).is_in(list(refused)))
 
     def texts(numbers: Sequence[int]) -> list[bytes]:
         # A row of Parquet has no text of its own: it is told as JSON.
@@ -77,7 +105,8 @@ def _batch(rows: pa.RecordBatch, fields: Fields, places: dict[str, list[str]]) -
         picked = [_pylist(column.take(places)) for column in rows.columns]
         return [_json(dict(zip(rows.schema.names, row, strict=True))).encode() for row in zip(*picked, strict=True)]
 
-    rejects = [Reject(number, NOT_UTF8, text) for number, text in zip(refused, texts(refused), strict=True)]
+    numbers = sorted(refused)
+    rejects = [Reject(number, refused[number], text) for number, text in zip(numbers, texts(numbers), strict=True)]
     present = frozenset(name for name, source in fields.sources.items() if source in places)
     return Batch(rows.num_rows, frame, rejects, texts, present, undeclared)
 
@@ -155,10 +184,26 @@ def _pylist(column: pa.Array) -> list[Any]:
     """The values as Python's; texts as bytes, since they need not be UTF-8, and times as text, to the nanosecond."""
     if _is_text(column.type):
         column = column.cast(pa.large_binary())
-    elif pa.types.is_temporal(column.type):
-        column = column.cast(pa.large_string())
+    else:
+        column = column.cast(_times_as_text(column.type))
     values: list[Any] = column.to_pylist()
     return values
+
+
+def _times_as_text(kind: pa.DataType) -> pa.DataType:
+    """The type with text for times wherever they are within: Python has none before year 1 nor a nanosecond."""
+    if pa.types.is_temporal(kind):
+        return pa.large_string()
+    if pa.types.is_map(kind):
+        return pa.map_(_times_as_text(kind.key_type), _times_as_text(kind.item_type))
+    if pa.types.is_struct(kind):
+        members = [kind.field(at) for at in range(kind.num_fields)]
+        return pa.struct([member.with_type(_times_as_text(member.type)) for member in members])
+    if pa.types.is_large_list(kind):
+        return pa.large_list(kind.value_field.with_type(_times_as_text(kind.value_type)))
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_times_as_text(kind.value_type)))
+    return kind
 
 
 def _json(value: object) -> str:

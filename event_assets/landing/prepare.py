@@ -14,12 +14,8 @@ import pyarrow as pa
 from event_assets.dataset import Source
 from event_assets.landing.blocks import BLOCK_BYTES, LineBlocks
 from event_assets.landing.encodings import DETECT, detect_encoding
+from event_assets.landing.limits import DEFAULT_LIMITS, Limits
 from event_assets.landing.records import MAX_RAW_BYTES, FileRejected
-
-#: What a compressed file may unpack to. Small files may have any ratio.
-MAX_UNPACKED_BYTES = 10**12
-MAX_RATIO = 1000
-_RATIO_FROM_BYTES = 16 * 1024 * 1024
 
 #: Bytes of a file, and in the end whether something is to be told of it.
 _Chunks = Generator[bytes, None, bool]
@@ -36,7 +32,7 @@ class Prepared:
     cut_off: bytes | None = None
 
 
-def prepare(path: Path, name: str, source: Source, into: Path) -> Prepared:
+def prepare(path: Path, name: str, source: Source, into: Path, limits: Limits = DEFAULT_LIMITS) -> Prepared:
     """The file itself where it is plain already, else a plain copy in `into`, made streaming.
 
     FileRejected where it can't be unpacked or unpacks beyond the limits.
@@ -45,7 +41,7 @@ def prepare(path: Path, name: str, source: Source, into: Path) -> Prepared:
     plain, cut = path, False
     if name.endswith((".gz", ".zst")):
         plain = into / "unpacked"
-        cut = _write(plain, _unpacked(path, name))
+        cut = _write(plain, _unpacked(path, name, limits))
         if cut:
             repairs.append("archive: truncated")
     if source.format == "parquet":
@@ -72,10 +68,10 @@ def prepare(path: Path, name: str, source: Source, into: Path) -> Prepared:
     return Prepared(plain, tuple(repairs), cut_off)
 
 
-def plain_chunks(path: Path, name: str) -> Iterator[bytes]:
+def plain_chunks(path: Path, name: str, limits: Limits = DEFAULT_LIMITS) -> Iterator[bytes]:
     """A file's bytes, unpacked where its name says that it is packed; FileRejected where it can't be."""
     if name.endswith((".gz", ".zst")):
-        yield from _unpacked(path, name)
+        yield from _unpacked(path, name, limits)
         return
     with path.open("rb") as file:
         while chunk := file.read(BLOCK_BYTES):
@@ -92,7 +88,7 @@ def _write(target: Path, chunks: _Chunks) -> bool:
                 return bool(done.value)
 
 
-def _unpacked(path: Path, name: str) -> _Chunks:
+def _unpacked(path: Path, name: str, limits: Limits) -> _Chunks:
     """The unpacked bytes; returns whether the archive ends too early."""
     size = path.stat().st_size
     written = 0
@@ -104,10 +100,7 @@ def _unpacked(path: Path, name: str) -> _Chunks:
             except StopIteration as done:
                 return bool(done.value)
             written += len(chunk)
-            if written > MAX_UNPACKED_BYTES:
-                raise FileRejected(f"too_large: unpacks to more than {MAX_UNPACKED_BYTES} bytes")
-            if written > max(_RATIO_FROM_BYTES, size * MAX_RATIO):
-                raise FileRejected(f"too_large: unpacks to more than {MAX_RATIO} times its size")
+            limits.check(written, size)
             yield chunk
 
 

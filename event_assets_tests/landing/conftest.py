@@ -11,6 +11,7 @@ from event_assets.dataset import Dataset
 from event_assets.landing.file import land_file
 from event_assets.landing.identity import identify
 from event_assets.landing.inbox import Kind
+from event_assets.landing.limits import DEFAULT_LIMITS, Limits
 from event_assets_tests.landing.tiny import LANDED_AT, Outcome, check_accounts
 
 Land = Callable[..., Outcome]
@@ -28,6 +29,7 @@ def land(tmp_path: Path) -> Land:
         kind: Kind = "events",
         memory_bytes: int = 2**30,
         workers: int = 1,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> Outcome:
         path = tmp_path / name
         path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -41,6 +43,7 @@ def land(tmp_path: Path) -> Land:
             landed_at=LANDED_AT,
             memory_bytes=memory_bytes,
             workers=workers,
+            limits=limits,
         )
         outcome = Outcome(landed)
         check_accounts(outcome)

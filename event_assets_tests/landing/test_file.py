@@ -11,10 +11,10 @@ import pytest
 
 from event_assets.contracts.tables import tables
 from event_assets.errors import LandingError
-from event_assets.landing import prepare
 from event_assets.landing.dating import file_date
 from event_assets.landing.file import land_file
 from event_assets.landing.identity import identify
+from event_assets.landing.limits import Limits
 from event_assets_tests.landing.conftest import Land
 from event_assets_tests.landing.tiny import LANDED_AT, declare
 
@@ -225,13 +225,14 @@ def test_a_damaged_archive_is_a_rejected_file(land: Land) -> None:
     )
 
 
-def test_an_archive_beyond_the_limits_is_a_rejected_file(land: Land, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_beyond_the_limits_is_a_rejected_file(land: Land) -> None:
     bomb = gzip.compress(b"\n" * 30_000_000)
     landed = land(bomb, declare(), name="events.csv.gz").landed
     assert landed.reason == "too_large: unpacks to more than 1000 times its size"
-    monkeypatch.setattr(prepare, "MAX_UNPACKED_BYTES", 1000)
-    landed = land(gzip.compress(ROWS.encode()), declare(), name="events.csv.gz").landed
-    assert landed.reason == "too_large: unpacks to more than 1000 bytes"
+    landed = land(
+        gzip.compress(ROWS.encode()), declare(), name="events.csv.gz", limits=Limits(unpacked_bytes=10)
+    ).landed
+    assert landed.reason == "too_large: unpacks to more than 10 bytes"
 
 
 @pytest.mark.parametrize(

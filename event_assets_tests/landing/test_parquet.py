@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import random
+import tempfile
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from event_assets.dataset import Dataset
+from event_assets.landing import parquet_probe
 from event_assets_tests.landing.conftest import Land
 from event_assets_tests.landing.tiny import declare
 
@@ -117,3 +122,57 @@ def test_every_kind_of_value_has_a_text(land: Land) -> None:
             outcome = land(parquet(table), dataset(), name=f"{name}.parquet")
             assert outcome.landed.reason is None
             assert outcome.values("value") == ([(text,)] if landed else [])
+
+
+def test_times_within_nested_values_are_text_whatever_their_year(land: Land) -> None:
+    details = pa.array(
+        [{"when": 10**7, "page": "/", "all": [1]}],
+        pa.struct([("when", pa.date32()), ("page", pa.string()), ("all", pa.list_(pa.timestamp("ns")))]),
+    )
+    table = pa.table({"user_id": ["1"], "at": ["2024-01-02"], "details": details})
+    assert land(parquet(table), dataset(), name="events.parquet").values("page", "extra") == [
+        ("/", '{"details":{"when":"29349-01-26","all":["1970-01-01 00:00:00.000000001"]}}')
+    ]
+
+
+def test_a_row_over_the_limit_is_too_long(land: Land) -> None:
+    table = pa.table({"user_id": ["1", "2"], "at": ["2024-01-02"] * 2, "event_type": ["x" * 3000, "y"]})
+    outcome = land(parquet(table), declare("parquet", columns=COLUMNS, events__max_record_bytes=1024))
+    assert outcome.values("row_number", "event_type") == [(2, "y")]
+    assert [(number, reason) for number, reason, *_ in outcome.rejects] == [(1, "record_too_long")]
+
+
+def test_pages_that_unpack_beyond_the_limits_make_a_rejected_file(land: Land) -> None:
+    sink = io.BytesIO()
+    table = pa.table({"user_id": ["x" * 30_000_000], "at": ["2024-01-02"]})
+    pq.write_table(table, sink, compression="zstd", use_dictionary=False, write_statistics=False)
+    assert land(sink.getvalue(), dataset()).landed.reason == "too_large: unpacks to more than 1000 times its size"
+
+
+def test_a_file_that_kills_its_reader_is_a_rejected_file(land: Land, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = parquet(pa.table({"user_id": ["1"], "at": ["2024-01-02"]}))
+    probe = parquet_probe.__file__
+    fatal = Path(probe).read_text().replace('    """Read all', '    import os; os.abort()\n    """Read all')
+    land(content, dataset())  # the file itself is fine
+    path = Path(tempfile.mkdtemp()) / "fatal.py"
+    path.write_text(fatal)
+    monkeypatch.setattr(parquet_probe, "__file__", str(path))
+    assert land(content, dataset()).landed.reason == "unreadable: its reader died of signal 6"
+
+
+def test_a_file_that_asks_for_more_memory_than_there_is_is_a_rejected_file(tmp_path: Path) -> None:
+    # A dictionary of one long text, met a thousand times: small by its own account, and 1.5 GB when it is read.
+    text = "".join(map(chr, random.Random(1).choices(range(32, 127), k=1_500_000)))
+    path = tmp_path / "dense.parquet"
+    pq.write_table(pa.table({"user_id": pa.array([text] * 1000).dictionary_encode()}), path)
+    assert parquet_probe.probe(path, 1000, 2**28) is not None
+    assert parquet_probe.probe(path, 1, 2**28) is None
+
+
+def test_damaged_pages_make_a_rejected_file_and_nothing_worse(land: Land) -> None:
+    table = pa.table({"user_id": [f"{n}" for n in range(5000)], "at": ["2024-01-02"] * 5000})
+    content = bytearray(parquet(table))
+    content[200:260] = bytes(60)
+    landed = land(bytes(content), dataset()).landed
+    assert landed.reason is not None
+    assert landed.reason.startswith("unreadable: ")
