@@ -23,6 +23,7 @@ _LAYERS = {
             "cleaned_events",
             "quarantine",
             "session_edges",
+            "session_parts",
             "sessions",
             "joined_facts",
         ),
