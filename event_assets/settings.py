@@ -6,12 +6,15 @@
 | EVENT_ASSETS_LAKE | data/lake | where the tables live |
 | EVENT_ASSETS_WAREHOUSE | data/warehouse.duckdb | the DuckDB file with a view per table |
 | EVENT_ASSETS_DATASETS | the package's own | a folder of further datasets, one `NAME/defs.yaml` each |
-| EVENT_ASSETS_ENGINE | polars | what runs the transforms |
+| EVENT_ASSETS_ENGINE | what a dataset declares, else polars | what runs the transforms: polars, duckdb or spark |
 | EVENT_ASSETS_WORKERS | cores of the machine | how many threads or processes may work at once |
 | EVENT_ASSETS_MEMORY | half of the machine | bytes that landing and engines may take (`512MB`, `4GB`) |
 | EVENT_ASSETS_MAX_UNPACKED | 1TB | bytes that a compressed source file may unpack to |
 | EVENT_ASSETS_MAX_RATIO | 1000 | how many times its size it may unpack to |
-| EVENT_ASSETS_SPARK | local[*] | a Spark master or Spark Connect URL |
+| EVENT_ASSETS_SPARK | local[*] | a Spark master (`spark://host:7077`) or Spark Connect URL (`sc://host:15002`) |
+| EVENT_ASSETS_SPARK_DRIVER_MEMORY | Spark's (1g) | memory of the driver, in Spark's terms (`2g`) |
+| EVENT_ASSETS_SPARK_EXECUTOR_MEMORY | Spark's (1g) | memory of each executor (a local master has none) |
+| EVENT_ASSETS_SPARK_SHUFFLE_PARTITIONS | workers if the master is local, else Spark's (200) | parts of a shuffle |
 | EVENT_ASSETS_GEO_DB | none | a MaxMind .mmdb file in place of the built-in IP database |
 | DAGSTER_HOME | data/dagster | where Dagster keeps its runs and events |
 """
@@ -20,14 +23,16 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from event_assets.errors import DeclarationError
 
-ENGINES = ("polars",)
+ENGINES = ("polars", "duckdb", "spark")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(B|KB|MB|GB|TB)?", re.IGNORECASE)
+_SPARK_SIZE = re.compile(r"[1-9]\d*[kmgt]")
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -39,12 +44,16 @@ class Settings:
     lake: Path = Path("data/lake")
     warehouse: Path = Path("data/warehouse.duckdb")
     datasets: Path | None = None
-    engine: str = "polars"
+    engine: str | None = None
+    """What runs every dataset, whatever it declares; None leaves it to the declaration."""
     workers: int = 1
     memory_bytes: int = 4 * 10**9
     max_unpacked_bytes: int = 10**12
     max_ratio: int = 1000
     spark: str = "local[*]"
+    spark_driver_memory: str | None = None
+    spark_executor_memory: str | None = None
+    spark_shuffle_partitions: int | None = None
     geo_db: Path | None = None
     dagster_home: Path = Path("data/dagster")
 
@@ -59,8 +68,8 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         value = environment.get(name)
         return Path(value).absolute() if value else None
 
-    engine = environment.get("EVENT_ASSETS_ENGINE") or "polars"
-    if engine not in ENGINES:
+    engine = environment.get("EVENT_ASSETS_ENGINE") or None
+    if engine not in (None, *ENGINES):
         raise DeclarationError("EVENT_ASSETS_ENGINE", f"{engine!r} is no engine", f"set one of {', '.join(ENGINES)}")
     return Settings(
         inbox=path("EVENT_ASSETS_INBOX", "data/inbox"),
@@ -73,6 +82,9 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         max_unpacked_bytes=_size(environment, "EVENT_ASSETS_MAX_UNPACKED") or 10**12,
         max_ratio=_count(environment, "EVENT_ASSETS_MAX_RATIO") or 1000,
         spark=environment.get("EVENT_ASSETS_SPARK") or "local[*]",
+        spark_driver_memory=_spark_memory(environment, "EVENT_ASSETS_SPARK_DRIVER_MEMORY"),
+        spark_executor_memory=_spark_memory(environment, "EVENT_ASSETS_SPARK_EXECUTOR_MEMORY"),
+        spark_shuffle_partitions=_count(environment, "EVENT_ASSETS_SPARK_SHUFFLE_PARTITIONS"),
         geo_db=optional("EVENT_ASSETS_GEO_DB"),
         dagster_home=path("DAGSTER_HOME", "data/dagster"),
     )
@@ -83,6 +95,11 @@ def use_dagster_home(home: Path) -> None:
     os.environ["DAGSTER_HOME"] = str(home)
 
 
+def use_spark_python() -> None:
+    """Let Spark's executors run the Python of this process, unless somebody said which one (PYSPARK_PYTHON)."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+
+
 def _count(environment: Mapping[str, str], name: str) -> int | None:
     text = environment.get(name)
     if not text:
@@ -90,6 +107,13 @@ def _count(environment: Mapping[str, str], name: str) -> int | None:
     if not text.isdecimal() or int(text) < 1:
         raise DeclarationError(name, f"{text!r} is no number", "set a number from 1")
     return int(text)
+
+
+def _spark_memory(environment: Mapping[str, str], name: str) -> str | None:
+    text = environment.get(name)
+    if text and not _SPARK_SIZE.fullmatch(text):
+        raise DeclarationError(name, f"{text!r} is no size in Spark's terms", "write one such as 512m or 4g")
+    return text or None
 
 
 def _size(environment: Mapping[str, str], name: str) -> int | None:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from event_assets.cli.activity_files import Names
     from event_assets.dataset import Dataset
-    from event_assets.engines.polars import PolarsEngine
 
 Wanted = Callable[[dt.date], bool]
 
@@ -99,12 +98,11 @@ def _of_files(
 ) -> tuple[Dataset, pl.DataFrame]:
     from event_assets.cli.activity_files import read_activity
     from event_assets.cli.output import note, working
-    from event_assets.engines.polars import PolarsEngine
     from event_assets.settings import load_settings
 
     with working(f"reading {path}"), tempfile.TemporaryDirectory(prefix="event_assets-top-") as staging:
         read = read_activity(path, names, wanted, load_settings(), Path(staging), fail_fast=fail_fast)
-        ranked = _ranked(read.rules, n, PolarsEngine(), {None: read.sessions})
+        ranked = _ranked(read.rules, n, {None: read.sessions})
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(read.refused.items()))
     note(f"{read.records:,} records; {read.refused.total():,} refused{': ' + reasons if reasons else ''}")
     if read.uncounted:
@@ -128,26 +126,22 @@ def _of_dataset(dataset: Dataset, n: int, wanted: Wanted | None) -> pl.DataFrame
 
     def read() -> pl.DataFrame:
         dates = [date for date in workspace.dates("platform_sessions") if wanted is None or wanted(date)]
-        return _ranked(dataset, n, workspace.engine, {date: store.paths(date.isoformat()) for date in dates})
+        return _ranked(dataset, n, {date: store.paths(date.isoformat()) for date in dates})
 
     return read_again(read, lambda: store.entries(again=True))
 
 
-def _ranked(
-    dataset: Dataset,
-    n: int,
-    engine: PolarsEngine,
-    sessions: Mapping[dt.date | None, Sequence[Path] | pl.DataFrame],
-) -> pl.DataFrame:
+def _ranked(dataset: Dataset, n: int, sessions: Mapping[dt.date | None, Sequence[Path] | pl.DataFrame]) -> pl.DataFrame:
     """top_users_overall of some partitions of platform_sessions, cut at n."""
     from event_assets.contracts.tables import tables
+    from event_assets.engines.polars import PolarsEngine
     from event_assets.transforms.scope import Scope
     from event_assets.transforms.top_users import top_users_overall
 
     assert dataset.gold.top_users is not None
     options = dataset.gold.top_users.model_copy(update={"n": n})
     cut = dataset.model_copy(update={"gold": dataset.gold.model_copy(update={"top_users": options})})
-    made = tables(cut)
+    made, engine = tables(cut), PolarsEngine()
     inputs = {"platform_sessions": engine.scan(made["platform_sessions"], sessions)}
     outputs = top_users_overall(inputs, Scope(cut, engine.ports))
     return engine.collect(outputs, {"top_users_overall": made["top_users_overall"]})[0]["top_users_overall"]

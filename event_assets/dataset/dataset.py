@@ -23,6 +23,8 @@ class Dataset(Declared):
     source_timezone: str = "UTC"
     """The zone of times that name none."""
     mode: Literal["lenient", "fail_fast"] = "lenient"
+    engine: Literal["polars", "duckdb", "spark"] = "polars"
+    """What runs the transforms, where EVENT_ASSETS_ENGINE doesn't say so for all datasets. It changes no row."""
     events: Events
     event_id: str | None = None
     """The declared column that already is each event's unique id."""

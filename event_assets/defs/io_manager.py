@@ -13,9 +13,10 @@ from typing import Any, get_origin
 import dagster as dg
 import polars as pl
 
+from event_assets.engines.parquet import write_parquet
 from event_assets.errors import ContractError, LakeError
 from event_assets.lake import Lake, Staged, TableStore
-from event_assets.lake.lake import read_again, write_parquet
+from event_assets.lake.lake import read_again
 from event_assets.lake.partitions import WHOLE, content_digest
 from event_assets.settings import load_settings
 

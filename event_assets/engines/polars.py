@@ -10,8 +10,11 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
+from event_assets.contracts.checks import Violation, violations
 from event_assets.contracts.tables import Table
 from event_assets.contracts.types import polars_type
+from event_assets.engines.engine import Content, Written
+from event_assets.engines.parquet import NO_VALUE, Piece, hive_column, write_parquet
 from event_assets.engines.polars_ports import PolarsPorts
 from event_assets.transforms.scope import Outputs
 
@@ -20,23 +23,28 @@ class PolarsEngine:
     """Scans staged and published files, runs a transform's outputs together, hands back frames in row order."""
 
     name = "polars"
+    holds_frames = True
 
     def __init__(self, geo_db: Path | None = None) -> None:
         self.ports = PolarsPorts(geo_db)
 
-    def scan(
-        self, table: Table, partitions: Mapping[dt.date | None, Sequence[Path] | pl.DataFrame]
-    ) -> nw.LazyFrame[Any]:
-        """The rows of several dates (or of a whole table, under None) in the contract's columns; those of a
-        table by date also with `event_date`. A date is given as its files or as the frame that was just made."""
+    def scan(self, table: Table, partitions: Mapping[dt.date | None, Content]) -> nw.LazyFrame[Any]:
         frames = [_partition(table, date, content) for date, content in sorted(partitions.items(), key=_by_date)]
         if not frames:
             frames = [_with_date(pl.LazyFrame(schema=table.polars_schema()), table, None)]
         return nw.from_native(pl.concat(frames) if len(frames) > 1 else frames[0])
 
     def constant(self, rows: pl.DataFrame) -> nw.LazyFrame[Any]:
-        """A small frame that comes from no table."""
         return nw.from_native(rows.lazy())
+
+    def write(self, outputs: Outputs, tables: Mapping[str, Table], folder: Path) -> Written:
+        frames, figures = self.collect(outputs, tables)
+        pieces = {name: _write(frames.pop(name), tables[name], folder, figures) for name in tables}
+        return Written(pieces, figures)
+
+    def violations(self, table: Table, pieces: Sequence[Piece]) -> Sequence[Violation]:
+        frames = (pl.read_parquet(piece.path, hive_partitioning=False, glob=False) for piece in pieces)
+        return [violation for frame in frames for violation in violations(table, frame)]
 
     def collect(self, outputs: Outputs, tables: Mapping[str, Table]) -> tuple[dict[str, pl.DataFrame], dict[str, int]]:
         """Every output table in its contract's row order (its Hive column kept, if it is no date), and the
@@ -50,12 +58,27 @@ class PolarsEngine:
         return dict(zip(names, collected, strict=True)), {name: int(value) for name, value in figures.items()}
 
 
+def _write(frame: pl.DataFrame, table: Table, folder: Path, figures: Mapping[str, int]) -> list[Piece]:
+    hive = hive_column(table)
+    if hive is None:
+        parts: dict[str | None, pl.DataFrame] = {None: frame}
+    else:
+        found = frame.partition_by(hive, as_dict=True, include_key=False)
+        parts = {str(key[0]): part for key, part in sorted(found.items())} or {NO_VALUE: frame.drop(hive)}
+    pieces = []
+    for number, (value, part) in enumerate(parts.items()):
+        path = folder / f"{table.name}-{number:04d}.parquet"
+        write_parquet(part, path, figures)
+        pieces.append(Piece(path, part.height, value))
+    return pieces
+
+
 def _in_order(plan: pl.LazyFrame, table: Table) -> pl.LazyFrame:
-    hive = [table.partitioned_by] if table.partitioned_by not in (None, "event_date") else []
+    hive = [column] if (column := hive_column(table)) else []
     return plan.select(*hive, *table.names).sort(*hive, *table.row_order, nulls_last=False)
 
 
-def _partition(table: Table, date: dt.date | None, content: Sequence[Path] | pl.DataFrame) -> pl.LazyFrame:
+def _partition(table: Table, date: dt.date | None, content: Content) -> pl.LazyFrame:
     schema = table.polars_schema()
     if isinstance(content, pl.DataFrame):
         plan = content.lazy()

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from event_assets.engines.parquet import write_parquet
 from event_assets.errors import LakeError
 from event_assets.lake import Staged
-from event_assets.lake.lake import write_parquet
 from event_assets.lake.ledger import SourceFile
 from event_assets.lake.log import LogFile
 from event_assets.lake.partitions import WHOLE, content_digest

@@ -44,7 +44,7 @@ class Outcome:
     seconds: float = 0.0
 
 
-def sample(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
+def sample(table: Table, rows: pl.LazyFrame) -> pl.DataFrame:
     """The first rows of a unit as the event log may keep them: no personal values."""
-    masked = [pl.lit(MASK).alias(c.name) for c in table.columns if c.personal and c.name in frame.columns]
-    return frame.head(SAMPLE_ROWS).with_columns(masked)
+    masked = [pl.lit(MASK).alias(column.name) for column in table.columns if column.personal]
+    return rows.head(SAMPLE_ROWS).collect().with_columns(masked)

@@ -14,9 +14,8 @@ from typing import Literal
 
 import polars as pl
 
-from event_assets.graph.outcome import Outcome, sample
+from event_assets.graph.outcome import Outcome
 from event_assets.graph.schedule import Request, schedule
-from event_assets.graph.series import series
 from event_assets.graph.staleness import made_from
 from event_assets.graph.steps import Step
 from event_assets.graph.unit import Draft, Drafting
@@ -98,20 +97,20 @@ class _Run:
             content, changed = self._publish(name, date, draft, expected)
             if changed:
                 self._changed.add((name, date))
-            if date is not None and name in self._keep_days:
-                self._recent[name, date] = draft.rows
+            if date is not None and draft.frame is not None and name in self._keep_days:
+                self._recent[name, date] = draft.frame
             self._finished.append(
                 Outcome(
                     name,
                     date,
                     "made",
-                    draft.rows.height,
+                    draft.rows,
                     content,
                     changed,
                     figures,
                     draft.checks,
-                    sample(self._workspace.tables[name], draft.rows),
-                    series(name, draft.rows),
+                    draft.sample,
+                    draft.plot,
                     seconds,
                 )
             )

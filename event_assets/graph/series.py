@@ -9,36 +9,46 @@ Series = list[tuple[str, float]]
 _LENGTHS = (("<1m", 60.0), ("<5m", 300.0), ("<15m", 900.0), ("<30m", 1800.0), ("<1h", 3600.0), ("<3h", 10800.0))
 
 
-def series(table: str, frame: pl.DataFrame) -> Series:
-    """(label, value) in order; empty where the table has nothing to plot."""
-    if frame.is_empty():
-        return []
+def series(table: str, rows: pl.DataFrame | pl.LazyFrame) -> Series:
+    """(label, value) in order; empty where the table has nothing to plot. Rows that are lazy are never all held."""
     match table:
         case "cleaned_events":
-            return _by_hour(frame, "event_time", pl.len())
+            return _by_hour(rows.lazy(), "event_time", pl.len())
         case "events_by_minute":
-            return _by_hour(frame, "minute", pl.col("event_count").sum())
+            return _by_hour(rows.lazy(), "minute", pl.col("event_count").sum())
         case "sessions":
-            return _lengths(frame["duration_seconds"].cast(pl.Float64))
+            return _lengths(rows.lazy())
         case "quarantine" | "profile_quarantine":
-            return [
-                (reason, float(count)) for reason, count in frame.group_by("reason").len().sort("reason").iter_rows()
-            ]
+            counts = _collected(rows.lazy().group_by("reason").len().sort("reason"))
+            return [(reason, float(count)) for reason, count in counts.iter_rows()]
         case "user_funnel":
-            steps = [name.removesuffix("_time") for name in frame.columns if name.endswith("_time")]
-            return [(step, float((frame["furthest_step"] > place).sum())) for place, step in enumerate(steps)]
+            return _reached(rows.lazy())
     return []
 
 
-def _by_hour(frame: pl.DataFrame, column: str, value: pl.Expr) -> Series:
-    hours = frame.group_by(pl.col(column).dt.hour().alias("hour")).agg(value.alias("value"))
-    counts = dict(hours.iter_rows())
-    return [(f"{hour:02d}:00", float(counts.get(hour, 0))) for hour in range(24)]
+def _by_hour(rows: pl.LazyFrame, column: str, value: pl.Expr) -> Series:
+    hours = rows.group_by(pl.col(column).dt.hour().alias("hour")).agg(value.alias("value"))
+    counts = dict(_collected(hours).iter_rows())
+    return [(f"{hour:02d}:00", float(counts.get(hour, 0))) for hour in range(24)] if counts else []
 
 
-def _lengths(seconds: pl.Series) -> Series:
+def _lengths(rows: pl.LazyFrame) -> Series:
     labels = ["0", *(label for label, _ in _LENGTHS), "3h+"]
+    seconds = pl.col("duration_seconds").cast(pl.Float64)
     # A session of one event lasts 0 seconds; every other bar holds what lies between its bound and the one before.
-    below = [float((seconds < bound).sum()) for _, bound in _LENGTHS]
-    shorter = [float((seconds <= 0).sum()), *below, float(len(seconds))]
-    return [(label, high - low) for label, low, high in zip(labels, [0.0, *shorter[:-1]], shorter, strict=True)]
+    below = [(seconds < bound).sum().alias(label) for label, bound in _LENGTHS]
+    counts = _collected(rows.select((seconds <= 0).sum().alias("0"), *below, pl.len().alias("3h+"))).row(0)
+    if not counts[-1]:
+        return []
+    return [(label, float(high - low)) for label, low, high in zip(labels, (0, *counts), counts, strict=False)]
+
+
+def _reached(rows: pl.LazyFrame) -> Series:
+    steps = [name.removesuffix("_time") for name in rows.collect_schema().names() if name.endswith("_time")]
+    reached = [(pl.col("furthest_step") > place).sum().alias(step) for place, step in enumerate(steps)]
+    *counts, users = _collected(rows.select(*reached, pl.len().alias("users"))).row(0)
+    return [(step, float(count)) for step, count in zip(steps, counts, strict=True)] if users else []
+
+
+def _collected(rows: pl.LazyFrame) -> pl.DataFrame:
+    return rows.collect(engine="streaming")

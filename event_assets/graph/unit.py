@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,17 @@ import polars as pl
 
 from event_assets.contracts.checks import violations
 from event_assets.contracts.tables import Table
-from event_assets.graph.outcome import Check
+from event_assets.engines.engine import Content, Engine, Written
+from event_assets.engines.parquet import Piece
+from event_assets.graph.outcome import Check, sample
+from event_assets.graph.series import Series, series
 from event_assets.graph.steps import Input, Step
 from event_assets.graph.workspace import Unit, Workspace, unit_of
 from event_assets.lake import Staged
-from event_assets.lake.lake import write_parquet
 from event_assets.transforms.scope import Scope
+
+#: So many rows are looked at as one frame on any engine.
+FEW_ROWS = 250_000
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,15 @@ class Draft:
     """A unit of one table, written and looked at, not published."""
 
     staged: tuple[Staged, ...]
-    rows: pl.DataFrame
     checks: tuple[Check, ...]
+    sample: pl.DataFrame | None = None
+    plot: Series = field(default_factory=list)
+    frame: pl.DataFrame | None = None
+    """All rows, read back, where the engine holds frames: the next units need not read them again."""
+
+    @property
+    def rows(self) -> int:
+        return sum(piece.rows for piece in self.staged)
 
     @property
     def sound(self) -> bool:
@@ -52,16 +64,18 @@ class Drafting:
         tables = {name: workspace.tables[name] for name in step.tables}
         inputs = {source.table: self._scan(step, source, date) for source in step.inputs}
         outputs = step.transform(inputs, Scope(workspace.dataset, workspace.engine.ports, date))
-        frames, figures = workspace.engine.collect(outputs, tables)
-        staged = {name: self._stage(tables[name], date, frames.pop(name), figures) for name in step.tables}
-        accounted = self._account(step, date, figures, staged)
-        return {name: _examined(tables[name], staged[name], accounted) for name in step.tables}, figures
+        folder = self._staging / f"{next(self._numbers):08d}"
+        written = workspace.engine.write(outputs, tables, folder)
+        accounted = self._account(step, date, written)
+        return {
+            name: _examined(tables[name], date, written.pieces[name], accounted, workspace.engine) for name in tables
+        }, dict(written.figures)
 
     def _scan(self, step: Step, source: Input, date: dt.date | None) -> nw.LazyFrame[Any]:
         workspace = self._workspace
         if source.table == "profile_snapshots":
             return workspace.engine.constant(workspace.profile_snapshots())
-        partitions: dict[dt.date | None, list[Path] | pl.DataFrame] = {}
+        partitions: dict[dt.date | None, Content] = {}
         for unit in workspace.input_units(step, source, date):
             recent = self._recent.get(unit)
             if recent is not None:
@@ -70,30 +84,12 @@ class Drafting:
                 partitions[unit[1]] = paths
         return workspace.engine.scan(workspace.tables[source.table], partitions)
 
-    def _stage(
-        self, table: Table, date: dt.date | None, frame: pl.DataFrame, figures: dict[str, int]
-    ) -> tuple[Staged, ...]:
-        hive = table.partitioned_by
-        if hive in (None, "event_date"):
-            return (self._write(frame, None if date is None else unit_of(date), figures),)
-        parts = frame.partition_by(hive, as_dict=True, maintain_order=True, include_key=False)
-        if not parts:  # a table that was made and has no rows still stands there with its columns
-            parts = {("Unknown",): frame.drop(hive)}
-        return tuple(self._write(part, str(key[0]), figures) for key, part in sorted(parts.items()))
-
-    def _write(self, frame: pl.DataFrame, hive: str | None, figures: dict[str, int]) -> Staged:
-        path = self._staging / f"{next(self._numbers):08d}.parquet"
-        write_parquet(frame, path, figures)
-        return Staged(path, frame.height, hive)
-
-    def _account(
-        self, step: Step, date: dt.date | None, figures: dict[str, int], staged: Mapping[str, tuple[Staged, ...]]
-    ) -> Check | None:
+    def _account(self, step: Step, date: dt.date | None, written: Written) -> Check | None:
         if step.equation is None:
             return None
         whole = self._workspace.rows(step.equation.whole, date)
         parts = {
-            part.lstrip("#"): figures[part[1:]] if part.startswith("#") else sum(piece.rows for piece in staged[part])
+            part.lstrip("#"): written.figures[part[1:]] if part.startswith("#") else written.rows(part)
             for part in step.equation.parts
         }
         says = f"{step.equation.whole} {whole} = " + " + ".join(f"{name} {n}" for name, n in parts.items())
@@ -101,11 +97,23 @@ class Drafting:
         return Check("accounting", missing == 0, says if missing == 0 else f"{says} leaves {missing} unaccounted")
 
 
-def _examined(table: Table, staged: tuple[Staged, ...], accounted: Check | None) -> Draft:
+def _examined(
+    table: Table, date: dt.date | None, pieces: Sequence[Piece], accounted: Check | None, engine: Engine
+) -> Draft:
     """The contract is held against what was really written, not against what was meant to be."""
-    frames = [pl.read_parquet(piece.path, hive_partitioning=False, glob=False) for piece in staged]
-    broken = [str(violation) for frame in frames for violation in violations(table, frame)]
-    rows = frames[0] if len(frames) == 1 else pl.concat(frames)
-    says = "; ".join(broken) if broken else f"all {rows.height} rows keep the contract of {table.name}"
+    staged = tuple(Staged(piece.path, piece.rows, piece.hive if date is None else unit_of(date)) for piece in pieces)
+    rows = sum(piece.rows for piece in pieces)
+    if engine.holds_frames or rows <= FEW_ROWS:
+        frames = [pl.read_parquet(piece.path, hive_partitioning=False, glob=False) for piece in pieces]
+        broken = [violation for frame in frames for violation in violations(table, frame)]
+        whole = frames[0] if len(frames) == 1 else pl.concat(frames)
+        look = whole.lazy()
+    else:
+        broken, whole = list(engine.violations(table, pieces)), None
+        look = pl.scan_parquet([piece.path for piece in pieces], hive_partitioning=False, glob=False)
+    says = "; ".join(map(str, broken)) if broken else f"all {rows} rows keep the contract of {table.name}"
     contract = Check("contract", not broken, says)
-    return Draft(staged, rows, (contract, accounted) if accounted else (contract,))
+    checks = (contract, accounted) if accounted else (contract,)
+    if broken:  # a sample and a plot need the contract's columns
+        return Draft(staged, checks)
+    return Draft(staged, checks, sample(table, look), series(table.name, look), whole if engine.holds_frames else None)

@@ -12,7 +12,8 @@ import polars as pl
 
 from event_assets.contracts.tables import Table, tables
 from event_assets.dataset import Dataset
-from event_assets.engines.polars import PolarsEngine
+from event_assets.engines.choice import open_engine
+from event_assets.engines.engine import Engine
 from event_assets.graph.align import align
 from event_assets.graph.steps import Input, Step, step_of, steps
 from event_assets.lake import EMPTY_CONTENT, Entry, Lake, TableStore
@@ -47,8 +48,8 @@ class Workspace:
         self.ledger = Ledger(self.lake.state(dataset.name) / "ledger")
 
     @cached_property
-    def engine(self) -> PolarsEngine:
-        return PolarsEngine(self.settings.geo_db)
+    def engine(self) -> Engine:
+        return open_engine(self.dataset, self.settings)
 
     @property
     def inbox(self) -> Path:

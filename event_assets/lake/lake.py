@@ -13,7 +13,7 @@ from typing import TypeVar
 import polars as pl
 import pyarrow as pa
 
-from event_assets.errors import LakeError
+from event_assets.engines.parquet import FIGURE
 from event_assets.lake.lease import WAIT_SECONDS, lease
 from event_assets.lake.log import LogFile, TableLog
 from event_assets.lake.partitions import Entry, Staged, entries, part_name
@@ -153,24 +153,10 @@ def _new_folder(parent: Path) -> Path:
     raise AssertionError("unreachable")
 
 
-def write_parquet(frame: pl.DataFrame, path: Path, figures: Mapping[str, int] | None = None) -> None:
-    """Write a staged file; its figures stand in the footer, so that they live and die with its rows."""
-    metadata = {f"event_assets.{name}": str(value) for name, value in (figures or {}).items()}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        frame.write_parquet(path, compression="snappy", statistics=True, metadata=metadata)
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise LakeError(
-            str(path), f"can't be written ({error})", "make room and run again; nothing was published"
-        ) from None
-
-
 def read_figures(path: Path) -> dict[str, int]:
     """The figures that were written with a file."""
-    prefix = "event_assets."
     metadata = pl.read_parquet_metadata(path)
-    return {key.removeprefix(prefix): int(value) for key, value in metadata.items() if key.startswith(prefix)}
+    return {key.removeprefix(FIGURE): int(value) for key, value in metadata.items() if key.startswith(FIGURE)}
 
 
 def read_again(read: Callable[[], T], refresh: Callable[[], object], attempts: int = 5) -> T:

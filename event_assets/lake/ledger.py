@@ -16,7 +16,7 @@ from typing import Any, Literal
 import polars as pl
 import pyarrow as pa
 
-from event_assets.lake.lake import write_parquet
+from event_assets.engines.parquet import write_parquet
 from event_assets.lake.log import LogFile, TableLog
 
 Kind = Literal["events", "profiles"]

@@ -9,9 +9,10 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from event_assets.engines.parquet import write_parquet
 from event_assets.errors import ConflictError, LeaseError
 from event_assets.lake import Lake, Staged, TableStore
-from event_assets.lake.lake import read_again, read_figures, write_parquet
+from event_assets.lake.lake import read_again, read_figures
 from event_assets.lake.partitions import EMPTY_CONTENT, content_digest
 
 SCHEMA = pa.schema([("n", pa.int64()), ("event_date", pa.date32())])

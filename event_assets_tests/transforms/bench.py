@@ -6,15 +6,14 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import duckdb
-import narwhals as nw
 import polars as pl
 
-from event_assets.contracts.tables import Table, tables
+from event_assets.contracts.tables import tables
 from event_assets.contracts.types import polars_type
 from event_assets.dataset import Dataset, parse_dataset
-from event_assets.engines.duckdb_ports import DuckDBPorts
-from event_assets.engines.polars_ports import PolarsPorts
+from event_assets.engines.choice import open_engine
+from event_assets.engines.engine import Engine
+from event_assets.settings import Settings
 from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope
 
 Rows = list[dict[str, Any]]
@@ -53,23 +52,31 @@ def declared(columns: Sequence[Mapping[str, Any]] = (), **attributes: Any) -> Da
     )
 
 
+def opened(engine: str) -> Engine:
+    """An engine by name; all of a process share one Spark session."""
+    settings = Settings(engine=engine, spark="local[2]", workers=2, memory_bytes=10**9)
+    return open_engine(declared(), settings)
+
+
+def collected(frame: Frame) -> pl.DataFrame:
+    """A small frame of any engine as a Polars frame."""
+    return pl.DataFrame(frame.collect("pyarrow").to_native())
+
+
 class Bench:
     """One engine: literal rows in, a transform's output rows out, sorted so that tables can be compared whole."""
 
     def __init__(self, engine: str) -> None:
         self.engine = engine
-        self._connection = duckdb.connect()
-        self.ports = PolarsPorts() if engine == "polars" else DuckDBPorts(self._connection)
+        self._engine = opened(engine)
+        self.ports = self._engine.ports
 
     def frame(self, rows: Iterable[Mapping[str, Any]], schema: Mapping[str, pl.DataType]) -> Frame:
         table = pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema, orient="row")
-        if self.engine == "polars":
-            return nw.from_native(table.lazy())
-        return nw.from_native(self._connection.from_arrow(table.to_arrow()))
+        return self._engine.constant(table)
 
     def rows(self, frame: Frame) -> Rows:
-        native = nw.to_native(frame)
-        table = native.collect() if self.engine == "polars" else pl.from_arrow(native.to_arrow_table())
+        table = collected(frame)
         return sorted(table.to_dicts(), key=lambda row: [(v is not None, str(v)) for v in row.values()])
 
     def run(
@@ -83,7 +90,7 @@ class Bench:
         frames = {name: self.frame(_dated(rows, date), schema_of(dataset, name)) for name, rows in inputs.items()}
         outputs = transform(frames, Scope(dataset, self.ports, date))
         for name, frame in outputs.tables.items():
-            assert schema_of(dataset, name, hive=False) == self.schema(frame, tables(dataset)[name]), name
+            assert schema_of(dataset, name, hive=False) == self.schema(frame), name
         figures = self.rows(outputs.figures)[0] if outputs.figures is not None else {}
         return {name: self.rows(frame) for name, frame in outputs.tables.items()}, figures
 
@@ -93,10 +100,8 @@ class Bench:
         (rows,) = made.values()
         return rows
 
-    def schema(self, frame: Frame, table: Table) -> dict[str, pl.DataType]:
-        native = nw.to_native(frame)
-        found = native.collect_schema() if self.engine == "polars" else pl.from_arrow(native.to_arrow_table()).schema
-        return dict(found)
+    def schema(self, frame: Frame) -> dict[str, pl.DataType]:
+        return dict(collected(frame.head(0)).schema)
 
 
 def schema_of(dataset: Dataset, table: str, hive: bool = True) -> dict[str, pl.DataType]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from event_assets_tests.engines.available import ENGINES
 from event_assets_tests.transforms.bench import Bench
 
 
-@pytest.fixture(params=["polars", "duckdb"])
+@pytest.fixture(params=ENGINES)
 def bench(request: pytest.FixtureRequest) -> Bench:
     return Bench(request.param)

@@ -1,0 +1,31 @@
+"""Which engine runs a dataset. Adding one is a module beside this and a line here."""
+
+from __future__ import annotations
+
+from event_assets.dataset import Dataset
+from event_assets.engines.engine import Engine
+from event_assets.settings import Settings
+
+
+def engine_name(dataset: Dataset, settings: Settings) -> str:
+    """The environment's engine, else the dataset's: who runs a platform knows what it runs on, and no row depends
+    on it."""
+    return settings.engine or dataset.engine
+
+
+def open_engine(dataset: Dataset, settings: Settings) -> Engine:
+    """The dataset's engine. Only what it needs is imported, and a Spark session is opened with its first frame."""
+    match engine_name(dataset, settings):
+        case "duckdb":
+            from event_assets.engines.duckdb import DuckDBEngine
+
+            return DuckDBEngine(settings.memory_bytes, settings.workers, settings.geo_db)
+        case "spark":
+            from event_assets.engines.session import spark_session
+            from event_assets.engines.spark import SparkEngine
+
+            return SparkEngine(lambda: spark_session(settings), settings.geo_db)
+        case _:
+            from event_assets.engines.polars import PolarsEngine
+
+            return PolarsEngine(settings.geo_db)
