@@ -5,7 +5,7 @@
 | EVENT_ASSETS_INBOX | data/inbox | where files are dropped, one folder a dataset |
 | EVENT_ASSETS_LAKE | data/lake | where the tables live |
 | EVENT_ASSETS_WAREHOUSE | data/warehouse.duckdb | the DuckDB file with a view per table |
-| EVENT_ASSETS_DATASETS | the package's own | a folder of further datasets, one `NAME/defs.yaml` each |
+| EVENT_ASSETS_DATASETS | datasets | a folder of datasets beside those that ship, one `NAME/defs.yaml` each |
 | EVENT_ASSETS_ENGINE | what a dataset declares, else polars | what runs the transforms: polars, duckdb or spark |
 | EVENT_ASSETS_WORKERS | cores of the machine | how many threads or processes may work at once |
 | EVENT_ASSETS_MEMORY | half of the machine | bytes that landing and engines may take (`512MB`, `4GB`) |
@@ -43,7 +43,7 @@ class Settings:
     inbox: Path = Path("data/inbox")
     lake: Path = Path("data/lake")
     warehouse: Path = Path("data/warehouse.duckdb")
-    datasets: Path | None = None
+    datasets: Path = Path("datasets")
     engine: str | None = None
     """What runs every dataset, whatever it declares; None leaves it to the declaration."""
     workers: int = 1
@@ -75,7 +75,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         inbox=path("EVENT_ASSETS_INBOX", "data/inbox"),
         lake=path("EVENT_ASSETS_LAKE", "data/lake"),
         warehouse=path("EVENT_ASSETS_WAREHOUSE", "data/warehouse.duckdb"),
-        datasets=optional("EVENT_ASSETS_DATASETS"),
+        datasets=path("EVENT_ASSETS_DATASETS", "datasets"),
         engine=engine,
         workers=_count(environment, "EVENT_ASSETS_WORKERS") or os.cpu_count() or 1,
         memory_bytes=_size(environment, "EVENT_ASSETS_MEMORY") or _machine_memory() // 2,

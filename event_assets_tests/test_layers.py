@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "generate": {*_BASE, "dataset"},  # makes files as a stranger would: knows no contract and no reader
     "landing": _PURE,
     "transforms": _PURE,
+    "init": {*_PURE, "landing"},
     "engines": {*_PURE, "landing", "transforms"},
     "lake": {*_PURE, "landing", "transforms", "engines"},
     "graph": {*_PURE, "landing", "transforms", "engines", "lake"},
@@ -38,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "defs": {*_STORED, "graph", "warehouse"},
     "dashboard": {*_STORED, "graph", "warehouse"},
     "definitions": {*_STORED, "graph", "warehouse", "defs"},
-    "cli": {*_STORED, "graph", "warehouse", "defs", "dashboard", "definitions"},
+    "cli": {*_STORED, "init", "graph", "warehouse", "defs", "dashboard", "definitions"},
     "__main__": {"cli"},
     "__init__": {"defs"},  # the component's name, resolved on demand
 }
@@ -49,6 +50,7 @@ DAGSTER = ("defs/", "definitions.py", "cli/dagster_runs.py")
 #: What may write files: rooms, and the commands whose very task is to write one where the user says.
 WRITERS = (
     *("lake/", "landing/", "generate/", "engines/"),
+    "init/sample.py",  # the unpacked head of a file, in a temporary folder
     *("cli/convert.py", "cli/init.py", "cli/output.py", "cli/text_files.py"),
     "cli/dagster_runs.py",  # Dagster's own folder
     "warehouse/csv_text.py",  # CSV as text: whoever asked for it writes it

@@ -13,6 +13,7 @@ from event_assets.cli.convert import convert
 from event_assets.cli.dashboard import dashboard
 from event_assets.cli.demo import demo
 from event_assets.cli.generate import generate
+from event_assets.cli.init import init
 from event_assets.cli.quarantine import quarantine
 from event_assets.cli.query import query
 from event_assets.cli.retract import retract
@@ -30,6 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(demo)
+app.command()(init)
 app.command()(run)
 app.command()(generate)
 app.command()(supply)
