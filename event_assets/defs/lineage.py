@@ -14,7 +14,10 @@ from event_assets.graph.steps import Step
 #: What a computed column is made from, in whichever of the step's inputs has it.
 _MADE_FROM: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("first_time", "last_time", "last_gap_start"), ("event_time",)),
-    **dict.fromkeys(("session_start", "session_end", "duration_seconds"), ("event_time",)),
+    **dict.fromkeys(("part_start", "part_end"), ("event_time",)),
+    "session_start": ("event_time", "last_gap_start"),
+    "session_end": ("part_end",),
+    "duration_seconds": ("session_start", "part_end"),
     **dict.fromkeys(("first_event_time", "last_event_time", "minute"), ("event_time",)),
     **dict.fromkeys(("event_count", "log_count"), ("event_id",)),
     **dict.fromkeys(("session_count", "rank"), ("session_id",)),

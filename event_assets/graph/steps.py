@@ -137,8 +137,9 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         {**cleaning, "days": reach},
         equation=Equation("raw_events", ("cleaned_events", "#duplicates", "quarantine")),
     )
+    add(("session_edges",), (Input("cleaned_events"),), sessions.session_edges, gap)
     add(
-        ("session_edges", "session_parts"),
+        ("session_parts",),
         (Input("cleaned_events"), Input("session_edges", before=2, same_date=False)),
         sessions.session_parts,
         gap,

@@ -27,11 +27,20 @@ _DAY = dt.timedelta(days=1)
 _BETWEEN_TYPES = "\x1f"
 
 
-def session_parts(inputs: Inputs, scope: Scope) -> Outputs:
-    """session_edges and session_parts of one date.
+def session_edges(inputs: Inputs, scope: Scope) -> Outputs:
+    """session_edges of one date. Input: cleaned_events of the date."""
+    timed = with_part(inputs["cleaned_events"].select("user_id", "event_id", "event_time"), scope)
+    started = timed.with_columns(nw.when(nw.col("gap_start")).then(nw.col("event_time")).alias("gap time"))
+    edges = started.group_by("user_id").agg(
+        nw.col("event_time").min().alias("first_time"),
+        nw.col("event_time").max().alias("last_time"),
+        nw.col("gap time").max().alias("last_gap_start"),
+    )
+    return Outputs({"session_edges": scope.shaped(edges, "session_edges")})
 
-    Inputs: cleaned_events of the date, session_edges of the two dates before.
-    """
+
+def session_parts(inputs: Inputs, scope: Scope) -> Outputs:
+    """session_parts of one date. Inputs: cleaned_events of the date, session_edges of the two dates before."""
     shown = scope.dataset.sessions.column
     names = dict.fromkeys(["user_id", "event_id", "event_type", "event_time", *([shown] if shown else [])])
     timed = scope.ports.shared(with_part(inputs["cleaned_events"].select(*names), scope))
@@ -44,12 +53,7 @@ def session_parts(inputs: Inputs, scope: Scope) -> Outputs:
     )
     key = {"user_id": scope.dataset.column("user_id").type, "session_start": "timestamp"}
     parts = with_id(parts, "session_id", key, namespace=SESSIONS, scope=scope)
-    return Outputs(
-        {
-            "session_edges": scope.shaped(_edges(timed), "session_edges"),
-            "session_parts": scope.shaped(parts, "session_parts"),
-        }
-    )
+    return Outputs({"session_parts": scope.shaped(parts, "session_parts")})
 
 
 def sessions(inputs: Inputs, scope: Scope) -> Outputs:
@@ -86,14 +90,6 @@ def with_part(events: Frame, scope: Scope) -> Frame:
 def _gap(scope: Scope) -> int:
     """The dataset's session gap in microseconds."""
     return scope.dataset.sessions.gap // dt.timedelta(microseconds=1)
-
-
-def _edges(timed: Frame) -> Frame:
-    time = nw.col("event_time")
-    started = timed.with_columns(nw.when(nw.col("gap_start")).then(time).alias("gap time"))
-    return started.group_by("user_id").agg(
-        time.min().alias("first_time"), time.max().alias("last_time"), nw.col("gap time").max().alias("last_gap_start")
-    )
 
 
 def _open_sessions(edges: Frame, scope: Scope) -> Frame:

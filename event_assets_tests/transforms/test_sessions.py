@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from event_assets.dataset import Dataset
 from event_assets.transforms.facts import joined_facts
-from event_assets.transforms.sessions import SESSIONS, session_parts, sessions
+from event_assets.transforms.sessions import SESSIONS, session_edges, session_parts, sessions
 from event_assets_tests.transforms.bench import DAY, Bench, Rows, at, declared, micros, only
 
 DATASET = declared([{"name": "page"}], sessions={"gap": "30m", "column": "page"})
@@ -37,9 +37,9 @@ def by_date(bench: Bench, events: Iterable[dict[str, Any]], dataset: Dataset = D
     edges: dict[dt.date, Rows] = {}
     parts: dict[dt.date, Rows] = {}
     for date in sorted(dates):
+        edges[date] = bench.table(session_edges, dataset, {"cleaned_events": dates[date]}, date)
         inputs = {"cleaned_events": dates[date], "session_edges": around(edges, date, -2, -1)}
-        found, _ = bench.run(session_parts, dataset, inputs, date)
-        edges[date], parts[date] = found["session_edges"], found["session_parts"]
+        parts[date] = bench.table(session_parts, dataset, inputs, date)
     made: Rows = []
     facts: Rows = []
     for date in sorted(dates):
@@ -124,8 +124,7 @@ def test_an_automated_user_gets_sessions_of_at_most_two_dates(bench: Bench) -> N
 
 def test_edges_are_first_last_and_last_gap_start(bench: Bench) -> None:
     events = [event("10:00:00"), event("10:20:00"), event("11:00:00"), event("11:01:00"), event("09:00:00", user="v")]
-    found, _ = bench.run(session_parts, DATASET, {"cleaned_events": events, "session_edges": []})
-    assert found["session_edges"] == [
+    assert bench.table(session_edges, DATASET, {"cleaned_events": events}) == [
         {
             "user_id": "u",
             "first_time": at("10:00:00"),
