@@ -10,6 +10,8 @@ from event_assets.landing.csv_records import RecordParser
 
 _BARE_CR = re.compile(rb"\r(?!\n)")
 _BLANK = re.compile(rb"[ \t]*\r?")
+#: The beginning of a line that may be blank. Faster than looking for three texts of two bytes.
+_MAYBE_BLANK = re.compile(rb"\n[\n \t]")
 _LF = ord("\n")
 
 
@@ -18,6 +20,8 @@ def odd_lines(data: bytes, parser: RecordParser) -> list[int]:
 
     Most blocks have nothing odd: then this costs a few searches over the bytes.
     """
+    if _is_plain(data, parser):
+        return []
     ends = _marks(data, b"\n")
     if not data.endswith(b"\n"):
         ends = np.append(ends, len(data))
@@ -31,6 +35,21 @@ def odd_lines(data: bytes, parser: RecordParser) -> list[int]:
     if len(data) > parser.max_bytes:
         odd.append(np.flatnonzero(ends - starts > parser.max_bytes))
     return list(starts[np.unique(np.concatenate(odd))].tolist())
+
+
+def _is_plain(data: bytes, parser: RecordParser) -> bool:
+    """Whether nothing in the data can be odd: what the searches below would find out line by line, all at once."""
+    return (
+        len(parser.delimiter) == 1
+        and len(data) <= parser.max_bytes
+        and data.isascii()
+        and b"\0" not in data
+        and b"\r" not in data
+        and (not parser.quote or parser.quote not in data)
+        and (not parser.escape or parser.escape not in data)
+        and data[:1] not in (b"\n", b" ", b"\t")
+        and not _MAYBE_BLANK.search(data)
+    )
 
 
 def _marks(data: bytes, mark: bytes) -> np.ndarray:
