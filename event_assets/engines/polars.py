@@ -15,7 +15,7 @@ from event_assets.contracts.tables import Table
 from event_assets.contracts.types import polars_type
 from event_assets.engines.engine import Content, Written
 from event_assets.engines.parquet import NO_VALUE, Piece, hive_column, write_parquet
-from event_assets.engines.polars_ports import PolarsPorts
+from event_assets.engines.polars_ports import PolarsPorts, in_order
 from event_assets.transforms.scope import Outputs
 
 
@@ -50,12 +50,15 @@ class PolarsEngine:
         """Every output table in its contract's row order (its Hive column kept, if it is no date), and the
         transform's figures; what they share is computed once."""
         names = list(outputs.tables)
-        plans = [_in_order(nw.to_native(outputs.tables[name]), tables[name]) for name in names]
+        plans = [nw.to_native(outputs.tables[name]).select(_columns(tables[name])) for name in names]
         if outputs.figures is not None:
             plans.append(nw.to_native(outputs.figures))
         collected = pl.collect_all(plans)
         figures = collected.pop().row(0, named=True) if outputs.figures is not None else {}
-        return dict(zip(names, collected, strict=True)), {name: int(value) for name, value in figures.items()}
+        frames = {}
+        for name in reversed(names):  # one at a time, so that only one is there twice
+            frames[name] = in_order(collected.pop(), [*_hive(tables[name]), *tables[name].row_order])
+        return frames, {name: int(value) for name, value in figures.items()}
 
 
 def _write(frame: pl.DataFrame, table: Table, folder: Path, figures: Mapping[str, int]) -> list[Piece]:
@@ -73,9 +76,12 @@ def _write(frame: pl.DataFrame, table: Table, folder: Path, figures: Mapping[str
     return pieces
 
 
-def _in_order(plan: pl.LazyFrame, table: Table) -> pl.LazyFrame:
-    hive = [column] if (column := hive_column(table)) else []
-    return plan.select(*hive, *table.names).sort(*hive, *table.row_order, nulls_last=False)
+def _columns(table: Table) -> list[str]:
+    return [*_hive(table), *table.names]
+
+
+def _hive(table: Table) -> list[str]:
+    return [column] if (column := hive_column(table)) else []
 
 
 def _partition(table: Table, date: dt.date | None, content: Content) -> pl.LazyFrame:
