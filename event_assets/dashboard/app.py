@@ -11,9 +11,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 import tempfile
-import traceback
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -31,12 +29,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from event_assets.dashboard import page, text
+from event_assets.dashboard.answers import Answers, fetch
 from event_assets.dashboard.panels import PANELS, REFUSED
 from event_assets.dashboard.queries import Query, Selection
 from event_assets.dashboard.rows import DOWNLOADED, SHOWN, rows, views_by_name
 from event_assets.dataset import Dataset
 from event_assets.errors import EventAssetsError, QueryError
-from event_assets.graph.workspace import Workspace
 from event_assets.settings import Settings
 from event_assets.warehouse import read
 from event_assets.warehouse.csv_text import csv_pieces
@@ -107,6 +105,7 @@ class _Headers:
 class _Site:
     def __init__(self, datasets: Mapping[str, Dataset], settings: Settings) -> None:
         self._datasets, self._settings = datasets, settings
+        self._answers = {name: Answers(dataset, settings) for name, dataset in datasets.items()}
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -116,23 +115,22 @@ class _Site:
         )
 
     def front(self, request: Request) -> Response:
-        first = next((name for name in self._datasets if self._dates(name)), next(iter(self._datasets)))
+        with_data = (name for name, dataset in self._datasets.items() if self._fresh(dataset).dates())
+        first = next(with_data, next(iter(self._datasets)))
         return RedirectResponse(f"/{first}", HTTPStatus.SEE_OTHER)
 
     def dataset(self, request: Request) -> Response:
         dataset = self._named(request)
-        workspace = Workspace(dataset, self._settings)
-        known = workspace.known_dates(["raw_events"])
+        answers = self._fresh(dataset)
+        known = answers.dates()
         if not known:
-            return self._html("empty.html", dataset=dataset, inbox=workspace.inbox)
-        workspace.ledger.reload()
+            return self._html("empty.html", dataset=dataset, inbox=answers.workspace.inbox)
         at, problem = _selection(request, dataset, known)
-        shown = page.dataset_page(at, workspace, self._settings)
         return self._html(
             "dataset.html",
             dataset=dataset,
             at=at,
-            page=shown,
+            page=page.dataset_page(answers, at),
             problem=problem,
             known=known,
             presets=_presets(at, known),
@@ -140,20 +138,19 @@ class _Site:
 
     def panel_csv(self, request: Request) -> Response:
         dataset, name = self._named(request), request.path_params["panel"]
-        workspace = Workspace(dataset, self._settings)
-        workspace.ledger.reload()
-        at, _ = _selection(request, dataset, workspace.known_dates(["raw_events"]) or [dt.date.min])
-        answer = page.known_rows(name, workspace)
-        if answer is None:
-            question = next((panel.question for panel in (*PANELS, REFUSED) if panel.name == name), None)
-            answer = page.Answers(at, self._settings, workspace).ask(question) if question else None
+        answers = self._fresh(dataset)
+        at, _ = _selection(request, dataset, answers.dates() or [dt.date.min])
+        panel = next((panel for panel in (*PANELS, REFUSED) if panel.name == name), None)
+        answer = page.panel_rows(panel, answers.to(panel.questions, at)) if panel else None
+        if name in page.KNOWN:
+            answer = page.known_rows(name, answers)
         if answer is None:
             raise QueryError(name, f"is no panel of {dataset.name}", "choose one on its page")
         return _csv(csv_pieces([answer], raw=False), f"{dataset.name}-{name}")
 
     def rows(self, request: Request) -> Response:
         dataset, query = self._rows_query(request, SHOWN)
-        found = page.ask(query, dataset, self._settings)
+        found = fetch(query, dataset, self._settings)
         view = views_by_name(dataset)[query.table]
         return self._html(
             "rows.html",
@@ -192,7 +189,6 @@ class _Site:
         return self._message(HTTPStatus.NOT_FOUND, f"There is nothing at {request.url.path}.")
 
     def failed(self, request: Request, error: Exception) -> Response:
-        traceback.print_exception(error, file=sys.stderr)
         return self._message(HTTPStatus.INTERNAL_SERVER_ERROR, "The page failed; the terminal that serves it says why.")
 
     def _rows_query(self, request: Request, limit: int) -> tuple[Dataset, Query]:
@@ -210,8 +206,11 @@ class _Site:
             raise QueryError(name, "is no dataset", f"there are {', '.join(self._datasets)}")
         return self._datasets[name]
 
-    def _dates(self, name: str) -> list[dt.date]:
-        return Workspace(self._datasets[name], self._settings).known_dates(["raw_events"])
+    def _fresh(self, dataset: Dataset) -> Answers:
+        """The dataset's answers, brought up to what is published now."""
+        answers = self._answers[dataset.name]
+        answers.refresh()
+        return answers
 
     def _message(self, status: HTTPStatus, message: str) -> Response:
         return self._html("message.html", status=status, dataset=None, title=status.phrase, message=message)

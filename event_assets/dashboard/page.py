@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -13,18 +13,14 @@ from urllib.parse import urlencode
 import polars as pl
 
 from event_assets.dashboard import quality, queries, text
+from event_assets.dashboard.answers import Answer, Answers, NotMadeError
 from event_assets.dashboard.panels import PANELS, REFUSED, Drill, Panel
-from event_assets.dashboard.queries import Query, Question, Selection
-from event_assets.dataset import Dataset
+from event_assets.dashboard.queries import Question, Selection
 from event_assets.errors import EventAssetsError
-from event_assets.graph.reconcile import Reconciliation, reconcile
-from event_assets.graph.workspace import Workspace
-from event_assets.settings import Settings
-from event_assets.warehouse import read
+from event_assets.graph.reconcile import Reconciliation
 
 #: A table on the page holds so many rows; the download has them all.
 TABLE_ROWS = 400
-_QUERIES_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -50,8 +46,9 @@ class Card:
 
     name: str
     title: str
-    note: str = ""
-    wide: bool = False
+    note: str
+    span: str = "narrow"
+    open_table: bool = False
     message: str = ""
     command: str = ""
     summary: str = ""
@@ -63,44 +60,30 @@ class Card:
 
 @dataclass(frozen=True)
 class Tile:
+    """One key figure."""
+
     label: str
     value: str
-    note: str = ""
+    note: str
 
 
-class NotMadeError(EventAssetsError):
-    """A declared table that nobody has made yet."""
+@dataclass(frozen=True)
+class DatasetPage:
+    """All that the page of a dataset shows. `undeclared` are panels whose table the dataset doesn't ask for."""
 
-
-class Answers:
-    """The answers for one selection, each asked once."""
-
-    def __init__(self, at: Selection, settings: Settings, workspace: Workspace) -> None:
-        self._at, self._settings, self._workspace = at, settings, workspace
-
-    def ask(self, question: Question) -> pl.DataFrame | None:
-        """The rows; None where the dataset declares no table that could answer. NotMadeError where it isn't made."""
-        query = question(self._at)
-        if query is None:
-            return None
-        self._require(query.table)
-        return ask(query, self._at.dataset, self._settings)
-
-    def _require(self, table: str) -> None:
-        made = "quarantine" if table == "rejected_records" else table
-        if not self._workspace.stores[made].entries():
-            name = self._at.dataset.name
-            raise NotMadeError(f"{name}.{table}", "has not been made yet", f"event-assets run {name}")
-
-
-def ask(query: Query, dataset: Dataset, settings: Settings) -> pl.DataFrame:
-    """The rows of one query."""
-    return read(query.sql, {dataset.name: dataset}, settings, lambda frames: pl.concat(list(frames)), query.parameters)
+    at: Selection
+    tiles: list[Tile]
+    cards: list[Card]
+    undeclared: list[Panel]
+    quality: list[Card]
+    equations: list[tuple[str, bool]]
+    files_rejected: dict[str, str]
+    landed_at: dt.datetime | None
 
 
 @dataclass(frozen=True)
 class Links:
-    """Addresses within the page of one selection."""
+    """Addresses that keep a selection."""
 
     at: Selection
 
@@ -108,140 +91,140 @@ class Links:
     def range(self) -> dict[str, str]:
         return {} if self.at.whole else {"from": self.at.first.isoformat(), "to": self.at.last.isoformat()}
 
-    def page(self) -> str:
-        return _address(f"/{self.at.dataset.name}", self.range)
-
     def csv(self, panel: str) -> str:
         return _address(f"/{self.at.dataset.name}/panels/{panel}.csv", self.range)
+
+    def table(self, name: str) -> str:
+        return f"/{self.at.dataset.name}/rows/{name}"
 
     def rows(self, drill: Drill, row: Mapping[str, Any]) -> str:
         """The rows behind a row of a panel."""
         equal = {name: str(row[name]) for name in drill.columns if row.get(name) is not None}
         date = equal.pop("event_date", None)
         dates = {"from": date, "to": date} if date else self.range
-        return _address(f"/{self.at.dataset.name}/rows/{drill.table}", {**dates, **equal})
+        return _address(self.table(drill.table), {**dates, **equal})
 
 
 def _address(path: str, parameters: Mapping[str, str]) -> str:
     return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
-@dataclass(frozen=True)
-class DatasetPage:
-    """All that the page of a dataset shows."""
-
-    at: Selection
-    tiles: list[Tile]
-    cards: list[Card]
-    refused: Card
-    late: Card
-    drift: Card
-    accounted: Card
-    equations: list[tuple[str, bool]]
-    files_rejected: dict[str, str]
-    landed_at: dt.datetime | None
-
-
-def dataset_page(at: Selection, workspace: Workspace, settings: Settings) -> DatasetPage:
-    """Ask everything that the page shows, some questions at a time."""
-    answers, links = Answers(at, settings, workspace), Links(at)
-    with ThreadPoolExecutor(_QUERIES_AT_ONCE) as pool:
-        cards = [pool.submit(card, panel, answers, links) for panel in (*PANELS, REFUSED)]
-        tiles = [pool.submit(_one_row, answers, question) for question in (queries.totals, queries.session_totals)]
-        found = reconcile(workspace)
-        *shown, refused = (future.result() for future in cards)
-        figures = {name: value for future in tiles for name, value in future.result().items()}
+def dataset_page(answers: Answers, at: Selection) -> DatasetPage:
+    """Ask everything that the page shows."""
+    panels = (*PANELS, REFUSED)
+    found = answers.to((question for panel in panels for question in panel.questions), at)
+    reconciled = answers.reconciliation()
+    undeclared = [panel for panel in PANELS if found[panel.questions[0]] is None]
+    cards = [card(panel, found, at) for panel in panels if panel not in undeclared]
+    known = [known_card(name, answers, at) for name in KNOWN]
     return DatasetPage(
         at=at,
-        tiles=list(_tiles(figures, shown, found)),
-        cards=shown,
-        refused=refused,
-        late=_known("late", "Late records", _LATE_NOTE, quality.late(workspace), links, chart="late"),
-        drift=_known("drift", "Schema drift", _DRIFT_NOTE, quality.drift(workspace), links),
-        accounted=_known("accounted", "Every record accounted for", _ALL_DATES, quality.accounted(found), links),
-        equations=found.equations,
-        files_rejected=found.files_rejected,
-        landed_at=quality.latest_landing(workspace),
+        tiles=list(_tiles(found, reconciled)),
+        cards=list(_laid_out(cards[:-1])),
+        undeclared=undeclared,
+        quality=[replace(known[0], span="wide"), cards[-1], *(replace(one, span="half") for one in known[1:])],
+        equations=[(_grouped(equation), holds) for equation, holds in reconciled.equations],
+        files_rejected=reconciled.files_rejected,
+        landed_at=quality.latest_landing(answers.workspace),
     )
 
 
-_ALL_DATES = "Of all dates and files."
-_LATE_NOTE = "Of all dates: how far behind the latest date that was known when they were landed."
-_DRIFT_NOTE = "Of all files: fields that no column declares (kept in extra), and columns that files lack."
+def panel_rows(panel: Panel, found: Mapping[Question, Answer]) -> pl.DataFrame | None:
+    """What a panel shows, of the answers to its questions; None where the dataset declares no table for it."""
+    first, *others = (found[question] for question in panel.questions)
+    if isinstance(first, EventAssetsError):
+        raise first
+    return None if first is None else panel.shape(first, *(o for o in others if isinstance(o, pl.DataFrame)))
 
 
-def card(panel: Panel, answers: Answers, links: Links) -> Card:
+def card(panel: Panel, found: Mapping[Question, Answer], at: Selection) -> Card:
     """A panel with its answer; whatever is wrong with one panel stays in its card."""
-    empty = Card(panel.name, panel.title, panel.note, panel.wide)
+    empty = Card(panel.name, panel.title, panel.note, panel.span)
     try:
-        rows = answers.ask(panel.question)
+        rows = panel_rows(panel, found)
     except NotMadeError as error:
-        return replace(empty, message=f"{error.culprit} {error.state}. Make it with:", command=error.remedy)
+        return replace(empty, message=f"{error.culprit} {error.state}. To make it, run", command=error.remedy)
     except EventAssetsError as error:
         return replace(empty, message=str(error))
-    if rows is None:
-        return replace(
-            empty,
-            message=f"This dataset declares no {panel.needs}. To have it, add under gold: in its YAML",
-            command=f"{panel.needs}: {{}}",
-        )
-    if rows.is_empty():
+    if rows is None or rows.is_empty():
         return replace(empty, message="Nothing on these dates.")
+    links, tables = Links(at), tuple(_tables(rows, panel, Links(at)))
     return replace(
         empty,
+        span="full" if len(tables) > 1 else panel.span,
+        open_table=panel.open_table or not panel.chart,
         summary=panel.summary(rows),
         chart=panel.chart,
         data=_data(rows, panel, links) if panel.chart else {},
-        tables=tuple(_tables(rows, panel, links)),
+        tables=tables,
         csv=links.csv(panel.name),
     )
 
 
-def _known(name: str, title: str, note: str, rows: pl.DataFrame, links: Links, chart: str = "") -> Card:
-    """A card of rows that are known without a query."""
-    panel = Panel(name, title, note, lambda _: None, lambda _: "", chart=chart)
+#: Panels of data quality that need no query, by name: title, note, chart.
+KNOWN = {
+    "accounted": ("Every record accounted for", "Of all dates and files.", ""),
+    "late": ("Late records", "Of all dates: days behind the latest date that was known when they were landed.", "late"),
+    "drift": ("Schema drift", "Of all files: fields that no column declares, kept in extra, and absent columns.", ""),
+}
+
+
+def known_rows(name: str, answers: Answers) -> pl.DataFrame:
+    """The rows of a panel of `KNOWN`."""
+    match name:
+        case "accounted":
+            return quality.accounted(answers.reconciliation())
+        case "late":
+            return quality.late(answers.workspace)
+    return quality.drift(answers.workspace)
+
+
+def known_card(name: str, answers: Answers, at: Selection) -> Card:
+    title, note, chart = KNOWN[name]
+    rows = known_rows(name, answers)
+    panel = Panel(name, title, note, (), lambda _: "", chart=chart)
     if rows.is_empty():
-        return Card(name, title, note, message="None.")
-    return Card(
-        name,
-        title,
-        note,
-        chart=chart,
-        data=_data(rows, panel, links) if chart else {},
-        tables=(_table(rows, panel, links, title),),
-        csv=links.csv(name),
-    )
+        return Card(name, title, note, message="None: every file has the declared fields.")
+    data = _data(rows, panel, Links(at)) if chart else {}
+    tables = (_table(rows, panel, Links(at), title),)
+    return Card(name, title, note, chart=chart, data=data, tables=tables, open_table=not chart, csv=Links(at).csv(name))
 
 
-def known_rows(name: str, workspace: Workspace) -> pl.DataFrame | None:
-    """The rows of a card that is known without a query, by its name."""
-    made: dict[str, Callable[[], pl.DataFrame]] = {
-        "late": lambda: quality.late(workspace),
-        "drift": lambda: quality.drift(workspace),
-        "accounted": lambda: quality.accounted(reconcile(workspace)),
-    }
-    return made[name]() if name in made else None
+def _laid_out(cards: Iterable[Card]) -> Iterator[Card]:
+    """Rows without holes: a wide card beside the narrow one after it, two wide ones in halves, one alone in full."""
+    rest = list(cards)
+    while rest:
+        card, rest = rest[0], rest[1:]
+        follower = rest[0].span if rest else ""
+        if card.span == "wide" and follower == "narrow":
+            yield card
+            yield rest.pop(0)
+        elif card.span != "full" and follower == card.span:
+            yield replace(card, span="half")
+            yield replace(rest.pop(0), span="half")
+        else:
+            yield replace(card, span="full")
 
 
-def _one_row(answers: Answers, question: Question) -> dict[str, Any]:
-    try:
-        rows = answers.ask(question)
-    except EventAssetsError:  # its panel says so
-        rows = None
-    return {} if rows is None else rows.row(0, named=True)
+def _tiles(found: Mapping[Question, Answer], reconciled: Reconciliation) -> Iterator[Tile]:
+    users, sessions = found[queries.users], found[queries.sessions]
+    if isinstance(users, pl.DataFrame):
+        total = users.row(0, named=True)
+        yield Tile("Events", text.count(total["events"]), f"on {text.count(users.height - 1)} days")
+        yield Tile("Users", text.count(total["users"]), "distinct, of these dates")
+    if isinstance(sessions, pl.DataFrame):
+        total = sessions.row(0, named=True)
+        each = total["events"] / max(total["sessions"], 1)
+        yield Tile("Sessions", text.count(total["sessions"]), f"{each:.1f} events each")
+        if total["median_seconds"] is not None:
+            yield Tile("Median length", text.duration(total["median_seconds"]), "of sessions of several events")
+    taken = (reconciled.records - reconciled.rejected - reconciled.quarantined) / max(reconciled.records, 1)
+    note = "all accounted for" if reconciled.holds else "some are missing: see data quality"
+    yield Tile("Records taken", text.percent(taken), note)
 
 
-def _tiles(figures: Mapping[str, Any], cards: list[Card], found: Reconciliation) -> Iterator[Tile]:
-    if figures.get("users") is not None:
-        yield Tile("Events", text.count(figures["events"]), f"on {text.count(figures['active_days'])} days")
-        yield Tile("Users", text.count(figures["users"]), "distinct, of these dates")
-    if figures.get("sessions"):
-        mean = f"{figures['events_per_session']:.1f} events each"
-        yield Tile("Sessions", text.count(figures["sessions"]), mean)
-        yield Tile("Median session", text.duration(figures["median_seconds"]), "first to last event")
-    share = (found.records - found.rejected - found.quarantined) / found.records if found.records else 1.0
-    note = "every record accounted for" if found.holds else "records are missing: see data quality"
-    yield Tile("Records taken", text.percent(share), note)
+def _grouped(equation: str) -> str:
+    return re.sub(r"\d+", lambda number: text.count(int(number[0])), equation)
 
 
 def _data(rows: pl.DataFrame, panel: Panel, links: Links) -> dict[str, Any]:
@@ -249,16 +232,21 @@ def _data(rows: pl.DataFrame, panel: Panel, links: Links) -> dict[str, Any]:
     data: dict[str, Any] = {
         "columns": rows.columns,
         "rows": [[_json(value) for value in row] for row in rows.iter_rows()],
+        "from": links.at.first.isoformat(),
+        "to": links.at.last.isoformat(),
     }
     if panel.drill:
-        path = f"/{links.at.dataset.name}/rows/{panel.drill.table}"
-        data["drill"] = {"path": path, "columns": panel.drill.columns, "range": links.range}
+        data["drill"] = {
+            "path": links.table(panel.drill.table),
+            "columns": panel.drill.columns,
+            "range": links.range,
+        }
     return data
 
 
 def _json(value: Any) -> Any:
     match value:
-        case dt.date() | dt.datetime():
+        case dt.date():
             return value.isoformat()
         case Decimal():
             return float(value)
@@ -266,10 +254,11 @@ def _json(value: Any) -> Any:
 
 
 def _tables(rows: pl.DataFrame, panel: Panel, links: Links) -> Iterator[Table]:
-    if panel.name != "top-users" or rows.columns[0] == "rank":
+    """One table; of users that are ranked within a column, one for each of its values."""
+    by = rows.columns[0]
+    if "rank" not in rows.columns or by == "rank":
         yield _table(rows, panel, links, panel.title)
         return
-    by = rows.columns[0]
     for value in rows[by].unique(maintain_order=True):
         yield _table(rows.filter(pl.col(by) == value).drop(by), panel, links, text.cell(by, value))
 

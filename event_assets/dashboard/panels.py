@@ -1,15 +1,20 @@
-"""What stands on a dataset's page, as data: each panel's question, its words, its chart and where it drills down to."""
+"""What stands on a dataset's page, as data: each panel's questions, words, chart and where it drills down to."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 
-from event_assets.dashboard import queries
-from event_assets.dashboard.queries import Question
-from event_assets.dashboard.text import count, date, percent
+from event_assets.dashboard import queries, shapes
+from event_assets.dashboard.queries import LENGTHS, Question
+from event_assets.dashboard.text import REGIONS, count, percent
+
+#: How much of the page's width a panel likes to have.
+Span = Literal["narrow", "wide", "full"]
 
 
 @dataclass(frozen=True)
@@ -22,60 +27,69 @@ class Drill:
 
 @dataclass(frozen=True)
 class Panel:
-    """One question and how its answer is shown. `needs` is the key of the declaration that gives its table."""
+    """What a panel shows: `shape` of the answers to its questions, the first of which it can't do without.
+
+    `needs` is the key below `gold:` of a declaration that gives its table; `chart` a name in static/specs.js.
+    """
 
     name: str
     title: str
     note: str
-    question: Question
+    questions: tuple[Question, ...]
     summary: Callable[[pl.DataFrame], str]
+    shape: Callable[..., pl.DataFrame] = shapes.as_asked
     needs: str = "daily_summary"
     chart: str = ""
     drill: Drill | None = None
-    wide: bool = False
+    span: Span = "narrow"
+    open_table: bool = False
+    """Whether the table stands beside the chart, not folded away beneath it."""
+
+
+def _fullest(rows: pl.DataFrame, column: str) -> tuple[dt.date, int]:
+    """The first of the dates with the highest figure, and that figure."""
+    days = rows.group_by("event_date").agg(pl.col(column).sum()).sort(column, "event_date", descending=[True, False])
+    date, figure = days.row(0)
+    return date, figure
 
 
 def _events(rows: pl.DataFrame) -> str:
-    days = (
-        rows.group_by("event_date").agg(pl.col("events").sum()).sort("events", "event_date", descending=[True, False])
-    )
-    fullest = days.row(0, named=True)
-    total = int(rows["events"].sum())
-    return (
-        f"{count(total)} events on {count(days.height)} dates; "
-        f"the fullest is {date(fullest['event_date'])} with {count(fullest['events'])}."
-    )
+    date, events = _fullest(rows, "events")
+    total = count(int(rows["events"].sum()))
+    return f"{total} events on {_days(rows['event_date'].n_unique())}; the fullest is {date} with {count(events)}."
 
 
 def _users(rows: pl.DataFrame) -> str:
-    top = rows.sort("users", "event_date", descending=[True, False]).row(0, named=True)
-    mean = int(rows["users"].sum()) / rows.height
-    return f"{count(mean)} users on a day in the mean, at most {count(top['users'])} ({date(top['event_date'])})."
+    days = rows.filter(pl.col("event_type").is_null())
+    date, most = _fullest(days, "users")
+    return (
+        f"{count(int(days['users'].sum()) / days.height)} users on a day in the mean; at most {count(most)}, on {date}."
+    )
 
 
 def _types(rows: pl.DataFrame) -> str:
     first = rows.row(0, named=True)
-    return f"{count(rows.height)} types; {first['event_type']} makes {percent(first['share'])} of the events."
+    return f"{first['event_type']} makes {percent(first['share'])} of the events."
 
 
 def _heat(rows: pl.DataFrame) -> str:
     hours = rows.group_by("hour").agg(pl.col("events").sum()).sort("events", "hour", descending=[True, False])
     hour, events = hours.row(0)
-    return f"The busiest hour is {hour:02d}:00 UTC with {percent(events / rows['events'].sum())} of the events."
+    return (
+        f"The busiest hour begins at {hour:02d}:00 UTC and has {percent(events / rows['events'].sum())} of the events."
+    )
 
 
 def _sessions(rows: pl.DataFrame) -> str:
     total = int(rows["sessions"].sum())
-    return f"{count(total)} sessions, {count(total / rows.height)} on a day in the mean."
+    date, most = _fullest(rows, "sessions")
+    return f"{count(total / rows.height)} sessions begin on a day in the mean; at most {count(most)}, on {date}."
 
 
 def _lengths(rows: pl.DataFrame) -> str:
-    shares = dict(zip(rows["length"], rows["share"], strict=True))
-    longest = rows.sort("sessions", descending=True, maintain_order=True).row(0, named=True)
-    return (
-        f"{percent(shares[queries.LENGTHS[0][0]])} of the sessions are of one event; "
-        f"most are of length: {longest['length']}."
-    )
+    single, longer = rows.row(0, named=True), rows.slice(1).sort("sessions", descending=True, maintain_order=True)
+    usual = f"; of the others, most last {longer['length'][0]}" if longer["sessions"][0] else ""
+    return f"{percent(single['share'])} of the sessions have {LENGTHS[0][0]}{usual}."
 
 
 def _funnel(rows: pl.DataFrame) -> str:
@@ -87,19 +101,22 @@ def _funnel(rows: pl.DataFrame) -> str:
 
 def _top(rows: pl.DataFrame) -> str:
     first = rows.sort("session_count", descending=True, maintain_order=True).row(0, named=True)
-    return f"The most active user, {first['user_id']}, has {count(first['session_count'])} sessions."
+    return f"The most active, {first['user_id']}, has {count(first['session_count'])} sessions."
 
 
 def _watch(rows: pl.DataFrame) -> str:
     first = rows.row(0, named=True)
-    return f"Most is watched in {first['geo_region']}: {percent(first['share'])} of the minutes."
+    region = REGIONS.get(first["geo_region"], first["geo_region"])
+    return f"Most is watched in {region}: {percent(first['share'])} of {count(float(rows['minutes'].sum()))} minutes."
 
 
 def _refused(rows: pl.DataFrame) -> str:
     first = rows.row(0, named=True)
-    return (
-        f"{count(int(rows['records'].sum()))} records refused; most for {first['reason']} ({count(first['records'])})."
-    )
+    return f"{count(int(rows['records'].sum()))} records; most for {first['reason']} ({count(first['records'])})."
+
+
+def _days(number: int) -> str:
+    return "1 day" if number == 1 else f"{count(number)} days"
 
 
 PANELS = (
@@ -107,37 +124,40 @@ PANELS = (
         "events",
         "Events per day",
         "By type. Choose a bar to see its rows.",
-        queries.events_by_day,
+        (queries.events_by_type,),
         _events,
+        shapes.events_by_day,
         needs="events_by_type",
         chart="events",
-        drill=Drill("joined_facts", ("event_date", "event_type")),
-        wide=True,
+        drill=Drill("joined_facts", ("event_type", "event_date")),
+        span="wide",
     ),
     Panel(
         "types",
         "Events by type",
-        "Users are told per day: those of several days can't be added up.",
-        queries.types,
+        "Users per day in the mean: those of several days can't be added up.",
+        (queries.events_by_type,),
         _types,
+        shapes.types,
         needs="events_by_type",
         drill=Drill("joined_facts", ("event_type",)),
     ),
     Panel(
         "users",
         "Users per day",
-        "Distinct users with an event on the day.",
-        queries.users_by_day,
+        "Distinct users with an event on the day, of any type and of each.",
+        (queries.users, queries.events_by_type),
         _users,
+        shapes.users_by_day,
         chart="users",
         drill=Drill("daily_summary", ("event_date",)),
-        wide=True,
+        span="wide",
     ),
     Panel(
         "funnel",
         "Funnel",
-        "Users by the furthest step that they reached.",
-        queries.funnel,
+        "Users by the furthest step that they reached, and how many of those who began.",
+        (queries.funnel,),
         _funnel,
         needs="user_funnel",
         chart="funnel",
@@ -145,19 +165,19 @@ PANELS = (
     Panel(
         "heat-map",
         "When it happens",
-        "Events by hour, and by minute where one day is chosen. Times are UTC.",
-        queries.heat_map,
+        "Events by day and hour, by hour and minute where one day is chosen. Times are UTC.",
+        (queries.heat_map,),
         _heat,
         needs="events_by_minute",
         chart="heat",
         drill=Drill("events_by_minute", ("event_date",)),
-        wide=True,
+        span="wide",
     ),
     Panel(
         "top-users",
         "Most active users",
         "By distinct sessions.",
-        queries.top_users,
+        (queries.top_users,),
         _top,
         needs="top_users",
         drill=Drill("joined_facts", ("user_id",)),
@@ -166,39 +186,42 @@ PANELS = (
         "sessions",
         "Sessions per day",
         "By the day on which they begin.",
-        queries.sessions_by_day,
+        (queries.sessions,),
         _sessions,
+        shapes.sessions_by_day,
         chart="sessions",
         drill=Drill("sessions", ("event_date",)),
-        wide=True,
+        span="wide",
     ),
     Panel(
         "session-lengths",
         "Session lengths",
         "From the first event to the last.",
-        queries.session_lengths,
+        (queries.sessions,),
         _lengths,
+        shapes.session_lengths,
         chart="lengths",
     ),
     Panel(
         "watch-time",
         "Watch time by region",
         "Minutes by continent of the IP address.",
-        queries.watch_time,
+        (queries.watch_time,),
         _watch,
         needs="watch_time",
         chart="map",
         drill=Drill("watch_time", ("geo_region",)),
-        wide=True,
+        span="full",
+        open_table=True,
     ),
 )
 
-#: Refused records: of the dates, and those that have none.
+#: Below the heading of data quality.
 REFUSED = Panel(
     "refused",
     "Refused records by reason",
     "Of these dates, and those whose date can't be read.",
-    queries.refused,
+    (queries.refused,),
     _refused,
     chart="refused",
     drill=Drill("rejected_records", ("reason",)),

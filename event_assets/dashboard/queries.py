@@ -13,7 +13,7 @@ from event_assets.contracts.tables import tables
 from event_assets.dataset import Dataset
 from event_assets.warehouse.views import identifier, literal
 
-#: Upper bounds of session lengths in seconds: the first is that of sessions of one event.
+#: Upper bounds of session lengths in seconds, and their names. A session of one event has no length.
 LENGTHS = (("one event", 0), ("< 1 min", 60), ("1-5 min", 300), ("5-15 min", 900), ("15-30 min", 1800))
 LONGER = (("30-60 min", 3600), ("1-3 h", 10800), ("> 3 h", None))
 #: So many dates are shown day by day in the heat map; more are summed by week.
@@ -47,7 +47,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Query:
-    """One SELECT and the table that it reads."""
+    """One SELECT and the table that it reads. A table is read once a page: the panels share what was found."""
 
     table: str
     sql: str
@@ -59,46 +59,46 @@ Question = Callable[[Selection], Query | None]
 _IN_RANGE = "event_date BETWEEN ? AND ?"
 
 
-def totals(at: Selection) -> Query | None:
-    """users, events, active_days (dates with an event). One row."""
-    if not at.has("daily_summary"):
-        return None
-    sql = f"""SELECT count(DISTINCT user_id) AS users, coalesce(sum(event_count), 0)::BIGINT AS events,
-        count(DISTINCT event_date) AS active_days FROM {at.view("daily_summary")} WHERE {_IN_RANGE}"""
-    return Query("daily_summary", sql, at.dates)
-
-
-def events_by_day(at: Selection) -> Query | None:
-    """event_date, event_type, events. From the smallest declared table that holds it."""
-    for table in ("events_by_type", "events_by_minute"):
-        if at.has(table):
-            sql = f"""SELECT event_date, event_type, sum(event_count)::BIGINT AS events
-                FROM {at.view(table)} WHERE {_IN_RANGE} GROUP BY ALL ORDER BY ALL"""
-            return Query(table, sql, at.dates)
+def events_by_type(at: Selection) -> Query | None:
+    """event_date, event_type, events, users (of the date; null where the dataset declares no events_by_type)."""
+    if at.has("events_by_type"):
+        sql = f"""SELECT event_date, event_type, event_count AS events, user_count AS users
+            FROM {at.view("events_by_type")} WHERE {_IN_RANGE} ORDER BY ALL"""
+        return Query("events_by_type", sql, at.dates)
+    if at.has("events_by_minute"):
+        sql = f"""SELECT event_date, event_type, sum(event_count)::BIGINT AS events, NULL::BIGINT AS users
+            FROM {at.view("events_by_minute")} WHERE {_IN_RANGE} GROUP BY ALL ORDER BY ALL"""
+        return Query("events_by_minute", sql, at.dates)
     return None
 
 
-def users_by_day(at: Selection) -> Query | None:
-    """event_date, users: distinct within the date."""
+def users(at: Selection) -> Query | None:
+    """event_date, users (distinct), events: a row a date, and first one with no date for all of them together."""
     if not at.has("daily_summary"):
         return None
-    sql = f"""SELECT event_date, count(*) AS users FROM {at.view("daily_summary")}
-        WHERE {_IN_RANGE} GROUP BY ALL ORDER BY ALL"""
+    sql = f"""SELECT event_date, count(DISTINCT user_id) AS users, coalesce(sum(event_count), 0)::BIGINT AS events
+        FROM {at.view("daily_summary")} WHERE {_IN_RANGE}
+        GROUP BY GROUPING SETS ((event_date), ()) ORDER BY event_date NULLS FIRST"""
     return Query("daily_summary", sql, at.dates)
 
 
-def types(at: Selection) -> Query | None:
-    """event_type, events, share, users_a_day, users_at_most (of a date). Most events first.
+def sessions(at: Selection) -> Query | None:
+    """event_date (of the start), length (a place in LENGTHS and LONGER), sessions, events, median_seconds.
 
-    Users of several dates can't be added up, so they are told per day: the mean over the dates that have the type.
+    One row, the first, has neither date nor length: it is of all sessions, and has the median length of those with
+    more than one event (null where there are none).
     """
-    if not at.has("events_by_type"):
-        return None
-    sql = f"""SELECT event_type, sum(event_count)::BIGINT AS events,
-        sum(event_count) / sum(sum(event_count)) OVER () AS share,
-        avg(user_count) AS users_a_day, max(user_count) AS users_at_most
-        FROM {at.view("events_by_type")} WHERE {_IN_RANGE} GROUP BY event_type ORDER BY events DESC, event_type"""
-    return Query("events_by_type", sql, at.dates)
+    bounds = [(place, bound) for place, (_, bound) in enumerate([*LENGTHS, *LONGER]) if bound]
+    cases = " ".join(f"WHEN duration_seconds < {bound} THEN {place}" for place, bound in bounds)
+    sql = f"""WITH chosen AS MATERIALIZED (SELECT event_date, event_count, duration_seconds,
+            CASE WHEN event_count = 1 THEN 0 {cases} ELSE {len([*LENGTHS, *LONGER]) - 1} END AS length
+            FROM {at.view("sessions")} WHERE {_IN_RANGE})
+        SELECT NULL AS event_date, NULL AS length, count(*) AS sessions,
+            coalesce(sum(event_count), 0)::BIGINT AS events,
+            (quantile_disc(duration_seconds, 0.5) FILTER (event_count > 1))::DOUBLE AS median_seconds FROM chosen
+        UNION ALL SELECT event_date, length, count(*), sum(event_count)::BIGINT, NULL FROM chosen
+        GROUP BY ALL ORDER BY event_date NULLS FIRST, length"""
+    return Query("sessions", sql, at.dates)
 
 
 def heat_map(at: Selection) -> Query | None:
@@ -112,40 +112,6 @@ def heat_map(at: Selection) -> Query | None:
     sql = f"""SELECT {columns}, sum(event_count)::BIGINT AS events FROM {at.view("events_by_minute")}
         WHERE {_IN_RANGE} GROUP BY ALL ORDER BY ALL"""
     return Query("events_by_minute", sql, at.dates)
-
-
-def sessions_by_day(at: Selection) -> Query | None:
-    """event_date (of the start), sessions, events_per_session."""
-    sql = f"""SELECT event_date, count(*) AS sessions, sum(event_count) / count(*) AS events_per_session
-        FROM {at.view("sessions")} WHERE {_IN_RANGE} GROUP BY ALL ORDER BY ALL"""
-    return Query("sessions", sql, at.dates)
-
-
-def session_lengths(at: Selection) -> Query | None:
-    """length, sessions, share, events: a row for each length, in order. A session of one event has no length."""
-    bounds = [*LENGTHS, *LONGER]
-    names = ", ".join(f"({place}, {literal(name)})" for place, (name, _) in enumerate(bounds))
-    cases = " ".join(
-        f"WHEN duration_seconds {'<=' if bound == 0 else '<'} {bound} {'AND event_count = 1 ' if not bound else ''}"
-        f"THEN {place}"
-        for place, (_, bound) in enumerate(bounds)
-        if bound is not None
-    )
-    sql = f"""WITH cut AS (SELECT CASE {cases} ELSE {len(bounds) - 1} END AS place, count(*) AS sessions,
-            sum(event_count)::BIGINT AS events
-            FROM {at.view("sessions")} WHERE {_IN_RANGE} GROUP BY ALL)
-        SELECT length, coalesce(sessions, 0) AS sessions, coalesce(sessions / sum(sessions) OVER (), 0) AS share,
-            coalesce(events, 0) AS events
-        FROM (VALUES {names}) AS named(place, length) LEFT JOIN cut USING (place)
-        WHERE (SELECT count(*) FROM cut) > 0 ORDER BY place"""
-    return Query("sessions", sql, at.dates)
-
-
-def session_totals(at: Selection) -> Query | None:
-    """sessions, median_seconds (null where there are none), events_per_session. One row."""
-    sql = f"""SELECT count(*) AS sessions, quantile_disc(duration_seconds, 0.5)::DOUBLE AS median_seconds,
-        sum(event_count) / count(*) AS events_per_session FROM {at.view("sessions")} WHERE {_IN_RANGE}"""
-    return Query("sessions", sql, at.dates)
 
 
 def funnel(at: Selection) -> Query | None:
@@ -192,7 +158,7 @@ def top_users(at: Selection) -> Query | None:
 
 
 def watch_time(at: Selection) -> Query | None:
-    """geo_region, minutes, share, users, logs. Most minutes first."""
+    """geo_region, minutes, share, users (distinct), logs. Most minutes first."""
     if not at.has("watch_time"):
         return None
     table, where = ("watch_time_overall", "") if at.whole else ("watch_time", f"WHERE {_IN_RANGE}")

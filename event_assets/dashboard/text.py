@@ -9,6 +9,18 @@ from typing import Any
 #: Longer texts are cut on the page; a download has them whole.
 LONGEST = 300
 
+#: Continents by their codes.
+REGIONS = {
+    "AF": "Africa",
+    "AN": "Antarctica",
+    "AS": "Asia",
+    "EU": "Europe",
+    "NA": "North America",
+    "OC": "Oceania",
+    "SA": "South America",
+    "Unknown": "Unknown",
+}
+
 
 def count(value: float) -> str:
     """A whole number with its thousands told apart."""
@@ -56,7 +68,7 @@ def cell(name: str, value: Any) -> str:
             return f"{value:,f}"
         case int():
             return str(value) if name.endswith("_id") else count(value)
-    text = str(value)
+    text = REGIONS.get(value, value) if name == "geo_region" else str(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
@@ -79,15 +91,3 @@ _LABELS = {
 def label(name: str) -> str:
     """A column's heading."""
     return _LABELS.get(name) or name.replace("_", " ").capitalize()
-
-
-REGIONS = {
-    "AF": "Africa",
-    "AN": "Antarctica",
-    "AS": "Asia",
-    "EU": "Europe",
-    "NA": "North America",
-    "OC": "Oceania",
-    "SA": "South America",
-    "Unknown": "Unknown",
-}

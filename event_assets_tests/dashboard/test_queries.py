@@ -1,53 +1,215 @@
-"""Each figure of the page, against what DuckDB gives over the tables themselves."""
+"""Each figure of the page, against what stands in the tables themselves."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 import polars as pl
 import pytest
 
-from event_assets.dashboard import queries
-from event_assets.dashboard.page import ask
-from event_assets.dashboard.queries import Question, Selection
-from event_assets_tests.world import World, lines
+from event_assets.dashboard import quality, queries
+from event_assets.dashboard.answers import Answers, NotMadeError
+from event_assets.dashboard.page import known_rows, panel_rows
+from event_assets.dashboard.panels import PANELS, REFUSED
+from event_assets.dashboard.queries import Selection
+from event_assets.dashboard.rows import rows, views_by_name
+from event_assets.errors import QueryError
+from event_assets.graph.workspace import Workspace
+from event_assets_tests.world import World, clicks, lines
 
 FIRST, LAST = dt.date(2024, 3, 1), dt.date(2024, 3, 2)
+RANGES = {"both days": (FIRST, LAST), "the first": (FIRST, FIRST), "the second": (LAST, LAST)}
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Ann views and buys on the first day and views on the second; Bob views on the first; one record is refused."""
-    world = World(tmp_path_factory.mktemp("clicks"))
-    world.drop(
-        "clicks_1.csv",
-        lines(
-            "ann,view,2024-03-01T10:00:00Z,home,",
-            "ann,buy,2024-03-01T10:02:30Z,cart,9.99",
-            "bob,view,2024-03-01T12:00:00Z,home,",
-            "ann,view,2024-03-02T08:00:00Z,home,",
-            "ann,view,2024-03-02T09:00:00Z,home,cheap",
-        ),
-    )
-    world.refresh()
-    return world
+def shown(world: World, name: str, days: str = "both days") -> list[tuple[object, ...]]:
+    """The rows of a panel."""
+    answers = Answers(world.dataset, world.settings)
+    answers.refresh()
+    panel = next(panel for panel in (*PANELS, REFUSED) if panel.name == name)
+    found = panel_rows(panel, answers.to(panel.questions, selection(world, days)))
+    assert found is not None
+    return found.rows()
 
 
-def answer(world: World, question: Question, first: dt.date = FIRST, last: dt.date = LAST) -> pl.DataFrame:
-    query = question(Selection(world.dataset, first, last, whole=(first, last) == (FIRST, LAST)))
-    assert query is not None
-    return ask(query, world.dataset, world.settings)
+def selection(world: World, days: str) -> Selection:
+    return Selection(world.dataset, *RANGES[days], whole=days == "both days")
+
+
+def test_events_are_counted_by_day_and_type(world: World) -> None:
+    assert shown(world, "events") == [(FIRST, "buy", 1), (FIRST, "view", 2), (LAST, "view", 2)]
+
+
+def test_types_are_summed_over_the_days_and_their_users_are_not(world: World) -> None:
+    assert shown(world, "types") == [("view", 4, 0.8, 1.5), ("buy", 1, 0.2, 1.0)]
+
+
+def test_users_are_counted_by_day_of_any_type_first(world: World) -> None:
+    any_type = [(FIRST, None, 2), (LAST, None, 1)]
+    assert shown(world, "users") == [*any_type, (FIRST, "buy", 1), (FIRST, "view", 2), (LAST, "view", 1)]
+
+
+def test_users_of_several_days_are_counted_once(world: World) -> None:
+    answers = Answers(world.dataset, world.settings)
+    found = answers.to([queries.users], selection(world, "both days"))[queries.users]
+    assert isinstance(found, pl.DataFrame)
+    assert found.rows() == [(None, 2, 5), (FIRST, 2, 3), (LAST, 1, 2)]
+
+
+def test_the_heat_map_is_of_hours_by_day_and_of_minutes_of_one_day(world: World) -> None:
+    assert shown(world, "heat-map") == [(FIRST, 10, 2), (FIRST, 12, 1), (LAST, 8, 1), (LAST, 9, 1)]
+    assert shown(world, "heat-map", "the first") == [(10, 0, 1), (10, 2, 1), (12, 0, 1)]
+
+
+def test_sessions_are_counted_by_the_day_of_their_start(world: World) -> None:
+    assert shown(world, "sessions") == [(FIRST, 2, 1.5), (LAST, 2, 1.0)]
+
+
+def test_sessions_of_one_event_have_no_length(world: World) -> None:
+    lengths = [(name, count) for name, count, _ in shown(world, "session-lengths") if count]  # type: ignore[misc]
+    assert lengths == [("one event", 3), ("1-5 min", 1)]
+
+
+def test_the_median_length_is_of_sessions_with_several_events(world: World) -> None:
+    answers = Answers(world.dataset, world.settings)
+    found = answers.to([queries.sessions], selection(world, "both days"))[queries.sessions]
+    assert isinstance(found, pl.DataFrame)
+    assert found.row(0) == (None, None, 4, 5, 150.0)
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "rows"),
+    ("days", "expected"),
     [
-        (FIRST, LAST, [(1, "view", 2, None, 1.0), (2, "buy", 1, 0.5, 0.5)]),
-        (FIRST, FIRST, [(1, "view", 2, None, 1.0), (2, "buy", 1, 0.5, 0.5)]),
-        (LAST, LAST, [(1, "view", 1, None, 1.0), (2, "buy", 0, 0.0, 0.0)]),
+        ("both days", [(1, "view", 2, None, 1.0), (2, "buy", 1, 0.5, 0.5)]),
+        ("the first", [(1, "view", 2, None, 1.0), (2, "buy", 1, 0.5, 0.5)]),
+        ("the second", [(1, "view", 1, None, 1.0), (2, "buy", 0, 0.0, 0.0)]),
     ],
 )
-def test_the_funnel_counts_users_of_the_dates(
-    world: World, first: dt.date, last: dt.date, rows: list[tuple[object, ...]]
-) -> None:
-    assert answer(world, queries.funnel, first, last).rows() == rows
+def test_the_funnel_counts_users_of_the_days(world: World, days: str, expected: Sequence[object]) -> None:
+    assert shown(world, "funnel", days) == expected
+
+
+def test_a_range_of_all_days_gives_the_funnel_and_the_ranks_of_the_tables_over_all_dates(world: World) -> None:
+    for question in (queries.funnel, queries.top_users):
+        answers = Answers(world.dataset, world.settings)
+        whole, counted = (Selection(world.dataset, FIRST, LAST, whole=whole) for whole in (True, False))
+        from_table, from_rows = (answers.to([question], at)[question] for at in (whole, counted))
+        assert isinstance(from_table, pl.DataFrame)
+        assert isinstance(from_rows, pl.DataFrame)
+        assert from_table.rows() == from_rows.rows()
+
+
+def test_users_are_ranked_by_distinct_sessions_of_the_days(world: World) -> None:
+    assert shown(world, "top-users") == [(1, "ann", 3), (2, "bob", 1)]
+    assert shown(world, "top-users", "the second") == [(1, "ann", 2)]
+
+
+def test_refused_records_are_those_of_the_days_and_those_without_one(world: World) -> None:
+    assert shown(world, "refused") == [("invalid_price", 1, 0), ("invalid_timestamp", 1, 1)]
+    assert shown(world, "refused", "the first") == [("invalid_timestamp", 1, 1)]
+
+
+def test_every_record_stands_in_one_stage(world: World) -> None:
+    answers = Answers(world.dataset, world.settings)
+    answers.refresh()
+    stages = dict(known_rows("accounted", answers).select("stage", "records").iter_rows())
+    assert stages == {
+        "in files": 7,
+        "landed": 6,
+        "rejected at landing": 1,
+        "raw events": 6,
+        "cleaned": 5,
+        "duplicates": 0,
+        "quarantined": 1,
+        "facts": 5,
+        "filtered out": 0,
+    }
+
+
+def test_drift_names_the_fields_that_nobody_declared(world: World) -> None:
+    world.workspace.refresh()
+    assert quality.drift(world.workspace).rows() == [("mood", "events", "undeclared", 7, 1)]
+
+
+def test_what_came_days_after_younger_data_is_late(tmp_path_factory: pytest.TempPathFactory) -> None:
+    world = World(tmp_path_factory.mktemp("late"))
+    now = dt.datetime(2025, 6, 1, 12, tzinfo=dt.UTC)
+    batches = [
+        ("ann,view,2024-03-09T10:00:00Z,,",),
+        ("ann,view,2024-03-08T10:00:00Z,,", "ann,view,2024-03-10T10:00:00Z,,"),
+    ]
+    for hours, batch in enumerate(batches):
+        world.drop(f"clicks_{hours}.csv", lines(*batch))
+        world.land(lambda hours=hours: now + dt.timedelta(hours=2 * hours))  # type: ignore[misc]
+    late = {name: records for name, records, _ in quality.late(world.workspace).iter_rows() if records}
+    assert late == {"on time": 2, "1 day": 1}
+
+
+def test_files_that_come_together_are_on_time_together(world: World) -> None:
+    world.workspace.refresh()
+    assert quality.late(world.workspace).row(0) == ("on time", 6, 1.0)
+
+
+def test_a_table_that_nobody_made_names_the_command(tmp_path_factory: pytest.TempPathFactory) -> None:
+    world = World(tmp_path_factory.mktemp("landed"))
+    world.drop("clicks_1.csv", lines("ann,view,2024-03-01T10:00:00Z,,"))
+    world.land()
+    answer = Answers(world.dataset, world.settings).to([queries.sessions], selection(world, "the first"))
+    error = answer[queries.sessions]
+    assert isinstance(error, NotMadeError)
+    assert str(error) == "clicks.sessions: has not been made yet; event-assets run clicks"
+
+
+def test_a_question_about_a_table_that_is_not_declared_has_no_answer(world: World) -> None:
+    dataset = clicks(gold={"daily_summary": {}})
+    answers = Answers(dataset, world.settings)
+    at = Selection(dataset, FIRST, LAST)
+    asked = [queries.funnel, queries.top_users, queries.heat_map, queries.events_by_type, queries.watch_time]
+    assert answers.to(asked, at) == dict.fromkeys(asked)
+
+
+def test_an_answer_is_found_anew_once_its_table_has_changed(tmp_path_factory: pytest.TempPathFactory) -> None:
+    world = World(tmp_path_factory.mktemp("growing"))
+    world.drop("clicks_1.csv", lines("ann,view,2024-03-01T10:00:00Z,,"))
+    world.refresh()
+    answers = Answers(world.dataset, world.settings)
+    before = answers.to([queries.users], selection(world, "the first"))[queries.users]
+    world.drop("clicks_2.csv", lines("bob,view,2024-03-01T10:00:00Z,,"))
+    world.refresh()
+    answers.refresh()
+    after = answers.to([queries.users], selection(world, "the first"))[queries.users]
+    assert isinstance(before, pl.DataFrame)
+    assert isinstance(after, pl.DataFrame)
+    assert (before["users"][0], after["users"][0]) == (1, 2)
+    assert answers.to([queries.users], selection(world, "the first"))[queries.users] is after
+
+
+def test_no_question_reads_facts_or_raw_events(world: World) -> None:
+    questions = {question for panel in (*PANELS, REFUSED) for question in panel.questions}
+    asked = [question(selection(world, days)) for question in questions for days in RANGES]
+    tables = {query.table for query in asked if query}
+    assert len(tables) > 6
+    assert not tables & {"joined_facts", "cleaned_events", "raw_events"}
+
+
+def test_rows_are_filtered_by_dates_and_by_values_as_they_read(world: World) -> None:
+    view = views_by_name(world.dataset)["joined_facts"]
+    answers = Answers(world.dataset, world.settings)
+    found = answers.ask(rows(view, FIRST, FIRST, {"price": "9.99", "event_type": "buy"}, limit=10))
+    assert found.select("event_date", "user_id", "page").rows() == [(FIRST, "ann", "cart")]
+    assert answers.ask(rows(view, FIRST, LAST, {"price": "no' OR 1=1 --"}, limit=10)).is_empty()
+
+
+def test_rows_stop_one_beyond_the_limit(world: World) -> None:
+    view = views_by_name(world.dataset)["joined_facts"]
+    assert Answers(world.dataset, world.settings).ask(rows(view, None, None, {}, limit=2)).height == 3
+
+
+def test_rows_of_a_column_that_is_not_there_are_refused(world: World) -> None:
+    with pytest.raises(QueryError, match="colour: is no column of clicks"):
+        rows(views_by_name(world.dataset)["sessions"], None, None, {"colour": "red"}, limit=2)
+
+
+def test_the_workspace_of_a_reader_takes_no_lease(world: World) -> None:
+    with Workspace(world.dataset, world.settings).writing():
+        assert shown(world, "sessions")

@@ -4,15 +4,27 @@ import { View, compile, expressionInterpreter, parse, Warn } from "./vendor/vega
 import { SPECS } from "./specs.js";
 
 const charts = [...document.querySelectorAll("[data-chart]")].map((element) => {
-  const { columns, rows, drill } = JSON.parse(element.parentElement.querySelector("script").textContent);
+  const { columns, rows, ...rest } = JSON.parse(element.parentElement.querySelector("script").textContent);
   const values = rows.map((row) => Object.fromEntries(columns.map((name, place) => [name, row[place]])));
-  if (drill) element.dataset.drills = "";
-  return { element, values, drill, view: null };
+  if (rest.drill) element.dataset.drills = "";
+  return { element, data: { values, ...rest }, view: null, width: 0 };
 });
 
 const world = charts.some(({ element }) => element.dataset.chart === "map")
   ? await (await fetch(new URL("vendor/continents.json", import.meta.url))).json()
   : null;
+
+// The types of events, most frequent first: a type has one colour in all charts.
+function typesByFrequency() {
+  const totals = new Map();
+  for (const { element, data } of charts) {
+    if (element.dataset.chart !== "events") continue;
+    for (const row of data.values) totals.set(row.event_type, (totals.get(row.event_type) ?? 0) + row.events);
+  }
+  return [...totals].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([type]) => type);
+}
+
+const types = typesByFrequency();
 
 function palette() {
   const probe = document.createElement("i");
@@ -41,8 +53,8 @@ function config(colours) {
     axisY: { domain: false, ticks: false },
     axisX: { grid: false },
     legend: {
-      labelColor: colours.text, titleColor: colours.quiet, labelFontSize: 12.5, symbolType: "square", title: null,
-      orient: "top", offset: 8, symbolSize: 90, columnPadding: 16, labelLimit: 160,
+      labelColor: colours.text, titleColor: colours.quiet, labelFontSize: 12.5, titleFontSize: 12, titleFontWeight: 500,
+      symbolType: "square", orient: "top", offset: 8, symbolSize: 90, columnPadding: 16, labelLimit: 160,
     },
     text: { color: colours.text, fontSize: 12.5, font },
     range: { category: colours.category },
@@ -50,20 +62,20 @@ function config(colours) {
 }
 
 function draw(chart, colours) {
-  const { element, values } = chart;
+  const { element, data } = chart;
   const width = element.clientWidth;
   if (!width) return;
-  const spec = SPECS[element.dataset.chart](values, { colours, width, world });
-  const full = { ...spec, width: spec.width ?? "container", autosize: { type: "fit", contains: "padding" } };
+  const spec = SPECS[element.dataset.chart](data, { colours, width, world, types });
+  const full = { ...spec, width, autosize: { type: "fit", contains: "padding" } };
   const vega = compile(full, { config: config(colours) }).spec;
   chart.view?.finalize();
   element.replaceChildren();
   chart.view = new View(parse(vega, null, { ast: true }), {
     expr: expressionInterpreter, renderer: "svg", logLevel: Warn, tooltip: tip, container: element, hover: true,
   });
-  if (chart.drill) chart.view.addEventListener("click", (event, item) => open(chart.drill, item?.datum));
-  chart.view.runAsync().then(() => { element.dataset.drawn = width; });
-  element.view = chart.view;
+  if (data.drill) chart.view.addEventListener("click", (event, item) => open(data.drill, item?.datum));
+  chart.view.run();
+  chart.width = width;
 }
 
 // The rows behind a mark: the same addresses as the links of the table.
@@ -72,9 +84,8 @@ function open(drill, datum) {
   const wanted = new URLSearchParams();
   for (const name of drill.columns) {
     if (name !== "event_date") { wanted.set(name, datum[name]); continue; }
-    const day = datum.day ?? datum.event_date;
-    wanted.set("from", day);
-    wanted.set("to", day);
+    wanted.set("from", datum.event_date);
+    wanted.set("to", datum.event_date);
   }
   for (const [name, value] of Object.entries(drill.range)) if (!wanted.has(name)) wanted.set(name, value);
   location.assign(`${drill.path}?${wanted}`);
@@ -103,22 +114,27 @@ function tip(_, event, item, value) {
   box.style.top = `${event.clientY + height + 24 > innerHeight ? event.clientY - height - 14 : event.clientY + 14}px`;
 }
 
-function drawAll() {
+function redraw(which) {
   const colours = palette();
-  for (const chart of charts) draw(chart, colours);
-  document.documentElement.dataset.charts = "drawn";
+  for (const chart of which) draw(chart, colours);
 }
 
-await document.fonts.ready;
-drawAll();
-addEventListener("themechange", drawAll);
+const drawn = () => charts.filter((chart) => chart.view);
+
+// A chart is drawn when it comes near the screen, all are for paper.
+const near = new IntersectionObserver((entries) => {
+  const seen = entries.filter((entry) => entry.isIntersecting).map((entry) => entry.target);
+  redraw(charts.filter((chart) => seen.includes(chart.element) && !chart.view));
+}, { rootMargin: "400px" });
+
 let waiting;
-new ResizeObserver(() => {
+const resized = new ResizeObserver(() => {
   clearTimeout(waiting);
-  waiting = setTimeout(() => {
-    const colours = palette();
-    for (const chart of charts) {
-      if (chart.element.clientWidth && chart.element.dataset.drawn !== String(chart.element.clientWidth)) draw(chart, colours);
-    }
-  }, 120);
-}).observe(document.body);
+  waiting = setTimeout(() => redraw(drawn().filter((chart) => chart.width !== chart.element.clientWidth)), 120);
+});
+
+await document.fonts.ready;
+for (const { element } of charts) near.observe(element);
+resized.observe(document.body);
+addEventListener("themechange", () => redraw(drawn()));
+addEventListener("beforeprint", () => redraw(charts.filter((chart) => !chart.view)));

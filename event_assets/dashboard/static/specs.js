@@ -1,141 +1,217 @@
-// What each chart looks like: rows in, a Vega-Lite specification out. Numbers are drawn as they come, never computed
-// anew, but for the smallest types of events, which beyond seven are shown as one.
+// What each chart looks like: its rows in, a Vega-Lite specification out. Numbers are drawn as they come; the one sum
+// made here is that of the rarest types, which beyond seven are drawn as one.
 const NUMBER = ",.0f";
-const SHORT = "~s";
-const DAY = { timeUnit: "utcyearmonthdate", type: "temporal", title: null, axis: { format: "%b %-d", labelOverlap: true, tickCount: { expr: "width / 90" } } };
-const REGIONS = { AF: "Africa", AN: "Antarctica", AS: "Asia", EU: "Europe", NA: "North America", OC: "Oceania", SA: "South America" };
-
-const amount = (field, title, more = {}) => ({ field, type: "quantitative", title, axis: { format: SHORT, tickCount: 5 }, ...more });
+const OTHERS = "all others";
+const ANY = "any type";
+const REGIONS = {
+  AF: "Africa", AN: "Antarctica", AS: "Asia", EU: "Europe", NA: "North America", OC: "Oceania", SA: "South America",
+};
+const DAY_MS = 86_400_000;
+// Each figure by itself: zero without the letter of the thousands beside it.
+const SHORT = "format(datum.value, '.3~s')";
+const short = { tickCount: 5, tickMinStep: 1, labelExpr: SHORT };
+const amount = (field) => ({ field, type: "quantitative", title: null, axis: short, scale: { zero: true } });
 const said = (field, title, format) => ({ field, title, type: format ? "quantitative" : "nominal", ...(format && { format }) });
 
-function days(values) {
-  const years = new Set(values.map((row) => row.event_date.slice(0, 4)));
-  const few = new Set(values.map((row) => row.event_date)).size <= 10;
-  const format = years.size > 1 ? "%b %Y" : "%b %-d";
-  return { ...DAY, field: "event_date", axis: { ...DAY.axis, format, ...(few && { tickCount: "day" }) } };
+// A ramp from nothing to the most, and its legend.
+function ramp(field, title, values, colours, more = {}) {
+  const most = Math.max(1, ...values.map((row) => row[field]));
+  return {
+    field,
+    type: "quantitative",
+    scale: { domain: [0, most], nice: false, range: [colours.low, colours.accent, colours.high], ...more },
+    legend: { title, values: [0, Math.round(most / 2), most], labelExpr: SHORT, gradientLength: 160, gradientThickness: 8, direction: "horizontal" },
+  };
 }
 
-const dated = (values) => values.map((row) => ({ ...row, day: row.event_date }));
+function dates({ from, to }, step = 1) {
+  const found = [];
+  for (let at = Date.parse(from); at <= Date.parse(to); at += step * DAY_MS) found.push(new Date(at).toISOString().slice(0, 10));
+  return found;
+}
 
-function events(values) {
-  const totals = new Map();
-  for (const row of values) totals.set(row.event_type, (totals.get(row.event_type) ?? 0) + row.events);
-  const order = [...totals].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([type]) => type);
-  const kept = new Set(order.length > 8 ? order.slice(0, 7) : order);
+// Every date of the range has its place, whether anything happened on it or not.
+function days(domain, width, title = null) {
+  const step = Math.max(1, Math.ceil(domain.length / Math.max(2, Math.floor(width / 85))));
+  const years = domain[0].slice(0, 4) !== domain.at(-1).slice(0, 4) && domain.length > 180;
+  return {
+    field: "event_date",
+    type: "ordinal",
+    title,
+    scale: { type: "band", domain, paddingInner: domain.length > 200 ? 0 : 0.14, paddingOuter: 0 },
+    axis: {
+      values: domain.filter((_, place) => place % step === 0),
+      labelExpr: `utcFormat(toDate(datum.value), '${years ? "%b %Y" : "%b %-d"}')`,
+      labelAngle: 0,
+      labelOverlap: "greedy",
+      labelFlush: false,
+      ticks: domain.length > 14,
+    },
+  };
+}
+
+// A few dates don't make bars as broad as a hand.
+const bar = (domain, width, more = {}) => ({ type: "bar", ...(domain.length < width / 75 && { width: 60 }), ...more });
+
+function kept(types) {
+  return types.length > 8 ? [...types.slice(0, 7), OTHERS] : types;
+}
+
+const legend = (domain, width) =>
+  domain.length > 1 ? { columns: Math.max(1, Math.floor(width / 130)), values: domain, title: null } : null;
+
+function events({ values, from, to }, { width, types }) {
+  const domain = kept(types);
   const merged = new Map();
   for (const row of values) {
-    const other = !kept.has(row.event_type);
-    const event_type = other ? "all others" : row.event_type;
+    const other = !domain.includes(row.event_type);
+    const event_type = other ? OTHERS : row.event_type;
     const key = JSON.stringify([row.event_date, event_type]);
-    const seen = merged.get(key);
-    if (seen) seen.events += row.events;
-    else merged.set(key, { event_date: row.event_date, day: row.event_date, event_type, events: row.events, other });
+    const before = merged.get(key)?.events ?? 0;
+    const place = domain.indexOf(event_type);
+    merged.set(key, { event_date: row.event_date, event_type, events: before + row.events, other, place });
   }
-  const domain = [...kept, ...(order.length > kept.size ? ["all others"] : [])];
   return {
     data: { values: [...merged.values()] },
     height: 260,
-    mark: { type: "bar", cornerRadiusEnd: 0 },
+    mark: bar(dates({ from, to }), width),
     encoding: {
-      x: days(values),
-      y: amount("events", null),
-      color: { field: "event_type", type: "nominal", scale: { domain }, legend: domain.length > 1 ? { columns: { expr: "max(1, floor(width / 130))" } } : null },
+      x: days(dates({ from, to }), width),
+      y: amount("events"),
+      color: { field: "event_type", type: "nominal", scale: { domain }, legend: legend(domain, width) },
       order: { field: "place", type: "quantitative" },
-      tooltip: [said("day", "Date"), said("event_type", "Type"), said("events", "Events", NUMBER)],
+      tooltip: [said("event_date", "Date"), said("event_type", "Type"), said("events", "Events", NUMBER)],
     },
-    transform: [{ calculate: `indexof(${JSON.stringify(domain)}, datum.event_type)`, as: "place" }],
   };
 }
 
-function line(values, field, title, colours) {
+function users({ values, from, to }, { width, types, colours }) {
+  const range = dates({ from, to });
+  const shown = types.length > 1 ? [null, ...types.slice(0, 7)] : [null];
+  const known = new Map(values.map((row) => [JSON.stringify([row.event_date, row.event_type]), row.users]));
+  const rows = shown.flatMap((type) =>
+    range.map((event_date) => ({ event_date, event_type: type ?? ANY, users: known.get(JSON.stringify([event_date, type])) ?? 0 })),
+  );
+  const domain = shown.map((type) => type ?? ANY);
+  const colour = { field: "event_type", type: "nominal", scale: { domain, range: [colours.text, ...colours.category] }, legend: legend(domain, width) };
+  const y = amount("users");
   return {
-    data: { values: dated(values) },
-    height: 220,
-    encoding: { x: days(values), tooltip: [said("day", "Date"), said(field, title, NUMBER)] },
+    data: { values: rows },
+    height: 260,
+    encoding: {
+      x: days(range, width),
+      color: colour,
+      tooltip: [said("event_date", "Date"), said("event_type", "Type"), said("users", "Users", NUMBER)],
+    },
     layer: [
-      { mark: { type: "area", color: colours.accent, opacity: 0.14, line: { color: colours.accent, strokeWidth: 2 } }, encoding: { y: amount(field, null) } },
-      { mark: { type: "point", filled: true, size: values.length > 60 ? 12 : 44, color: colours.accent, opacity: 1 }, encoding: { y: amount(field, null) } },
+      { mark: { type: "line", strokeWidth: 2, aria: false }, encoding: { y } },
+      { mark: { type: "point", filled: true, size: range.length > 60 ? 12 : 46, opacity: 1 }, encoding: { y } },
     ],
   };
 }
 
-function bars(values, field, title, colours) {
-  return {
-    data: { values: dated(values) },
-    height: 220,
-    mark: { type: "bar", color: colours.accent },
-    encoding: { x: days(values), y: amount(field, null), tooltip: [said("day", "Date"), said(field, title, NUMBER), said("events_per_session", "Events each", ",.1f")] },
-  };
-}
-
-// Bars that lie: a name on the left, the number at the bar's end.
-function lying(values, name, field, colours, { text = field, format = NUMBER, tooltip, colour = colours.accent, room = 70 } = {}) {
+function sessions({ values, from, to }, { width, colours }) {
   return {
     data: { values },
-    height: { step: 32 },
-    encoding: { y: { field: name, type: "nominal", sort: null, title: null, axis: { labelLimit: 150 } }, tooltip },
-    layer: [
-      { mark: { type: "bar", color: colour, cornerRadiusEnd: 3, height: { band: 0.72 } }, encoding: { x: { field, type: "quantitative", axis: null, scale: { domainMin: 0, padding: room } } } },
-      { mark: { type: "text", align: "left", dx: 6, aria: false }, encoding: { x: { field, type: "quantitative" }, text: { field: text, ...(format && { type: "quantitative", format }) } } },
-    ],
-  };
-}
-
-function heat(values, { colours }) {
-  const one = values.length && "minute" in values[0];
-  const hour = { field: "hour", type: "ordinal", title: null, scale: { domain: Array.from({ length: 24 }, (_, n) => n) }, axis: { labelExpr: "datum.value % 3 == 0 ? (datum.value < 10 ? '0' : '') + datum.value + ':00' : ''", domain: false, ticks: false, labelOverlap: false } };
-  const across = one
-    ? { field: "minute", type: "ordinal", title: "minute", scale: { domain: Array.from({ length: 60 }, (_, n) => n) }, axis: { labelAngle: 0, labelExpr: "datum.value % 10 == 0 ? datum.label : ''", domain: false, ticks: false, labelOverlap: false } }
-    : days(values);
-  return {
-    data: { values: one ? values : dated(values) },
-    height: 300,
-    mark: { type: "rect", stroke: colours.card, strokeWidth: values.length > 2500 ? 0 : 1 },
+    height: 250,
+    mark: bar(dates({ from, to }), width, { color: colours.accent }),
     encoding: {
-      x: across,
-      y: hour,
-      color: { field: "events", type: "quantitative", scale: { range: [colours.low, colours.accent, colours.high], type: "sqrt" }, legend: { orient: "top", format: SHORT, gradientLength: 160, gradientThickness: 8, direction: "horizontal", tickCount: 3 } },
-      tooltip: [one ? said("minute", "Minute") : said("day", "Date"), said("hour", "Hour"), said("events", "Events", NUMBER)],
+      x: days(dates({ from, to }), width),
+      y: amount("sessions"),
+      tooltip: [said("event_date", "Date"), said("sessions", "Sessions", NUMBER), said("events_per_session", "Events each", ",.1f")],
     },
   };
 }
 
-function funnel(values, { colours }) {
-  const percent = (share) => (share == null ? "" : ` · ${(share * 100).toFixed(1)} %`);
-  const shown = values.map((row) => ({ ...row, text: `${row.users.toLocaleString("en-US")}${row.step_number > 1 ? percent(row.conversion_from_first) : ""}` }));
-  return lying(shown, "step", "users", colours, {
-    text: "text", format: null, room: 105,
-    tooltip: [said("step", "Step"), said("users", "Users", NUMBER), said("conversion_from_previous", "From step before", ".1%"), said("conversion_from_first", "From first step", ".1%")],
+function heat({ values, from, to }, { width, colours }) {
+  const minutes = values.length > 0 && "minute" in values[0];
+  const range = dates({ from, to });
+  const monday = new Date(Date.parse(from) - ((new Date(from).getUTCDay() + 6) % 7) * DAY_MS).toISOString().slice(0, 10);
+  const columns = minutes ? Array.from({ length: 60 }, (_, n) => n) : range.length > 400 ? dates({ from: monday, to }, 7) : range;
+  const bare = { domain: false, ticks: false, labelOverlap: false };
+  const x = minutes
+    ? { field: "minute", type: "ordinal", title: "minute of the hour", scale: { domain: columns }, axis: { ...bare, labelAngle: 0, labelExpr: "datum.value % 10 == 0 ? datum.label : ''" } }
+    : days(columns, width);
+  const gap = columns.length > 120 ? 0 : 1;
+  return {
+    data: { values },
+    height: 320,
+    mark: { type: "rect", stroke: colours.card, strokeWidth: gap },
+    encoding: {
+      x: { ...x, scale: { ...x.scale, padding: 0, paddingInner: 0, paddingOuter: 0 } },
+      y: {
+        field: "hour", type: "ordinal", title: null, scale: { domain: Array.from({ length: 24 }, (_, n) => n), padding: 0 },
+        axis: { ...bare, labelExpr: "datum.value % 3 == 0 ? format(datum.value, '02d') + ':00' : ''" },
+      },
+      color: ramp("events", "Events", values, colours, { type: "sqrt" }),
+      tooltip: [minutes ? said("minute", "Minute") : said("event_date", "Date"), said("hour", "Hour"), said("events", "Events", NUMBER)],
+    },
+  };
+}
+
+// Bars that lie: a name on the left, the figure at the bar's end.
+function lying({ values }, { width, colours }, name, field, { tooltip, text, colour = colours.accent, room = 64 }) {
+  const most = Math.max(1, ...values.map((row) => row[field]));
+  const names = Math.min(170, 8 * Math.max(...values.map((row) => String(row[name]).length)) + 12);
+  const free = Math.max(60, width - names);
+  const x = { field, type: "quantitative", axis: null, scale: { domain: [0, most * (free / Math.max(30, free - room))], nice: false } };
+  return {
+    data: { values: values.map((row) => ({ ...row, figure: text ? text(row) : row[field].toLocaleString("en-US") })) },
+    height: values.length * 32,
+    encoding: { y: { field: name, type: "nominal", sort: null, title: null, scale: { paddingInner: 0.3 }, axis: { labelLimit: 160, domain: false, ticks: false } }, tooltip },
+    layer: [
+      { mark: { type: "bar", color: colour, cornerRadiusEnd: 3 }, encoding: { x } },
+      { mark: { type: "text", align: "left", dx: 6, aria: false }, encoding: { x, text: { field: "figure" } } },
+    ],
+  };
+}
+
+function funnel(data, context) {
+  const share = (value) => (value == null ? "" : ` · ${(value * 100).toFixed(1)} %`);
+  return lying(data, context, "step", "users", {
+    room: 108,
+    text: (row) => row.users.toLocaleString("en-US") + (row.step_number > 1 ? share(row.conversion_from_first) : ""),
+    tooltip: [
+      said("step", "Step"), said("users", "Users", NUMBER),
+      said("conversion_from_previous", "From step before", ".1%"), said("conversion_from_first", "From first step", ".1%"),
+    ],
   });
 }
 
-function map(values, { colours, width, world }) {
+const shares = (name, title, field, what) => [said(name, title), said(field, what, NUMBER), said("share", "Share", ".1%")];
+
+const lengths = (data, context) =>
+  lying(data, context, "length", "sessions", { tooltip: shares("length", "Length", "sessions", "Sessions") });
+
+const late = (data, context) =>
+  lying(data, context, "behind", "records", { tooltip: shares("behind", "Behind", "records", "Records") });
+
+const refused = (data, context) =>
+  lying(data, context, "reason", "records", {
+    colour: context.colours.bad,
+    tooltip: [said("reason", "Reason"), said("records", "Records", NUMBER)],
+  });
+
+function map({ values }, { colours, width, world }) {
   const rows = values.map((row) => ({ ...row, name: REGIONS[row.geo_region] ?? row.geo_region }));
-  const tooltip = [said("name", "Region"), said("minutes", "Minutes", ",.2f"), said("share", "Share", ".1%"), said("users", "Users", NUMBER)];
+  const continents = { values: world, format: { type: "topojson", feature: "continents" } };
+  const fields = ["geo_region", "name", "minutes", "share", "users"];
   return {
-    width: "container",
-    height: Math.round(Math.max(190, Math.min(420, width * 0.48))),
+    height: Math.round(Math.max(180, Math.min(400, width * 0.5))),
     projection: { type: "equalEarth" },
     layer: [
-      { data: { values: world, format: { type: "topojson", feature: "continents" } }, mark: { type: "geoshape", fill: colours.land, stroke: colours.card, aria: false } },
+      { data: continents, mark: { type: "geoshape", fill: colours.land, stroke: colours.card, aria: false } },
       {
-        data: { values: world, format: { type: "topojson", feature: "continents" } },
-        transform: [{ lookup: "id", from: { data: { values: rows }, key: "geo_region", fields: ["geo_region", "name", "minutes", "share", "users"] } }, { filter: "isValid(datum.minutes)" }],
+        data: continents,
+        transform: [{ lookup: "id", from: { data: { values: rows }, key: "geo_region", fields } }, { filter: "isValid(datum.minutes)" }],
         mark: { type: "geoshape", stroke: colours.card },
-        encoding: { color: { field: "minutes", type: "quantitative", scale: { domainMin: 0, range: [colours.low, colours.accent, colours.high] }, legend: { title: "Minutes", format: SHORT, gradientLength: 160, gradientThickness: 8, direction: "horizontal", tickCount: 3 } }, tooltip },
+        encoding: {
+          color: ramp("minutes", "Minutes", values, colours),
+          tooltip: [said("name", "Region"), said("minutes", "Minutes", ",.2f"), said("share", "Share", ".1%"), said("users", "Users", NUMBER)],
+        },
       },
     ],
   };
 }
 
-export const SPECS = {
-  events,
-  users: (values, { colours }) => line(values, "users", "Users", colours),
-  sessions: (values, { colours }) => bars(values, "sessions", "Sessions", colours),
-  lengths: (values, { colours }) => lying(values, "length", "sessions", colours, { tooltip: [said("length", "Length"), said("sessions", "Sessions", NUMBER), said("share", "Share", ".1%")] }),
-  refused: (values, { colours }) => lying(values, "reason", "records", colours, { colour: colours.bad, tooltip: [said("reason", "Reason"), said("records", "Records", NUMBER)] }),
-  late: (values, { colours }) => lying(values, "behind", "records", colours, { tooltip: [said("behind", "Behind"), said("records", "Records", NUMBER), said("share", "Share", ".1%")] }),
-  funnel,
-  heat,
-  map,
-};
+export const SPECS = { events, users, sessions, heat, funnel, lengths, late, refused, map };

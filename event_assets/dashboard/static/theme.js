@@ -18,8 +18,9 @@ if (chosen()) root.dataset.theme = chosen();
 
 addEventListener("DOMContentLoaded", () => {
   const button = document.getElementById("theme");
-  const show = () => {
-    button.textContent = isDark() ? "Light theme" : "Dark theme";
+  const name = () => (button.textContent = isDark() ? "Light theme" : "Dark theme");
+  const changed = () => {
+    name();
     dispatchEvent(new Event("themechange"));
   };
   button.hidden = false;
@@ -30,8 +31,8 @@ addEventListener("DOMContentLoaded", () => {
     } catch {
       // see above
     }
-    show();
+    changed();
   });
-  system.addEventListener("change", show);
-  show();
+  system.addEventListener("change", changed);
+  name();
 });
