@@ -23,6 +23,9 @@ class Dataset(Declared):
     source_timezone: str = "UTC"
     """The zone of times that name none."""
     mode: Literal["lenient", "fail_fast"] = "lenient"
+    drift: Literal["keep", "warn", "fail"] = "keep"
+    """What becomes of a file with new, missing or retyped fields: it is landed and told of (`keep`), the run warns of
+    it as well (`warn`), or it is refused as a whole (`fail`)."""
     engine: Literal["polars", "duckdb", "spark"] = "polars"
     """What runs the transforms, where EVENT_ASSETS_ENGINE doesn't say so for all datasets. It changes no row."""
     events: Events

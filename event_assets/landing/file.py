@@ -17,6 +17,7 @@ from event_assets.dataset import Dataset, Events, Source
 from event_assets.errors import LandingError
 from event_assets.landing.csv import read_csv
 from event_assets.landing.dating import Dating
+from event_assets.landing.drift import Drift, Kinds
 from event_assets.landing.identity import Identity, check_unchanged
 from event_assets.landing.inbox import Kind
 from event_assets.landing.json import read_json
@@ -26,18 +27,10 @@ from event_assets.landing.prepare import Prepared, prepare
 from event_assets.landing.records import MALFORMED, ROW_NUMBER, Batch, Fields, FileRejected, Reject, raw_text
 from event_assets.landing.spool import Spool
 
+#: Why a whole file is refused under `drift: fail`.
+SCHEMA_DRIFT = "schema_drift"
 #: Of the memory that landing may take, so much gathers rows; the rest is for the block in work and its copies.
 _SPOOL_SHARE = 4
-
-
-@dataclass(frozen=True)
-class Drift:
-    """How a file's fields differ from the declared ones."""
-
-    new: dict[str, int] = field(default_factory=dict)
-    """Undeclared field (nested ones with dots) to the number of records that hold a value in it."""
-    missing: tuple[str, ...] = ()
-    """Declared columns that the file has no field for, in declared order."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +50,7 @@ class Landed:
     """Staged `landing_rejects`, where there are any."""
     reasons: dict[str, int] = field(default_factory=dict)
     """Reason to the number of rejects, in order of reason."""
-    drift: Drift = Drift()
+    drift: Drift = field(default_factory=Drift)
     repairs: tuple[str, ...] = ()
     """What was mended on the way, such as `encoding: cp1252` or `lines: quoted_whole`."""
     reason: str | None = None
@@ -144,6 +137,7 @@ class _Landing:
         )
         self._reasons: Counter[str] = Counter()
         self._new: Counter[str] = Counter()
+        self._kinds = Kinds(source.columns)
         self._present: set[str] = set()
         self._records = 0
 
@@ -153,9 +147,17 @@ class _Landing:
             prepared = prepare(path, self._name, self._source, self._staging, self._limits)
             for batch in self._batches(prepared, fields, workers):
                 self._take(batch)
+            drift = self._drift(fields)
+            if self._dataset.drift == "fail" and str(drift):
+                raise FileRejected(f"{SCHEMA_DRIFT}: {drift}")
         except FileRejected as rejected:
             return Landed(self._identity.file_id, self._kind, reason=str(rejected))
-        return self._done(fields, prepared)
+        return self._done(prepared, drift)
+
+    def _drift(self, fields: Fields) -> Drift:
+        declared = [column.name for column in self._source.columns if column.name in fields.sources]
+        missing = tuple(name for name in declared if self._present and name not in self._present)
+        return Drift(dict(sorted(self._new.items())), missing, self._kinds.retyped())
 
     def _batches(self, prepared: Prepared, fields: Fields, workers: int) -> Iterator[Batch]:
         match self._source.format:
@@ -182,6 +184,7 @@ class _Landing:
 
     def _take(self, batch: Batch) -> None:
         frame = batch.frame
+        self._kinds.look(frame)
         rejects: list[_Rejected] = [(reject.row_number, reject.reason, None, reject.text) for reject in batch.rejects]
         if self._dating:
             frame, undated = self._dating.date(frame)
@@ -224,10 +227,8 @@ class _Landing:
             *(pl.lit(None, pl.String).alias(name) for name in constants),
         )
 
-    def _done(self, fields: Fields, prepared: Prepared) -> Landed:
+    def _done(self, prepared: Prepared, drift: Drift) -> Landed:
         parts, rejects = self._rows.finish(), self._rejects.finish()
-        declared = [column.name for column in self._source.columns if column.name in fields.sources]
-        missing = tuple(name for name in declared if self._present and name not in self._present)
         return Landed(
             self._identity.file_id,
             self._kind,
@@ -238,6 +239,6 @@ class _Landing:
             parts=parts,
             rejects=rejects.get(None),
             reasons=dict(sorted(self._reasons.items())),
-            drift=Drift(dict(sorted(self._new.items())), missing),
+            drift=drift,
             repairs=prepared.repairs,
         )
