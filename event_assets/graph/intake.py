@@ -17,6 +17,7 @@ from pathlib import Path
 from event_assets.dataset import Dataset, Source, digest
 from event_assets.errors import LandingError
 from event_assets.graph.align import align, part_name, parts_are_there
+from event_assets.graph.drift import drift_of
 from event_assets.graph.workspace import Workspace
 from event_assets.lake import EMPTY_CONTENT, Staged
 from event_assets.lake.ledger import Binding, Kind, Retraction, SourceFile
@@ -72,10 +73,12 @@ def landing_rules(dataset: Dataset, kind: Kind) -> str:
         for column in source.columns
     ]
     reading = source.rules("format", "csv", "encoding", "lines", "max_record_bytes")
+    # Only the strict policy refuses what the others land, and only for it a column's type matters here.
+    strict = [(column.type, column.null_values) for column in source.columns] if dataset.drift == "fail" else []
     time_source = dataset.events.time.source
     no_time = [column.null_values for column in dataset.columns if column.source == time_source]
     clock = [dataset.timezone, dataset.source_timezone, dataset.start_date, dataset.events.time.rules(), no_time]
-    return digest(LANDING_VERSION, kind, columns, reading, clock if kind == "events" else [], length=8)
+    return digest(LANDING_VERSION, kind, columns, reading, strict, clock if kind == "events" else [], length=8)
 
 
 def pending(workspace: Workspace) -> tuple[list[Dropped], list[str]]:
@@ -127,6 +130,8 @@ def _land_all(
                 continue
             landed.append(file)
             entries.extend((file, *work.bindings))
+            if workspace.dataset.drift == "warn" and (differs := str(drift_of(file))):
+                warnings.append(f"{work.dropped.name} differs from its declaration: {differs}")
             if time.monotonic() - committed > COMMIT_SECONDS:
                 workspace.ledger.append(entries)
                 entries, committed = [], time.monotonic()
@@ -227,6 +232,7 @@ def _as_source_file(landed: Landed, rules: str, landed_at: dt.datetime, size: in
         reasons=dict(sorted(landed.reasons.items())),
         new_fields=dict(sorted(landed.drift.new.items())),
         missing_columns=landed.drift.missing,
+        retyped=landed.drift.retyped,
         repairs=landed.repairs,
         reason=landed.reason,
     )

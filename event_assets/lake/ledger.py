@@ -43,6 +43,8 @@ class SourceFile:
     reasons: Mapping[str, int] = field(default_factory=dict)
     new_fields: Mapping[str, int] = field(default_factory=dict)
     missing_columns: tuple[str, ...] = ()
+    retyped: Mapping[str, int] = field(default_factory=dict)
+    """Column to the number of its values that aren't of its type, where most aren't."""
     repairs: tuple[str, ...] = ()
     reason: str | None = None
     """Why the whole file was rejected, where it was."""
