@@ -34,7 +34,7 @@ class DuckDBPorts:
     def __init__(self, connection: duckdb.DuckDBPyConnection, geo_db: Path | None = None) -> None:
         # Times are UTC whatever zone the machine is in.
         connection.execute("SET TimeZone = 'UTC'")
-        self._connection = connection
+        self.connection = connection
         self._geo = GeoDatabase(geo_db)
         self._names = count(1)
         self._made: list[tuple[str, str]] = []
@@ -48,16 +48,16 @@ class DuckDBPorts:
         """A temporary table, which DuckDB spills where it must; it goes with the connection."""
         name = f"shared_{next(self._names)}"
         self._made.append(("table", name))
-        self._connection.execute(f"CREATE TEMP TABLE {name} AS {_relation(frame).sql_query()}")
-        return nw.from_native(self._connection.table(name))
+        self.connection.execute(f"CREATE TEMP TABLE {name} AS {_relation(frame).sql_query()}")
+        return nw.from_native(self.connection.table(name))
 
     def release(self) -> None:
         """Drop what was shared or lent: the tables that were made of it are written."""
         for kind, name in reversed(self._made):
             if kind == "table":
-                self._connection.execute(f"DROP TABLE {name}")
+                self.connection.execute(f"DROP TABLE {name}")
             else:
-                self._connection.remove_function(name)
+                self.connection.remove_function(name)
         self._made.clear()
 
     def folded(self, frame: Frame, columns: Mapping[str, tuple[str, str]]) -> Frame:
@@ -113,7 +113,7 @@ class DuckDBPorts:
             values = dict(zip(distinct, function(list(zip(*distinct, strict=True))), strict=True))
             return pa.array([values[row] for row in rows], dtype)
 
-        self._connection.create_function(
+        self.connection.create_function(
             name,
             mapped,
             [duckdb.sqltype("VARCHAR[]")],

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import event_assets
 from event_assets.errors import DeclarationError
 from event_assets.settings import Settings, use_spark_python
 
@@ -53,7 +55,7 @@ def spark_session(settings: Settings) -> SparkSession:
         builder = builder.remote(master)
     else:
         builder = builder.master(master)
-        options |= {**_QUIET, **_listening(master)}
+        options |= {**_QUIET, **_here(master)}
         memory = {"driver": settings.spark_driver_memory, "executor": settings.spark_executor_memory}
         options |= {f"spark.{whose}.memory": size for whose, size in memory.items() if size}
     try:
@@ -66,9 +68,11 @@ def spark_session(settings: Settings) -> SparkSession:
         ) from None
 
 
-def _listening(master: str) -> dict[str, str]:
-    """Nothing listens beyond loopback unless executors on other machines have to reach the driver."""
+def _here(master: str) -> dict[str, str]:
+    """On this machine nothing listens beyond loopback, and executors find this package where it lies. Elsewhere the
+    driver has to be reached, and they have the package installed."""
     options = {"spark.ui.enabled": "false"}
     if master.startswith("local") or urlsplit(master).hostname in (_LOOPBACK, "localhost"):
         options |= {"spark.driver.host": _LOOPBACK, "spark.driver.bindAddress": _LOOPBACK}
+        options |= {"spark.executorEnv.PYTHONPATH": str(Path(event_assets.__file__).parent.parent)}
     return options

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 NO_SPARK = "Spark needs PySpark (pip install 'event_assets[spark]') and Java 17 (apt install openjdk-17-jre-headless)"
 
 spark = pytest.mark.skipif(find_spec("pyspark") is None or shutil.which("java") is None, reason=NO_SPARK)
+
+# Before any session is opened: Spark reads its defaults from there.
+os.environ.setdefault("SPARK_CONF_DIR", str(Path(__file__).parent / "spark"))
+os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
 
 #: For `parametrize` and `fixture(params=...)`.
 ENGINES = ("polars", "duckdb", pytest.param("spark", marks=[spark, pytest.mark.spark]))

@@ -68,12 +68,12 @@ class Bench:
 
     def __init__(self, engine: str) -> None:
         self.engine = engine
-        self._engine = opened(engine)
-        self.ports = self._engine.ports
+        self.opened = opened(engine)
+        self.ports = self.opened.ports
 
     def frame(self, rows: Iterable[Mapping[str, Any]], schema: Mapping[str, pl.DataType]) -> Frame:
         table = pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema, orient="row")
-        return self._engine.constant(table)
+        return self.opened.constant(table)
 
     def rows(self, frame: Frame) -> Rows:
         table = collected(frame)
