@@ -102,6 +102,9 @@ class World:
     def table(self, name: str) -> pl.DataFrame:
         """All rows of a published table in its row order, `event_date` in front where it has dates."""
         self.workspace.refresh()
+        return self._rows(name)
+
+    def _rows(self, name: str) -> pl.DataFrame:
         store = self.workspace.stores[name]
         frames = []
         for unit in sorted(store.entries()):
@@ -117,8 +120,9 @@ class World:
         """Every table that a transform makes, without the lineage columns that may differ with the cut of files."""
         lineage = ["file_id", "row_number"]
         found = {}
+        self.workspace.refresh()
         for name in sorted(everything(self.workspace)):
-            frame = self.table(name)
+            frame = self._rows(name)
             if name in ("quarantine", "profile_quarantine"):
                 frame = frame.drop(lineage)
                 frame = frame.sort(pl.all())

@@ -1,98 +1,53 @@
-"""The same answer always (SPEC §6): however records are cut into files, ordered, dated, repeated."""
+"""The same answer always (SPEC §6): however records are cut into files, ordered, dated, made and repeated."""
 
 from __future__ import annotations
 
-import random
+import os
 import tempfile
 from pathlib import Path
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from event_assets_tests.world import World, clicks, lines
+from event_assets_tests.graph.histories import RULES, History, histories
+from event_assets_tests.world import World
 
-#: Each example makes a lake or two: a handful in every run, all of them in `make test-long`.
-BOUNDED = settings(max_examples=5 if settings.default.max_examples < 1000 else 1000)  # type: ignore[union-attr]
+#: Each example makes two lakes: a handful in every run, a thousand of each law in `make test-long`.
+LONG = settings.default.max_examples >= 1000  # type: ignore[union-attr]
+BOUNDED = settings(max_examples=1000 if LONG else 5)
+#: In memory where the system has a folder there: a lake is some hundred small files.
+MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
 pytestmark = pytest.mark.timeout(36000)
 
-#: Times around midnights and around the gap of 30 minutes, on five dates.
-MINUTES = [0, 10, 29, 30, 31, 700, 1400, 1415, 1430, 1439]
-RECORDS = st.lists(
-    st.builds(
-        lambda user, kind, day, minute, second, page: (
-            f"{user},{kind},2025-01-{day:02d}T{minute // 60:02d}:{minute % 60:02d}:{second:02d},{page},1.00"
-        ),
-        st.sampled_from(["ann", "bob", ""]),
-        st.sampled_from(["view", "buy", "VIEW"]),
-        st.integers(6, 10),
-        st.sampled_from(MINUTES),
-        st.sampled_from([0, 59]),
-        st.sampled_from(["/a", "/b", ""]),
-    ),
-    min_size=1,
-    max_size=24,
-)
-DATES = [f"2025-01-{day:02d}" for day in range(6, 11)]
+#: Tables as they were landed, whose order is that of the files.
+LANDED = ("raw_events", "landing_rejects")
 
 
-def in_one_batch(records: list[str], **changes: object) -> dict[str, pl.DataFrame]:
-    with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), clicks(**changes))
-        world.drop("clicks_all.csv", lines(*records))
-        world.refresh()
-        assert world.reconciled().holds
-        return world.tables()
+def everything(world: World) -> dict[str, pl.DataFrame]:
+    """All rows of all tables but the lineage."""
+    landed = {name: world.table(name).drop("file_id", "row_number") for name in LANDED}
+    return {**world.tables(), **{name: frame.sort(pl.all()) for name, frame in landed.items()}}
 
 
-def assert_same(expected: dict[str, pl.DataFrame], found: dict[str, pl.DataFrame]) -> None:
-    for name, frame in expected.items():
-        assert frame.equals(found[name]), f"{name}\n{frame}\n{found[name]}"
+def check(history: History) -> None:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        one = World(Path(folder) / "one", history.rules.dataset)
+        history.in_one_batch(one)
+        many = World(Path(folder) / "many", history.rules.dataset)
+        history.as_it_came(many)
+        assert many.make() == [], "what is made anew from the same inputs is fresh"
+        assert many.reconciled().holds
+        expected, found = everything(one), everything(many)
+        for name, frame in expected.items():
+            assert frame.equals(found[name]), f"{name}\n{frame}\n{found[name]}"
 
 
-@BOUNDED
-@given(RECORDS, st.integers(1, 4), st.randoms(use_true_random=False))
-def test_any_cut_into_files_in_any_order_gives_the_tables_of_one_batch(
-    records: list[str], files: int, chance: random.Random
-) -> None:
-    shuffled = list(records)
-    chance.shuffle(shuffled)
-    with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder))
-        for number in range(files):
-            piece = shuffled[number::files]
-            if piece:
-                world.drop(f"clicks_{number}.csv", lines(*piece))
-                world.refresh()
-        assert world.reconciled().holds
-        assert_same(in_one_batch(records), world.tables())
+@pytest.mark.parametrize("rules", list(RULES))
+def test_any_history_of_files_and_runs_gives_the_tables_of_one_batch(rules: str) -> None:
+    @BOUNDED
+    @given(histories(RULES[rules]))
+    def law(history: History) -> None:
+        check(history)
 
-
-@BOUNDED
-@given(RECORDS, st.permutations(DATES))
-def test_dates_made_one_by_one_in_any_order_give_the_tables_of_one_batch(records: list[str], order: list[str]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder))
-        world.drop("clicks_1.csv", lines(*records))
-        world.land()
-        for date in order:
-            world.make([date])
-        world.make()
-        expected = in_one_batch(records)
-        # Dates without events got an empty partition here, which has no rows to differ.
-        assert_same(expected, world.tables())
-
-
-@BOUNDED
-@given(RECORDS, RECORDS)
-def test_a_record_within_n_days_of_an_earlier_one_is_a_duplicate_whatever_came_first(
-    early: list[str], late: list[str]
-) -> None:
-    rules = {"deduplicate": {"keys": ["user_id", "event_type", "page"], "days": 2}}
-    with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), clicks(**rules))
-        for number, records in enumerate((late, early)):
-            world.drop(f"clicks_{number}.csv", lines(*records))
-            world.refresh()
-        assert_same(in_one_batch(early + late, **rules), world.tables())
+    law()
