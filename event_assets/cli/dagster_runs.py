@@ -10,7 +10,7 @@ import dagster as dg
 
 from event_assets.dataset import Dataset
 from event_assets.defs.dataset_definitions import dataset_definitions
-from event_assets.defs.keys import ONLY_STALE_TAG
+from event_assets.defs.keys import ONLY_STALE_TAG, WHY_TAG
 from event_assets.errors import EventAssetsError
 from event_assets.graph.watching import Reporter, watched_by
 from event_assets.settings import Settings, use_dagster_home
@@ -23,8 +23,16 @@ class RunFailedError(EventAssetsError):
     """A run of Dagster's that failed; what it published stays."""
 
 
-def run_job(dataset: Dataset, settings: Settings, dates: tuple[dt.date, dt.date] | None, watcher: Reporter) -> str:
+def run_job(
+    dataset: Dataset,
+    settings: Settings,
+    dates: tuple[dt.date, dt.date] | None,
+    watcher: Reporter,
+    why: str | None = None,
+) -> str:
     """Run the dataset's job and return the run's id; without dates it lands what is new and makes what is stale.
+
+    `why` stands with the run in the UI: no personal data.
 
     RunFailedError, in the words of the asset that failed, where it did; KeyboardInterrupt where the user stopped it.
     """
@@ -36,6 +44,8 @@ def run_job(dataset: Dataset, settings: Settings, dates: tuple[dt.date, dt.date]
     tags = {ONLY_STALE_TAG: "true"}
     if dates:
         tags = {_RANGE_START: dates[0].isoformat(), _RANGE_END: dates[1].isoformat()}
+    if why:
+        tags[WHY_TAG] = why
     definitions = dg.Definitions.merge(
         dataset_definitions(dataset, settings), dg.Definitions(executor=dg.in_process_executor)
     )

@@ -12,6 +12,7 @@ import typer
 from event_assets.cli.convert import convert
 from event_assets.cli.dashboard import dashboard
 from event_assets.cli.demo import demo
+from event_assets.cli.erase import erase
 from event_assets.cli.generate import generate
 from event_assets.cli.init import init
 from event_assets.cli.quarantine import quarantine
@@ -41,6 +42,7 @@ app.command()(query)
 app.command()(dashboard)
 app.command()(quarantine)
 app.command()(retract)
+app.command()(erase)
 
 _debug = False
 _STOPPED = 130

@@ -87,6 +87,10 @@ def reconciliation_table(found: list[Reconciliation]) -> Table:
     line("  rejected", *(one.rejected for one in found))
     for reason in sorted({reason for one in found for reason in one.rejected_by_reason}):
         line(f"    {reason}", *(one.rejected_by_reason.get(reason, "") for one in found), style="dim")
+    if any(one.erased for one in found):
+        line("  erased", *(one.erased for one in found))
+    if any(one.dropped for one in found):
+        line("  landed, but dropped since", *(one.dropped for one in found))
     line("raw events", *(one.raw for one in found), style="bold")
     line("  cleaned", *(one.cleaned for one in found))
     line("  duplicates", *(one.duplicates for one in found))

@@ -50,6 +50,7 @@ def intake_events(workspace: Workspace, intake: Intake, asked: Collection[dt.dat
         "records": sum(file.records for file in intake.landed),
         "landed": sum(file.landed for file in intake.landed),
         "rejected": sum(file.rejected for file in intake.landed),
+        "erased": sum(file.erased for file in intake.landed),
         "seconds": round(intake.seconds, 3),
         "MB per second": round(sum(file.bytes for file in intake.landed) / 1e6 / max(intake.seconds, 1e-9), 3),
     }
@@ -82,9 +83,10 @@ def _file_checks(workspace: Workspace) -> Iterator[tuple[str, bool, str, bool]]:
     dataset = workspace.dataset
     files = [file for kind in ("events", "profiles") for file in workspace.ledger.active(kind)]
     names = workspace.ledger.names()
-    lost = [f for f in files if f.records != f.landed + f.rejected]
+    lost = [f for f in files if f.records != f.landed + f.rejected + f.erased]
     total = sum(f.records for f in files)
     says = f"{total} records = {sum(f.landed for f in files)} landed + {sum(f.rejected for f in files)} rejected"
+    says += f" + {erased} erased" if (erased := sum(f.erased for f in files)) else ""
     yield "accounting", not lost, says if not lost else f"{says}: {_named(lost, names)} lost records", True
     share = dataset.quality.max_rejected_share
     bad = [f for f in files if f.rejected > share * f.records]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from event_assets.dataset import Dataset, digest
-from event_assets.defs.keys import CAUSE_TAG, ONLY_STALE_TAG
+from event_assets.defs.keys import CAUSE_TAG, ONLY_STALE_TAG, WHY_TAG
 from event_assets.graph.intake import pending
 from event_assets.graph.staleness import made_from, stale_units
 from event_assets.graph.workspace import Workspace
@@ -96,7 +96,7 @@ def _request(
         return dg.SkipReason(f"{what}: failed {failed} times; mend the cause and materialize by hand")
     return dg.RunRequest(
         run_key=f"{dataset.name}-{cause}-{failed}",
-        tags={ONLY_STALE_TAG: "true", CAUSE_TAG: cause, "event_assets/why": what},
+        tags={ONLY_STALE_TAG: "true", CAUSE_TAG: cause, WHY_TAG: what},
     )
 
 

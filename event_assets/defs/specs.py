@@ -155,7 +155,7 @@ def _check_specs(dataset: Dataset) -> Iterator[dg.AssetCheckSpec]:
         if step.equation:
             says = f"No record is lost: {step.equation}. A partition that breaks it is not published."
             yield spec(step.name, "accounting", says, blocking=True)
-    says = "No record is lost: for every file, records = landed + rejected."
+    says = "No record is lost: for every file, records = landed + rejected + erased."
     yield spec("source_files", "accounting", says, blocking=True)
     quality = dataset.quality
     share = f"{quality.max_rejected_share:.0%}"

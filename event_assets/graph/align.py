@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -20,9 +20,16 @@ from event_assets.lake.partitions import WHOLE, content_digest
 if TYPE_CHECKING:
     from event_assets.graph.workspace import Workspace
 
+LANDED = ("raw_events", "raw_profiles", "landing_rejects")
+#: The parts of a source file that have no date.
+ROWS, REJECTS = "rows", "rejects"
+
 
 def align(workspace: Workspace) -> None:
-    """Make the landed tables show what the ledger says. Does nothing where they do."""
+    """Make the tables show what the ledger says: which files' rows are landed, which dates are dropped.
+
+    Does nothing where they do.
+    """
     ledger = workspace.ledger
     states = ledger.states()
     for file in (*ledger.active("events"), *ledger.active("profiles")):
@@ -31,17 +38,16 @@ def align(workspace: Workspace) -> None:
             raise LakeError(
                 str(workspace.inbox / name), "its landed rows are gone from the lake", "touch the file and run again"
             )
-    events = [file for file in ledger.active("events") if file.reason is None]
-    workspace.stores["raw_events"].replace_files(
-        LogFile(f"event_date={date}/{part_name(file)}", rows, date)
-        for file in events
-        for date, rows in file.dates.items()
-    )
-    if "raw_profiles" in workspace.stores:
-        profiles = [file for file in ledger.active("profiles") if file.reason is None and file.landed]
-        workspace.stores["raw_profiles"].replace_files(LogFile(part_name(file), file.landed) for file in profiles)
-    rejecting = [ledger.files[key] for key, state in states.items() if state == "active" and ledger.files[key].rejected]
-    workspace.stores["landing_rejects"].replace_files(LogFile(part_name(file), file.rejected) for file in rejecting)
+    counting: dict[str, list[LogFile]] = {name: [] for name in LANDED if name in workspace.stores}
+    for key, state in states.items():
+        if state == "active":
+            for part in parts(workspace, ledger.files[key]):
+                counting[part.table].append(part.file)
+    for table, files in counting.items():
+        workspace.stores[table].replace_files(files)
+    for table, before in ledger.dropped.items():
+        if table in workspace.stores and table not in counting:
+            workspace.stores[table].drop(date.isoformat() for date in workspace.dates(table) if date < before)
     _publish_whole(workspace, "source_files", source_files(workspace))
 
 
@@ -72,24 +78,36 @@ def source_files(workspace: Workspace) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=table.polars_schema()).sort(table.row_order)
 
 
+@dataclass(frozen=True)
+class Part:
+    """A file of a landed table that holds rows of one source file; `name` tells it from that file's other parts."""
+
+    table: str
+    name: str
+    file: LogFile
+
+
+def parts(workspace: Workspace, file: SourceFile) -> Iterator[Part]:
+    """The parts in which a source file's rows lie: one a date that retention has not dropped, and its rejects."""
+    before = workspace.ledger.dropped.get("raw_events")
+    for date, rows in file.dates.items():
+        if before is None or dt.date.fromisoformat(date) >= before:
+            yield Part("raw_events", date, LogFile(f"event_date={date}/{part_name(file, date)}", rows, date))
+    if file.kind == "profiles" and file.landed:
+        yield Part("raw_profiles", ROWS, LogFile(part_name(file, ROWS), file.landed))
+    if file.rejected:
+        yield Part("landing_rejects", REJECTS, LogFile(part_name(file, REJECTS), file.rejected))
+
+
 def parts_are_there(workspace: Workspace, file: SourceFile) -> bool:
     """Whether the rows of a file still lie in the lake: those of a superseded one were deleted."""
-    return all(path.exists() for path in _parts(workspace, file))
+    return all((workspace.stores[part.table].folder / part.file.path).exists() for part in parts(workspace, file))
 
 
-def _parts(workspace: Workspace, file: SourceFile) -> Iterator[Path]:
-    name = part_name(file)
-    for date in file.dates:
-        yield workspace.stores["raw_events"].folder / f"event_date={date}" / name
-    if file.kind == "profiles" and file.landed:
-        yield workspace.stores["raw_profiles"].folder / name
-    if file.rejected:
-        yield workspace.stores["landing_rejects"].folder / name
-
-
-def part_name(file: SourceFile) -> str:
-    """The name of each file that holds rows of a source file: what was read, and by which rules."""
-    return f"{file.file_id}-{file.rules}.parquet"
+def part_name(file: SourceFile, part: str) -> str:
+    """The name of a file that holds rows of a source file: what was read, by which rules, and what was taken out."""
+    cut = f"-{file.cuts[part]}" if part in file.cuts else ""
+    return f"{file.file_id}-{file.rules}{cut}.parquet"
 
 
 def _publish_whole(workspace: Workspace, name: str, frame: pl.DataFrame) -> None:

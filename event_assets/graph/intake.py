@@ -16,10 +16,11 @@ from pathlib import Path
 
 from event_assets.dataset import Dataset, Source, digest
 from event_assets.errors import LandingError
-from event_assets.graph.align import align, part_name, parts_are_there
+from event_assets.graph.align import REJECTS, ROWS, align, parts_are_there
 from event_assets.graph.drift import drift_of
+from event_assets.graph.erasure import place, without_erased
 from event_assets.graph.workspace import Workspace
-from event_assets.lake import EMPTY_CONTENT, Staged
+from event_assets.lake import EMPTY_CONTENT
 from event_assets.lake.ledger import Binding, Kind, Retraction, SourceFile
 from event_assets.lake.ledger import Entry as LedgerEntry
 from event_assets.landing.file import Landed, land_file
@@ -203,7 +204,10 @@ def _land(
         limits=_limits(workspace),
     )
     file = _as_source_file(landed, landing_rules(workspace.dataset, kind), landed_at, work.identity.bytes)
-    _place(workspace, landed, file)
+    staged = _staged_parts(landed)
+    if workspace.ledger.erased:
+        file, staged = without_erased(workspace, file, staged, staging, workspace.ledger.is_erased)
+    place(workspace, file, staged)
     return file
 
 
@@ -238,16 +242,10 @@ def _as_source_file(landed: Landed, rules: str, landed_at: dt.datetime, size: in
     )
 
 
-def _place(workspace: Workspace, landed: Landed, file: SourceFile) -> None:
-    """Move the staged parts to where the ledger's commit will make them count."""
-    name = part_name(file)
-    for date, path in landed.parts.items():
-        if date is None:
-            workspace.stores["raw_profiles"].place(Staged(path, landed.landed), name)
-        else:
-            workspace.stores["raw_events"].place(Staged(path, landed.dates[date], date.isoformat()), name)
-    if landed.rejects is not None:
-        workspace.stores["landing_rejects"].place(Staged(landed.rejects, landed.rejected), name)
+def _staged_parts(landed: Landed) -> dict[str, Path]:
+    """The staged files of a landing by part."""
+    staged = {date.isoformat() if date else ROWS: path for date, path in landed.parts.items()}
+    return staged | ({REJECTS: landed.rejects} if landed.rejects else {})
 
 
 def _settled_in_ledger(workspace: Workspace, dropped: Dropped) -> bool:

@@ -25,6 +25,10 @@ class Reconciliation:
     landed: int
     rejected: int
     rejected_by_reason: dict[str, int]
+    erased: int
+    """Records of users who were erased."""
+    dropped: int
+    """Landed events of dates whose raw rows retention dropped."""
     raw: int
     cleaned: int
     duplicates: int
@@ -42,12 +46,14 @@ class Reconciliation:
     def equations(self) -> list[tuple[str, bool]]:
         """Each equation in figures, and whether it holds."""
         landed_events = self.landed - self.rows.get("raw_profiles", 0)
+        erased = f" + erased {self.erased}" if self.erased else ""
+        dropped = f" + dropped {self.dropped}" if self.dropped else ""
         return [
             (
-                f"records {self.records} = landed {self.landed} + rejected {self.rejected}",
-                self.records == self.landed + self.rejected,
+                f"records {self.records} = landed {self.landed} + rejected {self.rejected}{erased}",
+                self.records == self.landed + self.rejected + self.erased,
             ),
-            (f"landed events {landed_events} = raw {self.raw}", landed_events == self.raw),
+            (f"landed events {landed_events} = raw {self.raw}{dropped}", landed_events == self.raw + self.dropped),
             (
                 f"raw {self.raw} = cleaned {self.cleaned} + duplicates {self.duplicates}"
                 f" + quarantined {self.quarantined}",
@@ -93,6 +99,8 @@ def reconcile(workspace: Workspace) -> Reconciliation:
         landed=sum(file.landed for file in files),
         rejected=sum(file.rejected for file in files),
         rejected_by_reason=dict(sorted(reasons.items())),
+        erased=sum(file.erased for file in files),
+        dropped=_dropped(workspace),
         raw=rows["raw_events"],
         cleaned=rows["cleaned_events"],
         duplicates=_total(workspace, "cleaned_events", "duplicates"),
@@ -122,6 +130,14 @@ def quarantined_by_reason(workspace: Workspace) -> dict[str, int]:
         return dict(counts.group_by("reason").len().sort("reason").iter_rows())
 
     return read_again(read, lambda: store.entries(again=True))
+
+
+def _dropped(workspace: Workspace) -> int:
+    before = workspace.ledger.dropped.get("raw_events")
+    if before is None:
+        return 0
+    files = workspace.ledger.active("events")
+    return sum(rows for file in files for date, rows in file.dates.items() if dt.date.fromisoformat(date) < before)
 
 
 def _total(workspace: Workspace, table: str, figure: str) -> int:

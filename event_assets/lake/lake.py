@@ -81,6 +81,12 @@ class TableStore:
         self.flush()
         self.entries(again=True)
 
+    def drop(self, units: Iterable[str]) -> None:
+        """Take units out of the table for good, in one commit."""
+        gone = [self._entries.pop(unit) for unit in list(units) if unit in self.entries()]
+        self._queue([], [path for entry in gone for path in entry.files])
+        self.flush()
+
     def flush(self) -> None:
         """Commit what is queued; afterwards delete the files that it replaced."""
         if not (self._add or self._remove):

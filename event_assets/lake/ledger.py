@@ -1,13 +1,16 @@
 """The ledger of a dataset's source files: what was landed, under which names, what was taken back.
 
 It only grows: each step is one entry, several entries are one atomic commit, and the state is what they
-add up to. Entries hold names, counts and digests, never a value of a record.
+add up to. Entries hold names, counts and digests, never a value of a record: an erased user stands there as
+a keyed hash of the id (docs/adr/0012).
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import hmac
 import json
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -29,7 +32,11 @@ _COMPACT_ABOVE = 32
 
 @dataclass(frozen=True)
 class SourceFile:
-    """A file as it was landed under certain landing rules. Times are UTC, `dates` counts rows by event_date."""
+    """A file as it was landed under certain landing rules. Times are UTC, `dates` counts rows by event_date.
+
+    records = landed + rejected + erased. Counts are of what stands in the lake, or stood there until retention
+    dropped its date.
+    """
 
     file_id: str
     kind: Kind
@@ -48,6 +55,10 @@ class SourceFile:
     repairs: tuple[str, ...] = ()
     reason: str | None = None
     """Why the whole file was rejected, where it was."""
+    erased: int = 0
+    """Records that are not landed, or no longer, since their user was erased."""
+    cuts: Mapping[str, str] = field(default_factory=dict)
+    """Which of the file's parts lack erased records: the part to a digest of their row numbers."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,24 @@ class Retraction:
     file_id: str
 
 
-Entry = SourceFile | Binding | Retraction
+@dataclass(frozen=True)
+class Erasure:
+    """A user whose records count no more, in whatever file they lie or come again: a keyed hash of the user's id."""
+
+    user: str
+    salt: str
+    """The key of the hash, one for the whole ledger."""
+
+
+@dataclass(frozen=True)
+class Expiry:
+    """A table's dates before one were dropped, for good; a later one of the same table takes its place."""
+
+    table: str
+    before: str
+
+
+Entry = SourceFile | Binding | Retraction | Erasure | Expiry
 
 
 class Ledger:
@@ -76,9 +104,17 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._log = TableLog(folder, _SCHEMA, None)
+        self._forget()
+
+    def _forget(self) -> None:
         self.files: dict[tuple[Kind, str], SourceFile] = {}
         self.bindings: dict[tuple[Kind, str], Binding] = {}
         self.retracted: set[str] = set()
+        self.erased: set[str] = set()
+        """The hashes of erased users."""
+        self.salt: str | None = None
+        self.dropped: dict[str, dt.date] = {}
+        """Table to the date before which retention dropped its dates."""
         self._read: list[str] = []
         self._entries = 0
 
@@ -86,7 +122,7 @@ class Ledger:
         """Bring the state up to what was committed by now."""
         paths = [file.path for file in self._log.files()]
         if self._read and set(self._read) - set(paths):  # compacted meanwhile
-            self.files, self.bindings, self.retracted, self._read, self._entries = {}, {}, set(), [], 0
+            self._forget()
         new = [path for path in paths if path not in self._read]
         if new:
             frame = pl.concat([pl.read_parquet(self._folder / path, glob=False) for path in new]).sort("sequence")
@@ -133,10 +169,21 @@ class Ledger:
         """The files of a kind whose records count, by file_id."""
         return [self.files[key] for key, state in self.states().items() if state == "active" and key[0] == kind]
 
+    def erasure(self, user_id: str) -> Erasure:
+        """The tombstone of a user. The first one of a ledger draws the key, on which nothing else depends."""
+        salt = self.salt or secrets.token_hex(16)
+        return Erasure(_keyed_hash(salt, user_id), salt)
+
+    def is_erased(self, user_id: str) -> bool:
+        """Whether a user (by the id as cleaning writes it) was erased."""
+        return self.salt is not None and _keyed_hash(self.salt, user_id) in self.erased
+
     def _state(self) -> Iterator[Entry]:
         yield from self.files.values()
         yield from self.bindings.values()
         yield from (Retraction(file_id) for file_id in sorted(self.retracted))
+        yield from (Erasure(user, self.salt or "") for user in sorted(self.erased))
+        yield from (Expiry(table, before.isoformat()) for table, before in sorted(self.dropped.items()))
 
     def _write(self, texts: list[str], remove: list[str]) -> None:
         first = self._entries
@@ -168,9 +215,19 @@ class Ledger:
                 self.bindings[binding.kind, binding.name] = binding
             case "retracted":
                 self.retracted.add(document["file_id"])
+            case "erased":
+                self.erased.add(document["user"])
+                self.salt = document["salt"]
+            case "expired":
+                table, before = document["table"], dt.date.fromisoformat(document["before"])
+                self.dropped[table] = max(before, self.dropped.get(table, before))
 
 
-_WHAT = {SourceFile: "landed", Binding: "bound", Retraction: "retracted"}
+_WHAT = {SourceFile: "landed", Binding: "bound", Retraction: "retracted", Erasure: "erased", Expiry: "expired"}
+
+
+def _keyed_hash(salt: str, user_id: str) -> str:
+    return hmac.digest(salt.encode(), user_id.encode(), "sha256").hex()[:32]
 
 
 def _text(entry: Entry) -> str:

@@ -1,0 +1,60 @@
+"""`event-assets erase`: take a user's rows out of every table."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from event_assets.cli.names import named_dataset
+from event_assets.settings import load_settings
+
+
+def erase(
+    dataset: Annotated[str, typer.Argument(help="The dataset, such as shop.")],
+    user_id: Annotated[str, typer.Option("--user-id", help="The user, by the id as tables show it.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was taken out as JSON.")] = False,
+) -> None:
+    """Takes a user's rows out of every table, raw ones and rejects included; nothing brings them back.
+
+    Neither a backfill nor the same or another file landed later: the user's records are left out of it. Source
+    files in the inbox are left alone.
+
+    \b
+    event-assets erase shop --user-id 541312140
+    event-assets erase app_events --user-id user_17 --json
+    """
+    declared, settings = named_dataset(dataset), load_settings()
+
+    from event_assets.cli.dagster_runs import run_job
+    from event_assets.cli.show import Watcher, console
+    from event_assets.errors import LakeError
+    from event_assets.graph.erasure import erase as take_out
+    from event_assets.graph.erasure import whereabouts
+    from event_assets.graph.workspace import Workspace
+
+    workspace = Workspace(declared, settings)
+    with workspace.writing():
+        workspace.refresh()
+        gone = take_out(workspace, user_id)
+        rows = {**gone.rows, **whereabouts(workspace, user_id)}
+    with Watcher(dataset) as watcher:
+        run_job(declared, settings, None, watcher, why=f"erasure {gone.user[:12]}: {sum(rows.values())} rows taken out")
+    workspace.refresh()
+    left = whereabouts(workspace, user_id)
+    if left:
+        state = f"rows of the user are left in {', '.join(left)}, which can't be made"
+        raise LakeError(dataset, state, f"mend the cause and run event-assets run {dataset}; the erasure itself stands")
+    changed = sum(outcome.changed for outcome in watcher.made_units)
+    names = workspace.ledger.names()
+    kept = sorted({name for file in gone.files for name in names.get((file.kind, file.file_id), [])})
+    kept = [name for name in kept if (workspace.inbox / name).exists()]
+    if as_json:
+        print(json.dumps({"tombstone": gone.user, "rows": rows, "changed": changed, "in_inbox": kept}))
+        return
+    for table in [table for table in workspace.tables if table in rows]:
+        console.print(f"{table}: {rows[table]:,} rows taken out", markup=False)
+    console.print(f"{sum(rows.values()):,} rows taken out, {changed} partitions changed", markup=False)
+    if kept:
+        console.print(f"left alone in {workspace.inbox}, though they hold the user: {', '.join(kept)}", markup=False)

@@ -1,0 +1,246 @@
+"""Takes a user's records out of the landed tables, and keeps them out of whatever is landed later (docs/adr/0012).
+
+A record is the user's where its user column, normalised as cleaning does, is the user's id. A reject has no
+columns: it is the user's where its text is a JSON object that says so, or else holds the id as a whole value.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from event_assets.contracts.tables import Table
+from event_assets.dataset import Column, Dataset
+from event_assets.dataset.parts import Source
+from event_assets.errors import DeclarationError, LandingError
+from event_assets.graph.align import REJECTS, ROWS, align, parts
+from event_assets.graph.workspace import Workspace
+from event_assets.lake import Staged
+from event_assets.lake.ledger import Kind, SourceFile
+from event_assets.lake.parts import write_without
+from event_assets.transforms.text import normalised
+from event_assets.transforms.values import bound
+
+IsErased = Callable[[str], bool]
+"""Whether a user is meant, by the id as cleaning writes it."""
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What an erasure took out of the landed tables."""
+
+    user: str
+    """The tombstone's hash: what logs may say."""
+    files: tuple[SourceFile, ...] = ()
+    """The files that held records of the user, as they stand now."""
+    rows: dict[str, int] = field(default_factory=dict)
+    """Rows that were taken out, by landed table."""
+
+
+def erase(workspace: Workspace, user_id: str) -> Erased:
+    """Take a user's records out of the landed tables, for good; what is made from them is stale then.
+
+    The caller holds `workspace.writing()` and has called `workspace.refresh()`. LandingError where the text is no
+    id of a user of this dataset. A user of whom nothing is there gets a tombstone as well: files may come later.
+    """
+    user = canonical(user_id, workspace.dataset.column("user_id"))
+    if user is None:
+        kind, name = workspace.dataset.column("user_id").type, workspace.dataset.name
+        raise LandingError(
+            f"--user-id {user_id!r}", f"is no {kind}, as user ids of {name} are", "give one as tables show it"
+        )
+    tombstone = workspace.ledger.erasure(user)
+    changed: list[SourceFile] = []
+    rows: Counter[str] = Counter()
+    with workspace.lake.staging(workspace.dataset.name) as staging:
+        for file in (*workspace.ledger.active("events"), *workspace.ledger.active("profiles")):
+            there = {part.name: workspace.stores[part.table].folder / part.file.path for part in parts(workspace, file)}
+            left, written = without_erased(workspace, file, there, staging, lambda found: found == user)
+            if left is not file:
+                place(workspace, left, {name: path for name, path in written.items() if path != there[name]})
+                changed.append(left)
+                rows["landing_rejects"] += file.rejected - left.rejected
+                rows["raw_events" if file.kind == "events" else "raw_profiles"] += file.landed - left.landed
+        workspace.ledger.append([tombstone, *changed])
+    align(workspace)
+    return Erased(tombstone.user, tuple(changed), dict(+rows))
+
+
+def whereabouts(workspace: Workspace, user_id: str) -> dict[str, int]:
+    """How many rows are a user's, by table; tables in which nobody can be told apart (counts by minute) have none."""
+    user = canonical(user_id, workspace.dataset.column("user_id"))
+    found: dict[str, int] = {}
+    for name, store in workspace.stores.items():
+        source = _source(workspace.dataset, "profiles" if "profile" in name else "events")
+        rows = sum(
+            _count(workspace.tables[name], store.folder / path, source, lambda text: text == user)
+            for entry in store.entries().values()
+            if entry.rows
+            for path in entry.files
+        )
+        if rows:
+            found[name] = rows
+    return found
+
+
+def _count(table: Table, path: Path, source: Source, is_erased: IsErased) -> int:
+    if "raw" in table.names:
+        return len(_rejects_of(path, source, is_erased))
+    if table.name in ("raw_events", "raw_profiles"):
+        return len(_rows_of(path, source, is_erased))
+    if "user_id" not in table.names:
+        return 0
+    users = pl.read_parquet(path, columns=["user_id"], hive_partitioning=False, glob=False)["user_id"].cast(pl.String)
+    return sum(count for user, count in users.value_counts().iter_rows() if user is not None and is_erased(user))
+
+
+def without_erased(
+    workspace: Workspace, file: SourceFile, there: dict[str, Path], staging: Path, is_erased: IsErased
+) -> tuple[SourceFile, dict[str, Path]]:
+    """A source file without the records of erased users: as the ledger shall know it, and where its parts lie.
+
+    Parts are given and returned by name; one that held such records is written anew into `staging`, one that held
+    nothing else is left out. The same file and the same parts come back where no record is an erased user's.
+    """
+    source = _source(workspace.dataset, file.kind)
+    left = dict(there)
+    for name, path in there.items():
+        found = _rejects_of(path, source, is_erased) if name == REJECTS else _rows_of(path, source, is_erased)
+        if not found:
+            continue
+        file, rows = _without(file, name, found)
+        del left[name]
+        if rows:
+            left[name] = staging / f"{file.kind}-{file.file_id}-{name}.cut.parquet"
+            write_without(path, found.keys(), left[name])
+    return file, left
+
+
+def place(workspace: Workspace, file: SourceFile, staged: dict[str, Path]) -> None:
+    """Move a source file's staged parts to where the ledger's commit will make them count."""
+    for part in parts(workspace, file):
+        if part.name in staged:
+            store = workspace.stores[part.table]
+            store.place(Staged(staged[part.name], part.file.rows, part.file.hive), Path(part.file.path).name)
+
+
+def canonical(text: str | None, column: Column) -> str | None:
+    """A user id in the one form in which typed tables write it; None where the text is no id of the column's type."""
+    clean = normalised(column.constant if column.constant is not None else text or "", column)
+    if clean is None or column.type == "string":
+        return clean
+    try:
+        return str(bound(column, clean))
+    except DeclarationError:
+        return None
+
+
+def _without(file: SourceFile, part: str, found: dict[int, str | None]) -> tuple[SourceFile, int]:
+    """The file when the found records (row number to reason, where they are rejects) are out; rows left in the part."""
+    gone = len(found)
+    file = replace(file, erased=file.erased + gone, cuts={**file.cuts, part: _cut(file.cuts.get(part, "0"), found)})
+    if part == REJECTS:
+        reasons = Counter(file.reasons)
+        reasons.subtract(reason for reason in found.values() if reason)
+        return replace(file, rejected=file.rejected - gone, reasons=dict(+reasons)), file.rejected - gone
+    file = replace(file, landed=file.landed - gone)
+    if part == ROWS:
+        return file, file.landed
+    dates = {date: rows - gone if date == part else rows for date, rows in file.dates.items()}
+    return replace(file, dates={date: rows for date, rows in dates.items() if rows}), dates[part]
+
+
+def _cut(before: str, row_numbers: dict[int, Any]) -> str:
+    """A digest of all records that are out of a part: the same whichever users were erased first."""
+    digest = int(before, 16)
+    for number in row_numbers:
+        digest ^= int.from_bytes(hashlib.blake2b(str(number).encode(), digest_size=8).digest())
+    return f"{digest:016x}"
+
+
+def _rows_of(part: Path, source: Source, is_erased: IsErased) -> dict[int, str | None]:
+    """The row numbers of erased users in a raw table's file."""
+    column = source.column("user_id")
+    assert column is not None
+    frame = pl.read_parquet(part, columns=["user_id", "row_number"], hive_partitioning=False, glob=False)
+    texts = [text for text in frame["user_id"].unique() if (user := canonical(text, column)) and is_erased(user)]
+    mine = frame.filter(pl.col("user_id").is_in(texts, nulls_equal=True))
+    return dict.fromkeys(mine["row_number"].to_list())
+
+
+def _rejects_of(part: Path, source: Source, is_erased: IsErased) -> dict[int, str | None]:
+    """The row numbers of erased users' rejects, with their reasons."""
+    column = source.column("user_id")
+    assert column is not None
+    frame = pl.read_parquet(part, columns=["row_number", "reason", "raw"], hive_partitioning=False, glob=False)
+    return {
+        number: reason
+        for number, reason, raw in frame.iter_rows()
+        if any((user := canonical(text, column)) and is_erased(user) for text in set(named_ids(raw, source)))
+    }
+
+
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_BARE = re.compile(r"[^\s,;|:\"'{}\[\]()<>=]+")
+
+
+def named_ids(raw: str | None, source: Source) -> Iterator[str]:
+    """The texts of a reject that may be its user's id: that of its user field, where the text can be read as a JSON
+    object; else every field, quoted text and word, since nobody knows which of them was meant."""
+    column = source.column("user_id")
+    assert column is not None
+    if column.constant is not None:
+        yield column.constant
+    if not raw:
+        return
+    if raw.lstrip().startswith("{"):
+        try:
+            value = _at(json.loads(raw, parse_int=str, parse_float=str), column.source)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            if value is not None:
+                yield str(value)
+            return
+    if source.format == "csv":
+        yield from (field.strip("\"' \t\r\n") for field in raw.split(source.csv.delimiter))
+        yield from _fields(raw, source)
+    yield from (match[1] for match in _QUOTED.finditer(raw))
+    yield from _BARE.findall(raw)
+
+
+def _fields(raw: str, source: Source) -> Iterator[str]:
+    dialect = source.csv
+    if len(dialect.delimiter) == 1 and len(dialect.quote) == 1:
+        lines = csv.reader(raw.splitlines(), delimiter=dialect.delimiter, quotechar=dialect.quote)
+        try:
+            for line in lines:
+                yield from line
+        except csv.Error:
+            return
+
+
+def _at(document: Any, path: str) -> Any:
+    """The value at a key of a JSON object, or at a dotted path into it."""
+    if isinstance(document, dict) and path in document:
+        return document[path]
+    for key in path.split("."):
+        if not isinstance(document, dict):
+            return None
+        document = document.get(key)
+    return document
+
+
+def _source(dataset: Dataset, kind: Kind) -> Source:
+    source = dataset.events if kind == "events" else dataset.profiles
+    assert source is not None
+    return source

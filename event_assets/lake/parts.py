@@ -1,0 +1,24 @@
+"""Landed parts without some of their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import polars as pl
+
+from event_assets.errors import LakeError
+
+
+def write_without(part: Path, row_numbers: Collection[int], into: Path) -> None:
+    """Copy a landed part but for the rows of these numbers: streaming, since a date may be larger than memory."""
+    gone = pl.Series(sorted(row_numbers), dtype=pl.Int64)
+    kept = pl.scan_parquet(part, hive_partitioning=False, glob=False).filter(
+        ~pl.col("row_number").is_in(gone.implode())
+    )
+    try:
+        into.parent.mkdir(parents=True, exist_ok=True)
+        kept.sink_parquet(into, compression="snappy", maintain_order=True)
+    except OSError as error:
+        into.unlink(missing_ok=True)
+        raise LakeError(str(into), f"can't be written ({error})", "make room and run again") from None
