@@ -61,6 +61,10 @@ _HEADERS = {
 _CHUNK = 64 * 1024
 
 
+class NotFoundError(QueryError):
+    """A dataset, table or panel that isn't there."""
+
+
 def make_app(datasets: Mapping[str, Dataset], settings: Settings) -> Starlette:
     """The page over the tables of these datasets. Answers only to requests for this machine by name."""
     site = _Site(datasets, settings)
@@ -79,8 +83,9 @@ def make_app(datasets: Mapping[str, Dataset], settings: Settings) -> Starlette:
             Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
         ],
         exception_handlers={
+            NotFoundError: site.not_found,
             EventAssetsError: site.refused,
-            404: site.not_found,
+            HTTPStatus.NOT_FOUND: site.nowhere,
             Exception: site.failed,
         },
     )
@@ -145,7 +150,7 @@ class _Site:
         if name in page.KNOWN:
             answer = page.known_rows(name, answers)
         if answer is None:
-            raise QueryError(name, f"is no panel of {dataset.name}", "choose one on its page")
+            raise NotFoundError(name, f"is no panel of {dataset.name}", "choose one on its page")
         return _csv(csv_pieces([answer], raw=False), f"{dataset.name}-{name}")
 
     def rows(self, request: Request) -> Response:
@@ -186,6 +191,9 @@ class _Site:
         return self._message(HTTPStatus.BAD_REQUEST, str(error))
 
     def not_found(self, request: Request, error: Exception) -> Response:
+        return self._message(HTTPStatus.NOT_FOUND, str(error))
+
+    def nowhere(self, request: Request, error: Exception) -> Response:
         return self._message(HTTPStatus.NOT_FOUND, f"There is nothing at {request.url.path}.")
 
     def failed(self, request: Request, error: Exception) -> Response:
@@ -195,7 +203,7 @@ class _Site:
         dataset, name = self._named(request), request.path_params["table"]
         view = views_by_name(dataset).get(name)
         if view is None:
-            raise QueryError(name, f"is no table of {dataset.name}", "choose one on its page")
+            raise NotFoundError(name, f"is no table of {dataset.name}", "choose one on its page")
         equal = {key: value for key, value in request.query_params.items() if key not in ("from", "to")}
         first, last = (_date(request.query_params.get(key)) for key in ("from", "to"))
         return dataset, rows(view, first, last, equal, limit=limit)
@@ -203,7 +211,7 @@ class _Site:
     def _named(self, request: Request) -> Dataset:
         name = request.path_params["dataset"]
         if name not in self._datasets:
-            raise QueryError(name, "is no dataset", f"there are {', '.join(self._datasets)}")
+            raise NotFoundError(name, "is no dataset", f"there are {', '.join(self._datasets)}")
         return self._datasets[name]
 
     def _fresh(self, dataset: Dataset) -> Answers:

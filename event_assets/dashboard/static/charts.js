@@ -69,9 +69,10 @@ function draw(chart, colours) {
   const full = { ...spec, width, autosize: { type: "fit", contains: "padding" } };
   const vega = compile(full, { config: config(colours) }).spec;
   chart.view?.finalize();
-  element.replaceChildren();
+  const holder = document.createElement("div"); // Vega gives its container a role and a name of its own
+  element.replaceChildren(holder);
   chart.view = new View(parse(vega, null, { ast: true }), {
-    expr: expressionInterpreter, renderer: "svg", logLevel: Warn, tooltip: tip, container: element, hover: true,
+    expr: expressionInterpreter, renderer: "svg", logLevel: Warn, tooltip: tip, container: holder, hover: true,
   });
   if (data.drill) chart.view.addEventListener("click", (event, item) => open(data.drill, item?.datum));
   chart.view.run();

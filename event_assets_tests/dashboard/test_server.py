@@ -1,0 +1,121 @@
+"""What the server answers without a browser: addresses, headers, downloads, and its start and end as a command."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+from event_assets_tests.dashboard.conftest import served
+from event_assets_tests.world import World, lines
+
+
+def got(address: str, **headers: str) -> tuple[int, str, Message]:
+    """Status, text and headers of an answer."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=60) as answer:
+            return answer.status, answer.read().decode(), answer.headers
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode(), error.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "rows"),
+    [
+        ("events.csv", ["event_date,event_type,events", "2024-03-01,buy,1", "2024-03-01,view,2", "2024-03-02,view,2"]),
+        ("events.csv?from=2024-03-02", ["event_date,event_type,events", "2024-03-02,view,2"]),
+        ("drift.csv", ["field,kind,found,records,files", "mood,events,undeclared,7,1"]),
+    ],
+)
+def test_a_panel_is_downloaded_with_its_dates(address: str, path: str, rows: list[str]) -> None:
+    status, text, headers = got(f"{address}/clicks/panels/{path}")
+    assert (status, text.splitlines()) == (200, rows)
+    assert headers["content-type"] == "text/csv; charset=utf-8"
+    assert headers["content-disposition"] == f'attachment; filename="clicks-{path.split(".")[0]}.csv"'
+
+
+def test_downloaded_rows_hold_no_formula(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.drop("clicks_1.csv", lines("ann,view,2024-03-01T10:00:00Z,=1+1,", "bob,view,2024-03-01T10:00:00Z,NA,"))
+    world.refresh()
+    with served({"clicks": world.dataset}, world.settings) as address:
+        _, text, _ = got(f"{address}/clicks/rows/joined_facts.csv?event_type=view")
+    assert [line.split(",")[5] for line in text.splitlines()] == ["page", "'=1+1", '"NA"']
+
+
+def test_nothing_but_this_server_may_run_or_be_asked(address: str) -> None:
+    for path in ("/clicks", "/clicks/rows/sessions", "/nowhere/at/all", "/-/static/charts.js", "/clicks/panels/x.csv"):
+        headers = got(address + path)[2]
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "http" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_another_name_of_this_machine_is_refused(address: str) -> None:
+    assert got(f"{address}/clicks", Host="evil.example")[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [
+        ("/clocks", 404, "clocks: is no dataset; there are clicks"),
+        ("/clicks/rows/nothing", 404, "nothing: is no table of clicks; choose one on its page"),
+        ("/clicks/panels/nothing.csv", 404, "nothing: is no panel of clicks; choose one on its page"),
+        ("/clicks/rows/sessions?colour=red", 400, "colour: is no column of clicks.sessions"),
+        ("/clicks/rows/sessions?from=today", 400, "today: is no date; write it as 2025-01-31"),
+        ("/a/b/c/d", 404, "There is nothing at /a/b/c/d."),
+    ],
+)
+def test_a_wrong_address_says_what_is_wrong_with_it(address: str, path: str, status: int, says: str) -> None:
+    answer = got(address + path)
+    assert answer[0] == status
+    assert says in answer[1]
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("from=yesterday", "yesterday: is no date; write it as 2025-01-31"),
+        ("from=2024-03-02&amp;to=2024-03-01", "The range begins on 2024-03-02, after its end on 2024-03-01"),
+    ],
+)
+def test_wrong_dates_are_told_and_all_dates_shown(address: str, query: str, says: str) -> None:
+    status, text, _ = got(f"{address}/clicks?{query.replace('&amp;', '&')}")
+    assert status == 200
+    assert says in text
+    assert "5 events on 2 days" in text
+
+
+def test_the_front_leads_to_the_first_dataset_with_data(address: str) -> None:
+    assert "<h1>clicks</h1>" in got(address)[1]
+
+
+@pytest.mark.timeout(120)
+def test_the_command_prints_its_address_and_ends_on_ctrl_c(repository: Path) -> None:
+    command = [sys.executable, "-u", "-m", "event_assets", "dashboard", "--port", "0"]
+    with subprocess.Popen(
+        command, cwd=repository, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        address = re.match(r"http://127\.0\.0\.1:\d+", line)
+        assert address, line
+        assert "Nothing has landed yet" in got(address[0])[1]
+        taken = subprocess.run(
+            [*command[:-1], address[0].rpartition(":")[2]], cwd=repository, capture_output=True, text=True, timeout=60
+        )
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, "stopped\n", "")
+    assert taken.returncode == 1
+    assert re.fullmatch(r"--port \d+: can't be served on \(.*\); choose another\n", taken.stderr)
