@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from event_assets.errors import LakeError
 from event_assets.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from event_assets.graph.reconcile import Reconciliation
 
 SAMPLE = {"rows": 3000, "days": 4, "seed": 1}
 SHOWN_TABLES = ("daily_summary", "top_users_overall", "watch_time_overall", "events_by_type", "funnel_summary")
@@ -20,6 +23,7 @@ def demo(
     inbox: Annotated[
         Path | None, typer.Option(help="A folder of yours with one folder a dataset, in place of sample files.")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print where each record went as JSON.")] = False,
 ) -> None:
     """Makes sample files for all datasets, lands them, makes every table and shows where each record went.
 
@@ -38,24 +42,28 @@ def demo(
         raise LakeError(str(settings.inbox), "has no folder of a dataset", f"make one of {', '.join(datasets)} in it")
 
     from event_assets.cli.dagster_runs import run_job
+    from event_assets.cli.output import json_text, note
     from event_assets.cli.show import Watcher, console, frame_table, reconciliation_table
     from event_assets.graph.read import first_rows
     from event_assets.graph.workspace import Workspace
 
-    found = []
+    found: dict[str, Reconciliation] = {}
     for name, dataset in present.items():
         with Watcher(name) as watcher:
             run_job(dataset, settings, None, watcher)
         assert watcher.reconciliation is not None
-        found.append(watcher.reconciliation)
+        found[name] = watcher.reconciliation
         for warning in watcher.intake.warnings if watcher.intake else ():
-            console.print(f"warning: {warning}", markup=False, soft_wrap=True)
+            note(f"warning: {warning}")
+    if as_json:
+        print(json_text({name: one.as_json() for name, one in found.items()}))
+        return
     for name, dataset in present.items():
         workspace = Workspace(dataset, settings)
         for table in SHOWN_TABLES:
             if table in workspace.tables:
                 console.print(frame_table(f"{name}.{table}", first_rows(workspace, table)))
-    console.print(reconciliation_table(found))
+    console.print(reconciliation_table(list(found.values())))
     console.print(
         f"Tables:  {settings.lake}/DATASET/TABLE/  (Snappy Parquet, by event_date)", markup=False, soft_wrap=True
     )

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from event_assets.cli.names import named_dataset, parse_date
+from event_assets.cli.names import known_datasets, named_dataset, parse_date
 
 
 def generate(
-    dataset: Annotated[str, typer.Argument(help="A dataset that ships, such as shop.")],
+    dataset: Annotated[str, typer.Argument(help="A dataset that ships, such as shop.", autocompletion=known_datasets)],
     out: Annotated[Path, typer.Option(help="The folder for the files; made where missing.")],
     rows: Annotated[int, typer.Option(min=1, help="Event records in all files together.")] = 10_000,
     days: Annotated[int, typer.Option(min=1, help="Dates that the events spread over.")] = 7,

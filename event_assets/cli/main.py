@@ -48,9 +48,23 @@ _debug = False
 _STOPPED = 130
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        import importlib.metadata
+
+        try:
+            print(importlib.metadata.version("event_assets"))
+        except importlib.metadata.PackageNotFoundError:
+            print("a checkout that isn't installed")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
+    ] = False,
 ) -> None:
     global _debug
     _debug = debug
@@ -59,7 +73,7 @@ def options(
 def main() -> None:
     """Run the program. An error is one line on standard error and exit code 1; wrong usage is 2."""
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="event-assets", standalone_mode=False)
         if code == _STOPPED:  # typer makes this of Ctrl-C
             raise KeyboardInterrupt
         sys.exit(code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,17 @@ from event_assets.settings import load_settings
 
 if TYPE_CHECKING:
     from event_assets.dataset import Dataset
+
+
+def known_datasets(incomplete: str) -> list[str]:
+    """What completion offers for a dataset's name."""
+    from event_assets.dataset import load_datasets
+
+    return [name for name in load_datasets(load_settings().datasets) if name.startswith(incomplete)]
+
+
+#: The argument that names a dataset.
+DatasetName = Annotated[str, typer.Argument(help="The dataset, such as shop.", autocompletion=known_datasets)]
 
 
 def named_dataset(name: str) -> Dataset:

@@ -16,16 +16,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from event_assets.generate.files import appearing
-
 FORMATS = (".csv", ".parquet", ".json")
 _PIPE_WIDTH = 200
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def working(title: str) -> AbstractContextManager[object]:
-    """Shows that something goes on, on standard error and only where that is a terminal."""
-    return Console(stderr=True).status(title)
+    """Shows that something goes on and since when, on standard error and only where that is a terminal."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    shown = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    shown.add_task(title, total=None)
+    return shown
 
 
 def note(text: str) -> None:
@@ -86,7 +90,9 @@ def write_file(frames: Iterable[pl.DataFrame], out: Path, *, raw: bool = False) 
     In CSV a text that a spreadsheet would run as a formula gets a ' in front, unless `raw`; texts that read as
     "no value" (NA, null, the empty text) are quoted, nulls are empty.
     """
-    from event_assets.warehouse.csv_text import csv_pieces  # loads a database, which printing needn't wait for
+    # Load a database and NumPy, which printing needn't wait for.
+    from event_assets.generate.files import appearing
+    from event_assets.warehouse.csv_text import csv_pieces
 
     rows = 0
 

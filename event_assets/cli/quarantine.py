@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from event_assets.cli.names import named_dataset
+from event_assets.cli.names import DatasetName, named_dataset
 from event_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ RAW_SHOWN = 200
 
 
 def quarantine(
-    dataset: Annotated[str, typer.Argument(help="The dataset, such as benefits.")],
+    dataset: DatasetName,
     reason: Annotated[str | None, typer.Option(help="Only records refused for this, such as missing_user_id.")] = None,
     limit: Annotated[int, typer.Option(min=0, help="How many records to show.")] = 10,
     out: Annotated[Path | None, typer.Option(help="Write all of them to this .csv, .parquet or .json file.")] = None,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
 
-from event_assets.cli.names import named_dataset
+from event_assets.cli.names import DatasetName, named_dataset
 from event_assets.settings import load_settings
 
 
 def retract(
-    dataset: Annotated[str, typer.Argument(help="The dataset, such as shop.")],
+    dataset: DatasetName,
     file: Annotated[str, typer.Argument(help="The file's name in the inbox, or its file_id.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was taken out as JSON.")] = False,
 ) -> None:
     """Takes a source file's rows out of every table, raw ones included; no backfill brings them back.
 
@@ -33,6 +35,9 @@ def retract(
     with Watcher(dataset) as watcher:
         run_job(declared, settings, None, watcher)
     changed = sum(outcome.changed for outcome in watcher.made_units)
+    if as_json:
+        print(json.dumps({"file_id": gone.file_id, "rows": gone.landed, "rejects": gone.rejected, "changed": changed}))
+        return
     console.print(
         f"{file}: {gone.landed} rows and {gone.rejected} rejects taken out, {changed} partitions changed", markup=False
     )

@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from event_assets.cli.names import named_dataset, parse_date
+from event_assets.cli.names import DatasetName, named_dataset, parse_date
 from event_assets.settings import load_settings
 
 
 def run(
-    dataset: Annotated[str, typer.Argument(help="The dataset, such as shop.")],
+    dataset: DatasetName,
     first: Annotated[
         str | None, typer.Option("--from", metavar="DATE", help="First date to make, fresh or stale.")
     ] = None,

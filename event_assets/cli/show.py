@@ -14,6 +14,8 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -31,6 +33,13 @@ from event_assets.graph.workspace import Workspace
 console = Console(highlight=False)
 
 
+class _Rate(ProgressColumn):
+    """How many units are done a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.1f}/s" if task.speed else "", style="progress.data.speed")
+
+
 class Watcher(Reporter):
     """Shows a run's progress on standard error where that is a terminal, and keeps what it came to."""
 
@@ -40,6 +49,7 @@ class Watcher(Reporter):
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            _Rate(),
             TimeRemainingColumn(),
             TextColumn("{task.description}"),
             console=Console(stderr=True),

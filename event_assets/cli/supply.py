@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 
-from event_assets.cli.names import named_dataset
+from event_assets.cli.names import known_datasets, named_dataset
 from event_assets.settings import load_settings
 
 
 def supply(
-    dataset: Annotated[str, typer.Argument(help="A dataset that ships, such as activity.")],
+    dataset: Annotated[
+        str, typer.Argument(help="A dataset that ships, such as activity.", autocompletion=known_datasets)
+    ],
     rate: Annotated[int, typer.Option(min=1, help="Records in each file.")] = 1_000,
     every: Annotated[float, typer.Option(min=0.01, help="Seconds from one file to the next.")] = 5.0,
     for_seconds: Annotated[

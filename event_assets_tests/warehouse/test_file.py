@@ -12,9 +12,10 @@ import pyarrow as pa
 import pytest
 
 from event_assets.contracts.tables import tables
+from event_assets.engines.parquet import write_parquet
 from event_assets.errors import LakeError
 from event_assets.lake import Staged
-from event_assets.lake.lake import TableStore, write_parquet
+from event_assets.lake.lake import TableStore
 from event_assets.warehouse import refresh
 from event_assets.warehouse.live import live_rows, macros
 from event_assets.warehouse.views import views

@@ -1,0 +1,89 @@
+"""What all commands have in common: help with examples, completion, quiet pipes, plain colours."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+import typer.main
+
+from event_assets.cli.main import app
+from event_assets_tests.cli.conftest import Command
+
+COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_what_a_command_does_with_examples_and_each_option_in_words(command: Command, name: str) -> None:
+    said = command(name, "--help")
+    assert said.code == 0
+    assert said.out.startswith(f"Usage: event-assets {name} ")
+    assert f"\n  event-assets {name}" in said.out
+    documented = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    assert documented.help.partition("\n")[0].endswith((".", "edited.", "went."))
+
+
+def test_the_version_is_one_line(command: Command) -> None:
+    said = command("--version")
+    assert (said.code, said.out.count("\n")) == (0, 1)
+
+
+def test_completion_offers_commands_and_datasets() -> None:
+    def complete(*words: str) -> list[str]:
+        environment = {
+            **os.environ,
+            "_EVENT_ASSETS_COMPLETE": "complete_bash",
+            "COMP_WORDS": " ".join(["event-assets", *words]),
+            "COMP_CWORD": str(len(words)),
+        }
+        line = [sys.executable, "-m", "event_assets"]
+        return subprocess.run(line, env=environment, capture_output=True, text=True, timeout=60).stdout.split()
+
+    assert complete("qu") == ["query", "quarantine"]
+    assert complete("run", "s") == ["shop", "streaming"]
+    assert complete("quarantine", "b") == ["benefits"]
+
+
+def on_a_terminal(*arguments: str, **environment: str) -> str:
+    """What a command says on standard error where that is a terminal."""
+    ours, theirs = pty.openpty()
+    line = [sys.executable, "-m", "event_assets", *arguments]
+    with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=theirs, env={**os.environ, **environment}) as process:
+        os.close(theirs)
+        said = b""
+        while True:
+            try:
+                some = os.read(ours, 65536)
+            except OSError:  # how Linux tells the end
+                break
+            if not some:
+                break
+            said += some
+        process.wait(timeout=60)
+    os.close(ours)
+    return said.decode()
+
+
+def test_progress_is_shown_on_a_terminal_alone_and_without_colour_where_that_is_wished() -> None:
+    made = ("generate", "shop", "--rows", "2000", "--days", "1", "--out")
+    assert "generating 2,000 records of shop" in on_a_terminal(*made, "a", TERM="xterm-256color")
+    plain = on_a_terminal(*made, "b", TERM="xterm-256color", NO_COLOR="1")
+    assert "generating 2,000 records of shop" in plain
+    assert "\x1b[3" not in plain
+    line = [sys.executable, "-m", "event_assets", *made, "c"]
+    assert subprocess.run(line, capture_output=True, text=True, timeout=60, check=True).stderr == ""
+
+
+def test_a_reader_that_has_enough_ends_a_command_without_a_word() -> None:
+    line = f"{sys.executable} -m event_assets query 'SELECT i FROM range(300000) t(i)' --json | head -c 1"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("[", "")
+
+
+def test_a_query_of_a_lake_without_tables_says_how_they_are_made(command: Command) -> None:
+    said = command("query", "SELECT * FROM shop.sessions")
+    assert said.code == 0
+    assert "holds no tables yet: event-assets demo makes some" in said.err
