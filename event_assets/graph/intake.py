@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,8 +84,9 @@ def landing_rules(dataset: Dataset, kind: Kind) -> str:
 
 def pending(workspace: Workspace) -> tuple[list[Dropped], list[str]]:
     """The files of the inbox that are new, were touched or would be read otherwise now, and what to warn of."""
-    inbox = look(workspace.inbox, workspace.dataset)
-    return [dropped for dropped in inbox.files if not _settled_in_ledger(workspace, dropped)], list(inbox.warnings)
+    inbox, rules = look(workspace.inbox, workspace.dataset), _rules_of_today(workspace.dataset)
+    files = [dropped for dropped in inbox.files if not _settled_in_ledger(workspace, dropped, rules)]
+    return files, list(inbox.warnings)
 
 
 def take_in(workspace: Workspace, *, now: Callable[[], dt.datetime], progress: Progress = lambda *_: None) -> Intake:
@@ -162,6 +163,7 @@ def _sort_out(
     """Which contents have to be landed, and what the names of those stand for that are known already."""
     works: dict[tuple[Kind, str], _Work] = {}
     known: list[Binding] = []
+    rules = _rules_of_today(workspace.dataset)
     for dropped, found in zip(files, pool.map(_identified, files), strict=True):
         if isinstance(found, NotReadyError):
             warnings.append(str(found))
@@ -171,7 +173,7 @@ def _sort_out(
         before = workspace.ledger.files.get(key)
         if key in works:
             works[key].bindings.append(binding)
-        elif before is not None and _is_known(workspace, before) and parts_are_there(workspace, before):
+        elif before is not None and _is_known(workspace, before, rules) and parts_are_there(workspace, before):
             known.append(binding)
         else:
             works[key] = _Work(dropped, found, before.landed_at if before else None, [binding])
@@ -215,9 +217,15 @@ def _limits(workspace: Workspace) -> Limits:
     return Limits(workspace.settings.max_unpacked_bytes, workspace.settings.max_ratio)
 
 
-def _is_known(workspace: Workspace, file: SourceFile | None) -> bool:
+def _rules_of_today(dataset: Dataset) -> dict[Kind, str]:
+    """By kind: a digest of much of the declaration, which ten thousand files shall not each ask for."""
+    kinds: tuple[Kind, ...] = ("events", "profiles") if dataset.profiles else ("events",)
+    return {kind: landing_rules(dataset, kind) for kind in kinds}
+
+
+def _is_known(workspace: Workspace, file: SourceFile | None, rules: Mapping[Kind, str]) -> bool:
     """Whether a content was landed by the rules of today; one that was too large, under the limits of today."""
-    if file is None or file.rules != landing_rules(workspace.dataset, file.kind):
+    if file is None or file.rules != rules.get(file.kind):
         return False
     return file.reason is None or not file.reason.startswith(TOO_LARGE) or file.reason in _limits(workspace).reasons
 
@@ -248,11 +256,11 @@ def _staged_parts(landed: Landed) -> dict[str, Path]:
     return staged | ({REJECTS: landed.rejects} if landed.rejects else {})
 
 
-def _settled_in_ledger(workspace: Workspace, dropped: Dropped) -> bool:
+def _settled_in_ledger(workspace: Workspace, dropped: Dropped, rules: Mapping[Kind, str]) -> bool:
     binding = workspace.ledger.bindings.get((dropped.kind, dropped.name))
     if binding is None or binding.signature != dropped.signature:
         return False
-    return _is_known(workspace, workspace.ledger.files.get((dropped.kind, binding.file_id)))
+    return _is_known(workspace, workspace.ledger.files.get((dropped.kind, binding.file_id)), rules)
 
 
 def _raw_contents(workspace: Workspace) -> dict[str, str]:
