@@ -26,6 +26,7 @@ class Dropped:
 
     path: Path
     name: str
+    """Its name; bytes in it that aren't UTF-8 are shown as \\xNN."""
     kind: Kind
     signature: str
     modified: float
@@ -48,16 +49,18 @@ def look(folder: Path, dataset: Dataset) -> Inbox:
     """
     inbox = Inbox()
     try:
-        names = sorted(os.listdir(folder))
+        entries = sorted(os.listdir(os.fsencode(folder)))
     except FileNotFoundError:
         return inbox
     except OSError as error:
         inbox.warnings.append(f"{folder} can't be listed ({error.strerror}); nothing is landed from it")
         return inbox
-    for name in names:
+    for entry in entries:
+        # A name need not be UTF-8, and no table could hold such a one: it is known by what it looks like.
+        name = entry.decode("utf-8", "backslashreplace")
         if name.startswith(".") or name.endswith(UNFINISHED):
             continue
-        found = _dropped(folder, name, dataset)
+        found = _dropped(folder / os.fsdecode(entry), name, dataset)
         if isinstance(found, Dropped):
             inbox.files.append(found)
         elif found:
@@ -79,15 +82,14 @@ def signature(path: Path) -> str:
     return f"{state.st_size}-{state.st_mtime_ns}-{state.st_ctime_ns}-{state.st_ino}"
 
 
-def _dropped(folder: Path, name: str, dataset: Dataset) -> Dropped | str | None:
+def _dropped(path: Path, name: str, dataset: Dataset) -> Dropped | str | None:
     """The file of that name, a warning, or None where it vanished meanwhile."""
-    path = folder / name
     try:
         mode = path.lstat().st_mode
         if stat.S_ISLNK(mode):
             if not path.exists():
                 return f"{name} is a broken link and is left alone"
-            if folder.resolve() not in path.resolve().parents:
+            if path.parent.resolve() not in path.resolve().parents:
                 return f"{name} is a link that leads out of the inbox and is left alone"
             mode = path.stat().st_mode
         if not stat.S_ISREG(mode):

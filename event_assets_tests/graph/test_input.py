@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from event_assets.graph.drift import drifts
+from event_assets.graph.intake import retract
 from event_assets.graph.workspace import Workspace
 from event_assets_tests.world import NOW, World, clicks, lines
 
@@ -71,3 +76,77 @@ def test_a_file_refused_for_its_drift_lands_once_the_policy_allows_it(tmp_path: 
     assert world.land().landed == ()
     world.use(clicks(drift="keep"))
     assert [(file.reason, file.landed) for file in world.land().landed] == [(None, 1)]
+
+
+HOSTILE = [
+    "clicks_new\nline.csv",
+    "clicks_'quote\".csv",
+    "clicks_😀.csv",
+    "clicks_" + "x" * 244 + ".csv",
+    "clicks_'); DROP TABLE sessions; --.csv",
+    "clicks_<script>alert(1)</script>.csv".replace("/", ""),
+    "clicks_..%2F..%2Fetc.csv",
+    "clicks_..\\..\\etc.csv",
+    "clicks_[red]$(reboot)`id`*?{}.csv",
+    "clicks_=1+1.csv",
+    "clicks_\x1b[31m\x07.csv",
+    " clicks_ blank .csv",
+    "clicks_\udcff\udcfe.csv",  # bytes that are no UTF-8
+]
+
+
+def test_whatever_a_file_is_called_its_records_land_under_its_name(tmp_path: Path) -> None:
+    world = World(tmp_path / "own", clicks(events={**clicks().events.model_dump(by_alias=True), "files": ["*.csv"]}))
+    for number, name in enumerate(HOSTILE):
+        world.drop(name, lines(f"{number},view,2024-01-02T00:00:0{number % 10},/,", ",view,2024-01-02,/,"))
+    assert len(world.land().landed) == len(HOSTILE)
+    world.make()
+    assert world.reconciled().holds
+    shown = sorted(os.fsencode(name).decode("utf-8", "backslashreplace") for name in HOSTILE)
+    assert sorted(name for names in world.table("source_files")["names"] for name in json.loads(names)) == shown
+    assert world.table("cleaned_events").height == world.table("quarantine").height == len(HOSTILE)
+    assert {path.name for path in (tmp_path / "own").iterdir()} == {"inbox", "lake"}, "nothing was written elsewhere"
+    with world.workspace.writing():
+        world.workspace.refresh()
+        for name in ("clicks_new\nline.csv", "clicks_\\xff\\xfe.csv"):
+            retract(world.workspace, name)
+    world.make()
+    assert world.table("cleaned_events").height == len(HOSTILE) - 2
+
+
+def test_what_is_quarantined_stays_over_any_number_of_runs_and_moves_once_when_its_rule_is_mended(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path)
+    world.drop("clicks_1.csv", lines("1,view,2024-01-02,/,-1", "2,view,2024-01-02,/,1", "3,view,never,/,1"))
+    world.refresh()
+    refused = [world.table(name).select("row_number", "reason", "raw") for name in ("quarantine", "landing_rejects")]
+    for _ in range(3):
+        assert world.refresh() == []
+        world.make(["2024-01-02"])
+        again = [world.table(name).select("row_number", "reason", "raw") for name in ("quarantine", "landing_rejects")]
+        assert [frame.rows() for frame in again] == [frame.rows() for frame in refused]
+    assert [frame.height for frame in refused] == [1, 1]
+
+    declared = clicks().events.model_dump(by_alias=True)
+    price = next(column for column in declared["columns"] if column["name"] == "price")
+    price["min"] = "-5"
+    world.use(clicks(events=declared))
+    for _ in range(2):
+        world.refresh()
+        assert world.table("quarantine").height == 0
+        assert sorted(world.table("cleaned_events")["user_id"]) == ["1", "2"]
+        assert world.table("landing_rejects").height == 1
+        assert world.reconciled().holds
+
+
+@pytest.mark.parametrize("place", ["../outside.csv", "/etc/hostname"])
+def test_a_link_out_of_the_inbox_is_named_and_left_alone(tmp_path: Path, place: str) -> None:
+    world = World(tmp_path)
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "outside.csv").write_text(lines("1,view,2024-01-02,/,"))
+    world.drop("clicks_1.csv", lines("2,view,2024-01-02,/,"))
+    (tmp_path / "inbox" / "clicks" / "clicks_2.csv").symlink_to(place)
+    intake = world.land()
+    assert [file.landed for file in intake.landed] == [1]
+    assert list(intake.warnings) == ["clicks_2.csv is a link that leads out of the inbox and is left alone"]
