@@ -17,5 +17,9 @@ spark = pytest.mark.skipif(find_spec("pyspark") is None or shutil.which("java") 
 os.environ.setdefault("SPARK_CONF_DIR", str(Path(__file__).parent / "spark"))
 os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
 
+#: A session's start and its first jobs count for whichever test comes first, and machines that test are busy.
+_ON_SPARK = [spark, pytest.mark.spark, pytest.mark.timeout(900)]
+
 #: For `parametrize` and `fixture(params=...)`.
-ENGINES = ("polars", "duckdb", pytest.param("spark", marks=[spark, pytest.mark.spark]))
+OTHERS = ("duckdb", pytest.param("spark", marks=_ON_SPARK))
+ENGINES = ("polars", *OTHERS)

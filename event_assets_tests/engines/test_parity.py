@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 
 from event_assets.dataset import Dataset, load_datasets
 from event_assets.generate.make import generate
-from event_assets_tests.engines.available import spark
+from event_assets_tests.engines.available import OTHERS
 from event_assets_tests.world import NOW, World, clicks, lines
 
-OTHERS = ("duckdb", pytest.param("spark", marks=[spark, pytest.mark.spark]))
 pytestmark = pytest.mark.timeout(3600)
 
 #: Sessions over midnight and at the gap, a duplicate, a bad price, nulls, text beyond ASCII, prices of many digits.
