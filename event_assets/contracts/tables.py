@@ -108,8 +108,10 @@ def count(name: str, description: str, minimum: int = 1) -> Column:
 @cache
 def tables(dataset: Dataset) -> dict[str, Table]:
     """All tables that the dataset makes, by name, upstream first."""
-    made = [*_landed(dataset), *_cleaned(dataset), *_gold(dataset)]
-    return {table.name: table for table in made}
+    from event_assets.contracts.custom import with_custom  # knows what a table is from here
+
+    made = {table.name: table for table in (*_landed(dataset), *_cleaned(dataset), *_gold(dataset))}
+    return with_custom(dataset, made)
 
 
 def _landed(dataset: Dataset) -> Iterable[Table]:

@@ -303,6 +303,8 @@ class Gold(Declared):
     events_by_minute: Nothing | None = None
     events_by_type: Nothing | None = None
     user_funnel: Funnel | None = None
+    custom: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")], ...] = ()
+    """Tables of the user's own, as `module:function` each (`contracts/custom.py`)."""
 
 
 class Quality(Declared):

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
+from event_assets.contracts.custom import custom_tables
 from event_assets.contracts.tables import Table, tables
 from event_assets.dataset import Dataset, digest
 from event_assets.transforms import (
     activity,
     clean,
+    custom,
     daily_summary,
     facts,
     funnel,
@@ -174,6 +176,9 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         add(("funnel_summary",), (Input("user_funnel"),), funnel.funnel_summary, steps_rule, by_date=False)
     add(("top_users_overall",), (Input("platform_sessions"),), top_users.top_users_overall, top, by_date=False)
     add(("watch_time_overall",), (Input("watch_time"),), watch_time.watch_time_overall, {}, by_date=False)
+    for own in custom_tables(dataset):
+        sources = [Input(name) for name in own.inputs]
+        add((own.table.name,), sources, custom.transform_of(own), {"function": own.rules}, by_date=own.by_date)
     # Tables without dates that need none come first, those over all dates last.
     return tuple(sorted(found, key=lambda step: 0 if step.name == "profiles" else 1 if step.by_date else 2))
 

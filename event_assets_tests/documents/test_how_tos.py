@@ -37,3 +37,17 @@ def test_a_file_of_ones_own_becomes_tables_in_another_project(project: Project, 
     assert (project.folder / "data" / "warehouse.duckdb").exists()
     validated = project.run("python", "-m", "dagster", "definitions", "validate", "-m", "event_assets.definitions")
     assert "Validation successful" in validated
+
+
+def test_a_function_of_ones_own_becomes_a_gold_table_in_another_project(project: Project, repository: Path) -> None:
+    *_, ran = project.follow(repository / "docs" / "how-to" / "own-gold-table.md")
+    assert "carts" in ran
+    facts = "SELECT count(*) AS n FROM boutique.joined_facts WHERE event_type = 'cart' AND brand IS NOT NULL"
+    by_date, overall = (f"SELECT sum(carts) AS n FROM boutique.{name}" for name in TABLES)
+    query = 'PYTHONPATH=$PWD event-assets query "$0" --json'
+    counts = {project.run("bash", "-c", query, sql) for sql in (facts, by_date, overall)}
+    assert len(counts) == 1
+    assert '"n":0' not in counts.pop()
+
+
+TABLES = ("carts_by_brand", "carts_by_brand_overall")
