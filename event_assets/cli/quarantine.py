@@ -54,7 +54,9 @@ def quarantine(
     replayed = _replay(refused) if replay else None
     counts, records = refused.counts(), refused.records(limit)
     if out is not None:
-        note(f"{refused.write(out, raw=raw):,} records in {out}")
+        note(
+            f"{refused.write(out, raw=raw):,} records in {out}" + (", formulas left as they are (--raw)" if raw else "")
+        )
     if as_json:
         print(json_text({"counts": counts.to_dicts(), "records": records.to_dicts(), "replayed": replayed}))
         return

@@ -13,10 +13,13 @@ import polars as pl
 
 from event_assets.dataset import Dataset
 from event_assets.defs.keys import asset_key, partitions
+from event_assets.graph.drift import drifts
 from event_assets.graph.intake import Intake
 from event_assets.graph.outcome import Outcome
+from event_assets.graph.refused import refused_by_file
 from event_assets.graph.workspace import Workspace
 from event_assets.lake.ledger import Kind, SourceFile
+from event_assets.lake.partitions import WHOLE
 
 Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
 
@@ -97,10 +100,11 @@ def _file_checks(workspace: Workspace) -> Iterator[tuple[str, bool, str, bool]]:
         says if not bad else f"{_named(bad, names)}: more than {share:.0%} rejected; see landing_rejects",
         False,
     )
-    new = sorted({name for f in files for name in f.new_fields})
-    absent = sorted({name for f in files for name in f.missing_columns})
-    drifted = [f"undeclared fields, kept in extra: {', '.join(new)}"] if new else []
-    drifted += [f"declared columns that a file lacks: {', '.join(absent)}"] if absent else []
+    drifted = [
+        f"{d.change} {d.field} ({d.kind}): {d.records} records of {d.files} files, first in {d.first_file} at"
+        f" {d.first_seen:%Y-%m-%d %H:%M} UTC"
+        for d in drifts(workspace)
+    ]
     yield "drift", not drifted, "; ".join(drifted) or "all files have the declared columns and no others", False
 
 
@@ -141,6 +145,8 @@ def _materialization(workspace: Workspace, outcome: Outcome, partition: str | No
         metadata["geo database"] = workspace.engine.ports.version
     if outcome.table.endswith("quarantine"):
         metadata["rejects by reason"] = _counts_table("reason", {reason: int(count) for reason, count in outcome.plot})
+        paths = workspace.stores[outcome.table].paths(outcome.date.isoformat() if outcome.date else WHOLE)
+        metadata["rejects by file"] = dg.MetadataValue.md(_markdown(refused_by_file(workspace, paths)))
     elif outcome.plot:
         metadata["plot"] = dg.MetadataValue.md(_bars(outcome.plot))
     if outcome.sample is not None and not outcome.sample.is_empty():

@@ -13,6 +13,7 @@ import pytest
 
 from event_assets.graph.drift import drifts
 from event_assets.graph.intake import retract
+from event_assets.graph.refused import refused_by_file
 from event_assets.graph.workspace import Workspace
 from event_assets_tests.world import NOW, World, clicks, lines
 
@@ -150,3 +151,19 @@ def test_a_link_out_of_the_inbox_is_named_and_left_alone(tmp_path: Path, place: 
     intake = world.land()
     assert [file.landed for file in intake.landed] == [1]
     assert list(intake.warnings) == ["clicks_2.csv is a link that leads out of the inbox and is left alone"]
+
+
+def test_refused_records_are_counted_by_file_and_reason_with_the_first_of_them(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    rows = [",view,2024-01-02,/,"] * 4 + ["1,view,2024-01-02,/,dear", "1,view,never,/,"]
+    world.drop("clicks_1.csv", lines(*rows))
+    world.refresh()
+    world.workspace.refresh()
+    stores = world.workspace.stores
+    quarantined = refused_by_file(world.workspace, stores["quarantine"].paths("2024-01-02"))
+    assert quarantined.rows() == [
+        ("clicks_1.csv", "missing_user_id", 4, "1, 2, 3"),
+        ("clicks_1.csv", "invalid_price", 1, "5"),
+    ]
+    files = sorted(stores["landing_rejects"].folder.glob("*.parquet"))
+    assert refused_by_file(world.workspace, files).rows() == [("clicks_1.csv", "invalid_timestamp", 1, "6")]
