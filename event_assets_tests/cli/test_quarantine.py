@@ -86,3 +86,13 @@ def test_a_dataset_that_is_not_there_is_wrong_usage(command: Command) -> None:
     said = command("quarantine", "benefit")
     assert (said.code, "did you mean benefits?" in said.err) == (2, True)
     assert command("quarantine", "benefits").out == "No record of benefits is refused\n"
+
+
+def test_formulas_are_disarmed_in_an_export_unless_that_is_asked_for_and_said(command: Command, world: World) -> None:
+    world.drop("clicks_2.csv", lines("=1+1,view,never,/,"))
+    world.land()
+    command("quarantine", "clicks", "--reason", "invalid_timestamp", "--out", "safe.csv")
+    said = command("quarantine", "clicks", "--reason", "invalid_timestamp", "--out", "raw.csv", "--raw")
+    assert '"\'=1+1,view,never,/,"' in Path("safe.csv").read_text()
+    assert '"=1+1,view,never,/,"' in Path("raw.csv").read_text()
+    assert "formulas left as they are (--raw)" in said.err
