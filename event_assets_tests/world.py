@@ -84,7 +84,9 @@ class World:
     def land(self, now: Callable[[], dt.datetime] = lambda: NOW) -> Intake:
         with self.workspace.writing():
             self.workspace.refresh()
-            return take_in(self.workspace, now=now)
+            intake = take_in(self.workspace, now=now)
+        intake.raise_failures()
+        return intake
 
     def make(self, dates: Iterable[str] | None = None, tables: Iterable[str] | None = None) -> list[Outcome]:
         """Make what is stale, or the given dates of the given tables (all tables where none are given)."""

@@ -60,6 +60,7 @@ def _execute(context: dg.AssetExecutionContext, workspace: Workspace) -> list[Ou
     asked = _dates(context)
     report = reporter()
     refused: list[Outcome] = []
+    intake = Intake()
     with workspace.writing():
         workspace.refresh()
         if selected.intersection(LANDED):
@@ -77,6 +78,7 @@ def _execute(context: dg.AssetExecutionContext, workspace: Workspace) -> list[Ou
                     if outcome.state == "refused":
                         refused.append(outcome)
         report.finished(workspace)
+    intake.raise_failures()
     return refused
 
 
@@ -91,6 +93,8 @@ def _dates(context: dg.AssetExecutionContext) -> frozenset[dt.date] | None:
 def _log_intake(context: dg.AssetExecutionContext, intake: Intake) -> None:
     for warning in intake.warnings:
         context.log.warning(warning)
+    for failure in intake.failures:
+        context.log.error(str(failure))
     for file in intake.landed:
         reasons = ", ".join(f"{reason} {count}" for reason, count in file.reasons.items()) or "no rejects"
         state = (

@@ -47,6 +47,14 @@ class Intake:
     dates: frozenset[dt.date] = frozenset()
     """The dates whose raw rows changed."""
     seconds: float = 0.0
+    failures: tuple[LandingError, ...] = ()
+    """Files that stopped their own landing. The others went on; who asked for the landing tells of these in the end."""
+
+    def raise_failures(self) -> None:
+        """LandingError in the words of the first file that failed, where any did."""
+        if self.failures:
+            first, more = self.failures[0], len(self.failures) - 1
+            raise LandingError(first.culprit, first.state + (f" (and {more} more)" if more else ""), first.remedy)
 
 
 def retract(workspace: Workspace, name: str) -> SourceFile:
@@ -93,16 +101,19 @@ def take_in(workspace: Workspace, *, now: Callable[[], dt.datetime], progress: P
     """Land what is new in the inbox, and bring the raw tables in line with the ledger.
 
     The caller holds `workspace.writing()` and has called `workspace.refresh()`. `now` tells a file's `landed_at`.
-    A file that can't be opened is entered as rejected; the others go on.
+    A file that can't be opened is entered as rejected, one that stops its landing stands in the intake's `failures`;
+    the others go on.
     """
     began = time.perf_counter()
     before = _raw_contents(workspace)
     files, warnings = pending(workspace)
+    failures: list[LandingError] = []
     with workspace.lake.staging(workspace.dataset.name) as staging:
-        landed, known = _land_all(workspace, files, staging, warnings, now, progress)
+        landed, known = _land_all(workspace, files, staging, warnings, failures, now, progress)
     after = _raw_contents(workspace)
     dates = {dt.date.fromisoformat(d) for d in before.keys() | after.keys() if before.get(d) != after.get(d)}
-    return Intake(tuple(landed), known, tuple(warnings), frozenset(dates), time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return Intake(tuple(landed), known, tuple(warnings), frozenset(dates), seconds, tuple(failures))
 
 
 def _land_all(
@@ -110,16 +121,20 @@ def _land_all(
     files: list[Dropped],
     staging: Path,
     warnings: list[str],
+    failures: list[LandingError],
     now: Callable[[], dt.datetime],
     progress: Progress,
 ) -> tuple[list[SourceFile], int]:
-    """Land those files whose content is new; how many were known already. Adds to `warnings` what can't be read yet."""
+    """Land those files whose content is new; how many were known already.
+
+    Adds to `warnings` what can't be read yet, to `failures` what stopped its own landing.
+    """
     landed: list[SourceFile] = []
     entries: list[LedgerEntry] = []
     committed = time.monotonic()
     pool = ThreadPoolExecutor(max_workers=workspace.settings.workers)
     try:
-        works, bindings = _sort_out(workspace, files, pool, warnings)
+        works, bindings = _sort_out(workspace, files, pool, warnings, failures)
         entries.extend(bindings)
         together = max(1, min(workspace.settings.workers, len(works)))
         results = [pool.submit(_land, workspace, work, staging, now, together) for work in works]
@@ -129,6 +144,9 @@ def _land_all(
                 file = result.result()
             except NotReadyError as error:  # taken at the next look; the others go on
                 warnings.append(str(error))
+                continue
+            except LandingError as error:
+                failures.append(error)
                 continue
             landed.append(file)
             entries.extend((file, *work.bindings))
@@ -140,7 +158,7 @@ def _land_all(
         progress("", len(works), len(works))
     finally:
         pool.shutdown(cancel_futures=True)
-        # What was landed before one file stopped the run is whole: it counts.
+        # What was landed before something stopped the run is whole: it counts.
         workspace.ledger.append(entries)
         align(workspace)
     return landed, len(bindings)
@@ -158,7 +176,11 @@ class _Work:
 
 
 def _sort_out(
-    workspace: Workspace, files: list[Dropped], pool: ThreadPoolExecutor, warnings: list[str]
+    workspace: Workspace,
+    files: list[Dropped],
+    pool: ThreadPoolExecutor,
+    warnings: list[str],
+    failures: list[LandingError],
 ) -> tuple[list[_Work], list[Binding]]:
     """Which contents have to be landed, and what the names of those stand for that are known already."""
     works: dict[tuple[Kind, str], _Work] = {}
@@ -167,6 +189,9 @@ def _sort_out(
     for dropped, found in zip(files, pool.map(_identified, files), strict=True):
         if isinstance(found, NotReadyError):
             warnings.append(str(found))
+            continue
+        if isinstance(found, LandingError):
+            failures.append(found)
             continue
         binding = Binding(dropped.name, dropped.kind, found.file_id, dropped.signature)
         key = (dropped.kind, found.file_id)
@@ -180,10 +205,10 @@ def _sort_out(
     return list(works.values()), known
 
 
-def _identified(dropped: Dropped) -> Identity | NotReadyError:
+def _identified(dropped: Dropped) -> Identity | LandingError:
     try:
         return identify(dropped.path)
-    except NotReadyError as error:
+    except LandingError as error:
         return error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 
@@ -14,9 +15,14 @@ _context.set_forkserver_preload(["event_assets_tests.faults.crash", "event_asset
 
 def start(target: Callable[..., object], *arguments: object) -> BaseProcess:
     """A process that calls a function of a module. It is the caller's to join or kill."""
-    process = _context.Process(target=target, args=arguments)
+    process = _context.Process(target=_called, args=(dict(os.environ), target, arguments))
     process.start()
     return process
+
+
+def _called(environment: dict[str, str], target: Callable[..., object], arguments: tuple[object, ...]) -> None:
+    os.environ.update(environment)  # the server keeps that of the test which started it
+    target(*arguments)
 
 
 def run(target: Callable[..., object], *arguments: object) -> int:
