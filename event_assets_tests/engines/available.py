@@ -23,3 +23,5 @@ _ON_SPARK = [spark, pytest.mark.spark, pytest.mark.timeout(900)]
 #: For `parametrize` and `fixture(params=...)`.
 OTHERS = ("duckdb", pytest.param("spark", marks=_ON_SPARK))
 ENGINES = ("polars", *OTHERS)
+#: For bodies that are many: a hundred small tests take Spark minutes, so that `make test-long` runs them there.
+ENGINES_OF_MANY = ("polars", "duckdb", pytest.param("spark", marks=[*_ON_SPARK, pytest.mark.long]))

@@ -80,7 +80,7 @@ def _give_half_to_one_user(path: Path) -> None:
     path.write_bytes(header + b"".join(half))
 
 
-@pytest.mark.parametrize("skewed", [False, True], ids=["even", "half of the events are one user's"])
+@pytest.mark.parametrize("skewed", [False, True], ids=["even", "skewed"])
 def test_a_cluster_makes_what_polars_makes_though_a_worker_dies(tmp_path: Path, skewed: bool) -> None:
     expected, world = landed(tmp_path, 4_000, skewed)
     with cluster(tmp_path / "cluster") as master:
