@@ -65,10 +65,13 @@ format: $(STAMP)  ## mend what ruff can mend
 	$(BIN)/ruff format .
 
 # Upgrades nothing that still fits; `make lock ARGS=--upgrade` does. Names no index host.
-lock:  ## resolve requirements.lock anew from pyproject.toml (needs uv)
+lock:  ## resolve the locks (development, image) anew from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
 		--no-strip-extras --custom-compile-command "make lock" \
 		$(ARGS) --output-file requirements.lock pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --extra production --generate-hashes \
+		--no-strip-extras --custom-compile-command "make lock" --no-annotate \
+		--constraint requirements.lock --output-file requirements.production.lock pyproject.toml
 
 clean:  ## remove .venv and caches; data/ is yours and stays
 	rm -rf $(VENV) dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache

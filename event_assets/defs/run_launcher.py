@@ -1,0 +1,50 @@
+"""Runs as processes of the code location's server, of which Dagster can tell whether they still live.
+
+Dagster's default launcher starts them the same way, but says nothing of them afterwards: where the server's container
+dies, its runs stay "started" for ever and keep their dataset's pool. Here run monitoring asks the server; a run that
+it doesn't know has lost its process, is failed, and `run_retries` starts it again. `docs/deployment/dagster.yaml`
+names this class.
+"""
+
+from __future__ import annotations
+
+import json
+
+import dagster as dg
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
+from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._grpc.client import DagsterGrpcClient
+from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
+from dagster._serdes import deserialize_value
+
+_PATIENCE_SECONDS = 10
+
+__all__ = ["RunLauncher"]
+
+
+class RunLauncher(DefaultRunLauncher):
+    """The default launcher, with an answer to whether a run's process lives."""
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        return True
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """RUNNING while the server that started the run has it, and while that server can't be asked."""
+        where = json.loads(run.tags.get(GRPC_INFO_TAG, "null"))
+        if where is None:
+            return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "no server was told to run it")
+        client = DagsterGrpcClient(
+            host=where["host"], port=where.get("port"), socket=where.get("socket"), use_ssl=where.get("use_ssl", False)
+        )
+        try:
+            answer = client.can_cancel_execution(
+                CanCancelExecutionRequest(run_id=run.run_id), timeout=_PATIENCE_SECONDS
+            )
+        except DagsterUserCodeUnreachableError:
+            # It may be busy, or starting again: the next one at that address doesn't know the run, and says so.
+            return CheckRunHealthResult(WorkerStatus.RUNNING, "its server can't be reached")
+        if deserialize_value(answer, CanCancelExecutionResult).can_cancel:
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its server has no process for it")
