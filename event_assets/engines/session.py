@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import event_assets
 from event_assets.errors import DeclarationError
 from event_assets.settings import Settings, use_spark_python
 
@@ -74,5 +73,5 @@ def _here(master: str) -> dict[str, str]:
     options = {"spark.ui.enabled": "false"}
     if master.startswith("local") or urlsplit(master).hostname in (_LOOPBACK, "localhost"):
         options |= {"spark.driver.host": _LOOPBACK, "spark.driver.bindAddress": _LOOPBACK}
-        options |= {"spark.executorEnv.PYTHONPATH": str(Path(event_assets.__file__).parent.parent)}
+        options |= {"spark.executorEnv.PYTHONPATH": str(Path(__file__).parents[2])}
     return options
