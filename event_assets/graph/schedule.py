@@ -36,18 +36,21 @@ def schedule(workspace: Workspace, request: Request) -> list[tuple[Step, dt.date
     """Every unit that could have to be made, each after all that it reads.
 
     Dates go one by one through all tables, a table trailing by its `lag`, so that a range holds few dates at once.
+    Before that, keys that are looked up over many dates are made for all of them, so that their history is told once.
     """
     steps = [step for step in workspace.steps if request.tables.intersection(step.tables)]
-    dated: list[tuple[dt.date, int, Step, dt.date]] = []
+    looked_up = {source.table for step in workspace.steps for source in step.inputs if source.key}
+    dated: list[tuple[bool, dt.date, int, Step, dt.date]] = []
     for place, step in enumerate(steps):
         if step.by_date:
             dates = {*candidate_dates(workspace, step), *(request.dates or ())}
-            dated.extend((date + dt.timedelta(days=step.lag), place, step, date) for date in dates)
-    dated.sort(key=lambda unit: (unit[0], unit[1], unit[3]))
+            later = looked_up.isdisjoint(step.tables)
+            dated.extend((later, date + dt.timedelta(days=step.lag), place, step, date) for date in dates)
+    dated.sort(key=lambda unit: (*unit[:3], unit[4]))
     whole = [step for step in steps if not step.by_date]
     merging = [step for step in whole if any(workspace.by_date(source.table) for source in step.inputs)]
     return [
         *((step, None) for step in whole if step not in merging),
-        *((step, date) for _, _, step, date in dated),
+        *((step, date) for _, _, _, step, date in dated),
         *((step, None) for step in merging),
     ]

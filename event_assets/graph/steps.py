@@ -41,12 +41,16 @@ class Input:
     """A table that a step reads: on the same date, and `before` and `after` so many dates around it.
 
     `before="all"` is every earlier date. A step without dates reads every date of a table that has them.
+
+    With `key` the earlier dates matter only by which of the date's own keys they hold: a step then reads no other
+    dates than those that hold one, and is stale only where these keys are others (docs/adr/0011).
     """
 
     table: str
     before: int | Literal["all"] = 0
     after: int = 0
     same_date: bool = True
+    key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,10 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
     add(("event_keys",), (Input("raw_events"),), clean.event_keys, cleaning)
     add(
         ("cleaned_events", "quarantine"),
-        (Input("raw_events"), *((Input("event_keys", before=reach, same_date=False),) if reach else ())),
+        (
+            Input("raw_events"),
+            *((Input("event_keys", before=reach, same_date=False, key="event_id"),) if reach else ()),
+        ),
         clean.clean,
         {**cleaning, "days": reach},
         equation=Equation("raw_events", ("cleaned_events", "#duplicates", "quarantine")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from event_assets.engines.engine import Engine
 from event_assets.graph.align import align
 from event_assets.graph.steps import Input, Step, step_of, steps
 from event_assets.lake import EMPTY_CONTENT, Entry, Lake, TableStore
+from event_assets.lake.key_history import KeyHistory
 from event_assets.lake.lake import read_figures
 from event_assets.lake.ledger import Ledger
 from event_assets.lake.partitions import WHOLE
@@ -46,6 +47,8 @@ class Workspace:
             for name, table in self.tables.items()
         }
         self.ledger = Ledger(self.lake.state(dataset.name) / "ledger")
+        self._histories: dict[str, KeyHistory] = {}
+        self._writes = False
 
     @cached_property
     def engine(self) -> Engine:
@@ -55,9 +58,15 @@ class Workspace:
     def inbox(self) -> Path:
         return self.settings.inbox / self.dataset.name
 
-    def writing(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def writing(self) -> Iterator[None]:
         """Be the dataset's one writer. Call `refresh` inside: others may have written before."""
-        return self.lake.writing(self.dataset.name, self._recover)
+        with self.lake.writing(self.dataset.name, self._recover):
+            self._writes = True
+            try:
+                yield
+            finally:
+                self._writes = False
 
     def _recover(self) -> None:
         """Make good what a killed writer began: what entered the ledger counts, all else goes."""
@@ -98,15 +107,37 @@ class Workspace:
 
     def input_units(self, step: Step, source: Input, date: dt.date | None) -> list[Unit]:
         """The units of an input that a step reads for a date, made or not."""
+        if source.key and date is not None:
+            return [(source.table, day) for day in self.key_history(source).holders(date)]
+        return self._window_units(step, source, date)
+
+    def all_input_units(self, step: Step, date: dt.date | None) -> Iterator[Unit]:
+        """The units that a step would read for a date, whatever they came to hold."""
+        for source in step.inputs:
+            yield from self._window_units(step, source, date)
+
+    def _window_units(self, step: Step, source: Input, date: dt.date | None) -> list[Unit]:
         if not self.by_date(source.table):
             return [(source.table, None)]
         known = self.dates(source.table) if date is None or source.before == "all" else []
         dates = known if date is None else step.window(source, date, known)
         return [(source.table, day) for day in dates]
 
-    def all_input_units(self, step: Step, date: dt.date | None) -> Iterator[Unit]:
-        for source in step.inputs:
-            yield from self.input_units(step, source, date)
+    def key_history(self, source: Input) -> KeyHistory:
+        """Which keys of an input by key occurred before, as its table is now."""
+        store = self.stores[source.table]
+        if source.table not in self._histories:
+            folder = self.lake.state(self.dataset.name) / "history" / source.table
+            self._histories[source.table] = KeyHistory(folder, source.key or "", source.before)
+        return self._histories[source.table].follow(
+            store.state,
+            lambda: {
+                dt.date.fromisoformat(unit): (entry.content, [store.folder / path for path in entry.files])
+                for unit, entry in store.entries().items()
+                if entry.content != EMPTY_CONTENT
+            },
+            save=self._writes,
+        )
 
     def known_dates(self, names: Iterable[str] | None = None) -> list[dt.date]:
         """Every date on which any of the tables (all where none are named) has a partition."""

@@ -41,6 +41,11 @@ class TableStore:
     def by_date(self) -> bool:
         return self.partitioned_by == "event_date"
 
+    @property
+    def state(self) -> tuple[int, int, int]:
+        """Changes whenever what counts may have changed: the last commit seen, and what is queued."""
+        return self._log.version, len(self._add), len(self._remove)
+
     def entries(self, *, again: bool = False) -> Mapping[str, Entry]:
         """Every unit with what was published of it, this writer's queue included."""
         if again or not self._opened:
