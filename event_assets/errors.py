@@ -12,13 +12,25 @@ EventAssetsError                anything that a user can cause or cure; printed 
 
 from __future__ import annotations
 
+import re
+
+#: A URL: scheme, user and password, host with port and path, parameters (Spark Connect has them behind semicolons).
+_URL = re.compile(
+    r"""(\b[a-z][a-z0-9+.-]*://)(?:[^\s@'"`]*@)?([^\s;?'"`]*)([;?](?:[^\s'"`]*[^\s'"`:;,.)])?)?""", re.IGNORECASE
+)
+
+
+def without_secrets(text: str) -> str:
+    """A text whose URLs are left with scheme, host, port and path: passwords and tokens stand in all else."""
+    return _URL.sub(lambda url: f"{url[1]}{url[2]}{url[3][0] + '…' if url[3] else ''}", text)
+
 
 class EventAssetsError(Exception):
-    """Base of all errors that reach a user. `str(error)` is one line."""
+    """Base of all errors that reach a user. `str(error)` is one line, without the secrets of URLs that it names."""
 
     def __init__(self, culprit: str, state: str, remedy: str) -> None:
         self.culprit, self.state, self.remedy = culprit, state, remedy
-        super().__init__(" ".join(f"{culprit}: {state}; {remedy}".split()))
+        super().__init__(without_secrets(" ".join(f"{culprit}: {state}; {remedy}".split())))
 
 
 class DeclarationError(EventAssetsError):

@@ -17,11 +17,12 @@ from event_assets.cli.generate import generate
 from event_assets.cli.init import init
 from event_assets.cli.quarantine import quarantine
 from event_assets.cli.query import query
+from event_assets.cli.retention import retention
 from event_assets.cli.retract import retract
 from event_assets.cli.run import run
 from event_assets.cli.supply import supply
 from event_assets.cli.top import top
-from event_assets.errors import EventAssetsError
+from event_assets.errors import EventAssetsError, without_secrets
 
 app = typer.Typer(
     name="event-assets",
@@ -43,6 +44,7 @@ app.command()(dashboard)
 app.command()(quarantine)
 app.command()(retract)
 app.command()(erase)
+app.command()(retention)
 
 _debug = False
 _STOPPED = 130
@@ -91,5 +93,5 @@ def main() -> None:
 def _fail(line: str, code: int = 1) -> None:
     if _debug:
         traceback.print_exc()
-    print(line, file=sys.stderr)
+    print(without_secrets(line), file=sys.stderr)
     sys.exit(code)
