@@ -398,6 +398,12 @@ def _watch_time(dataset: Dataset, user_id: Column) -> Iterable[Table]:
         key=("user_id",),
         partitioned_by="geo_region",
     )
+    yield Table(
+        "watch_time_by_user",
+        "Minutes that each user watched over all dates and regions.",
+        (user_id, total, logs),
+        key=("user_id",),
+    )
 
 
 def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:

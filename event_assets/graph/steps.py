@@ -182,7 +182,8 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         add(("user_funnel",), (Input("joined_facts", after=later),), funnel.user_funnel, steps_rule)
         add(("funnel_summary",), (Input("user_funnel"),), funnel.funnel_summary, steps_rule, by_date=False)
     add(("top_users_overall",), (Input("platform_sessions"),), top_users.top_users_overall, top, by_date=False)
-    add(("watch_time_overall",), (Input("watch_time"),), watch_time.watch_time_overall, {}, by_date=False)
+    totals = ("watch_time_overall", "watch_time_by_user")
+    add(totals, (Input("watch_time"),), watch_time.watch_time_overall, {}, by_date=False)
     for own in custom_tables(dataset):
         sources = [Input(name) for name in own.inputs]
         add((own.table.name,), sources, custom.transform_of(own), {"function": own.rules}, by_date=own.by_date)

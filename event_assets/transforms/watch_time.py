@@ -26,13 +26,15 @@ def watch_time(inputs: Inputs, scope: Scope) -> Outputs:
 
 
 def watch_time_overall(inputs: Inputs, scope: Scope) -> Outputs:
-    """watch_time_overall, with its Hive column geo_region. Input: watch_time of all dates."""
-    rows = (
-        inputs["watch_time"]
-        .group_by("geo_region", "user_id")
-        .agg(nw.col("total_watch_time_min").sum(), nw.col("log_count").sum())
+    """watch_time_overall, with its Hive column geo_region, and watch_time_by_user. Input: watch_time of all dates."""
+    sums = nw.col("total_watch_time_min", "log_count").sum()
+    by_region = scope.ports.shared(inputs["watch_time"].group_by("geo_region", "user_id").agg(sums))
+    return Outputs(
+        {
+            "watch_time_overall": scope.shaped(by_region, "watch_time_overall", "geo_region"),
+            "watch_time_by_user": scope.shaped(by_region.group_by("user_id").agg(sums), "watch_time_by_user"),
+        }
     )
-    return Outputs({"watch_time_overall": scope.shaped(rows, "watch_time_overall", "geo_region")})
 
 
 def _total_type(scope: Scope) -> nw.dtypes.DType:

@@ -6,7 +6,6 @@ import dataclasses
 import re
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from event_assets.settings import load_settings
@@ -67,8 +66,10 @@ def test_watch_time_over_all_dates_stands_by_region_and_adds_up_to_each_user(wor
         ("NA", "ann", "0.30", 2),
         ("Unknown", "bob", "1.00", 1),
     ]
-    by_user = world.table("watch_time_overall").group_by("user_id").agg(pl.col("total_watch_time_min").sum())
-    assert dict(by_user.cast({"total_watch_time_min": pl.String}).rows()) == {"ann": "30.30", "bob": "6.50"}
+    assert rows(world, "watch_time_by_user", "user_id", "total_watch_time_min", "log_count") == [
+        ("ann", "30.30", 3),
+        ("bob", "6.50", 2),
+    ]
 
 
 def test_the_final_result_is_one_file_for_each_region_and_a_date_is_one_file(world: World) -> None:

@@ -111,17 +111,20 @@ def test_watch_time_is_an_exact_sum_by_region_and_user(bench: Bench) -> None:
     ]
 
 
-def test_watch_time_overall_adds_the_dates_and_keeps_its_folder_column(bench: Bench) -> None:
+def test_watch_time_overall_adds_the_dates_by_region_and_by_user(bench: Bench) -> None:
     def day(region: str, minutes: str, date: dt.date) -> dict[str, Any]:
         total = {"total_watch_time_min": Decimal(minutes), "log_count": 2}
         return {"geo_region": region, "user_id": "u", "event_date": date, **total}
 
     days = [day("EU", "0.10", DAY), day("EU", "0.20", NEXT), day("Unknown", "1", DAY)]
-    rows = bench.table(watch_time_overall, WATCHED, {"watch_time": days}, None)
+    made, _ = bench.run(watch_time_overall, WATCHED, {"watch_time": days}, None)
+    rows = made["watch_time_overall"]
     assert only(rows, "geo_region", "user_id", "total_watch_time_min", "log_count") == [
         ("EU", "u", Decimal("0.30"), 4),
         ("Unknown", "u", Decimal("1.00"), 2),
     ]
+    users = made["watch_time_by_user"]
+    assert only(users, "user_id", "total_watch_time_min", "log_count") == [("u", Decimal("1.30"), 6)]
 
 
 def test_a_fact_knows_the_region_of_its_address(bench: Bench) -> None:
