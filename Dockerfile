@@ -1,5 +1,5 @@
 # event_assets with Dagster over PostgreSQL: one image for code location, web server and daemon (compose.yaml).
-# docs/how-to/production.md says how to use it. Only RUN, COPY, ENV, ARG, USER, WORKDIR and the like: the tests read it.
+# docs/how-to/production.md says how to use it.
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS build
@@ -19,7 +19,8 @@ RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /whe
     && /build/bin/pip --python /opt/venv/bin/python install --quiet --no-deps --no-index --no-compile /wheels/*.whl
 
 FROM ${BASE}
-RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent dagster \
+RUN groupadd --gid 10001 dagster \
+    && useradd --uid 10001 --gid dagster --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin dagster \
     && install --directory --owner dagster --group dagster /lake /inbox /datasets /home/dagster /home/dagster/printed
 COPY --from=build /opt/venv /opt/venv
 # Compiled once here: a run is a process of its own, and the user of the image can't write beside the modules.

@@ -13,7 +13,7 @@ import pytest
 from event_assets_tests.browser.dagster_dev import days, wait_for
 from event_assets_tests.deployment.stack import Stack
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 
 def shop_file(dates: list[str]) -> str:
