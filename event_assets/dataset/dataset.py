@@ -8,7 +8,18 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import field_validator, model_validator
 
-from event_assets.dataset.parts import NAME, Column, Declared, Deduplicate, Events, Gold, Profiles, Quality, Sessions
+from event_assets.dataset.parts import (
+    NAME,
+    Column,
+    Declared,
+    Deduplicate,
+    Events,
+    Gold,
+    Profiles,
+    Quality,
+    Retention,
+    Sessions,
+)
 
 
 class Dataset(Declared):
@@ -38,6 +49,7 @@ class Dataset(Declared):
     """The declared column that holds an IP address."""
     gold: Gold = Gold()
     quality: Quality = Quality()
+    retention: Retention = Retention()
 
     @field_validator("name")
     @classmethod

@@ -317,3 +317,14 @@ class Quality(Declared):
     """How many times more or fewer events a date may have than the median of the seven before."""
     stale_after: Duration = dt.timedelta(days=7)
     """How long it may be since the last file."""
+
+
+class Retention(Declared):
+    """For how many days back from the newest event's date a layer keeps its dates; one that is left out keeps all."""
+
+    raw: int | None = Field(None, ge=1)
+    """raw_events, and quarantine, which holds the text of records."""
+    cleaned: int | None = Field(None, ge=1)
+    """cleaned_events, sessions, joined_facts, and what they are made by."""
+    gold: int | None = Field(None, ge=1)
+    """The gold tables by date."""

@@ -21,11 +21,14 @@ import polars as pl
 from event_assets.contracts.tables import Table
 from event_assets.dataset import Column, Dataset
 from event_assets.dataset.parts import Source
+from event_assets.engines.parquet import write_parquet
 from event_assets.errors import DeclarationError, LandingError
 from event_assets.graph.align import REJECTS, ROWS, align, parts
 from event_assets.graph.workspace import Workspace
 from event_assets.lake import Staged
+from event_assets.lake.lake import read_figures
 from event_assets.lake.ledger import Kind, SourceFile
+from event_assets.lake.partitions import content_digest
 from event_assets.lake.parts import write_without
 from event_assets.transforms.text import normalised
 from event_assets.transforms.values import bound
@@ -70,6 +73,7 @@ def erase(workspace: Workspace, user_id: str) -> Erased:
                 changed.append(left)
                 rows["landing_rejects"] += file.rejected - left.rejected
                 rows["raw_events" if file.kind == "events" else "raw_profiles"] += file.landed - left.landed
+        _cut_closed(workspace, staging, lambda found: found == user)
         workspace.ledger.append([tombstone, *changed])
     align(workspace)
     return Erased(tombstone.user, tuple(changed), dict(+rows))
@@ -80,27 +84,48 @@ def whereabouts(workspace: Workspace, user_id: str) -> dict[str, int]:
     user = canonical(user_id, workspace.dataset.column("user_id"))
     found: dict[str, int] = {}
     for name, store in workspace.stores.items():
+        files = [path for entry in store.entries().values() if entry.rows for path in entry.files]
         source = _source(workspace.dataset, "profiles" if "profile" in name else "events")
-        rows = sum(
-            _count(workspace.tables[name], store.folder / path, source, lambda text: text == user)
-            for entry in store.entries().values()
-            if entry.rows
-            for path in entry.files
+        theirs = (
+            _theirs(workspace.tables[name], store.folder / path, source, lambda text: text == user) for path in files
         )
+        rows = sum(int(mine.sum()) for mine in theirs)
         if rows:
             found[name] = rows
     return found
 
 
-def _count(table: Table, path: Path, source: Source, is_erased: IsErased) -> int:
-    if "raw" in table.names:
-        return len(_rejects_of(path, source, is_erased))
-    if table.name in ("raw_events", "raw_profiles"):
-        return len(_rows_of(path, source, is_erased))
-    if "user_id" not in table.names:
-        return 0
-    users = pl.read_parquet(path, columns=["user_id"], hive_partitioning=False, glob=False)["user_id"].cast(pl.String)
-    return sum(count for user, count in users.value_counts().iter_rows() if user is not None and is_erased(user))
+def _theirs(table: Table, path: Path, source: Source, is_erased: IsErased) -> pl.Series:
+    """For each row of a table's file, whether it is an erased user's."""
+    column = "raw" if "raw" in table.names else "user_id" if "user_id" in table.names else table.names[0]
+    texts = pl.read_parquet(path, columns=[column], hive_partitioning=False, glob=False)[column].cast(pl.String)
+    if column == "raw":
+        return pl.Series([_is_theirs(raw, source, is_erased) for raw in texts], dtype=pl.Boolean)
+    if column != "user_id":
+        return pl.repeat(False, len(texts), eager=True)
+    declared = _user_column(source) if table.name in ("raw_events", "raw_profiles") else None
+    users = {text: canonical(text, declared) if declared else text for text in texts.unique()}
+    return texts.is_in([text for text, user in users.items() if user is not None and is_erased(user)], nulls_equal=True)
+
+
+def _cut_closed(workspace: Workspace, staging: Path, is_erased: IsErased) -> None:
+    """Take the rows out of those dates that can't be made again, since retention dropped what they were made from."""
+    source = _source(workspace.dataset, "events")
+    for step in workspace.steps:
+        for name in step.tables:
+            store, table = workspace.stores[name], workspace.tables[name]
+            for date in workspace.dates(name) if step.by_date else []:
+                entry = store.entries()[date.isoformat()]
+                if not entry.rows or not workspace.is_closed(step, date):
+                    continue
+                [path] = store.paths(date.isoformat())
+                theirs = _theirs(table, path, source, is_erased)
+                if theirs.any():
+                    left = pl.read_parquet(path, hive_partitioning=False, glob=False).filter(~theirs)
+                    piece = Staged(staging / f"{name}-{date}.parquet", left.height, date.isoformat())
+                    write_parquet(left, piece.path, read_figures(path))
+                    store.publish(date.isoformat(), [piece], entry.made_from, content_digest([piece]))
+            store.flush()
 
 
 def without_erased(
@@ -114,7 +139,8 @@ def without_erased(
     source = _source(workspace.dataset, file.kind)
     left = dict(there)
     for name, path in there.items():
-        found = _rejects_of(path, source, is_erased) if name == REJECTS else _rows_of(path, source, is_erased)
+        table = "landing_rejects" if name == REJECTS else "raw_profiles" if name == ROWS else "raw_events"
+        found = _found(path, workspace.tables[table], source, is_erased)
         if not found:
             continue
         file, rows = _without(file, name, found)
@@ -167,26 +193,28 @@ def _cut(before: str, row_numbers: dict[int, Any]) -> str:
     return f"{digest:016x}"
 
 
-def _rows_of(part: Path, source: Source, is_erased: IsErased) -> dict[int, str | None]:
-    """The row numbers of erased users in a raw table's file."""
-    column = source.column("user_id")
-    assert column is not None
-    frame = pl.read_parquet(part, columns=["user_id", "row_number"], hive_partitioning=False, glob=False)
-    texts = [text for text in frame["user_id"].unique() if (user := canonical(text, column)) and is_erased(user)]
-    mine = frame.filter(pl.col("user_id").is_in(texts, nulls_equal=True))
-    return dict.fromkeys(mine["row_number"].to_list())
+def _found(part: Path, table: Table, source: Source, is_erased: IsErased) -> dict[int, str | None]:
+    """The row numbers of erased users' records in a landed part, with their reasons where they are rejects."""
+    theirs = _theirs(table, part, source, is_erased)
+    if not theirs.any():
+        return {}
+    columns = ["row_number", *(["reason"] if "reason" in table.names else [])]
+    rows = pl.read_parquet(part, columns=columns, hive_partitioning=False, glob=False).filter(theirs)
+    reasons = rows["reason"] if "reason" in columns else [None] * rows.height
+    return dict(zip(rows["row_number"], reasons, strict=True))
 
 
-def _rejects_of(part: Path, source: Source, is_erased: IsErased) -> dict[int, str | None]:
-    """The row numbers of erased users' rejects, with their reasons."""
+def _is_theirs(raw: str | None, source: Source, is_erased: IsErased) -> bool:
+    column = _user_column(source)
+    return any(
+        (user := canonical(text, column)) is not None and is_erased(user) for text in set(named_ids(raw, source))
+    )
+
+
+def _user_column(source: Source) -> Column:
     column = source.column("user_id")
     assert column is not None
-    frame = pl.read_parquet(part, columns=["row_number", "reason", "raw"], hive_partitioning=False, glob=False)
-    return {
-        number: reason
-        for number, reason, raw in frame.iter_rows()
-        if any((user := canonical(text, column)) and is_erased(user) for text in set(named_ids(raw, source)))
-    }
+    return column
 
 
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -196,8 +224,7 @@ _BARE = re.compile(r"[^\s,;|:\"'{}\[\]()<>=]+")
 def named_ids(raw: str | None, source: Source) -> Iterator[str]:
     """The texts of a reject that may be its user's id: that of its user field, where the text can be read as a JSON
     object; else every field, quoted text and word, since nobody knows which of them was meant."""
-    column = source.column("user_id")
-    assert column is not None
+    column = _user_column(source)
     if column.constant is not None:
         yield column.constant
     if not raw:

@@ -150,6 +150,8 @@ def _land_all(
                 continue
             landed.append(file)
             entries.extend((file, *work.bindings))
+            if old := _dropped(workspace, file):
+                warnings.append(f"{work.dropped.name}: {old}")
             if workspace.dataset.drift == "warn" and (differs := str(drift_of(file))):
                 warnings.append(f"{work.dropped.name} differs from its declaration: {differs}")
             if time.monotonic() - committed > COMMIT_SECONDS:
@@ -236,6 +238,13 @@ def _land(
         file, staged = without_erased(workspace, file, staged, staging, workspace.ledger.is_erased)
     place(workspace, file, staged)
     return file
+
+
+def _dropped(workspace: Workspace, file: SourceFile) -> str:
+    """What of a file retention drops at once, in words; empty where it is nothing."""
+    before = workspace.ledger.dropped.get("raw_events")
+    rows = sum(rows for date, rows in file.dates.items() if before and date < before.isoformat())
+    return f"{rows} records of dates before {before}, which were dropped, are not kept" if rows else ""
 
 
 def _limits(workspace: Workspace) -> Limits:

@@ -12,6 +12,9 @@ import polars as pl
 from event_assets.graph.workspace import Workspace
 from event_assets.lake.lake import read_again
 
+#: The tables whose rows the equations compare, date by date.
+_COMPARED = ("raw_events", "cleaned_events", "quarantine", "joined_facts")
+
 
 @dataclass(frozen=True)
 class Reconciliation:
@@ -28,7 +31,7 @@ class Reconciliation:
     erased: int
     """Records of users who were erased."""
     dropped: int
-    """Landed events of dates whose raw rows retention dropped."""
+    """Landed events of dates that retention dropped from a layer: no figure after this one counts them."""
     raw: int
     cleaned: int
     duplicates: int
@@ -90,6 +93,8 @@ def reconcile(workspace: Workspace) -> Reconciliation:
     for file in files:
         reasons.update(file.reasons)
     rows = {name: sum(entry.rows for entry in store.entries().values()) for name, store in workspace.stores.items()}
+    since = max((ledger.dropped[table] for table in _COMPARED if table in ledger.dropped), default=dt.date.min)
+    counts = {table: _rows(workspace, table, since) for table in _COMPARED}
     dates = workspace.known_dates(["raw_events"])
     return Reconciliation(
         dataset=workspace.dataset.name,
@@ -100,15 +105,15 @@ def reconcile(workspace: Workspace) -> Reconciliation:
         rejected=sum(file.rejected for file in files),
         rejected_by_reason=dict(sorted(reasons.items())),
         erased=sum(file.erased for file in files),
-        dropped=_dropped(workspace),
-        raw=rows["raw_events"],
-        cleaned=rows["cleaned_events"],
-        duplicates=_total(workspace, "cleaned_events", "duplicates"),
-        quarantined=rows["quarantine"],
+        dropped=_landed_before(workspace, since),
+        raw=counts["raw_events"],
+        cleaned=counts["cleaned_events"],
+        duplicates=_total(workspace, "cleaned_events", "duplicates", since),
+        quarantined=counts["quarantine"],
         quarantined_by_reason=quarantined_by_reason(workspace),
-        facts=rows["joined_facts"],
-        filtered=_total(workspace, "joined_facts", "filtered"),
-        orphans=_total(workspace, "joined_facts", "orphans"),
+        facts=counts["joined_facts"],
+        filtered=_total(workspace, "joined_facts", "filtered", since),
+        orphans=_total(workspace, "joined_facts", "orphans", since),
         first_date=dates[0] if dates else None,
         last_date=dates[-1] if dates else None,
         rows=rows,
@@ -132,14 +137,15 @@ def quarantined_by_reason(workspace: Workspace) -> dict[str, int]:
     return read_again(read, lambda: store.entries(again=True))
 
 
-def _dropped(workspace: Workspace) -> int:
-    before = workspace.ledger.dropped.get("raw_events")
-    if before is None:
-        return 0
+def _landed_before(workspace: Workspace, since: dt.date) -> int:
     files = workspace.ledger.active("events")
-    return sum(rows for file in files for date, rows in file.dates.items() if dt.date.fromisoformat(date) < before)
+    return sum(rows for file in files for date, rows in file.dates.items() if dt.date.fromisoformat(date) < since)
 
 
-def _total(workspace: Workspace, table: str, figure: str) -> int:
+def _rows(workspace: Workspace, table: str, since: dt.date) -> int:
+    return sum(workspace.rows(table, date) for date in workspace.dates(table) if date >= since)
+
+
+def _total(workspace: Workspace, table: str, figure: str, since: dt.date) -> int:
     dates = workspace.dates(table)
-    return sum(workspace.figures(table, date).get(figure, 0) for date in dates)
+    return sum(workspace.figures(table, date).get(figure, 0) for date in dates if date >= since)

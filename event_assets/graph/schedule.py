@@ -43,7 +43,8 @@ def schedule(workspace: Workspace, request: Request) -> list[tuple[Step, dt.date
     dated: list[tuple[bool, dt.date, int, Step, dt.date]] = []
     for place, step in enumerate(steps):
         if step.by_date:
-            dates = {*candidate_dates(workspace, step), *(request.dates or ())}
+            asked = (date for date in request.dates or () if not workspace.is_closed(step, date))
+            dates = {*candidate_dates(workspace, step), *asked}
             later = looked_up.isdisjoint(step.tables)
             dated.extend((later, date + dt.timedelta(days=step.lag), place, step, date) for date in dates)
     dated.sort(key=lambda unit: (*unit[:3], unit[4]))

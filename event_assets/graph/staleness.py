@@ -57,8 +57,9 @@ def reason(workspace: Workspace, step: Step, date: dt.date | None) -> str | None
 
 
 def candidate_dates(workspace: Workspace, step: Step) -> list[dt.date]:
-    """The dates on which a step by date can have rows or has a partition."""
-    return workspace.known_dates(["raw_events", *step.tables])
+    """The dates on which a step by date can have rows or has a partition, but for those that retention closed."""
+    dates = workspace.known_dates(["raw_events", *step.tables])
+    return [date for date in dates if not workspace.is_closed(step, date)]
 
 
 def reachable(workspace: Workspace, stale: list[Stale]) -> dict[str, set[dt.date | None]]:

@@ -123,6 +123,16 @@ class Workspace:
         dates = known if date is None else step.window(source, date, known)
         return [(source.table, day) for day in dates]
 
+    def is_closed(self, step: Step, date: dt.date | None) -> bool:
+        """Whether retention dropped something that a unit holds or reads: it then stays as it is, for good."""
+        dropped = self.ledger.dropped
+        if date is None or not dropped:
+            return False
+        if any(date < dropped[table] for table in step.tables if table in dropped):
+            return True
+        reads = ((s.table, s.before if isinstance(s.before, int) else 0) for s in step.inputs if s.table in dropped)
+        return any(date - dt.timedelta(days=before) < dropped[table] for table, before in reads)
+
     def key_history(self, source: Input) -> KeyHistory:
         """Which keys of an input by key occurred before, as its table is now."""
         store = self.stores[source.table]

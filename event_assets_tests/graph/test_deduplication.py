@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from event_assets.graph.intake import retract
+from event_assets.graph.outcome import Outcome
 from event_assets.graph.staleness import stale_units
 from event_assets.lake import key_history
 from event_assets_tests.world import World, clicks, lines, made
@@ -42,7 +43,7 @@ def january(number: int) -> dt.date:
     return dt.date(2025, 1, number)
 
 
-def cleaned(outcomes: list) -> list[str]:  # type: ignore[type-arg]
+def cleaned(outcomes: list[Outcome]) -> list[str]:
     return sorted(date[-2:] for _, date in made(outcomes, "cleaned_events"))
 
 

@@ -1,0 +1,53 @@
+"""`event-assets retention`: drop the dates that a dataset no longer wants to keep."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from event_assets.cli.names import named_dataset
+from event_assets.settings import load_settings
+
+
+def retention(
+    dataset: Annotated[str, typer.Argument(help="The dataset, such as shop.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be dropped.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was dropped as JSON.")] = False,
+) -> None:
+    """Drops dates that are older than the dataset's declaration keeps them (key `retention`), for good.
+
+    \b
+    event-assets retention shop --dry-run
+    event-assets retention shop
+    """
+    declared, settings = named_dataset(dataset), load_settings()
+
+    from event_assets.cli.dagster_runs import run_job
+    from event_assets.cli.show import Watcher, console
+    from event_assets.graph.retention import due, expire
+    from event_assets.graph.workspace import Workspace
+
+    workspace = Workspace(declared, settings)
+    if dry_run:
+        workspace.refresh()
+        found = due(workspace)
+    else:
+        with workspace.writing():
+            workspace.refresh()
+            found = expire(workspace)
+        if found:
+            why = f"retention: {sum(len(one.dates) for one in found)} partitions dropped"
+            with Watcher(dataset) as watcher:
+                run_job(declared, settings, None, watcher, why=why)
+    if as_json:
+        tables = {one.table: {"before": str(one.before), "dates": len(one.dates), "rows": one.rows} for one in found}
+        print(json.dumps({"dry_run": dry_run, "dropped": tables}))
+        return
+    did = "would drop" if dry_run else "dropped"
+    for one in found:
+        dates = f"{one.dates[0]} to {one.dates[-1]}"
+        console.print(f"{one.table}: {did} {len(one.dates)} dates ({dates}), {one.rows:,} rows", markup=False)
+    if not found:
+        console.print(f"{dataset} has no date that is older than it keeps them", markup=False)
