@@ -14,6 +14,7 @@ import dagster as dg
 
 from event_assets.dataset import Dataset, digest
 from event_assets.defs.keys import CAUSE_TAG, ONLY_STALE_TAG, WHY_TAG
+from event_assets.graph.align import is_aligned
 from event_assets.graph.intake import pending
 from event_assets.graph.staleness import made_from, stale_units
 from event_assets.graph.workspace import Workspace
@@ -72,11 +73,17 @@ def stale_sensor(dataset: Dataset, job: str) -> dg.SensorDefinition:
         workspace = Workspace(dataset, load_settings())
         workspace.refresh()
         stale = [unit for unit in stale_units(workspace) if unit.date is not None or workspace.known_dates()]
-        if not stale:
+        if stale:
+            units = [(unit.step.name, str(unit.date), made_from(workspace, unit.step, unit.date)) for unit in stale]
+            yield _request(context, dataset, digest("stale", units), _count(len(stale), "stale partition"))
+        elif not is_aligned(workspace):
+            contents = [(name, sorted(store.entries().items())) for name, store in workspace.stores.items()]
+            yield _request(context, dataset, digest("aligned", str(contents)), "landed tables behind the ledger")
+        elif since := workspace.lake.unfinished_since(dataset.name):
+            # Files that a killed run replaced may still lie there: plain readers of the folders see both.
+            yield _request(context, dataset, digest("unfinished", since), "what a killed run left")
+        else:
             yield dg.SkipReason(f"every table of {dataset.name} is what its inputs say")
-            return
-        units = [(unit.step.name, str(unit.date), made_from(workspace, unit.step, unit.date)) for unit in stale]
-        yield _request(context, dataset, digest("stale", units), _count(len(stale), "stale partition"))
 
     return watch
 

@@ -31,24 +31,44 @@ def align(workspace: Workspace) -> None:
     Does nothing where they do.
     """
     ledger = workspace.ledger
-    states = ledger.states()
     for file in (*ledger.active("events"), *ledger.active("profiles")):
         if not parts_are_there(workspace, file):
             name = ledger.names()[file.kind, file.file_id][0]
             raise LakeError(
                 str(workspace.inbox / name), "its landed rows are gone from the lake", "touch the file and run again"
             )
-    counting: dict[str, list[LogFile]] = {name: [] for name in LANDED if name in workspace.stores}
-    for key, state in states.items():
-        if state == "active":
-            for part in parts(workspace, ledger.files[key]):
-                counting[part.table].append(part.file)
+    counting = _counting(workspace)
     for table, files in counting.items():
         workspace.stores[table].replace_files(files)
     for table, before in ledger.dropped.items():
         if table in workspace.stores and table not in counting:
             workspace.stores[table].drop(date.isoformat() for date in workspace.dates(table) if date < before)
     _publish_whole(workspace, "source_files", source_files(workspace))
+
+
+def is_aligned(workspace: Workspace) -> bool:
+    """Whether the landed tables show what the ledger says.
+
+    They don't after a kill between the ledger's commit and theirs, nor where a lake was restored in parts.
+    """
+    if not workspace.ledger.files:
+        return True
+    for table, files in _counting(workspace).items():
+        listed = {path for entry in workspace.stores[table].entries().values() for path in entry.files}
+        if listed != {file.path for file in files}:
+            return False
+    paths = workspace.stores["source_files"].paths(WHOLE)
+    shown = [pl.read_parquet(path, hive_partitioning=False, glob=False) for path in paths]
+    return bool(shown) and shown[0].equals(source_files(workspace))
+
+
+def _counting(workspace: Workspace) -> dict[str, list[LogFile]]:
+    """By landed table, the files that count."""
+    counting: dict[str, list[LogFile]] = {name: [] for name in LANDED if name in workspace.stores}
+    for file in (*workspace.ledger.active("events"), *workspace.ledger.active("profiles")):
+        for part in parts(workspace, file):
+            counting[part.table].append(part.file)
+    return counting
 
 
 def source_files(workspace: Workspace) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from event_assets.errors import LeaseError
 
 WAIT_SECONDS = 3600.0
+_LOCK, _MARK = "lease.lock", "unfinished"
 
 
 @contextmanager
@@ -24,8 +25,8 @@ def lease(state: Path, clear: Callable[[], None], wait_seconds: float = WAIT_SEC
     LeaseError where another run still holds it after the wait. Re-entrant within one process' thread.
     """
     state.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(state / "lease.lock", is_singleton=True)
-    mark = state / "unfinished"
+    lock = FileLock(state / _LOCK, is_singleton=True)
+    mark = state / _MARK
     try:
         lock.acquire(timeout=wait_seconds)
     except Timeout:
@@ -43,3 +44,18 @@ def lease(state: Path, clear: Callable[[], None], wait_seconds: float = WAIT_SEC
         mark.unlink()
     finally:
         lock.release()
+
+
+def unfinished_since(state: Path) -> int | None:
+    """When a writer began that died (in nanoseconds, as the file system tells), until the next one has cleared up.
+
+    None where the last writer came to its end, and while one is at work.
+    """
+    mark = state / _MARK
+    if not mark.exists():
+        return None
+    try:
+        with FileLock(state / _LOCK).acquire(timeout=0):
+            return mark.stat().st_mtime_ns
+    except (Timeout, FileNotFoundError):
+        return None

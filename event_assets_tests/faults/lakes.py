@@ -11,13 +11,14 @@ Rows = dict[tuple[str, str], pl.DataFrame]
 
 
 def rows_of(world: World) -> Rows:
-    """Every unit as a reader finds it now, by the tables' logs."""
+    """Every unit as a reader finds it now, by the tables' logs; of files all but when the clock saw them land."""
     world.workspace.refresh()
     found: Rows = {}
     for name, store in world.workspace.stores.items():
         for unit in sorted(store.entries()):
             frames = [pl.read_parquet(path, hive_partitioning=False, glob=False) for path in store.paths(unit)]
-            found[name, unit] = pl.concat(frames)
+            frame = pl.concat(frames)
+            found[name, unit] = frame.drop("landed_at").sort("file_id") if name == "source_files" else frame
     return found
 
 
