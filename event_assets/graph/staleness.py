@@ -90,6 +90,8 @@ def _contents(workspace: Workspace, step: Step, source: Input, date: dt.date | N
         return [[str(value) for value in row] for row in workspace.profile_snapshots().rows()]
     if source.key and date is not None:
         return [workspace.key_history(source).digest(date)]
+    if source.users_of and date is not None:
+        return [workspace.validity_digest(source, date)]
     if not workspace.by_date(source.table):
         return [workspace.content(source.table, None)]
     contents = (

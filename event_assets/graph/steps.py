@@ -44,6 +44,9 @@ class Input:
 
     With `key` the earlier dates matter only by which of the date's own keys they hold: a step then reads no other
     dates than those that hold one, and is stale only where these keys are others (docs/adr/0011).
+
+    With `users_of` a table of users over time matters only by what it says on the date of the users in that other
+    input: a step is stale only where this is something else (docs/adr/0013).
     """
 
     table: str
@@ -51,6 +54,7 @@ class Input:
     after: int = 0
     same_date: bool = True
     key: str | None = None
+    users_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
     add(("sessions",), (Input("session_parts", after=1),), sessions.sessions, gap)
     add(
         ("joined_facts",),
-        (Input("cleaned_events"), Input("session_parts"), Input("profiles")),
+        (Input("cleaned_events"), Input("session_parts"), Input("profiles", users_of="session_parts")),
         facts.joined_facts,
         {
             **gap,

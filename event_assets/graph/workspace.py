@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import polars as pl
@@ -21,6 +21,8 @@ from event_assets.lake.key_history import KeyHistory
 from event_assets.lake.lake import read_figures
 from event_assets.lake.ledger import Ledger
 from event_assets.lake.partitions import WHOLE
+from event_assets.lake.validity import Unit as Held
+from event_assets.lake.validity import Validity
 from event_assets.landing.dating import file_date
 from event_assets.settings import Settings
 
@@ -49,6 +51,7 @@ class Workspace:
         self.ledger = Ledger(self.lake.state(dataset.name) / "ledger")
         self._histories: dict[str, KeyHistory] = {}
         self._writes = False
+        self._validity = Validity(self.lake.state(dataset.name) / "history" / "validity.json", "user_id")
 
     @cached_property
     def engine(self) -> Engine:
@@ -67,6 +70,7 @@ class Workspace:
                 yield
             finally:
                 self._writes = False
+                self._validity.save()
 
     def _recover(self) -> None:
         """Make good what a killed writer began: what entered the ledger counts, all else goes."""
@@ -148,6 +152,14 @@ class Workspace:
             },
             save=self._writes,
         )
+
+    def validity_digest(self, source: Input, date: dt.date) -> str:
+        """What a table of users over time says on a date of the users who the date holds."""
+        assert source.users_of is not None
+        return self._validity.digest(date, self._held(source.table, None), self._held(source.users_of, date))
+
+    def _held(self, table: str, date: dt.date | None) -> Held:
+        return self.content(table, date), partial(self.stores[table].paths, unit_of(date))
 
     def known_dates(self, names: Iterable[str] | None = None) -> list[dt.date]:
         """Every date on which any of the tables (all where none are named) has a partition."""
