@@ -9,8 +9,9 @@ import pytest
 from event_assets_tests.deployment.postgres import Postgres, postgres, programs
 from event_assets_tests.deployment.stack import Stack, stack
 
-#: Recognised wherever it turns up, and of all letters that a URL can stumble over.
-PASSWORD = "hunter2-#@:/%?&=+ 'x\\"
+RECOGNISED = "hunter2-77aa"
+#: Of all letters that a URL can stumble over.
+PASSWORD = RECOGNISED + "#@:/%?&=+ 'x\\"
 
 
 @pytest.fixture(scope="session")

@@ -60,6 +60,13 @@ def test_the_image_runs_as_a_user_that_is_not_root(repository: Path) -> None:
     assert re.findall(r"(?m)^HEALTHCHECK", last) != []
 
 
+def test_the_services_are_shut_in(services: dict[str, Any]) -> None:
+    for name in ("code", "webserver", "daemon"):
+        service = services[name]
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+        assert service["security_opt"] == ["no-new-privileges:true"]
+
+
 def test_the_tests_start_what_compose_starts(repository: Path, services: dict[str, Any], tmp_path: Path) -> None:
     stack = Stack(tmp_path, Postgres(0, "", tmp_path))
     dockerfile = (repository / "Dockerfile").read_text()

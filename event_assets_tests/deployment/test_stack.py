@@ -5,12 +5,15 @@ The tests of this file share services and lake, and take dates of their own.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import polars as pl
 import pytest
 
 from event_assets_tests.browser.dagster_dev import days, wait_for
+from event_assets_tests.deployment.conftest import RECOGNISED
 from event_assets_tests.deployment.stack import Stack
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
@@ -101,6 +104,31 @@ def test_a_run_whose_process_is_lost_is_found_and_started_again(services: Stack)
     statuses = {run["runId"]: run["status"] for run in services.runs() if lost in (run["runId"], root(run))}
     assert (statuses.pop(lost), list(statuses.values())) == ("FAILURE", ["SUCCESS"])
     assert summary(services, dates) == expected(dates)
+
+
+def test_the_password_of_the_database_is_nowhere_to_be_seen(services: Stack) -> None:
+    """Of what the tests before left: events and runs, what was printed, the commands of processes, the page itself."""
+    database = services.database
+    seen = {
+        "database": database.run("pg_dump", "--data-only", database.database),
+        "page": str(
+            services.ask(
+                "{instance{info} workspaceOrError{__typename} runsOrError{... on Runs{results{tags{key value}}}}}"
+            )
+        ),
+        "commands": "".join(path.read_text() for path in Path("/proc").glob("[0-9]*/cmdline") if readable(path)),
+    }
+    seen |= {str(path): path.read_text(errors="replace") for path in services.folder.rglob("*") if path.is_file()}
+    assert "DAGSTER_POSTGRES_PASSWORD" in seen["page"]
+    secrets = (database.password, quote(database.password), RECOGNISED)
+    assert [place for place, text in seen.items() if any(secret in text for secret in secrets)] == []
+
+
+def readable(path: Path) -> bool:
+    try:
+        return bool(path.read_bytes())
+    except OSError:  # the process has ended
+        return False
 
 
 def root(run: dict[str, Any]) -> str | None:
