@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks.check import differences
 from benchmarks.data import generate
 from benchmarks.measure import Measured, event_assets, measure, platform
+from benchmarks.phases import Part, Spent, costs, measure_phases
 from benchmarks.report import bars, table, write_section
 
 OURS = "event_assets"
@@ -26,6 +27,7 @@ class Compared:
     days: int
     bytes: int
     measured: tuple[Measured, ...]
+    phases: Mapping[Part, Spent]
 
     def ratio(self, one: Measured) -> float:
         """CPU time over that of the best plain script (of itself where it is alone)."""
@@ -64,8 +66,10 @@ def compare(folder: Path, rows: int, days: int, scripts: Sequence[str]) -> Compa
             sys.exit(f"{SCRIPTS[script]} made other tables than {OURS}:\n  " + "\n  ".join(wrong))
         shutil.rmtree(theirs)
     shutil.rmtree(ours)
+    _, phases = measure_phases(ours, inbox, "run", "bench", "--json")
+    shutil.rmtree(ours)
     shutil.rmtree(inbox)
-    return Compared(rows, days, size, tuple(measured))
+    return Compared(rows, days, size, tuple(measured), phases)
 
 
 def report(found: Sequence[Compared], docs: Path) -> None:
@@ -88,6 +92,10 @@ def report(found: Sequence[Compared], docs: Path) -> None:
         text = table(head, lines)
         print(f"\n{one.rows:,} rows over {one.days} dates\n{text}")
         parts.append(f"**{one.rows:,} rows over {one.days} dates, {one.bytes / 1e6:,.0f} MB of CSV**\n\n{text}")
+    largest = found[-1]
+    text = costs(largest.phases, largest.rows)
+    print(f"\nWhere ours went at {largest.rows:,} rows\n{text}")
+    write_section(docs, "phases", f"Of {largest.rows:,} rows over {largest.days} dates, on one worker:\n\n{text}")
     cpu = {f"{c.rows:,} rows": {m.name: m.cpu / c.rows * 1e6 for m in c.measured} for c in found}
     memory = {f"{c.rows:,} rows": {m.name: m.peak_mb for m in c.measured} for c in found}
     parts.append(bars(docs, "cpu", "CPU seconds per million rows", cpu))

@@ -50,7 +50,7 @@ _HEX = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), np.
 def generate(inbox: Path, *, rows: int, days: int, seed: int = 1, first: dt.date = FIRST) -> int:
     """Write `events_YYYYMMDD.csv` for each date and `profiles.csv`, `rows` events in all; gives their bytes."""
     inbox.mkdir(parents=True, exist_ok=True)
-    users = max(20, rows // days // 3)
+    users = users_of(rows, days)
     _write_profiles(inbox / "profiles.csv", Draw(seed, 0), users)
     waiting: pl.DataFrame | None = None
     for number in range(days):
@@ -64,7 +64,19 @@ def generate(inbox: Path, *, rows: int, days: int, seed: int = 1, first: dt.date
     return sum(path.stat().st_size for path in inbox.iterdir())
 
 
-def date_of_events(draw: Draw, date: dt.date, size: int, users: int, *, last: bool = True) -> pl.DataFrame:
+def users_of(rows: int, days: int) -> int:
+    """As many users as make about one session each on two dates, however many dates there are."""
+    return max(20, rows // days // 3)
+
+
+def generate_late(path: Path, *, rows: int, date: dt.date, users: int, seed: int = 1) -> None:
+    """A further file of one date, whose users are those of `generate` with `users` of them."""
+    write_events(path, date_of_events(Draw(seed, 3), date, rows, users, first_record=500_000_000))
+
+
+def date_of_events(
+    draw: Draw, date: dt.date, size: int, users: int, *, last: bool = True, first_record: int = 0
+) -> pl.DataFrame:
     """`line`: the text of a date's events in order of time. Sessions may go on past midnight but on the last date."""
     copies = int(size * COPIES)
     unique = size - copies
@@ -85,7 +97,7 @@ def date_of_events(draw: Draw, date: dt.date, size: int, users: int, *, last: bo
     user = np.where(heavy, draw.below(sessions, max(1, users // 10)), draw.below(sessions, users))
     frame = pl.DataFrame(
         {
-            "record": np.arange(unique) + date.toordinal() * 10**9,
+            "record": first_record + np.arange(unique) + date.toordinal() * 10**9,
             "user": _user_ids(user[session]),
             "second": second,
             "platform": draw.below(sessions, len(_PLATFORMS))[session],

@@ -1,0 +1,211 @@
+"""Where our time goes: `python -m benchmarks.phases OUT.json run DATASET` runs the program with its parts timed.
+
+The program's own functions are wrapped, so what is timed is what runs. Files are landed one after another (and
+EVENT_ASSETS_WORKERS should be 1), since the CPU time of two threads can't be told apart; engines keep their threads.
+Each moment counts for the innermost part, so that parts add up to the whole process.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from benchmarks.measure import Measured, measure, platform
+from benchmarks.report import table
+
+#: (table, phase). What belongs to no table stands under one of these in place of it.
+Part = tuple[str, str]
+START, LANDING, GRAPH, DAGSTER = "start", "landing", "graph", "Dagster"
+
+
+@dataclasses.dataclass
+class Spent:
+    cpu: float = 0.0
+    wall: float = 0.0
+    calls: int = 0
+
+
+class Clock:
+    """Charges CPU and wall seconds to the part that was entered last and not left."""
+
+    def __init__(self) -> None:
+        self.spent: dict[Part, Spent] = {}
+        self.table = ""
+        self._parts: list[Part] = [(START, "imports and command line")]
+        self._cpu, self._wall = 0.0, time.perf_counter()  # process_time counts from the process's own start
+
+    def charge(self) -> None:
+        cpu, wall = time.process_time(), time.perf_counter()
+        spent = self.spent.setdefault(self._parts[-1], Spent())
+        spent.cpu += cpu - self._cpu
+        spent.wall += wall - self._wall
+        self._cpu, self._wall = cpu, wall
+
+    def enter(self, part: Part) -> None:
+        self.charge()
+        self._parts.append(part)
+        self.spent.setdefault(part, Spent()).calls += 1
+
+    def leave(self) -> None:
+        self.charge()
+        self._parts.pop()
+
+    def timed(self, group: str, phase: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, charged to a phase of the group, or of the table in work where the group is empty."""
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **options: Any) -> Any:
+            self.enter((group or self.table, phase))
+            try:
+                return function(*args, **options)
+            finally:
+                self.leave()
+
+        return wrapped
+
+    def timed_batches(self, group: str, phase: str, function: Callable[..., Iterator[Any]]) -> Callable[..., Any]:
+        """The same for a generator: what it does between what it gives."""
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **options: Any) -> Iterator[Any]:
+            batches = function(*args, **options)
+            following = self.timed(group, phase, lambda: next(batches, None))
+            while (batch := following()) is not None:
+                yield batch
+
+        return wrapped
+
+
+class InTurn:
+    """An executor that does its work at once, in the thread that asks for it."""
+
+    def __init__(self, max_workers: int | None = None) -> None: ...
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(function(*args))
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
+    def map(self, function: Callable[..., Any], *items: Any) -> Iterator[Any]:
+        return map(function, *items)
+
+    def shutdown(self, **_: object) -> None: ...
+
+
+def instrument(clock: Clock) -> None:
+    """Wrap the parts of the program. AttributeError where one is called otherwise by now: then mend this list."""
+    from event_assets.engines import polars as engine
+    from event_assets.graph import intake, reconcile, run, unit
+    from event_assets.landing import dating, drift, file, spool
+
+    intake.ThreadPoolExecutor = InTurn  # type: ignore[assignment, attr-defined, misc, unused-ignore]
+    for owner, name, group, phase in (
+        (intake, "identify", LANDING, "hash"),
+        (intake, "land_file", LANDING, "other"),
+        (dating.Dating, "date", LANDING, "date"),
+        (drift.Kinds, "look", LANDING, "look for drift"),
+        (spool.Spool, "add", LANDING, "gather"),
+        (spool.Spool, "finish", LANDING, "write"),
+        (intake, "align", LANDING, "commit"),
+        (intake, "take_in", LANDING, "other"),
+        (run, "schedule", GRAPH, "staleness"),
+        (run._Run, "_wanted", GRAPH, "staleness"),
+        (run._Run, "_make", GRAPH, "other"),
+        (run._Run, "_flush", GRAPH, "commit"),
+        (run._Run, "_publish", "", "publish"),
+        (engine.PolarsEngine, "collect", "", "compute"),
+        (engine, "_write", "", "write"),
+        (unit, "_examined", "", "read back and check"),
+        (unit, "sample", "", "sample and plot"),
+        (unit, "series", "", "sample and plot"),
+        (reconcile, "reconcile", GRAPH, "reconcile"),
+    ):
+        setattr(owner, name, clock.timed(group, phase, getattr(owner, name)))
+    for name in ("read_csv", "read_json"):
+        setattr(file, name, clock.timed_batches(LANDING, "read", getattr(file, name)))
+    draft = unit.Drafting.draft
+
+    def drafted(self: Any, step: Any, date: Any) -> Any:
+        clock.table = step.name
+        step = dataclasses.replace(step, transform=clock.timed("", "compute", step.transform))
+        return clock.timed("", "other", draft)(self, step, date)
+
+    unit.Drafting.draft = drafted  # type: ignore[method-assign]
+
+    # Dagster is imported by the command, with what it then imports from above; so these come last.
+    def dagster() -> None:
+        from event_assets.cli import dagster_runs
+        from event_assets.defs import assets
+
+        for owner, name, group, phase in (
+            (assets, "log_events", DAGSTER, "event log"),
+            (assets, "keep_current", GRAPH, "warehouse"),
+            (dagster_runs, "run_job", DAGSTER, "run"),
+            (dagster_runs, "dataset_definitions", DAGSTER, "definitions"),
+        ):
+            setattr(owner, name, clock.timed(group, phase, getattr(owner, name)))
+
+    clock.timed(START, "imports of Dagster", dagster)()
+
+
+def measure_phases(folder: Path, inbox: Path, *arguments: str) -> tuple[Measured, dict[Part, Spent]]:
+    """`event-assets ARGUMENTS` in a process of its own, with what each of its parts took."""
+    out = folder / "phases.json"
+    environment = platform(folder, inbox) | {"EVENT_ASSETS_WORKERS": "1"}
+    command = [sys.executable, "-m", "benchmarks.phases", str(out), *arguments]
+    measured = measure("event_assets, timed", command, environment=environment)
+    found = json.loads(out.read_text(encoding="utf-8"))
+    return measured, {(one.pop("group"), one.pop("phase")): Spent(**one) for one in found}
+
+
+def costs(spent: Mapping[Part, Spent], rows: int) -> str:
+    """Two tables: the groups with their phases, the largest first, and the ten largest parts of all."""
+    groups: dict[str, dict[str, float]] = {}
+    for (group, phase), one in spent.items():
+        groups.setdefault(group, {})[phase] = one.cpu
+    total = sum(one.cpu for one in spent.values())
+    phases = ("compute", "write", "read back and check", "sample and plot")
+    lines = []
+    for group, own in sorted(groups.items(), key=lambda item: -sum(item[1].values())):
+        known, whole = [own.get(phase, 0.0) for phase in phases], sum(own.values())
+        cells = (f"{cell / rows * 1e6:.3f}" for cell in (whole, *known, whole - sum(known)))
+        lines.append([group, *cells, f"{whole / total:.1%}"])
+    parts = sorted(spent.items(), key=lambda item: -item[1].cpu)
+    largest = [
+        [f"{group}: {phase}", f"{one.cpu:.2f}", f"{one.cpu / rows * 1e6:.3f}", f"{one.cpu / total:.1%}", one.calls]
+        for (group, phase), one in parts[:15]
+    ]
+    return "\n\n".join(
+        (
+            table(["CPU seconds per million rows", "all", *phases, "other", "share"], lines),
+            table(["largest parts", "CPU s", "per 1 M rows", "share", "calls"], largest),
+        )
+    )
+
+
+def main() -> None:
+    from event_assets.cli.main import main as command
+
+    out, *sys.argv[1:] = sys.argv[1:]
+    clock = Clock()
+    instrument(clock)
+    try:
+        command()
+    finally:
+        clock.charge()
+        found = [{"group": g, "phase": p, **dataclasses.asdict(spent)} for (g, p), spent in clock.spent.items()]
+        Path(out).write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""The work of the four documents that say how much they process, at a share of their sizes.
+
+Their times were measured on a machine of two cores like the one on which docs/performance.md was made, with their
+own programs on their own data; ours run on generated files of the same columns, mess included.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.measure import event_assets, measure, platform
+from benchmarks.report import table, write_section
+from event_assets.generate import generate
+
+
+@dataclass(frozen=True)
+class Seed:
+    rows: int
+    days: int
+    files: int
+    their_seconds: float
+    leaves_out: str
+    """What ours does and theirs doesn't."""
+    their_gb: float | None = None
+    top_n_only: bool = False
+
+
+SEEDS = {
+    "streaming": Seed(
+        rows=66_000_000,
+        days=4,
+        files=4,
+        their_seconds=258,
+        their_gb=12.7,
+        leaves_out="rejects and their reasons, times (it never reads them), raw and cleaned events by date, sessions, "
+        "daily and minute tables; a further file reads all files again",
+    ),
+    "shop": Seed(
+        rows=1_000_000,
+        days=7,
+        files=1,
+        their_seconds=26,
+        leaves_out="typed columns (all layers are CSV), duplicates, rejects, order in the funnel (it counts steps "
+        "only), top users; a further file makes everything again",
+    ),
+    "benefits": Seed(
+        rows=1_000_000,
+        days=30,
+        files=1,
+        their_seconds=8,
+        leaves_out="the dropped records themselves, dates as partitions, sessions, funnel, all daily tables but one",
+    ),
+    "activity": Seed(
+        rows=10_000_000,
+        days=1,
+        files=1,
+        their_seconds=3.3,
+        leaves_out="the refused records' reasons and numbers, exact CSV (a stray quote stops it)",
+        top_n_only=True,
+    ),
+}
+
+
+def seeds(folder: Path, docs: Path, share: float, names: Sequence[str]) -> None:
+    """Each at a share of its size: ours as a whole command; of `activity` the command `top` on its one file."""
+    lines = []
+    for name in names:
+        seed = SEEDS[name]
+        rows = max(1_000, int(seed.rows * share))
+        inbox = folder / "inbox" / name
+        made = generate(name, rows=rows, days=seed.days, seed=1, out=inbox, files=seed.files)
+        megabytes = sum(path.stat().st_size for path in made.files) / 1e6
+        top = ["top", str(made.files[0]), "--n", "10", "--out", str(folder / "top.csv")]
+        command = event_assets(*(top if seed.top_n_only else ["run", name, "--json"]))
+        one = measure(name, command, environment=platform(folder))
+        theirs = f"{seed.their_seconds * share:.1f}"
+        cells = (f"{rows:,}", f"{megabytes:,.0f}", f"{one.wall:.1f}", f"{one.cpu:.1f}", f"{one.peak_mb:,.0f}", theirs)
+        lines.append([name, *cells, f"{one.wall / seed.their_seconds / share:.2f}"])
+        print(f"  {name}: {one.wall:.1f} s, {one.cpu:.1f} CPU s, {one.peak_mb:,.0f} MB", flush=True)
+        shutil.rmtree(folder)
+    head = ["", "rows", "MB", "ours, wall s", "CPU s", "peak MB", "theirs, wall s", "ours / theirs"]
+    if share != 1:
+        head[6] = f"theirs x {share:g}"
+    text = table(head, lines)
+    print(text)
+    left_out = "\n".join(f"- {name}: {SEEDS[name].leaves_out}." for name in names)
+    memory = "Theirs took 12.7 GB at 66 M rows of `streaming`."
+    write_section(
+        docs, "seeds", f"At {share:g} of their sizes:\n\n{text}\n\n{memory} What theirs leaves out:\n\n{left_out}"
+    )
