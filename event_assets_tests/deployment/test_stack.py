@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import polars as pl
 import pytest
+import yaml
 
 from event_assets_tests.browser.dagster_dev import days, wait_for
 from event_assets_tests.deployment.conftest import RECOGNISED
@@ -122,6 +123,13 @@ def test_the_password_of_the_database_is_nowhere_to_be_seen(services: Stack) -> 
     assert "DAGSTER_POSTGRES_PASSWORD" in seen["page"]
     secrets = (database.password, quote(database.password), RECOGNISED)
     assert [place for place, text in seen.items() if any(secret in text for secret in secrets)] == []
+
+
+def test_services_write_into_dagsters_home_only_where_compose_lets_them(services: Stack, repository: Path) -> None:
+    compose = yaml.safe_load((repository / "compose.yaml").read_text())
+    writable = {mount.split(":")[0] for mount in compose["x-dagster"]["tmpfs"]}
+    made = {path for path in services.home.iterdir() if path.name not in ("dagster.yaml", "workspace.yaml")}
+    assert {f"/home/dagster/{path.name}" for path in made} <= writable
 
 
 def readable(path: Path) -> bool:
