@@ -21,8 +21,7 @@ RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /whe
 FROM ${BASE}
 RUN groupadd --gid 10001 dagster \
     && useradd --uid 10001 --gid dagster --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin dagster \
-    && install --directory --owner dagster --group dagster /lake /inbox /datasets /home/dagster \
-       /home/dagster/printed /home/dagster/logs /home/dagster/storage
+    && install --directory --owner dagster --group dagster /lake /inbox /datasets /home/dagster /home/dagster/printed
 COPY --from=build /opt/venv /opt/venv
 # Compiled once here: a run is a process of its own, and the user of the image can't write beside the modules.
 RUN /opt/venv/bin/python -m compileall -q /opt/venv/lib
