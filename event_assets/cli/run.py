@@ -72,29 +72,19 @@ def _dates(first: str | None, last: str | None, earliest: dt.date) -> tuple[dt.d
 
 def _preview(dataset: str, as_json: bool) -> None:
     from event_assets.cli.show import console
-    from event_assets.graph.intake import pending
-    from event_assets.graph.staleness import reachable, stale_units
+    from event_assets.graph.preview import preview
     from event_assets.graph.workspace import Workspace
 
     workspace = Workspace(named_dataset(dataset), load_settings())
     workspace.refresh()
-    files, warnings = pending(workspace)
-    stale = list(stale_units(workspace))
-    touched = reachable(workspace, stale)
+    found = preview(workspace)
     if as_json:
-        units = [{"table": u.step.name, "date": str(u.date or ""), "why": u.why} for u in stale]
-        reach = {table: sorted(str(date or "") for date in dates) for table, dates in sorted(touched.items())}
-        print(json.dumps({"files": [f.name for f in files], "warnings": warnings, "stale": units, "at_most": reach}))
+        files = [{"name": name, "why": why} for name, why in found.files]
+        units = [{"table": u.step.name, "date": str(u.date or ""), "why": u.why} for u in found.stale]
+        reach = {table: sorted(str(date or "") for date in dates) for table, dates in sorted(found.at_most.items())}
+        print(json.dumps({"files": files, "warnings": found.warnings, "stale": units, "at_most": reach}))
         return
-    for file in files:
-        console.print(f"would land {file.name}", markup=False)
-    for warning in warnings:
+    for warning in found.warnings:
         console.print(f"warning: {warning}", markup=False)
-    for unit in stale:
-        console.print(f"would make {unit.step.name} {unit.date or ''}: {unit.why}".rstrip(), markup=False)
-    total = sum(len(dates) for dates in touched.values())
-    console.print(
-        f"{len(files)} files, {len(stale)} stale partitions, at most {total} touched with what lies downstream"
-    )
-    if files:
-        console.print("The dates of new files are known once they are landed.")
+    for line in found.lines():
+        console.print(line, markup=False)

@@ -7,6 +7,8 @@ import dagster as dg
 from event_assets.dataset import Dataset
 from event_assets.defs.assets import dataset_assets
 from event_assets.defs.keys import ONLY_STALE_TAG
+from event_assets.defs.preview import up_to_date_check
+from event_assets.defs.retention import retention_schedule
 from event_assets.defs.sensors import new_files_sensor, stale_sensor
 from event_assets.settings import Settings
 
@@ -32,6 +34,7 @@ def dataset_definitions(dataset: Dataset, settings: Settings | None = None) -> d
     return dg.Definitions(
         assets=[dataset_assets(dataset, settings)],
         jobs=[job],
-        schedules=[daily],
+        asset_checks=[up_to_date_check(dataset, settings)],
+        schedules=[daily, *retention_schedule(dataset, settings)],
         sensors=[new_files_sensor(dataset, job.name), stale_sensor(dataset, job.name)],
     )
