@@ -12,7 +12,7 @@ STAMP := $(VENV)/.stamp
 DAGSTER_HOME := data/dagster
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup demo ui test test-long bench lint format lock clean
+.PHONY: help setup demo ui test test-long bench docs pictures lint format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -55,6 +55,13 @@ test-long: lint  ## the same, with long tests and a thousand examples for each l
 bench: $(STAMP)  ## how fast and how big (ARGS="--rows 1000000")
 	$(BIN)/python -m benchmarks $(ARGS)
 
+docs: $(STAMP)  ## the reference from the code, and the site below site/
+	$(BIN)/python -m event_assets_tests.docs.reference
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+pictures: $(STAMP)  ## the screenshots of docs/img anew (needs a Chromium)
+	$(BIN)/python -m event_assets_tests.browser.make_screenshots
+
 lint: $(STAMP)  ## ruff and mypy, changing nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -74,5 +81,5 @@ lock:  ## resolve the locks (development, image) anew from pyproject.toml (needs
 		--constraint requirements.lock --output-file requirements.production.lock pyproject.toml
 
 clean:  ## remove .venv and caches; data/ is yours and stays
-	rm -rf $(VENV) dist build .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) dist build site .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find event_assets event_assets_tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -35,11 +35,11 @@ def top(
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast/--lenient", help="Stop at the first bad record, or count without it.")
     ] = False,
-    user_column: Annotated[str, typer.Option(help="The file's name for it; so for the others.")] = "user_id",
-    session_column: Annotated[str, typer.Option()] = "session_id",
-    platform_column: Annotated[str, typer.Option()] = "platform",
-    time_column: Annotated[str, typer.Option()] = "activity_time",
-    type_column: Annotated[str, typer.Option()] = "activity_type",
+    user_column: Annotated[str, typer.Option(help="The field with the user.")] = "user_id",
+    session_column: Annotated[str, typer.Option(help="The field with the session.")] = "session_id",
+    platform_column: Annotated[str, typer.Option(help="The field with the platform.")] = "platform",
+    time_column: Annotated[str, typer.Option(help="The field with the time.")] = "activity_time",
+    type_column: Annotated[str, typer.Option(help="The field with the kind of activity.")] = "activity_type",
     raw: Annotated[
         bool, typer.Option("--raw", help="In CSV, leave texts that a spreadsheet would run as formulas as they are.")
     ] = False,

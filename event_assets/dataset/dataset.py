@@ -26,30 +26,42 @@ class Dataset(Declared):
     """One stream of events with its profiles and rules."""
 
     name: str
+    """What the dataset is called: its group, its folder of the inbox and its schema in queries."""
     description: str
+    """What the events are, in a sentence."""
     owners: tuple[str, ...] = ()
+    """Who is asked about it: `team:NAME` or an e-mail address, as Dagster shows them."""
     start_date: dt.date
+    """The first date that there is. Earlier events are refused as `out_of_range`."""
     timezone: str = "UTC"
     """The calendar in which `event_date` is read off `event_time`."""
     source_timezone: str = "UTC"
     """The zone of times that name none."""
     mode: Literal["lenient", "fail_fast"] = "lenient"
+    """Whether a refused record is kept aside (`lenient`) or stops its file (`fail_fast`)."""
     drift: Literal["keep", "warn", "fail"] = "keep"
     """What becomes of a file with new, missing or retyped fields: it is landed and told of (`keep`), the run warns of
     it as well (`warn`), or it is refused as a whole (`fail`)."""
     engine: Literal["polars", "duckdb", "spark"] = "polars"
     """What runs the transforms, where EVENT_ASSETS_ENGINE doesn't say so for all datasets. It changes no row."""
     events: Events
+    """The files of events and how they are read."""
     event_id: str | None = None
     """The declared column that already is each event's unique id."""
     profiles: Profiles | None = None
+    """The files that say who the users are; facts get their columns by `user_id`."""
     deduplicate: Deduplicate = Deduplicate()
+    """What makes two records the same."""
     sessions: Sessions = Sessions()
+    """What ends a session."""
     geo: str | None = None
     """The declared column that holds an IP address."""
     gold: Gold = Gold()
+    """The tables for analysts that are made."""
     quality: Quality = Quality()
+    """From where on a figure is worth a warning."""
     retention: Retention = Retention()
+    """How long dates are kept, by layer; for ever where nothing is said."""
 
     @field_validator("name")
     @classmethod

@@ -83,8 +83,11 @@ class Column(Declared):
     """One declared column, from its place in the source to its type, rules and meaning."""
 
     name: str
+    """What the column is called in every table. `user_id` and `event_type` have to be among them."""
     description: str
+    """What a value means. It stands in the UI, in the warehouse and in the data dictionary."""
     type: str = "string"
+    """`string`, `int64`, `float64`, `decimal(p,s)`, `bool`, `date`, `timestamp` or `json`."""
     source: str = ""
     """Where the value stands: a CSV header or a dotted path into nested JSON; the name where left out."""
     constant: str | None = None
@@ -100,9 +103,11 @@ class Column(Declared):
     case: Literal["lower", "upper"] | None = None
     """ASCII case folding of what no alias names."""
     booleans: Mapping[str, bool] = {"true": True, "false": False}
+    """Text to truth value, for type `bool`."""
     min: str | None = None
     """Lowest value allowed, as text of the column's type."""
     max: str | None = None
+    """Highest value allowed, as text of the column's type."""
     personal: bool = False
     """Whether values may tell who somebody is; user_id always may. They stay out of previews and logs."""
 
@@ -150,8 +155,11 @@ class Column(Declared):
 
 class CsvDialect(Declared):
     delimiter: str = ","
+    """What stands between two fields; it may be several characters."""
     quote: str = '"'
+    """What a field is wrapped in that holds a delimiter, a quote or a line end."""
     escape: str = '"'
+    """What stands before a quote inside of quotes."""
     header: bool = True
     """Where false, the fields stand in the order of the declared columns' sources."""
     header_lines: int = Field(1, ge=1)
@@ -176,8 +184,11 @@ class Time(Declared):
     """Which source field holds an event's time, and how it is written."""
 
     source: str
+    """Where the time stands: a CSV header or a dotted path into nested JSON."""
     format: Literal["iso", "epoch_seconds", "epoch_millis", "epoch_micros"] = "iso"
+    """ISO 8601 in its variants, or a number since 1970-01-01 UTC."""
     missing: Literal["reject", "file_date"] = Field("reject", alias="missing_time")
+    """A record without any time is refused, or takes midnight of the date in its file's name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -190,12 +201,15 @@ class Source(Declared):
     format: Literal["csv", "json", "ndjson", "parquet"]
     """`json` is an array of objects; a file of one object a line is `ndjson`."""
     csv: CsvDialect = CsvDialect()
+    """The dialect, where the format is `csv`."""
     encoding: str = "utf-8"
     """Python's name of an encoding; `detect` finds it out from each file (UTF-8 wherever it can be), and records it."""
     lines: Literal["plain", "quoted_whole"] = "plain"
     """`quoted_whole`: every line of the file is wrapped in quotes as a whole."""
     max_record_bytes: int = Field(16 * 1024 * 1024, ge=1024)
+    """A longer record is refused as `record_too_long`."""
     columns: tuple[Column, ...] = Field(min_length=1)
+    """The columns, from their place in the source to their meaning."""
 
     @field_validator("encoding")
     @classmethod
@@ -222,6 +236,7 @@ class Source(Declared):
 
 class Events(Source):
     time: Time
+    """Which field holds the time."""
 
 
 class Profiles(Source):
@@ -245,6 +260,7 @@ class Deduplicate(Declared):
 
 class Sessions(Declared):
     gap: Duration = dt.timedelta(minutes=30)
+    """A pause longer than this ends a session; at most 24h."""
     column: str | None = None
     """The page or product column whose first and last value a session shows."""
 
@@ -260,12 +276,14 @@ class TopUsers(Declared):
     by: str | None = "platform"
     """The column to rank within; null ranks over all."""
     n: int = Field(10, ge=1)
+    """How many places the ranking has."""
 
 
 class Funnel(Declared):
     steps: tuple[str, ...] = Field(min_length=2)
     """Event types in order."""
     window: Duration = dt.timedelta(days=1)
+    """How long an attempt may take from its first step to its last; at most 31d."""
 
     @field_validator("steps")
     @classmethod
@@ -298,11 +316,17 @@ class Gold(Declared):
     """The gold tables that the dataset feeds; one that is left out is not made."""
 
     daily_summary: Nothing | None = None
+    """What each user did on a date."""
     top_users: TopUsers | None = None
+    """The most active users of a date and over all dates, and the rollup of sessions below both."""
     watch_time: WatchTime | None = None
+    """Minutes by user and region, of a date and over all dates."""
     events_by_minute: Nothing | None = None
+    """Events by minute and type."""
     events_by_type: Nothing | None = None
+    """Events and users by type."""
     user_funnel: Funnel | None = None
+    """How far each user got on a date, and the funnel over all dates."""
     custom: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")], ...] = ()
     """Tables of the user's own, as `module:function` each (`contracts/custom.py`)."""
 
@@ -311,6 +335,7 @@ class Quality(Declared):
     """From where on a figure is worth a warning. Nothing is held back for it."""
 
     max_rejected_share: float = Field(0.05, ge=0, le=1)
+    """Share of a file's or a date's records that may be refused."""
     max_orphan_share: float = Field(0.5, ge=0, le=1)
     """Share of a date's facts whose user has no profile."""
     volume_factor: float = Field(5.0, gt=1)

@@ -1,0 +1,39 @@
+"""The tutorial and the how-tos that go on from it, followed to the letter."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from event_assets_tests.docs.examples import examples, follow, matches
+
+pytestmark = pytest.mark.timeout(400)
+
+
+@pytest.fixture(scope="module")
+def after_the_tutorial(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tutorial")
+    assert follow(repository / "docs" / "tutorial.md", folder) == 7
+    return folder
+
+
+def test_the_tutorial_makes_tables_of_ones_own_file(after_the_tutorial: Path) -> None:
+    assert (after_the_tutorial / "data" / "warehouse.duckdb").exists()
+    assert len(list(after_the_tutorial.glob("data/lake/rides/sessions/event_date=*/*.parquet"))) == 2
+
+
+@pytest.mark.parametrize("name", ["late-data", "replay", "backfill"])
+def test_a_how_to_does_what_it_says(repository: Path, after_the_tutorial: Path, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "rides"
+    shutil.copytree(after_the_tutorial, folder)
+    assert follow(repository / "docs" / "how-to" / f"{name}.md", folder) > 2
+
+
+def test_a_page_that_says_something_else_is_noticed() -> None:
+    page = "```console\n$ echo a b\na   b\n$ echo c\n...\n```\n```bash\nx\n```\n```shell\ny\n```\n"
+    assert list(examples(page)) == [("echo a b", "a   b\n"), ("echo c", "...\n"), ("x\n", None)]
+    assert matches("one ... three\n...\nlast", "one two three\n4\n5\nlast\n")
+    assert not matches("one ... three", "one two four")
+    assert not matches("one", "one\ntwo")
