@@ -2,13 +2,14 @@
 
 Dagster's default launcher starts them the same way, but says nothing of them afterwards: where the server's container
 dies, its runs stay "started" for ever and keep their dataset's pool. Here run monitoring asks the server; a run that
-it doesn't know has lost its process, is failed, and `run_retries` starts it again. `docs/deployment/dagster.yaml`
-names this class.
+it doesn't know, or whose server on this machine is gone, has lost its process, is failed, and `run_retries` (where they
+are on) starts it again. Both `dagster.yaml` name this class: that beside this file and `docs/deployment/dagster.yaml`.
 """
 
 from __future__ import annotations
 
 import json
+import socket
 
 import dagster as dg
 from dagster._core.errors import DagsterUserCodeUnreachableError
@@ -43,8 +44,23 @@ class RunLauncher(DefaultRunLauncher):
                 CanCancelExecutionRequest(run_id=run.run_id), timeout=_PATIENCE_SECONDS
             )
         except DagsterUserCodeUnreachableError:
+            if where.get("socket") and not _listens(where["socket"]):
+                return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its server on this machine is gone")
             # It may be busy, or starting again: the next one at that address doesn't know the run, and says so.
             return CheckRunHealthResult(WorkerStatus.RUNNING, "its server can't be reached")
         if deserialize_value(answer, CanCancelExecutionResult).can_cancel:
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its server has no process for it")
+
+
+def _listens(path: str) -> bool:
+    """Whether a server listens on a socket of this machine, however busy: one that was killed refuses at once."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+            door.settimeout(_PATIENCE_SECONDS)
+            door.connect(path)
+    except (ConnectionRefusedError, FileNotFoundError):
+        return False
+    except OSError:
+        return True
+    return True
