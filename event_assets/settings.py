@@ -2,8 +2,9 @@
 
 | variable | default | meaning |
 |---|---|---|
-| EVENT_ASSETS_INBOX | data/inbox | where files are dropped, one folder a dataset |
-| EVENT_ASSETS_LAKE | data/lake | where the tables live |
+| EVENT_ASSETS_INBOX | data/inbox | where files are dropped, one folder a dataset; a path or `s3://bucket/key` |
+| EVENT_ASSETS_LAKE | data/lake | where the tables live; a path or `s3://bucket/key` |
+| EVENT_ASSETS_CACHE | data/cache | where copies of a lake in an object store are kept on this machine's disk |
 | EVENT_ASSETS_WAREHOUSE | data/warehouse.duckdb | the DuckDB file with a view per table |
 | EVENT_ASSETS_DATASETS | datasets | a folder of datasets beside those that ship, one `NAME/defs.yaml` each |
 | EVENT_ASSETS_ENGINE | what a dataset declares, else polars | what runs the transforms: polars, duckdb or spark |
@@ -29,6 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from event_assets.errors import DeclarationError
+from event_assets.objects import Place, parse_place
 
 ENGINES = ("polars", "duckdb", "spark")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(B|KB|MB|GB|TB)?", re.IGNORECASE)
@@ -40,8 +42,9 @@ _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 class Settings:
     """Where things lie and how much may be used."""
 
-    inbox: Path = Path("data/inbox")
-    lake: Path = Path("data/lake")
+    inbox: Place = Path("data/inbox")
+    lake: Place = Path("data/lake")
+    cache: Path = Path("data/cache")
     warehouse: Path = Path("data/warehouse.duckdb")
     datasets: Path = Path("datasets")
     engine: str | None = None
@@ -58,6 +61,13 @@ class Settings:
     dagster_home: Path = Path("data/dagster")
 
 
+def local_folder(place: Place, variable: str) -> Path:
+    """The folder that a setting names; DeclarationError where it names an object store, which can't serve here."""
+    if isinstance(place, Path):
+        return place
+    raise DeclarationError(f"{variable}={place}", "is no folder, which this needs", "set it to a path for this command")
+
+
 def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings of an environment; DeclarationError names the variable that can't be understood."""
 
@@ -68,12 +78,19 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         value = environment.get(name)
         return Path(value).absolute() if value else None
 
+    def place(name: str, default: str) -> Place:
+        try:
+            return parse_place(environment.get(name) or default)
+        except ValueError as error:
+            raise DeclarationError(name, str(error), "set a folder or a URL such as s3://bucket/lake") from None
+
     engine = environment.get("EVENT_ASSETS_ENGINE") or None
     if engine not in (None, *ENGINES):
         raise DeclarationError("EVENT_ASSETS_ENGINE", f"{engine!r} is no engine", f"set one of {', '.join(ENGINES)}")
     return Settings(
-        inbox=path("EVENT_ASSETS_INBOX", "data/inbox"),
-        lake=path("EVENT_ASSETS_LAKE", "data/lake"),
+        inbox=place("EVENT_ASSETS_INBOX", "data/inbox"),
+        lake=place("EVENT_ASSETS_LAKE", "data/lake"),
+        cache=path("EVENT_ASSETS_CACHE", "data/cache"),
         warehouse=path("EVENT_ASSETS_WAREHOUSE", "data/warehouse.duckdb"),
         datasets=path("EVENT_ASSETS_DATASETS", "datasets"),
         engine=engine,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from event_assets.errors import LakeError
-from event_assets.settings import Settings, load_settings
+from event_assets.settings import Settings, load_settings, local_folder
 
 if TYPE_CHECKING:
     from event_assets.graph.reconcile import Reconciliation
@@ -35,11 +35,12 @@ def demo(
 
     settings = _places(inbox)
     datasets = load_datasets(settings.datasets)
+    folder = local_folder(settings.inbox, "EVENT_ASSETS_INBOX")
     if inbox is None:
-        _make_samples(settings, list(datasets))
-    present = {name: dataset for name, dataset in datasets.items() if (settings.inbox / name).is_dir()}
+        _make_samples(folder, list(datasets))
+    present = {name: dataset for name, dataset in datasets.items() if (folder / name).is_dir()}
     if not present:
-        raise LakeError(str(settings.inbox), "has no folder of a dataset", f"make one of {', '.join(datasets)} in it")
+        raise LakeError(str(folder), "has no folder of a dataset", f"make one of {', '.join(datasets)} in it")
 
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.output import json_text, note
@@ -87,15 +88,16 @@ def _places(inbox: Path | None) -> Settings:
     def own(path: Path, default: Path) -> Path:
         return path.with_name(f"{path.stem}-{name}{path.suffix}") if path == default.absolute() else path
 
-    lake, warehouse = own(settings.lake, Settings().lake), own(settings.warehouse, Settings().warehouse)
+    lake = own(settings.lake, Path("data/lake")) if isinstance(settings.lake, Path) else settings.lake
+    warehouse = own(settings.warehouse, Settings().warehouse)
     return dataclasses.replace(settings, inbox=inbox.absolute(), lake=lake, warehouse=warehouse)
 
 
-def _make_samples(settings: Settings, names: list[str]) -> None:
+def _make_samples(inbox: Path, names: list[str]) -> None:
     from event_assets.generate import generate
 
     for name in names:
-        folder = settings.inbox / name
+        folder = inbox / name
         if not folder.exists():
             generate(name, rows=SAMPLE["rows"], days=SAMPLE["days"], seed=SAMPLE["seed"], out=folder)
 

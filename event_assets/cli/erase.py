@@ -33,6 +33,7 @@ def erase(
     from event_assets.graph.erasure import erase as take_out
     from event_assets.graph.erasure import whereabouts
     from event_assets.graph.workspace import Workspace
+    from event_assets.landing.inbox import look
 
     workspace = Workspace(declared, settings)
     with workspace.writing():
@@ -49,7 +50,8 @@ def erase(
     changed = sum(outcome.changed for outcome in watcher.made_units)
     names = workspace.ledger.names()
     kept = sorted({name for file in gone.files for name in names.get((file.kind, file.file_id), [])})
-    kept = [name for name in kept if (workspace.inbox / name).exists()]
+    there = {dropped.name for dropped in look(workspace.inbox, declared).files} if kept else set()
+    kept = [name for name in kept if name in there]
     if as_json:
         print(json.dumps({"tombstone": gone.user, "rows": rows, "changed": changed, "in_inbox": kept}))
         return

@@ -50,7 +50,7 @@ def query(
     else:
         shown, more = read(sql, datasets, settings, _first_rows)
         print_table(shown)
-        if shown.is_empty() and not any(settings.lake.glob("*/*/_delta_log")):
+        if shown.is_empty() and isinstance(settings.lake, Path) and not any(settings.lake.glob("*/*/_delta_log")):
             note(f"{settings.lake} holds no tables yet: event-assets demo makes some, event-assets run DATASET yours")
         if more:
             note(f"These are the first {SHOWN_ROWS} rows; --out F.csv or --json gives all of them.")

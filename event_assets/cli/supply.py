@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from event_assets.cli.names import known_datasets, named_dataset
-from event_assets.settings import load_settings
+from event_assets.settings import load_settings, local_folder
 
 
 def supply(
@@ -39,7 +39,7 @@ def supply(
 
     files = generate.supply(
         dataset,
-        inbox=load_settings().inbox,
+        inbox=local_folder(load_settings().inbox, "EVENT_ASSETS_INBOX"),
         rate=rate,
         every=every,
         for_seconds=for_seconds,

@@ -7,7 +7,6 @@ many, checks the contract where the table has one, and publishes atomically (doc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, get_origin
 
 import dagster as dg
@@ -55,7 +54,7 @@ class LakeIOManager(dg.IOManager):
         frames = {key: _eager(frame) for key, frame in _by_unit(context, obj).items()}
         first = next(iter(frames.values()))
         hive = None if WHOLE in frames else "event_date"
-        lake = Lake(load_settings().lake)
+        lake = _lake()
         dataset, table = context.asset_key.path[-2:]
         schema = first.to_arrow(compat_level=pl.CompatLevel.oldest()).schema
         if hive:
@@ -108,9 +107,12 @@ def _eager(frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
 
 def _store(key: dg.AssetKey) -> TableStore:
     dataset, table = key.path[-2:]
-    folder: Path = load_settings().lake / dataset / table
-    hive = "event_date" if any(folder.glob("event_date=*")) else None
-    return Lake(load_settings().lake).store(dataset, table, _no_schema(), hive)
+    return _lake().store(dataset, table, _no_schema(), "event_date")  # a table without dates is then its one WHOLE
+
+
+def _lake() -> Lake:
+    settings = load_settings()
+    return Lake(settings.lake, settings.cache)
 
 
 def _no_schema() -> Any:

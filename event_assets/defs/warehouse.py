@@ -1,7 +1,8 @@
 """The warehouse file as an asset, and as a resource through which assets of users read every table."""
 
 # No postponed annotations here: Dagster looks at the type of `context` itself.
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import dagster as dg
 from dagster_duckdb import DuckDBResource
@@ -10,6 +11,7 @@ from event_assets.contracts.tables import tables
 from event_assets.dataset import Dataset, load_datasets
 from event_assets.defs.keys import asset_key
 from event_assets.errors import EventAssetsError
+from event_assets.graph.steps import steps
 from event_assets.graph.workspace import Workspace
 from event_assets.settings import Settings, load_settings
 from event_assets.warehouse import refresh
@@ -18,11 +20,11 @@ KEY = dg.AssetKey("warehouse")
 
 
 def warehouse_definitions(datasets: Mapping[str, Dataset]) -> dg.Definitions:
-    """The asset `warehouse`, downstream of every table, and the resource of that name."""
+    """The asset `warehouse`, downstream of all tables, and the resource of that name."""
 
     @dg.asset(
         key=KEY,
-        deps=[asset_key(name, table) for name, dataset in datasets.items() for table in tables(dataset)],
+        deps=list(_last(datasets)),
         kinds={"duckdb", "gold"},
         group_name="warehouse",
         description="A DuckDB file with a view for each table, for the DuckDB shell and tools that draw charts.\n\n"
@@ -50,6 +52,13 @@ def warehouse_definitions(datasets: Mapping[str, Dataset]) -> dg.Definitions:
     return dg.Definitions(assets=[warehouse_file], resources={"warehouse": warehouse_resource(load_settings())})
 
 
+def _last(datasets: Mapping[str, Dataset]) -> Iterator[dg.AssetKey]:
+    """The tables that no other is made from. The views are over all; an arrow from each would hide the graph."""
+    for name, dataset in datasets.items():
+        read = {source.table for step in steps(dataset) for source in step.inputs}
+        yield from (asset_key(name, table) for table in tables(dataset) if table not in {*read, "source_files"})
+
+
 def warehouse_resource(settings: Settings) -> DuckDBResource:
     """Connections to the warehouse file that can't change it."""
     return DuckDBResource(database=str(settings.warehouse), connection_config={"access_mode": "READ_ONLY"})
@@ -58,6 +67,8 @@ def warehouse_resource(settings: Settings) -> DuckDBResource:
 def keep_current(context: dg.AssetExecutionContext, workspace: Workspace) -> None:
     """Let the warehouse file know the tables of a dataset that was just run. The run succeeds even if it can't."""
     settings = workspace.settings
+    if not isinstance(settings.lake, Path):
+        return  # there is no such file over an object store
     try:
         datasets = {**load_datasets(settings.datasets), workspace.dataset.name: workspace.dataset}
         refreshed = refresh(datasets, settings)

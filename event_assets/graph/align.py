@@ -121,7 +121,7 @@ def parts(workspace: Workspace, file: SourceFile) -> Iterator[Part]:
 
 def parts_are_there(workspace: Workspace, file: SourceFile) -> bool:
     """Whether the rows of a file still lie in the lake: those of a superseded one were deleted."""
-    return all((workspace.stores[part.table].folder / part.file.path).exists() for part in parts(workspace, file))
+    return all(workspace.stores[part.table].has(part.file.path) for part in parts(workspace, file))
 
 
 def part_name(file: SourceFile, part: str) -> str:

@@ -66,7 +66,7 @@ def erase(workspace: Workspace, user_id: str) -> Erased:
     rows: Counter[str] = Counter()
     with workspace.lake.staging(workspace.dataset.name) as staging:
         for file in (*workspace.ledger.active("events"), *workspace.ledger.active("profiles")):
-            there = {part.name: workspace.stores[part.table].folder / part.file.path for part in parts(workspace, file)}
+            there = {part.name: workspace.stores[part.table].file(part.file.path) for part in parts(workspace, file)}
             left, written = without_erased(workspace, file, there, staging, lambda found: found == user)
             if left is not file:
                 place(workspace, left, {name: path for name, path in written.items() if path != there[name]})
@@ -87,7 +87,7 @@ def whereabouts(workspace: Workspace, user_id: str) -> dict[str, int]:
         files = [path for entry in store.entries().values() if entry.rows for path in entry.files]
         source = _source(workspace.dataset, "profiles" if "profile" in name else "events")
         theirs = (
-            _theirs(workspace.tables[name], store.folder / path, source, lambda text: text == user) for path in files
+            _theirs(workspace.tables[name], store.file(path), source, lambda text: text == user) for path in files
         )
         rows = sum(int(mine.sum()) for mine in theirs)
         if rows:

@@ -24,7 +24,7 @@ from event_assets.lake import EMPTY_CONTENT
 from event_assets.lake.ledger import Binding, Kind, Retraction, SourceFile
 from event_assets.lake.ledger import Entry as LedgerEntry
 from event_assets.landing.file import Landed, land_file
-from event_assets.landing.identity import Identity, NotReadyError, identify
+from event_assets.landing.identity import Identity, NotReadyError, identify, identify_object, on_disk
 from event_assets.landing.inbox import Dropped, look
 from event_assets.landing.limits import TOO_LARGE, Limits
 
@@ -209,7 +209,7 @@ def _sort_out(
 
 def _identified(dropped: Dropped) -> Identity | LandingError:
     try:
-        return identify(dropped.path)
+        return identify(dropped.path) if isinstance(dropped.path, Path) else identify_object(dropped, dropped.path)
     except LandingError as error:
         return error
 
@@ -220,18 +220,19 @@ def _land(
     """Land one content; `together` tells among how many at once memory and cores are shared."""
     landed_at = work.landed_at or now()
     kind = work.dropped.kind
-    landed = land_file(
-        workspace.dataset,
-        kind,
-        work.dropped.path,
-        work.dropped.name,
-        work.identity,
-        staging,
-        landed_at=landed_at,
-        memory_bytes=workspace.settings.memory_bytes // together,
-        workers=max(1, workspace.settings.workers // together),
-        limits=_limits(workspace),
-    )
+    with on_disk(work.dropped, work.identity, staging) as (path, identity):
+        landed = land_file(
+            workspace.dataset,
+            kind,
+            path,
+            work.dropped.name,
+            identity,
+            staging,
+            landed_at=landed_at,
+            memory_bytes=workspace.settings.memory_bytes // together,
+            workers=max(1, workspace.settings.workers // together),
+            limits=_limits(workspace),
+        )
     file = _as_source_file(landed, landing_rules(workspace.dataset, kind), landed_at, work.identity.bytes)
     staged = _staged_parts(landed)
     if workspace.ledger.erased:

@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, partial
-from pathlib import Path
 
 import polars as pl
 
@@ -19,11 +18,11 @@ from event_assets.graph.steps import Input, Step, step_of, steps
 from event_assets.lake import EMPTY_CONTENT, Entry, Lake, TableStore
 from event_assets.lake.key_history import KeyHistory
 from event_assets.lake.lake import read_figures
-from event_assets.lake.ledger import Ledger
 from event_assets.lake.partitions import WHOLE
 from event_assets.lake.validity import Unit as Held
 from event_assets.lake.validity import Validity
 from event_assets.landing.dating import file_date
+from event_assets.objects import Place
 from event_assets.settings import Settings
 
 Unit = tuple[str, dt.date | None]
@@ -40,7 +39,7 @@ class Workspace:
 
     def __init__(self, dataset: Dataset, settings: Settings) -> None:
         self.dataset, self.settings = dataset, settings
-        self.lake = Lake(settings.lake)
+        self.lake = Lake(settings.lake, settings.cache)
         self.tables: dict[str, Table] = tables(dataset)
         self.steps: tuple[Step, ...] = steps(dataset)
         self.step_of = step_of(dataset)
@@ -48,7 +47,7 @@ class Workspace:
             name: self.lake.store(dataset.name, name, table.arrow_schema(), table.partitioned_by)
             for name, table in self.tables.items()
         }
-        self.ledger = Ledger(self.lake.state(dataset.name) / "ledger")
+        self.ledger = self.lake.ledger(dataset.name)
         self._histories: dict[str, KeyHistory] = {}
         self._writes = False
         self._validity = Validity(self.lake.state(dataset.name) / "history" / "validity.json", "user_id")
@@ -58,7 +57,7 @@ class Workspace:
         return open_engine(self.dataset, self.settings)
 
     @property
-    def inbox(self) -> Path:
+    def inbox(self) -> Place:
         return self.settings.inbox / self.dataset.name
 
     @contextmanager
@@ -76,6 +75,7 @@ class Workspace:
         """Make good what a killed writer began: what entered the ledger counts, all else goes."""
         self.refresh()
         align(self)
+        self.ledger.sweep()
         for store in self.stores.values():
             store.sweep()
 
@@ -146,7 +146,7 @@ class Workspace:
         return self._histories[source.table].follow(
             store.state,
             lambda: {
-                dt.date.fromisoformat(unit): (entry.content, [store.folder / path for path in entry.files])
+                dt.date.fromisoformat(unit): (entry.content, partial(store.paths, unit))
                 for unit, entry in store.entries().items()
                 if entry.content != EMPTY_CONTENT
             },

@@ -22,8 +22,8 @@ import polars as pl
 
 Hashes = npt.NDArray[np.uint64]
 Days = npt.NDArray[np.int32]
-Units = Mapping[dt.date, tuple[str, Sequence[Path]]]
-"""Date to the digest of what it holds, and the files that hold it."""
+Units = Mapping[dt.date, tuple[str, Callable[[], Sequence[Path]]]]
+"""Date to the digest of what it holds, and what gives the files that hold it."""
 
 #: So many hashes are put in order at once.
 _TOGETHER = 1 << 22
@@ -133,10 +133,13 @@ class KeyHistory:
 
     def _keys(self, date: dt.date, units: Units, save: bool) -> Hashes:
         """The hashes of a date's keys as they are, in order."""
-        content, paths = units[date]
+        content, paths_of = units[date]
         kept = self._kept(date, content)
         if kept is None:
-            frames = [pl.read_parquet(p, columns=[self._column], hive_partitioning=False, glob=False) for p in paths]
+            frames = [
+                pl.read_parquet(path, columns=[self._column], hive_partitioning=False, glob=False)
+                for path in paths_of()
+            ]
             column = pl.concat(frames)[self._column] if frames else pl.Series(dtype=pl.String)
             kept = np.unique(column.hash().to_numpy())
             if save:

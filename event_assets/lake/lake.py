@@ -14,9 +14,15 @@ import polars as pl
 import pyarrow as pa
 
 from event_assets.engines.parquet import FIGURE
+from event_assets.lake.files import Files, LocalFiles, ObjectFiles, files_of
 from event_assets.lake.lease import WAIT_SECONDS, lease, unfinished_since
+from event_assets.lake.ledger import Ledger
 from event_assets.lake.log import LogFile, TableLog
+from event_assets.lake.object_lease import held, object_lease
+from event_assets.lake.object_lease import unfinished_since as object_lease_unfinished_since
 from event_assets.lake.partitions import Entry, Staged, entries, part_name
+from event_assets.objects import Objects, ObjectUrl, Place
+from event_assets.settings import Settings
 
 T = TypeVar("T")
 
@@ -29,9 +35,10 @@ class TableStore:
     Publishing queues; `flush` makes everything queued visible in one commit and then deletes what it replaced.
     """
 
-    def __init__(self, folder: Path, schema: pa.Schema, partitioned_by: str | None) -> None:
-        self.folder, self.partitioned_by = folder, partitioned_by
-        self._log = TableLog(folder, schema, partitioned_by)
+    def __init__(self, files: Path | Files, schema: pa.Schema, partitioned_by: str | None) -> None:
+        self._files, self.partitioned_by = files_of(files), partitioned_by
+        self.folder = self._files.folder
+        self._log = TableLog(self._files, schema, partitioned_by)
         self._entries: dict[str, Entry] = {}
         self._add: list[LogFile] = []
         self._remove: list[str] = []
@@ -49,14 +56,24 @@ class TableStore:
     def entries(self, *, again: bool = False) -> Mapping[str, Entry]:
         """Every unit with what was published of it, this writer's queue included."""
         if again or not self._opened:
-            self._entries = entries(self._log.files(), by_date=self.by_date)
+            counting = self._log.files()
+            self._entries = entries(counting, by_date=self.by_date)
+            self._files.forget({file.path for file in counting})
             self._opened = True
         return self._entries
 
     def paths(self, unit: str) -> list[Path]:
-        """The files of a unit; none where it was never published."""
+        """The files of a unit, to be read on this machine; none where it was never published."""
         entry = self.entries().get(unit)
-        return [self.folder / path for path in entry.files] if entry else []
+        return self._files.local(entry.files) if entry else []
+
+    def file(self, path: str) -> Path:
+        """Where a file of the table can be read on this machine; `path` is as the log has it."""
+        return self._files.local([path])[0]
+
+    def has(self, path: str) -> bool:
+        """Whether a file lies in the table's folder, whether it counts or not."""
+        return self._files.has(path)
 
     def publish(self, unit: str, staged: Sequence[Staged], made_from: str, content: str) -> Entry:
         """Put a unit's staged files in place of those before, from the next flush on."""
@@ -73,9 +90,7 @@ class TableStore:
     def place(self, piece: Staged, name: str) -> LogFile:
         """Move a staged file to its final name, where nobody reads it before a log says so."""
         path = f"{self.partitioned_by}={piece.hive}/{name}" if self.partitioned_by else name
-        target = self.folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        piece.path.replace(target)
+        self._files.place(piece.path, path)
         return LogFile(path, piece.rows, piece.hive)
 
     def replace_files(self, files: Iterable[LogFile]) -> None:
@@ -102,16 +117,11 @@ class TableStore:
         unused = [path for path in self._remove if path in queued]
         self._log.commit([file for file in self._add if file.path not in set(unused)], gone)
         self._add, self._remove = [], []
-        for path in (*gone, *unused):
-            (self.folder / path).unlink(missing_ok=True)
+        self._files.delete((*gone, *unused))
 
     def sweep(self) -> None:
         """Delete the files of a writer that died before its commit or before deleting what it replaced."""
-        counting = {file.path for file in self._log.files()}
-        for path in self.folder.glob("*/*.parquet" if self.partitioned_by else "*.parquet"):
-            relative = path.relative_to(self.folder).as_posix()
-            if relative not in counting and not relative.startswith("_"):
-                path.unlink(missing_ok=True)
+        self._files.delete(self._files.leftovers({file.path for file in self._log.files()}))
 
     def _queue(self, add: Sequence[LogFile], remove: Iterable[str]) -> None:
         self._add.extend(add)
@@ -120,32 +130,55 @@ class TableStore:
 
 
 class Lake:
-    """All tables below one root. Tables are named by dataset, table name, schema and Hive column."""
+    """All tables below one root. Tables are named by dataset, table name, schema and Hive column.
 
-    def __init__(self, root: Path) -> None:
+    Of a root in an object store, copies and what is not yet published lie below `cache` on this machine's disk.
+    """
+
+    def __init__(self, root: Place, cache: Path = Settings.cache) -> None:
         self.root = root
+        self._objects = Objects(root) if isinstance(root, ObjectUrl) else None
+        self._here = root.below(cache) if isinstance(root, ObjectUrl) else root
 
     def store(self, dataset: str, table: str, schema: pa.Schema, partitioned_by: str | None) -> TableStore:
-        return TableStore(self.root / dataset / table, schema, partitioned_by)
+        return TableStore(self._files(dataset, table), schema, partitioned_by)
+
+    def ledger(self, dataset: str) -> Ledger:
+        """The dataset's ledger of source files."""
+        return Ledger(self._files(dataset, f"{STATE}/ledger"), self.state(dataset))
 
     def state(self, dataset: str) -> Path:
-        """The folder of the dataset's ledger, lease and staging."""
-        return self.root / dataset / STATE
+        """The folder, on this machine, of the dataset's staging and of what can be made again."""
+        return self._here / dataset / STATE
 
     def writing(
         self, dataset: str, recover: Callable[[], None] = lambda: None, wait_seconds: float = WAIT_SECONDS
     ) -> AbstractContextManager[None]:
         """Be the dataset's one writer. After a writer that was killed, `recover` runs first and staging is empty."""
 
-        def clear() -> None:
+        def empty_staging() -> None:
             shutil.rmtree(self.state(dataset) / "staging", ignore_errors=True)
+
+        def clear() -> None:
+            empty_staging()
             recover()
 
+        if self._objects:
+            return object_lease(self._objects.below(dataset), empty_staging, recover, wait_seconds)
         return lease(self.state(dataset), clear, wait_seconds)
 
     def unfinished_since(self, dataset: str) -> int | None:
         """When a writer began that died and that nobody cleared up after; None where there is none."""
+        if self._objects:
+            return object_lease_unfinished_since(self._objects.below(dataset))
         return unfinished_since(self.state(dataset))
+
+    def _files(self, dataset: str, folder: str) -> Files:
+        copies = self._here / dataset / folder
+        if not self._objects:
+            return LocalFiles(copies)
+        objects = self._objects.below(dataset)
+        return ObjectFiles(objects.below(folder), copies, lambda: held(objects))
 
     @contextmanager
     def staging(self, dataset: str) -> Iterator[Path]:

@@ -19,7 +19,9 @@ from typing import Any, Literal
 import polars as pl
 import pyarrow as pa
 
+from event_assets.dataset import digest
 from event_assets.engines.parquet import write_parquet
+from event_assets.lake.files import Files, files_of
 from event_assets.lake.log import LogFile, TableLog
 
 Kind = Literal["events", "profiles"]
@@ -99,11 +101,15 @@ Entry = SourceFile | Binding | Retraction | Erasure | Expiry
 
 
 class Ledger:
-    """The ledger at a folder. Read with `reload`, written by the dataset's one writer with `append`."""
+    """The ledger at a folder. Read with `reload`, written by the dataset's one writer with `append`.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._log = TableLog(folder, _SCHEMA, None)
+    `staging` is a folder on this machine, for a ledger that lies elsewhere.
+    """
+
+    def __init__(self, folder: Path | Files, staging: Path | None = None) -> None:
+        self._files = files_of(folder)
+        self._staging = folder if isinstance(folder, Path) else staging
+        self._log = TableLog(self._files, _SCHEMA, None)
         self._forget()
 
     def _forget(self) -> None:
@@ -125,7 +131,7 @@ class Ledger:
             self._forget()
         new = [path for path in paths if path not in self._read]
         if new:
-            frame = pl.concat([pl.read_parquet(self._folder / path, glob=False) for path in new]).sort("sequence")
+            frame = pl.concat([pl.read_parquet(path, glob=False) for path in self._files.local(new)]).sort("sequence")
             for text in frame["entry"]:
                 self._apply(json.loads(text))
             self._entries += frame.height
@@ -144,6 +150,10 @@ class Ledger:
             self._write([_text(entry) for entry in self._state()], remove=self._read)
         else:
             self._write(texts, remove=[])
+
+    def sweep(self) -> None:
+        """Delete the files of a writer that died before its commit or before deleting what it replaced."""
+        self._files.delete(self._files.leftovers({file.path for file in self._log.files()}))
 
     def names(self) -> dict[tuple[Kind, str], list[str]]:
         """The names that stand for each file's content now, by (kind, file_id)."""
@@ -187,7 +197,8 @@ class Ledger:
 
     def _write(self, texts: list[str], remove: list[str]) -> None:
         first = self._entries
-        path = f"entries-{self._log.version + 1:08d}.parquet"
+        # Two writers that don't know of each other never write one file.
+        path = f"entries-{self._log.version + 1:08d}-{digest(texts)}.parquet"
         frame = pl.DataFrame(
             {
                 "sequence": range(first, first + len(texts)),
@@ -195,12 +206,13 @@ class Ledger:
             },
             schema={"sequence": pl.Int64, "entry": pl.String},
         )
-        write_parquet(frame, self._folder / path)
+        assert self._staging is not None
+        write_parquet(frame, self._staging / path)
+        self._files.place(self._staging / path, path)
         self._log.commit([LogFile(path, frame.height)], remove)
         self._entries = first + frame.height
         self._read = [kept for kept in self._read if kept not in remove] + [path]
-        for old in remove:
-            (self._folder / old).unlink(missing_ok=True)
+        self._files.delete(remove)
 
     def _apply(self, document: dict[str, Any]) -> None:
         match document.pop("what"):

@@ -15,6 +15,8 @@ from deltalake.schema import Schema
 from deltalake.transaction import AddAction, CommitProperties, RemoveAction, create_table_with_add_actions
 
 from event_assets.errors import ConflictError, LakeError
+from event_assets.lake.files import Files, files_of
+from event_assets.objects import brief
 
 #: A checkpoint every so many commits keeps opening a table fast; old log files go after a day. Deletion
 #: vectors and column mapping stay off, so that plain Parquet readers of the folders are right.
@@ -37,8 +39,10 @@ class LogFile:
 class TableLog:
     """The log of one table folder. One object serves one writer, or one reading."""
 
-    def __init__(self, folder: Path, schema: pa.Schema, partitioned_by: str | None) -> None:
-        self.folder, self._schema, self._hive = folder, schema, partitioned_by
+    def __init__(self, files: Path | Files, schema: pa.Schema, partitioned_by: str | None) -> None:
+        self._files, self._schema, self._hive = files_of(files), schema, partitioned_by
+        self.folder = self._files.folder
+        self._options = dict(self._files.storage_options or {}) or None
         self._table: DeltaTable | None = None
 
     @property
@@ -64,50 +68,71 @@ class TableLog:
         return sorted(found, key=lambda file: file.path)
 
     def commit(self, add: Sequence[LogFile], remove: Collection[str]) -> None:
-        """Make files count and others not, in one atomic step; ConflictError where somebody else was faster."""
+        """Make files count and others not, in one atomic step; ConflictError where somebody else was faster.
+
+        LeaseError where this writer may write no more. A commit whose reply was lost is found done.
+        """
+        self._files.check()
+        try:
+            self._commit(add, remove)
+        except (DeltaError, OSError) as error:
+            if self._is_done(add, remove):
+                return
+            if isinstance(error, CommitFailedError):
+                raise ConflictError(
+                    str(self.folder), f"was written by another run meanwhile ({brief(error)})", "run again"
+                ) from None
+            raise LakeError(
+                str(self.folder), f"its log can't be written ({brief(error)})", "mend the cause and run again"
+            ) from None
+
+    def _commit(self, add: Sequence[LogFile], remove: Collection[str]) -> None:
         properties = CommitProperties(max_commit_retries=0)
         actions: list[AddAction | RemoveAction] = [self._add_action(file) for file in add]
         schema = Schema.from_arrow(self._schema)
         partition_by = [self._hive] if self._hive else None
-        try:
-            if self._table is None and self._refreshed() is None:
-                create_table_with_add_actions(
-                    str(self.folder),
-                    schema=schema,
-                    add_actions=cast(list[AddAction], actions),
-                    mode="error",
-                    partition_by=partition_by or [],
-                    configuration=_CONFIGURATION,
-                    commit_properties=properties,
-                )
-                self._table = DeltaTable(str(self.folder))
-                return
-            assert self._table is not None
-            actions += [self._remove_action(path) for path in sorted(remove)]
-            self._add_new_columns()
-            self._table.create_write_transaction(
-                actions, mode="append", schema=schema, partition_by=partition_by, commit_properties=properties
+        if self._table is None and self._refreshed() is None:
+            create_table_with_add_actions(
+                str(self.folder),
+                schema=schema,
+                add_actions=cast(list[AddAction], actions),
+                mode="error",
+                partition_by=partition_by or [],
+                configuration=_CONFIGURATION,
+                commit_properties=properties,
+                storage_options=self._options,
             )
-            self._table.update_incremental()
-        except CommitFailedError as error:
-            raise ConflictError(
-                str(self.folder), f"was written by another run meanwhile ({error})", "run again"
-            ) from None
-        except (DeltaError, OSError) as error:
-            raise LakeError(
-                str(self.folder), f"its log can't be written ({error})", "mend the cause and run again"
-            ) from None
+            self._table = self._opened()
+            return
+        assert self._table is not None
+        actions += [self._remove_action(path) for path in sorted(remove)]
+        self._add_new_columns()
+        self._table.create_write_transaction(
+            actions, mode="append", schema=schema, partition_by=partition_by, commit_properties=properties
+        )
+        self._table.update_incremental()
+
+    def _is_done(self, add: Sequence[LogFile], remove: Collection[str]) -> bool:
+        """Whether the log says what a commit that failed was to say: files' names are never used twice."""
+        try:
+            counting = {file.path for file in self.files()}
+        except LakeError:
+            return False
+        return counting.issuperset(file.path for file in add) and counting.isdisjoint(remove)
+
+    def _opened(self) -> DeltaTable:
+        return DeltaTable(str(self.folder), storage_options=self._options)
 
     def _refreshed(self) -> DeltaTable | None:
         try:
             if self._table is None:
-                self._table = DeltaTable(str(self.folder))
+                self._table = self._opened()
             else:
                 self._table.update_incremental()
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
-            raise LakeError(str(self.folder), f"its log can't be read ({error})", "restore the folder") from None
+            raise LakeError(str(self.folder), f"its log can't be read ({brief(error)})", "restore the folder") from None
         return self._table
 
     def _add_new_columns(self) -> None:
@@ -123,10 +148,9 @@ class TableLog:
             self._table.alter.add_columns(new)
 
     def _add_action(self, file: LogFile) -> AddAction:
-        stat = (self.folder / file.path).stat()
         return AddAction(
             path=file.path,
-            size=stat.st_size,
+            size=self._files.size(file.path),
             partition_values={self._hive: file.hive} if self._hive else {},
             modification_time=0,
             data_change=True,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from event_assets.errors import LandingError
-from event_assets.landing.inbox import signature
+from event_assets.landing.inbox import Dropped, signature
+from event_assets.objects import GoneError, Objects, ObjectStoreError, ObjectUrl
 
 _CHUNK = 1 << 20
 
@@ -43,6 +47,45 @@ def identify(path: Path) -> Identity:
         ) from None
     check_unchanged(path, before)
     return Identity(digest.hexdigest(), size, before)
+
+
+def identify_object(dropped: Dropped, url: ObjectUrl) -> Identity:
+    """Hash an object of the inbox in one pass. Raises as `identify` does."""
+    digest, size = hashlib.sha256(), 0
+    for chunk in _chunks(dropped, url):
+        digest.update(chunk)
+        size += len(chunk)
+    return Identity(digest.hexdigest(), size, dropped.signature)
+
+
+@contextmanager
+def on_disk(dropped: Dropped, identity: Identity, into: Path) -> Iterator[tuple[Path, Identity]]:
+    """A file of the inbox as one on this machine's disk: an object is copied below `into`, until it was read.
+
+    NotReadyError where the object was replaced since it was identified.
+    """
+    if not isinstance(dropped.path, ObjectUrl):
+        yield dropped.path, identity
+        return
+    try:
+        with tempfile.NamedTemporaryFile(dir=into, prefix="source-") as file:
+            for chunk in _chunks(dropped, dropped.path):
+                file.write(chunk)
+            file.flush()
+            path = Path(file.name)
+            yield path, replace(identity, signature=signature(path))
+    except OSError as error:
+        raise LandingError(dropped.name, f"can't be copied ({error.strerror or error})", "make room") from None
+
+
+def _chunks(dropped: Dropped, url: ObjectUrl) -> Iterator[bytes]:
+    folder = ObjectUrl(url.bucket, url.key.removesuffix(dropped.name).rstrip("/"))
+    try:
+        yield from Objects(folder).chunks(dropped.name, dropped.version)
+    except GoneError:
+        raise NotReadyError(dropped.name, "was replaced or removed", "it is taken at the next look") from None
+    except ObjectStoreError as error:
+        raise LandingError(dropped.name, error.state, error.remedy) from None
 
 
 def check_unchanged(path: Path, before: str) -> None:

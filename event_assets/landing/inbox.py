@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from event_assets.dataset import Dataset
+from event_assets.objects import Objects, ObjectStoreError, ObjectUrl, Place
 
 Kind = Literal["events", "profiles"]
 
@@ -24,13 +25,15 @@ UNFINISHED = (".tmp", ".part", ".crdownload")
 class Dropped:
     """A regular file in the inbox. An unchanged `signature` means that it need not be hashed again."""
 
-    path: Path
+    path: Place
     name: str
     """Its name; bytes in it that aren't UTF-8 are shown as \\xNN."""
     kind: Kind
     signature: str
     modified: float
-    """Seconds since 1970, as the file system tells."""
+    """Seconds since 1970, as the file system or the object store tells."""
+    version: str = ""
+    """Of an object: what tells it from others under its key, before and after it."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,14 @@ class Inbox:
     warnings: list[str] = field(default_factory=list)
 
 
-def look(folder: Path, dataset: Dataset) -> Inbox:
-    """The dataset's files that lie directly in the folder (none where there is no folder).
+def look(folder: Place, dataset: Dataset) -> Inbox:
+    """The dataset's files that lie directly in the folder, or right below the URL (none where there is no folder).
 
     Hidden and unfinished names are passed over in silence; whatever else can't be landed is named in a
     warning. A name that events and profiles both claim is an events file.
     """
+    if isinstance(folder, ObjectUrl):
+        return _look_at_objects(folder, dataset)
     inbox = Inbox()
     try:
         entries = sorted(os.listdir(os.fsencode(folder)))
@@ -58,7 +63,7 @@ def look(folder: Path, dataset: Dataset) -> Inbox:
     for entry in entries:
         # A name need not be UTF-8, and no table could hold such a one: it is known by what it looks like.
         name = entry.decode("utf-8", "backslashreplace")
-        if name.startswith(".") or name.endswith(UNFINISHED):
+        if _is_passed_over(name):
             continue
         found = _dropped(folder / os.fsdecode(entry), name, dataset)
         if isinstance(found, Dropped):
@@ -66,6 +71,31 @@ def look(folder: Path, dataset: Dataset) -> Inbox:
         elif found:
             inbox.warnings.append(found)
     return inbox
+
+
+def _look_at_objects(url: ObjectUrl, dataset: Dataset) -> Inbox:
+    inbox = Inbox()
+    try:
+        objects, folders = Objects(url).listing()
+    except ObjectStoreError as error:
+        inbox.warnings.append(f"{error}; nothing is landed from it")
+        return inbox
+    inbox.warnings.extend(f"{name} is a directory and is left alone" for name in folders if not _is_passed_over(name))
+    for found in objects:
+        name, kind = found.key, _kind(found.key, dataset)
+        if _is_passed_over(name):
+            continue
+        if kind is None:
+            inbox.warnings.append(f"{name} matches no file pattern of {dataset.name} and is left alone")
+            continue
+        modified = found.modified.timestamp()
+        signature = f"{found.bytes}-{found.version}-{modified:.0f}"
+        inbox.files.append(Dropped(url / name, name, kind, signature, modified, found.version))
+    return inbox
+
+
+def _is_passed_over(name: str) -> bool:
+    return name.startswith(".") or name.endswith(UNFINISHED)
 
 
 def is_settled(dropped: Dropped, now: float, quiet_seconds: float) -> bool:

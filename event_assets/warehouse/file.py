@@ -25,14 +25,18 @@ _STORAGE_VERSION = "v1.0.0"
 def refresh(datasets: Mapping[str, Dataset], settings: Settings) -> bool:
     """Let the warehouse file hold a view for every table of the datasets; whether it had to be made anew.
 
-    LakeError where it can't be written, or where a file stands there that isn't ours.
+    LakeError where it can't be written, where a file stands there that isn't ours, or where the lake is no folder.
     """
-    path = settings.warehouse
+    path, lake = settings.warehouse, settings.lake
+    if not isinstance(lake, Path):  # its views would need the store's credentials, for as long as the file is kept
+        raise LakeError(
+            str(path), f"can't hold views over {lake}", "use event-assets query, which reads copies on this disk"
+        )
     mark = path.with_name(f".{path.name}.views")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f".{path.name}.lock")):  # else the slower of two would put back an older state
-            statements = lasting_views(datasets, settings.lake)
+            statements = lasting_views(datasets, lake)
             made_of = digest(duckdb.__version__, statements)
             if path.exists() and not mark.exists():
                 raise LakeError(

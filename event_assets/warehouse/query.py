@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from event_assets.dataset import Dataset
 from event_assets.errors import LakeError, QueryError
+from event_assets.lake import Lake
 from event_assets.lake.lake import read_again
 from event_assets.settings import Settings
 from event_assets.warehouse.views import create_views, identifier, literal, paths_literal
@@ -81,7 +82,7 @@ def _read_once(
     ):
         try:
             _check_that_it_only_reads(connection, sql)
-            files = create_views(connection, datasets, settings.lake, sql)
+            files = create_views(connection, datasets, Lake(settings.lake, settings.cache), sql)
             connection.execute(f"SET allowed_paths = {paths_literal(files)}")
             for name, value in {
                 "temp_directory": literal(spill),

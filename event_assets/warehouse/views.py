@@ -67,7 +67,7 @@ def views(dataset: Dataset) -> Iterator[View]:
 
 
 def create_views(
-    connection: duckdb.DuckDBPyConnection, datasets: Mapping[str, Dataset], lake: Path, sql: str
+    connection: duckdb.DuckDBPyConnection, datasets: Mapping[str, Dataset], lake: Lake, sql: str
 ) -> list[Path]:
     """Create the views of the datasets that `sql` mentions (of all, with comments, where it asks the catalogue); the
     files that those read which it mentions.
@@ -77,7 +77,7 @@ def create_views(
     error in place of rows.
     """
     words = set(re.findall(r"\w+", sql.lower()))
-    store, files, statements = Lake(lake), list[Path](), list[str]()
+    files, statements = list[Path](), list[str]()
     described, listed = _COMMENTS.search(sql) is not None, _CATALOGUE.search(sql) is not None
     for name, dataset in datasets.items():
         if name not in words and not listed:
@@ -85,7 +85,7 @@ def create_views(
         statements.append(f"CREATE SCHEMA IF NOT EXISTS {identifier(name)}")
         for view in views(dataset):
             if {view.dataset, view.name} <= words:
-                found = [(table, _files(store, name, table)) for table in view.tables]
+                found = [(table, _files(lake, name, table)) for table in view.tables]
                 files += [path for _, paths in found for path in paths]
                 body = _united(view, (_listed_rows(view, table, paths) for table, paths in found))
             else:
