@@ -21,7 +21,7 @@ RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /whe
 FROM ${BASE}
 RUN groupadd --gid 10001 dagster \
     && useradd --uid 10001 --gid dagster --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin dagster \
-    && install --directory --owner dagster --group dagster /lake /inbox /datasets /home/dagster /home/dagster/printed
+    && install --directory --owner dagster --group dagster /lake /inbox /cache /datasets /home/dagster /home/dagster/printed
 COPY --from=build /opt/venv /opt/venv
 # Compiled once here: a run is a process of its own, and the user of the image can't write beside the modules.
 RUN /opt/venv/bin/python -m compileall -q /opt/venv/lib
@@ -38,6 +38,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     EVENT_ASSETS_CODE_PORT=4000 \
     EVENT_ASSETS_INBOX=/inbox \
     EVENT_ASSETS_LAKE=/lake \
+    EVENT_ASSETS_CACHE=/cache \
     EVENT_ASSETS_WAREHOUSE=/lake/warehouse.duckdb \
     EVENT_ASSETS_DATASETS=/datasets
 WORKDIR /home/dagster
