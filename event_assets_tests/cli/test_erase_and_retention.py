@@ -1,0 +1,69 @@
+"""`event-assets erase` and `event-assets retention`, as a user types them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from event_assets_tests.cli.conftest import Command
+from event_assets_tests.world import World, lines
+
+FILE = lines(
+    *(f"{user},view,2025-01-{day:02d}T12:00:00,/a,1" for day in range(1, 6) for user in ("ann", "bob")),
+    "ann,view,never,/a,1",
+)
+
+
+@pytest.fixture
+def world(command: Command, clicks_world: World) -> World:
+    clicks_world.drop("clicks_1.csv", FILE)
+    clicks_world.refresh()
+    return clicks_world
+
+
+def test_erase_says_what_it_took_out_of_each_table_and_what_it_left_alone(command: Command, world: World) -> None:
+    said = command("erase", "clicks", "--user-id", " ann")
+    assert (said.code, said.err) == (0, "")
+    told = said.out.splitlines()
+    assert told[:2] == ["raw_events: 5 rows taken out", "landing_rejects: 1 rows taken out"]
+    assert "cleaned_events: 5 rows taken out" in told
+    assert told[-1].endswith("though they hold the user: clicks_1.csv")
+    assert set(world.table("daily_summary")["user_id"]) == {"bob"}
+    assert not [p for p in world.settings.lake.rglob("*") if p.is_file() and b"ann" in p.read_bytes()]
+    again = json.loads(command("erase", "clicks", "--user-id", "ann", "--json").out)
+    assert (again["rows"], again["changed"], again["in_inbox"]) == ({}, 0, [])
+
+
+def test_nothing_that_dagster_keeps_names_the_erased_user(command: Command, world: World) -> None:
+    home = world.folder / "dagster"
+    user = "Mnemosyne"
+    world.drop("clicks_2.csv", lines(f"{user},view,2025-01-02T12:00:00,/a,1", f"{user},view,never,/a,1"))
+    assert command("run", "clicks").code == 0
+    assert command("erase", "clicks", "--user-id", user).code == 0
+    kept = [path for path in home.rglob("*") if path.is_file()]
+    assert kept
+    assert not [path for path in kept if user.encode() in path.read_bytes()]
+
+
+def test_erasing_nobody_is_wrong_usage_and_an_empty_id_is_one_line(command: Command, world: World) -> None:
+    assert command("erase", "clicks").code == 2
+    said = command("erase", "clicks", "--user-id", " ")
+    assert (said.code, said.err) == (
+        1,
+        "--user-id ' ': is no string, as user ids of clicks are; give one as tables show it\n",
+    )
+
+
+def test_retention_says_what_goes_and_a_dry_run_only_says_it(command: Command, world: World) -> None:
+    declared = world.folder / "datasets" / "clicks" / "defs.yaml"
+    assert "clicks has no date that is older than it keeps them" in command("retention", "clicks").out
+    declared.write_text(declared.read_text().replace("attributes:\n", "attributes:\n  retention: {raw: 2}\n"))
+    said = command("retention", "clicks", "--dry-run").out
+    assert said.splitlines()[0] == "raw_events: would drop 2 dates (2025-01-01 to 2025-01-02), 4 rows"
+    assert len(world.table("raw_events")) == 10
+    done = json.loads(command("retention", "clicks", "--json").out)
+    assert done["dropped"]["raw_events"] == {"before": "2025-01-03", "dates": 2, "rows": 4}
+    assert len(world.table("raw_events")) == 6
+    assert len(world.table("cleaned_events")) == 10
+    assert "landed, but dropped since" in command("run", "clicks").out
