@@ -15,7 +15,7 @@ from event_assets_tests.world import World
 
 #: Each example makes two lakes: a handful in every run, a thousand of each law in `make test-long`.
 LONG = settings.default.max_examples >= 1000  # type: ignore[union-attr]
-BOUNDED = settings(max_examples=1000 if LONG else 5)
+BOUNDED = settings(max_examples=1000 if LONG else 3)
 #: In memory where the system has a folder there: a lake is some hundred small files.
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
 pytestmark = pytest.mark.timeout(36000)
