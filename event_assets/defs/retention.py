@@ -1,6 +1,7 @@
 """The job that drops dates which a dataset no longer wants to keep, and its schedule."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -32,7 +33,11 @@ def retention_schedule(dataset: Dataset, settings: Settings | None = None) -> It
             raise dg.Failure(str(error), allow_retries=False) from None
         for one in gone:
             context.log.info(f"{one.table}: {len(one.dates)} dates before {one.before} dropped, {one.rows} rows")
-            figures = {"dates dropped": len(one.dates), "rows dropped": one.rows, "first date kept": str(one.before)}
+            figures: dict[str, Any] = {
+                "dates dropped": len(one.dates),
+                "rows dropped": one.rows,
+                "first date kept": str(one.before),
+            }
             context.log_event(dg.AssetObservation(asset_key(dataset.name, one.table), metadata=figures))
         if not gone:
             context.log.info("no date is older than it is kept")

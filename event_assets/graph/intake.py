@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from event_assets.graph.workspace import Workspace
 from event_assets.lake import EMPTY_CONTENT
 from event_assets.lake.ledger import Binding, Kind, Retraction, SourceFile
 from event_assets.lake.ledger import Entry as LedgerEntry
+from event_assets.landing.dating import file_date
 from event_assets.landing.file import Landed, land_file
 from event_assets.landing.identity import Identity, NotReadyError, identify, identify_object, on_disk
 from event_assets.landing.inbox import Dropped, look
@@ -92,7 +93,7 @@ def landing_rules(dataset: Dataset, kind: Kind) -> str:
 
 def pending(workspace: Workspace) -> tuple[list[Dropped], list[str]]:
     """The files of the inbox that are new, were touched or would be read otherwise now, and what to warn of."""
-    inbox, rules = look(workspace.inbox, workspace.dataset), _rules_of_today(workspace.dataset)
+    inbox, rules = look(workspace.inbox, workspace.dataset), _rules_of_today(workspace)
     files = [dropped for dropped in inbox.files if not _settled_in_ledger(workspace, dropped, rules)]
     return files, list(inbox.warnings)
 
@@ -110,6 +111,11 @@ def take_in(workspace: Workspace, *, now: Callable[[], dt.datetime], progress: P
     failures: list[LandingError] = []
     with workspace.lake.staging(workspace.dataset.name) as staging:
         landed, known = _land_all(workspace, files, staging, warnings, failures, now, progress)
+        if workspace.dataset.events.time.missing == "file_date" and files:
+            # A name that now stands for something else may have dated a content that another name still stands for.
+            seen = {dropped.name for dropped in files}
+            dated_anew = [dropped for dropped in pending(workspace)[0] if dropped.name not in seen]
+            landed += _land_all(workspace, dated_anew, staging, warnings, failures, now, progress)[0]
     after = _raw_contents(workspace)
     dates = {dt.date.fromisoformat(d) for d in before.keys() | after.keys() if before.get(d) != after.get(d)}
     seconds = time.perf_counter() - began
@@ -175,6 +181,7 @@ class _Work:
     landed_at: dt.datetime | None
     """When it was first landed, where it was."""
     bindings: list[Binding]
+    rules: _Rules
 
 
 def _sort_out(
@@ -187,15 +194,17 @@ def _sort_out(
     """Which contents have to be landed, and what the names of those stand for that are known already."""
     works: dict[tuple[Kind, str], _Work] = {}
     known: list[Binding] = []
-    rules = _rules_of_today(workspace.dataset)
+    identified: list[tuple[Dropped, Identity, Binding]] = []
     for dropped, found in zip(files, pool.map(_identified, files), strict=True):
         if isinstance(found, NotReadyError):
             warnings.append(str(found))
-            continue
-        if isinstance(found, LandingError):
+        elif isinstance(found, LandingError):
             failures.append(found)
-            continue
-        binding = Binding(dropped.name, dropped.kind, found.file_id, dropped.signature)
+        else:
+            binding = Binding(dropped.name, dropped.kind, found.file_id, dropped.signature)
+            identified.append((dropped, found, binding))
+    rules = _rules_of_today(workspace, [binding for _, _, binding in identified])
+    for dropped, found, binding in identified:
         key = (dropped.kind, found.file_id)
         before = workspace.ledger.files.get(key)
         if key in works:
@@ -203,7 +212,7 @@ def _sort_out(
         elif before is not None and _is_known(workspace, before, rules) and parts_are_there(workspace, before):
             known.append(binding)
         else:
-            works[key] = _Work(dropped, found, before.landed_at if before else None, [binding])
+            works[key] = _Work(dropped, found, before.landed_at if before else None, [binding], rules)
     return list(works.values()), known
 
 
@@ -225,7 +234,7 @@ def _land(
             workspace.dataset,
             kind,
             path,
-            work.dropped.name,
+            work.rules.dated_by.get((kind, work.identity.file_id), work.dropped.name),
             identity,
             staging,
             landed_at=landed_at,
@@ -233,7 +242,8 @@ def _land(
             workers=max(1, workspace.settings.workers // together),
             limits=_limits(workspace),
         )
-    file = _as_source_file(landed, landing_rules(workspace.dataset, kind), landed_at, work.identity.bytes)
+    rules = work.rules.of(kind, work.identity.file_id)
+    file = _as_source_file(landed, rules, landed_at, work.identity.bytes)
     staged = _staged_parts(landed)
     if workspace.ledger.erased:
         file, staged = without_erased(workspace, file, staged, staging, workspace.ledger.is_erased)
@@ -252,15 +262,36 @@ def _limits(workspace: Workspace) -> Limits:
     return Limits(workspace.settings.max_unpacked_bytes, workspace.settings.max_ratio)
 
 
-def _rules_of_today(dataset: Dataset) -> dict[Kind, str]:
-    """By kind: a digest of much of the declaration, which ten thousand files shall not each ask for."""
+@dataclass(frozen=True)
+class _Rules:
+    """The rules of today: a digest of much of the declaration, which ten thousand files shall not each ask for."""
+
+    by_kind: Mapping[Kind, str]
+    dated_by: Mapping[tuple[Kind, str], str]
+    """With `missing_time: file_date`, the name that dates a content: of all that stand for it the one with the earliest
+    date (of these the first), so that it doesn't matter which came first."""
+
+    def of(self, kind: Kind, file_id: str) -> str:
+        name, rules = self.dated_by.get((kind, file_id)), self.by_kind.get(kind, "")
+        return digest(rules, str(file_date(name)), length=8) if name else rules
+
+
+def _rules_of_today(workspace: Workspace, bindings: Iterable[Binding] = ()) -> _Rules:
+    """The rules by which files are to be read, once these names are bound besides those in the ledger."""
+    dataset = workspace.dataset
     kinds: tuple[Kind, ...] = ("events", "profiles") if dataset.profiles else ("events",)
-    return {kind: landing_rules(dataset, kind) for kind in kinds}
+    dated_by: dict[tuple[Kind, str], str] = {}
+    if dataset.events.time.missing == "file_date":
+        bound = {b.name: b.file_id for b in (*workspace.ledger.bindings.values(), *bindings) if b.kind == "events"}
+        dated = [(date, name) for name in bound if (date := file_date(name))]
+        for _, name in sorted(dated, reverse=True):
+            dated_by["events", bound[name]] = name
+    return _Rules({kind: landing_rules(dataset, kind) for kind in kinds}, dated_by)
 
 
-def _is_known(workspace: Workspace, file: SourceFile | None, rules: Mapping[Kind, str]) -> bool:
+def _is_known(workspace: Workspace, file: SourceFile | None, rules: _Rules) -> bool:
     """Whether a content was landed by the rules of today; one that was too large, under the limits of today."""
-    if file is None or file.rules != rules.get(file.kind):
+    if file is None or file.rules != rules.of(file.kind, file.file_id):
         return False
     return file.reason is None or not file.reason.startswith(TOO_LARGE) or file.reason in _limits(workspace).reasons
 
@@ -291,7 +322,7 @@ def _staged_parts(landed: Landed) -> dict[str, Path]:
     return staged | ({REJECTS: landed.rejects} if landed.rejects else {})
 
 
-def _settled_in_ledger(workspace: Workspace, dropped: Dropped, rules: Mapping[Kind, str]) -> bool:
+def _settled_in_ledger(workspace: Workspace, dropped: Dropped, rules: _Rules) -> bool:
     binding = workspace.ledger.bindings.get((dropped.kind, dropped.name))
     if binding is None or binding.signature != dropped.signature:
         return False
