@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import statistics
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -12,13 +11,12 @@ import dagster as dg
 import polars as pl
 
 from event_assets.dataset import Dataset
+from event_assets.defs.checks import Finding, file_findings, unit_findings
 from event_assets.defs.keys import asset_key, partitions
-from event_assets.graph.drift import drifts
 from event_assets.graph.intake import Intake
 from event_assets.graph.outcome import Outcome
 from event_assets.graph.refused import refused_by_file
 from event_assets.graph.workspace import Workspace
-from event_assets.lake.ledger import Kind, SourceFile
 from event_assets.lake.partitions import WHOLE
 
 Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
@@ -32,11 +30,8 @@ def outcome_events(workspace: Workspace, outcome: Outcome) -> Iterator[Event]:
         return  # Dagster has no such date: it lies beyond the declared ones
     if outcome.state == "made":
         yield _materialization(workspace, outcome, partition)
-    for check in outcome.checks:
-        yield _evaluation(dataset, outcome.table, check.name, check.passed, check.says, partition, blocking=True)
-    if outcome.state == "made":
-        for name, passed, says in _quality(workspace, outcome):
-            yield _evaluation(dataset, outcome.table, name, passed, says, partition, blocking=False)
+    for finding in unit_findings(workspace, outcome):
+        yield _evaluation(dataset, finding, partition)
 
 
 def intake_events(workspace: Workspace, intake: Intake, asked: Collection[dt.date] = ()) -> Iterator[Event]:
@@ -78,58 +73,8 @@ def intake_events(workspace: Workspace, intake: Intake, asked: Collection[dt.dat
                 },
                 tags=_data_version(workspace.content("raw_events", date)),
             )
-    for name, passed, says, blocking in _file_checks(workspace):
-        yield _evaluation(dataset, "source_files", name, passed, says, None, blocking=blocking)
-
-
-def _file_checks(workspace: Workspace) -> Iterator[tuple[str, bool, str, bool]]:
-    dataset = workspace.dataset
-    files = [file for kind in ("events", "profiles") for file in workspace.ledger.active(kind)]
-    names = workspace.ledger.names()
-    lost = [f for f in files if f.records != f.landed + f.rejected + f.erased]
-    total = sum(f.records for f in files)
-    says = f"{total} records = {sum(f.landed for f in files)} landed + {sum(f.rejected for f in files)} rejected"
-    says += f" + {erased} erased" if (erased := sum(f.erased for f in files)) else ""
-    yield "accounting", not lost, says if not lost else f"{says}: {_named(lost, names)} lost records", True
-    share = dataset.quality.max_rejected_share
-    bad = [f for f in files if f.rejected > share * f.records]
-    says = f"{len(files)} files, each with at most {share:.0%} rejects"
-    yield (
-        "rejects",
-        not bad,
-        says if not bad else f"{_named(bad, names)}: more than {share:.0%} rejected; see landing_rejects",
-        False,
-    )
-    drifted = [
-        f"{d.change} {d.field} ({d.kind}): {d.records} records of {d.files} files, first in {d.first_file} at"
-        f" {d.first_seen:%Y-%m-%d %H:%M} UTC"
-        for d in drifts(workspace)
-    ]
-    yield "drift", not drifted, "; ".join(drifted) or "all files have the declared columns and no others", False
-
-
-def _named(files: list[SourceFile], names: Mapping[tuple[Kind, str], list[str]]) -> str:
-    """The first few files by name (by content where no name is left)."""
-    found = [(names.get((file.kind, file.file_id)) or [file.file_id[:12]])[0] for file in files]
-    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
-
-
-def _quality(workspace: Workspace, outcome: Outcome) -> Iterator[tuple[str, bool, str]]:
-    quality = workspace.dataset.quality
-    if outcome.table == "quarantine" and outcome.date is not None:
-        raw = workspace.rows("raw_events", outcome.date)
-        passed = outcome.rows <= quality.max_rejected_share * raw
-        yield "rejects", passed, f"{outcome.rows} of {raw} records are quarantined"
-    if outcome.table == "joined_facts" and workspace.dataset.profiles:
-        orphans = outcome.figures.get("orphans", 0)
-        passed = orphans <= quality.max_orphan_share * max(outcome.rows, 1)
-        yield "orphans", passed, f"{orphans} of {outcome.rows} facts have no profile"
-    if outcome.table == "cleaned_events" and outcome.date is not None:
-        before = [workspace.rows("cleaned_events", outcome.date - dt.timedelta(days=n)) for n in range(1, 8)]
-        usual = statistics.median([rows for rows in before if rows] or [outcome.rows])
-        factor = quality.volume_factor
-        passed = usual / factor <= outcome.rows <= usual * factor
-        yield "volume", passed, f"{outcome.rows} events, {usual:g} on the median of the 7 dates before"
+    for finding in file_findings(workspace):
+        yield _evaluation(dataset, finding, None)
 
 
 def _materialization(workspace: Workspace, outcome: Outcome, partition: str | None) -> dg.AssetMaterialization:
@@ -159,17 +104,16 @@ def _materialization(workspace: Workspace, outcome: Outcome, partition: str | No
     )
 
 
-def _evaluation(
-    dataset: Dataset, table: str, name: str, passed: bool, says: str, partition: str | None, *, blocking: bool
-) -> dg.AssetCheckEvaluation:
+def _evaluation(dataset: Dataset, finding: Finding, partition: str | None) -> dg.AssetCheckEvaluation:
+    asked = finding.question
     return dg.AssetCheckEvaluation(
-        asset_key=asset_key(dataset.name, table),
-        check_name=name,
-        passed=passed,
-        description=says,
-        severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
-        blocking=blocking,
-        metadata={},
+        asset_key=asset_key(dataset.name, asked.table),
+        check_name=asked.name,
+        passed=finding.passed,
+        description=finding.sentence,
+        severity=dg.AssetCheckSeverity.ERROR if asked.blocking else dg.AssetCheckSeverity.WARN,
+        blocking=asked.blocking,
+        metadata=dict(finding.figures),
         partition=partition,
     )
 

@@ -9,9 +9,10 @@ import dagster as dg
 
 from event_assets.contracts.tables import Table, tables
 from event_assets.dataset import Dataset
+from event_assets.defs.checks import questions
 from event_assets.defs.keys import asset_key, partitions
 from event_assets.defs.lineage import column_lineage
-from event_assets.graph.steps import LANDED, Input, Step, step_of, steps
+from event_assets.graph.steps import Input, Step, step_of
 
 _LAYERS = {
     **dict.fromkeys(("source_files", "raw_events", "raw_profiles", "landing_rejects"), "bronze"),
@@ -41,7 +42,17 @@ def asset_specs(dataset: Dataset) -> tuple[dg.AssetSpec, ...]:
 @cache
 def check_specs(dataset: Dataset) -> tuple[dg.AssetCheckSpec, ...]:
     """The checks that hold the line (blocking) and those that watch quality (warning)."""
-    return tuple(_check_specs(dataset))
+    made = tables(dataset)
+    return tuple(
+        dg.AssetCheckSpec(
+            asked.name,
+            asset=asset_key(dataset.name, asked.table),
+            description=f"{asked.says} If it fails: {asked.remedy}.",
+            blocking=asked.blocking,
+            partitions_def=partitions(dataset) if made[asked.table].partitioned_by == "event_date" else None,
+        )
+        for asked in questions(dataset).values()
+    )
 
 
 def _asset_spec(dataset: Dataset, table: Table) -> dg.AssetSpec:
@@ -53,6 +64,7 @@ def _asset_spec(dataset: Dataset, table: Table) -> dg.AssetSpec:
         "dagster/column_schema": column_schema(table, lineage),
         "dagster/column_lineage": dg.TableColumnLineage(lineage),
         "key": ", ".join(table.key),
+        "query": dg.MetadataValue.md(_query(dataset, table)),
     }
     return dg.AssetSpec(
         asset_key(dataset.name, table.name),
@@ -65,15 +77,26 @@ def _asset_spec(dataset: Dataset, table: Table) -> dg.AssetSpec:
         metadata=metadata,
         partitions_def=partitions(dataset) if table.partitioned_by == "event_date" else None,
         code_version=step.rules if step else None,
+        freshness_policy=_freshness(dataset) if table.name == "raw_events" else None,
         skippable=True,
     )
 
 
 def _description(dataset: Dataset, table: Table, step: Step | None) -> str:
     reads = [text for source in step.inputs if (text := _window(source))] if step and step.by_date else []
-    around = f" Reads {'; '.join(reads)}." if reads else ""
+    around = f" Beside its own date it reads {'; '.join(reads)}." if reads else ""
     key = ", ".join(table.key)
     return f"{table.description}\n\nOne row per {key}.{around} Part of **{dataset.name}**: {dataset.description}"
+
+
+def _query(dataset: Dataset, table: Table) -> str:
+    """How to see its rows, to be copied into a terminal."""
+    return f'`event-assets query "SELECT * FROM {dataset.name}.{table.name} LIMIT 10"`'
+
+
+def _freshness(dataset: Dataset) -> dg.FreshnessPolicy:
+    """Dates of raw events are materialized when a file changes them: so their age is that of the last new data."""
+    return dg.FreshnessPolicy.time_window(fail_window=dataset.quality.stale_after)
 
 
 def _window(source: Input) -> str:
@@ -86,14 +109,14 @@ def _window(source: Input) -> str:
     if source.before == "all":
         parts.append("all dates before")
     elif source.before:
-        parts.append(f"{_dates(source.before)} before")
+        parts.append(_dates(source.before, "before"))
     if source.after:
-        parts.append(f"{_dates(source.after)} after")
+        parts.append(_dates(source.after, "after"))
     return f"{source.table} of {' and '.join(parts)}" if parts else ""
 
 
-def _dates(number: int) -> str:
-    return "1 date" if number == 1 else f"{number} dates"
+def _dates(number: int, where: str) -> str:
+    return f"the date {where}" if number == 1 else f"the {number} dates {where}"
 
 
 def _deps(dataset: Dataset, table: str, step: Step | None) -> Iterator[dg.AssetDep]:
@@ -132,42 +155,3 @@ def _from(deps: Sequence[dg.TableColumnDep]) -> str:
 
 def _bounds(low: str | None, high: str | None) -> list[str]:
     return [text for text in (low and f">= {low}", high and f"<= {high}") if text]
-
-
-def _check_specs(dataset: Dataset) -> Iterator[dg.AssetCheckSpec]:
-    made = tables(dataset)
-
-    def spec(table: str, name: str, description: str, *, blocking: bool) -> dg.AssetCheckSpec:
-        by_date = made[table].partitioned_by == "event_date"
-        return dg.AssetCheckSpec(
-            name,
-            asset=asset_key(dataset.name, table),
-            description=description,
-            blocking=blocking,
-            partitions_def=partitions(dataset) if by_date else None,
-        )
-
-    for table in made.values():
-        if table.name not in LANDED:
-            says = f"Every row keeps the contract: columns, types, nulls, bounds, unique key ({', '.join(table.key)})."
-            yield spec(table.name, "contract", f"{says} A partition that breaks it is not published.", blocking=True)
-    for step in steps(dataset):
-        if step.equation:
-            says = f"No record is lost: {step.equation}. A partition that breaks it is not published."
-            yield spec(step.name, "accounting", says, blocking=True)
-    says = "No record is lost: for every file, records = landed + rejected + erased."
-    yield spec("source_files", "accounting", says, blocking=True)
-    quality = dataset.quality
-    share = f"{quality.max_rejected_share:.0%}"
-    yield spec("source_files", "rejects", f"At most {share} of the records of each file are rejected.", blocking=False)
-    yield spec("source_files", "drift", "Files have the declared columns and no others.", blocking=False)
-    yield spec("quarantine", "rejects", f"At most {share} of a date's records are quarantined.", blocking=False)
-    yield spec(
-        "cleaned_events",
-        "volume",
-        f"At most {quality.volume_factor:g} times more or fewer events than the median of the 7 dates before.",
-        blocking=False,
-    )
-    if dataset.profiles:
-        says = f"At most {quality.max_orphan_share:.0%} of a date's facts have no profile."
-        yield spec("joined_facts", "orphans", says, blocking=False)

@@ -155,6 +155,7 @@ def dagster_dev(folder: Path, environment: Mapping[str, str] = os.environ) -> It
         "EVENT_ASSETS_INBOX": str(dev.inbox),
         "EVENT_ASSETS_LAKE": str(dev.lake),
         "EVENT_ASSETS_WAREHOUSE": str(folder / "warehouse.duckdb"),
+        "EVENT_ASSETS_DATASETS": str(folder / "datasets"),
     }
     if env.pop("PYTHONDONTWRITEBYTECODE", None):
         # Each run is a process of its own; compiling all modules again takes longer than the run.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dagster as dg
 import narwhals as nw
 import pytest
 
@@ -82,3 +83,30 @@ def test_a_check_that_only_watches_quality_warns_and_holds_nothing_up(platform: 
     assert result.success
     assert platform.checked("quarantine", "rejects") == {"2025-01-05": "FAILED"}
     assert ("daily_summary", "2025-01-05") in platform.materialized(result)
+
+
+def test_a_check_that_fails_says_what_it_found_and_what_to_do(platform: Platform) -> None:
+    platform.drop("clicks_1.csv", lines(",view,2025-01-05T10:00:00,/a,1.00", "ann,view,2025-01-05T11:00:00,/a,1.00"))
+    result = platform.run()
+    evaluations = {(e.asset_key.path[-1], e.check_name): e for e in stored_evaluations(platform, result)}
+    rejects = evaluations["quarantine", "rejects"]
+    assert rejects.description == (
+        "1 of 2 records are quarantined. What to do: see the reasons in the materialization, mend the rule, then "
+        "event-assets quarantine clicks --replay"
+    )
+    assert {name: entry.value for name, entry in rejects.metadata.items()} == {"quarantined share": 0.5}
+    assert evaluations["cleaned_events", "volume"].description == "1 events, 1 on the median of the 7 dates before"
+
+
+def test_every_result_is_of_a_check_that_is_declared_and_every_check_says_what_to_do(platform: Platform) -> None:
+    platform.drop("clicks_1.csv", FOUR_DAYS)
+    found = {e.asset_check_key for e in stored_evaluations(platform, platform.run())}
+    declared = {spec.key: spec.description or "" for spec in check_specs(platform.dataset)}
+    assert found == set(declared)
+    assert [key for key, description in declared.items() if " If it fails: " not in description] == []
+
+
+def stored_evaluations(platform: Platform, result: dg.ExecuteInProcessResult) -> list[dg.AssetCheckEvaluation]:
+    """What the checks of a run found, by what Dagster stored of it."""
+    stored = platform.instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    return [entry.get_dagster_event().asset_check_evaluation_data for entry in stored]

@@ -63,6 +63,15 @@ def test_every_asset_says_what_it_is_whose_it_is_and_what_its_columns_mean(shipp
         assert [column.name for column in schema.columns if not column.description] == [], spec.key
 
 
+def test_raw_events_are_stale_once_no_new_data_came_for_as_long_as_declared(shipped: list[dg.AssetSpec]) -> None:
+    policies = {spec.key.path[0]: spec.freshness_policy for spec in shipped if spec.key.path[-1] == "raw_events"}
+    expected = {
+        name: dg.FreshnessPolicy.time_window(fail_window=dataset.quality.stale_after)
+        for name, dataset in load_datasets().items()
+    }
+    assert policies == expected
+
+
 def test_every_column_that_a_transform_makes_names_columns_that_exist(shipped: list[dg.AssetSpec]) -> None:
     columns = {(spec.key, c.name) for spec in shipped for c in spec.metadata["dagster/column_schema"].columns}
     for spec in shipped:
