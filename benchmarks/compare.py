@@ -73,7 +73,7 @@ def compare(folder: Path, rows: int, days: int, scripts: Sequence[str]) -> Compa
 
 
 def report(found: Sequence[Compared], docs: Path) -> None:
-    head = ["", "CPU s per 1 M rows", "of the best plain", "CPU s", "wall s", "peak MB", "written MB", "load"]
+    head = ["", "CPU s per 1 M rows", "to the best plain", "CPU s", "wall s", "peak MB", "written MB", "load"]
     parts = []
     for one in found:
         lines = [

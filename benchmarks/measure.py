@@ -76,10 +76,11 @@ def measure(
     watcher.start()
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)  # else it would still wait for a process that is gone
     ended.set()
     for thread in (watcher, *readers):
         thread.join()
-    if status:
+    if process.returncode:
         sys.exit(f"{name} failed: {' '.join(command)}\n{err.decode(errors='replace')[-4000:]}")
     own = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return Measured(
@@ -95,8 +96,9 @@ def measure(
 
 def _drain(stream: IO[bytes], into: bytearray) -> None:
     """Read a pipe to its end, so that the command never waits for us."""
-    while block := stream.read(1 << 16):
-        into.extend(block)
+    with stream:
+        while block := stream.read(1 << 16):
+            into.extend(block)
 
 
 def _watch(pid: int, ended: threading.Event, peaks: list[int]) -> None:
