@@ -44,6 +44,7 @@ class TableLog:
         self.folder = self._files.folder
         self._options = dict(self._files.storage_options or {}) or None
         self._table: DeltaTable | None = None
+        self._looked = False
 
     @property
     def version(self) -> int:
@@ -73,12 +74,15 @@ class TableLog:
         LeaseError where this writer may write no more. A commit whose reply was lost is found done.
         """
         self._files.check()
+        if not self._looked:
+            self._refreshed()
+        new = self._table is None
         try:
             self._commit(add, remove)
         except (DeltaError, OSError) as error:
             if self._is_done(add, remove):
                 return
-            if isinstance(error, CommitFailedError):
+            if isinstance(error, CommitFailedError) or (new and self._table is not None):
                 raise ConflictError(
                     str(self.folder), f"was written by another run meanwhile ({brief(error)})", "run again"
                 ) from None
@@ -91,7 +95,7 @@ class TableLog:
         actions: list[AddAction | RemoveAction] = [self._add_action(file) for file in add]
         schema = Schema.from_arrow(self._schema)
         partition_by = [self._hive] if self._hive else None
-        if self._table is None and self._refreshed() is None:
+        if self._table is None:
             create_table_with_add_actions(
                 str(self.folder),
                 schema=schema,
@@ -104,7 +108,6 @@ class TableLog:
             )
             self._table = self._opened()
             return
-        assert self._table is not None
         actions += [self._remove_action(path) for path in sorted(remove)]
         self._add_new_columns()
         self._table.create_write_transaction(
@@ -124,6 +127,7 @@ class TableLog:
         return DeltaTable(str(self.folder), storage_options=self._options)
 
     def _refreshed(self) -> DeltaTable | None:
+        self._looked = True
         try:
             if self._table is None:
                 self._table = self._opened()

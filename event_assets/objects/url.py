@@ -41,5 +41,5 @@ def parse_place(text: str) -> Place:
     parts = key.split("/") if key else []
     plain = not any(letter in text for letter in "@?#%\\ ")
     if not (text.startswith(_SCHEME) and plain and bucket and all(part not in ("", ".", "..") for part in parts)):
-        raise ValueError("is no path and no plain s3://bucket/key")
+        raise ValueError("is no path and no plain URL of an s3:// store")
     return ObjectUrl(bucket, key)

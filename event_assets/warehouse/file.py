@@ -30,7 +30,9 @@ def refresh(datasets: Mapping[str, Dataset], settings: Settings) -> bool:
     path, lake = settings.warehouse, settings.lake
     if not isinstance(lake, Path):  # its views would need the store's credentials, for as long as the file is kept
         raise LakeError(
-            str(path), f"can't hold views over {lake}", "use event-assets query, which reads copies on this disk"
+            str(path),
+            f"can't hold views over {lake}, an object store",
+            "use event-assets query, which reads copies on this disk",
         )
     mark = path.with_name(f".{path.name}.views")
     try:
