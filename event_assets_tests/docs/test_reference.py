@@ -41,3 +41,10 @@ def test_a_page_needs_no_line_in_the_contents_of_the_site(tmp_path: Path) -> Non
         {"How": ["how/a.md", "how/b.md"]},
         {"Why": [{"More": ["more.md"]}]},
     ]
+
+
+def test_each_decision_has_a_number_of_its_own_which_its_title_says(repository: Path) -> None:
+    decisions = sorted((repository / "docs" / "adr").glob("*.md"))
+    numbers = [page.name[:4] for page in decisions]
+    assert len(set(numbers)) == len(numbers) > 10
+    assert [p.name for p in decisions if not p.read_text(encoding="utf-8").startswith(f"# {p.name[:4]}: ")] == []
