@@ -218,7 +218,7 @@ def _sort_out(
 
 def _identified(dropped: Dropped) -> Identity | LandingError:
     try:
-        return identify(dropped.path) if isinstance(dropped.path, Path) else identify_object(dropped, dropped.path)
+        return identify(dropped.path) if isinstance(dropped.path, Path) else identify_object(dropped)
     except LandingError as error:
         return error
 

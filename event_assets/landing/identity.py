@@ -11,7 +11,7 @@ from pathlib import Path
 
 from event_assets.errors import LandingError
 from event_assets.landing.inbox import Dropped, signature
-from event_assets.objects import GoneError, Objects, ObjectStoreError, ObjectUrl
+from event_assets.objects import GoneError, ObjectStoreError
 
 _CHUNK = 1 << 20
 
@@ -49,10 +49,10 @@ def identify(path: Path) -> Identity:
     return Identity(digest.hexdigest(), size, before)
 
 
-def identify_object(dropped: Dropped, url: ObjectUrl) -> Identity:
+def identify_object(dropped: Dropped) -> Identity:
     """Hash an object of the inbox in one pass. Raises as `identify` does."""
     digest, size = hashlib.sha256(), 0
-    for chunk in _chunks(dropped, url):
+    for chunk in _chunks(dropped):
         digest.update(chunk)
         size += len(chunk)
     return Identity(digest.hexdigest(), size, dropped.signature)
@@ -64,24 +64,24 @@ def on_disk(dropped: Dropped, identity: Identity, into: Path) -> Iterator[tuple[
 
     NotReadyError where the object was replaced since it was identified.
     """
-    if not isinstance(dropped.path, ObjectUrl):
+    if isinstance(dropped.path, Path):
         yield dropped.path, identity
         return
-    try:
-        with tempfile.NamedTemporaryFile(dir=into, prefix="source-") as file:
-            for chunk in _chunks(dropped, dropped.path):
-                file.write(chunk)
-            file.flush()
-            path = Path(file.name)
-            yield path, replace(identity, signature=signature(path))
-    except OSError as error:
-        raise LandingError(dropped.name, f"can't be copied ({error.strerror or error})", "make room") from None
+    with tempfile.TemporaryDirectory(dir=into, prefix="source-") as folder:
+        path = Path(folder) / "source"
+        try:
+            with path.open("wb") as file:
+                for chunk in _chunks(dropped):
+                    file.write(chunk)
+        except OSError as error:
+            raise LandingError(dropped.name, f"can't be copied ({error.strerror})", "make room and run again") from None
+        yield path, replace(identity, signature=signature(path))
 
 
-def _chunks(dropped: Dropped, url: ObjectUrl) -> Iterator[bytes]:
-    folder = ObjectUrl(url.bucket, url.key.removesuffix(dropped.name).rstrip("/"))
+def _chunks(dropped: Dropped) -> Iterator[bytes]:
+    assert dropped.objects is not None
     try:
-        yield from Objects(folder).chunks(dropped.name, dropped.version)
+        yield from dropped.objects.chunks(dropped.name, dropped.version)
     except GoneError:
         raise NotReadyError(dropped.name, "was replaced or removed", "it is taken at the next look") from None
     except ObjectStoreError as error:

@@ -34,6 +34,8 @@ class Dropped:
     """Seconds since 1970, as the file system or the object store tells."""
     version: str = ""
     """Of an object: what tells it from others under its key, before and after it."""
+    objects: Objects | None = field(default=None, repr=False, compare=False)
+    """The store that it was listed by, by its name; None of a file on a disk."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,9 @@ def look(folder: Place, dataset: Dataset) -> Inbox:
 
 
 def _look_at_objects(url: ObjectUrl, dataset: Dataset) -> Inbox:
-    inbox = Inbox()
+    inbox, store = Inbox(), Objects(url)
     try:
-        objects, folders = Objects(url).listing()
+        objects, folders = store.listing()
     except ObjectStoreError as error:
         inbox.warnings.append(f"{error}; nothing is landed from it")
         return inbox
@@ -90,7 +92,7 @@ def _look_at_objects(url: ObjectUrl, dataset: Dataset) -> Inbox:
             continue
         modified = found.modified.timestamp()
         signature = f"{found.bytes}-{found.version}-{modified:.0f}"
-        inbox.files.append(Dropped(url / name, name, kind, signature, modified, found.version))
+        inbox.files.append(Dropped(url / name, name, kind, signature, modified, found.version, store))
     return inbox
 
 

@@ -49,14 +49,13 @@ def test_an_object_replaced_while_it_is_taken_waits_for_the_next_look(bucket: Ob
     inbox = bucket / "inbox" / "clicks"
     put(inbox, "clicks_1.csv", A_CLICK)
     [dropped] = look(inbox, clicks()).files
-    assert isinstance(dropped.path, ObjectUrl)
-    identity = identify_object(dropped, dropped.path)
+    identity = identify_object(dropped)
     with on_disk(dropped, identity, tmp_path) as (path, _):
         assert path.read_bytes() == A_CLICK
     put(inbox, "clicks_1.csv", A_CLICK * 2)
     assert look(inbox, clicks()).files[0].signature != dropped.signature
     with pytest.raises(NotReadyError, match="taken at the next look"):
-        identify_object(dropped, dropped.path)
+        identify_object(dropped)
     with pytest.raises(NotReadyError, match="taken at the next look"), on_disk(dropped, identity, tmp_path):
         pass
 
