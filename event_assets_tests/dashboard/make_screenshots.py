@@ -19,9 +19,12 @@ from event_assets_tests.world import World
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "img"
 PICTURES = (
     ("dashboard-light", "/shop", "light", 1440, 1000),
+    ("dashboard-top", "/shop", "light", 1440, 712),
     ("dashboard-dark", "/streaming", "dark", 1440, 1000),
     ("dashboard-phone", "/shop", "light", 375, 812),
 )
+#: Shown to their end, the others as far as a screen goes.
+WHOLE = ("dashboard-light", "dashboard-dark")
 
 
 def main() -> None:
@@ -44,7 +47,7 @@ def _picture(browser: Browser, address: str, theme: str, width: int, height: int
     page.goto(address)
     page.wait_for_function("document.querySelector('[data-chart] svg')")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    page.screenshot(path=to, full_page=width > 1000)
+    page.screenshot(path=to, full_page=to.stem in WHOLE)
     page.close()
 
 
