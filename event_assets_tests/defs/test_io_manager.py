@@ -25,7 +25,9 @@ def facts(platform: Platform) -> Platform:
     times = ("2025-01-05T10", "2025-01-06T10", "2025-01-06T11")
     platform.drop("clicks_1.csv", lines(*(f"ann,view,{time}:00:00,/a,1.00" for time in times)))
     platform.land()
-    platform.make(["2025-01-05", "2025-01-06", "2025-01-07"], ["cleaned_events", "session_edges", "session_parts", "joined_facts"])
+    platform.make(
+        ["2025-01-05", "2025-01-06", "2025-01-07"], ["cleaned_events", "session_edges", "session_parts", "joined_facts"]
+    )
     return platform
 
 

@@ -12,7 +12,15 @@ from event_assets_tests.world import World
 
 HEADER = "user_id,session_id,platform,activity_time,activity_type"
 RANKED = ("platform", "rank", "user_id", "session_count")
-TOP = (*CLEANED, "session_edges", "session_parts", "joined_facts", "platform_sessions", "top_users", "top_users_overall")
+TOP = (
+    *CLEANED,
+    "session_edges",
+    "session_parts",
+    "joined_facts",
+    "platform_sessions",
+    "top_users",
+    "top_users_overall",
+)
 
 TUESDAY = csv(
     HEADER,
