@@ -25,6 +25,8 @@ _CONFIGURATION = {
     "delta.logRetentionDuration": "interval 1 days",
     "delta.enableDeletionVectors": "false",
 }
+#: Never on top of a commit that this writer has not seen.
+_ONCE = CommitProperties(max_commit_retries=0)
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,6 @@ class TableLog:
             ) from None
 
     def _commit(self, add: Sequence[LogFile], remove: Collection[str]) -> None:
-        properties = CommitProperties(max_commit_retries=0)
         actions: list[AddAction | RemoveAction] = [self._add_action(file) for file in add]
         schema = Schema.from_arrow(self._schema)
         partition_by = [self._hive] if self._hive else None
@@ -103,7 +104,7 @@ class TableLog:
                 mode="error",
                 partition_by=partition_by or [],
                 configuration=_CONFIGURATION,
-                commit_properties=properties,
+                commit_properties=_ONCE,
                 storage_options=self._options,
             )
             self._table = self._opened()
@@ -111,7 +112,7 @@ class TableLog:
         actions += [self._remove_action(path) for path in sorted(remove)]
         self._add_new_columns()
         self._table.create_write_transaction(
-            actions, mode="append", schema=schema, partition_by=partition_by, commit_properties=properties
+            actions, mode="append", schema=schema, partition_by=partition_by, commit_properties=_ONCE
         )
         self._table.update_incremental()
 
@@ -149,7 +150,7 @@ class TableLog:
         known = {field.name for field in self._table.schema().fields}
         new = [field for field in Schema.from_arrow(self._schema).fields if field.name not in known]
         if new:
-            self._table.alter.add_columns(new)
+            self._table.alter.add_columns(new, commit_properties=_ONCE)
 
     def _add_action(self, file: LogFile) -> AddAction:
         return AddAction(
