@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import dagster as dg
 
 from event_assets.defs.keys import asset_key
@@ -13,8 +11,8 @@ from event_assets_tests.world import clicks, lines
 FILE = lines(*(f"ann,view,2025-01-{day:02d}T12:00:00,/a,1" for day in range(1, 6)))
 
 
-def test_a_dataset_that_declares_retention_has_a_schedule_that_drops_old_dates(tmp_path: Path) -> None:
-    platform = Platform(tmp_path, clicks(retention={"raw": 2}))
+def test_a_dataset_that_declares_retention_has_a_schedule_that_drops_old_dates(platform: Platform) -> None:
+    platform.use(clicks(retention={"raw": 2}))
     platform.drop("clicks_1.csv", FILE)
     platform.run()
     repository = platform.definitions.get_repository_def()
@@ -30,8 +28,8 @@ def test_a_dataset_that_declares_retention_has_a_schedule_that_drops_old_dates(t
     assert platform.tick("clicks_stale") == "every table of clicks is what its inputs say"
 
 
-def test_a_dataset_that_keeps_everything_has_none(tmp_path: Path) -> None:
-    repository = Platform(tmp_path).definitions.get_repository_def()
+def test_a_dataset_that_keeps_everything_has_none(platform: Platform) -> None:
+    repository = platform.definitions.get_repository_def()
     assert [schedule.name for schedule in repository.schedule_defs] == ["clicks_daily"]
 
 
@@ -46,8 +44,7 @@ def preview(platform: Platform) -> dg.AssetCheckEvaluation:
     return found
 
 
-def test_the_check_says_which_files_and_partitions_a_run_would_touch_and_why(tmp_path: Path) -> None:
-    platform = Platform(tmp_path)
+def test_the_check_says_which_files_and_partitions_a_run_would_touch_and_why(platform: Platform) -> None:
     platform.drop("clicks_1.csv", FILE)
     platform.run()
     assert preview(platform).passed

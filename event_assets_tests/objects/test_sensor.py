@@ -29,13 +29,14 @@ def test_a_dropped_object_is_carried_to_every_table_by_one_run(
     monkeypatch.setenv("EVENT_ASSETS_LAKE", str(bucket / "lake"))
     monkeypatch.setenv("EVENT_ASSETS_CACHE", str(tmp_path / "cache"))
     platform = ObjectPlatform(tmp_path, bucket)
-    platform.drop("clicks_1.csv", lines("ann,view,2025-01-05T10:00:00,/a,1.00"))
-    monkeypatch.setattr(sensors, "QUIET_SECONDS", 3600.0)
-    assert "1 still being written" in platform.tick("clicks_new_files")
-    monkeypatch.setattr(sensors, "QUIET_SECONDS", 0.0)
-    [request] = platform.tick("clicks_new_files")
-    assert isinstance(request, dg.RunRequest)
-    assert platform.obey(request).success
-    assert platform.table("top_users_overall")["user_id"].to_list() == ["ann"]
-    assert "nothing new" in platform.tick("clicks_new_files")
-    assert isinstance(platform.tick("clicks_stale"), str)
+    with platform.instance:
+        platform.drop("clicks_1.csv", lines("ann,view,2025-01-05T10:00:00,/a,1.00"))
+        monkeypatch.setattr(sensors, "QUIET_SECONDS", 3600.0)
+        assert "1 still being written" in platform.tick("clicks_new_files")
+        monkeypatch.setattr(sensors, "QUIET_SECONDS", 0.0)
+        [request] = platform.tick("clicks_new_files")
+        assert isinstance(request, dg.RunRequest)
+        assert platform.obey(request).success
+        assert platform.table("top_users_overall")["user_id"].to_list() == ["ann"]
+        assert "nothing new" in platform.tick("clicks_new_files")
+        assert isinstance(platform.tick("clicks_stale"), str)
