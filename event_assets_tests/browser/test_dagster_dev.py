@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 HEADER = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
-GROUPS = ["activity", "app_events", "benefits", "shop", "streaming"]
+GROUPS = ["activity", "app_events", "benefits", "shop", "streaming", "warehouse"]
 
 
 def shop_file(*dates: str, user: int = 1) -> str:
