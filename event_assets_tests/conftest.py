@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from hypothesis import HealthCheck, settings
 
 # Before anything imports Polars: our test tables fit on the screen, where threads cost more than they give.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
+# A shell lets what it starts in the background ignore Ctrl-C, which the programs that tests start would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -66,7 +66,7 @@ class SparkEngine:
         stored = from_arrow_schema(schema)
         reader = self._spark.read
         if dated:  # the folders tell the date
-            reader = reader.option("basePath", _literally(paths[0].parent.parent))
+            reader = reader.option("basePath", str(paths[0].parent.parent))
             stored = stored.add("event_date", "date")
         files = reader.schema(stored).parquet(*map(_literally, paths))
         columns = [_column(c.name, c.type, schema) for c in table.columns]

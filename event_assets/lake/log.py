@@ -86,10 +86,10 @@ class TableLog:
                 return
             if isinstance(error, CommitFailedError) or (new and self._table is not None):
                 raise ConflictError(
-                    str(self.folder), f"was written by another run meanwhile ({brief(error)})", "run again"
+                    str(self.folder), f"was written by another run meanwhile ({self._said(error)})", "run again"
                 ) from None
             raise LakeError(
-                str(self.folder), f"its log can't be written ({brief(error)})", "mend the cause and run again"
+                str(self.folder), f"its log can't be written ({self._said(error)})", "mend the cause and run again"
             ) from None
 
     def _commit(self, add: Sequence[LogFile], remove: Collection[str]) -> None:
@@ -127,6 +127,9 @@ class TableLog:
     def _opened(self) -> DeltaTable:
         return DeltaTable(str(self.folder), storage_options=self._options)
 
+    def _said(self, error: Exception) -> str:
+        return " ".join(str(error).split()) if isinstance(self.folder, Path) else brief(error)
+
     def _refreshed(self) -> DeltaTable | None:
         self._looked = True
         try:
@@ -137,7 +140,9 @@ class TableLog:
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
-            raise LakeError(str(self.folder), f"its log can't be read ({brief(error)})", "restore the folder") from None
+            raise LakeError(
+                str(self.folder), f"its log can't be read ({self._said(error)})", "restore the folder"
+            ) from None
         return self._table
 
     def _add_new_columns(self) -> None:

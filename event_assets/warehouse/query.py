@@ -6,6 +6,7 @@ import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
@@ -80,6 +81,7 @@ def _read_once(
         tempfile.TemporaryDirectory(prefix="event_assets-query-") as spill,
         duckdb.connect(":memory:", config={**_OFFLINE}) as connection,
     ):
+        files: list[Path] = []
         try:
             _check_that_it_only_reads(connection, sql)
             files = create_views(connection, datasets, Lake(settings.lake, settings.cache), sql)
@@ -95,8 +97,11 @@ def _read_once(
             }.items():
                 connection.execute(f"SET {name} = {value}")
             return take(_frames(connection, sql, parameters))
-        except duckdb.Error as error:
-            raise _understood(error) from None
+        except (duckdb.Error, QueryError) as error:
+            # DuckDB calls a file that was deleted meanwhile forbidden: it can't find it among the allowed ones.
+            if any(not file.exists() for file in files):
+                raise _ReplacedError(" ".join(str(error).split())) from None
+            raise (error if isinstance(error, QueryError) else _understood(error)) from None
 
 
 def _check_that_it_only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

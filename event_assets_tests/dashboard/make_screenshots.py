@@ -45,7 +45,7 @@ def _picture(browser: Browser, address: str, theme: str, width: int, height: int
     page = browser.new_page(viewport={"width": width, "height": height})
     page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
     page.goto(address)
-    page.wait_for_function("document.querySelector('[data-chart] svg')")
+    page.locator("[data-chart] svg").first.wait_for(state="attached")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.screenshot(path=to, full_page=to.stem in WHOLE)
     page.close()

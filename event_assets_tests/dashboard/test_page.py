@@ -40,11 +40,11 @@ def page(browser: Browser) -> Iterator[Page]:
 def opened(page: Page, address: str) -> Page:
     """The page at an address, with all its charts."""
     page.goto(address)
-    page.wait_for_function("document.querySelector('[data-chart] svg')")
+    # By locators: a function that the page itself would have to poll is forbidden by its policy.
+    page.locator("[data-chart] svg").first.wait_for(state="attached")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    page.wait_for_function(
-        "[...document.querySelectorAll('[data-chart]')].every((chart) => chart.querySelector('svg'))"
-    )
+    for chart in page.locator("[data-chart]").all():
+        chart.locator("svg").first.wait_for(state="attached")
     return page
 
 
