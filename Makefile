@@ -5,6 +5,9 @@ SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 3000
 ARGS ?=
+JOBS ?= 2
+# A file's tests stay together: they share a lake, a server or a browser.
+IN_PARALLEL := --numprocesses=$(JOBS) --dist=loadfile
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -47,10 +50,10 @@ $(DAGSTER_HOME)/dagster.yaml: event_assets/defs/dagster.yaml | $(STAMP)
 	DAGSTER_HOME="$(CURDIR)/$(@D)" $(BIN)/dagster instance info > /dev/null
 
 test: lint  ## lint, types and tests (ARGS="-k sessions")
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(IN_PARALLEL) $(ARGS)
 
 test-long: lint  ## the same, with long tests and a thousand examples for each law
-	$(BIN)/pytest -m "long or not long" --hypothesis-profile=long $(ARGS)
+	$(BIN)/pytest $(IN_PARALLEL) -m "long or not long" --hypothesis-profile=long $(ARGS)
 
 bench: $(STAMP)  ## how fast and how big (ARGS="--rows 1000000")
 	$(BIN)/python -m benchmarks $(ARGS)
