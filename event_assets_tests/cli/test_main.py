@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer.main
@@ -67,13 +68,15 @@ def on_a_terminal(*arguments: str, **environment: str) -> str:
     return said.decode()
 
 
-def test_progress_is_shown_on_a_terminal_alone_and_without_colour_where_that_is_wished() -> None:
+def test_progress_is_shown_on_a_terminal_alone_and_without_colour_where_that_is_wished(
+    tmp_path: Path,
+) -> None:
     made = ("generate", "shop", "--rows", "2000", "--days", "1", "--out")
-    assert "generating 2,000 records of shop" in on_a_terminal(*made, "a", TERM="xterm-256color")
-    plain = on_a_terminal(*made, "b", TERM="xterm-256color", NO_COLOR="1")
+    assert "generating 2,000 records of shop" in on_a_terminal(*made, str(tmp_path / "a"), TERM="xterm-256color")
+    plain = on_a_terminal(*made, str(tmp_path / "b"), TERM="xterm-256color", NO_COLOR="1")
     assert "generating 2,000 records of shop" in plain
     assert "\x1b[3" not in plain
-    line = [sys.executable, "-m", "event_assets", *made, "c"]
+    line = [sys.executable, "-m", "event_assets", *made, str(tmp_path / "c")]
     assert subprocess.run(line, capture_output=True, text=True, timeout=60, check=True).stderr == ""
 
 
