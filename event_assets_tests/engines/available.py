@@ -24,4 +24,5 @@ _ON_SPARK = [spark, pytest.mark.spark, pytest.mark.timeout(900)]
 OTHERS = ("duckdb", pytest.param("spark", marks=_ON_SPARK))
 ENGINES = ("polars", *OTHERS)
 #: For bodies that are many: a hundred small tests take Spark minutes, so that `make test-long` runs them there.
-ENGINES_OF_MANY = ("polars", "duckdb", pytest.param("spark", marks=[*_ON_SPARK, pytest.mark.long]))
+OTHERS_OF_MANY = ("duckdb", pytest.param("spark", marks=[*_ON_SPARK, pytest.mark.long]))
+ENGINES_OF_MANY = ("polars", *OTHERS_OF_MANY)
