@@ -13,6 +13,8 @@ import pytest
 
 from event_assets.dataset import load_datasets
 
+pytestmark = pytest.mark.timeout(600)  # five datasets, on whatever machine
+
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "event_assets", "demo", *arguments]
