@@ -1,4 +1,4 @@
-"""What Narwhals lacks, in Polars. All but `shared` stays lazy."""
+"""What Narwhals lacks, in Polars. What is `shared` or read in an order is computed at once, all else stays lazy."""
 
 from __future__ import annotations
 
