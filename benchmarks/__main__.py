@@ -27,6 +27,8 @@ def main() -> None:
     if not {*_COMMANDS, "-h", "--help"}.intersection(arguments[:1]):
         arguments = [COMPARE, *arguments]
     options = parser.parse_args(arguments)
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="event_assets-bench-") as scratch:
         folder = Path(scratch) / "work"
         match options.command:
