@@ -20,7 +20,7 @@ from event_assets.landing.records import EXTRA, MALFORMED, ROW_NUMBER, Batch, Fi
 
 @dataclass(frozen=True)
 class Segment:
-    """A run of certified lines; or, with values or a reason, one record that was read on its own."""
+    """A run of certified lines, blank ones among them; or, with values or a reason, one record read on its own."""
 
     data: bytes
     values: Values | None = None
@@ -43,6 +43,13 @@ class Segment:
         if not self.certified:
             return [self.data]
         return [line.removesuffix(b"\r") for line in self.data.removesuffix(b"\n").split(b"\n")]
+
+    def without_blank_lines(self, blanks: bytes) -> Segment:
+        """The same without the lines that are no records: a certified run may hold some."""
+        if not self.certified:
+            return self
+        lines = self.data.splitlines(keepends=True)
+        return Segment(b"".join(line for line in lines if line.strip(blanks + b"\r\n")))
 
 
 @dataclass(frozen=True)
@@ -78,8 +85,13 @@ def to_batch(segments: list[Segment], *, layout: Layout, parser: RecordParser) -
     if certified := [(first, lines) for first, lines in placed if lines.certified]:
         numbers = np.concatenate([np.arange(first, first + lines.records) for first, lines in certified])
         frame, wrong = _read_lines([lines.data for _, lines in certified], layout.width, parser)
-        wrong_numbers = numbers[wrong].tolist()
-        rejects += map(Reject, wrong_numbers, [MALFORMED] * len(wrong), texts(wrong_numbers))
+        blank = frame.height + len(wrong) < len(numbers)  # Arrow passes over empty lines
+        wrong_numbers = [] if blank else numbers[wrong].tolist()
+        wrong_texts = texts(wrong_numbers)
+        if blank or not all(text.strip(parser.blanks) for text in wrong_texts):
+            filled = [segment.without_blank_lines(parser.blanks) for segment in segments]
+            return to_batch([segment for segment in filled if segment.data], layout=layout, parser=parser)
+        rejects += map(Reject, wrong_numbers, [MALFORMED] * len(wrong), wrong_texts)
         frames.append(frame.insert_column(0, pl.Series(ROW_NUMBER, np.delete(numbers, wrong), pl.Int64)))
     if singles := [(first, *one.values) for first, one in placed if one.values is not None]:
         frames.append(pl.DataFrame(singles, _schema(layout.width), orient="row"))
@@ -118,7 +130,6 @@ def _read_lines(parts: list[bytes], width: int, parser: RecordParser) -> tuple[p
             delimiter=parser.delimiter.decode(),
             quote_char=parser.quote.decode() if parser.quote and parser.quote in data else False,
             double_quote=True,
-            ignore_empty_lines=False,
             invalid_row_handler=skip,
         ),
         arrow_csv.ConvertOptions(
