@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import polars as pl
 from event_assets.dataset import Source
 from event_assets.landing.blocks import LineBlocks, open_plain
 from event_assets.landing.json_elements import elements_of
+from event_assets.landing.json_repeats import pairs_of, repeating
 from event_assets.landing.json_values import BadJson, Elements, member_at, members_of, minified, value_text
 from event_assets.landing.records import EXTRA, ROW_NUMBER, TOO_LONG, Batch, Fields, Reject
 
@@ -22,6 +23,10 @@ BLOCK_BYTES = 1024 * 1024
 #: whole member is declared.
 Tree = Mapping[str, Any]
 _NOTHING: dict[str, Any] = {}
+#: What is told of a member that another one of its name follows.
+REPEATED = " (repeated)"
+_Pairs = Collection[tuple[str, bytes]]
+_Split = Callable[[bytes], _Pairs]
 
 
 def read_json(path: Path, source: Source, fields: Fields, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Batch]:
@@ -97,11 +102,16 @@ class _Objects:
         self._below: dict[tuple[str, ...], list[dict[str, Any]]] = {(): self.values}
         self.refused: dict[int, str] = {}
         """Objects (by index) that turned out to be unreadable after all: nested too deeply."""
+        self.repeating = frozenset(repeating([self._texts[place] for place in self.places], self.values))
+        """Objects (by index) in which some name occurs twice."""
 
     def members(self, at: int) -> dict[str, bytes]:
         if at not in self._members:
             self._members[at] = members_of(self._texts[self.places[at]])
         return self._members[at]
+
+    def text(self, at: int) -> bytes:
+        return self._texts[self.places[at]]
 
     def below(self, path: tuple[str, ...]) -> list[dict[str, Any]]:
         """The nested object at a path in each of the objects; an empty one where there is none."""
@@ -143,11 +153,17 @@ def _text(objects: _Objects, at: int, path: list[str]) -> str | None:
 
 
 def _extras(objects: _Objects, tree: Tree, undeclared: Counter[str]) -> list[str | None]:
-    """Each object's undeclared members as a JSON object, None where there are none."""
+    """Each object's undeclared members as a JSON object, None where there are none.
+
+    Of several members of one name the last one is the declared one, all others are not.
+    """
     extras: list[str | None] = [None] * len(objects.values)
-    for at in sorted(_undeclaring(objects, tree, ())):
+    for at in sorted(_undeclaring(objects, tree, ()) | objects.repeating):
         try:
-            extras[at] = _rest(objects.members(at), tree, "", undeclared)
+            if at in objects.repeating:
+                extras[at] = _rest(pairs_of(objects.text(at)), tree, "", undeclared, pairs_of)
+            else:
+                extras[at] = _rest(objects.members(at).items(), tree, "", undeclared, _unrepeated)
         except BadJson as bad:
             objects.refused[at] = bad.reason
     return extras
@@ -166,18 +182,24 @@ def _undeclaring(objects: _Objects, tree: Tree, path: tuple[str, ...]) -> set[in
     return found
 
 
-def _rest(members: dict[str, bytes], tree: Tree, prefix: str, undeclared: Counter[str]) -> str | None:
+def _rest(pairs: _Pairs, tree: Tree, prefix: str, undeclared: Counter[str], split: _Split) -> str | None:
     """What no column declares, as JSON; nested objects of which a part is declared keep the other part."""
     kept = []
-    for name, text in members.items():
-        branch = tree.get(name, _NOTHING)
-        if branch is None or (name in tree and text == b"null"):
+    left = Counter(name for name, _ in pairs)
+    for name, text in pairs:
+        left[name] -= 1
+        again, branch = left[name] > 0, tree.get(name, _NOTHING)
+        if not again and (branch is None or (name in tree and text == b"null")):
             continue
-        if name in tree and text.startswith(b"{"):
-            rest = _rest(members_of(text), branch, f"{prefix}{name}.", undeclared)
+        if not again and name in tree and text.startswith(b"{"):
+            rest = _rest(split(text), branch, f"{prefix}{name}.", undeclared, split)
         else:
-            undeclared[prefix + name] += 1
+            undeclared[f"{prefix}{name}{REPEATED if again else ''}"] += 1
             rest = minified(text)
         if rest is not None:
             kept.append(f"{orjson.dumps(name).decode()}:{rest}")
     return "{" + ",".join(kept) + "}" if kept else None
+
+
+def _unrepeated(text: bytes) -> _Pairs:
+    return members_of(text).items()

@@ -2,7 +2,8 @@
 
 orjson decides what is valid (it is exact on all of JSONTestSuite); msgspec gives the text of those values
 whose text isn't told by their value: numbers with a point or exponent, numbers beyond 64 bits, nested
-objects. Of several members of one name the last one stands, as in both of these parsers.
+objects. Of several members of one name the last one stands, as in both of these parsers; json_repeats.py
+finds the others.
 """
 
 from __future__ import annotations
