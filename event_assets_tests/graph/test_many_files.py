@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,37 @@ def test_a_retracted_file_is_out_of_every_table_and_stays_out(tmp_path: Path) ->
     assert sorted(world.table("source_files")["state"]) == ["active", "retracted"]
     with pytest.raises(LandingError, match=r"clicks_9.csv: is no landed file of clicks; name one of clicks_1.csv"):
         retract(world.workspace, "clicks_9.csv")
+
+
+#: A run as the sensor or a user starts it, anywhere: it lands what it finds, and says how many files those were.
+LAND = """
+import sys
+from pathlib import Path
+from event_assets_tests.world import World
+print("ready", flush=True)
+sys.stdin.readline()
+print(len(World(Path(sys.argv[1])).land().landed))
+"""
+
+
+def test_runs_that_land_one_inbox_at_once_land_each_file_once(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for number in range(40):
+        world.drop(f"clicks_{number:02d}.csv", lines(record(number, 1), record(number, 2)))
+    world.drop("clicks_again.csv", lines(record(7, 1), record(7, 2)))  # what another file holds
+    command = [sys.executable, "-c", LAND, str(tmp_path)]
+    runs = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    for run in runs:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "ready\n"
+    for run in runs:  # all have started, none has looked
+        assert run.stdin is not None
+        run.stdin.write("\n")
+        run.stdin.flush()
+    world.drop("clicks_late.csv", lines(record(99, 1)))
+    said = [run.communicate(timeout=300)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0]
+    late = len(world.land().landed)  # where all three had looked before it came
+    assert sum(map(int, said)) + late == 41
+    assert world.table("raw_events").height == 81
+    assert world.table("source_files").height == 41
