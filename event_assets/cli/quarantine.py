@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: So many characters of a record are shown.
-RAW_SHOWN = 200
+#: So many characters of a record are shown, and so many lines of what each file holds.
+RAW_SHOWN, FILES_SHOWN = 200, 20
 
 
 def quarantine(
@@ -37,7 +37,7 @@ def quarantine(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print counts and records as JSON.")] = False,
 ) -> None:
-    """Counts the refused records by reason and date and shows the first ones, with the text as it came.
+    """Counts the refused records by reason, date and file and shows the first ones, with the text as it came.
 
     \b
     event-assets quarantine benefits
@@ -52,13 +52,14 @@ def quarantine(
     check_suffix(out)
     refused = _Refused(declared, settings, reason)
     replayed = _replay(refused) if replay else None
-    counts, records = refused.counts(), refused.records(limit)
+    counts, files, records = refused.counts(), refused.by_file(), refused.records(limit)
     if out is not None:
         note(
             f"{refused.write(out, raw=raw):,} records in {out}" + (", formulas left as they are (--raw)" if raw else "")
         )
     if as_json:
-        print(json_text({"counts": counts.to_dicts(), "records": records.to_dicts(), "replayed": replayed}))
+        found = {"counts": counts.to_dicts(), "files": files.to_dicts(), "records": records.to_dicts()}
+        print(json_text({**found, "replayed": replayed}))
         return
     if replayed:
         print("{left:,} records left quarantine, {entered:,} entered it, {stayed:,} stayed".format(**replayed))
@@ -66,6 +67,7 @@ def quarantine(
         print(f"No record of {dataset} is refused" + (f" for {reason}" if reason else ""))
         return
     print_table(counts, f"{counts['records'].sum():,} refused records of {dataset}")
+    _print_files(files)
     if limit:
         print_table(_shortened(records), f"The first {records.height}")
 
@@ -83,6 +85,15 @@ class _Refused:
         return self._query(
             f"SELECT reason, event_date, count(*) AS records FROM {self._chosen}"
             " GROUP BY reason, event_date ORDER BY reason, event_date NULLS FIRST",
+            _together,
+        )
+
+    def by_file(self) -> pl.DataFrame:
+        """file (a name of it), file_id, reason, event_date (null as above), records; in that order."""
+        return self._query(
+            f"SELECT json_extract_string(names, '$[0]') AS file, file_id, r.reason, event_date, count(*) AS records"
+            f" FROM {self._chosen} AS r LEFT JOIN {self._files} USING (file_id)"
+            " GROUP BY ALL ORDER BY file, file_id, r.reason, event_date NULLS FIRST",
             _together,
         )
 
@@ -105,11 +116,14 @@ class _Refused:
         return f"(FROM {self.dataset.name}.rejected_records WHERE reason = coalesce(?, reason))"
 
     @property
+    def _files(self) -> str:
+        return f"{self.dataset.name}.source_files"
+
+    @property
     def _records(self) -> str:
-        files = f"{self.dataset.name}.source_files"
         return (
             "SELECT event_date, json_extract_string(names, '$[0]') AS file, row_number, r.reason, reasons,"
-            f' "column", raw, file_id FROM {self._chosen} AS r LEFT JOIN {files} USING (file_id)'
+            f' "column", raw, file_id FROM {self._chosen} AS r LEFT JOIN {self._files} USING (file_id)'
             " ORDER BY event_date NULLS FIRST, file, file_id, row_number"
         )
 
@@ -135,6 +149,22 @@ def _replay(refused: _Refused) -> dict[str, int]:
         run_job(refused.dataset, refused.settings, None, watcher)
     after = refused.keys()
     return {"left": len(before - after), "entered": len(after - before), "stayed": len(before & after)}
+
+
+def _print_files(files: pl.DataFrame) -> None:
+    """What each file holds of each reason, over all dates; of many, those with the most records."""
+    import polars as pl
+
+    from event_assets.cli.output import note, print_table
+
+    dates = pl.col("event_date")
+    found = files.group_by("file", "file_id", "reason").agg(
+        pl.col("records").sum(), dates.min().alias("first_date"), dates.max().alias("last_date")
+    )
+    found = found.sort("records", "file", "file_id", "reason", descending=[True, False, False, False]).drop("file_id")
+    print_table(found.head(FILES_SHOWN), "By file")
+    if found.height > FILES_SHOWN:
+        note(f"These are the first {FILES_SHOWN} of {found.height:,} lines; --json gives all of them.")
 
 
 def _shortened(records: pl.DataFrame) -> pl.DataFrame:

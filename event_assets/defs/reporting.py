@@ -56,6 +56,8 @@ def intake_events(workspace: Workspace, intake: Intake, asked: Collection[dt.dat
     for table in ("source_files", "raw_profiles", "landing_rejects"):
         if table in workspace.stores:
             shown = metadata if table == "source_files" else {}
+            if table == "landing_rejects":
+                shown = {"rejects by file": _rejects_by_file(workspace, table, None)}
             entry = workspace.entry(table, None)
             yield dg.AssetMaterialization(
                 asset_key(dataset.name, table),
@@ -90,8 +92,7 @@ def _materialization(workspace: Workspace, outcome: Outcome, partition: str | No
         metadata["geo database"] = workspace.engine.ports.version
     if outcome.table.endswith("quarantine"):
         metadata["rejects by reason"] = _counts_table("reason", {reason: int(count) for reason, count in outcome.plot})
-        paths = workspace.stores[outcome.table].paths(outcome.date.isoformat() if outcome.date else WHOLE)
-        metadata["rejects by file"] = dg.MetadataValue.md(_markdown(refused_by_file(workspace, paths)))
+        metadata["rejects by file"] = _rejects_by_file(workspace, outcome.table, outcome.date)
     elif outcome.plot:
         metadata["plot"] = dg.MetadataValue.md(_bars(outcome.plot))
     if outcome.sample is not None and not outcome.sample.is_empty():
@@ -102,6 +103,11 @@ def _materialization(workspace: Workspace, outcome: Outcome, partition: str | No
         metadata=metadata,
         tags=_data_version(outcome.content),
     )
+
+
+def _rejects_by_file(workspace: Workspace, table: str, date: dt.date | None) -> dg.MetadataValue:
+    paths = workspace.stores[table].paths(date.isoformat() if date else WHOLE)
+    return dg.MetadataValue.md(_markdown(refused_by_file(workspace, paths)))
 
 
 def _evaluation(dataset: Dataset, finding: Finding, partition: str | None) -> dg.AssetCheckEvaluation:

@@ -21,9 +21,7 @@ def refused_by_file(workspace: Workspace, paths: Sequence[Path]) -> pl.DataFrame
     samples by their place, since a record's own text may tell who somebody is (`event-assets quarantine` shows it).
     """
     if not paths:
-        return pl.DataFrame(
-            schema={"file": pl.String, "reason": pl.String, "records": pl.Int64, "first_rows": pl.String}
-        )
+        return pl.DataFrame(schema=_SCHEMA)
     names = {file_id: found[0] for (_, file_id), found in workspace.ledger.names().items()}
     counted = (
         pl.scan_parquet(list(paths), glob=False, hive_partitioning=False)

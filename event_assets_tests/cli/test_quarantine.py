@@ -55,6 +55,23 @@ def test_people_see_tables(command: Command, world: World) -> None:
     assert "The first" not in command("quarantine", "clicks", "--limit", 0).out
 
 
+def test_counts_come_by_file_as_well(command: Command, world: World) -> None:
+    world.drop("clicks_2.csv", lines("eva,view,2025-01-07T11:00:00,/a,-1", "eva,view,2025-01-08T11:00:00,/a,-1", "eva"))
+    world.refresh()
+    found = json.loads(command("quarantine", "clicks", "--reason", "invalid_price", "--json").out)
+    assert [(f["file"], f["reason"], f["event_date"], f["records"]) for f in found["files"]] == [
+        ("clicks_1.csv", "invalid_price", "2025-01-07", 1),
+        ("clicks_2.csv", "invalid_price", "2025-01-07", 1),
+        ("clicks_2.csv", "invalid_price", "2025-01-08", 1),
+    ]
+    shown = command("quarantine", "clicks").out.partition("By file")[2].partition("The first")[0]
+    rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in shown.splitlines() if "│" in line]
+    assert rows[:2] == [
+        ["clicks_2.csv", "invalid_price", "2", "2025-01-07", "2025-01-08"],
+        ["clicks_1.csv", "invalid_price", "1", "2025-01-07", "2025-01-07"],
+    ]
+
+
 def test_one_reason_is_shown_and_exported_alone(command: Command, world: World) -> None:
     said = command("quarantine", "clicks", "--reason", "malformed_record", "--out", "bad.csv", "--json")
     assert [record["raw"] for record in json.loads(said.out)["records"]] == ["bob,view"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 from event_assets.defs.keys import asset_key
 from event_assets.graph.steps import LANDED
 from event_assets_tests.defs.platform import Platform, dates_of
@@ -80,6 +82,25 @@ def test_a_backfill_counts_no_raw_events_that_another_tables_run_landed(platform
     assert platform.materialized(result) == {("source_files", ""), ("landing_rejects", "")}
     raw = platform.instance.get_materialized_partitions(asset_key("clicks", "raw_events"))
     assert raw == {"2025-01-05", "2025-01-06", "2025-01-08"}
+
+
+def test_what_was_refused_is_counted_by_file_and_reason_with_its_first_rows(platform: Platform) -> None:
+    platform.drop("clicks_1.csv", lines("ann,view,2025-01-05T10:00:00,/a,-1", "ann", "bob", "ann,view,soon,/a,1"))
+    platform.run()
+    shown = {}
+    for table in ("landing_rejects", "quarantine"):
+        event = platform.instance.get_latest_materialization_event(asset_key("clicks", table))
+        assert event is not None
+        assert event.asset_materialization is not None
+        text = html.unescape(str(event.asset_materialization.metadata["rejects by file"].value))
+        shown[table] = [[cell.strip() for cell in line.strip("| ").split("|")] for line in text.splitlines()[2:]]
+    assert shown == {
+        "landing_rejects": [
+            ["clicks_1.csv", "malformed_record", "2", "2, 3"],
+            ["clicks_1.csv", "invalid_timestamp", "1", "4"],
+        ],
+        "quarantine": [["clicks_1.csv", "invalid_price", "1", "1"]],
+    }
 
 
 def test_a_materialization_tells_rows_figures_folder_and_a_preview(platform: Platform) -> None:
