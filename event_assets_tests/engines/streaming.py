@@ -62,14 +62,16 @@ def made(process: subprocess.Popen[str], seconds: float) -> None:
     assert {line.split()[-2] for line in said.splitlines()} == {"made"}, said
 
 
-def landed(folder: Path, rows: int, *, days: int = 2, skewed: bool = False) -> tuple[World, World]:
-    """Two worlds with the same files landed: one made by Polars here, one to be made elsewhere."""
+def landed(
+    folder: Path, rows: int, *, days: int = 2, skewed: bool = False, engine: str = "spark"
+) -> tuple[World, World]:
+    """Two worlds with the same files landed: one that Polars made, one to be made by another engine."""
     dataset, inbox = load_datasets()["streaming"], folder / "inbox"
     generate("streaming", rows=rows, days=days, seed=11, out=inbox / "streaming")
     if skewed:
         for path in (inbox / "streaming").glob("*.csv"):
             _give_half_to_one_user(path)
-    expected, world = on("polars", folder, dataset, inbox=inbox), on("spark", folder, dataset, inbox=inbox)
+    expected, world = on("polars", folder, dataset, inbox=inbox), on(engine, folder, dataset, inbox=inbox)
     expected.refresh()
     world.land()
     return expected, world

@@ -29,11 +29,13 @@ def test_a_cluster_makes_what_polars_makes_though_a_worker_dies(tmp_path: Path, 
     assert_alike(world, expected)
 
 
-def test_a_date_larger_than_a_workers_memory_is_made_though_half_of_it_is_one_users(tmp_path: Path) -> None:
+def test_a_date_larger_than_a_workers_memory_half_of_it_one_users_is_made_past_the_driver(tmp_path: Path) -> None:
     expected, world = landed(tmp_path, 2_500_000, days=1, skewed=True)
     assert expected.table("joined_facts").to_arrow().nbytes > EXECUTOR_BYTES
+    conf = tmp_path / "conf"  # in place of that of the tests, which has small tables in mind
+    conf.mkdir()
+    # The driver fetches what tasks tell of files, and tables of at most 10 MB that it sends to every executor to join.
+    (conf / "spark-defaults.conf").write_text("spark.driver.maxResultSize 24m\n")
     with cluster(tmp_path / "cluster") as master:
-        # Compiled, unlike small tables: here it pays.
-        (tmp_path / "conf").mkdir()
-        made(making(world, master.url, SPARK_CONF_DIR=str(tmp_path / "conf")), 3000)
+        made(making(world, master.url, SPARK_CONF_DIR=str(conf)), 3000)
     assert_alike(world, expected)

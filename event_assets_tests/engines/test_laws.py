@@ -1,0 +1,41 @@
+"""The same answer always (SPEC §6), on every engine: any history on one gives what one batch gives on Polars."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from event_assets_tests.engines.available import OTHERS_OF_MANY
+from event_assets_tests.engines.test_parity import on
+from event_assets_tests.graph.histories import RULES, History, histories
+from event_assets_tests.graph.test_laws import LONG, MEMORY, everything
+
+pytestmark = pytest.mark.timeout(36000)
+
+
+def check(history: History, engine: str) -> None:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        one, many = (on(name, Path(folder), history.rules.dataset) for name in ("polars", engine))
+        history.in_one_batch(one)
+        history.as_it_came(many)
+        assert many.make() == [], "what is made anew from the same inputs is fresh"
+        assert many.reconciled().holds
+        expected, found = everything(one), everything(many)
+        for name, frame in expected.items():
+            assert frame.equals(found[name]), f"{name}\n{frame}\n{found[name]}"
+
+
+@pytest.mark.parametrize("engine", OTHERS_OF_MANY)
+@pytest.mark.parametrize("rules", list(RULES))
+def test_any_history_on_an_engine_gives_the_tables_of_one_batch_on_polars(rules: str, engine: str) -> None:
+    examples = {"duckdb": 50, "spark": 2}[engine] if LONG else 1
+
+    @settings(max_examples=examples)
+    @given(histories(RULES[rules]))
+    def law(history: History) -> None:
+        check(history, engine)
+
+    law()
