@@ -40,10 +40,6 @@ class DuckDBPorts:
         self._made: list[tuple[str, str]] = []
         self.version = self._geo.version
 
-    def within(self, by: Sequence[str]) -> Sequence[str]:
-        """The groups themselves: DuckDB spreads a window over its partitions."""
-        return by
-
     def shared(self, frame: Frame) -> Frame:
         """A temporary table, which DuckDB spills where it must; it goes with the connection."""
         name = f"shared_{next(self._names)}"
@@ -84,6 +80,15 @@ class DuckDBPorts:
     def latest(self, frame: Frame, columns: Sequence[str], *, by: Sequence[str], order: Sequence[str]) -> Frame:
         over = _over(by, order)
         return _with(frame, **{name: f"last_value({quoted(name)} IGNORE NULLS) {over}" for name in columns})
+
+    def lookup(self, frame: Frame, other: Frame, on: Sequence[str]) -> Frame:
+        return frame.join(other, on=list(on), how="left")
+
+    def as_of(self, frame: Frame, other: Frame, *, by: str, at: str, other_at: str, forward: bool = False) -> Frame:
+        rows, found = (f"({_relation(one).sql_query()})" for one in (frame, other))
+        near = f"l.{quoted(at)} {'<=' if forward else '>='} r.{quoted(other_at)}"
+        joined = f"FROM {rows} l ASOF LEFT JOIN {found} r ON l.{quoted(by)} = r.{quoted(by)} AND {near}"
+        return nw.from_native(self.connection.sql(f"SELECT l.*, r.* EXCLUDE ({quoted(by)}) {joined}"))
 
     def distinct_text(self, frame: Frame, *, by: Sequence[str], column: str, into: str, separator: str) -> Frame:
         groups = ", ".join(quoted(name) for name in by)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -28,6 +28,8 @@ class Written:
 
     pieces: Mapping[str, Sequence[Piece]]
     figures: Mapping[str, int]
+    frames: Mapping[str, Sequence[pl.DataFrame]] = field(default_factory=dict)
+    """The rows of each piece, where the engine holds frames: nobody has to read them again."""
 
     def rows(self, table: str) -> int:
         return sum(piece.rows for piece in self.pieces[table])

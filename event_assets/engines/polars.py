@@ -39,8 +39,12 @@ class PolarsEngine:
 
     def write(self, outputs: Outputs, tables: Mapping[str, Table], folder: Path) -> Written:
         frames, figures = self.collect(outputs, tables)
-        pieces = {name: _write(frames.pop(name), tables[name], folder, figures) for name in tables}
-        return Written(pieces, figures)
+        pieces, parts = {}, {}
+        for name, table in tables.items():
+            by_hive = _by_hive(frames.pop(name), table)
+            pieces[name] = _write(by_hive, table, folder, figures)
+            parts[name] = list(by_hive.values())
+        return Written(pieces, figures, parts)
 
     def violations(self, table: Table, pieces: Sequence[Piece]) -> Sequence[Violation]:
         frames = (pl.read_parquet(piece.path, hive_partitioning=False, glob=False) for piece in pieces)
@@ -61,13 +65,17 @@ class PolarsEngine:
         return frames, {name: int(value) for name, value in figures.items()}
 
 
-def _write(frame: pl.DataFrame, table: Table, folder: Path, figures: Mapping[str, int]) -> list[Piece]:
+def _by_hive(frame: pl.DataFrame, table: Table) -> dict[str | None, pl.DataFrame]:
     hive = hive_column(table)
     if hive is None:
-        parts: dict[str | None, pl.DataFrame] = {None: frame}
-    else:
-        found = frame.partition_by(hive, as_dict=True, include_key=False)
-        parts = {str(key[0]): part for key, part in sorted(found.items())} or {NO_VALUE: frame.drop(hive)}
+        return {None: frame}
+    found = frame.partition_by(hive, as_dict=True, include_key=False)
+    return {str(key[0]): part for key, part in sorted(found.items())} or {NO_VALUE: frame.drop(hive)}
+
+
+def _write(
+    parts: Mapping[str | None, pl.DataFrame], table: Table, folder: Path, figures: Mapping[str, int]
+) -> list[Piece]:
     pieces = []
     for number, (value, part) in enumerate(parts.items()):
         path = folder / f"{table.name}-{number:04d}.parquet"

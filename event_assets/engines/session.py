@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +52,7 @@ def spark_session(settings: Settings) -> SparkSession:
     options |= {"spark.sql.shuffle.partitions": partitions} if partitions else {}
     builder = SparkSession.builder.appName("event_assets")
     if master.startswith("sc://"):
+        _reach(master)
         builder = builder.remote(master)
     else:
         builder = builder.master(master)
@@ -60,11 +62,27 @@ def spark_session(settings: Settings) -> SparkSession:
     try:
         return builder.config(map=options).getOrCreate()
     except (PySparkException, OSError) as error:
-        raise DeclarationError(
-            "EVENT_ASSETS_SPARK",
-            f"no session on {master} ({str(error).splitlines()[0]})",
-            "install Java 17 (apt install openjdk-17-jre-headless) and name a master that runs",
-        ) from None
+        raise _no_session(master, str(error).splitlines()[0]) from None
+
+
+def _reach(server: str) -> None:
+    """The client of Spark Connect asks a server that isn't there again and again, for ten minutes."""
+    address = urlsplit(server)
+    try:
+        socket.create_connection((address.hostname or _LOOPBACK, address.port or 15002), timeout=30).close()
+    except OSError as error:
+        raise _no_session(server, str(error)) from None
+
+
+def _no_session(master: str, reason: str) -> DeclarationError:
+    remote = master.startswith("sc://")
+    return DeclarationError(
+        "EVENT_ASSETS_SPARK",
+        f"no session on {master} ({reason})",
+        "start that Spark Connect server, or pip install 'pyspark[connect]' where its client is missing"
+        if remote
+        else "install Java 17 (apt install openjdk-17-jre-headless) and name a master that runs",
+    )
 
 
 def _here(master: str) -> dict[str, str]:

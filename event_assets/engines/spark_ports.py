@@ -39,10 +39,6 @@ class SparkPorts:
         self._shared: list[DataFrame] = []
         self.version = _geo(geo_db).version
 
-    def within(self, by: Sequence[str]) -> Sequence[str]:
-        """The groups themselves: a window without any would bring all rows to one executor."""
-        return by
-
     def shared(self, frame: Frame) -> Frame:
         """Kept by the executors, on disk where memory ends; what a lost executor held is computed again."""
         kept = native(frame).persist()
@@ -73,6 +69,34 @@ class SparkPorts:
 
         hashed = f.concat(f.unhex(f.lit(uuid.UUID(namespace).hex)), f.encode(column_of(text), "UTF-8"))
         return _with(_with(frame, {column: f.sha1(hashed)}), {column: _as_uuid(column_of(column))})
+
+    def lookup(self, frame: Frame, other: Frame, on: Sequence[str]) -> Frame:
+        return frame.join(other, on=list(on), how="left")
+
+    def as_of(self, frame: Frame, other: Frame, *, by: str, at: str, other_at: str, forward: bool = False) -> Frame:
+        """Spark has no such join: both stand in one order of time, where the nearest is filled onto the rows."""
+        from pyspark.sql import Window
+        from pyspark.sql import functions as f
+
+        rows, found = native(frame), native(other)
+        taken = [name for name in found.columns if name != by]
+        candidates = found.select(
+            column_of(by), column_of(other_at).alias(at), f.struct(*map(column_of, taken)).alias("found")
+        )
+        both = rows.withColumn("is row", f.lit(True)).unionByName(candidates, allowMissingColumns=True)
+        # At one instant the candidate stands on the side that the row looks at.
+        is_row = column_of("is row")
+        time = [column_of(at).asc_nulls_first(), is_row.desc_nulls_last() if forward else is_row.asc_nulls_first()]
+        reach = (
+            (Window.currentRow, Window.unboundedFollowing)
+            if forward
+            else (Window.unboundedPreceding, Window.currentRow)
+        )
+        nearest = f.first if forward else f.last
+        window = Window.partitionBy(column_of(by)).orderBy(*time).rowsBetween(*reach)
+        filled = both.withColumn("found", nearest(column_of("found"), ignorenulls=True).over(window)).filter(is_row)
+        fields = (column_of("found").getField(name).alias(name) for name in taken)
+        return nw.from_native(filled.select(*map(column_of, rows.columns), *fields))
 
     def distinct_text(self, frame: Frame, *, by: Sequence[str], column: str, into: str, separator: str) -> Frame:
         from pyspark.sql import functions as f

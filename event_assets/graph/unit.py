@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ import polars as pl
 from event_assets.contracts.checks import violations
 from event_assets.contracts.tables import Table
 from event_assets.engines.engine import Content, Engine, Written
-from event_assets.engines.parquet import Piece
 from event_assets.graph.outcome import Check, sample
 from event_assets.graph.series import Series, series
 from event_assets.graph.steps import Input, Step
@@ -67,9 +66,8 @@ class Drafting:
         folder = self._staging / f"{next(self._numbers):08d}"
         written = workspace.engine.write(outputs, tables, folder)
         accounted = self._account(step, date, written)
-        return {
-            name: _examined(tables[name], date, written.pieces[name], accounted, workspace.engine) for name in tables
-        }, dict(written.figures)
+        drafts = {name: _examined(table, date, written, accounted, workspace.engine) for name, table in tables.items()}
+        return drafts, dict(written.figures)
 
     def _scan(self, step: Step, source: Input, date: dt.date | None) -> nw.LazyFrame[Any]:
         workspace = self._workspace
@@ -97,14 +95,15 @@ class Drafting:
         return Check("accounting", missing == 0, says if missing == 0 else f"{says} leaves {missing} unaccounted")
 
 
-def _examined(
-    table: Table, date: dt.date | None, pieces: Sequence[Piece], accounted: Check | None, engine: Engine
-) -> Draft:
-    """The contract is held against what was really written, not against what was meant to be."""
+def _examined(table: Table, date: dt.date | None, written: Written, accounted: Check | None, engine: Engine) -> Draft:
+    """The contract is held against the very rows that were written: as frames, or read back where there are none."""
+    pieces = written.pieces[table.name]
     staged = tuple(Staged(piece.path, piece.rows, piece.hive if date is None else unit_of(date)) for piece in pieces)
     rows = sum(piece.rows for piece in pieces)
     if engine.holds_frames or rows <= FEW_ROWS:
-        frames = [pl.read_parquet(piece.path, hive_partitioning=False, glob=False) for piece in pieces]
+        frames = written.frames.get(table.name) or [
+            pl.read_parquet(piece.path, hive_partitioning=False, glob=False) for piece in pieces
+        ]
         broken = [violation for frame in frames for violation in violations(table, frame)]
         whole = frames[0] if len(frames) == 1 else pl.concat(frames)
         look = whole.lazy()

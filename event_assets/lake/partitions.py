@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import xxhash
+
 from event_assets.lake.log import LogFile
 
 #: The content of a unit without rows, published or not: an empty partition that appears changes nothing.
@@ -77,14 +79,14 @@ def content_digest(staged: Sequence[Staged]) -> str:
     """
     if not any(piece.rows for piece in staged):
         return EMPTY_CONTENT
-    found = hashlib.blake2b(digest_size=8)
+    found = xxhash.xxh3_64()
     for piece in staged:
         found.update(f"{piece.hive}/{piece.rows};".encode())
         _add_pages(found, piece.path)
     return found.hexdigest()
 
 
-def _add_pages(found: hashlib.blake2b, path: Path) -> None:
+def _add_pages(found: xxhash.xxh3_64, path: Path) -> None:
     with path.open("rb") as file:
         file.seek(-8, 2)
         end = file.tell() - int.from_bytes(file.read(4), "little")  # "<length of footer> PAR1" ends the file

@@ -37,12 +37,18 @@ class Segment:
         ends = np.count_nonzero(np.frombuffer(self.data, np.uint8) == ord("\n"))
         return int(ends) + (not self.data.endswith(b"\n"))
 
-    @cached_property
-    def texts(self) -> list[bytes]:
-        """Each record's own text."""
+    def text(self, place: int) -> bytes:
+        """The own text of the record at a place, from 0."""
         if not self.certified:
-            return [self.data]
-        return [line.removesuffix(b"\r") for line in self.data.removesuffix(b"\n").split(b"\n")]
+            return self.data
+        ends = self._line_ends
+        start = int(ends[place - 1]) + 1 if place else 0
+        end = int(ends[place]) if place < len(ends) else len(self.data)
+        return self.data[start:end].removesuffix(b"\r")
+
+    @cached_property
+    def _line_ends(self) -> np.ndarray:
+        return np.flatnonzero(np.frombuffer(self.data, np.uint8) == ord("\n"))
 
     def without_blank_lines(self, blanks: bytes) -> Segment:
         """The same without the lines that are no records: a certified run may hold some."""
@@ -78,7 +84,7 @@ def to_batch(segments: list[Segment], *, layout: Layout, parser: RecordParser) -
 
     def texts(numbers: Sequence[int]) -> list[bytes]:
         places = [bisect_right(firsts, number) - 1 for number in numbers]
-        return [segments[at].texts[number - firsts[at]] for at, number in zip(places, numbers, strict=True)]
+        return [segments[at].text(number - firsts[at]) for at, number in zip(places, numbers, strict=True)]
 
     rejects = [Reject(first, one.reason, one.data) for first, one in placed if one.reason is not None]
     frames = []

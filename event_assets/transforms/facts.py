@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import narwhals as nw
 
+from event_assets.dataset import Profiles
 from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope, counted
-from event_assets.transforms.sessions import with_part
 from event_assets.transforms.text import normalised
 from event_assets.transforms.values import bound
 
@@ -18,26 +18,26 @@ def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
     without profiles).
     """
     cleaned = inputs["cleaned_events"]
-    facts = _with_sessions(cleaned, inputs["session_parts"], scope)
+    # An event belongs to the last part of its user that begins before it, or with it.
+    parts = inputs["session_parts"].select("user_id", "part_start", "session_id")
+    facts = scope.ports.as_of(cleaned, parts, by="user_id", at="event_time", other_at="part_start").drop("part_start")
     if scope.dataset.geo:
         facts = scope.ports.region(facts, address=scope.dataset.geo, into="geo_region")
-    if scope.dataset.profiles is None:
+    profiles = scope.dataset.profiles
+    if profiles is None:
         kept = scope.ports.shared(facts.with_columns(nw.lit(False).alias("has_profile")))
         filtered = orphans = kept.head(0)
     else:
-        facts = _with_profiles(facts, inputs["profiles"], scope)
-        facts = scope.ports.shared(facts.with_columns(_wanted(scope).alias("wanted")))
-        kept, filtered = facts.filter(nw.col("wanted")), facts.filter(~nw.col("wanted"))
+        facts = scope.ports.shared(_with_profiles(facts, inputs["profiles"], scope))
+        kept, filtered = facts, facts.head(0)
+        if profiles.filter:
+            wanted = _wanted(profiles)
+            kept, filtered = facts.filter(wanted), facts.filter(~wanted)
         orphans = facts.filter(~nw.col("has_profile"))
     return Outputs(
         {"joined_facts": scope.shaped(kept, "joined_facts")},
         counted(cleaned=cleaned, facts=kept, filtered=filtered, orphans=orphans),
     )
-
-
-def _with_sessions(cleaned: Frame, parts: Frame, scope: Scope) -> Frame:
-    parts = scope.ports.microseconds(parts, {"part_start": "start"}).select("user_id", "start", "session_id")
-    return with_part(cleaned, scope).join(parts, on=["user_id", "start"], how="left")
 
 
 def _with_profiles(facts: Frame, profiles: Frame, scope: Scope) -> Frame:
@@ -50,15 +50,13 @@ def _with_profiles(facts: Frame, profiles: Frame, scope: Scope) -> Frame:
     current = first.filter(nw.col("valid_from") == nw.col("first from")).select(
         "user_id", *columns, nw.lit(True).alias("has_profile")
     )
-    joined = facts.join(current, on="user_id", how="left")
+    joined = scope.ports.lookup(facts, current, ["user_id"])
     return joined.with_columns(nw.col("has_profile").fill_null(False))
 
 
-def _wanted(scope: Scope) -> nw.Expr:
+def _wanted(declared: Profiles) -> nw.Expr:
     """Whether the profile has one of the declared values in each column of the filter; never null."""
-    declared = scope.dataset.profiles
-    assert declared is not None
-    wanted = [nw.lit(True)]
+    wanted = []
     for name, texts in declared.filter.items():
         column = declared.column(name)
         assert column is not None

@@ -8,9 +8,7 @@ attempts go on that found it within the window.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from functools import reduce
-from typing import Any
 
 import narwhals as nw
 
@@ -72,9 +70,9 @@ def _reached(facts: Frame, scope: Scope) -> list[Frame]:
     levels = [attempts]
     for step in others:
         events = facts.filter(nw.col("event_type") == step).select(
-            "user_id", "us", nw.col("event_time").alias(f"{step}_time")
+            "user_id", nw.col("us").alias("next"), nw.col("event_time").alias(f"{step}_time")
         )
-        found = _next(levels[-1], events.unique(), f"{step}_time", scope)
+        found = _next(levels[-1], events.unique(), scope)
         levels.append(found.filter(nw.col("us") - nw.col("begin") <= window))
     # A later attempt never reaches a step earlier than one before it: the least of each time is one attempt's.
     return [
@@ -83,30 +81,10 @@ def _reached(facts: Frame, scope: Scope) -> list[Frame]:
     ]
 
 
-def _next(attempts: Frame, events: Frame, time: str, scope: Scope) -> Frame:
-    """Each attempt with the user's first event at or after its `us`, which then is its `us`; without one it goes.
-
-    Both stand in one order of time, where what comes next is filled backward onto the attempts: at one instant
-    the event stands after the attempt, which so finds it.
-    """
-    known = {**attempts.collect_schema(), **events.collect_schema()}
-    columns = {**known, "next": nw.Int64(), "event of": known["user_id"]}
-    waiting = attempts.join(events.select("user_id"), on="user_id", how="semi")
-    happened = events.with_columns(nw.col("us").alias("next"), nw.col("user_id").alias("event of"))
-    both = nw.concat([_in_columns(waiting, columns, 0), _in_columns(happened, columns, 1)])
-    within, order = scope.ports.within(["user_id"]), ["user_id", "us", "is event"]
-    filled = [
-        nw.col(name).fill_null(strategy="backward").over(*within, order_by=order) for name in (time, "next", "event of")
-    ]
-    found = both.with_columns(*filled).filter((nw.col("is event") == 0) & (nw.col("event of") == nw.col("user_id")))
-    return found.with_columns(nw.col("next").alias("us")).drop("next", "event of", "is event")
-
-
-def _in_columns(frame: Frame, columns: Mapping[str, Any], is_event: int) -> Frame:
-    """The frame in these columns, null where it has none, and `is event`."""
-    present = frame.collect_schema().names()
-    absent = [nw.lit(None, dtype).alias(name) for name, dtype in columns.items() if name not in present]
-    return frame.with_columns(*absent, nw.lit(is_event).alias("is event")).select(*columns, "is event")
+def _next(attempts: Frame, events: Frame, scope: Scope) -> Frame:
+    """Each attempt with the user's first event at or after its `us`, which then is its `us`; without one it goes."""
+    found = scope.ports.as_of(attempts, events, by="user_id", at="us", other_at="next", forward=True)
+    return found.filter(~nw.col("next").is_null()).with_columns(nw.col("next").alias("us")).drop("next")
 
 
 def funnel_summary(inputs: Inputs, scope: Scope) -> Outputs:

@@ -30,14 +30,6 @@ class Ports(Protocol):
     version: str
     """Which geo database `region` asks, and its edition."""
 
-    def within(self, by: Sequence[str]) -> Sequence[str]:
-        """What an ordered window over groups of `by` is partitioned by.
-
-        `by` itself where an engine spreads a window over its partitions; nothing where one sort of the
-        whole frame is faster. Callers order by `[*by, ...]` and look themselves where a group begins.
-        """
-        ...
-
     def shared(self, frame: Frame) -> Frame:
         """The same frame, computed once though several outputs or branches read it."""
         ...
@@ -63,6 +55,16 @@ class Ports(Protocol):
     def latest(self, frame: Frame, columns: Sequence[str], *, by: Sequence[str], order: Sequence[str]) -> Frame:
         """The frame with each null in the columns replaced by the last value before it: of the same `by` (never null),
         in a total order. A group's first row holds a value."""
+        ...
+
+    def lookup(self, frame: Frame, other: Frame, on: Sequence[str]) -> Frame:
+        """The frame with the columns of the one row of `other` that has the same `on` (null where none has)."""
+        ...
+
+    def as_of(self, frame: Frame, other: Frame, *, by: str, at: str, other_at: str, forward: bool = False) -> Frame:
+        """The frame with the columns of that row of `other` (unique by `by` and `other_at`, neither null) of the same
+        `by` whose `other_at` is the last at or before `at`, or with `forward` the first at or after it; null where
+        none is."""
         ...
 
     def distinct_text(self, frame: Frame, *, by: Sequence[str], column: str, into: str, separator: str) -> Frame:

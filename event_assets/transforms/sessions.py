@@ -29,7 +29,7 @@ _BETWEEN_TYPES = "\x1f"
 
 def session_edges(inputs: Inputs, scope: Scope) -> Outputs:
     """session_edges of one date. Input: cleaned_events of the date."""
-    timed = with_part(inputs["cleaned_events"].select("user_id", "event_id", "event_time"), scope)
+    timed = _with_part(inputs["cleaned_events"].select("user_id", "event_id", "event_time"), scope)
     started = timed.with_columns(nw.when(nw.col("gap_start")).then(nw.col("event_time")).alias("gap time"))
     edges = started.group_by("user_id").agg(
         nw.col("event_time").min().alias("first_time"),
@@ -43,7 +43,7 @@ def session_parts(inputs: Inputs, scope: Scope) -> Outputs:
     """session_parts of one date. Inputs: cleaned_events of the date, session_edges of the two dates before."""
     shown = scope.dataset.sessions.column
     names = dict.fromkeys(["user_id", "event_id", "event_type", "event_time", *([shown] if shown else [])])
-    timed = scope.ports.shared(with_part(inputs["cleaned_events"].select(*names), scope))
+    timed = scope.ports.shared(_with_part(inputs["cleaned_events"].select(*names), scope))
     parts = scope.ports.microseconds(_summed(timed, scope), {"part_start": "start"})
     parts = parts.join(_open_sessions(inputs["session_edges"], scope), on="user_id", how="left")
     # Only a user's first part of the date can begin within the gap after the date before.
@@ -73,7 +73,7 @@ def sessions(inputs: Inputs, scope: Scope) -> Outputs:
     return Outputs({"sessions": scope.shaped(frame, "sessions")})
 
 
-def with_part(events: Frame, scope: Scope) -> Frame:
+def _with_part(events: Frame, scope: Scope) -> Frame:
     """One date's events with `us` (their time), `start` (that of their part) and `gap_start` (whether the event comes
     more than the gap after another one of the date)."""
     order: dict[str, Sequence[str]] = {"by": ["user_id"], "order": ["us", "event_id"]}

@@ -43,6 +43,25 @@ def test_distinct_texts_are_sorted_by_bytes_without_nulls(bench: Bench) -> None:
     assert [(row["by"], row["texts"]) for row in rows] == [(None, "n"), ("a", "Z|z|é"), ("b", "x"), ("c", "")]
 
 
+@pytest.mark.parametrize("count", [64, 65])
+def test_distinct_texts_may_be_many(bench: Bench, count: int) -> None:
+    texts = [f"{number:02d}" for number in range(count)]
+    given = [("all", text) for text in texts] + [
+        ("one", texts[-1]),
+        ("two", texts[-1]),
+        ("two", texts[0]),
+        ("no", None),
+    ]
+    frame = bench.frame([{"by": by, "text": text} for by, text in given], {"by": pl.String(), "text": pl.String()})
+    rows = bench.rows(bench.ports.distinct_text(frame, by=["by"], column="text", into="texts", separator="|"))
+    assert {row["by"]: row["texts"] for row in rows} == {
+        "all": "|".join(texts),
+        "one": texts[-1],
+        "two": f"{texts[0]}|{texts[-1]}",
+        "no": "",
+    }
+
+
 def test_the_row_before_and_the_latest_value_are_those_of_the_own_group(bench: Bench) -> None:
     given = [("b", 1, None), ("a", 3, None), ("a", 1, "x"), ("a", 4, "y"), ("a", 2, None), ("b", 0, "z")]
     schema = {"by": pl.String(), "at": pl.Int64(), "text": pl.String()}
@@ -57,6 +76,45 @@ def test_the_row_before_and_the_latest_value_are_those_of_the_own_group(bench: B
         ("b", 0, 0, "z"),
         ("b", 1, 0, "z"),
     ]
+
+
+def test_as_of_finds_the_nearest_row_of_the_own_group_on_one_side(bench: Bench) -> None:
+    rows = {"by": pl.Int64(), "at": pl.Int64()}
+    frame = bench.frame([{"by": by, "at": at} for by, at in [(1, 9), (1, 5), (1, 4), (2, 1), (3, 1), (1, 5)]], rows)
+    known = [(1, 5, "p"), (1, 8, "q"), (2, 2, "r")]
+    schema = {"by": pl.Int64(), "known at": pl.Int64(), "what": pl.String()}
+    other = bench.frame([dict(zip(schema, row, strict=True)) for row in known], schema)
+
+    def found(forward: bool) -> list[tuple[object, ...]]:
+        joined = bench.ports.as_of(frame, other, by="by", at="at", other_at="known at", forward=forward)
+        return sorted(
+            ((row["by"], row["at"], row["known at"], row["what"]) for row in bench.rows(joined)),
+            key=lambda row: row[:2],
+        )
+
+    assert found(forward=False) == [
+        (1, 4, None, None),
+        (1, 5, 5, "p"),
+        (1, 5, 5, "p"),
+        (1, 9, 8, "q"),
+        (2, 1, None, None),
+        (3, 1, None, None),
+    ]
+    assert found(forward=True) == [
+        (1, 4, 5, "p"),
+        (1, 5, 5, "p"),
+        (1, 5, 5, "p"),
+        (1, 9, None, None),
+        (2, 1, 2, "r"),
+        (3, 1, None, None),
+    ]
+
+
+def test_lookup_keeps_every_row_once(bench: Bench) -> None:
+    frame = bench.frame([{"id": 2}, {"id": 1}, {"id": 2}], {"id": pl.Int64()})
+    other = bench.frame([{"id": 2, "name": "two"}, {"id": 3, "name": "three"}], {"id": pl.Int64(), "name": pl.String()})
+    rows = bench.rows(bench.ports.lookup(frame, other, ["id"]))
+    assert sorted((row["id"], row["name"]) for row in rows) == [(1, None), (2, "two"), (2, "two")]
 
 
 def test_microseconds_are_exact_before_and_after_1970(bench: Bench) -> None:
