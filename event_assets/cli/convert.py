@@ -41,15 +41,19 @@ def convert(
         raise typer.BadParameter(f"--format {form} is none of csv, tsv, json, ndjson")
     _check_target(out, overwrite)
 
-    from event_assets.cli.output import json_text, note, working
+    from event_assets.cli.output import json_text, note
+    from event_assets.cli.progress import progressing
     from event_assets.cli.text_files import to_parquet
     from event_assets.settings import load_settings
 
     target = out.absolute()
     try:
-        with working(f"converting {file}"), _beside(target) as at:
+        size = file.stat().st_size / 1e6 if file.is_file() else 0.0
+        with progressing(f"converting {file.name}", size, "MB") as advance, _beside(target) as at:
             plain, finished = at / "00000000.parquet", at / "finished"
-            read = to_parquet(file, form, plain, load_settings(), fail_fast=fail_fast)
+            read = to_parquet(
+                file, form, plain, load_settings(), fail_fast=fail_fast, progress=lambda share: advance(share * size)
+            )
             finished.mkdir()
             if partition_by is None:
                 plain.replace(finished / plain.name)

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from event_assets.cli.names import named_dataset
+from event_assets.cli.names import DatasetName, named_dataset
 from event_assets.settings import load_settings
 
 
 def erase(
-    dataset: Annotated[str, typer.Argument(help="The dataset, such as shop.")],
+    dataset: DatasetName,
     user_id: Annotated[str, typer.Option("--user-id", help="The user, by the id as tables show it.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print what was taken out as JSON.")] = False,
 ) -> None:
@@ -28,6 +28,7 @@ def erase(
     declared, settings = named_dataset(dataset), load_settings()
 
     from event_assets.cli.dagster_runs import run_job
+    from event_assets.cli.output import working
     from event_assets.cli.show import Watcher, console
     from event_assets.errors import LakeError
     from event_assets.graph.erasure import erase as take_out
@@ -36,14 +37,15 @@ def erase(
     from event_assets.landing.inbox import look
 
     workspace = Workspace(declared, settings)
-    with workspace.writing():
+    with working(f"taking the user out of {dataset}"), workspace.writing():
         workspace.refresh()
         gone = take_out(workspace, user_id)
         rows = {**gone.rows, **whereabouts(workspace, user_id)}
     with Watcher(dataset) as watcher:
         run_job(declared, settings, None, watcher, why=f"erasure {gone.user[:12]}: {sum(rows.values())} rows taken out")
-    workspace.refresh()
-    left = whereabouts(workspace, user_id)
+    with working(f"looking for the user in {dataset}"):
+        workspace.refresh()
+        left = whereabouts(workspace, user_id)
     if left:
         state = f"rows of the user are left in {', '.join(left)}, which can't be made"
         raise LakeError(dataset, state, f"mend the cause and run event-assets run {dataset}; the erasure itself stands")

@@ -31,10 +31,13 @@ def generate(
     first = parse_date(start, "--start") if start else None
 
     from event_assets import generate as recipes
-    from event_assets.cli.output import json_text, working
+    from event_assets.cli.output import json_text
+    from event_assets.cli.progress import progressing
 
-    with working(f"generating {rows:,} records of {dataset}"):
-        made = recipes.generate(dataset, rows=rows, days=days, seed=seed, out=out, files=files, start=first, mess=mess)
+    with progressing(f"generating {rows:,} records of {dataset}", rows, "records") as advance:
+        made = recipes.generate(
+            dataset, rows=rows, days=days, seed=seed, out=out, files=files, start=first, mess=mess, wrote=advance
+        )
     if as_json:
         print(json_text({"files": [str(path) for path in made.files], "truth": made.truth}))
         return

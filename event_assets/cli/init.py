@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,7 @@ def init(
     user_column: Annotated[str | None, typer.Option(metavar="FIELD", help="The field with the user's id.")] = None,
     type_column: Annotated[str | None, typer.Option(metavar="FIELD", help="The field that says what was done.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the draft and write nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was drafted as JSON.")] = False,
 ) -> None:
     """Drafts a dataset's declaration from a sample file, as a YAML file that loads at once, to be read and edited.
 
@@ -39,8 +41,10 @@ def init(
     if name in load_datasets(settings.datasets):
         raise DeclarationError(name, "is declared already", "choose another name, or edit its defs.yaml")
     made = draft(name, sample, time=time_column, user=user_column, kind=type_column)
+    checks = made.text.count("# CHECK")
+    drafted = {"dataset": name, "columns": len(made.dataset.columns), "records": made.records, "checks": checks}
     if show:
-        print(made.text, end="")
+        print(json.dumps({**drafted, "yaml": made.text}) if as_json else made.text, end="\n" if as_json else "")
         return
     path = settings.datasets / name / "defs.yaml"
     try:
@@ -53,7 +57,9 @@ def init(
         state = f"can't be written ({error.strerror})"
         raise DeclarationError(str(path), state, "set EVENT_ASSETS_DATASETS to a folder that can be") from None
     load_dataset(path)
-    checks = made.text.count("# CHECK")
+    if as_json:
+        print(json.dumps({**drafted, "path": str(path), "inbox": str(settings.inbox / name)}))
+        return
     typer.echo(f"{path}: {len(made.dataset.columns)} columns drafted from {made.records:,} records", err=True)
     typer.echo(f"Next: read the {checks} lines marked CHECK; put files into {settings.inbox / name}/;", err=True)
     typer.echo(f"then: event-assets run {name}", err=True)

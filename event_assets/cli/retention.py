@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from event_assets.cli.names import named_dataset
+from event_assets.cli.names import DatasetName, named_dataset
 from event_assets.settings import load_settings
 
 
 def retention(
-    dataset: Annotated[str, typer.Argument(help="The dataset, such as shop.")],
+    dataset: DatasetName,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be dropped.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was dropped as JSON.")] = False,
 ) -> None:
@@ -25,6 +25,7 @@ def retention(
     declared, settings = named_dataset(dataset), load_settings()
 
     from event_assets.cli.dagster_runs import run_job
+    from event_assets.cli.output import working
     from event_assets.cli.show import Watcher, console
     from event_assets.graph.retention import due, expire
     from event_assets.graph.workspace import Workspace
@@ -34,7 +35,7 @@ def retention(
         workspace.refresh()
         found = due(workspace)
     else:
-        with workspace.writing():
+        with working(f"dropping dates of {dataset}"), workspace.writing():
             workspace.refresh()
             found = expire(workspace)
         if found:

@@ -24,12 +24,13 @@ def retract(
     declared, settings = named_dataset(dataset), load_settings()
 
     from event_assets.cli.dagster_runs import run_job
+    from event_assets.cli.output import working
     from event_assets.cli.show import Watcher, console
     from event_assets.graph.intake import retract as take_out
     from event_assets.graph.workspace import Workspace
 
     workspace = Workspace(declared, settings)
-    with workspace.writing():
+    with working(f"taking {file} out of {dataset}"), workspace.writing():
         workspace.refresh()
         gone = take_out(workspace, file)
     with Watcher(dataset) as watcher:

@@ -14,8 +14,6 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    ProgressColumn,
-    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -24,6 +22,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from event_assets.cli.progress import Rate
 from event_assets.graph.intake import Intake
 from event_assets.graph.outcome import Outcome
 from event_assets.graph.reconcile import Reconciliation, reconcile
@@ -31,13 +30,6 @@ from event_assets.graph.watching import Reporter
 from event_assets.graph.workspace import Workspace
 
 console = Console(highlight=False)
-
-
-class _Rate(ProgressColumn):
-    """How many units are done a second."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:,.1f}/s" if task.speed else "", style="progress.data.speed")
 
 
 class Watcher(Reporter):
@@ -49,7 +41,7 @@ class Watcher(Reporter):
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            _Rate(),
+            Rate(),
             TimeRemainingColumn(),
             TextColumn("{task.description}"),
             console=Console(stderr=True),

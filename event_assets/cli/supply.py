@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -23,29 +24,40 @@ def supply(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="What the records are drawn from.")] = 1,
     mess: Annotated[float, typer.Option(min=0.0, help="How messy: 0 is clean, 1 the usual shares.")] = 1.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each file, and their number, as JSON.")] = False,
 ) -> None:
     """Keeps dropping new files of events of the last hour into the dataset's inbox, until Ctrl-C.
 
     \b
     event-assets supply activity --rate 1000 --every 5
-    event-assets supply shop --rate 100 --every 1 --for 60
+    event-assets supply shop --rate 100 --every 1 --for 60 --json
     """
     named_dataset(dataset)
 
     from event_assets import generate
+    from event_assets.cli.output import json_text
+    from event_assets.cli.progress import progressing
 
-    def dropped(path: Path) -> None:
-        print(path, flush=True)
+    inbox = local_folder(load_settings().inbox, "EVENT_ASSETS_INBOX")
+    wanted = None if for_seconds is None else math.ceil(for_seconds / every)
+    with progressing(f"supplying {dataset}", wanted, "files") as advance:
 
-    files = generate.supply(
-        dataset,
-        inbox=local_folder(load_settings().inbox, "EVENT_ASSETS_INBOX"),
-        rate=rate,
-        every=every,
-        for_seconds=for_seconds,
-        seed=seed,
-        mess=mess,
-        now=lambda: dt.datetime.now(dt.UTC),
-        dropped=dropped,
-    )
+        def dropped(path: Path) -> None:
+            print(json_text({"file": str(path)}) if as_json else path, flush=True)
+            advance(1)
+
+        files = generate.supply(
+            dataset,
+            inbox=inbox,
+            rate=rate,
+            every=every,
+            for_seconds=for_seconds,
+            seed=seed,
+            mess=mess,
+            now=lambda: dt.datetime.now(dt.UTC),
+            dropped=dropped,
+        )
+    if as_json:
+        print(json_text({"files": files}))
+        return
     typer.echo(f"{files} files dropped; event-assets run {dataset} lands them, as the sensor in the UI does", err=True)

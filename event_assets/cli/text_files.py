@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,23 +34,38 @@ class Converted:
     """Reason to the number of records."""
 
 
-def to_parquet(file: Path, form: str | None, target: Path, settings: Settings, *, fail_fast: bool) -> Converted:
+def to_parquet(
+    file: Path,
+    form: str | None,
+    target: Path,
+    settings: Settings,
+    *,
+    fail_fast: bool,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Converted:
     """Write the file's records, in their order, as Snappy Parquet of text columns.
 
     The columns are those of the header, or all members of the JSON objects in the order in which they first
     occur; nested values are JSON text, empty CSV fields null. Records that can't be read are refused by
-    landing's rules. QueryError where nothing can be read, and with `fail_fast` at the first refused record.
+    landing's rules. `progress` is told which share more of the work is done. QueryError where nothing can be read, and
+    with `fail_fast` at the first refused record.
     """
     done = Converted()
     try:
         form = form or format_of(file)
         source = _source(form)
         prepared = prepare(file, file.name, source, target.parent)
-        names = _names(file, prepared, source)
+        passes = 1 if source.format == "csv" else 2  # JSON is first read for the names of its members
+        work = max(1, passes * prepared.path.stat().st_size)
+
+        def read(some: int) -> None:
+            progress(some / work)
+
+        names = _names(prepared, source, read)
         if not names:
             raise FileRejected("holds no column")
         fields = Fields({f"c{place}": name for place, name in enumerate(names)}, ())
-        _write(_frames(file, prepared, source, fields, settings, done, fail_fast), names, target)
+        _write(_frames(file, prepared, source, fields, settings, done, fail_fast, read), names, target)
     except FileRejected as rejected:
         raise QueryError(str(file), str(rejected), "mend the file, or say its --format") from None
     except OSError as error:
@@ -71,7 +86,7 @@ def _source(form: str) -> Source:
     return Source(files=("*",), format="csv" if form == "tsv" else form, csv=csv, columns=(no_column,))
 
 
-def _names(file: Path, prepared: Prepared, source: Source) -> list[str]:
+def _names(prepared: Prepared, source: Source, told: Callable[[int], None]) -> list[str]:
     if source.format == "csv":
         # The reader tells the names of fields that nobody declared with its first records.
         for batch in read_csv(prepared.path, source, Fields({}, ())):
@@ -79,19 +94,26 @@ def _names(file: Path, prepared: Prepared, source: Source) -> list[str]:
         return csv_header(prepared.path, source.csv.delimiter)
     read = elements_of if source.format == "json" else lines_of
     found: dict[str, None] = {}
-    for elements in read(prepared.path, source.max_record_bytes, block_bytes=BLOCK_BYTES):
+    for elements in read(prepared.path, source.max_record_bytes, block_bytes=BLOCK_BYTES, read=told):
         for value in elements.values:
             found.update(dict.fromkeys(value or ()))
     return list(found)
 
 
 def _frames(
-    file: Path, prepared: Prepared, source: Source, fields: Fields, settings: Settings, done: Converted, fail_fast: bool
+    file: Path,
+    prepared: Prepared,
+    source: Source,
+    fields: Fields,
+    settings: Settings,
+    done: Converted,
+    fail_fast: bool,
+    read: Callable[[int], None],
 ) -> Iterator[pl.DataFrame]:
     batches: Iterator[Batch] = (
-        read_csv(prepared.path, source, fields, workers=settings.workers)
+        read_csv(prepared.path, source, fields, workers=settings.workers, read=read)
         if source.format == "csv"
-        else read_json(prepared.path, source, fields)
+        else read_json(prepared.path, source, fields, read=read)
     )
     for batch in batches:
         before = done.rows + done.refused.total()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
@@ -46,12 +46,14 @@ def generate(
     files: int | None = None,
     start: dt.date | None = None,
     mess: float = 1.0,
+    wrote: Callable[[int], None] = lambda records: None,
 ) -> Generated:
     """Source files of `rows` event records over `days` dates, and the profiles' file where there is one.
 
     The same arguments give the same bytes on every machine. `files` cuts the span into so many equal
     parts (one a day where left out); `start` is the first date; `mess` scales the shares of the
-    dataset's module, 0 gives clean data. EventAssetsError names an argument that makes no sense.
+    dataset's module, 0 gives clean data; `wrote` is told how many records more are written.
+    EventAssetsError names an argument that makes no sense.
     """
     recipe = recipe_of(dataset_name)
     first = start or recipe.start
@@ -78,7 +80,7 @@ def generate(
     written = []
     for file, records in enumerate(_by_file(plan, extent)):
         written.append(out / names[file])
-        write_file(written[-1], recipe, records, draw.child(file), mess, drift=drifts(file, mess))
+        write_file(written[-1], recipe, records, draw.child(file), mess, drift=drifts(file, mess), wrote=wrote)
     truth = truth_of(recipe, plan, mess)
     if recipe.profiles:
         profiles = recipe.profiles(draw.child(extent.files), extent.users, mess)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -19,8 +19,17 @@ SLICE = 250_000
 DRIFT_EVERY = 3
 
 
-def write_file(path: Path, recipe: Recipe, records: pl.DataFrame, draw: Draw, mess: float, *, drift: bool) -> None:
-    """One source file of the records of a plan, in their order."""
+def write_file(
+    path: Path,
+    recipe: Recipe,
+    records: pl.DataFrame,
+    draw: Draw,
+    mess: float,
+    *,
+    drift: bool,
+    wrote: Callable[[int], None] = lambda records: None,
+) -> None:
+    """One source file of the records of a plan, in their order; `wrote` is told how many more stand there."""
     drift = drift and bool(recipe.drift_header)
     end = recipe.terminator
     with appearing(path) as stream:
@@ -29,9 +38,10 @@ def write_file(path: Path, recipe: Recipe, records: pl.DataFrame, draw: Draw, me
         else:
             stream.write(f"{recipe.drift_header if drift else recipe.header}{end}".encode())
         waiting = b""
-        for blob in _blobs(recipe, records, draw, mess, drift):
+        for number, blob in enumerate(_blobs(recipe, records, draw, mess, drift)):
             stream.write(waiting)
             waiting = blob
+            wrote(min(SLICE, records.height - number * SLICE))
         # The last element of an array has no comma after it.
         stream.write(waiting.removesuffix(f",{end}".encode()) + f"{end}]{end}".encode() if recipe.array else waiting)
 

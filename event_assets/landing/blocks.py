@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -94,9 +94,22 @@ class _Until(io.RawIOBase):
         super().close()
 
 
-def open_plain(path: Path, *, until: int | None = None) -> BinaryIO:
-    """A file behind its byte order mark; up to a place where one is given."""
-    file: BinaryIO = path.open("rb", buffering=0)
+class _Told(io.FileIO):
+    """A file that tells how many bytes of it are read."""
+
+    def __init__(self, path: Path, read: Callable[[int], None]) -> None:
+        super().__init__(path)
+        self._told = read
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size) or b""
+        self._told(len(data))
+        return data
+
+
+def open_plain(path: Path, *, until: int | None = None, read: Callable[[int], None] | None = None) -> BinaryIO:
+    """A file behind its byte order mark; up to a place where one is given. `read` is told each number of bytes."""
+    file = cast(BinaryIO, io.FileIO(path) if read is None else _Told(path, read))
     if until is not None:
         file = cast(BinaryIO, _Until(file, until))
     if file.read(3) != b"\xef\xbb\xbf":

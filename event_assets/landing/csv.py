@@ -30,13 +30,19 @@ _LINE = re.compile(rb"[^\r\n]*+(?:\r\n?|\n|\Z)")
 
 
 def read_csv(
-    path: Path, source: Source, fields: Fields, *, workers: int = 1, block_bytes: int = BLOCK_BYTES
+    path: Path,
+    source: Source,
+    fields: Fields,
+    *,
+    workers: int = 1,
+    block_bytes: int = BLOCK_BYTES,
+    read: Callable[[int], None] | None = None,
 ) -> Iterator[Batch]:
-    """The records of a plain UTF-8 CSV file, in order, an empty field being null.
+    """The records of a plain UTF-8 CSV file, in order, an empty field being null; `read` is told of bytes read.
 
     FileRejected where the header is unreadable, names a field twice or lacks a required one.
     """
-    with open_plain(path, until=_footer_start(path, source.csv.footer_lines)) as file:
+    with open_plain(path, until=_footer_start(path, source.csv.footer_lines), read=read) as file:
         names = _header(file, source, list(dict.fromkeys(fields.sources.values())))
         if names is None:
             return

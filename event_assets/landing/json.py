@@ -29,17 +29,26 @@ _Pairs = Collection[tuple[str, bytes]]
 _Split = Callable[[bytes], _Pairs]
 
 
-def read_json(path: Path, source: Source, fields: Fields, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Batch]:
-    """The elements of an array, or the lines of an NDJSON file, in order."""
-    read = elements_of if source.format == "json" else lines_of
+def read_json(
+    path: Path,
+    source: Source,
+    fields: Fields,
+    *,
+    block_bytes: int = BLOCK_BYTES,
+    read: Callable[[int], None] | None = None,
+) -> Iterator[Batch]:
+    """The elements of an array, or the lines of an NDJSON file, in order; `read` is told of bytes read."""
+    cut = elements_of if source.format == "json" else lines_of
     tree = _tree(fields)
-    for elements in read(path, source.max_record_bytes, block_bytes=block_bytes):
+    for elements in cut(path, source.max_record_bytes, block_bytes=block_bytes, read=read):
         yield _batch(elements, fields, tree)
 
 
-def lines_of(path: Path, max_bytes: int, *, block_bytes: int) -> Iterator[Elements]:
+def lines_of(
+    path: Path, max_bytes: int, *, block_bytes: int, read: Callable[[int], None] | None = None
+) -> Iterator[Elements]:
     """The records of an NDJSON file: its lines but blank ones."""
-    with open_plain(path) as file:
+    with open_plain(path, read=read) as file:
         for block in LineBlocks(file, max_bytes, bare_cr=False, block_bytes=block_bytes):
             elements = Elements()
             if block.too_long:

@@ -9,7 +9,7 @@ before the first object in it that stands like an element, is valid, and has the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -168,7 +168,9 @@ class _Cutter:
         return self.members
 
 
-def elements_of(path: Path, max_bytes: int, *, block_bytes: int) -> Iterator[Elements]:
+def elements_of(
+    path: Path, max_bytes: int, *, block_bytes: int, read: Callable[[int], None] | None = None
+) -> Iterator[Elements]:
     """The elements of the array in a plain UTF-8 file, in order, some at a time.
 
     What follows the array is one malformed element, and so is the end of an array that isn't closed (with no
@@ -177,7 +179,7 @@ def elements_of(path: Path, max_bytes: int, *, block_bytes: int) -> Iterator[Ele
     """
     cutter = _Cutter(max_bytes)
     rest, final = b"", False
-    with open_plain(path) as file:
+    with open_plain(path, read=read) as file:
         while not final and not cutter.closed:
             wanted = max(block_bytes, len(rest))  # doubled, so that a huge element isn't searched again and again
             chunk = file.read(wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,18 @@ def test_a_draft_can_be_shown_without_being_written(command: Command) -> None:
     said = command("init", "doors", "--from", "export.csv", "--user-column", "who", "--show")
     assert said.out.startswith("# Drafted from export.csv (2 records looked at).")
     assert not Path("datasets").exists()
+
+
+def test_scripts_are_told_what_was_drafted(command: Command, tmp_path: Path) -> None:
+    Path("export.csv").write_text(EXPORT)
+    arguments = ("init", "doors", "--from", "export.csv", "--user-column", "who", "--json")
+    shown = json.loads(command(*arguments, "--show").out)
+    said = command(*arguments)
+    written = json.loads(said.out)
+    path = Path(written.pop("path"))
+    assert (said.err, path.read_text()) == ("", shown.pop("yaml"))
+    assert written.pop("inbox").endswith("/inbox/doors")
+    assert written == shown == {"dataset": "doors", "columns": 3, "records": 2, "checks": shown["checks"]}
 
 
 @pytest.mark.parametrize(

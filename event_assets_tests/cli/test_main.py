@@ -48,6 +48,15 @@ def test_completion_offers_commands_and_datasets() -> None:
     assert complete("quarantine", "b") == ["benefits"]
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_output_for_scripts_and_completes_the_names_of_datasets(name: str) -> None:
+    parameters = {one.name: one for one in typer.main.get_command(app).commands[name].params}  # type: ignore[attr-defined]
+    assert name == "dashboard" or "--json" in parameters["as_json"].opts
+    named = parameters.get("dataset")
+    if named is not None:
+        assert [item.value for item in named.shell_complete(None, "sho")] == ["shop"]
+
+
 def on_a_terminal(*arguments: str, **environment: str) -> str:
     """What a command says on standard error where that is a terminal."""
     ours, theirs = pty.openpty()
@@ -72,7 +81,14 @@ def test_progress_is_shown_on_a_terminal_alone_and_without_colour_where_that_is_
     tmp_path: Path,
 ) -> None:
     made = ("generate", "shop", "--rows", "2000", "--days", "1", "--out")
-    assert "generating 2,000 records of shop" in on_a_terminal(*made, str(tmp_path / "a"), TERM="xterm-256color")
+    shown = on_a_terminal(*made, str(tmp_path / "a"), TERM="xterm-256color")
+    assert "generating 2,000 records of shop" in shown
+    assert "100%" in shown
+    (source,) = (tmp_path / "a").iterdir()
+    converted = on_a_terminal("convert", str(source), "--out", str(tmp_path / "d"), TERM="xterm-256color", NO_COLOR="1")
+    assert "converting" in converted
+    assert "100%" in converted
+    assert "MB/s" in converted
     plain = on_a_terminal(*made, str(tmp_path / "b"), TERM="xterm-256color", NO_COLOR="1")
     assert "generating 2,000 records of shop" in plain
     assert "\x1b[3" not in plain

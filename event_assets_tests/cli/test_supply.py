@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,10 +16,17 @@ def test_files_are_dropped_into_the_inbox_and_named(command: Command, tmp_path: 
     said = command("supply", "activity", "--rate", 50, "--every", 0.1, "--for", 0.25)
     assert said.code == 0
     files = [Path(line) for line in said.out.splitlines()]
-    assert len(files) == 3
+    assert 1 <= len(files) <= 3  # fewer on a machine that is busy
     assert sorted((tmp_path / "inbox" / "activity").iterdir()) == sorted(files)
     assert all(len(file.read_bytes().splitlines()) > 1 for file in files)
-    assert said.err.startswith("3 files dropped; event-assets run activity")
+    assert said.err.startswith(f"{len(files)} files dropped; event-assets run activity")
+
+
+def test_scripts_are_told_each_file_and_their_number(command: Command, tmp_path: Path) -> None:
+    said = command("supply", "shop", "--rate", 5, "--every", 60, "--for", 1, "--json")
+    first, last = map(json.loads, said.out.splitlines())
+    assert list((tmp_path / "inbox" / "shop").iterdir()) == [Path(first["file"])]
+    assert (last, said.err) == ({"files": 1}, "")
 
 
 def test_ctrl_c_stops_a_feed_cleanly_and_leaves_whole_files(tmp_path: Path) -> None:
