@@ -31,6 +31,8 @@ from event_assets.landing.spool import Spool
 SCHEMA_DRIFT = "schema_drift"
 #: Of the memory that landing may take, so much gathers rows; the rest is for the block in work and its copies.
 _SPOOL_SHARE = 4
+#: More than this is not gathered, however much memory there is: sorted by date it takes a multiple, and disks are fast.
+_MAX_SPOOL_BYTES = 96_000_000
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ class _Landing:
         self._dating = Dating(dataset, name, landed_at) if isinstance(source, Events) else None
         made = tables(dataset)
         schema = made["raw_events" if self._dating else "raw_profiles"].polars_schema()
-        share = memory_bytes // _SPOOL_SHARE
+        share = min(memory_bytes // _SPOOL_SHARE, _MAX_SPOOL_BYTES)
         self._rows = Spool(
             staging, f"{identity.file_id}-{kind}", schema, memory_bytes=share, by_date=self._dating is not None
         )
