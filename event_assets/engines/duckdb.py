@@ -20,7 +20,7 @@ from event_assets.contracts.tables import Table
 from event_assets.contracts.types import arrow_type
 from event_assets.engines.duckdb_ports import DuckDBPorts, quoted, sql_type
 from event_assets.engines.engine import Content, Written
-from event_assets.engines.parquet import Piece, by_schema, hive_column, write_nothing, write_pieces
+from event_assets.engines.parquet import Piece, by_hive, by_schema, hive_column, write_nothing, write_pieces
 from event_assets.errors import LakeError
 from event_assets.transforms.scope import Frame, Outputs
 
@@ -99,11 +99,14 @@ class DuckDBEngine:
 
     def violations(self, table: Table, pieces: Sequence[Piece]) -> Sequence[Violation]:
         broken = merged(violations_of_file(table, piece.path) for piece in pieces)
+        repeated = sum(self._repeated(table, alike) for alike in by_hive(pieces))
+        return [*broken, *([repeated_key(table, repeated)] if repeated else [])]
+
+    def _repeated(self, table: Table, pieces: Sequence[Piece]) -> int:
         files = self._connection.from_parquet([_literally(piece.path) for piece in pieces], hive_partitioning=False)
         key = ", ".join(map(quoted, table.key))
-        distinct = files.project(key).distinct().aggregate("count(*)").fetchall()[0][0]
-        repeated = sum(piece.rows for piece in pieces) - distinct
-        return [*broken, *([repeated_key(table, repeated)] if repeated else [])]
+        distinct: int = files.project(key).distinct().aggregate("count(*)").fetchall()[0][0]
+        return sum(piece.rows for piece in pieces) - distinct
 
 
 def _figures(outputs: Outputs) -> dict[str, int]:

@@ -68,6 +68,14 @@ def write_nothing(table: Table, folder: Path, stem: str, figures: Mapping[str, i
     return Piece(path, _write(path, file_schema(table, figures), ()), NO_VALUE if hive_column(table) else None)
 
 
+def by_hive(pieces: Iterable[Piece]) -> list[list[Piece]]:
+    """The pieces of each Hive value, within which a key is unique."""
+    values: dict[str | None, list[Piece]] = {}
+    for piece in pieces:
+        values.setdefault(piece.hive, []).append(piece)
+    return list(values.values())
+
+
 def by_schema(paths: Sequence[Path]) -> list[tuple[pa.Schema, list[Path]]]:
     """Files grouped by the columns and types that they hold."""
     groups: list[tuple[pa.Schema, list[Path]]] = []

@@ -20,7 +20,7 @@ from event_assets.contracts.checks import Violation, merged, repeated_key, viola
 from event_assets.contracts.tables import Table
 from event_assets.contracts.types import arrow_type
 from event_assets.engines.engine import Content, Written
-from event_assets.engines.parquet import Piece, by_schema, hive_column, write_nothing, write_pieces
+from event_assets.engines.parquet import Piece, by_hive, by_schema, hive_column, write_nothing, write_pieces
 from event_assets.engines.spark_ports import SparkPorts, column_of, native, spark_type
 from event_assets.errors import LakeError
 from event_assets.transforms.scope import Frame, Outputs
@@ -89,17 +89,18 @@ class SparkEngine:
         return Written(pieces, figures)
 
     def violations(self, table: Table, pieces: Sequence[Piece]) -> Sequence[Violation]:
-        from pyspark.sql import functions as f
-
         paths = [str(piece.path) for piece in pieces]
         with _told():
             listed = self._spark.createDataFrame([(path,) for path in paths], "path string")
             found = listed.repartition(len(paths), "path").mapInArrow(_checked(table), _BROKEN_DDL).collect()
             broken = merged([[Violation(row.rule, row.rows, tuple(row.first_rows))] for row in found])
-            files = self._spark.read.parquet(*map(_literally, (piece.path for piece in pieces)))
-            counts = files.groupBy(*map(column_of, table.key)).agg(f.count("*").alias("rows"))
-            repeated = counts.agg(f.sum(column_of("rows") - 1)).collect()[0][0]
+            repeated = sum(self._repeated(table, alike) for alike in by_hive(pieces))
         return [*broken, *([repeated_key(table, repeated)] if repeated else [])]
+
+    def _repeated(self, table: Table, pieces: Sequence[Piece]) -> int:
+        files = self._spark.read.parquet(*map(_literally, (piece.path for piece in pieces)))
+        distinct = files.select(*map(column_of, table.key)).distinct().count()
+        return sum(piece.rows for piece in pieces) - distinct
 
 
 def _figures(outputs: Outputs) -> dict[str, int]:

@@ -108,6 +108,19 @@ def test_rows_that_break_the_contract_are_found_in_files_of_any_size(engine: str
         assert says["n"] == 2
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_key_is_unique_within_its_hive_value(engine: str, tmp_path: Path) -> None:
+    pieces = []
+    for number, (hive, values) in enumerate([("AF", [1, 2]), ("EU", [1, 2]), ("Unknown", [1])]):
+        path = tmp_path / f"{number}.parquet"
+        pl.DataFrame({"n": values, "t": ["x"] * len(values)}).write_parquet(path)
+        pieces.append(Piece(path, len(values), hive))
+    opened = Bench(engine).opened
+    assert opened.violations(BY_REGION, pieces) == []
+    pl.DataFrame({"n": [2, 2], "t": ["x", "y"]}).write_parquet(pieces[1].path)
+    assert [violation.rule for violation in opened.violations(BY_REGION, pieces)] == ["n is unique"]
+
+
 def test_violations_of_a_file_are_told_by_their_rows_in_it(tmp_path: Path) -> None:
     path = tmp_path / "n.parquet"
     pl.DataFrame({"n": [1, -1, 2, -2], "t": ["x"] * 4}).write_parquet(path, row_group_size=2)
