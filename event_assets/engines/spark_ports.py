@@ -84,17 +84,14 @@ class SparkPorts:
             column_of(by), column_of(other_at).alias(at), f.struct(*map(column_of, taken)).alias("found")
         )
         both = rows.withColumn("is row", f.lit(True)).unionByName(candidates, allowMissingColumns=True)
-        # At one instant the candidate stands on the side that the row looks at.
-        is_row = column_of("is row")
-        time = [column_of(at).asc_nulls_first(), is_row.desc_nulls_last() if forward else is_row.asc_nulls_first()]
-        reach = (
-            (Window.currentRow, Window.unboundedFollowing)
-            if forward
-            else (Window.unboundedPreceding, Window.currentRow)
+        # Looked for forward, time runs backward: Spark sums a frame that grows once, one that shrinks for each row.
+        is_row, time = column_of("is row"), column_of(at)
+        order = [time.desc_nulls_first() if forward else time.asc_nulls_first(), is_row.asc_nulls_first()]
+        reached = (
+            Window.partitionBy(column_of(by)).orderBy(*order).rowsBetween(Window.unboundedPreceding, Window.currentRow)
         )
-        nearest = f.first if forward else f.last
-        window = Window.partitionBy(column_of(by)).orderBy(*time).rowsBetween(*reach)
-        filled = both.withColumn("found", nearest(column_of("found"), ignorenulls=True).over(window)).filter(is_row)
+        nearest = f.last(column_of("found"), ignorenulls=True).over(reached)
+        filled = both.withColumn("found", nearest).filter(is_row)
         fields = (column_of("found").getField(name).alias(name) for name in taken)
         return nw.from_native(filled.select(*map(column_of, rows.columns), *fields))
 

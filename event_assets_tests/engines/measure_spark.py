@@ -15,7 +15,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from event_assets_tests.engines.cluster import cluster
-from event_assets_tests.engines.streaming import landed, made, making
+from event_assets_tests.engines.streaming import for_large_tables, landed, made, making
 from event_assets_tests.engines.test_parity import assert_alike
 
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -53,10 +53,9 @@ class Meter(threading.Thread):
 
 def measure(rows: int, skewed: bool, folder: Path) -> None:
     expected, world = landed(folder, rows, days=1, skewed=skewed)
-    (folder / "conf").mkdir()
     with cluster(folder / "cluster") as master:
         began = time.perf_counter()
-        process = making(world, master.url, SPARK_CONF_DIR=str(folder / "conf"))
+        process = making(world, master.url, SPARK_CONF_DIR=for_large_tables(folder))
         workers = [worker.pid for worker in master.workers]
         meter = Meter([process.pid, *workers])
         meter.start()

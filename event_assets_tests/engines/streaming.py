@@ -50,6 +50,15 @@ def making(world: World, spark: str, **environment: str) -> subprocess.Popen[str
     )
 
 
+def for_large_tables(folder: Path) -> str:
+    """A SPARK_CONF_DIR in place of that of the tests, which saves compiling. The driver fetches no more than what tasks
+    tell of files, and tables of at most 10 MB that every executor gets to join: above its limit, jobs fail."""
+    conf = folder / "conf"
+    conf.mkdir()
+    (conf / "spark-defaults.conf").write_text("spark.driver.maxResultSize 24m\n")
+    return str(conf)
+
+
 def made(process: subprocess.Popen[str], seconds: float) -> None:
     """Wait until every table was made."""
     try:

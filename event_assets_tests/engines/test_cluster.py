@@ -8,7 +8,7 @@ import pytest
 
 from event_assets_tests.engines.available import spark
 from event_assets_tests.engines.cluster import cluster
-from event_assets_tests.engines.streaming import landed, made, making
+from event_assets_tests.engines.streaming import for_large_tables, landed, made, making
 from event_assets_tests.engines.test_parity import assert_alike
 
 pytestmark = [spark, pytest.mark.spark, pytest.mark.long, pytest.mark.timeout(3600)]
@@ -30,12 +30,8 @@ def test_a_cluster_makes_what_polars_makes_though_a_worker_dies(tmp_path: Path, 
 
 
 def test_a_date_larger_than_a_workers_memory_half_of_it_one_users_is_made_past_the_driver(tmp_path: Path) -> None:
-    expected, world = landed(tmp_path, 2_500_000, days=1, skewed=True)
+    expected, world = landed(tmp_path, 2_200_000, days=1, skewed=True)
     assert expected.table("joined_facts").to_arrow().nbytes > EXECUTOR_BYTES
-    conf = tmp_path / "conf"  # in place of that of the tests, which has small tables in mind
-    conf.mkdir()
-    # The driver fetches what tasks tell of files, and tables of at most 10 MB that it sends to every executor to join.
-    (conf / "spark-defaults.conf").write_text("spark.driver.maxResultSize 24m\n")
     with cluster(tmp_path / "cluster") as master:
-        made(making(world, master.url, SPARK_CONF_DIR=str(conf)), 3000)
+        made(making(world, master.url, SPARK_CONF_DIR=for_large_tables(tmp_path)), 3000)
     assert_alike(world, expected)
