@@ -17,9 +17,7 @@ def open_engine(dataset: Dataset, settings: Settings) -> Engine:
     """The dataset's engine. Only what it needs is imported, and a Spark session is opened with its first frame."""
     match engine_name(dataset, settings):
         case "duckdb":
-            from event_assets.engines.duckdb import DuckDBEngine
-
-            return DuckDBEngine(settings.memory_bytes, settings.workers, settings.geo_db)
+            return spilling_engine(settings)
         case "spark":
             from event_assets.engines.session import spark_session
             from event_assets.engines.spark import SparkEngine
@@ -29,3 +27,10 @@ def open_engine(dataset: Dataset, settings: Settings) -> Engine:
             from event_assets.engines.polars import PolarsEngine
 
             return PolarsEngine(settings.geo_db)
+
+
+def spilling_engine(settings: Settings) -> Engine:
+    """For what is larger than memory: DuckDB."""
+    from event_assets.engines.duckdb import DuckDBEngine
+
+    return DuckDBEngine(settings.memory_bytes, settings.workers, settings.geo_db)

@@ -54,12 +54,12 @@ class _Run:
         units = schedule(self._workspace, self._request)
         try:
             for done, (step, date) in enumerate(units):
+                self._forget(date)
                 if self._wanted(step, date):
                     progress(f"{step.name} {date or ''}".strip(), done, len(units))
                     self._make(step, date)
                     if time.monotonic() - self._flushed > FLUSH_SECONDS:
                         yield self._flush()
-                self._forget(date)
             progress("", len(units), len(units))
         except GeneratorExit:  # nobody listens any more; what is finished still becomes visible
             self._flush()
@@ -171,5 +171,5 @@ def _keep_days(steps: tuple[Step, ...]) -> dict[str, int]:
     for step in steps:
         for source in step.inputs:
             back = source.before if isinstance(source.before, int) else 0
-            days[source.table] = max(days.get(source.table, 0), step.lag + back + 1)
+            days[source.table] = max(days.get(source.table, 0), step.lag + back)
     return days

@@ -61,26 +61,27 @@ class Drafting:
         """The step's tables on a date, drafted, and what its transform counted."""
         workspace = self._workspace
         tables = {name: workspace.tables[name] for name in step.tables}
-        inputs = {source.table: self._scan(step, source, date) for source in step.inputs}
-        outputs = step.transform(inputs, Scope(workspace.dataset, workspace.engine.ports, date))
+        engine = workspace.engine_for(step, date)
+        inputs = {source.table: self._scan(step, source, date, engine) for source in step.inputs}
+        outputs = step.transform(inputs, Scope(workspace.dataset, engine.ports, date))
         folder = self._staging / f"{next(self._numbers):08d}"
-        written = workspace.engine.write(outputs, tables, folder)
+        written = engine.write(outputs, tables, folder)
         accounted = self._account(step, date, written)
-        drafts = {name: _examined(table, date, written, accounted, workspace.engine) for name, table in tables.items()}
+        drafts = {name: _examined(table, date, written, accounted, engine) for name, table in tables.items()}
         return drafts, dict(written.figures)
 
-    def _scan(self, step: Step, source: Input, date: dt.date | None) -> nw.LazyFrame[Any]:
+    def _scan(self, step: Step, source: Input, date: dt.date | None, engine: Engine) -> nw.LazyFrame[Any]:
         workspace = self._workspace
         if source.table == "profile_snapshots":
-            return workspace.engine.constant(workspace.profile_snapshots())
+            return engine.constant(workspace.profile_snapshots())
         partitions: dict[dt.date | None, Content] = {}
         for unit in workspace.input_units(step, source, date):
-            recent = self._recent.get(unit)
+            recent = self._recent.get(unit) if engine.holds_frames else None
             if recent is not None:
                 partitions[unit[1]] = recent
             elif paths := workspace.stores[source.table].paths(unit_of(unit[1])):
                 partitions[unit[1]] = paths
-        return workspace.engine.scan(workspace.tables[source.table], partitions)
+        return engine.scan(workspace.tables[source.table], partitions)
 
     def _account(self, step: Step, date: dt.date | None, written: Written) -> Check | None:
         if step.equation is None:
