@@ -125,7 +125,7 @@ def instrument(clock: Clock) -> None:
         (run._Run, "_publish", "", "publish"),
         (engine.PolarsEngine, "collect", "", "compute"),
         (engine, "_write", "", "write"),
-        (unit, "_examined", "", "read back and check"),
+        (unit, "_examined", "", "check"),
         (unit, "sample", "", "sample and plot"),
         (unit, "series", "", "sample and plot"),
         (reconcile, "reconcile", GRAPH, "reconcile"),
@@ -179,7 +179,7 @@ def costs(spent: Mapping[Part, Spent], rows: int) -> str:
     for (group, phase), one in spent.items():
         groups.setdefault(group, {})[phase] = one.cpu
     total = sum(one.cpu for one in spent.values())
-    phases = ("compute", "write", "read back and check", "sample and plot")
+    phases = ("compute", "write", "check", "sample and plot")
     lines = []
     for group, own in sorted(groups.items(), key=lambda item: -sum(item[1].values())):
         known, whole = [own.get(phase, 0.0) for phase in phases], sum(own.values())

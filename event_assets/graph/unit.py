@@ -35,7 +35,7 @@ class Draft:
     sample: pl.DataFrame | None = None
     plot: Series = field(default_factory=list)
     frame: pl.DataFrame | None = None
-    """All rows, read back, where the engine holds frames: the next units need not read them again."""
+    """All rows, where the engine holds frames: the next units need not read them again."""
 
     @property
     def rows(self) -> int:
