@@ -112,6 +112,11 @@ def use_dagster_home(home: Path) -> None:
     os.environ["DAGSTER_HOME"] = str(home)
 
 
+def use_no_plugins() -> None:
+    """Let Pydantic in this process not look for plugins, which reads about every installed package."""
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
+
 def use_spark_python() -> None:
     """Let Spark's executors run the Python of this process, unless somebody said which one (PYSPARK_PYTHON)."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)

@@ -23,6 +23,7 @@ from event_assets.cli.run import run
 from event_assets.cli.supply import supply
 from event_assets.cli.top import top
 from event_assets.errors import EventAssetsError, without_secrets
+from event_assets.settings import use_no_plugins
 
 app = typer.Typer(
     name="event-assets",
@@ -74,6 +75,7 @@ def options(
 
 def main() -> None:
     """Run the program. An error is one line on standard error and exit code 1; wrong usage is 2."""
+    use_no_plugins()
     try:
         code = app(prog_name="event-assets", standalone_mode=False)
         if code == _STOPPED:  # typer makes this of Ctrl-C

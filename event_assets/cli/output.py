@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import orjson
-import polars as pl
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    import polars as pl
 
 FORMATS = (".csv", ".parquet", ".json")
 _PIPE_WIDTH = 200
@@ -38,11 +40,16 @@ def note(text: str) -> None:
 
 
 def print_table(frame: pl.DataFrame, title: str | None = None) -> None:
-    """A few rows, as they are but for control characters, which a terminal would obey."""
+    """The rows of a small frame."""
+    print_rows({name: dtype.is_numeric() for name, dtype in frame.schema.items()}, frame.iter_rows(), title)
+
+
+def print_rows(numeric: Mapping[str, bool], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
+    """A few rows, as they are but for control characters, which a terminal would obey; numbers to the right."""
     table = Table(title=Text(title) if title else None, title_justify="left")
-    for name, dtype in frame.schema.items():
-        table.add_column(Text(name), justify="right" if dtype.is_numeric() else "left", overflow="fold")
-    for row in frame.iter_rows():
+    for name, is_number in numeric.items():
+        table.add_column(Text(name), justify="right" if is_number else "left", overflow="fold")
+    for row in rows:
         table.add_row(*(Text("" if value is None else _CONTROLS.sub(_as_escape, str(value))) for value in row))
     console = Console(highlight=False)
     if not console.is_terminal:  # a file or a pipe has no edge at which to fold texts
@@ -68,13 +75,12 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def json_array(frames: Iterable[pl.DataFrame]) -> Iterator[str]:
-    """The rows of frames as the pieces of one JSON array, an object a line."""
+def json_array(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Rows as the pieces of one JSON array, an object a line."""
     before = "["
-    for frame in frames:
-        for row in frame.iter_rows(named=True):
-            yield f"{before}\n{json_text(row)}"
-            before = ","
+    for row in rows:
+        yield f"{before}\n{json_text(row)}"
+        before = ","
     yield "[]\n" if before == "[" else "\n]\n"
 
 
@@ -108,7 +114,7 @@ def write_file(frames: Iterable[pl.DataFrame], out: Path, *, raw: bool = False) 
                 for text in csv_pieces(counted(), raw=raw):
                     stream.write(text.encode())
             case ".json":
-                for text in json_array(counted()):
+                for text in json_array(row for frame in counted() for row in frame.iter_rows(named=True)):
                     stream.write(text.encode())
             case _:
                 _write_parquet(counted(), stream)

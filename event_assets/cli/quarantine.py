@@ -128,7 +128,7 @@ class _Refused:
         )
 
     def _query(self, sql: str, take: Callable[[Iterator[pl.DataFrame]], T]) -> T:
-        from event_assets.warehouse import read
+        from event_assets.warehouse.query import read
 
         return read(sql, {self.dataset.name: self.dataset}, self.settings, take, [self.reason])
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    import polars as pl
+    from event_assets.warehouse.query import Rows
 
 SHOWN_ROWS = 100
 
@@ -31,10 +31,10 @@ def query(
     event-assets query "SELECT event_date, count(*) FROM shop.sessions GROUP BY ALL ORDER BY 1" --out days.csv
     event-assets query "SELECT reason, count(*) AS records FROM benefits.rejected_records GROUP BY 1" --json
     """
-    from event_assets.cli.output import check_suffix, json_array, json_text, note, print_table, working, write_file
+    from event_assets.cli.output import check_suffix, json_text, note, print_rows, working, write_file
     from event_assets.dataset import load_datasets
     from event_assets.settings import load_settings
-    from event_assets.warehouse import read
+    from event_assets.warehouse.query import read, read_rows
 
     check_suffix(out)
     settings = load_settings()
@@ -46,21 +46,22 @@ def query(
         print(json_text({"rows": rows, "out": str(out)}) if as_json else f"{rows:,} rows in {out}")
     elif as_json:
         # Gathered before a line of it is printed: a query can fail, or begin again, at its last row.
-        print("".join(read(sql, datasets, settings, lambda frames: list(json_array(frames)))), end="")
+        print("".join(read_rows(sql, datasets, settings, _as_json)), end="")
     else:
-        shown, more = read(sql, datasets, settings, _first_rows)
-        print_table(shown)
-        if shown.is_empty() and isinstance(settings.lake, Path) and not any(settings.lake.glob("*/*/_delta_log")):
+        numeric, shown = read_rows(sql, datasets, settings, _first_rows)
+        print_rows(numeric, shown[:SHOWN_ROWS])
+        if not shown and isinstance(settings.lake, Path) and not any(settings.lake.glob("*/*/_delta_log")):
             note(f"{settings.lake} holds no tables yet: event-assets demo makes some, event-assets run DATASET yours")
-        if more:
+        if len(shown) > SHOWN_ROWS:
             note(f"These are the first {SHOWN_ROWS} rows; --out F.csv or --json gives all of them.")
 
 
-def _first_rows(frames: Iterator[pl.DataFrame]) -> tuple[pl.DataFrame, bool]:
-    """The rows to be shown, and whether there are more."""
-    shown = next(frames)
-    for frame in frames:
-        shown = shown.vstack(frame)
-        if shown.height > SHOWN_ROWS:
-            break
-    return shown.head(SHOWN_ROWS), shown.height > SHOWN_ROWS
+def _first_rows(found: Rows) -> tuple[dict[str, bool], list[tuple[Any, ...]]]:
+    """Which columns hold numbers, and the rows to be shown, with one more where there are more."""
+    return found.numeric, list(islice(found.rows, SHOWN_ROWS + 1))
+
+
+def _as_json(found: Rows) -> list[str]:
+    from event_assets.cli.output import json_array
+
+    return list(json_array(dict(zip(found.numeric, row, strict=True)) for row in found.rows))

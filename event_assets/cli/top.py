@@ -56,7 +56,6 @@ def top(
     """
     wanted = _dates(first, last)
 
-    from event_assets.cli.activity_files import Names
     from event_assets.cli.inputs import stem_of
     from event_assets.cli.output import check_suffix, json_array, note, print_table, write_file
     from event_assets.dataset import load_datasets
@@ -67,6 +66,8 @@ def top(
     if source in datasets:
         dataset, ranked = datasets[source], _of_dataset(datasets[source], n, wanted)
     elif path.exists():
+        from event_assets.cli.activity_files import Names
+
         names = Names(user_column, session_column, platform_column, time_column, type_column)
         dataset, ranked = _of_files(path, names, n, wanted, fail_fast=fail_fast)
     else:
@@ -76,7 +77,7 @@ def top(
     target = out or Path(f"Result_{source if source in datasets else stem_of(path)}_top{n}.csv")
     write_file([ranked.drop("rank")], target, raw=raw)
     if as_json:
-        print("".join(json_array([ranked])), end="")
+        print("".join(json_array(ranked.iter_rows(named=True))), end="")
     else:
         print_table(ranked)
     note(f"{ranked.height} users in {target}")

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
-
-import polars as pl
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from event_assets.contracts.types import arrow_type, polars_type
 from event_assets.dataset import Column as DeclaredColumn
 from event_assets.dataset import Dataset
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,14 @@ class Table:
         return [column.name for column in self.columns]
 
     def polars_schema(self) -> pl.Schema:
+        import polars as pl
+
         return pl.Schema({column.name: polars_type(column.type) for column in self.columns})
 
     def arrow_schema(self) -> pa.Schema:
         """The table's schema with its Hive column last, as the log holds it."""
+        import pyarrow as pa
+
         fields = [pa.field(c.name, arrow_type(c.type), nullable=True) for c in self.columns]
         if self.partitioned_by == "event_date":
             fields.append(pa.field("event_date", pa.date32()))

@@ -2,41 +2,64 @@
 
 Beside the types of a declaration (`string, int64, float64, decimal(p,s), bool, date, timestamp, json`)
 no table uses any other. A timestamp is microseconds in UTC; json is text.
+
+Each of the three libraries is loaded where it is asked for: a command that needs none of them starts at once.
 """
 
 from __future__ import annotations
 
-import narwhals as nw
-import polars as pl
-import pyarrow as pa
+from functools import cache
+from typing import TYPE_CHECKING
 
-_POLARS: dict[str, pl.DataType] = {
-    "string": pl.String(),
-    "json": pl.String(),
-    "int64": pl.Int64(),
-    "float64": pl.Float64(),
-    "bool": pl.Boolean(),
-    "date": pl.Date(),
-    "timestamp": pl.Datetime("us", "UTC"),
-}
-_ARROW: dict[str, pa.DataType] = {
-    "string": pa.string(),
-    "json": pa.string(),
-    "int64": pa.int64(),
-    "float64": pa.float64(),
-    "bool": pa.bool_(),
-    "date": pa.date32(),
-    "timestamp": pa.timestamp("us", "UTC"),
-}
-_NARWHALS: dict[str, nw.dtypes.DType] = {
-    "string": nw.String(),
-    "json": nw.String(),
-    "int64": nw.Int64(),
-    "float64": nw.Float64(),
-    "bool": nw.Boolean(),
-    "date": nw.Date(),
-    "timestamp": nw.Datetime("us", "UTC"),
-}
+if TYPE_CHECKING:
+    import narwhals as nw
+    import polars as pl
+    import pyarrow as pa
+
+
+@cache
+def _polars_types() -> dict[str, pl.DataType]:
+    import polars as pl
+
+    return {
+        "string": pl.String(),
+        "json": pl.String(),
+        "int64": pl.Int64(),
+        "float64": pl.Float64(),
+        "bool": pl.Boolean(),
+        "date": pl.Date(),
+        "timestamp": pl.Datetime("us", "UTC"),
+    }
+
+
+@cache
+def _arrow_types() -> dict[str, pa.DataType]:
+    import pyarrow as pa
+
+    return {
+        "string": pa.string(),
+        "json": pa.string(),
+        "int64": pa.int64(),
+        "float64": pa.float64(),
+        "bool": pa.bool_(),
+        "date": pa.date32(),
+        "timestamp": pa.timestamp("us", "UTC"),
+    }
+
+
+@cache
+def _narwhals_types() -> dict[str, nw.dtypes.DType]:
+    import narwhals as nw
+
+    return {
+        "string": nw.String(),
+        "json": nw.String(),
+        "int64": nw.Int64(),
+        "float64": nw.Float64(),
+        "bool": nw.Boolean(),
+        "date": nw.Date(),
+        "timestamp": nw.Datetime("us", "UTC"),
+    }
 
 
 def decimal_parts(declared: str) -> tuple[int, int] | None:
@@ -48,15 +71,21 @@ def decimal_parts(declared: str) -> tuple[int, int] | None:
 
 
 def polars_type(declared: str) -> pl.DataType:
+    import polars as pl
+
     parts = decimal_parts(declared)
-    return pl.Decimal(*parts) if parts else _POLARS[declared]
+    return pl.Decimal(*parts) if parts else _polars_types()[declared]
 
 
 def arrow_type(declared: str) -> pa.DataType:
+    import pyarrow as pa
+
     parts = decimal_parts(declared)
-    return pa.decimal128(*parts) if parts else _ARROW[declared]
+    return pa.decimal128(*parts) if parts else _arrow_types()[declared]
 
 
 def narwhals_type(declared: str) -> nw.dtypes.DType:
+    import narwhals as nw
+
     parts = decimal_parts(declared)
-    return nw.Decimal(*parts) if parts else _NARWHALS[declared]
+    return nw.Decimal(*parts) if parts else _narwhals_types()[declared]

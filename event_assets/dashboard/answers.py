@@ -16,7 +16,7 @@ from event_assets.errors import EventAssetsError
 from event_assets.graph.reconcile import Reconciliation, reconcile
 from event_assets.graph.workspace import Workspace
 from event_assets.settings import Settings
-from event_assets.warehouse import read
+from event_assets.warehouse.query import read
 from event_assets.warehouse.views import REJECTED
 
 T = TypeVar("T")

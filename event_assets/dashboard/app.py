@@ -36,8 +36,8 @@ from event_assets.dashboard.rows import DOWNLOADED, SHOWN, rows, views_by_name
 from event_assets.dataset import Dataset
 from event_assets.errors import EventAssetsError, QueryError
 from event_assets.settings import Settings
-from event_assets.warehouse import read
 from event_assets.warehouse.csv_text import csv_pieces
+from event_assets.warehouse.query import read
 
 _HERE = Path(__file__).parent
 #: Everything comes from this server; nothing inline runs, nothing is sent anywhere.

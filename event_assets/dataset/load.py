@@ -15,6 +15,8 @@ from event_assets.errors import DeclarationError
 
 COMPONENT_TYPE = "event_assets.EventDataset"
 
+#: In C, where PyYAML has it: ten times as fast, and every command reads all declarations.
+_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 #: Where the datasets lie that come with the package.
 SHIPPED = Path(__file__).parent.parent / "defs"
 
@@ -34,7 +36,7 @@ def parse_dataset(attributes: object, origin: str) -> Dataset:
 def load_dataset(path: Path) -> Dataset:
     """The dataset that one `defs.yaml` declares."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), _LOADER)
     except (OSError, yaml.YAMLError) as error:
         raise DeclarationError(str(path), f"can't be read as YAML ({error})", "mend the file") from None
     if not isinstance(document, dict) or document.get("type") != COMPONENT_TYPE:

@@ -14,7 +14,7 @@ from event_assets.errors import EventAssetsError
 from event_assets.graph.steps import steps
 from event_assets.graph.workspace import Workspace
 from event_assets.settings import Settings, load_settings
-from event_assets.warehouse import refresh
+from event_assets.warehouse.file import refresh
 
 KEY = dg.AssetKey("warehouse")
 

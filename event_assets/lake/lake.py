@@ -8,21 +8,21 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import polars as pl
-import pyarrow as pa
-
-from event_assets.engines.parquet import FIGURE
 from event_assets.lake.files import Files, LocalFiles, ObjectFiles, files_of
 from event_assets.lake.lease import WAIT_SECONDS, lease, unfinished_since
-from event_assets.lake.ledger import Ledger
 from event_assets.lake.log import LogFile, TableLog
 from event_assets.lake.object_lease import held, object_lease
 from event_assets.lake.object_lease import unfinished_since as object_lease_unfinished_since
 from event_assets.lake.partitions import Entry, Staged, entries, part_name
 from event_assets.objects import Objects, ObjectUrl, Place
 from event_assets.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from event_assets.lake.ledger import Ledger
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class TableStore:
     Publishing queues; `flush` makes everything queued visible in one commit and then deletes what it replaced.
     """
 
-    def __init__(self, files: Path | Files, schema: pa.Schema, partitioned_by: str | None) -> None:
+    def __init__(self, files: Path | Files, schema: pa.Schema | None, partitioned_by: str | None) -> None:
         self._files, self.partitioned_by = files_of(files), partitioned_by
         self.folder = self._files.folder
         self._log = TableLog(self._files, schema, partitioned_by)
@@ -140,11 +140,14 @@ class Lake:
         self._objects = Objects(root) if isinstance(root, ObjectUrl) else None
         self._here = root.below(cache) if isinstance(root, ObjectUrl) else root
 
-    def store(self, dataset: str, table: str, schema: pa.Schema, partitioned_by: str | None) -> TableStore:
+    def store(self, dataset: str, table: str, schema: pa.Schema | None, partitioned_by: str | None) -> TableStore:
+        """A table; who only reads it needs no schema."""
         return TableStore(self._files(dataset, table), schema, partitioned_by)
 
     def ledger(self, dataset: str) -> Ledger:
         """The dataset's ledger of source files."""
+        from event_assets.lake.ledger import Ledger  # loads Polars, which reading a table's log needn't wait for
+
         return Ledger(self._files(dataset, f"{STATE}/ledger"), self.state(dataset))
 
     def state(self, dataset: str) -> Path:
@@ -203,6 +206,10 @@ def _new_folder(parent: Path) -> Path:
 
 def read_figures(path: Path) -> dict[str, int]:
     """The figures that were written with a file."""
+    import polars as pl
+
+    from event_assets.engines.parquet import FIGURE
+
     metadata = pl.read_parquet_metadata(path)
     return {key.removeprefix(FIGURE): int(value) for key, value in metadata.items() if key.startswith(FIGURE)}
 

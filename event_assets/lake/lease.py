@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from event_assets.errors import LeaseError
 
 WAIT_SECONDS = 3600.0
@@ -24,6 +22,8 @@ def lease(state: Path, clear: Callable[[], None], wait_seconds: float = WAIT_SEC
 
     LeaseError where another run still holds it after the wait. Re-entrant within one process' thread.
     """
+    from filelock import FileLock, Timeout  # loads asyncio, which readers needn't wait for
+
     state.mkdir(parents=True, exist_ok=True)
     lock = FileLock(state / _LOCK, is_singleton=True)
     mark = state / _MARK
@@ -54,6 +54,8 @@ def unfinished_since(state: Path) -> int | None:
     mark = state / _MARK
     if not mark.exists():
         return None
+    from filelock import FileLock, Timeout
+
     try:
         with FileLock(state / _LOCK).acquire(timeout=0):
             return mark.stat().st_mtime_ns

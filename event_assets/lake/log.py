@@ -6,9 +6,8 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.schema import Schema
@@ -17,6 +16,9 @@ from deltalake.transaction import AddAction, CommitProperties, RemoveAction, cre
 from event_assets.errors import ConflictError, LakeError
 from event_assets.lake.files import Files, files_of
 from event_assets.objects import brief
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: A checkpoint every so many commits keeps opening a table fast; old log files go after a day. Deletion
 #: vectors and column mapping stay off, so that plain Parquet readers of the folders are right.
@@ -39,9 +41,9 @@ class LogFile:
 
 
 class TableLog:
-    """The log of one table folder. One object serves one writer, or one reading."""
+    """The log of one table folder. One object serves one writer, or one reading, which needs no schema."""
 
-    def __init__(self, files: Path | Files, schema: pa.Schema, partitioned_by: str | None) -> None:
+    def __init__(self, files: Path | Files, schema: pa.Schema | None, partitioned_by: str | None) -> None:
         self._files, self._schema, self._hive = files_of(files), schema, partitioned_by
         self.folder = self._files.folder
         self._options = dict(self._files.storage_options or {}) or None
@@ -58,14 +60,14 @@ class TableLog:
         table = self._refreshed()
         if table is None:
             return []
-        actions = pa.table(table.get_add_actions(flatten=True))
+        actions = table.get_add_actions(flatten=True)
         names = actions.column_names
         hive = f"partition.{self._hive}" if self._hive else None
-        values = actions[hive].to_pylist() if hive and hive in names else [None] * len(actions)
+        values = actions.column(hive).to_pylist() if hive and hive in names else [None] * actions.num_rows
         found = (
             LogFile(path, rows, None if value is None else str(value))
             for path, rows, value in zip(
-                actions["path"].to_pylist(), actions["num_records"].to_pylist(), values, strict=True
+                actions.column("path").to_pylist(), actions.column("num_records").to_pylist(), values, strict=True
             )
         )
         return sorted(found, key=lambda file: file.path)
@@ -94,6 +96,7 @@ class TableLog:
 
     def _commit(self, add: Sequence[LogFile], remove: Collection[str]) -> None:
         actions: list[AddAction | RemoveAction] = [self._add_action(file) for file in add]
+        assert self._schema is not None
         schema = Schema.from_arrow(self._schema)
         partition_by = [self._hive] if self._hive else None
         if self._table is None:
@@ -153,6 +156,7 @@ class TableLog:
         """
         assert self._table is not None
         known = {field.name for field in self._table.schema().fields}
+        assert self._schema is not None
         new = [field for field in Schema.from_arrow(self._schema).fields if field.name not in known]
         if new:
             self._table.alter.add_columns(new, commit_properties=_ONCE)

@@ -1,7 +1,2 @@
-"""The lake's tables as DuckDB views: the door through which they are queried but never changed, and the file for
-other tools."""
-
-from event_assets.warehouse.file import refresh
-from event_assets.warehouse.query import read
-
-__all__ = ["read", "refresh"]
+"""The lake's tables as DuckDB views: the door through which they are queried but never changed (query.py), and the
+file for other tools (file.py)."""

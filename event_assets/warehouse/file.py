@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
-from filelock import FileLock
 
 from event_assets.dataset import Dataset, digest
 from event_assets.errors import LakeError
@@ -34,6 +33,8 @@ def refresh(datasets: Mapping[str, Dataset], settings: Settings) -> bool:
             f"can't hold views over {lake}, an object store",
             "use event-assets query, which reads copies on this disk",
         )
+    from filelock import FileLock  # loads asyncio, which a query needn't wait for
+
     mark = path.with_name(f".{path.name}.views")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
-import polars as pl
-import pyarrow as pa
 
 from event_assets.dataset import Dataset
 from event_assets.errors import LakeError, QueryError
@@ -19,6 +19,9 @@ from event_assets.lake import Lake
 from event_assets.lake.lake import read_again
 from event_assets.settings import Settings
 from event_assets.warehouse.views import create_views, identifier, literal, paths_literal
+
+if TYPE_CHECKING:
+    import polars as pl
 
 T = TypeVar("T")
 
@@ -33,12 +36,27 @@ _PLAIN = {
     *("varchar", "blob", "uuid", "null", "date", "time"),
     *("timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "timestamp with time zone"),
 }
+_NUMBERS = {
+    *("tinyint", "smallint", "integer", "bigint", "hugeint"),
+    *("utinyint", "usmallint", "uinteger", "ubigint", "float", "double", "decimal"),
+}
+_ZONED = "timestamp with time zone"
 _NESTED = {"list", "array", "struct", "map", "union", "variant"}
 _GONE = re.compile(r"No files found|No such file|Cannot open file", re.IGNORECASE)
 
 
 class _ReplacedError(Exception):
     """A partition was replaced between the reading of the log and that of its files."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A query's rows as Python's values, without the libraries that frames need, which take longer to load than it
+    takes to read a small table."""
+
+    numeric: dict[str, bool]
+    """Column to whether it holds numbers."""
+    rows: Iterator[tuple[Any, ...]]
 
 
 def read(
@@ -57,7 +75,25 @@ def read(
     QueryError where the text is not one SELECT, or DuckDB refuses it: other statements, files and settings are
     out of reach. LakeError where the lake can't be read.
     """
+    return _read(sql, datasets, settings, lambda relation: take(_frames(*relation)), parameters)
 
+
+def read_rows(sql: str, datasets: Mapping[str, Dataset], settings: Settings, take: Callable[[Rows], T]) -> T:
+    """What `take` makes of the rows of one SELECT, as `read`, with the values that its frames would have."""
+    return _read(sql, datasets, settings, lambda relation: take(_rows(*relation)), ())
+
+
+#: A connection, the SELECT's relation in it, and its columns with their kinds.
+_Relation = tuple[duckdb.DuckDBPyConnection, duckdb.DuckDBPyRelation, dict[str, str]]
+
+
+def _read(
+    sql: str,
+    datasets: Mapping[str, Dataset],
+    settings: Settings,
+    take: Callable[[_Relation], T],
+    parameters: Sequence[object],
+) -> T:
     def attempt() -> T:
         try:
             return _read_once(sql, datasets, settings, take, parameters)
@@ -74,7 +110,7 @@ def _read_once(
     sql: str,
     datasets: Mapping[str, Dataset],
     settings: Settings,
-    take: Callable[[Iterator[pl.DataFrame]], T],
+    take: Callable[[_Relation], T],
     parameters: Sequence[object],
 ) -> T:
     with (
@@ -96,7 +132,7 @@ def _read_once(
                 "lock_configuration": "true",
             }.items():
                 connection.execute(f"SET {name} = {value}")
-            return take(_frames(connection, sql, parameters))
+            return take((connection, *_relation(connection, sql, parameters)))
         except (duckdb.Error, QueryError) as error:
             # DuckDB calls a file that was deleted meanwhile forbidden: it can't find it among the allowed ones.
             if any(not file.exists() for file in files):
@@ -125,15 +161,59 @@ def _kinds(tree: Any) -> Iterator[str]:
             yield from _kinds(part)
 
 
-def _frames(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object]) -> Iterator[pl.DataFrame]:
+def _relation(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object]
+) -> tuple[duckdb.DuckDBPyRelation, dict[str, str]]:
+    """The rows to be, and the kind of each of their columns; what frames can't hold is told as text."""
     relation = connection.sql(sql, params=list(parameters) or None)
     folded = [name.lower() for name in relation.columns]
     for name in relation.columns:
         if folded.count(name.lower()) > 1:
             raise QueryError("query", f"gives two columns named {name}", "name them apart with AS")
-    kinds = dict(zip(relation.columns, (kind.id for kind in relation.types), strict=True))
+    kinds = dict(zip(relation.columns, (str(kind.id) for kind in relation.types), strict=True))
     if not _PLAIN.issuperset(kinds.values()):
         relation = relation.project(", ".join(_plain(name, kind) for name, kind in kinds.items()))
+    return relation, kinds
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, kinds: Mapping[str, str]) -> Rows:
+    relation = relation.project(", ".join(_python(name, kind) for name, kind in kinds.items()))
+    zoned = [place for place, kind in enumerate(kinds.values()) if kind == _ZONED]
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        found = connection.execute(relation.sql_query())
+        while batch := found.fetchmany(_BATCH_ROWS):
+            yield from (map(in_utc, batch) if zoned else batch)
+
+    def in_utc(row: tuple[Any, ...]) -> tuple[Any, ...]:
+        values = list(row)
+        for place in zoned:
+            if values[place] is not None:
+                values[place] = values[place].replace(tzinfo=dt.UTC)
+        return tuple(values)
+
+    return Rows({name: kind in _NUMBERS for name, kind in kinds.items()}, rows())
+
+
+def _python(name: str, kind: str) -> str:
+    """A column as DuckDB makes a Python value of it by itself: for times with a zone it would need another library,
+    and JSON takes no integer beyond 64 bits."""
+    column = identifier(name)
+    match kind:
+        case "timestamp with time zone":
+            return f"{column} AT TIME ZONE 'UTC' AS {column}"
+        case "hugeint":
+            return f"CAST({column} AS DECIMAL(38, 0)) AS {column}"
+        case "uuid":
+            return f"CAST({column} AS VARCHAR) AS {column}"
+    return column
+
+
+def _frames(
+    connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, kinds: Mapping[str, str]
+) -> Iterator[pl.DataFrame]:
+    import pyarrow as pa
+
     reader = relation.to_arrow_reader(_BATCH_ROWS)
     yield _frame(pa.Table.from_batches([], reader.schema))  # schema.empty_table() would import pandas
     try:
@@ -151,6 +231,8 @@ def _plain(name: str, kind: str) -> str:
 
 
 def _frame(rows: Any) -> pl.DataFrame:
+    import polars as pl
+
     frame = pl.from_arrow(rows)
     assert isinstance(frame, pl.DataFrame)
     return frame

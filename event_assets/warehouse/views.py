@@ -137,7 +137,7 @@ def _columns(table: Table) -> tuple[Column, ...]:
 
 
 def _files(lake: Lake, dataset: str, table: Table) -> list[Path]:
-    store = lake.store(dataset, table.name, table.arrow_schema(), table.partitioned_by)
+    store = lake.store(dataset, table.name, None, table.partitioned_by)
     return [path for unit in sorted(store.entries()) for path in store.paths(unit)]
 
 

@@ -11,7 +11,8 @@ from event_assets.landing.identity import NotReadyError, identify_object, on_dis
 from event_assets.landing.inbox import look
 from event_assets.objects import Objects, ObjectUrl, brief, parse_place
 from event_assets.settings import load_settings
-from event_assets.warehouse import read, refresh
+from event_assets.warehouse.file import refresh
+from event_assets.warehouse.query import read
 from event_assets_tests.objects.store import KEY_ID, SECRET
 from event_assets_tests.objects.world import ObjectWorld, put
 from event_assets_tests.world import clicks, lines

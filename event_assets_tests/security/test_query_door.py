@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from event_assets.errors import QueryError
-from event_assets.warehouse import read
+from event_assets.warehouse.query import read
 from event_assets_tests.world import World, lines
 
 CANARY = "canary-5d1f"

@@ -16,7 +16,7 @@ from event_assets.engines.parquet import write_parquet
 from event_assets.errors import LakeError
 from event_assets.lake import Staged
 from event_assets.lake.lake import TableStore
-from event_assets.warehouse import refresh
+from event_assets.warehouse.file import refresh
 from event_assets.warehouse.live import live_rows, macros
 from event_assets.warehouse.views import views
 from event_assets_tests.world import World, clicks, lines
