@@ -21,7 +21,7 @@ EMPTY_CONTENT = "0" * 16
 WHOLE = ""
 """The one unit of a table that has no dates."""
 
-_PART = re.compile(r"part-\d+-([0-9a-f]{16})-([0-9a-f]{16})(?:-\d+)?\.parquet")
+_PART = re.compile(r"part-\d+-([0-9a-f]{16})-([0-9a-f]{16})(?:-(\d+))?\.parquet")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def entries(files: Iterable[LogFile], *, by_date: bool) -> dict[str, Entry]:
 
 def _entry(files: list[LogFile]) -> Entry:
     rows = sum(file.rows for file in files)
-    paths = tuple(file.path for file in files)
+    paths = tuple(sorted((file.path for file in files), key=_place) if len(files) > 1 else (files[0].path,))
     match = _PART.fullmatch(paths[0].rsplit("/", 1)[-1])
     if match:
         return Entry(paths, rows, match[1], match[2])
@@ -69,6 +69,13 @@ def _entry(files: list[LogFile]) -> Entry:
     names = "\n".join(sorted(path.rsplit("/", 1)[-1] for path in paths))
     named = hashlib.sha256(names.encode()).hexdigest()[:16]
     return Entry(paths, rows, named, named if rows else EMPTY_CONTENT)
+
+
+def _place(path: str) -> tuple[str, int]:
+    """A file's place in its unit, whose rows go on from file to file: by name, the first would come last."""
+    folder, _, name = path.rpartition("/")
+    match = _PART.fullmatch(name)
+    return folder, int(match[3] or 0) if match else 0
 
 
 def content_digest(staged: Sequence[Staged]) -> str:

@@ -13,7 +13,8 @@ from event_assets.engines.parquet import write_parquet
 from event_assets.errors import ConflictError, LeaseError
 from event_assets.lake import Lake, Staged, TableStore
 from event_assets.lake.lake import read_again, read_figures
-from event_assets.lake.partitions import EMPTY_CONTENT, content_digest
+from event_assets.lake.log import LogFile
+from event_assets.lake.partitions import EMPTY_CONTENT, content_digest, entries, part_name
 
 SCHEMA = pa.schema([("n", pa.int64()), ("event_date", pa.date32())])
 A, B = "a" * 16, "b" * 16
@@ -217,3 +218,9 @@ def test_a_new_column_is_told_to_the_log(lake: Lake, writer: Writer) -> None:
     wider.flush()
     assert [field.name for field in DeltaTable(str(writer.store.folder)).schema().fields] == ["n", "event_date", "word"]
     assert set(wider.entries(again=True)) == {"2025-01-01", "2025-01-02"}
+
+
+def test_the_files_of_a_unit_stand_in_the_order_of_its_rows() -> None:
+    folder, names = "event_date=2025-01-01", [part_name(3, A, B, number) for number in (0, 1, 2, 10)]
+    logged = [LogFile(f"{folder}/{name}", 1, "2025-01-01") for name in sorted(names)]
+    assert list(entries(logged, by_date=True)["2025-01-01"].files) == [f"{folder}/{name}" for name in names]
