@@ -62,7 +62,6 @@ def measure(rows: int, skewed: bool, folder: Path) -> None:
         made(process, 6 * 3600)
         meter.stop()
         clock = time.perf_counter() - began
-    assert_alike(world, expected)
     executors = sum(meter.seconds[pid] for pid in workers)
     whole = executors + meter.seconds[process.pid]
     size = expected.table("joined_facts").to_arrow().nbytes
@@ -73,6 +72,7 @@ def measure(rows: int, skewed: bool, folder: Path) -> None:
         f" driver {meter.memory[process.pid] / 1e6:.0f} MB",
         flush=True,
     )
+    assert_alike(world, expected)
 
 
 if __name__ == "__main__":
