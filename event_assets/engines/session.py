@@ -67,9 +67,13 @@ def spark_session(settings: Settings) -> SparkSession:
 
 def _reach(server: str) -> None:
     """The client of Spark Connect asks a server that isn't there again and again, for ten minutes."""
-    address = urlsplit(server)
     try:
-        socket.create_connection((address.hostname or _LOOPBACK, address.port or 15002), timeout=30).close()
+        address = urlsplit(server)
+        place = address.hostname or _LOOPBACK, address.port or 15002
+    except ValueError:  # its text quotes what stands for the port, which may be a piece of a password
+        raise _no_session(server, "its address is no sc://HOST:PORT") from None
+    try:
+        socket.create_connection(place, timeout=30).close()
     except OSError as error:
         raise _no_session(server, str(error)) from None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,7 +52,7 @@ class Draft:
 class Drafting:
     """Drafts units into a staging folder. `recent` holds frames that were just made, so that they aren't read again."""
 
-    def __init__(self, workspace: Workspace, staging: Path, recent: Mapping[Unit, pl.DataFrame]) -> None:
+    def __init__(self, workspace: Workspace, staging: Path, recent: dict[Unit, pl.DataFrame]) -> None:
         self._workspace, self._staging, self._recent = workspace, staging, recent
         self._numbers = itertools.count(1)
 
@@ -74,14 +73,21 @@ class Drafting:
         workspace = self._workspace
         if source.table == "profile_snapshots":
             return engine.constant(workspace.profile_snapshots())
-        partitions: dict[dt.date | None, Content] = {}
-        for unit in workspace.input_units(step, source, date):
-            recent = self._recent.get(unit) if engine.holds_frames else None
-            if recent is not None:
-                partitions[unit[1]] = recent
-            elif paths := workspace.stores[source.table].paths(unit_of(unit[1])):
-                partitions[unit[1]] = paths
-        return engine.scan(workspace.tables[source.table], partitions)
+        units = workspace.input_units(step, source, date)
+        contents = {unit[1]: content for unit in units if len(content := self._content(step, unit, engine))}
+        return engine.scan(workspace.tables[source.table], contents)
+
+    def _content(self, step: Step, unit: Unit, engine: Engine) -> Content:
+        """What a unit is read from."""
+        name, date = unit
+        if engine.holds_frames and unit in self._recent:
+            return self._recent[unit]
+        paths = self._workspace.stores[name].paths(unit_of(date))
+        if engine.holds_frames and step.by_date and date is None:
+            # A table without dates is read by each date, and whole: it is held for all of them.
+            self._recent[unit] = nw.to_native(engine.scan(self._workspace.tables[name], {None: paths}).collect())
+            return self._recent[unit]
+        return paths
 
     def _account(self, step: Step, date: dt.date | None, written: Written) -> Check | None:
         if step.equation is None:

@@ -44,12 +44,12 @@ def _with_profiles(facts: Frame, profiles: Frame, scope: Scope) -> Frame:
     """Snapshots count from a date's midnight, so all events of a date see one and the same interval of a user:
     the one that holds on it, or the user's first where that begins later."""
     day = nw.lit(scope.day)
-    open_ = profiles.filter(nw.col("valid_to").is_null() | (nw.col("valid_to") > day))
-    first = open_.with_columns(nw.col("valid_from").min().over("user_id").alias("first from"))
+    # A user's intervals follow each other without a break: those before the day are closed, of the others one holds.
+    known = scope.ports.previous(profiles, {"valid_from": "from before"}, by=["user_id"], order=["valid_from"])
+    is_open = nw.col("valid_to").is_null() | (nw.col("valid_to") > day)
+    holds = (nw.col("valid_from") <= day) | nw.col("from before").is_null()
     columns = [column.name for column in scope.dataset.profile_columns]
-    current = first.filter(nw.col("valid_from") == nw.col("first from")).select(
-        "user_id", *columns, nw.lit(True).alias("has_profile")
-    )
+    current = known.filter(is_open & holds).select("user_id", *columns, nw.lit(True).alias("has_profile"))
     joined = scope.ports.lookup(facts, current, ["user_id"])
     return joined.with_columns(nw.col("has_profile").fill_null(False))
 
