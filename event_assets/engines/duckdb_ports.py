@@ -96,6 +96,9 @@ class DuckDBPorts:
         joined = f"coalesce(string_agg(DISTINCT {text}, '{separator}' ORDER BY {text}), '')"
         return nw.from_native(_relation(frame).aggregate(f"{groups}, {joined} AS {quoted(into)}", groups))
 
+    def distinct_counts(self, frame: Frame, *, by: Sequence[str], column: str, into: str) -> Frame:
+        return frame.group_by(*by).agg(nw.col(column).n_unique().cast(nw.Int64).alias(into))
+
     def ends(
         self, frame: Frame, *, by: Sequence[str], column: str, order: Sequence[str], first: str, last: str
     ) -> Frame:

@@ -101,6 +101,9 @@ class SparkPorts:
         texts = f.array_join(f.sort_array(f.collect_set(column_of(column))), separator)
         return nw.from_native(native(frame).groupBy(*map(column_of, by)).agg(texts.alias(into)))
 
+    def distinct_counts(self, frame: Frame, *, by: Sequence[str], column: str, into: str) -> Frame:
+        return frame.group_by(*by).agg(nw.col(column).n_unique().cast(nw.Int64).alias(into))
+
     def previous(self, frame: Frame, columns: Mapping[str, str], *, by: Sequence[str], order: Sequence[str]) -> Frame:
         from pyspark.sql import functions as f
 

@@ -72,6 +72,11 @@ class Ports(Protocol):
         their UTF-8 bytes and joined by a separator (the empty text where there is none)."""
         ...
 
+    def distinct_counts(self, frame: Frame, *, by: Sequence[str], column: str, into: str) -> Frame:
+        """One row per `by` (never null): those columns, and `into` (int64): how many distinct values `column` (never
+        null) has in it. For long histories in which a value seldom comes twice."""
+        ...
+
     def ends(
         self, frame: Frame, *, by: Sequence[str], column: str, order: Sequence[str], first: str, last: str
     ) -> Frame:

@@ -24,12 +24,15 @@ def platform_sessions(inputs: Inputs, scope: Scope) -> Outputs:
 
 def top_users(inputs: Inputs, scope: Scope) -> Outputs:
     """top_users of one date. Input: platform_sessions of the date."""
-    return Outputs({"top_users": scope.shaped(_ranked(inputs["platform_sessions"], scope), "top_users")})
+    users = inputs["platform_sessions"].group_by(*_by(scope), "user_id").agg(nw.len().alias("session_count"))
+    return Outputs({"top_users": scope.shaped(_ranked(users, scope), "top_users")})
 
 
 def top_users_overall(inputs: Inputs, scope: Scope) -> Outputs:
     """top_users_overall. Input: platform_sessions of all dates; a session of two dates counts once."""
-    ranked = _ranked(inputs["platform_sessions"], scope)
+    by = [*_by(scope), "user_id"]
+    users = scope.ports.distinct_counts(inputs["platform_sessions"], by=by, column="session_id", into="session_count")
+    ranked = _ranked(users, scope)
     return Outputs({"top_users_overall": scope.shaped(ranked, "top_users_overall")})
 
 
@@ -39,11 +42,10 @@ def _by(scope: Scope) -> list[str]:
     return [options.by] if options.by else []
 
 
-def _ranked(sessions: Frame, scope: Scope) -> Frame:
-    """Users by session count descending, then by user_id as text; the first N of each group."""
+def _ranked(users: Frame, scope: Scope) -> Frame:
+    """Users by `session_count` descending, then by user_id as text; the first N of each group."""
     by, options = _by(scope), scope.dataset.gold.top_users
     assert options is not None
-    users = sessions.group_by(*by, "user_id").agg(nw.col("session_id").n_unique().alias("session_count"))
     users = users.with_columns(
         (-nw.col("session_count").cast(nw.Int64)).alias("fewest last"), nw.col("user_id").cast(nw.String).alias("text")
     )

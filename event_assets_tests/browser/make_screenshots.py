@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 from rich.console import Console
 from rich.text import Text
 
@@ -50,6 +50,7 @@ def main() -> None:
             for name, show in PICTURES.items():
                 show(page, dev)
                 page.wait_for_timeout(_DRAWN)
+                expect(page.get_by_text("fetching statuses")).to_have_count(0, timeout=120_000)
                 page.evaluate(_SHORTEN, [[sys.prefix, ".venv"], [str(dev.folder), "data"]])
                 page.screenshot(path=IMAGES / f"{name}.png")
             browser.close()

@@ -44,7 +44,7 @@ def test_only_what_does_not_fit_is_spilled_and_no_row_differs(
     assert not units_made_by_duckdb
 
     # Of the first date twelve rows, of the second six, of both eighteen.
-    monkeypatch.setattr(workspace, "ROW_BYTES", small.settings.memory_bytes // 10)
+    monkeypatch.setattr(workspace, "VALUE_BYTES", small.settings.memory_bytes // 130)
     large = World(tmp_path / "large")
     large.drop("clicks_1.csv", lines(*RECORDS))
     outcomes = large.refresh()
@@ -63,7 +63,7 @@ def test_a_unit_that_outgrows_memory_changes_nothing_downstream(
     world.drop("clicks_1.csv", lines(*RECORDS))
     world.refresh()
     before = world.tables()
-    monkeypatch.setattr(workspace, "ROW_BYTES", world.settings.memory_bytes // 10)
+    monkeypatch.setattr(workspace, "VALUE_BYTES", world.settings.memory_bytes // 130)
     world.make(["2025-01-06"])
     after = world.tables()
     for name, frame in before.items():

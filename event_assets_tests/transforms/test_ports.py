@@ -43,6 +43,21 @@ def test_distinct_texts_are_sorted_by_bytes_without_nulls(bench: Bench) -> None:
     assert [(row["by"], row["texts"]) for row in rows] == [(None, "n"), ("a", "Z|z|é"), ("b", "x"), ("c", "")]
 
 
+@pytest.mark.parametrize("by", [["user"], ["group", "user"]])
+def test_distinct_values_are_counted(bench: Bench, by: list[str]) -> None:
+    given = [(number % 3, f"u{number % 7}", f"s{number * number % 11}") for number in range(400)]
+    given += [(9, "once", "s1"), (9, "", "s1"), (9, "", "s1"), (9, "", "")]
+    schema = {"group": pl.Int64(), "user": pl.String(), "session": pl.String()}
+    frame = bench.frame([dict(zip(schema, row, strict=True)) for row in given], schema)
+    rows = bench.rows(bench.ports.distinct_counts(frame, by=by, column="session", into="count"))
+    found = {tuple(row[name] for name in by): row["count"] for row in rows}
+    sessions: dict[tuple[object, ...], set[str]] = {}
+    for row in given:
+        sessions.setdefault(row[-1 - len(by) : -1], set()).add(row[-1])
+    assert found == {key: len(values) for key, values in sessions.items()}
+    assert len(rows) == len(found)
+
+
 @pytest.mark.parametrize("count", [64, 65])
 def test_distinct_texts_may_be_many(bench: Bench, count: int) -> None:
     texts = [f"{number:02d}" for number in range(count)]
