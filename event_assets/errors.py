@@ -16,7 +16,7 @@ import re
 
 #: A URL: scheme, user and password, host with port and path, parameters (Spark Connect has them behind semicolons).
 _URL = re.compile(
-    r"""(\b[a-z][a-z0-9+.-]*://)(?:[^\s@'"`]*@)?([^\s;?'"`]*)([;?](?:[^\s'"`]*[^\s'"`:;,.)])?)?""", re.IGNORECASE
+    r"""(\b[a-z][a-z0-9+.-]*://)(?:[^\s@'"`]*@)?([^\s;?'"`]*)([;?][^\s'"`]*[^\s'"`:;,.)])?""", re.IGNORECASE
 )
 
 
