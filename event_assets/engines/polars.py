@@ -18,6 +18,9 @@ from event_assets.engines.parquet import NO_VALUE, Piece, hive_column, write_par
 from event_assets.engines.polars_ports import PolarsPorts, in_order
 from event_assets.transforms.scope import Outputs
 
+#: Stands beside the tables' names, none of which holds a blank.
+_FIGURES = "the figures"
+
 
 class PolarsEngine:
     """Scans staged and published files, runs a transform's outputs together, hands back frames in row order."""
@@ -38,7 +41,9 @@ class PolarsEngine:
         return nw.from_native(rows.lazy())
 
     def write(self, outputs: Outputs, tables: Mapping[str, Table], folder: Path) -> Written:
-        frames, figures = self.collect(outputs, tables)
+        plans = _plans(outputs, tables)
+        del outputs
+        frames, figures = _computed(plans, tables)
         pieces, parts = {}, {}
         for name, table in tables.items():
             by_hive = _by_hive(frames.pop(name), table)
@@ -53,16 +58,27 @@ class PolarsEngine:
     def collect(self, outputs: Outputs, tables: Mapping[str, Table]) -> tuple[dict[str, pl.DataFrame], dict[str, int]]:
         """Every output table in its contract's row order (its Hive column kept, if it is no date), and the
         transform's figures; what they share is computed once."""
-        names = list(outputs.tables)
-        plans = [nw.to_native(outputs.tables[name]).select(_columns(tables[name])) for name in names]
-        if outputs.figures is not None:
-            plans.append(nw.to_native(outputs.figures))
-        collected = pl.collect_all(plans)
-        figures = collected.pop().row(0, named=True) if outputs.figures is not None else {}
-        frames = {}
-        for name in reversed(names):  # one at a time, so that only one is there twice
-            frames[name] = in_order(collected.pop(), [*_hive(tables[name]), *tables[name].row_order])
-        return frames, {name: int(value) for name, value in figures.items()}
+        return _computed(_plans(outputs, tables), tables)
+
+
+def _plans(outputs: Outputs, tables: Mapping[str, Table]) -> dict[str, pl.LazyFrame]:
+    """Of each table, in its contract's columns, and of the figures, if there are any."""
+    plans = {name: nw.to_native(frame).select(_columns(tables[name])) for name, frame in outputs.tables.items()}
+    return plans if outputs.figures is None else {**plans, _FIGURES: nw.to_native(outputs.figures)}
+
+
+def _computed(
+    plans: dict[str, pl.LazyFrame], tables: Mapping[str, Table]
+) -> tuple[dict[str, pl.DataFrame], dict[str, int]]:
+    """Uses the plans up: they hold what they share."""
+    computed = dict(zip(plans, pl.collect_all(list(plans.values())), strict=True))
+    plans.clear()
+    figures = computed.pop(_FIGURES).row(0, named=True) if _FIGURES in computed else {}
+    # One at a time, so that only one is there twice.
+    frames = {
+        name: in_order(computed.pop(name), [*_hive(tables[name]), *tables[name].row_order]) for name in [*computed]
+    }
+    return frames, {name: int(value) for name, value in figures.items()}
 
 
 def _by_hive(frame: pl.DataFrame, table: Table) -> dict[str | None, pl.DataFrame]:

@@ -62,9 +62,10 @@ class Drafting:
         tables = {name: workspace.tables[name] for name in step.tables}
         engine = workspace.engine_for(step, date)
         inputs = {source.table: self._scan(step, source, date, engine) for source in step.inputs}
-        outputs = step.transform(inputs, Scope(workspace.dataset, engine.ports, date))
+        scope = Scope(workspace.dataset, engine.ports, date)
         folder = self._staging / f"{next(self._numbers):08d}"
-        written = engine.write(outputs, tables, folder)
+        # The outputs get no name here: what they share is let go once they are computed, before they are sorted.
+        written = engine.write(step.transform(inputs, scope), tables, folder)
         accounted = self._account(step, date, written)
         drafts = {name: _examined(table, date, written, accounted, engine) for name, table in tables.items()}
         return drafts, dict(written.figures)
