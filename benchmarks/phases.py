@@ -123,7 +123,7 @@ def instrument(clock: Clock) -> None:
         (run._Run, "_make", GRAPH, "other"),
         (run._Run, "_flush", GRAPH, "commit"),
         (run._Run, "_publish", "", "publish"),
-        (engine.PolarsEngine, "collect", "", "compute"),
+        (engine, "_computed", "", "compute"),
         (engine, "_write", "", "write"),
         (unit, "_examined", "", "check"),
         (unit, "sample", "", "sample and plot"),
