@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from event_assets.defs.component import EventDataset
 
 __all__ = ["EventDataset"]
-
-if sys.platform == "linux":
-    # Polars' allocator keeps what is freed for each arena apart: one for each core, not four, is 5 % less memory. Read
-    # when Polars is loaded.
-    os.environ.setdefault("_RJEM_MALLOC_CONF", "percpu_arena:percpu")
 
 
 def __getattr__(name: str) -> Any:
