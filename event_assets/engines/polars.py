@@ -42,7 +42,7 @@ class PolarsEngine:
 
     def write(self, outputs: Outputs, tables: Mapping[str, Table], folder: Path) -> Written:
         plans = _plans(outputs, tables)
-        del outputs
+        del outputs  # with the plans it is all that holds what the tables share, which sorting needs room beside
         frames, figures = _computed(plans, tables)
         pieces, parts = {}, {}
         for name, table in tables.items():

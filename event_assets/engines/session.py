@@ -71,7 +71,9 @@ def _reach(server: str) -> None:
         address = urlsplit(server)
         place = address.hostname or _LOOPBACK, address.port or 15002
     except ValueError:  # its text quotes what stands for the port, which may be a piece of a password
-        raise _no_session(server, "its address is no sc://HOST:PORT") from None
+        raise DeclarationError(
+            "EVENT_ASSETS_SPARK", f"no session on {server} (no address)", "name the server as sc://HOST:PORT"
+        ) from None
     try:
         socket.create_connection(place, timeout=30).close()
     except OSError as error:

@@ -44,7 +44,7 @@ def _with_profiles(facts: Frame, profiles: Frame, scope: Scope) -> Frame:
     """Snapshots count from a date's midnight, so all events of a date see one and the same interval of a user:
     the one that holds on it, or the user's first where that begins later."""
     day = nw.lit(scope.day)
-    # A user's intervals follow each other without a break: those before the day are closed, of the others one holds.
+    # An interval ends where the user's next one begins (`profiles`), so one at most holds on the day.
     known = scope.ports.previous(profiles, {"valid_from": "from before"}, by=["user_id"], order=["valid_from"])
     is_open = nw.col("valid_to").is_null() | (nw.col("valid_to") > day)
     holds = (nw.col("valid_from") <= day) | nw.col("from before").is_null()

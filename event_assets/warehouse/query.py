@@ -75,28 +75,24 @@ def read(
     QueryError where the text is not one SELECT, or DuckDB refuses it: other statements, files and settings are
     out of reach. LakeError where the lake can't be read.
     """
-    return _read(sql, datasets, settings, lambda relation: take(_frames(*relation)), parameters)
+    return _again(settings, lambda: _read(sql, datasets, settings, lambda found: take(_frames(*found)), parameters))
 
 
 def read_rows(sql: str, datasets: Mapping[str, Dataset], settings: Settings, take: Callable[[Rows], T]) -> T:
     """What `take` makes of the rows of one SELECT, as `read`, with the values that its frames would have."""
-    return _read(sql, datasets, settings, lambda relation: take(_rows(*relation)), ())
+    return _again(settings, lambda: _read(sql, datasets, settings, lambda found: take(_rows(*found)), ()))
 
 
 #: A connection, the SELECT's relation in it, and its columns with their kinds.
 _Relation = tuple[duckdb.DuckDBPyConnection, duckdb.DuckDBPyRelation, dict[str, str]]
 
 
-def _read(
-    sql: str,
-    datasets: Mapping[str, Dataset],
-    settings: Settings,
-    take: Callable[[_Relation], T],
-    parameters: Sequence[object],
-) -> T:
+def _again(settings: Settings, once: Callable[[], T]) -> T:
+    """What `once` reads, begun again where a partition is replaced meanwhile."""
+
     def attempt() -> T:
         try:
-            return _read_once(sql, datasets, settings, take, parameters)
+            return once()
         except _ReplacedError as replaced:
             raise FileNotFoundError(str(replaced)) from None
 
@@ -106,7 +102,7 @@ def _read(
         raise LakeError(str(settings.lake), f"its files can't be found ({error})", "run again, or restore it") from None
 
 
-def _read_once(
+def _read(
     sql: str,
     datasets: Mapping[str, Dataset],
     settings: Settings,
@@ -199,14 +195,12 @@ def _python(name: str, kind: str) -> str:
     """A column as DuckDB makes a Python value of it by itself: for times with a zone it would need another library,
     and JSON takes no integer beyond 64 bits."""
     column = identifier(name)
-    match kind:
-        case "timestamp with time zone":
-            return f"{column} AT TIME ZONE 'UTC' AS {column}"
-        case "hugeint":
-            return f"CAST({column} AS DECIMAL(38, 0)) AS {column}"
-        case "uuid":
-            return f"CAST({column} AS VARCHAR) AS {column}"
-    return column
+    told = {
+        _ZONED: f"{column} AT TIME ZONE 'UTC'",
+        "hugeint": f"CAST({column} AS DECIMAL(38, 0))",
+        "uuid": f"CAST({column} AS VARCHAR)",
+    }
+    return f"{told[kind]} AS {column}" if kind in told else column
 
 
 def _frames(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
+import narwhals as nw
 import polars as pl
 import pytest
 
@@ -56,6 +57,13 @@ def test_distinct_values_are_counted(bench: Bench, by: list[str]) -> None:
         sessions.setdefault(row[-1 - len(by) : -1], set()).add(row[-1])
     assert found == {key: len(values) for key, values in sessions.items()}
     assert len(rows) == len(found)
+
+
+def test_rows_with_one_mark_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pl.Expr, "hash", lambda expression, seed=0: pl.lit(7, pl.UInt64))
+    rows = pl.LazyFrame({"user": [1, 1, 1, 2], "session": ["a", "b", "a", "a"]})
+    found = PolarsPorts().distinct_counts(nw.from_native(rows), by=["user"], column="session", into="count")
+    assert dict(nw.to_native(found).collect().rows()) == {1: 2, 2: 1}
 
 
 @pytest.mark.parametrize("count", [64, 65])
