@@ -97,7 +97,7 @@ def write_file(frames: Iterable[pl.DataFrame], out: Path, *, raw: bool = False) 
     "no value" (NA, null, the empty text) are quoted, nulls are empty.
     """
     # Load a database and NumPy, which printing needn't wait for.
-    from event_assets.generate.files import appearing
+    from event_assets.appearing import appearing
     from event_assets.warehouse.csv_text import csv_pieces
 
     rows = 0

@@ -113,21 +113,21 @@ def _of_files(
 
 def _of_dataset(dataset: Dataset, n: int, wanted: Wanted | None) -> pl.DataFrame:
     """The ranking out of the lake's rollup, as its last run left it."""
+    from event_assets.contracts.tables import tables
     from event_assets.errors import QueryError
-    from event_assets.graph.workspace import Workspace
-    from event_assets.lake.lake import read_again
+    from event_assets.lake.lake import Lake, read_again
     from event_assets.settings import load_settings
 
-    workspace = Workspace(dataset, load_settings())
-    store = workspace.stores.get("platform_sessions")
-    if store is None:
+    rollup, settings = tables(dataset).get("platform_sessions"), load_settings()
+    if rollup is None:
         raise QueryError(dataset.name, "ranks no users", "declare gold.top_users, or name another dataset")
+    store = Lake(settings.lake, settings.cache).store(dataset.name, rollup.name, None, rollup.partitioned_by)
     if not store.entries():
         raise QueryError(dataset.name, "has no sessions yet", f"event-assets run {dataset.name} makes them")
 
     def read() -> pl.DataFrame:
-        dates = [date for date in workspace.dates("platform_sessions") if wanted is None or wanted(date)]
-        return _ranked(dataset, n, {date: store.paths(date.isoformat()) for date in dates})
+        dates = {dt.date.fromisoformat(unit): unit for unit in store.entries()}
+        return _ranked(dataset, n, {d: store.paths(unit) for d, unit in dates.items() if wanted is None or wanted(d)})
 
     return read_again(read, lambda: store.entries(again=True))
 

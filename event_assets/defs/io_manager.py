@@ -61,7 +61,7 @@ class LakeIOManager(dg.IOManager):
             import pyarrow as pa
 
             schema = schema.append(pa.field("event_date", pa.date32()))
-        store = lake.store(dataset, table, schema, hive)
+        store = lake.store(dataset, table, lambda: schema, hive)
         with lake.writing(dataset), lake.staging(dataset) as staging:
             for number, (unit, frame) in enumerate(sorted(frames.items())):
                 path = staging / f"{number}.parquet"
@@ -107,18 +107,12 @@ def _eager(frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
 
 def _store(key: dg.AssetKey) -> TableStore:
     dataset, table = key.path[-2:]
-    return _lake().store(dataset, table, _no_schema(), "event_date")  # a table without dates is then its one WHOLE
+    return _lake().store(dataset, table, None, "event_date")  # a table without dates is then its one WHOLE
 
 
 def _lake() -> Lake:
     settings = load_settings()
     return Lake(settings.lake, settings.cache)
-
-
-def _no_schema() -> Any:
-    import pyarrow as pa
-
-    return pa.schema([])
 
 
 def _read(store: TableStore, unit: str) -> pl.DataFrame | None:

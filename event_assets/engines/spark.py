@@ -19,8 +19,9 @@ import pyarrow as pa
 from event_assets.contracts.checks import Violation, merged, repeated_key, violations_of_file
 from event_assets.contracts.tables import Table
 from event_assets.contracts.types import arrow_type
+from event_assets.engines.batches import by_schema, write_nothing, write_pieces
 from event_assets.engines.engine import Content, Written
-from event_assets.engines.parquet import Piece, by_hive, by_schema, hive_column, write_nothing, write_pieces
+from event_assets.engines.parquet import Piece, by_hive, hive_column
 from event_assets.engines.spark_ports import SparkPorts, column_of, native, spark_type
 from event_assets.errors import LakeError
 from event_assets.transforms.scope import Frame, Outputs

@@ -12,9 +12,9 @@ from zlib import crc32
 import numpy as np
 import polars as pl
 
+from event_assets.appearing import appearing
 from event_assets.errors import EventAssetsError
 from event_assets.generate.draw import Draw
-from event_assets.generate.files import appearing
 from event_assets.generate.recipe import Extent, ProfileFile, Recipe, make_plan, truth_of
 from event_assets.generate.registry import RECIPES
 from event_assets.generate.timeline import DAY

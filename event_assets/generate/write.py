@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
+from event_assets.appearing import appearing
 from event_assets.generate.draw import Draw
-from event_assets.generate.files import appearing
 from event_assets.generate.recipe import CLEAN, Recipe
 from event_assets.generate.text import BAD_BYTE, PLACEHOLDER
 

@@ -35,7 +35,7 @@ class TableStore:
     Publishing queues; `flush` makes everything queued visible in one commit and then deletes what it replaced.
     """
 
-    def __init__(self, files: Path | Files, schema: pa.Schema | None, partitioned_by: str | None) -> None:
+    def __init__(self, files: Path | Files, schema: Callable[[], pa.Schema] | None, partitioned_by: str | None) -> None:
         self._files, self.partitioned_by = files_of(files), partitioned_by
         self.folder = self._files.folder
         self._log = TableLog(self._files, schema, partitioned_by)
@@ -140,7 +140,9 @@ class Lake:
         self._objects = Objects(root) if isinstance(root, ObjectUrl) else None
         self._here = root.below(cache) if isinstance(root, ObjectUrl) else root
 
-    def store(self, dataset: str, table: str, schema: pa.Schema | None, partitioned_by: str | None) -> TableStore:
+    def store(
+        self, dataset: str, table: str, schema: Callable[[], pa.Schema] | None, partitioned_by: str | None
+    ) -> TableStore:
         """A table; who only reads it needs no schema."""
         return TableStore(self._files(dataset, table), schema, partitioned_by)
 

@@ -14,20 +14,21 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
-import pyarrow as pa
 
 from event_assets.dataset import digest
 from event_assets.engines.parquet import write_parquet
 from event_assets.lake.files import Files, files_of
 from event_assets.lake.log import LogFile, TableLog
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 Kind = Literal["events", "profiles"]
 State = Literal["active", "superseded", "retracted", "rejected"]
 
-_SCHEMA = pa.schema([("sequence", pa.int64()), ("entry", pa.string())])
 #: So many files of entries are rewritten as one.
 _COMPACT_ABOVE = 32
 
@@ -109,7 +110,7 @@ class Ledger:
     def __init__(self, folder: Path | Files, staging: Path | None = None) -> None:
         self._files = files_of(folder)
         self._staging = folder if isinstance(folder, Path) else staging
-        self._log = TableLog(self._files, _SCHEMA, None)
+        self._log = TableLog(self._files, _schema, None)
         self._forget()
 
     def _forget(self) -> None:
@@ -236,6 +237,12 @@ class Ledger:
 
 
 _WHAT = {SourceFile: "landed", Binding: "bound", Retraction: "retracted", Erasure: "erased", Expiry: "expired"}
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema([("sequence", pa.int64()), ("entry", pa.string())])
 
 
 def _keyed_hash(salt: str, user_id: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -41,9 +41,12 @@ class LogFile:
 
 
 class TableLog:
-    """The log of one table folder. One object serves one writer, or one reading, which needs no schema."""
+    """The log of one table folder. One object serves one writer, or one reading, which needs no schema.
 
-    def __init__(self, files: Path | Files, schema: pa.Schema | None, partitioned_by: str | None) -> None:
+    The schema is asked for with the first commit: what only reads loads no Arrow.
+    """
+
+    def __init__(self, files: Path | Files, schema: Callable[[], pa.Schema] | None, partitioned_by: str | None) -> None:
         self._files, self._schema, self._hive = files_of(files), schema, partitioned_by
         self.folder = self._files.folder
         self._options = dict(self._files.storage_options or {}) or None
@@ -97,7 +100,7 @@ class TableLog:
     def _commit(self, add: Sequence[LogFile], remove: Collection[str]) -> None:
         actions: list[AddAction | RemoveAction] = [self._add_action(file) for file in add]
         assert self._schema is not None
-        schema = Schema.from_arrow(self._schema)
+        schema = Schema.from_arrow(self._schema())
         partition_by = [self._hive] if self._hive else None
         if self._table is None:
             create_table_with_add_actions(
@@ -157,7 +160,7 @@ class TableLog:
         assert self._table is not None
         known = {field.name for field in self._table.schema().fields}
         assert self._schema is not None
-        new = [field for field in Schema.from_arrow(self._schema).fields if field.name not in known]
+        new = [field for field in Schema.from_arrow(self._schema()).fields if field.name not in known]
         if new:
             self._table.alter.add_columns(new, commit_properties=_ONCE)
 

@@ -14,10 +14,10 @@ import pytest
 
 from event_assets.contracts.checks import violations_of_file
 from event_assets.contracts.tables import Column, Table
-from event_assets.engines import parquet
+from event_assets.engines.batches import by_schema, write_nothing, write_pieces
 from event_assets.engines.choice import engine_name
 from event_assets.engines.duckdb import DuckDBEngine
-from event_assets.engines.parquet import Piece, by_schema, write_nothing, write_pieces
+from event_assets.engines.parquet import Piece
 from event_assets.errors import DeclarationError, LakeError
 from event_assets.settings import Settings, load_settings
 from event_assets.transforms.scope import Outputs
@@ -36,7 +36,7 @@ def batches(*numbers: list[int]) -> list[pa.RecordBatch]:
 
 
 def test_the_same_rows_are_the_same_bytes_however_they_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parquet, "ROW_GROUP", 4)
+    monkeypatch.setattr("event_assets.engines.batches.ROW_GROUP", 4)
     cuts = [[list(range(10))], [[0], [1, 2, 3, 4, 5], [], [6, 7, 8, 9]], [[n] for n in range(10)]]
     written = [list(write_pieces(batches(*cut), NUMBERS, tmp_path, f"f{i}", {})) for i, cut in enumerate(cuts)]
     assert [[piece.rows for piece in pieces] for pieces in written] == [[10], [10], [10]]

@@ -35,7 +35,7 @@ def count_up(root: Path, runs: int) -> None:
     """So many times: read the one number of a partition, and put the next one in its place."""
     lake = Lake(root)
     for _ in range(runs):
-        store = lake.store("shop", "counts", COUNTS, "event_date")
+        store = lake.store("shop", "counts", lambda: COUNTS, "event_date")
         with lake.writing("shop"), lake.staging("shop") as staging:
             before = [n for path in store.paths(DATE) for n in pl.read_parquet(path, hive_partitioning=False)["n"]]
             path = staging / "next.parquet"

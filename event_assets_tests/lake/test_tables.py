@@ -24,7 +24,7 @@ class Writer:
     def __init__(self, lake: Lake) -> None:
         self.lake, self.count = lake, 0
         self.staging = lake.state("shop") / "staging" / "test"
-        self.store = lake.store("shop", "numbers", SCHEMA, "event_date")
+        self.store = lake.store("shop", "numbers", lambda: SCHEMA, "event_date")
 
     def publish(self, date: str, values: list[int], made_from: str = A, *, flush: bool = True, **figures: int) -> None:
         self.count += 1
@@ -47,7 +47,7 @@ def writer(lake: Lake) -> Writer:
 
 
 def reader(lake: Lake) -> TableStore:
-    return lake.store("shop", "numbers", SCHEMA, "event_date")
+    return lake.store("shop", "numbers", lambda: SCHEMA, "event_date")
 
 
 def values(store: TableStore, date: str) -> list[int]:
@@ -211,7 +211,7 @@ def test_a_new_column_is_told_to_the_log(lake: Lake, writer: Writer) -> None:
     from deltalake import DeltaTable
 
     writer.publish("2025-01-01", [1])
-    wider = lake.store("shop", "numbers", SCHEMA.append(pa.field("word", pa.string())), "event_date")
+    wider = lake.store("shop", "numbers", lambda: SCHEMA.append(pa.field("word", pa.string())), "event_date")
     path = writer.staging / "wide.parquet"
     write_parquet(pl.DataFrame({"n": [2], "word": ["x"]}), path)
     wider.publish("2025-01-02", [Staged(path, 1, "2025-01-02")], B, B)

@@ -236,7 +236,7 @@ def _table(bucket: ObjectUrl, cache: Path):  # type: ignore[no-untyped-def]
     import pyarrow as pa
 
     schema = pa.schema([("n", pa.int64()), ("event_date", pa.date32())])
-    return Lake(bucket / "lake", cache).store("shop", "numbers", schema, "event_date")
+    return Lake(bucket / "lake", cache).store("shop", "numbers", lambda: schema, "event_date")
 
 
 def _staged(path: Path, numbers: list[int]) -> Staged:

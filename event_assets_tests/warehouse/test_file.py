@@ -118,7 +118,7 @@ class Table:
         self.folder = folder / "table"
         self._staging = folder / "staging"
         schema = pa.schema([("x", pa.int64()), ("event_date", pa.date32())])
-        self._store = TableStore(self.folder, schema, "event_date")
+        self._store = TableStore(self.folder, lambda: schema, "event_date")
         self.replace(0)
 
     def replace(self, value: int) -> None:
