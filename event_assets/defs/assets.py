@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator
 import dagster as dg
 
 from event_assets.dataset import Dataset
-from event_assets.defs.keys import ONLY_STALE_TAG
+from event_assets.defs.keys import ONLY_STALE_TAG, TELL_TAG
 from event_assets.defs.log_events import log_events
 from event_assets.defs.reporting import intake_events, outcome_events
 from event_assets.defs.specs import asset_specs, check_specs
+from event_assets.defs.unreported import late_events, unreported
 from event_assets.defs.warehouse import keep_current
 from event_assets.errors import EventAssetsError
 from event_assets.graph.intake import Intake, take_in
@@ -77,9 +78,18 @@ def _execute(context: dg.AssetExecutionContext, workspace: Workspace) -> list[Ou
                     report.made(outcome)
                     if outcome.state == "refused":
                         refused.append(outcome)
+        if workspace.recovered or TELL_TAG in context.run.tags:
+            _tell_what_was_lost(context, workspace)
         report.finished(workspace)
     intake.raise_failures()
     return refused
+
+
+def _tell_what_was_lost(context: dg.AssetExecutionContext, workspace: Workspace) -> None:
+    units = list(unreported(context.instance, workspace))
+    log_events(context, (event for unit in units for event in late_events(workspace, unit)))
+    if units:
+        context.log.info(f"told of {len(units)} partitions that the lake holds and no run had told of")
 
 
 def _dates(context: dg.AssetExecutionContext) -> frozenset[dt.date] | None:

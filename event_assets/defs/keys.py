@@ -10,6 +10,8 @@ from event_assets.dataset import Dataset
 ONLY_STALE_TAG = "event_assets/only_stale"
 #: Tells runs of one cause apart from runs of another, so that a failed one is tried again but not for ever.
 CAUSE_TAG = "event_assets/cause"
+#: Set on runs that shall tell Dagster of all that the lake holds and it doesn't know.
+TELL_TAG = "event_assets/tell"
 #: What a run is for, in words.
 WHY_TAG = "event_assets/why"
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import dagster as dg
 import polars as pl
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from event_assets.dataset import Dataset
 from event_assets.defs.checks import Finding, file_findings, unit_findings
@@ -25,13 +26,13 @@ Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
 def outcome_events(workspace: Workspace, outcome: Outcome) -> Iterator[Event]:
     """The events of one unit: its materialization where it was published, and what its checks found."""
     dataset = workspace.dataset
-    partition = _partition(dataset, outcome.date)
+    partition = partition_of(dataset, outcome.date)
     if outcome.date is not None and partition is None:
         return  # Dagster has no such date: it lies beyond the declared ones
     if outcome.state == "made":
-        yield _materialization(workspace, outcome, partition)
+        yield _materialization(workspace, outcome)
     for finding in unit_findings(workspace, outcome):
-        yield _evaluation(dataset, finding, partition)
+        yield evaluation(dataset, finding, partition)
 
 
 def intake_events(workspace: Workspace, intake: Intake, asked: Collection[dt.date] = ()) -> Iterator[Event]:
@@ -58,35 +59,29 @@ def intake_events(workspace: Workspace, intake: Intake, asked: Collection[dt.dat
             shown = metadata if table == "source_files" else {}
             if table == "landing_rejects":
                 shown = {"rejects by file": _rejects_by_file(workspace, table, None)}
-            entry = workspace.entry(table, None)
-            yield dg.AssetMaterialization(
-                asset_key(dataset.name, table),
-                metadata={"dagster/row_count": entry.rows if entry else 0, **_place(workspace, table, None), **shown},
-                tags=_data_version(entry.content if entry else ""),
-            )
+            yield published(workspace, table, None, shown)
     for date in sorted({*intake.dates, *asked}):
-        if (partition := _partition(dataset, date)) is not None:
-            yield dg.AssetMaterialization(
-                asset_key(dataset.name, "raw_events"),
-                partition=partition,
-                metadata={
-                    "dagster/partition_row_count": workspace.rows("raw_events", date),
-                    **_place(workspace, "raw_events", date),
-                },
-                tags=_data_version(workspace.content("raw_events", date)),
-            )
+        if partition_of(dataset, date) is not None:
+            yield published(workspace, "raw_events", date, {})
     for finding in file_findings(workspace):
-        yield _evaluation(dataset, finding, None)
+        yield evaluation(dataset, finding, None)
 
 
-def _materialization(workspace: Workspace, outcome: Outcome, partition: str | None) -> dg.AssetMaterialization:
-    rows = "dagster/partition_row_count" if partition else "dagster/row_count"
-    metadata: dict[str, Any] = {
-        rows: outcome.rows,
-        **outcome.figures,
-        **_place(workspace, outcome.table, outcome.date),
-        "seconds": round(outcome.seconds, 4),
-    }
+def published(
+    workspace: Workspace, table: str, date: dt.date | None, metadata: Mapping[str, Any]
+) -> dg.AssetMaterialization:
+    """That a unit lies in the lake as it does now."""
+    rows = "dagster/row_count" if date is None else "dagster/partition_row_count"
+    return dg.AssetMaterialization(
+        asset_key(workspace.dataset.name, table),
+        partition=partition_of(workspace.dataset, date),
+        metadata={rows: workspace.rows(table, date), **_place(workspace, table, date), **metadata},
+        tags={DATA_VERSION_TAG: workspace.content(table, date)},
+    )
+
+
+def _materialization(workspace: Workspace, outcome: Outcome) -> dg.AssetMaterialization:
+    metadata: dict[str, Any] = {**outcome.figures, "seconds": round(outcome.seconds, 4)}
     step = workspace.step_of.get(outcome.table)
     if step is not None and step.uses_geo:
         metadata["geo database"] = workspace.engine.ports.version
@@ -97,12 +92,7 @@ def _materialization(workspace: Workspace, outcome: Outcome, partition: str | No
         metadata["plot"] = dg.MetadataValue.md(_bars(outcome.plot))
     if outcome.sample is not None and not outcome.sample.is_empty():
         metadata["preview"] = dg.MetadataValue.md(_markdown(outcome.sample))
-    return dg.AssetMaterialization(
-        asset_key(workspace.dataset.name, outcome.table),
-        partition=partition,
-        metadata=metadata,
-        tags=_data_version(outcome.content),
-    )
+    return published(workspace, outcome.table, outcome.date, metadata)
 
 
 def _rejects_by_file(workspace: Workspace, table: str, date: dt.date | None) -> dg.MetadataValue:
@@ -110,7 +100,7 @@ def _rejects_by_file(workspace: Workspace, table: str, date: dt.date | None) -> 
     return dg.MetadataValue.md(_markdown(refused_by_file(workspace, paths)))
 
 
-def _evaluation(dataset: Dataset, finding: Finding, partition: str | None) -> dg.AssetCheckEvaluation:
+def evaluation(dataset: Dataset, finding: Finding, partition: str | None) -> dg.AssetCheckEvaluation:
     asked = finding.question
     return dg.AssetCheckEvaluation(
         asset_key=asset_key(dataset.name, asked.table),
@@ -124,16 +114,12 @@ def _evaluation(dataset: Dataset, finding: Finding, partition: str | None) -> dg
     )
 
 
-def _partition(dataset: Dataset, date: dt.date | None) -> str | None:
+def partition_of(dataset: Dataset, date: dt.date | None) -> str | None:
     """Dagster's key of a date, None where it has none: it doesn't look at the keys of events that it is told."""
     if date is None:
         return None
     key = date.isoformat()
     return key if partitions(dataset).has_partition_key(key) else None
-
-
-def _data_version(content: str) -> Mapping[str, str]:
-    return {"dagster/data_version": content} if content else {}
 
 
 def _place(workspace: Workspace, table: str, date: dt.date | None) -> Mapping[str, Any]:

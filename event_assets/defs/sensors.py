@@ -8,16 +8,17 @@ is a new cause, the same cause that failed is tried a few times and then left to
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
 from event_assets.dataset import Dataset, digest
-from event_assets.defs.keys import CAUSE_TAG, ONLY_STALE_TAG, WHY_TAG
+from event_assets.defs.keys import CAUSE_TAG, ONLY_STALE_TAG, TELL_TAG, WHY_TAG
+from event_assets.defs.unreported import lake_state, unreported
 from event_assets.graph.align import is_aligned
 from event_assets.graph.intake import pending
 from event_assets.graph.staleness import made_from, stale_units
-from event_assets.graph.workspace import Workspace
+from event_assets.graph.workspace import Unit, Workspace
 from event_assets.landing.inbox import is_settled
 from event_assets.settings import load_settings
 
@@ -82,14 +83,34 @@ def stale_sensor(dataset: Dataset, job: str) -> dg.SensorDefinition:
         elif since := workspace.lake.unfinished_since(dataset.name):
             # Files that a killed run replaced may still lie there: plain readers of the folders see both.
             yield _request(context, dataset, digest("unfinished", since), "what a killed run left")
+        elif lost := _untold(context, workspace):
+            untold = [(table, str(date), workspace.content(table, date)) for table, date in lost]
+            what = _count(len(lost), "partition") + " that no run told of"
+            yield _request(context, dataset, digest("untold", untold), what, {TELL_TAG: "true"})
         else:
             yield dg.SkipReason(f"every table of {dataset.name} is what its inputs say")
 
     return watch
 
 
+def _untold(context: dg.SensorEvaluationContext, workspace: Workspace) -> list[Unit]:
+    """What Dagster doesn't know of the lake. It is asked once for each state that the lake comes to: the cursor
+    says which was found told of."""
+    state = lake_state(workspace)
+    if context.cursor == state:
+        return []
+    lost = list(unreported(context.instance, workspace))
+    if not lost:
+        context.update_cursor(state)
+    return lost
+
+
 def _request(
-    context: dg.SensorEvaluationContext, dataset: Dataset, cause: str, what: str
+    context: dg.SensorEvaluationContext,
+    dataset: Dataset,
+    cause: str,
+    what: str,
+    tags: Mapping[str, str] | None = None,
 ) -> dg.RunRequest | dg.SkipReason:
     """A run for a cause; none while one is under way, none after it failed too often."""
     instance = context.instance
@@ -103,7 +124,7 @@ def _request(
         return dg.SkipReason(f"{what}: failed {failed} times; mend the cause and materialize by hand")
     return dg.RunRequest(
         run_key=f"{dataset.name}-{cause}-{failed}",
-        tags={ONLY_STALE_TAG: "true", CAUSE_TAG: cause, WHY_TAG: what},
+        tags={ONLY_STALE_TAG: "true", CAUSE_TAG: cause, WHY_TAG: what, **(tags or {})},
     )
 
 

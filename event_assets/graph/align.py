@@ -31,12 +31,10 @@ def align(workspace: Workspace) -> None:
     Does nothing where they do.
     """
     ledger = workspace.ledger
-    for file in (*ledger.active("events"), *ledger.active("profiles")):
-        if not parts_are_there(workspace, file):
-            name = ledger.names()[file.kind, file.file_id][0]
-            raise LakeError(
-                str(workspace.inbox / name), "its landed rows are gone from the lake", "touch the file and run again"
-            )
+    for file in gone(workspace):
+        name = ledger.names()[file.kind, file.file_id][0]
+        remedy = f"put it back and run again, or event-assets retract {workspace.dataset.name} {name}"
+        raise LakeError(str(workspace.inbox / name), "its landed rows are gone from the lake", remedy)
     counting = _counting(workspace)
     for table, files in counting.items():
         workspace.stores[table].replace_files(files)
@@ -44,6 +42,13 @@ def align(workspace: Workspace) -> None:
         if table in workspace.stores and table not in counting:
             workspace.stores[table].drop(date.isoformat() for date in workspace.dates(table) if date < before)
     _publish_whole(workspace, "source_files", source_files(workspace))
+
+
+def gone(workspace: Workspace) -> list[SourceFile]:
+    """The files that count and whose rows don't all lie in the lake, as where it was restored in parts."""
+    ledger = workspace.ledger
+    counting = (*ledger.active("events"), *ledger.active("profiles"))
+    return [file for file in counting if not parts_are_there(workspace, file)]
 
 
 def is_aligned(workspace: Workspace) -> bool:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from event_assets.dataset import Dataset, Source, digest
 from event_assets.errors import LandingError
-from event_assets.graph.align import REJECTS, ROWS, align, parts_are_there
+from event_assets.graph.align import REJECTS, ROWS, align, gone, parts_are_there
 from event_assets.graph.drift import drift_of
 from event_assets.graph.erasure import place, without_erased
 from event_assets.graph.workspace import Workspace
@@ -91,10 +91,12 @@ def landing_rules(dataset: Dataset, kind: Kind) -> str:
     return digest(LANDING_VERSION, kind, columns, reading, strict, clock if kind == "events" else [], length=8)
 
 
-def pending(workspace: Workspace) -> tuple[list[Dropped], list[str]]:
-    """The files of the inbox that are new, were touched or would be read otherwise now, and what to warn of."""
+def pending(workspace: Workspace, lost: Iterable[SourceFile] = ()) -> tuple[list[Dropped], list[str]]:
+    """The files of the inbox that are new, were touched, would be read otherwise now or stand for a `lost` content,
+    and what to warn of."""
     inbox, rules = look(workspace.inbox, workspace.dataset), _rules_of_today(workspace)
-    files = [dropped for dropped in inbox.files if not _settled_in_ledger(workspace, dropped, rules)]
+    again = {(file.kind, file.file_id) for file in lost}
+    files = [dropped for dropped in inbox.files if not _settled_in_ledger(workspace, dropped, rules, again)]
     return files, list(inbox.warnings)
 
 
@@ -107,7 +109,7 @@ def take_in(workspace: Workspace, *, now: Callable[[], dt.datetime], progress: P
     """
     began = time.perf_counter()
     before = _raw_contents(workspace)
-    files, warnings = pending(workspace)
+    files, warnings = pending(workspace, gone(workspace))
     failures: list[LandingError] = []
     with workspace.lake.staging(workspace.dataset.name) as staging:
         landed, known = _land_all(workspace, files, staging, warnings, failures, now, progress)
@@ -322,9 +324,11 @@ def _staged_parts(landed: Landed) -> dict[str, Path]:
     return staged | ({REJECTS: landed.rejects} if landed.rejects else {})
 
 
-def _settled_in_ledger(workspace: Workspace, dropped: Dropped, rules: _Rules) -> bool:
+def _settled_in_ledger(
+    workspace: Workspace, dropped: Dropped, rules: _Rules, lost: Collection[tuple[Kind, str]]
+) -> bool:
     binding = workspace.ledger.bindings.get((dropped.kind, dropped.name))
-    if binding is None or binding.signature != dropped.signature:
+    if binding is None or binding.signature != dropped.signature or (dropped.kind, binding.file_id) in lost:
         return False
     return _is_known(workspace, workspace.ledger.files.get((dropped.kind, binding.file_id)), rules)
 

@@ -13,7 +13,7 @@ from event_assets.contracts.tables import Table, tables
 from event_assets.dataset import Dataset
 from event_assets.engines.choice import open_engine, spilling_engine
 from event_assets.engines.engine import Engine
-from event_assets.graph.align import align
+from event_assets.graph.align import align, gone
 from event_assets.graph.steps import Input, Step, step_of, steps
 from event_assets.lake import EMPTY_CONTENT, Entry, Lake, TableStore
 from event_assets.lake.key_history import KeyHistory
@@ -54,6 +54,7 @@ class Workspace:
         self.ledger = self.lake.ledger(dataset.name)
         self._histories: dict[str, KeyHistory] = {}
         self._writes = False
+        self.recovered = False
         self._validity = Validity(self.lake.state(dataset.name) / "history" / "validity.json", "user_id")
 
     @cached_property
@@ -89,8 +90,10 @@ class Workspace:
 
     def _recover(self) -> None:
         """Make good what a killed writer began: what entered the ledger counts, all else goes."""
+        self.recovered = True
         self.refresh()
-        align(self)
+        if not gone(self):  # rows that are gone are landed again first (`intake`)
+            align(self)
         self.ledger.sweep()
         for store in self.stores.values():
             store.sweep()

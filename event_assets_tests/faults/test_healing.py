@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
-from event_assets_tests.defs.platform import Platform
+from event_assets.defs.unreported import unreported
+from event_assets.graph.intake import retract
+from event_assets.graph.workspace import Workspace
+from event_assets_tests.defs.platform import Platform, failure
 from event_assets_tests.faults import children, crash
 from event_assets_tests.faults.lakes import at_rest, rows_of, same
 from event_assets_tests.world import World, lines
@@ -127,3 +132,101 @@ def test_a_file_that_no_run_was_started_for_is_found_at_the_next_tick(platform: 
     assert heal(platform) == ["1 new file"]
     assert platform.table("joined_facts").height == 3
     assert lost.run_key
+
+
+def test_what_a_killed_run_published_and_did_not_tell_of_is_told_of_by_the_next(
+    platform: Platform, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    settled(platform, "clicks_2.csv", lines("bob,view,2025-01-06T10:10:00,/b,2.00"))
+    clean = Path(shutil.copytree(platform.folder, tmp_path_factory.mktemp("clean"), dirs_exist_ok=True))
+    assert children.run(run_whole, clean) == 0
+    shutil.copyfile(clean / crash.STEPS, platform.folder / crash.STEPS)
+    assert children.run(run_and_die, platform.folder, "commit joined_facts") == children.KILLED
+    untold = set(unreported(platform.instance, opened(platform)))
+    assert {("raw_events", dt.date(2025, 1, 6)), ("cleaned_events", dt.date(2025, 1, 6))} <= untold
+    assert platform.run().success
+    assert not list(unreported(platform.instance, opened(platform)))
+    told = platform.instance.get_latest_materialization_event(dg.AssetKey(["clicks", "cleaned_events"]))
+    assert told
+    assert told.asset_materialization
+    assert told.asset_materialization.partition == "2025-01-06"
+    assert "Told of afterwards" in str(told.asset_materialization.metadata["told of"].value)
+    assert platform.checked("cleaned_events", "contract")["2025-01-06"] == "SUCCEEDED"
+
+
+def test_a_lake_that_dagster_knows_nothing_of_is_told_of_once(platform: Platform) -> None:
+    """As after Dagster's own storage was lost."""
+    assert platform.tick("clicks_stale") == "every table of clicks is what its inputs say"
+    whole = set(platform.tables())
+    with dg.DagsterInstance.ephemeral() as platform.instance:
+        [why] = heal(platform)
+        assert why.endswith("partitions that no run told of")
+        told = platform.instance.all_asset_keys()
+        assert {key.path[-1] for key in told} >= whole
+        dates = platform.instance.get_materialized_partitions(dg.AssetKey(["clicks", "joined_facts"]))
+        assert dates == {"2025-01-05", "2025-01-06"}
+
+
+def test_a_look_at_what_dagster_knows_is_taken_once_for_each_state_of_the_lake(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    storage = platform.instance.event_log_storage
+    ask = storage.get_latest_tags_by_partition
+
+    def counted(key: dg.AssetKey, *arguments: Any) -> Any:
+        looks.append(key.path[-1])
+        return ask(key, *arguments)
+
+    monkeypatch.setattr(storage, "get_latest_tags_by_partition", counted)
+    definition = platform.definitions.get_repository_def().get_sensor_def("clicks_stale")
+    cursor, looked = None, []
+    for _ in range(3):
+        looks.clear()
+        with dg.build_sensor_context(
+            instance=platform.instance, definitions=platform.definitions, cursor=cursor
+        ) as context:
+            cursor = definition.evaluate_tick(context).cursor
+        looked.append("joined_facts" in looks)
+        if len(looked) == 2:
+            settled(platform, "clicks_2.csv", lines("bob,view,2025-01-06T10:10:00,/b,2.00"))
+            assert platform.run().success
+    assert looked == [True, False, True]
+
+
+@pytest.mark.parametrize("restored", ["raw_events", "landing_rejects"])
+def test_landed_rows_that_are_gone_are_landed_again_from_the_inbox(platform: Platform, restored: str) -> None:
+    folder = platform.settings.lake / "clicks" / restored
+    older = shutil.copytree(folder, platform.folder / "older") if folder.exists() else None
+    settled(platform, "clicks_2.csv", lines("bob,view,2025-01-06T10:10:00,/b,2.00", "eve,view,never,/b,2.00"))
+    assert heal(platform) == ["1 new file"]
+    expected = rows_of(platform)
+    shutil.rmtree(folder)
+    if older:
+        older.replace(folder)
+    platform.use(platform.dataset)
+    assert heal(platform)[0] in ("landed tables behind the ledger", "1 stale partition")
+    same(rows_of(platform), expected)
+    at_rest(platform)
+
+
+def test_landed_rows_that_are_gone_with_their_file_are_named(platform: Platform) -> None:
+    for path in (platform.settings.lake / "clicks" / "raw_events").glob("event_date=*/*.parquet"):
+        path.unlink()
+    (platform.settings.inbox / "clicks" / "clicks_1.csv").unlink()
+    result = platform.run()
+    assert not result.success
+    assert "clicks_1.csv: its landed rows are gone from the lake; put it back and run again, or" in failure(result)
+    platform.use(platform.dataset)
+    with platform.workspace.writing():
+        platform.workspace.refresh()
+        retract(platform.workspace, "clicks_1.csv")
+    assert platform.run().success
+    assert platform.table("joined_facts").height == 0
+
+
+def opened(platform: Platform) -> Workspace:
+    """The platform's lake as it is now."""
+    platform.use(platform.dataset)
+    platform.workspace.refresh()
+    return platform.workspace
