@@ -22,10 +22,10 @@ from event_assets.contracts.tables import tables
 from event_assets.dataset import SHIPPED, Column, CsvDialect, Dataset, load_dataset
 from event_assets.engines.polars import PolarsEngine
 from event_assets.errors import LandingError, QueryError
-from event_assets.landing.dating import file_date
 from event_assets.landing.file import Landed, land_file
 from event_assets.landing.identity import Identity
 from event_assets.landing.inbox import signature
+from event_assets.landing.names import file_date
 from event_assets.settings import Settings
 from event_assets.transforms.clean import required_columns
 from event_assets.transforms.judge import judged, rejects

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from event_assets.dataset import Dataset, Source, digest
 from event_assets.errors import LandingError
@@ -23,11 +24,13 @@ from event_assets.graph.workspace import Workspace
 from event_assets.lake import EMPTY_CONTENT
 from event_assets.lake.ledger import Binding, Kind, Retraction, SourceFile
 from event_assets.lake.ledger import Entry as LedgerEntry
-from event_assets.landing.dating import file_date
-from event_assets.landing.file import Landed, land_file
 from event_assets.landing.identity import Identity, NotReadyError, identify, identify_object, on_disk
 from event_assets.landing.inbox import Dropped, look
 from event_assets.landing.limits import TOO_LARGE, Limits
+from event_assets.landing.names import file_date
+
+if TYPE_CHECKING:
+    from event_assets.landing.file import Landed
 
 #: Raised when landing reads the same bytes otherwise than before: every file is then read again.
 LANDING_VERSION = 1
@@ -229,6 +232,8 @@ def _land(
     workspace: Workspace, work: _Work, staging: Path, now: Callable[[], dt.datetime], together: int
 ) -> SourceFile:
     """Land one content; `together` tells among how many at once memory and cores are shared."""
+    from event_assets.landing.file import land_file  # with all readers: who only looks needs none of them
+
     landed_at = work.landed_at or now()
     kind = work.dropped.kind
     with on_disk(work.dropped, work.identity, staging) as (path, identity):

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -16,14 +17,16 @@ from event_assets.engines.engine import Engine
 from event_assets.graph.align import align, gone
 from event_assets.graph.steps import Input, Step, step_of, steps
 from event_assets.lake import EMPTY_CONTENT, Entry, Lake, TableStore
-from event_assets.lake.key_history import KeyHistory
 from event_assets.lake.lake import read_figures
 from event_assets.lake.partitions import WHOLE
 from event_assets.lake.validity import Unit as Held
 from event_assets.lake.validity import Validity
-from event_assets.landing.dating import file_date
+from event_assets.landing.names import file_date
 from event_assets.objects import Place
 from event_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from event_assets.lake.key_history import KeyHistory
 
 #: So much memory an engine that holds frames needs at its peak for each value that a unit reads (measured: 100 for
 #: cleaning).
@@ -158,6 +161,8 @@ class Workspace:
 
     def key_history(self, source: Input) -> KeyHistory:
         """Which keys of an input by key occurred before, as its table is now."""
+        from event_assets.lake.key_history import KeyHistory  # loads NumPy, which few datasets need
+
         store = self.stores[source.table]
         if source.table not in self._histories:
             folder = self.lake.state(self.dataset.name) / "history" / source.table

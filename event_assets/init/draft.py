@@ -16,7 +16,7 @@ from event_assets.errors import DeclarationError
 from event_assets.init.columns import DraftColumn, columns_of
 from event_assets.init.roles import Roles, roles_of
 from event_assets.init.sample import Sample, read_sample
-from event_assets.landing.dating import file_date
+from event_assets.landing.names import file_date
 from event_assets.landing.times import parse_time
 
 #: Event types that are steps on the way to a sale, each with the names that it goes by.

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 
 import polars as pl
 
 from event_assets.dataset import Dataset
+from event_assets.landing.names import file_date
 from event_assets.landing.records import EVENT_DATE, ROW_NUMBER, TIME
 from event_assets.landing.times import BLANKS, UTC_MICROS, event_dates, parse_times
 
 #: A record may be so much younger than its landing: clocks differ, and so do zones.
 LEEWAY = dt.timedelta(hours=24)
-
-_FILE_DATE = re.compile(r"(?<!\d)(\d{4})([-_.]?)(\d\d)\2(\d\d)(?!\d)")
-
-
-def file_date(name: str) -> dt.date | None:
-    """The first date in a file's name, as YYYYMMDD or with `-`, `_` or `.` between; None where there is none."""
-    for year, _, month, day in _FILE_DATE.findall(name):
-        try:
-            return dt.date(int(year), int(month), int(day))
-        except ValueError:
-            continue
-    return None
 
 
 class Dating:

@@ -11,10 +11,10 @@ import pytest
 
 from event_assets.contracts.tables import tables
 from event_assets.errors import LandingError
-from event_assets.landing.dating import file_date
 from event_assets.landing.file import land_file
 from event_assets.landing.identity import identify
 from event_assets.landing.limits import Limits
+from event_assets.landing.names import file_date
 from event_assets_tests.landing.conftest import Land
 from event_assets_tests.landing.tiny import LANDED_AT, declare
 
