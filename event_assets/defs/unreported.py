@@ -12,10 +12,9 @@ from event_assets.dataset import digest
 from event_assets.defs.checks import Finding, questions
 from event_assets.defs.keys import asset_key
 from event_assets.defs.reporting import Event, evaluation, partition_of, published
-from event_assets.graph.workspace import Workspace
+from event_assets.graph.workspace import Unit, Workspace
 from event_assets.lake.partitions import WHOLE
 
-Unit = tuple[str, dt.date | None]
 _MADE = dg.DagsterEventType.ASSET_MATERIALIZATION
 _SAYS = "Told of afterwards: the run that published it ended before it could, or its events were lost."
 
