@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from event_assets.contracts.tables import Column, Table
+from event_assets.contracts.table import Column, Table
 from event_assets.contracts.types import decimal_parts, polars_type
 
 if TYPE_CHECKING:

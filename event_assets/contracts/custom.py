@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from event_assets.contracts.tables import Column, Table
+from event_assets.contracts.table import Column, Table
 from event_assets.dataset import Dataset, digest
 from event_assets.errors import DeclarationError
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from event_assets.contracts.tables import Table, tables
+from event_assets.contracts.table import Table
+from event_assets.contracts.tables import tables
 from event_assets.dataset import Dataset
 from event_assets.defs.keys import asset_key
 from event_assets.graph.steps import Step

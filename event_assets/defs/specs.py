@@ -7,7 +7,8 @@ from functools import cache
 
 import dagster as dg
 
-from event_assets.contracts.tables import Table, tables
+from event_assets.contracts.table import Table
+from event_assets.contracts.tables import tables
 from event_assets.dataset import Dataset
 from event_assets.defs.checks import questions
 from event_assets.defs.keys import asset_key, partitions

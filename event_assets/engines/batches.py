@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from event_assets.contracts.tables import Table
+from event_assets.contracts.table import Table
 from event_assets.contracts.types import arrow_type
 from event_assets.engines.parquet import NO_VALUE, Piece, footer, hive_column, told_of_the_disk
 

@@ -14,7 +14,7 @@ from typing import Protocol
 import polars as pl
 
 from event_assets.contracts.checks import Violation
-from event_assets.contracts.tables import Table
+from event_assets.contracts.table import Table
 from event_assets.engines.parquet import Piece
 from event_assets.transforms.scope import Frame, Outputs, Ports
 

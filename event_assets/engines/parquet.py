@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from event_assets.contracts.tables import Table
+from event_assets.contracts.table import Table
 from event_assets.errors import LakeError
 
 #: Figures stand in a file's footer under this and their names.

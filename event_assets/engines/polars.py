@@ -11,7 +11,7 @@ import narwhals as nw
 import polars as pl
 
 from event_assets.contracts.checks import Violation, violations
-from event_assets.contracts.tables import Table
+from event_assets.contracts.table import Table
 from event_assets.contracts.types import polars_type
 from event_assets.engines.engine import Content, Written
 from event_assets.engines.parquet import NO_VALUE, Piece, hive_column, write_parquet

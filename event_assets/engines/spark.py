@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from event_assets.contracts.checks import Violation, merged, repeated_key, violations_of_file
-from event_assets.contracts.tables import Table
+from event_assets.contracts.table import Table
 from event_assets.contracts.types import arrow_type
 from event_assets.engines.batches import by_schema, write_nothing, write_pieces
 from event_assets.engines.engine import Content, Written

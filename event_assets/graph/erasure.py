@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from event_assets.contracts.tables import Table
+from event_assets.contracts.table import Table
 from event_assets.dataset import Column, Dataset
 from event_assets.dataset.parts import Source
 from event_assets.engines.parquet import write_parquet

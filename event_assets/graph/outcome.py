@@ -9,7 +9,7 @@ from typing import Literal
 
 import polars as pl
 
-from event_assets.contracts.tables import Table
+from event_assets.contracts.table import Table
 from event_assets.graph.series import Series
 
 SAMPLE_ROWS = 5

@@ -13,7 +13,8 @@ from functools import cache
 from typing import Any, Literal
 
 from event_assets.contracts.custom import custom_tables
-from event_assets.contracts.tables import Table, tables
+from event_assets.contracts.table import Table
+from event_assets.contracts.tables import tables
 from event_assets.dataset import Dataset, digest
 from event_assets.transforms import (
     activity,

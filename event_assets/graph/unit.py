@@ -12,7 +12,7 @@ import narwhals as nw
 import polars as pl
 
 from event_assets.contracts.checks import violations
-from event_assets.contracts.tables import Table
+from event_assets.contracts.table import Table
 from event_assets.engines.engine import Content, Engine, Written
 from event_assets.graph.outcome import Check, sample
 from event_assets.graph.series import Series, series

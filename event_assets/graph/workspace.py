@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from event_assets.contracts.tables import Table, tables
+from event_assets.contracts.table import Table
+from event_assets.contracts.tables import tables
 from event_assets.dataset import Dataset
 from event_assets.engines.choice import open_engine, spilling_engine
 from event_assets.engines.engine import Engine

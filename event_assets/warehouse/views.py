@@ -9,7 +9,8 @@ from pathlib import Path
 
 import duckdb
 
-from event_assets.contracts.tables import Column, Table, tables
+from event_assets.contracts.table import Column, Table
+from event_assets.contracts.tables import tables
 from event_assets.contracts.types import decimal_parts
 from event_assets.dataset import Dataset
 from event_assets.lake import Lake

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
 
 from event_assets.contracts.checks import pandera_schema, violations
-from event_assets.contracts.tables import Column, Table, tables
+from event_assets.contracts.table import Column, Table
+from event_assets.contracts.tables import tables
 from event_assets.dataset import load_datasets
 
 TABLE = Table(

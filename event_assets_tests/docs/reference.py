@@ -24,7 +24,8 @@ from pydantic_core import PydanticUndefined
 
 from event_assets import settings
 from event_assets.cli.main import app
-from event_assets.contracts.tables import Table, tables
+from event_assets.contracts.table import Table
+from event_assets.contracts.tables import tables
 from event_assets.dataset import Dataset, load_datasets
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from event_assets.contracts.checks import violations_of_file
-from event_assets.contracts.tables import Column, Table
+from event_assets.contracts.table import Column, Table
 from event_assets.engines.batches import by_schema, write_nothing, write_pieces
 from event_assets.engines.choice import engine_name
 from event_assets.engines.duckdb import DuckDBEngine
