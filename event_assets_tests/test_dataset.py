@@ -58,7 +58,10 @@ def column(attributes: dict[str, Any], place: int) -> dict[str, Any]:
             lambda a: a.update(event_id="page", deduplicate={"keys": ["price"]}),
             "the deduplication key is that column alone",
         ),
-        (lambda a: a["sessions"].update(gap="25h"), "sessions.gap: gap is more than 0 and at most 24h; mend '25h'"),
+        (
+            lambda a: a["sessions"].update(gap="25h"),
+            "sessions.gap: must be more than 0 and at most 24h; mend '25h'",
+        ),
         (lambda a: a["sessions"].update(gap="soon"), "write a duration as a number and s, m, h or d"),
         (
             lambda a: a["gold"].update(top_user={}),

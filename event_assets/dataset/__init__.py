@@ -4,14 +4,13 @@ Here lives the meaning of every key. No Dagster, no frames, no paths of the lake
 `defs/` wraps this model, contracts and transforms are built from it.
 """
 
+from event_assets.dataset.column import RESERVED_COLUMNS, Column
 from event_assets.dataset.dataset import Dataset
+from event_assets.dataset.declared import Declared
 from event_assets.dataset.digests import digest
 from event_assets.dataset.load import COMPONENT_TYPE, SHIPPED, load_dataset, load_datasets, parse_dataset
 from event_assets.dataset.parts import (
-    RESERVED_COLUMNS,
-    Column,
     CsvDialect,
-    Declared,
     Deduplicate,
     Events,
     Funnel,

@@ -8,10 +8,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import field_validator, model_validator
 
+from event_assets.dataset.column import NAME, Column
+from event_assets.dataset.declared import Declared
 from event_assets.dataset.parts import (
-    NAME,
-    Column,
-    Declared,
     Deduplicate,
     Events,
     Gold,

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from event_assets.dataset import COMPONENT_TYPE, CsvDialect, Dataset, parse_dataset
-from event_assets.dataset.parts import NAME
+from event_assets.dataset.column import NAME
 from event_assets.errors import DeclarationError
 from event_assets.init.columns import DraftColumn, columns_of
 from event_assets.init.roles import Roles, roles_of

@@ -1,0 +1,46 @@
+"""What all parts of a declaration have in common."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+
+_DURATION = re.compile(r"(\d+) ?(s|m|h|d)")
+_DURATION_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Declared(BaseModel):
+    """Base of every part of a declaration: unknown keys are errors, values never change afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def rules(self, *parts: str) -> dict[str, Any]:
+        """The named parts (all where none are named) as plain JSON values, for digests of rules."""
+        return self.model_dump(mode="json", include=set(parts) or None)
+
+
+def _duration(value: object) -> object:
+    """`30m`, `24h`, `90s`, `1d` as a timedelta."""
+    if isinstance(value, dt.timedelta):
+        return value
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("write a duration as a number and s, m, h or d, such as 30m")
+    return dt.timedelta(seconds=int(match[1]) * _DURATION_SECONDS[match[2]])
+
+
+def within(longest: dt.timedelta, words: str) -> AfterValidator:
+    """A duration is more than 0 and at most so long; `words` tell it as one writes it."""
+
+    def kept(value: dt.timedelta) -> dt.timedelta:
+        if not dt.timedelta(0) < value <= longest:
+            raise ValueError(f"must be more than 0 and at most {words}")
+        return value
+
+    return AfterValidator(kept)
+
+
+Duration = Annotated[dt.timedelta, BeforeValidator(_duration)]
