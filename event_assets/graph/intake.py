@@ -9,31 +9,27 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from event_assets.dataset import Dataset, Source, digest
 from event_assets.errors import LandingError
 from event_assets.graph.align import REJECTS, ROWS, align, gone, parts_are_there
 from event_assets.graph.drift import drift_of
 from event_assets.graph.erasure import place, without_erased
+from event_assets.graph.landing_rules import Rules, is_known, limits, rules_of_today
 from event_assets.graph.workspace import Workspace
 from event_assets.lake import EMPTY_CONTENT
 from event_assets.lake.ledger import Binding, Kind, Retraction, SourceFile
 from event_assets.lake.ledger import Entry as LedgerEntry
 from event_assets.landing.identity import Identity, NotReadyError, identify, identify_object, on_disk
 from event_assets.landing.inbox import Dropped, look
-from event_assets.landing.limits import TOO_LARGE, Limits
-from event_assets.landing.names import file_date
 
 if TYPE_CHECKING:
     from event_assets.landing.file import Landed
 
-#: Raised when landing reads the same bytes otherwise than before: every file is then read again.
-LANDING_VERSION = 1
 #: So many seconds of landed files enter the ledger in one commit.
 COMMIT_SECONDS = 2.0
 
@@ -78,26 +74,10 @@ def retract(workspace: Workspace, name: str) -> SourceFile:
     return found[0]
 
 
-def landing_rules(dataset: Dataset, kind: Kind) -> str:
-    """The digest of those parts of the declaration by which a file of a kind is read."""
-    source = _source(dataset, kind)
-    columns = [
-        (column.name, column.source, column.constant, column.required, column.in_every_file)
-        for column in source.columns
-    ]
-    reading = source.rules("format", "csv", "encoding", "lines", "max_record_bytes")
-    # Only the strict policy refuses what the others land, and only for it a column's type matters here.
-    strict = [(column.type, column.null_values) for column in source.columns] if dataset.drift == "fail" else []
-    time_source = dataset.events.time.source
-    no_time = [column.null_values for column in dataset.columns if column.source == time_source]
-    clock = [dataset.timezone, dataset.source_timezone, dataset.start_date, dataset.events.time.rules(), no_time]
-    return digest(LANDING_VERSION, kind, columns, reading, strict, clock if kind == "events" else [], length=8)
-
-
 def pending(workspace: Workspace, lost: Iterable[SourceFile] = ()) -> tuple[list[Dropped], list[str]]:
     """The files of the inbox that are new, were touched, would be read otherwise now or stand for a `lost` content,
     and what to warn of."""
-    inbox, rules = look(workspace.inbox, workspace.dataset), _rules_of_today(workspace)
+    inbox, rules = look(workspace.inbox, workspace.dataset), rules_of_today(workspace)
     again = {(file.kind, file.file_id) for file in lost}
     files = [dropped for dropped in inbox.files if not _settled_in_ledger(workspace, dropped, rules, again)]
     return files, list(inbox.warnings)
@@ -186,7 +166,7 @@ class _Work:
     landed_at: dt.datetime | None
     """When it was first landed, where it was."""
     bindings: list[Binding]
-    rules: _Rules
+    rules: Rules
 
 
 def _sort_out(
@@ -208,13 +188,13 @@ def _sort_out(
         else:
             binding = Binding(dropped.name, dropped.kind, found.file_id, dropped.signature)
             identified.append((dropped, found, binding))
-    rules = _rules_of_today(workspace, [binding for _, _, binding in identified])
+    rules = rules_of_today(workspace, [binding for _, _, binding in identified])
     for dropped, found, binding in identified:
         key = (dropped.kind, found.file_id)
         before = workspace.ledger.files.get(key)
         if key in works:
             works[key].bindings.append(binding)
-        elif before is not None and _is_known(workspace, before, rules) and parts_are_there(workspace, before):
+        elif before is not None and is_known(workspace, before, rules) and parts_are_there(workspace, before):
             known.append(binding)
         else:
             works[key] = _Work(dropped, found, before.landed_at if before else None, [binding], rules)
@@ -247,7 +227,7 @@ def _land(
             landed_at=landed_at,
             memory_bytes=workspace.settings.memory_bytes // together,
             workers=max(1, workspace.settings.workers // together),
-            limits=_limits(workspace),
+            limits=limits(workspace),
         )
     rules = work.rules.of(kind, work.identity.file_id)
     file = _as_source_file(landed, rules, landed_at, work.identity.bytes)
@@ -263,44 +243,6 @@ def _dropped(workspace: Workspace, file: SourceFile) -> str:
     before = workspace.ledger.dropped.get("raw_events")
     rows = sum(rows for date, rows in file.dates.items() if before and date < before.isoformat())
     return f"{rows} records of dates before {before}, which were dropped, are not kept" if rows else ""
-
-
-def _limits(workspace: Workspace) -> Limits:
-    return Limits(workspace.settings.max_unpacked_bytes, workspace.settings.max_ratio)
-
-
-@dataclass(frozen=True)
-class _Rules:
-    """The rules of today: a digest of much of the declaration, which ten thousand files shall not each ask for."""
-
-    by_kind: Mapping[Kind, str]
-    dated_by: Mapping[tuple[Kind, str], str]
-    """With `missing_time: file_date`, the name that dates a content: of all that stand for it the one with the earliest
-    date (of these the first), so that it doesn't matter which came first."""
-
-    def of(self, kind: Kind, file_id: str) -> str:
-        name, rules = self.dated_by.get((kind, file_id)), self.by_kind.get(kind, "")
-        return digest(rules, str(file_date(name)), length=8) if name else rules
-
-
-def _rules_of_today(workspace: Workspace, bindings: Iterable[Binding] = ()) -> _Rules:
-    """The rules by which files are to be read, once these names are bound besides those in the ledger."""
-    dataset = workspace.dataset
-    kinds: tuple[Kind, ...] = ("events", "profiles") if dataset.profiles else ("events",)
-    dated_by: dict[tuple[Kind, str], str] = {}
-    if dataset.events.time.missing == "file_date":
-        bound = {b.name: b.file_id for b in (*workspace.ledger.bindings.values(), *bindings) if b.kind == "events"}
-        dated = [(date, name) for name in bound if (date := file_date(name))]
-        for _, name in sorted(dated, reverse=True):
-            dated_by["events", bound[name]] = name
-    return _Rules({kind: landing_rules(dataset, kind) for kind in kinds}, dated_by)
-
-
-def _is_known(workspace: Workspace, file: SourceFile | None, rules: _Rules) -> bool:
-    """Whether a content was landed by the rules of today; one that was too large, under the limits of today."""
-    if file is None or file.rules != rules.of(file.kind, file.file_id):
-        return False
-    return file.reason is None or not file.reason.startswith(TOO_LARGE) or file.reason in _limits(workspace).reasons
 
 
 def _as_source_file(landed: Landed, rules: str, landed_at: dt.datetime, size: int) -> SourceFile:
@@ -330,20 +272,14 @@ def _staged_parts(landed: Landed) -> dict[str, Path]:
 
 
 def _settled_in_ledger(
-    workspace: Workspace, dropped: Dropped, rules: _Rules, lost: Collection[tuple[Kind, str]]
+    workspace: Workspace, dropped: Dropped, rules: Rules, lost: Collection[tuple[Kind, str]]
 ) -> bool:
     binding = workspace.ledger.bindings.get((dropped.kind, dropped.name))
     if binding is None or binding.signature != dropped.signature or (dropped.kind, binding.file_id) in lost:
         return False
-    return _is_known(workspace, workspace.ledger.files.get((dropped.kind, binding.file_id)), rules)
+    return is_known(workspace, workspace.ledger.files.get((dropped.kind, binding.file_id)), rules)
 
 
 def _raw_contents(workspace: Workspace) -> dict[str, str]:
     entries = workspace.stores["raw_events"].entries()
     return {unit: entry.content for unit, entry in entries.items() if entry.content != EMPTY_CONTENT}
-
-
-def _source(dataset: Dataset, kind: Kind) -> Source:
-    source = dataset.events if kind == "events" else dataset.profiles
-    assert source is not None
-    return source

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from event_assets.dataset.parts import Source
 from event_assets.errors import LandingError
-from event_assets.graph import intake
+from event_assets.graph import landing_rules
 from event_assets.graph.erasure import Erased, canonical, erase, named_ids, whereabouts
 from event_assets_tests.world import World, clicks, lines, made
 
@@ -140,7 +140,7 @@ def test_files_that_are_read_again_by_other_rules_leave_the_user_out(
 ) -> None:
     take_out(world, "ann")
     world.make()
-    monkeypatch.setattr(intake, "LANDING_VERSION", intake.LANDING_VERSION + 1)
+    monkeypatch.setattr(landing_rules, "LANDING_VERSION", landing_rules.LANDING_VERSION + 1)
     assert len(world.land().landed) == 1
     world.make()
     assert_same(without, world)

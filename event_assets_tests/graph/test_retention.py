@@ -138,7 +138,7 @@ def test_files_that_come_later_move_the_limit_and_older_ones_never_move_it_back(
 def test_files_that_are_read_again_bring_no_dropped_date_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = world_of(tmp_path, raw=6)
     drop(world)
-    monkeypatch.setattr("event_assets.graph.intake.LANDING_VERSION", 99)
+    monkeypatch.setattr("event_assets.graph.landing_rules.LANDING_VERSION", 99)
     world.refresh()
     assert days_of(world, "raw_events") == [4, 5, 6, 8, 9, 10]
     assert world.reconciled().holds
