@@ -70,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
         made[name].add_argument("--days", type=int, nargs="+", default=days)
     made["dagster"].add_argument("--rows", type=int, default=1_000, help="of each date")
     made["dagster"].add_argument("--days", type=int, default=365)
-    made["seeds"].add_argument("--share", type=float, default=0.01, help="of the documents' sizes")
+    made["seeds"].add_argument(
+        "--share", type=float, nargs="+", default=[0.01], help="of the documents' sizes, one for all or one each"
+    )
     made["seeds"].add_argument("--names", nargs="+", choices=[*SEEDS], default=[*SEEDS])
     return parser
 

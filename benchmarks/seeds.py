@@ -64,10 +64,10 @@ SEEDS = {
 }
 
 
-def seeds(folder: Path, docs: Path, share: float, names: Sequence[str]) -> None:
-    """Each at a share of its size: ours as a whole command; of `activity` the command `top` on its one file."""
+def seeds(folder: Path, docs: Path, shares: Sequence[float], names: Sequence[str]) -> None:
+    """Each at a share of its size (one for all, or one each): ours as a whole command, of `activity` `top` on its file."""
     lines = []
-    for name in names:
+    for name, share in zip(names, shares if len(shares) > 1 else [*shares] * len(names), strict=True):
         seed = SEEDS[name]
         rows = max(1_000, int(seed.rows * share))
         inbox = folder / "inbox" / name
@@ -77,17 +77,14 @@ def seeds(folder: Path, docs: Path, share: float, names: Sequence[str]) -> None:
         command = event_assets(*(top if seed.top_n_only else ["run", name, "--json"]))
         one = measure(name, command, environment=platform(folder))
         theirs = f"{seed.their_seconds * share:.1f}"
-        cells = (f"{rows:,}", f"{megabytes:,.0f}", f"{one.wall:.1f}", f"{one.cpu:.1f}", f"{one.peak_mb:,.0f}", theirs)
-        lines.append([name, *cells, f"{one.wall / seed.their_seconds / share:.2f}"])
+        ours = (f"{one.wall:.1f}", f"{one.cpu:.1f}", f"{one.peak_mb:,.0f}")
+        ratio = f"{one.wall / seed.their_seconds / share:.2f}"
+        lines.append([name, f"{share:g}", f"{rows:,}", f"{megabytes:,.0f}", *ours, theirs, ratio])
         print(f"  {name}: {one.wall:.1f} s, {one.cpu:.1f} CPU s, {one.peak_mb:,.0f} MB", flush=True)
         shutil.rmtree(folder)
-    head = ["", "rows", "MB", "ours, wall s", "CPU s", "peak MB", "theirs, wall s", "ours / theirs"]
-    if share != 1:
-        head[6] = f"theirs x {share:g}"
+    head = ["", "share", "rows", "MB", "ours, wall s", "CPU s", "peak MB", "their wall s x share", "ours / theirs"]
     text = table(head, lines)
     print(text)
     left_out = "\n".join(f"- {name}: {SEEDS[name].leaves_out}." for name in names)
     memory = "Theirs took 12.7 GB at 66 M rows of `streaming`."
-    write_section(
-        docs, "seeds", f"At {share:g} of their sizes:\n\n{text}\n\n{memory} What theirs leaves out:\n\n{left_out}"
-    )
+    write_section(docs, "seeds", f"{text}\n\n{memory} What theirs leaves out:\n\n{left_out}")
