@@ -65,7 +65,7 @@ SEEDS = {
 
 
 def seeds(folder: Path, docs: Path, shares: Sequence[float], names: Sequence[str]) -> None:
-    """Each at a share of its size (one for all, or one each): ours as a whole command, of `activity` `top` on its file."""
+    """Each at a share of its size (one for all, or one each): ours as a command, of `activity` `top` on its file."""
     lines = []
     for name, share in zip(names, shares if len(shares) > 1 else [*shares] * len(names), strict=True):
         seed = SEEDS[name]
