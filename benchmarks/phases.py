@@ -111,7 +111,7 @@ def instrument(clock: Clock) -> None:
     intake.ThreadPoolExecutor = InTurn  # type: ignore[assignment, attr-defined, misc, unused-ignore]
     for owner, name, group, phase in (
         (intake, "identify", LANDING, "hash"),
-        (intake, "land_file", LANDING, "other"),
+        (file, "land_file", LANDING, "other"),
         (dating.Dating, "date", LANDING, "date"),
         (drift.Kinds, "look", LANDING, "look for drift"),
         (spool.Spool, "add", LANDING, "gather"),

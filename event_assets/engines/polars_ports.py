@@ -16,6 +16,8 @@ from event_assets.transforms.scope import Frame, TextFunction
 
 #: Of an unsigned integer.
 _MOST_BITS = 64
+#: So many hashes of rows are sorted at once, in half a gigabyte.
+_MARKS = 1 << 25
 
 
 class PolarsPorts:
@@ -84,13 +86,16 @@ class PolarsPorts:
         # these are compared, so it stays exact.
         plan: pl.LazyFrame = nw.to_native(frame)
         rows = plan.select(*by, column).with_columns(mark=pl.struct(*by, column).hash(seed=0))
-        marks = rows.select("mark").collect(engine="streaming")["mark"].sort()
-        twice = marks.filter(marks == marks.shift(1)).unique().to_frame().lazy()
+        parts = 1 + rows.select(pl.len()).collect(engine="streaming").item() // _MARKS
+        marks = (rows.select("mark").filter(pl.col("mark") % parts == part) for part in range(parts))
+        twice = pl.concat([_repeated(part) for part in marks]).to_frame().lazy()
         surplus = pl.len() - pl.col(column).n_unique()
         again = rows.join(twice, on="mark", how="semi").group_by(by).agg(surplus.alias("surplus"))
-        counts = rows.group_by(by).agg(pl.len().alias(into)).join(again, on=by, how="left")
+        # Each by itself: what two parts of one plan read alike, Polars would hold in memory for both.
+        surpluses = again.collect(engine="streaming").lazy()
+        counts = plan.group_by(by).agg(pl.len().alias(into)).collect(engine="streaming").lazy()
         count = (pl.col(into) - pl.col("surplus").fill_null(0)).cast(pl.Int64)
-        return nw.from_native(counts.select(*by, count).collect(engine="streaming").lazy())
+        return nw.from_native(counts.join(surpluses, on=by, how="left").select(*by, count))
 
     def ends(
         self, frame: Frame, *, by: Sequence[str], column: str, order: Sequence[str], first: str, last: str
@@ -109,6 +114,12 @@ class PolarsPorts:
 
     def region(self, frame: Frame, *, address: str, into: str) -> Frame:
         return self.from_text(frame, [address], into=into, declared_type="string", function=self._geo.regions)
+
+
+def _repeated(marks: pl.LazyFrame) -> pl.Series:
+    """The marks that occur more than once."""
+    ordered = marks.collect(engine="streaming")["mark"].sort()
+    return ordered.filter(ordered == ordered.shift(1)).unique()
 
 
 def _ordered(frame: Frame, order: Sequence[str]) -> pl.LazyFrame:

@@ -66,6 +66,14 @@ def test_rows_with_one_mark_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> N
     assert dict(nw.to_native(found).collect().rows()) == {1: 2, 2: 1}
 
 
+@pytest.mark.parametrize("marks", [1, 7, 100])
+def test_distinct_values_are_counted_in_parts(monkeypatch: pytest.MonkeyPatch, marks: int) -> None:
+    monkeypatch.setattr("event_assets.engines.polars_ports._MARKS", marks)
+    rows = pl.LazyFrame({"user": [n % 3 for n in range(90)], "session": [f"s{n % 20}" for n in range(90)]})
+    found = PolarsPorts().distinct_counts(nw.from_native(rows), by=["user"], column="session", into="count")
+    assert dict(nw.to_native(found).collect().rows()) == {0: 20, 1: 20, 2: 20}
+
+
 @pytest.mark.parametrize("count", [64, 65])
 def test_distinct_texts_may_be_many(bench: Bench, count: int) -> None:
     texts = [f"{number:02d}" for number in range(count)]
