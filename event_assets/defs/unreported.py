@@ -24,9 +24,10 @@ def unreported(instance: dg.DagsterInstance, workspace: Workspace) -> Iterator[U
     for table, store in workspace.stores.items():
         told = _told(instance, asset_key(workspace.dataset.name, table), by_date=store.by_date)
         for unit, entry in sorted(store.entries().items()):
+            if told.get(unit) == entry.content:
+                continue
             date = dt.date.fromisoformat(unit) if store.by_date else None
-            known = date is None or partition_of(workspace.dataset, date) is not None
-            if known and told.get(unit) != entry.content:
+            if date is None or partition_of(workspace.dataset, date) is not None:  # else Dagster has no such date
                 yield table, date
 
 
