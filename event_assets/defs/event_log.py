@@ -28,6 +28,7 @@ class EventLog(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         self._engines: dict[str, Engine] = {}
+        self._tables: set[str] = set()
         self._open: dict[str, Connection] = {}
         self._batch: ExitStack | None = None
         self._lock = threading.RLock()
@@ -48,6 +49,12 @@ class EventLog(SqliteEventLogStorage):
             finally:
                 self._batch = None
                 self._open.clear()
+
+    def has_table(self, table_name: str) -> bool:
+        # Asked for each event, by the stock storage with a new connection each time. A table that is there stays.
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:

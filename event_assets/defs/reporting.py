@@ -70,11 +70,11 @@ def intake_events(workspace: Workspace, intake: Intake, asked: Collection[dt.dat
 def published(
     workspace: Workspace, table: str, date: dt.date | None, metadata: Mapping[str, Any]
 ) -> dg.AssetMaterialization:
-    """That a unit lies in the lake as it does now."""
+    """That a unit lies in the lake as it does now; its date is one that Dagster has."""
     rows = "dagster/row_count" if date is None else "dagster/partition_row_count"
     return dg.AssetMaterialization(
         asset_key(workspace.dataset.name, table),
-        partition=partition_of(workspace.dataset, date),
+        partition=date.isoformat() if date else None,
         metadata={rows: workspace.rows(table, date), **_place(workspace, table, date), **metadata},
         tags={DATA_VERSION_TAG: workspace.content(table, date)},
     )

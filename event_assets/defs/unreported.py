@@ -39,7 +39,7 @@ def late_events(workspace: Workspace, unit: Unit) -> Iterator[Event]:
     for question in questions(workspace.dataset).values():
         if question.table == table and question.blocking:
             says = "it was published, so it was kept"
-            yield evaluation(workspace.dataset, Finding(question, True, says), partition_of(workspace.dataset, date))
+            yield evaluation(workspace.dataset, Finding(question, True, says), date.isoformat() if date else None)
 
 
 def lake_state(workspace: Workspace) -> str:

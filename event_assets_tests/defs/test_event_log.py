@@ -53,5 +53,17 @@ def test_a_batch_reads_its_own_events(instance: dg.DagsterInstance) -> None:
         assert instance.get_materialized_partitions(KEY) == {"2025-01-05"}
 
 
+def test_a_table_is_looked_for_once(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    look = SqliteEventLogStorage.has_table
+    monkeypatch.setattr(SqliteEventLogStorage, "has_table", lambda log, name: looked.append(name) or look(log, name))
+    for date in ("2025-01-05", "2025-01-06", "2025-01-07"):
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(KEY, partition=date, tags={"dagster/data_version": date})
+        )
+    assert len(looked) == len(set(looked)) > 0
+    assert not instance.event_log_storage.has_table("no such table")
+
+
 def test_a_dropped_file_does_not_wait_long_in_the_queue(instance: dg.DagsterInstance) -> None:
     assert getattr(instance.run_coordinator, "dequeue_interval_seconds", None) == 1
