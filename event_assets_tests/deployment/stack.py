@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import yaml
+
 from event_assets_tests.browser.dagster_dev import DagsterDev, wait_for
 from event_assets_tests.deployment.ports import free_port
 from event_assets_tests.deployment.postgres import Postgres
@@ -20,6 +22,13 @@ from event_assets_tests.deployment.postgres import Postgres
 REPOSITORY = Path(__file__).resolve().parents[2]
 SETTINGS = REPOSITORY / "docs" / "deployment"
 HOST = "127.0.0.1"
+
+
+def _patience() -> dict[str, str]:
+    """What compose.yaml tells the daemon of backfills."""
+    services = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())["services"]
+    given = services["daemon"]["environment"]
+    return {name: value for name, value in given.items() if name.startswith("DAGSTER_BACKFILL_")}
 
 
 class Stack(DagsterDev):
@@ -39,6 +48,7 @@ class Stack(DagsterDev):
         self.environment = {
             **own,
             **database.environment,
+            **_patience(),
             "DAGSTER_HOME": str(self.home),
             "DAGSTER_COMPUTE_LOGS": str(folder / "printed"),
             "EVENT_ASSETS_CODE_HOST": HOST,
