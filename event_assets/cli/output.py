@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from event_assets.appearing import appearing
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -96,9 +98,7 @@ def write_file(frames: Iterable[pl.DataFrame], out: Path, *, raw: bool = False) 
     In CSV a text that a spreadsheet would run as a formula gets a ' in front, unless `raw`; texts that read as
     "no value" (NA, null, the empty text) are quoted, nulls are empty.
     """
-    # Load a database and NumPy, which printing needn't wait for.
-    from event_assets.appearing import appearing
-    from event_assets.warehouse.csv_text import csv_pieces
+    from event_assets.warehouse.csv_text import csv_pieces  # loads a database, which printing needn't wait for
 
     rows = 0
 

@@ -11,6 +11,7 @@ from event_assets.dataset import Dataset
 
 
 def gold_tables(dataset: Dataset) -> Iterable[Table]:
+    """Each with the rollups that it is merged from, upstream first."""
     gold = dataset.gold
     user_id = typed(dataset.column("user_id"), nullable=False)
     event_type = typed(dataset.column("event_type"))

@@ -48,11 +48,13 @@ def by_hive(pieces: Iterable[Piece]) -> list[list[Piece]]:
 
 
 def footer(figures: Mapping[str, int]) -> dict[str, str]:
+    """A file's metadata that tells its figures."""
     return {FIGURE + name: str(value) for name, value in figures.items()}
 
 
 @contextmanager
 def told_of_the_disk(path: Path) -> Iterator[None]:
+    """LakeError where the file can't be written; what was written of it is gone then."""
     try:
         yield
     except OSError as error:
