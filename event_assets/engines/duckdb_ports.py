@@ -56,6 +56,9 @@ class DuckDBPorts:
                 self.connection.remove_function(name)
         self._made.clear()
 
+    def held(self, frame: Frame) -> Frame:
+        return frame
+
     def folded(self, frame: Frame, columns: Mapping[str, tuple[str, str]]) -> Frame:
         letters = {"lower": (ascii_uppercase, ascii_lowercase), "upper": (ascii_lowercase, ascii_uppercase)}
         return _with(

@@ -15,7 +15,7 @@ from event_assets.contracts.table import Table
 from event_assets.contracts.types import polars_type
 from event_assets.engines.engine import Content, Written
 from event_assets.engines.parquet import NO_VALUE, Piece, hive_column, write_parquet
-from event_assets.engines.polars_ports import PolarsPorts, in_order
+from event_assets.engines.polars_ports import HELD, PolarsPorts, in_order
 from event_assets.transforms.scope import Outputs
 
 #: Stands beside the tables' names, none of which holds a blank.
@@ -71,7 +71,7 @@ def _computed(
     plans: dict[str, pl.LazyFrame], tables: Mapping[str, Table]
 ) -> tuple[dict[str, pl.DataFrame], dict[str, int]]:
     """Uses the plans up: they hold what they share."""
-    computed = dict(zip(plans, pl.collect_all(list(plans.values())), strict=True))
+    computed = dict(zip(plans, pl.collect_all(list(plans.values()), engine=HELD), strict=True))
     plans.clear()
     figures = computed.pop(_FIGURES).row(0, named=True) if _FIGURES in computed else {}
     # One at a time, so that only one is there twice.

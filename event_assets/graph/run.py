@@ -23,7 +23,7 @@ from event_assets.graph.workspace import Unit, Workspace, unit_of
 from event_assets.lake.partitions import content_digest
 
 #: Finished units become visible together: one commit of a table costs as much for thirty dates as for one.
-FLUSH_SECONDS = 2.0
+FLUSH_SECONDS = 5.0
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many units are done, and how many there are at most."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import narwhals as nw
 
 from event_assets.dataset import Dataset
-from event_assets.transforms.dedupe import among_equals, earlier_keys
+from event_assets.transforms.dedupe import earlier_keys
 from event_assets.transforms.ids import with_event_id
 from event_assets.transforms.judge import judged, rejects
+from event_assets.transforms.places import among_equals
 from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope, counted
 
 
@@ -18,7 +19,7 @@ def clean(inputs: Inputs, scope: Scope) -> Outputs:
     (`dataset.dedupe_days` of them, or all). Figures: raw, duplicates, quarantined, cleaned.
     """
     dataset = scope.dataset
-    raw = inputs["raw_events"]
+    raw = scope.ports.held(inputs["raw_events"])
     values = [f"typed {column.name}" for column in dataset.columns]
     lineage = ["event_time", "event_time_us", "file_id", "row_number"]
     records = scope.ports.shared(_judged(raw, scope).select("valid", *values, *lineage))
@@ -28,7 +29,7 @@ def clean(inputs: Inputs, scope: Scope) -> Outputs:
     valid = with_event_id(records.filter(nw.col("valid")).drop("valid"), scope)
     if dataset.dedupe_days != 0:
         valid = _with_earlier(valid, earlier_keys(inputs["event_keys"], scope))
-    placed = scope.ports.shared(among_equals(valid, ["event_time_us", *values, "file_id", "row_number"]))
+    placed = scope.ports.shared(among_equals(valid, ["event_time_us", *values, "file_id", "row_number"], within=["event_id"]))
     stays = nw.col("place") == 1 if dataset.dedupe_days == 0 else (nw.col("place") == 1) & ~nw.col("earlier")
     kept, duplicates = placed.filter(stays), placed.filter(~stays)
 
@@ -62,7 +63,9 @@ def _judged(raw: Frame, scope: Scope) -> Frame:
 
 def _quarantined(raw: Frame, refused: Frame, scope: Scope) -> Frame:
     """The refused records with their reasons. They are few: judging them again costs less than keeping every text."""
-    texts = raw.join(refused, on=["file_id", "row_number"], how="semi")
+    # By number first, which leaves few rows to be found by the long text of their file's id.
+    likely = raw.join(refused.select("row_number").unique(), on="row_number", how="semi")
+    texts = likely.join(refused, on=["file_id", "row_number"], how="semi")
     return rejects(_judged(texts, scope), scope.dataset.columns, required_columns(scope.dataset), scope)
 
 

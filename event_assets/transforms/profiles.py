@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import narwhals as nw
 
 from event_assets.transforms.judge import judged, rejects
-from event_assets.transforms.places import with_place
+from event_assets.transforms.places import among_equals
 from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope, counted
 
 _SINCE_EVER = dt.date(1970, 1, 1)
@@ -29,7 +29,7 @@ def profiles(inputs: Inputs, scope: Scope) -> Outputs:
         "file_id", "row_number", *(nw.col(f"typed {column.name}").alias(column.name) for column in declared.columns)
     )
     stated = _as_of(_last(valid, ["file_id", "user_id"], ["row_number"]), inputs["profile_snapshots"])
-    intervals = _intervals(stated, [column.name for column in scope.dataset.profile_columns])
+    intervals = _intervals(stated, [column.name for column in scope.dataset.profile_columns], scope)
     return Outputs(
         {
             "profiles": scope.shaped(intervals, "profiles"),
@@ -55,20 +55,20 @@ def _as_of(rows: Frame, snapshots: Frame) -> Frame:
 
 def _last(frame: Frame, by: Sequence[str], order: Sequence[str]) -> Frame:
     """The last row of each group in an order that is total."""
-    return with_place(frame, order, within=by, from_last=True).filter(nw.col("place") == 1).drop("place")
+    return among_equals(frame, order, within=by, from_last=True).filter(nw.col("place") == 1).drop("place")
 
 
-def _intervals(stated: Frame, columns: Sequence[str]) -> Frame:
+def _intervals(stated: Frame, columns: Sequence[str], scope: Scope) -> Frame:
     """Runs of equal profiles of a user as one interval each, which ends where the next one begins."""
+    order = {"by": ["user_id"], "order": ["valid_from"]}
     before = {column: f"{column} before" for column in ["valid_from", *columns]}
-    frame = stated.with_columns(
-        *(nw.col(c).shift(1).over("user_id", order_by=["valid_from"]).alias(into) for c, into in before.items())
-    )
+    frame = scope.ports.previous(stated, before, **order)
     different = [~_equal(nw.col(column), nw.col(before[column])) for column in columns]
     changed = nw.any_horizontal(nw.col(before["valid_from"]).is_null(), *different, ignore_nulls=False)
-    frame = frame.filter(changed).drop(*before.values())
-    until = nw.col("valid_from").shift(-1).over("user_id", order_by=["valid_from"])
-    return frame.with_columns(until.alias("valid_to"))
+    begun = scope.ports.shared(frame.filter(changed).drop(*before.values()))
+    later = scope.ports.previous(begun, {"valid_from": "begun"}, **order).filter(~nw.col("begun").is_null())
+    ends = later.select("user_id", nw.col("begun").alias("valid_from"), nw.col("valid_from").alias("valid_to"))
+    return scope.ports.lookup(begun, ends, ["user_id", "valid_from"])
 
 
 def _equal(left: nw.Expr, right: nw.Expr) -> nw.Expr:

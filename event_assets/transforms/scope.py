@@ -34,6 +34,11 @@ class Ports(Protocol):
         """The same frame, computed once though several outputs or branches read it."""
         ...
 
+    def held(self, frame: Frame) -> Frame:
+        """The same frame, read once by an engine that holds frames in memory. The others read files again for each
+        branch, which costs them less than to keep the rows."""
+        ...
+
     def folded(self, frame: Frame, columns: Mapping[str, tuple[str, str]]) -> Frame:
         """The frame with further columns, each a text column in `lower` or `upper` case: ASCII letters only, all
         others stay. Given as new column -> (text column, case)."""
