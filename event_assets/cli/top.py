@@ -142,7 +142,7 @@ def _ranked(dataset: Dataset, n: int, sessions: Mapping[dt.date | None, Sequence
     assert dataset.gold.top_users is not None
     options = dataset.gold.top_users.model_copy(update={"n": n})
     cut = dataset.model_copy(update={"gold": dataset.gold.model_copy(update={"top_users": options})})
-    made, engine = tables(cut), PolarsEngine()
+    made, engine = tables(cut), PolarsEngine(way="streaming")
     inputs = {"platform_sessions": engine.scan(made["platform_sessions"], sessions)}
     outputs = top_users_overall(inputs, Scope(cut, engine.ports))
     return engine.collect(outputs, {"top_users_overall": made["top_users_overall"]})[0]["top_users_overall"]

@@ -34,3 +34,10 @@ def spilling_engine(settings: Settings) -> Engine:
     from event_assets.engines.duckdb import DuckDBEngine
 
     return DuckDBEngine(settings.memory_bytes, settings.workers, settings.geo_db)
+
+
+def merging_engine(settings: Settings) -> Engine:
+    """For a table of all dates where the dataset's engine holds frames: Polars, which holds no more than it has to."""
+    from event_assets.engines.polars import PolarsEngine
+
+    return PolarsEngine(settings.geo_db, "streaming")

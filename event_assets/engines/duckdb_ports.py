@@ -93,6 +93,9 @@ class DuckDBPorts:
         joined = f"FROM {rows} l ASOF LEFT JOIN {found} r ON l.{quoted(by)} = r.{quoted(by)} AND {near}"
         return nw.from_native(self.connection.sql(f"SELECT l.*, r.* EXCLUDE ({quoted(by)}) {joined}"))
 
+    def distinct(self, frame: Frame) -> Frame:
+        return frame.unique()
+
     def distinct_text(self, frame: Frame, *, by: Sequence[str], column: str, into: str, separator: str) -> Frame:
         groups = ", ".join(quoted(name) for name in by)
         text = quoted(column)

@@ -15,7 +15,7 @@ from event_assets.contracts.table import Table
 from event_assets.contracts.types import polars_type
 from event_assets.engines.engine import Content, Written
 from event_assets.engines.parquet import NO_VALUE, Piece, hive_column, write_parquet
-from event_assets.engines.polars_ports import HELD, PolarsPorts, in_order
+from event_assets.engines.polars_ports import PolarsPorts, Way, in_order
 from event_assets.transforms.scope import Outputs
 
 #: Stands beside the tables' names, none of which holds a blank.
@@ -28,8 +28,9 @@ class PolarsEngine:
     name = "polars"
     holds_frames = True
 
-    def __init__(self, geo_db: Path | None = None) -> None:
-        self.ports = PolarsPorts(geo_db)
+    def __init__(self, geo_db: Path | None = None, way: Way = "in-memory") -> None:
+        self.ports = PolarsPorts(geo_db, way)
+        self._way: Way = way
 
     def scan(self, table: Table, partitions: Mapping[dt.date | None, Content]) -> nw.LazyFrame[Any]:
         frames = [_partition(table, date, content) for date, content in sorted(partitions.items(), key=_by_date)]
@@ -43,7 +44,7 @@ class PolarsEngine:
     def write(self, outputs: Outputs, tables: Mapping[str, Table], folder: Path) -> Written:
         plans = _plans(outputs, tables)
         del outputs  # with the plans it is all that holds what the tables share, which sorting needs room beside
-        frames, figures = _computed(plans, tables)
+        frames, figures = _computed(plans, tables, self._way)
         pieces, parts = {}, {}
         for name, table in tables.items():
             by_hive = _by_hive(frames.pop(name), table)
@@ -58,7 +59,7 @@ class PolarsEngine:
     def collect(self, outputs: Outputs, tables: Mapping[str, Table]) -> tuple[dict[str, pl.DataFrame], dict[str, int]]:
         """Every output table in its contract's row order (its Hive column kept, if it is no date), and the
         transform's figures; what they share is computed once."""
-        return _computed(_plans(outputs, tables), tables)
+        return _computed(_plans(outputs, tables), tables, self._way)
 
 
 def _plans(outputs: Outputs, tables: Mapping[str, Table]) -> dict[str, pl.LazyFrame]:
@@ -68,10 +69,10 @@ def _plans(outputs: Outputs, tables: Mapping[str, Table]) -> dict[str, pl.LazyFr
 
 
 def _computed(
-    plans: dict[str, pl.LazyFrame], tables: Mapping[str, Table]
+    plans: dict[str, pl.LazyFrame], tables: Mapping[str, Table], way: Way
 ) -> tuple[dict[str, pl.DataFrame], dict[str, int]]:
     """Uses the plans up: they hold what they share."""
-    computed = dict(zip(plans, pl.collect_all(list(plans.values()), engine=HELD), strict=True))
+    computed = dict(zip(plans, pl.collect_all(list(plans.values()), engine=way), strict=True))
     plans.clear()
     figures = computed.pop(_FIGURES).row(0, named=True) if _FIGURES in computed else {}
     # One at a time, so that only one is there twice.

@@ -98,6 +98,9 @@ class SparkPorts:
         fields = (column_of("found").getField(name).alias(name) for name in taken)
         return nw.from_native(filled.select(*map(column_of, rows.columns), *fields))
 
+    def distinct(self, frame: Frame) -> Frame:
+        return frame.unique()
+
     def distinct_text(self, frame: Frame, *, by: Sequence[str], column: str, into: str, separator: str) -> Frame:
         from pyspark.sql import functions as f
 

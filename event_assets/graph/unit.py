@@ -15,7 +15,7 @@ from event_assets.contracts.checks import violations
 from event_assets.contracts.table import Table
 from event_assets.engines.engine import Content, Engine, Written
 from event_assets.graph.outcome import Check, sample
-from event_assets.graph.series import Series, series
+from event_assets.graph.series import Rows, Series, series
 from event_assets.graph.steps import Input, Step
 from event_assets.graph.workspace import Unit, Workspace, unit_of
 from event_assets.lake import Staged
@@ -114,7 +114,7 @@ def _examined(table: Table, date: dt.date | None, written: Written, accounted: C
         ]
         broken = [violation for frame in frames for violation in violations(table, frame)]
         whole = frames[0] if len(frames) == 1 else pl.concat(frames)
-        look = whole.lazy()
+        look: Rows = whole
     else:
         broken, whole = list(engine.violations(table, pieces)), None
         look = pl.scan_parquet([piece.path for piece in pieces], hive_partitioning=False, glob=False)
@@ -123,4 +123,6 @@ def _examined(table: Table, date: dt.date | None, written: Written, accounted: C
     checks = (contract, accounted) if accounted else (contract,)
     if broken:  # a sample and a plot need the contract's columns
         return Draft(staged, checks)
-    return Draft(staged, checks, sample(table, look), series(table.name, look), whole if engine.holds_frames else None)
+    return Draft(
+        staged, checks, sample(table, look.lazy()), series(table.name, look), whole if engine.holds_frames else None
+    )

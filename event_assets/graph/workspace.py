@@ -13,7 +13,7 @@ import polars as pl
 from event_assets.contracts.table import Table
 from event_assets.contracts.tables import tables
 from event_assets.dataset import Dataset
-from event_assets.engines.choice import open_engine, spilling_engine
+from event_assets.engines.choice import merging_engine, open_engine, spilling_engine
 from event_assets.engines.engine import Engine
 from event_assets.graph.align import align, gone
 from event_assets.graph.steps import Input, Step, step_of, steps
@@ -70,13 +70,20 @@ class Workspace:
     def _spilling_engine(self) -> Engine:
         return spilling_engine(self.settings)
 
+    @cached_property
+    def _merging_engine(self) -> Engine:
+        return merging_engine(self.settings)
+
     def engine_for(self, step: Step, date: dt.date | None) -> Engine:
-        """The dataset's engine; for a unit too large to be held in memory one that spills. No row depends on it."""
+        """The dataset's engine; in place of one that holds frames one that spills for a unit too large for memory, and
+        one that streams for a table without dates. No row depends on it."""
         if not self.engine.holds_frames:
             return self.engine
         units = (unit for unit in self.all_input_units(step, date) if unit[0] in self.tables)
         values = sum(self.rows(*unit) * len(self.tables[unit[0]].columns) for unit in units)
-        return self._spilling_engine if values * VALUE_BYTES > self.settings.memory_bytes else self.engine
+        if values * VALUE_BYTES > self.settings.memory_bytes:
+            return self._spilling_engine
+        return self._merging_engine if date is None else self.engine
 
     @property
     def inbox(self) -> Place:

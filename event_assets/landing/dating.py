@@ -9,10 +9,19 @@ import polars as pl
 from event_assets.dataset import Dataset
 from event_assets.landing.names import file_date
 from event_assets.landing.records import EVENT_DATE, ROW_NUMBER, TIME
-from event_assets.landing.times import BLANKS, UTC_MICROS, event_dates, parse_times
+from event_assets.landing.times import BLANKS, event_dates, parse_times
 
 #: A record may be so much younger than its landing: clocks differ, and so do zones.
 LEEWAY = dt.timedelta(hours=24)
+
+#: Of a record that has no time within bounds.
+_REASON = (
+    pl.when(pl.col(TIME).is_not_null())
+    .then(pl.lit("out_of_range"))
+    .when(pl.col("text").is_null())
+    .then(pl.lit("missing_timestamp"))
+    .otherwise(pl.lit("invalid_timestamp"))
+)
 
 
 class Dating:
@@ -35,19 +44,13 @@ class Dating:
         text = text.set(text.is_in(["", *self._null_values]).fill_null(False), None)
         times = parse_times(text, format=self._time.format, source_timezone=self._dataset.source_timezone)
         assumed = text.is_null() if self._assumed else pl.repeat(False, len(text), eager=True)
-        frame = frame.with_columns(times.alias(TIME), text.alias("_text"), assumed.alias("time_assumed")).with_columns(
-            pl.when("time_assumed").then(pl.lit(self._assumed, UTC_MICROS)).otherwise(TIME).alias(TIME)
-        )
-        reason = (
-            pl.when(pl.col(TIME).is_null() & pl.col("_text").is_null())
-            .then(pl.lit("missing_timestamp"))
-            .when(pl.col(TIME).is_null())
-            .then(pl.lit("invalid_timestamp"))
-            .when((pl.col(TIME) < self._earliest) | (pl.col(TIME) > self._latest))
-            .then(pl.lit("out_of_range"))
-        )
-        frame = frame.with_columns(reason.alias("_reason")).drop("_text")
-        dated = frame.filter(pl.col("_reason").is_null()).drop("_reason")
-        undated = frame.filter(pl.col("_reason").is_not_null()).select(ROW_NUMBER, "_reason").rows()
+        if self._assumed:
+            times = times.set(assumed, self._assumed)
+        frame = frame.with_columns(times.alias(TIME), assumed.alias("time_assumed"))
+        bad = times.is_null() | (times < self._earliest) | (times > self._latest)
+        # Few are refused, and only for these is it said why.
+        refused = frame.select(ROW_NUMBER, TIME, text.alias("text")).filter(bad)
+        undated = refused.select(ROW_NUMBER, _REASON).rows()
+        dated = frame.filter(~bad)
         dates = event_dates(dated[TIME], self._dataset.timezone).alias(EVENT_DATE)
         return dated.with_columns(pl.col(TIME).cast(pl.Int64).alias("event_time_us"), dates), undated

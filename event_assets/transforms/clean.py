@@ -29,7 +29,9 @@ def clean(inputs: Inputs, scope: Scope) -> Outputs:
     valid = with_event_id(records.filter(nw.col("valid")).drop("valid"), scope)
     if dataset.dedupe_days != 0:
         valid = _with_earlier(valid, earlier_keys(inputs["event_keys"], scope))
-    placed = scope.ports.shared(among_equals(valid, ["event_time_us", *values, "file_id", "row_number"], within=["event_id"]))
+    placed = scope.ports.shared(
+        among_equals(valid, ["event_time_us", *values, "file_id", "row_number"], within=["event_id"])
+    )
     stays = nw.col("place") == 1 if dataset.dedupe_days == 0 else (nw.col("place") == 1) & ~nw.col("earlier")
     kept, duplicates = placed.filter(stays), placed.filter(~stays)
 

@@ -17,9 +17,7 @@ def with_place(frame: Frame, order: Sequence[str], *, within: Sequence[str] = ()
     return numbered.with_columns(one.over(*within, order_by=[*order]).cast(nw.Int64).alias("place")).drop("one")
 
 
-def among_equals(
-    frame: Frame, order: Sequence[str], *, within: Sequence[str], from_last: bool = False
-) -> Frame:
+def among_equals(frame: Frame, order: Sequence[str], *, within: Sequence[str], from_last: bool = False) -> Frame:
     """`with_place` (rows in any order) where most rows are the only one with their `within`: only the others are put
     in order."""
     counted = frame.with_columns(nw.len().over(*within).alias("equals"))

@@ -72,6 +72,10 @@ class Ports(Protocol):
         none is."""
         ...
 
+    def distinct(self, frame: Frame) -> Frame:
+        """The frame's distinct rows. For frames in which equal rows mostly follow each other."""
+        ...
+
     def distinct_text(self, frame: Frame, *, by: Sequence[str], column: str, into: str, separator: str) -> Frame:
         """One row per `by`: those columns, and `into`: the distinct non-null texts of `column`, sorted by
         their UTF-8 bytes and joined by a separator (the empty text where there is none)."""

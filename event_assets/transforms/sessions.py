@@ -14,7 +14,8 @@ Times are compared as int64 microseconds; the column `start` is that of a part.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import narwhals as nw
 
@@ -29,8 +30,8 @@ _BETWEEN_TYPES = "\x1f"
 
 def session_edges(inputs: Inputs, scope: Scope) -> Outputs:
     """session_edges of one date. Input: cleaned_events of the date."""
-    timed = _with_part(inputs["cleaned_events"].select("user_id", "event_id", "event_time"), scope)
-    started = timed.with_columns(nw.when(nw.col("gap_start")).then(nw.col("event_time")).alias("gap time"))
+    paused = _paused(inputs["cleaned_events"].select("user_id", "event_id", "event_time"), scope)
+    started = paused.with_columns(nw.when(nw.col("gap_start")).then(nw.col("event_time")).alias("gap time"))
     edges = started.group_by("user_id").agg(
         nw.col("event_time").min().alias("first_time"),
         nw.col("event_time").max().alias("last_time"),
@@ -73,18 +74,23 @@ def sessions(inputs: Inputs, scope: Scope) -> Outputs:
     return Outputs({"sessions": scope.shaped(frame, "sessions")})
 
 
-def _with_part(events: Frame, scope: Scope) -> Frame:
-    """One date's events with `us` (their time), `start` (that of their part) and `gap_start` (whether the event comes
-    more than the gap after another one of the date)."""
-    order: dict[str, Sequence[str]] = {"by": ["user_id"], "order": ["us", "event_id"]}
+_ORDER: Final[Mapping[str, Sequence[str]]] = {"by": ["user_id"], "order": ["us", "event_id"]}
+
+
+def _paused(events: Frame, scope: Scope) -> Frame:
+    """One date's events with `us` (their time), `us before` (that of the user's event before, if any) and `gap_start`
+    (whether it is more than the gap later)."""
     frame = scope.ports.microseconds(events, {"event_time": "us"})
-    frame = scope.ports.previous(frame, {"us": "us before"}, **order)
-    paused = nw.col("us") - nw.col("us before") > _gap(scope)
-    frame = frame.with_columns(
-        paused.fill_null(False).alias("gap_start"),
-        nw.when(paused.fill_null(True)).then(nw.col("us")).alias("start"),
-    )
-    return scope.ports.latest(frame, ["start"], **order).drop("us before")
+    frame = scope.ports.previous(frame, {"us": "us before"}, **_ORDER)
+    paused = (nw.col("us") - nw.col("us before") > _gap(scope)).fill_null(False)
+    return frame.with_columns(paused.alias("gap_start"))
+
+
+def _with_part(events: Frame, scope: Scope) -> Frame:
+    """One date's events with `us` (their time) and `start` (that of their part)."""
+    begins = nw.col("gap_start") | nw.col("us before").is_null()
+    frame = _paused(events, scope).with_columns(nw.when(begins).then(nw.col("us")).alias("start"))
+    return scope.ports.latest(frame, ["start"], **_ORDER).drop("us before", "gap_start")
 
 
 def _gap(scope: Scope) -> int:

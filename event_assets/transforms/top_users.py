@@ -18,8 +18,8 @@ def platform_sessions(inputs: Inputs, scope: Scope) -> Outputs:
     session = nw.col("source_session_id" if given else "session_id").alias("session_id")
     by = _by(scope)
     rows = inputs["joined_facts"].select(*by, "user_id", session)
-    rows = rows.filter(*(~nw.col(name).is_null() for name in (*by, "session_id"))).unique()
-    return Outputs({"platform_sessions": scope.shaped(rows, "platform_sessions")})
+    rows = rows.filter(*(~nw.col(name).is_null() for name in (*by, "session_id")))
+    return Outputs({"platform_sessions": scope.shaped(scope.ports.distinct(rows), "platform_sessions")})
 
 
 def top_users(inputs: Inputs, scope: Scope) -> Outputs:
