@@ -211,7 +211,7 @@ def _sessions(dataset: Dataset, rows: pl.LazyFrame, read: Activity, path: Path) 
         nw.to_native(valid.filter(~counts).select(nw.len().alias("uncounted"))),
         nw.to_native(refused.sort("row_number")),
     ]
-    sessions, uncounted, why = pl.collect_all(plans)
+    sessions, uncounted, why = pl.collect_all(plans, engine="in-memory")
     if dataset.mode == "fail_fast" and why.height:
         number, reason = why.row(0)
         raise QueryError(str(path), f"record {number} is refused ({reason})", "mend it, or leave out --fail-fast")

@@ -29,6 +29,7 @@ class EventLog(SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         self._engines: dict[str, Engine] = {}
         self._tables: set[str] = set()
+        self._columns: set[str] = set()
         self._open: dict[str, Connection] = {}
         self._batch: ExitStack | None = None
         self._lock = threading.RLock()
@@ -51,10 +52,16 @@ class EventLog(SqliteEventLogStorage):
                 self._open.clear()
 
     def has_table(self, table_name: str) -> bool:
-        # Asked for each event, by the stock storage with a new connection each time. A table that is there stays.
+        # Asked for each event, by the stock storage with a new connection each time. What is there stays.
         if table_name not in self._tables and super().has_table(table_name):
             self._tables.add(table_name)
         return table_name in self._tables
+
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        # Asked for each event, too.
+        if column_name not in self._columns and super()._has_asset_key_col_on_connection(conn, column_name):
+            self._columns.add(column_name)
+        return column_name in self._columns
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
