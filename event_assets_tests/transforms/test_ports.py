@@ -257,3 +257,11 @@ def test_a_database_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     broken.write_bytes(b"no database")
     with pytest.raises(DeclarationError, match=r"EVENT_ASSETS_GEO_DB: .*geo\.mmdb can't be read"):
         GeoDatabase(broken)
+
+
+def test_distinct_rows_are_told_apart_side_by_side_and_far_apart(bench: Bench) -> None:
+    rows = [(None, None), (None, None), ("a", 1), ("a", 1), ("a", None), ("b", 1), ("a", 1)]
+    given = [{"text": text, "n": n} for text, n in rows]
+    frame = bench.frame(given, {"text": pl.String(), "n": pl.Int64()})
+    found = bench.rows(bench.ports.distinct(frame))
+    assert sorted((row["text"] or "", row["n"] or 0) for row in found) == [("", 0), ("a", 0), ("a", 1), ("b", 1)]
