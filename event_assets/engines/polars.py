@@ -23,7 +23,10 @@ _FIGURES = "the figures"
 
 
 class PolarsEngine:
-    """Scans staged and published files, runs a transform's outputs together, hands back frames in row order."""
+    """Scans staged and published files, runs a transform's outputs together, hands back frames in row order.
+
+    `way` is in-memory for one date and streaming for what merges all dates (docs/adr/0016).
+    """
 
     name = "polars"
     holds_frames = True

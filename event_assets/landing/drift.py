@@ -53,7 +53,7 @@ class Kinds:
         """Take a batch's texts into account."""
         for name, form in self._looks.items():
             text = frame[name].drop_nulls()
-            # What is a number to Polars, too, needs no second look, which takes three times as long.
+            # All that Polars casts to a number the pattern takes, too; the pattern alone needs three times as long.
             strange = text.filter(text.cast(pl.Int64, strict=False).is_null()) if form == _INTEGER else text
             others = strange.filter(~strange.str.contains(form))
             if others.len():  # rare: only then what means null is told apart

@@ -26,6 +26,8 @@ from event_assets.transforms.values import millionths
 _DAY = dt.timedelta(days=1)
 #: Between the event types of a part, so that those of two parts can be told apart and merged.
 _BETWEEN_TYPES = "\x1f"
+#: In which each user's events follow each other: total, since ids are unique.
+_ORDER: Final[Mapping[str, Sequence[str]]] = {"by": ["user_id"], "order": ["us", "event_id"]}
 
 
 def session_edges(inputs: Inputs, scope: Scope) -> Outputs:
@@ -72,9 +74,6 @@ def sessions(inputs: Inputs, scope: Scope) -> Outputs:
     frame = scope.ports.microseconds(nw.concat([alone, longer]), {"session_start": "from", "session_end": "to"})
     frame = frame.with_columns(millionths(nw.col("to") - nw.col("from")).alias("duration_seconds"))
     return Outputs({"sessions": scope.shaped(frame, "sessions")})
-
-
-_ORDER: Final[Mapping[str, Sequence[str]]] = {"by": ["user_id"], "order": ["us", "event_id"]}
 
 
 def _paused(events: Frame, scope: Scope) -> Frame:
