@@ -15,7 +15,7 @@ NUMBER = re.compile(r"[ \t\r\n]*[+-]?[0-9]+[ \t\r\n]*")
 TEXT = st.text(st.sampled_from("0195+-._ eExX\t٣½"), min_size=1, max_size=24)
 
 
-@given(st.lists(TEXT | st.integers().map(str), min_size=1, max_size=9))
+@given(st.lists(TEXT | st.integers().map(str) | st.floats().map(str), min_size=1, max_size=9))
 def test_a_fast_look_counts_what_the_pattern_would(texts: list[str]) -> None:
     kinds = Kinds([Column(name="n", type="int64", description="A number.")])
     kinds.look(pl.DataFrame({"n": texts}))
