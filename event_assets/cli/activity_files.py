@@ -1,4 +1,4 @@
-"""The sessions that a file of activity tells of, landed and cleaned by the very rules of the dataset `activity`.
+"""The sessions that a file of activity tells of, read and judged by the very rules of the dataset `activity`.
 
 So `top FILE` counts what `top activity` counts once the file lies in its inbox. Two rules that only a lake
 has are left out: a file is bound to no `start_date` and to no clock, and a record without a time counts
@@ -11,6 +11,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -22,10 +23,11 @@ from event_assets.contracts.tables import tables
 from event_assets.dataset import SHIPPED, Column, CsvDialect, Dataset, load_dataset
 from event_assets.engines.polars import PolarsEngine
 from event_assets.errors import LandingError, QueryError
-from event_assets.landing.file import Landed, land_file
+from event_assets.landing.file import Landed, Take, read_file
 from event_assets.landing.identity import Identity
 from event_assets.landing.inbox import signature
 from event_assets.landing.names import file_date
+from event_assets.landing.records import EVENT_DATE
 from event_assets.settings import Settings
 from event_assets.transforms.clean import required_columns
 from event_assets.transforms.judge import judged, rejects
@@ -35,7 +37,8 @@ from event_assets.transforms.top_users import platform_sessions
 
 _NO_CLOCK = dt.datetime(9999, 12, 30, tzinfo=dt.UTC)
 _NO_DATE = "1970-01-01"
-_SLICE_ROWS = 500_000
+#: So many rows are judged at once.
+_GATHERED_ROWS = 500_000
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -76,7 +79,8 @@ def read_activity(
     *,
     fail_fast: bool = False,
 ) -> Activity:
-    """The sessions of a file, or of a folder of Parquet files with their Hive columns; staged in `into`.
+    """The sessions of a file, or of a folder of Parquet files with their Hive columns; `into` is for copies of packed
+    files, as they are read.
 
     `wanted` tells which dates count; without it all do. QueryError where a column is missing or nothing can be
     read, and with `fail_fast` at the first record that is refused.
@@ -85,14 +89,35 @@ def read_activity(
     read, found = Activity(shipped, _rules(shipped, names, fail_fast)), list[pl.DataFrame]()
     for number, (file, hive) in enumerate(_files(path)):
         dataset = _with_hive(read.rules, hive)
-        landed = _land(dataset, path, file, number, settings, into, dated=wanted is not None)
+        gathered = _Gathered(partial(_sessions, dataset, read, file))
+        landed = _read(dataset, path, file, number, settings, into, gathered.add, wanted)
+        found += gathered.done()
         read.records += landed.records
         read.refused.update(landed.reasons)
-        parts = [part for date, part in landed.parts.items() if date and (wanted is None or wanted(date))]
-        found += [_sessions(dataset, rows, read, file) for part in parts for rows in _slices(part)]
     schema = tables(read.rules)["platform_sessions"].polars_schema()
     read.sessions = pl.concat([schema.to_frame(), *found]).unique()
     return read
+
+
+class _Gathered:
+    """Makes something of rows when they are many: each time that some are judged has a price of its own."""
+
+    def __init__(self, make: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+        self._make, self._made = make, list[pl.DataFrame]()
+        self._frames, self._rows = list[pl.DataFrame](), 0
+
+    def add(self, rows: pl.DataFrame) -> None:
+        self._frames.append(rows)
+        self._rows += rows.height
+        if self._rows >= _GATHERED_ROWS:
+            self.done()
+
+    def done(self) -> list[pl.DataFrame]:
+        """What was made, of the last rows too."""
+        frames, self._frames, self._rows = self._frames, [], 0
+        if frames:
+            self._made.append(self._make(pl.concat(frames)))
+        return self._made
 
 
 def _rules(shipped: Dataset, names: Names, fail_fast: bool) -> Dataset:
@@ -138,25 +163,39 @@ def _with_hive(dataset: Dataset, hive: Mapping[str, str]) -> Dataset:
     return dataset.model_copy(update={"events": dataset.events.model_copy(update={"columns": columns})})
 
 
-def _land(
-    dataset: Dataset, root: Path, file: Path, number: int, settings: Settings, into: Path, *, dated: bool
+def _read(
+    dataset: Dataset,
+    root: Path,
+    file: Path,
+    number: int,
+    settings: Settings,
+    into: Path,
+    take: Take,
+    wanted: Callable[[dt.date], bool] | None,
 ) -> Landed:
     kind = "parquet" if root.is_dir() else format_of(file)
     csv = CsvDialect(delimiter="\t" if kind == "tsv" else ",")
     form = {"format": "csv" if kind == "tsv" else kind, "csv": csv}
     dataset = dataset.model_copy(update={"events": dataset.events.model_copy(update=form)})
     name = file.name if file_date(file.name) or root == file else f"{root.absolute().name} {file.name}"
-    if not dated and file_date(name) is None:
+    if wanted is None and file_date(name) is None:
         name = f"{_NO_DATE} {name}"
+
+    def rows(read: pl.DataFrame) -> None:
+        if wanted is not None:
+            read = read.filter(read[EVENT_DATE].is_in([date for date in read[EVENT_DATE].unique() if wanted(date)]))
+        take(read)
+
     try:
         identity = Identity(f"{number:08d}", file.stat().st_size, signature(file))
-        landed = land_file(
+        landed = read_file(
             dataset,
             "events",
             file,
             name,
             identity,
             into,
+            rows,
             landed_at=_NO_CLOCK,
             memory_bytes=settings.memory_bytes,
             workers=settings.workers,
@@ -188,19 +227,12 @@ def _columns_of(file: Path, kind: str, delimiter: str) -> list[str]:
     return csv_header(file, delimiter) if kind in ("csv", "tsv") else []
 
 
-def _slices(part: Path) -> Iterator[pl.LazyFrame]:
-    """A staged file's rows, so many at a time that they fit into memory."""
-    rows = pl.scan_parquet(part, hive_partitioning=False, glob=False)
-    for start in range(0, rows.select(pl.len()).collect().item(), _SLICE_ROWS):
-        yield rows.slice(start, _SLICE_ROWS)
-
-
-def _sessions(dataset: Dataset, rows: pl.LazyFrame, read: Activity, path: Path) -> pl.DataFrame:
-    """platform_sessions of some staged rows; what of them is refused or doesn't count is counted in `read`."""
+def _sessions(dataset: Dataset, read: Activity, path: Path, rows: pl.DataFrame) -> pl.DataFrame:
+    """platform_sessions of some rows; what of them is refused or doesn't count is counted in `read`."""
     scope = Scope(dataset, PolarsEngine().ports)
     columns = [column for column in dataset.columns if column.name != "activity_time"]
     required = required_columns(read.shipped)
-    records = scope.ports.shared(judged(nw.from_native(rows), columns, required, scope))
+    records = scope.ports.shared(judged(nw.from_native(rows.lazy()), columns, required, scope))
     valid = records.filter(nw.col("valid")).select(*(nw.col(f"typed {c.name}").alias(c.name) for c in columns))
     counts = nw.all_horizontal(
         ~nw.col("platform").is_null(), ~nw.col("source_session_id").is_null(), ignore_nulls=False

@@ -1,4 +1,4 @@
-"""The one door of landing: a source file in, its records as staged raw Parquet out, every one accounted for."""
+"""The one door of landing: a source file in, its records out as raw rows or staged Parquet, every one accounted for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import datetime as dt
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -59,6 +60,10 @@ class Landed:
     """Why the whole file is rejected; then nothing of it landed."""
 
 
+#: Is given rows in the order of the file, some at a time.
+Take = Callable[[pl.DataFrame], None]
+
+
 def land_file(
     dataset: Dataset,
     kind: Kind,
@@ -80,14 +85,56 @@ def land_file(
     NotReadyError where the file changed since it was identified; LandingError where it can't be read or
     staged, and with `mode: fail_fast` at the first reject. Then nothing stays in `into`.
     """
+    made, share = tables(dataset), min(memory_bytes // _SPOOL_SHARE, _MAX_SPOOL_BYTES)
+
+    def spool(staging: Path, table: str, stem: str, *, by_date: bool) -> Spool:
+        schema = made[table].polars_schema()
+        return Spool(staging, f"{identity.file_id}-{stem}", schema, memory_bytes=share, by_date=by_date)
+
+    with _staging(into, name) as staging:
+        events = kind == "events"
+        rows = spool(staging, "raw_events" if events else "raw_profiles", kind, by_date=events)
+        rejects = spool(staging, "landing_rejects", "rejects", by_date=False)
+        reading = _Reading(dataset, kind, name, identity, landed_at, rows.add, rejects.add)
+        landed = reading.run(path, staging, memory_bytes, workers, limits)
+        if landed.reason is not None:
+            return landed
+        parts, refused = rows.finish(), rejects.finish()
+        dates = {date: rows.rows[date] for date in parts if date is not None}
+        return _moved(replace(landed, dates=dates, parts=parts, rejects=refused.get(None)), into)
+
+
+def read_file(
+    dataset: Dataset,
+    kind: Kind,
+    path: Path,
+    name: str,
+    identity: Identity,
+    into: Path,
+    rows: Take,
+    *,
+    landed_at: dt.datetime,
+    memory_bytes: int,
+    workers: int = 1,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Landed:
+    """What `land_file` would stage, handed to `rows` as it is read; nothing stays in `into`.
+
+    Rows hold the columns of the raw table and, of events, `event_date`. Refused records are counted only, and what is
+    `Landed` tells no dates or files. Raises as `land_file` does, and whatever `rows` raises.
+    """
+    with _staging(into, name) as staging:
+        reading = _Reading(dataset, kind, name, identity, landed_at, rows, lambda _: None)
+        return reading.run(path, staging, memory_bytes, workers, limits)
+
+
+@contextmanager
+def _staging(into: Path, name: str) -> Iterator[Path]:
+    """A working folder in `into`, gone in the end."""
     into.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=into, prefix="landing-"))
     try:
-        check_unchanged(path, identity.signature)
-        landing = _Landing(dataset, kind, name, identity, staging, landed_at, memory_bytes, limits)
-        landed = landing.run(path, workers)
-        check_unchanged(path, identity.signature)
-        return _moved(landed, into)
+        yield staging
     except OSError as error:
         raise LandingError(
             name, f"can't be landed ({error.strerror or error})", "mend that and land it again"
@@ -107,8 +154,8 @@ def _moved(landed: Landed, into: Path) -> Landed:
 _Rejected = tuple[int, str, str | None, bytes]
 
 
-class _Landing:
-    """One file on its way."""
+class _Reading:
+    """One file on its way: its rows and its rejects go to whom they are for."""
 
     def __init__(
         self,
@@ -116,52 +163,57 @@ class _Landing:
         kind: Kind,
         name: str,
         identity: Identity,
-        staging: Path,
         landed_at: dt.datetime,
-        memory_bytes: int,
-        limits: Limits,
+        rows: Take,
+        rejects: Take,
     ) -> None:
         self._dataset, self._kind, self._name, self._identity = dataset, kind, name, identity
-        self._staging, self._memory_bytes, self._limits = staging, memory_bytes, limits
         source = dataset.events if kind == "events" else dataset.profiles
         assert source is not None
         self._source: Source = source
         self._dating = Dating(dataset, name, landed_at) if isinstance(source, Events) else None
-        made = tables(dataset)
-        schema = made["raw_events" if self._dating else "raw_profiles"].polars_schema()
-        share = min(memory_bytes // _SPOOL_SHARE, _MAX_SPOOL_BYTES)
-        self._rows = Spool(
-            staging, f"{identity.file_id}-{kind}", schema, memory_bytes=share, by_date=self._dating is not None
-        )
-        self._reject_schema = made["landing_rejects"].polars_schema()
-        self._rejects = Spool(
-            staging, f"{identity.file_id}-rejects", self._reject_schema, memory_bytes=share, by_date=False
-        )
+        self._take_rows, self._take_rejects = rows, rejects
+        self._reject_schema = tables(dataset)["landing_rejects"].polars_schema()
         self._reasons: Counter[str] = Counter()
         self._new: Counter[str] = Counter()
         self._kinds = Kinds(source.columns)
         self._present: set[str] = set()
-        self._records = 0
+        self._records = self._landed = 0
 
-    def run(self, path: Path, workers: int) -> Landed:
-        fields = Fields.of(self._source)
+    def run(self, path: Path, staging: Path, memory_bytes: int, workers: int, limits: Limits) -> Landed:
+        """Read it all. What was handed over counts for nothing where the file is rejected as a whole."""
+        check_unchanged(path, self._identity.signature)
         try:
-            prepared = prepare(path, self._name, self._source, self._staging, self._limits)
-            for batch in self._batches(prepared, fields, workers):
-                self._take(batch)
-            drift = self._drift(fields)
-            if self._dataset.drift == "fail" and str(drift):
-                raise FileRejected(f"{SCHEMA_DRIFT}: {drift}")
+            landed = self._read(path, staging, memory_bytes, workers, limits)
         except FileRejected as rejected:
-            return Landed(self._identity.file_id, self._kind, reason=str(rejected))
-        return self._done(prepared, drift)
+            landed = Landed(self._identity.file_id, self._kind, reason=str(rejected))
+        check_unchanged(path, self._identity.signature)
+        return landed
 
-    def _drift(self, fields: Fields) -> Drift:
+    def _read(self, path: Path, staging: Path, memory_bytes: int, workers: int, limits: Limits) -> Landed:
+        fields = Fields.of(self._source)
+        prepared = prepare(path, self._name, self._source, staging, limits)
+        for batch in self._batches(prepared, fields, memory_bytes, workers, limits):
+            self._take(batch)
         declared = [column.name for column in self._source.columns if column.name in fields.sources]
         missing = tuple(name for name in declared if self._present and name not in self._present)
-        return Drift(dict(sorted(self._new.items())), missing, self._kinds.retyped())
+        drift = Drift(dict(sorted(self._new.items())), missing, self._kinds.retyped())
+        if self._dataset.drift == "fail" and str(drift):
+            raise FileRejected(f"{SCHEMA_DRIFT}: {drift}")
+        return Landed(
+            self._identity.file_id,
+            self._kind,
+            records=self._records,
+            landed=self._landed,
+            rejected=self._reasons.total(),
+            reasons=dict(sorted(self._reasons.items())),
+            drift=drift,
+            repairs=prepared.repairs,
+        )
 
-    def _batches(self, prepared: Prepared, fields: Fields, workers: int) -> Iterator[Batch]:
+    def _batches(
+        self, prepared: Prepared, fields: Fields, memory_bytes: int, workers: int, limits: Limits
+    ) -> Iterator[Batch]:
         match self._source.format:
             case "csv":
                 yield from read_csv(prepared.path, self._source, fields, workers=workers)
@@ -172,8 +224,8 @@ class _Landing:
                     prepared.path,
                     fields,
                     max_record_bytes=self._source.max_record_bytes,
-                    memory_bytes=self._memory_bytes,
-                    limits=self._limits,
+                    memory_bytes=memory_bytes,
+                    limits=limits,
                 )
         if prepared.cut_off is not None:
             text = prepared.cut_off
@@ -195,7 +247,8 @@ class _Landing:
             rejects += [(number, reason, column, text) for (number, reason), text in zip(undated, texts, strict=True)]
         if rejects:
             self._reject(sorted(rejects, key=lambda reject: reject[0]))
-        self._rows.add(self._as_rows(frame))
+        self._take_rows(self._as_rows(frame))
+        self._landed += frame.height
         self._new.update(batch.undeclared)
         self._present |= batch.present
         self._records += batch.count
@@ -218,7 +271,7 @@ class _Landing:
             "column": [column for _, _, column, _ in rejects],
             "raw": [raw_text(text) for _, _, _, text in rejects],
         }
-        self._rejects.add(pl.DataFrame(columns, self._reject_schema))
+        self._take_rejects(pl.DataFrame(columns, self._reject_schema))
 
     def _as_rows(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The batch's frame in the columns of the raw table, numbered as in the file."""
@@ -227,20 +280,4 @@ class _Landing:
             pl.col(ROW_NUMBER) + self._records,
             pl.lit(self._identity.file_id).alias("file_id"),
             *(pl.lit(None, pl.String).alias(name) for name in constants),
-        )
-
-    def _done(self, prepared: Prepared, drift: Drift) -> Landed:
-        parts, rejects = self._rows.finish(), self._rejects.finish()
-        return Landed(
-            self._identity.file_id,
-            self._kind,
-            records=self._records,
-            landed=self._rows.rows.total(),
-            rejected=self._reasons.total(),
-            dates={date: self._rows.rows[date] for date in parts if date is not None},
-            parts=parts,
-            rejects=rejects.get(None),
-            reasons=dict(sorted(self._reasons.items())),
-            drift=drift,
-            repairs=prepared.repairs,
         )
