@@ -1,7 +1,7 @@
 """A JSON array cut into its elements while it streams by; a broken element spoils none of its neighbours.
 
-Fast and exact: text between two `} , {` that is valid JSON is an element, since JSON can be read in one
-way only. Where it is not valid (an array of objects within, a broken element), brackets and strings are
+Fast and exact: text between two `} , {` that is valid JSON is an element (or some), since JSON can be read in
+one way only. Where it is not valid (an array of objects within, a broken element), brackets and strings are
 followed to the element's end. What then is no valid element (a quote or bracket was never closed) ends
 before the first object in it that stands like an element, is valid, and has the members of its neighbours.
 """
@@ -16,16 +16,15 @@ from pathlib import Path
 import orjson
 
 from event_assets.landing.blocks import open_plain
+from event_assets.landing.json_brackets import element_end
 from event_assets.landing.json_values import BadJson, Elements, parse_object
 from event_assets.landing.records import MALFORMED, MAX_RAW_BYTES, TOO_LONG, FileRejected
 
 _BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
 _NEXT_OBJECT = re.compile(rb",[ \t\r\n]*\{")
-_STRING = rb'"(?:[^"\\\r\n]++|\\[^\r\n])*+"'  # without line breaks: JSON has none in strings
-#: All up to the next bracket, within an element; and between elements, up to the next bracket or comma.
-_UP_TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|' + _STRING + rb")*+")
-_UP_TO_MARK = re.compile(rb'(?:[^"\[\]{},]++|' + _STRING + rb")*+")
 _SPACE = b" \t\r\n"
+#: Elements of a block are parsed in so many parts: each that holds a broken one is parsed twice.
+_BLOCK_PARTS = 128
 #: So far an element is expected to reach, and a neighbour is looked at; so many of these are tried.
 _NEAR_BYTES = 16 * 1024
 _MAX_CANDIDATES = 1000
@@ -39,6 +38,8 @@ class _Cutter:
     """What is known while cutting: how long an element may be, whether the array was closed."""
 
     max_bytes: int
+    together_bytes: int
+    """About so many bytes of elements are parsed at once."""
     closed: bool = False
     opened: bool = False
     needs_element: bool = False
@@ -79,29 +80,49 @@ class _Cutter:
         start = _behind_space(data, start)
         if not data.startswith(b"{", start):
             return start
-        texts, values = self.elements.texts, self.elements.values
+        while (after := self._together(data, start)) is not None:
+            start = after
         for match in _BETWEEN.finditer(data, start):
             text = data[start : match.start() + 1]
             if len(text) > self.max_bytes:
                 break
             try:
-                values.append(orjson.loads(text))
+                values = orjson.loads(text)
             except orjson.JSONDecodeError:
                 break
-            texts.append(text)
+            self.elements.extend(text, [values])
             start = match.end() - 1
             self.needs_element = True
         return start
+
+    def _together(self, data: bytes, start: int) -> int | None:
+        """Take the elements up to a boundary some way off, if they are all valid; where the next one begins.
+
+        A broken one costs the way from the last boundary before it twice.
+        """
+        match = _BETWEEN.search(data, start + self.together_bytes)
+        if match is None or match.start() - start >= self.max_bytes:
+            return None
+        texts = data[start : match.start() + 1]
+        try:
+            values = orjson.loads(b"[" + texts + b"]")
+        except orjson.JSONDecodeError:
+            return None
+        if set(map(type, values)) != {dict}:
+            return None
+        self.elements.extend(texts, values)
+        self.needs_element = True
+        return match.end() - 1
 
     def _one(self, data: bytes, start: int, final: bool) -> int | None:
         """Take the element that begins there by following its brackets; None where more data is needed."""
         start = _behind_space(data, start)
         if start == len(data):
             return None
-        end = _element_end(data, start, min(len(data), start + _NEAR_BYTES))
+        end = element_end(data, start, min(len(data), start + _NEAR_BYTES))
         if end is None and self.wasted > _MAX_WASTED_BYTES and (neighbour := self._neighbour(data, start, len(data))):
             return self._reject(data, start, neighbour)
-        end = end or _element_end(data, start, len(data))
+        end = end or element_end(data, start, len(data))
         if end is None and not final and len(data) - start <= self.max_bytes:
             return None
         if end is None:
@@ -152,7 +173,7 @@ class _Cutter:
                 return None
             if indent is not None and _indent(data, place) != indent:
                 continue
-            end = _element_end(data, place, min(len(data), place + _NEAR_BYTES))
+            end = element_end(data, place, min(len(data), place + _NEAR_BYTES))
             try:
                 members = parse_object(data[place:end].strip(_SPACE)).keys() if end is not None else set()
             except BadJson:
@@ -177,7 +198,7 @@ def elements_of(
     text where it was cut off behind a whole element).
     FileRejected where the file begins with something else than an array.
     """
-    cutter = _Cutter(max_bytes)
+    cutter = _Cutter(max_bytes, block_bytes // _BLOCK_PARTS)
     rest, final = b"", False
     with open_plain(path, read=read) as file:
         while not final and not cutter.closed:
@@ -197,34 +218,15 @@ def elements_of(
     rest = rest.strip(_SPACE)
     cut_off = cutter.opened and not cutter.closed and not cutter.skipping
     if rest or cut_off:
-        yield Elements([rest], [None], {0: MALFORMED})
+        end = Elements()
+        end.refuse(rest, MALFORMED)
+        yield end
 
 
 def _behind_space(data: bytes, start: int) -> int:
     while start < len(data) and data[start] in _SPACE:
         start += 1
     return start
-
-
-def _element_end(data: bytes, start: int, limit: int) -> int | None:
-    """Where the comma or bracket stands that ends the element, None where it isn't in the data."""
-    depth, place = 0, start
-    while True:
-        match = (_UP_TO_BRACKET if depth else _UP_TO_MARK).match(data, place, limit)
-        assert match is not None
-        place = match.end()
-        if place == limit:
-            return None
-        mark = data[place : place + 1]
-        if depth == 0 and mark in b",]":
-            return place
-        if mark == b'"' and data.find(b"\n", place, limit) < 0:
-            return None  # the string may end in what is still to come
-        if mark in b"{[":
-            depth += 1
-        elif mark in b"}]":
-            depth = max(0, depth - 1)
-        place += 1
 
 
 def _indent(data: bytes, place: int) -> bytes | None:

@@ -1,6 +1,7 @@
 """Members of one name in one object: JSON allows them, and parsers keep the last. Here the others are found.
 
-What was read is written again, without them: then a block without any has as many colons as its text.
+They are looked for only where counting can't rule them out: there are as many colons behind names as names, or, where
+strings or spaces make that uncertain, as in what was read written again, without them.
 """
 
 from __future__ import annotations
@@ -20,22 +21,31 @@ from event_assets.landing.records import MALFORMED
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"([ \t\r\n]*:)?', re.S)
 _CONTAINERS = frozenset((dict, list))
 _SPACE = re.compile(r"[ \t\r\n]*")
-#: What may stand before the colon behind a name.
-_BEFORE_COLON = np.zeros(256, bool)
-_BEFORE_COLON[list(b'" \t\r\n')] = True
+#: What may stand between a name and its colon.
+_SPACES = np.zeros(256, bool)
+_SPACES[list(b" \t\r\n")] = True
 #: So begin white space and quotes in a string that were written as their numbers.
 _ESCAPES = (b"\\u002", b"\\u000")
 _as_written = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
 
 
-def repeating(texts: Sequence[bytes], values: Sequence[dict[str, Any]]) -> list[int]:
-    """The places of those valid objects that hold, at any depth, several members of one name."""
-    if _all_written_once(b"".join(texts), values):
-        return []
-    return [at for at, text in enumerate(texts) if _names_written(text) > _names([values[at]])]
+def repeats(text: bytes, value: dict[str, Any]) -> bool:
+    """Whether a valid object holds, at any depth, several members of one name."""
+    written = sum(1 for colon in _STRING.findall(text) if colon)
+    return written > names_in([value])
 
 
-def _all_written_once(text: bytes, values: Sequence[dict[str, Any]]) -> bool:
+def certainly_once(text: bytes, names: int) -> bool:
+    """Whether it is certain that no name is repeated in objects of so many names.
+
+    With no white space before any colon, each name's is a colon behind a quote. Strings may hold more of these; then it
+    isn't certain.
+    """
+    before = _before_colons(text)
+    return not _SPACES[before].any() and int(np.count_nonzero(before == ord('"'))) == names
+
+
+def written_once(text: bytes, values: Sequence[dict[str, Any]]) -> bool:
     """Whether it is certain that no name is repeated: what looks like a name's colon is as often in the text as in
     its values alone. (Within a string it may look so in both, but for the escapes.)"""
     try:
@@ -72,15 +82,17 @@ def _behind_space(text: str, place: int) -> int:
 
 def _colons(text: bytes) -> int:
     """The number of colons behind a quote or white space: those of all names, and some in strings."""
+    before = _before_colons(text)
+    return int(np.count_nonzero(_SPACES[before] | (before == ord('"'))))
+
+
+def _before_colons(text: bytes) -> np.ndarray:
+    """The byte before each colon."""
     array = np.frombuffer(text, np.uint8)
-    return int(np.count_nonzero(_BEFORE_COLON[array[np.flatnonzero(array == ord(":")) - 1]]))
+    return array[np.flatnonzero(array == ord(":")) - 1]
 
 
-def _names_written(text: bytes) -> int:
-    return sum(1 for colon in _STRING.findall(text) if colon)
-
-
-def _names(level: Sequence[Any]) -> int:
+def names_in(level: Sequence[Any]) -> int:
     """The number of members' names in the objects (and lists), at all depths."""
     found = 0
     while level:

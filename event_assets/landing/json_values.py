@@ -9,12 +9,14 @@ finds the others.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import msgspec
 import orjson
 
+from event_assets.landing.json_texts import Texts
 from event_assets.landing.records import MALFORMED, NOT_UTF8, TOO_LONG
 
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -33,7 +35,7 @@ class Elements:
     """Some consecutive records: their own texts, their values as orjson reads them (None where refused), and
     by place why those were refused."""
 
-    texts: list[bytes] = field(default_factory=list)
+    texts: Texts = field(default_factory=Texts)
     values: list[dict[str, Any] | None] = field(default_factory=list)
     reasons: dict[int, str] = field(default_factory=dict)
 
@@ -48,8 +50,12 @@ class Elements:
         if len(text) > max_bytes:
             self.refuse(text, TOO_LONG)
         else:
-            self.texts.append(text)
-            self.values.append(values)
+            self.extend(text, [values])
+
+    def extend(self, texts: bytes, values: list[dict[str, Any]]) -> None:
+        """Take valid records that stand one behind the other with commas between them."""
+        self.texts.extend(texts, len(values))
+        self.values.extend(values)
 
     def refuse(self, text: bytes, reason: str) -> None:
         self.reasons[len(self.texts)] = reason
@@ -81,7 +87,7 @@ def members_of(text: bytes) -> dict[str, bytes]:
         raise BadJson(MALFORMED) from None
 
 
-def member_at(members: dict[str, bytes], path: list[str]) -> bytes:
+def member_at(members: dict[str, bytes], path: Sequence[str]) -> bytes:
     """The text of the value at a path that exists."""
     for name in path[:-1]:
         members = members_of(members[name])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -144,6 +145,8 @@ def test_a_broken_element_spoils_no_other(land: Land, bad: str, separator: str) 
     assert outcome.rejects == [(3, "malformed_record", None, bad)]
 
 
+#: Of blocks: smaller than an element, some elements, and such that some elements are parsed at once.
+SIZES = st.integers(4, 2000) | st.integers(2000, 100_000)
 BREAKS = {
     "no brace": lambda text: text[:-1],
     "no quote": lambda text: text.replace('"at"', '"at', 1),
@@ -155,7 +158,7 @@ BREAKS = {
 
 @pytest.mark.parametrize("wasted", [0, 2**40])
 @pytest.mark.parametrize("separator", [",", ",\n"])
-@given(st.lists(st.sampled_from([None, *BREAKS]), max_size=12), st.integers(16, 2000))
+@given(st.lists(st.sampled_from([None, *BREAKS]), max_size=12), SIZES)
 def test_many_broken_elements_spoil_no_other(
     tmp_path_factory: pytest.TempPathFactory, separator: str, wasted: int, breaks: list[str | None], size: int
 ) -> None:
@@ -215,6 +218,17 @@ def test_a_record_over_the_limit_is_too_long(land: Land, dataset: Dataset, lengt
     assert outcome.rejects == [(2, "record_too_long", None, long[: 64 * 1024])]
 
 
+def test_objects_that_were_parsed_at_once_keep_their_own_texts(tmp_path: Path) -> None:
+    deep = '{"a": ' + "[" * 600 + '"]"' + "]" * 600 + "}"  # deeper than texts are cut apart by a library
+    texts = ['{"a": "},{"}', deep, '{"b" : 1.0 }', "{}"] * 50
+    path = tmp_path / "events.json"
+    path.write_text("[" + " ,\n".join(texts) + "]")
+    (elements,) = elements_of(path, 10_000, block_bytes=1_000_000)
+    assert [text.decode() for text in elements.texts] == texts
+    assert elements.texts[2:4] == [b'{"b" : 1.0 }', b"{}"]
+    assert json.loads(b"[" + elements.texts.joined(without=()) + b"]") == [json.loads(text) for text in texts]
+
+
 def test_an_object_nested_without_end_is_malformed(land: Land) -> None:
     deep = '{"user_id": ' + "[" * 100_000 + "]" * 100_000 + "}"
     outcome = land(f"[{GOOD[0]},{deep},{GOOD[1]}]", arrays())
@@ -229,7 +243,7 @@ VALUES = st.recursive(
 OBJECTS = st.lists(st.dictionaries(st.sampled_from(["a", "b", "c"]), VALUES, max_size=3), max_size=6)
 
 
-@given(OBJECTS, st.sampled_from([None, 1, "\t"]), st.integers(4, 64))
+@given(OBJECTS, st.sampled_from([None, 1, "\t"]), SIZES)
 def test_any_array_is_cut_into_its_elements(
     tmp_path_factory: pytest.TempPathFactory, objects: list[object], indent: int | str | None, size: int
 ) -> None:
