@@ -219,14 +219,14 @@ def test_a_record_over_the_limit_is_too_long(land: Land, dataset: Dataset, lengt
 
 
 def test_objects_that_were_parsed_at_once_keep_their_own_texts(tmp_path: Path) -> None:
-    deep = '{"a": ' + "[" * 600 + '"]"' + "]" * 600 + "}"  # deeper than texts are cut apart by a library
+    deep = '{"a": ' + "[" * 1000 + '"]"' + "]" * 1000 + "}"  # deeper than texts are cut apart by a library
     texts = ['{"a": "},{"}', deep, '{"b" : 1.0 }', "{}"] * 50
     path = tmp_path / "events.json"
     path.write_text("[" + " ,\n".join(texts) + "]")
     (elements,) = elements_of(path, 10_000, block_bytes=1_000_000)
     assert [text.decode() for text in elements.texts] == texts
     assert elements.texts[2:4] == [b'{"b" : 1.0 }', b"{}"]
-    assert json.loads(b"[" + elements.texts.joined(without=()) + b"]") == [json.loads(text) for text in texts]
+    assert elements.texts.joined(without=()).decode().replace(" ,\n", ",") == ",".join(texts)
 
 
 def test_an_object_nested_without_end_is_malformed(land: Land) -> None:
