@@ -13,6 +13,7 @@ _BLANK = re.compile(rb"[ \t]*\r?")
 _MAYBE_BLANK = re.compile(rb"\n[\r\n \t]")
 _LF = ord("\n")
 _CACHED = 256 * 1024
+_PIECE = 64 * 1024
 
 
 def odd_lines(data: bytes, parser: RecordParser) -> list[int]:
@@ -109,9 +110,11 @@ def _undecodable(data: bytes) -> np.ndarray:
     places: list[int] = []
     start = len(data) if data.isascii() else 0
     while start < len(data):
+        # Piece by piece, for the error holds a copy of all that was to be decoded.
+        end = data.find(b"\n", start + _PIECE) + 1 or len(data)
         try:
-            str(memoryview(data)[start:], "utf-8")
-            break
+            data[start:end].decode()
+            start = end
         except UnicodeDecodeError as error:
             places.append(start + error.start)
             start = data.find(b"\n", places[-1]) + 1 or len(data)

@@ -10,6 +10,9 @@ import polars as pl
 
 from event_assets.landing.records import EVENT_DATE
 
+#: The least and greatest raw text help no query to pass over rows, and take a tenth of the write.
+_STATISTICS = {"min": False, "max": False, "null_count": True, "distinct_count": False}
+
 
 class Spool:
     """Takes frames in the order of their rows, gives Parquet with the rows in that order.
@@ -80,14 +83,14 @@ class Spool:
 
     def _write(self, date: dt.date | None, frame: pl.DataFrame) -> Path:
         path = self._path(date)
-        frame.select(self._schema.names()).write_parquet(path, compression="snappy")
+        frame.select(self._schema.names()).write_parquet(path, compression="snappy", statistics=_STATISTICS)
         return path
 
     def _write_slices(self, date: dt.date | None) -> Path:
         """Streaming, so that a date larger than memory passes."""
         slices = [pl.scan_ipc(path).slice(place, rows) for path, place, rows in self._slices[date]]
         path = self._path(date)
-        pl.concat(slices).sink_parquet(path, compression="snappy", maintain_order=True)
+        pl.concat(slices).sink_parquet(path, compression="snappy", statistics=_STATISTICS, maintain_order=True)
         return path
 
 
