@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from event_assets.cli.activity_files import Names
     from event_assets.dataset import Dataset
+    from event_assets.engines.engine import Content
 
 Wanted = Callable[[dt.date], bool]
 
@@ -127,25 +128,26 @@ def _of_dataset(dataset: Dataset, n: int, wanted: Wanted | None) -> pl.DataFrame
 
     def read() -> pl.DataFrame:
         dates = {dt.date.fromisoformat(unit): unit for unit in store.entries()}
-        return _ranked(dataset, n, {d: store.paths(unit) for d, unit in dates.items() if wanted is None or wanted(d)})
+        counted = {date: unit for date, unit in dates.items() if wanted is None or wanted(date)}
+        return _ranked(dataset, n, {date: store.paths(unit) for date, unit in counted.items()})
 
     return read_again(read, lambda: store.entries(again=True))
 
 
-def _ranked(dataset: Dataset, n: int, sessions: Mapping[dt.date | None, Sequence[Path] | pl.DataFrame]) -> pl.DataFrame:
-    """top_users_overall of some partitions of platform_sessions, cut at n."""
+def _ranked(dataset: Dataset, n: int, sessions: Mapping[dt.date | None, Content]) -> pl.DataFrame:
+    """The ranking by platform_sessions of some dates, cut at n; under None stand distinct ones of no date."""
     from event_assets.contracts.tables import tables
     from event_assets.engines.polars import PolarsEngine
     from event_assets.transforms.scope import Scope
-    from event_assets.transforms.top_users import top_users_overall
+    from event_assets.transforms.top_users import top_users, top_users_overall
 
     assert dataset.gold.top_users is not None
     options = dataset.gold.top_users.model_copy(update={"n": n})
     cut = dataset.model_copy(update={"gold": dataset.gold.model_copy(update={"top_users": options})})
     made, engine = tables(cut), PolarsEngine(way="streaming")
+    rank, name = (top_users, "top_users") if None in sessions else (top_users_overall, "top_users_overall")
     inputs = {"platform_sessions": engine.scan(made["platform_sessions"], sessions)}
-    outputs = top_users_overall(inputs, Scope(cut, engine.ports))
-    return engine.collect(outputs, {"top_users_overall": made["top_users_overall"]})[0]["top_users_overall"]
+    return engine.collect(rank(inputs, Scope(cut, engine.ports)), {name: made[name]})[0][name]
 
 
 def _only(dataset: Dataset, ranked: pl.DataFrame, platform: str) -> pl.DataFrame:
