@@ -17,10 +17,11 @@ from event_assets.landing.blocks import LineBlocks, open_plain
 from event_assets.landing.json_elements import elements_of
 from event_assets.landing.json_repeats import certainly_once, names_in, pairs_of, repeats, written_once
 from event_assets.landing.json_values import BadJson, Elements, member_at, members_of, minified, value_text
-from event_assets.landing.records import EXTRA, ROW_NUMBER, TOO_LONG, Batch, Fields, Reject
+from event_assets.landing.records import EXTRA, ROW_NUMBER, TOO_LONG, Batch, Fields, Reject, gathered
 
 #: Smaller than for CSV: so many Python objects as a block makes should stay in the processor's cache.
 BLOCK_BYTES = 256 * 1024
+_BATCH_BYTES = 4 * 1024 * 1024
 #: Declared places as a tree: a member's name to the tree of its declared members, or to None where the
 #: whole member is declared.
 Tree = Mapping[str, Any]
@@ -43,8 +44,8 @@ def read_json(
     """The elements of an array, or the lines of an NDJSON file, in order; `read` is told of bytes read."""
     cut = elements_of if source.format == "json" else lines_of
     tree = _tree(fields)
-    for elements in cut(path, source.max_record_bytes, block_bytes=block_bytes, read=read):
-        yield _batch(elements, fields, tree)
+    blocks = cut(path, source.max_record_bytes, block_bytes=block_bytes, read=read)
+    yield from gathered((_batch(elements, fields, tree) for elements in blocks), _BATCH_BYTES)
 
 
 def lines_of(
@@ -95,10 +96,12 @@ def _batch(elements: Elements, fields: Fields, tree: Tree) -> Batch:
     reasons = elements.reasons | {objects.places[at]: reason for at, reason in objects.refused.items()}
     rejects = [Reject(place + 1, reason, elements.texts[place]) for place, reason in sorted(reasons.items())]
 
-    def texts(wanted: Sequence[int]) -> list[bytes]:
-        return [elements.texts[number - 1] for number in wanted]
+    own = elements.texts  # not the values, which need several times the room
 
-    return Batch(len(elements.texts), frame, rejects, texts, frozenset(present), undeclared)
+    def texts(wanted: Sequence[int]) -> list[bytes]:
+        return [own[number - 1] for number in wanted]
+
+    return Batch(len(own), frame, rejects, texts, frozenset(present), undeclared)
 
 
 class _Objects:
@@ -202,16 +205,22 @@ class _Objects:
         below = self.below(path)
         count = sum(map(len, below)) - sum(len(below[at]) for at in self.undeclaring)
         for name, branch in tree.items():
+            inner = None if self._nests((*path, name)) else 0
             if branch is not None:
                 inner = self._names((*path, name), branch)
-            elif "." in name and not path and not self.named_oddly:
-                continue
-            else:
-                inner = 0 if self.kinds((*path, name)).isdisjoint({dict, list}) else None
             if inner is None:
                 return None
             count += inner
         return count
+
+    def _nests(self, path: _Path) -> bool:
+        """Whether some value at a path is an object or a list."""
+        kinds: Collection[type]
+        if "." in path[-1] and len(path) == 1:
+            kinds = {type(self.values[at].get(path[-1])) for at in self.named_oddly}
+        else:
+            kinds = self.kinds(path)
+        return not {dict, list}.isdisjoint(kinds)
 
 
 def _places_of_null(values: list[Any]) -> Iterator[int]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 import polars as pl
 
@@ -86,6 +88,38 @@ class Batch:
     """Names of columns whose source occurs at all, if only with nulls."""
     undeclared: Counter[str] = field(default_factory=Counter)
     """Undeclared field to the number of records that hold it."""
+
+
+def gathered(batches: Iterable[Batch], size: int) -> Iterator[Batch]:
+    """The same records in batches of at least so many bytes: what is done with one has a price of its own."""
+    waiting: list[Batch] = []
+    waiting_bytes = 0
+    for batch in batches:
+        waiting.append(batch)
+        waiting_bytes += int(batch.frame.estimated_size())
+        if waiting_bytes >= size:
+            yield _merged(waiting)
+            waiting, waiting_bytes = [], 0
+    if waiting:
+        yield _merged(waiting)
+
+
+def _merged(batches: list[Batch]) -> Batch:
+    before = list(accumulate((batch.count for batch in batches), initial=0))
+    each = list(zip(before, batches, strict=False))
+
+    def texts(numbers: Sequence[int]) -> list[bytes]:
+        places = [bisect_left(before, number) - 1 for number in numbers]
+        return [batches[at].texts([number - before[at]])[0] for at, number in zip(places, numbers, strict=True)]
+
+    return Batch(
+        before[-1],
+        pl.concat([batch.frame.with_columns(pl.col(ROW_NUMBER) + first) for first, batch in each]),
+        [replace(one, row_number=one.row_number + first) for first, batch in each for one in batch.rejects],
+        texts,
+        frozenset().union(*(batch.present for batch in batches)),
+        sum((batch.undeclared for batch in batches), Counter()),
+    )
 
 
 def raw_text(text: bytes) -> str:
