@@ -106,7 +106,9 @@ def instrument(clock: Clock) -> None:
     """Wrap the parts of the program. AttributeError where one is called otherwise by now: then mend this list."""
     from event_assets.engines import polars as engine
     from event_assets.graph import intake, reconcile, run, unit
+    from event_assets.landing import csv as csv_reader
     from event_assets.landing import dating, drift, file, spool
+    from event_assets.landing import json as json_reader
 
     intake.ThreadPoolExecutor = InTurn  # type: ignore[assignment, attr-defined, misc, unused-ignore]
     for owner, name, group, phase in (
@@ -131,8 +133,8 @@ def instrument(clock: Clock) -> None:
         (reconcile, "reconcile", GRAPH, "reconcile"),
     ):
         setattr(owner, name, clock.timed(group, phase, getattr(owner, name)))
-    for name in ("read_csv", "read_json"):
-        setattr(file, name, clock.timed_batches(LANDING, "read", getattr(file, name)))
+    for reader, name in ((csv_reader, "read_csv"), (json_reader, "read_json")):
+        setattr(reader, name, clock.timed_batches(LANDING, "read", getattr(reader, name)))
     draft = unit.Drafting.draft
 
     def drafted(self: Any, step: Any, date: Any) -> Any:
