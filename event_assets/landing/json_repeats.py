@@ -35,14 +35,14 @@ def repeats(text: bytes, value: dict[str, Any]) -> bool:
     return written > names_in([value])
 
 
-def certainly_once(text: bytes, names: int) -> bool:
-    """Whether it is certain that no name is repeated in objects of so many names.
+def certainly_once(text: bytes, *, at_least: int) -> bool:
+    """Whether it is certain that no name is repeated in the text of objects in which there are at least so many names.
 
-    With no white space before any colon, each name's is a colon behind a quote. Strings may hold more of these; then it
-    isn't certain.
+    Where no white space stands before any colon, there is a colon behind a quote for each name that is written. Strings
+    may hold more of these, and values that weren't looked into more names; then it isn't certain.
     """
     before = _before_colons(text)
-    return not _SPACES[before].any() and int(np.count_nonzero(before == ord('"'))) == names
+    return not _SPACES[before].any() and int(np.count_nonzero(before == ord('"'))) == at_least
 
 
 def written_once(text: bytes, values: Sequence[dict[str, Any]]) -> bool:

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from event_assets.dataset import Dataset
 from event_assets.landing import json_elements
+from event_assets.landing.json import read_json
 from event_assets.landing.json_elements import elements_of
+from event_assets.landing.records import Batch, Fields
 from event_assets_tests.landing.conftest import Land
 from event_assets_tests.landing.tiny import declare
 
@@ -28,6 +32,16 @@ def arrays(**keys: object) -> Dataset:
 
 def ndjson(**keys: object) -> Dataset:
     return declare("ndjson", columns=COLUMNS, **keys)
+
+
+def has_repeats(text: str) -> bool:
+    found = []
+
+    def look(pairs: list[tuple[str, object]]) -> None:
+        found.append(len(dict(pairs)) < len(pairs))
+
+    json.loads(text, object_pairs_hook=look)
+    return any(found)
 
 
 def test_values_land_as_the_source_wrote_them(land: Land) -> None:
@@ -252,3 +266,84 @@ def test_any_array_is_cut_into_its_elements(
     batches = list(elements_of(path, 10_000, block_bytes=size))
     assert [value for batch in batches for value in batch.values] == objects
     assert [json.loads(text) for batch in batches for text in batch.texts] == objects
+
+
+_SCALARS = st.sampled_from(["1", "0", "-0", "1.50", "true", "null", '"x"', '"a\\": b"', "1e400", "[]", '[{"page": 1}]'])
+_NAMES = st.sampled_from(
+    ["user_id", "event_type", "value", "at", "details", "details.page", "details.geo", "new", "geo"]
+)
+
+
+def _objects(names: st.SearchStrategy[str], values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Texts of objects; a name may come twice, and colons may stand apart."""
+    members = st.lists(st.tuples(names, values), max_size=4)
+    return members.flatmap(
+        lambda drawn: st.sampled_from([":", ": ", " :"]).map(
+            lambda colon: "{" + ",".join(f'"{name}"{colon}{value}' for name, value in drawn) + "}"
+        )
+    )
+
+
+_GEO = _objects(st.sampled_from(["city", "zip"]), _SCALARS)
+_DETAILS = _objects(st.sampled_from(["page", "geo", "new"]), _SCALARS | _GEO)
+
+
+_FULL = '{"user_id":1,"event_type":"x","value":2,"at":"2024-01-02","details":{"page":1,"geo":{"city":"y"%s}%s}%s}'
+
+
+@given(st.lists(_objects(_NAMES, _SCALARS | _DETAILS), min_size=1, max_size=12))
+@example([_FULL % ("", "", ',"new":1')])
+@example([_FULL % ("", ',"new":1', ""), _FULL % (',"zip":1', "", "")])
+# As many names too many in one object as are not seen, or seen twice, in the other.
+@example(['{"new":1}', '{"user_id":1,"user_id":2}'])
+@example(['{"details":{"new":1}}', '{"details":{"page":1,"page":2,"page":3}}'])
+@example(['{"user_id" : 1}', '{"user_id":1,"user_id":2}'])
+@example(['{"details.page":{"a":1}}', '{"user_id":1,"user_id":2}'])
+def test_an_object_lands_in_company_as_it_does_alone(
+    tmp_path_factory: pytest.TempPathFactory, objects: list[str]
+) -> None:
+    """What all objects of a block have in common is found out together; it must make no difference to any."""
+    path, source = tmp_path_factory.mktemp("company") / "events.json", ndjson().events
+    fields = Fields.of(source)
+
+    def landed(lines: list[str]) -> Batch:
+        path.write_text("\n".join(lines))
+        (batch,) = read_json(path, source, fields)
+        return batch
+
+    together, alone = landed(objects), [landed([one]) for one in objects]
+    apart = [row[1:] for batch in alone for row in batch.frame.rows()]
+    assert [row[1:] for row in together.frame.rows()] == apart
+    assert together.undeclared == sum((batch.undeclared for batch in alone), Counter())
+    assert together.present == frozenset().union(*(batch.present for batch in alone))
+    assert [reject.text for reject in together.rejects] == [r.text for batch in alone for r in batch.rejects]
+    assert together.texts(range(1, len(objects) + 1)) == [one.encode() for one in objects]
+
+
+_DECLARED: dict[str, object] = dict.fromkeys(
+    ["user_id", "event_type", "value", "at", "details.page", "details.geo.city"]
+)
+_DECLARED["details"] = {"page": None, "geo": {"city": None}}
+
+
+def _undeclared(value: dict[str, object], declared: dict[str, object]) -> dict[str, object]:
+    rest = {}
+    for name, inner in value.items():
+        below = declared.get(name, {})
+        if name not in declared or (below and inner is not None and not isinstance(inner, dict)):
+            rest[name] = inner
+        elif below and isinstance(inner, dict) and (more := _undeclared(inner, below)):
+            rest[name] = more
+    return rest
+
+
+@given(st.lists(_objects(_NAMES, _SCALARS | _DETAILS), min_size=1, max_size=12))
+@example([_FULL % ("", "", ',"new":1')])
+@example([_FULL % ("", ',"new":1', ""), _FULL % (',"zip":1', "", "")])
+def test_what_nobody_declared_is_kept(tmp_path_factory: pytest.TempPathFactory, objects: list[str]) -> None:
+    objects = [one for one in objects if not has_repeats(one)]
+    path, source = tmp_path_factory.mktemp("undeclared") / "events.json", ndjson().events
+    path.write_text("\n".join(objects))
+    kept = [extra for batch in read_json(path, source, Fields.of(source)) for extra in batch.frame["extra"]]
+    read = partial(json.loads, parse_int=str, parse_float=str)
+    assert [read(extra) if extra else {} for extra in kept] == [_undeclared(read(one), _DECLARED) for one in objects]

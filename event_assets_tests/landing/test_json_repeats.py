@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from event_assets.landing.json_repeats import pairs_of, repeats
 from event_assets_tests.landing.conftest import Land
-from event_assets_tests.landing.test_json import arrays, ndjson
+from event_assets_tests.landing.test_json import arrays, has_repeats, ndjson
 from event_assets_tests.landing.tiny import declare
 
 NAMES = st.sampled_from(["user_id", "event_type", "details", "page", "a", "é", "x:", '":', " :"])
@@ -30,16 +30,6 @@ SCALARS = TEXTS.map(json.dumps) | st.sampled_from(
 VALUES = st.recursive(
     SCALARS, lambda inner: objects(inner) | st.lists(inner, max_size=2).map(lambda v: f"[{','.join(v)}]")
 )
-
-
-def has_repeats(text: str) -> bool:
-    found = []
-
-    def look(pairs: list[tuple[str, object]]) -> None:
-        found.append(len(dict(pairs)) < len(pairs))
-
-    json.loads(text, object_pairs_hook=look)
-    return any(found)
 
 
 @given(objects(VALUES))
