@@ -38,7 +38,10 @@ def main(inbox: Path, out: Path) -> None:
 
 
 def read(path: Path) -> pd.DataFrame:
-    raw = pd.read_csv(path, dtype="string[pyarrow]", keep_default_na=False, na_values=[""], on_bad_lines="skip")
+    # In pieces, its default, pandas takes all too long lines of a piece that begins with one.
+    raw = pd.read_csv(
+        path, dtype="string[pyarrow]", keep_default_na=False, na_values=[""], on_bad_lines="skip", low_memory=False
+    )
     raw = raw.dropna(subset="watch_time")
     text = raw.pop("timestamp")
     time = pd.Series(pd.NaT, index=raw.index, dtype="datetime64[us, UTC]")
