@@ -37,8 +37,8 @@ from event_assets.transforms.top_users import platform_sessions
 
 _NO_CLOCK = dt.datetime(9999, 12, 30, tzinfo=dt.UTC)
 _NO_DATE = "1970-01-01"
-#: So many rows are judged at once.
-_GATHERED_ROWS = 500_000
+#: Rows of so many bytes are judged at once, half a million of the usual ones.
+_GATHERED_BYTES = 64_000_000
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
@@ -104,17 +104,17 @@ class _Gathered:
 
     def __init__(self, make: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
         self._make, self._made = make, list[pl.DataFrame]()
-        self._frames, self._rows = list[pl.DataFrame](), 0
+        self._frames, self._bytes = list[pl.DataFrame](), 0
 
     def add(self, rows: pl.DataFrame) -> None:
         self._frames.append(rows)
-        self._rows += rows.height
-        if self._rows >= _GATHERED_ROWS:
+        self._bytes += int(rows.estimated_size())
+        if self._bytes >= _GATHERED_BYTES:
             self.done()
 
     def done(self) -> list[pl.DataFrame]:
         """What was made, of the last rows too."""
-        frames, self._frames, self._rows = self._frames, [], 0
+        frames, self._frames, self._bytes = self._frames, [], 0
         if frames:
             self._made.append(self._make(pl.concat(frames)))
         return self._made
