@@ -79,8 +79,8 @@ def read_activity(
     *,
     fail_fast: bool = False,
 ) -> Activity:
-    """The sessions of a file, or of a folder of Parquet files with their Hive columns; `into` is for copies of packed
-    files, as they are read.
+    """The sessions of a file, or of a folder of Parquet files with their Hive columns. Copies of packed files lie in
+    `into` while these are read.
 
     `wanted` tells which dates count; without it all do. QueryError where a column is missing or nothing can be
     read, and with `fail_fast` at the first record that is refused.
@@ -91,7 +91,7 @@ def read_activity(
         dataset = _with_hive(read.rules, hive)
         gathered = _Gathered(partial(_sessions, dataset, read, file))
         landed = _read(dataset, path, file, number, settings, into, gathered.add, wanted)
-        found += gathered.done()
+        found += gathered.made()
         read.records += landed.records
         read.refused.update(landed.reasons)
     schema = tables(read.rules)["platform_sessions"].polars_schema()
@@ -110,14 +110,17 @@ class _Gathered:
         self._frames.append(rows)
         self._bytes += int(rows.estimated_size())
         if self._bytes >= _GATHERED_BYTES:
-            self.done()
+            self._make_some()
 
-    def done(self) -> list[pl.DataFrame]:
-        """What was made, of the last rows too."""
-        frames, self._frames, self._bytes = self._frames, [], 0
-        if frames:
-            self._made.append(self._make(pl.concat(frames)))
+    def made(self) -> list[pl.DataFrame]:
+        """What was made of all rows."""
+        if self._frames:
+            self._make_some()
         return self._made
+
+    def _make_some(self) -> None:
+        frames, self._frames, self._bytes = self._frames, [], 0
+        self._made.append(self._make(pl.concat(frames)))
 
 
 def _rules(shipped: Dataset, names: Names, fail_fast: bool) -> Dataset:

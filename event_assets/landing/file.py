@@ -117,8 +117,8 @@ def read_file(
 ) -> Landed:
     """What `land_file` would stage, handed to `rows` as it is read; nothing stays in `into`.
 
-    Rows hold the columns of the raw table and, of events, `event_date`. Refused records are counted only, and what is
-    `Landed` tells no dates or files. Raises as `land_file` does, and whatever `rows` raises.
+    Rows hold the columns of the raw table and, of events, `event_date`; by row_number. Refused records are counted,
+    and the `Landed` tells no dates and no files. Raises as `land_file` does, and whatever `rows` raises.
     """
     with _staging(into, name) as staging:
         reading = _Reading(dataset, kind, name, identity, landed_at, rows, lambda _: None)
