@@ -43,7 +43,7 @@ demo: $(STAMP)  ## sample files for all datasets, every table, the reconciliatio
 ui: $(STAMP) $(DAGSTER_HOME)/dagster.yaml  ## Dagster's web page on http://127.0.0.1:3000 (PORT=...)
 	DAGSTER_HOME="$(CURDIR)/$(DAGSTER_HOME)" $(BIN)/dagster dev -h 127.0.0.1 -p $(PORT) -w workspace.yaml
 
-$(DAGSTER_HOME)/dagster.yaml: event_assets/defs/dagster.yaml | $(STAMP)
+$(DAGSTER_HOME)/dagster.yaml: event_assets/orchestration/dagster.yaml | $(STAMP)
 	mkdir -p $(@D)
 	cp $< $@
 # Two processes that create its SQLite files at once crash, and `dagster dev` starts several.

@@ -26,7 +26,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from event_assets.generate.draw import Draw, Ints, mixed
+from event_assets.synthetic.seeded_random import Draw, Ints, mixed
 
 FIRST = dt.date(2015, 1, 1)
 HEADER = "log_id,user_id,timestamp,event_type,platform,product,watch_time"

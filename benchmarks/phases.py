@@ -104,11 +104,16 @@ class InTurn:
 
 def instrument(clock: Clock) -> None:
     """Wrap the parts of the program. AttributeError where one is called otherwise by now: then mend this list."""
-    from event_assets.engines import polars as engine
-    from event_assets.graph import intake, reconcile, run, unit
+    from event_assets.engines.polars.engine import engine
     from event_assets.landing import csv as csv_reader
-    from event_assets.landing import dating, drift, file, spool
+    from event_assets.landing import date_writer as spool
+    from event_assets.landing import event_dates as dating
     from event_assets.landing import json as json_reader
+    from event_assets.landing import land_file as file
+    from event_assets.landing import schema_drift as drift
+    from event_assets.pipeline import build_partition as unit
+    from event_assets.pipeline import land_files as intake
+    from event_assets.pipeline import reconcile, run
 
     intake.ThreadPoolExecutor = InTurn  # type: ignore[assignment, attr-defined, misc, unused-ignore]
     for owner, name, group, phase in (
@@ -147,7 +152,7 @@ def instrument(clock: Clock) -> None:
     # Dagster is imported by the command, with what it then imports from above; so these come last.
     def dagster() -> None:
         from event_assets.cli import dagster_runs
-        from event_assets.defs import assets
+        from event_assets.orchestration import assets
 
         for owner, name, group, phase in (
             (assets, "log_events", DAGSTER, "event log"),

@@ -28,12 +28,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from event_assets.dataset import Dataset, load_datasets
-from event_assets.generate import generate
+from event_assets.declaration import Dataset, load_datasets
 from event_assets.landing import csv
-from event_assets.landing.file import land_file
-from event_assets.landing.identity import identify
-from event_assets.landing.records import Fields
+from event_assets.landing.file_identity import identify
+from event_assets.landing.land_file import land_file
+from event_assets.landing.record_batches import Fields
+from event_assets.synthetic import generate
 
 _MB = 10**6
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.measure import event_assets, measure, platform
 from benchmarks.report import table, write_section
-from event_assets.generate import generate
+from event_assets.synthetic import generate
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from event_assets.defs.location import location_definitions
+from event_assets.orchestration.code_location import location_definitions
 
 defs = location_definitions()

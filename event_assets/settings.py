@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from event_assets.errors import DeclarationError
-from event_assets.objects import Place, parse_place
+from event_assets.locations import Place, parse_place
 
 ENGINES = ("polars", "duckdb", "spark")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(B|KB|MB|GB|TB)?", re.IGNORECASE)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from event_assets.dataset import SHIPPED, Dataset, load_dataset, load_datasets, parse_dataset
+from event_assets.declaration import SHIPPED, Dataset, load_dataset, load_datasets, parse_dataset
 from event_assets.errors import DeclarationError
 from event_assets_tests.world import CLICKS, clicks
 

@@ -19,54 +19,55 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "event_assets"
 
-_BASE = {"settings", "errors", "appearing"}
-_PURE = {*_BASE, "dataset", "contracts"}
-_STORED = {*_PURE, "landing", "transforms", "generate", "engines", "lake"}
+_BASE = {"errors", "digest", "locations", "settings"}
+_PURE = {*_BASE, "declaration", "tables"}
+_STORED = {*_PURE, "storage", "text", "landing", "transforms", "synthetic", "engines"}
 #: Room to the rooms that it may import beside itself. Who adds a room says here where it stands.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "appearing": {"errors"},
-    "objects": {"errors"},
-    "settings": {"errors", "objects"},
-    "dataset": _BASE,
-    "contracts": {*_BASE, "dataset"},
-    "gold": {"contracts"},
-    "generate": {*_BASE, "dataset"},  # makes files as a stranger would: knows no contract and no reader
-    "landing": {*_PURE, "objects"},
-    "transforms": _PURE,
-    "init": {*_PURE, "landing"},
-    "engines": {*_PURE, "landing", "transforms"},
-    "lake": {*_PURE, "objects", "landing", "transforms", "engines"},
-    "graph": {*_PURE, "objects", "landing", "transforms", "engines", "lake"},
-    "warehouse": {*_STORED, "graph"},
-    "defs": {*_STORED, "graph", "warehouse"},
-    "dashboard": {*_STORED, "graph", "warehouse"},
-    "definitions": {*_STORED, "graph", "warehouse", "defs"},
-    "cli": {*_STORED, "init", "graph", "warehouse", "defs", "dashboard", "definitions"},
+    "digest": set(),
+    "locations": {"errors"},
+    "settings": {"errors", "locations"},
+    "storage": {"errors", "digest", "locations", "settings"},  # knows no dataset and no table by name
+    "declaration": _BASE,
+    "tables": {*_BASE, "declaration"},
+    "gold": {"tables"},
+    "synthetic": {*_BASE, "storage", "declaration"},  # makes files as a stranger would: knows no contract and no reader
+    "text": {"errors"},  # knows no lake and no dataset
+    "landing": {*_PURE, "storage", "text"},
+    "transforms": {*_PURE, "text"},
+    "draft": {*_PURE, "text", "landing"},
+    "engines": {*_PURE, "storage", "text", "landing", "transforms"},
+    "pipeline": {*_PURE, "storage", "text", "landing", "transforms", "engines"},
+    "warehouse": {*_STORED, "pipeline"},
+    "orchestration": {*_STORED, "pipeline", "warehouse"},
+    "defs": set(),  # declarations alone
+    "dashboard": {*_STORED, "pipeline", "warehouse"},
+    "definitions": {*_STORED, "pipeline", "warehouse", "orchestration"},
+    "cli": {*_STORED, "draft", "pipeline", "warehouse", "orchestration", "dashboard", "definitions"},
     "__main__": {"cli"},
-    "__init__": {"defs"},  # the component's name, resolved on demand
+    "__init__": {"orchestration"},  # the component's name, resolved on demand
 }
 
 #: What may import Dagster: its layer, and the one module through which commands run it. All else starts without.
-DAGSTER = ("defs/", "definitions.py", "cli/dagster_runs.py")
+DAGSTER = ("orchestration/", "definitions.py", "cli/dagster_runs.py")
 
 #: What may write files: rooms, and the commands whose very task is to write one where the user says.
 WRITERS = (
-    *("lake/", "landing/", "generate/", "engines/"),
+    *("storage/", "landing/", "synthetic/", "engines/"),
     "appearing.py",
-    "init/sample.py",  # the unpacked head of a file, in a temporary folder
-    *("cli/convert.py", "cli/init.py", "cli/output.py", "cli/text_files.py"),
+    "draft/sample.py",  # the unpacked head of a file, in a temporary folder
+    *("cli/convert.py", "cli/init.py", "cli/output.py", "cli/text_to_parquet.py"),
     "cli/dagster_runs.py",  # Dagster's own folder
-    "objects/store.py",  # copies of objects, where the lake or landing says
-    "warehouse/csv_text.py",  # CSV as text: whoever asked for it writes it
-    "warehouse/file.py",  # the file of views, which holds no rows
+    "warehouse/csv_output.py",  # CSV as text: whoever asked for it writes it
+    "warehouse/database_file.py",  # the file of views, which holds no rows
 )
 
 #: What may ask for the time or for something random, and why its results still depend on neither.
 CLOCK_AND_CHANCE = {
-    "lake/": "names of published files, first landed_at, leases: none enters a table's content",
-    "defs/assets.py": "hands landing the clock for a file's first landed_at, which the ledger then keeps",
-    "defs/sensors.py": "tells how long a file has lain still, and ticks by the clock",
+    "storage/": "names of published files, first landed_at, leases: none enters a table's content",
+    "orchestration/assets.py": "hands landing the clock for a file's first landed_at, which the ledger then keeps",
+    "orchestration/sensors.py": "tells how long a file has lain still, and ticks by the clock",
     "cli/supply.py": "hands a live feed its clock",
 }
 
@@ -74,7 +75,7 @@ Rule = Callable[[str, ast.Module], Iterator[str]]
 
 
 def covered(place: str, allowed: tuple[str, ...]) -> bool:
-    """Whether a file is named, or lies in a room (`lake/`) that is."""
+    """Whether a file is named, or lies in a room (`storage/`) that is."""
     return any(place == entry or (entry.endswith("/") and place.startswith(entry)) for entry in allowed)
 
 
@@ -224,34 +225,34 @@ def test_the_package_keeps_the_rule(rule: Rule) -> None:
 @pytest.mark.parametrize(
     ("rule", "place", "source"),
     [
-        (downward_imports, "contracts/types.py", "from event_assets.lake import lake"),
-        (downward_imports, "transforms/clean.py", "import event_assets.landing.times"),
+        (downward_imports, "tables/column_types.py", "from event_assets.storage import lake"),
+        (downward_imports, "transforms/clean.py", "import event_assets.landing.land_file"),
         (downward_imports, "landing/csv.py", "def f():\n    from event_assets import transforms"),
-        (downward_imports, "generate/shop.py", "from event_assets.contracts.tables import tables"),
+        (downward_imports, "synthetic/shop.py", "from event_assets.tables.catalog import tables"),
         (downward_imports, "helpers/things.py", "import event_assets.errors"),
         (dagster_stays_at_the_edge, "cli/top.py", "import dagster as dg"),
-        (dagster_stays_at_the_edge, "graph/run.py", "from dagster_duckdb import DuckDBResource"),
-        (dagster_stays_at_the_edge, "lake/lake.py", "def f():\n    import dagster"),
-        (pyspark_is_imported_on_demand, "engines/spark.py", "from pyspark.sql import SparkSession"),
-        (pyspark_is_imported_on_demand, "graph/run.py", "def f():\n    import pyspark"),
-        (settings_alone_read_the_environment, "lake/lake.py", "import os\nos.environ['HOME']"),
-        (settings_alone_read_the_environment, "lake/lake.py", "from os import environ as e\ne.get('HOME')"),
+        (dagster_stays_at_the_edge, "pipeline/run.py", "from dagster_duckdb import DuckDBResource"),
+        (dagster_stays_at_the_edge, "storage/lake.py", "def f():\n    import dagster"),
+        (pyspark_is_imported_on_demand, "engines/spark/engine.py", "from pyspark.sql import SparkSession"),
+        (pyspark_is_imported_on_demand, "pipeline/run.py", "def f():\n    import pyspark"),
+        (settings_alone_read_the_environment, "storage/lake.py", "import os\nos.environ['HOME']"),
+        (settings_alone_read_the_environment, "storage/lake.py", "from os import environ as e\ne.get('HOME')"),
         (settings_alone_read_the_environment, "cli/top.py", "import os as o\no.getenv('HOME')"),
-        (only_writers_write_files, "graph/run.py", "from pathlib import Path\nPath('x').write_text('')"),
+        (only_writers_write_files, "pipeline/run.py", "from pathlib import Path\nPath('x').write_text('')"),
         (only_writers_write_files, "transforms/clean.py", "def f(frame):\n    frame.sink_parquet('x')"),
         (only_writers_write_files, "warehouse/views.py", "with open('x', mode='w') as f: pass"),
-        (only_writers_write_files, "defs/assets.py", "def f(path):\n    path.open('ab')"),
-        (only_writers_write_files, "graph/run.py", "def f(path):\n    path.unlink()"),
-        (only_writers_write_files, "defs/assets.py", "import shutil as s\ns.rmtree('x')"),
-        (only_writers_write_files, "graph/run.py", "import shutil\nshutil.copyfile('x', 'y')"),
+        (only_writers_write_files, "orchestration/assets.py", "def f(path):\n    path.open('ab')"),
+        (only_writers_write_files, "pipeline/run.py", "def f(path):\n    path.unlink()"),
+        (only_writers_write_files, "orchestration/assets.py", "import shutil as s\ns.rmtree('x')"),
+        (only_writers_write_files, "pipeline/run.py", "import shutil\nshutil.copyfile('x', 'y')"),
         (only_writers_write_files, "warehouse/views.py", "def f(path):\n    path.unlink()"),
         (no_clock_and_no_chance, "transforms/clean.py", "import datetime as dt\ndt.datetime.now(dt.UTC)"),
-        (no_clock_and_no_chance, "graph/run.py", "from datetime import date\ndate.today()"),
-        (no_clock_and_no_chance, "landing/times.py", "from time import time\ntime()"),
+        (no_clock_and_no_chance, "pipeline/run.py", "from datetime import date\ndate.today()"),
+        (no_clock_and_no_chance, "text/times.py", "from time import time\ntime()"),
         (no_clock_and_no_chance, "engines/ids.py", "from uuid import uuid4\nuuid4()"),
-        (no_clock_and_no_chance, "generate/draw.py", "import random\nrandom.choice([1])"),
-        (no_clock_and_no_chance, "generate/draw.py", "import numpy as np\nnp.random.rand(3)"),
-        (no_clock_and_no_chance, "generate/draw.py", "import numpy as np\nnp.random.default_rng()"),
+        (no_clock_and_no_chance, "synthetic/seeded_random.py", "import random\nrandom.choice([1])"),
+        (no_clock_and_no_chance, "synthetic/seeded_random.py", "import numpy as np\nnp.random.rand(3)"),
+        (no_clock_and_no_chance, "synthetic/seeded_random.py", "import numpy as np\nnp.random.default_rng()"),
     ],
 )
 def test_a_rule_sees_what_breaks_it(rule: Rule, place: str, source: str) -> None:
@@ -261,18 +262,18 @@ def test_a_rule_sees_what_breaks_it(rule: Rule, place: str, source: str) -> None
 @pytest.mark.parametrize(
     ("place", "source"),
     [
-        ("graph/run.py", "from event_assets.lake.lake import Lake\nfrom event_assets.errors import LakeError"),
+        ("pipeline/run.py", "from event_assets.storage.lake import Lake\nfrom event_assets.errors import LakeError"),
         ("cli/dagster_runs.py", "import dagster as dg\nfrom event_assets.definitions import defs"),
-        ("engines/spark.py", "def session():\n    from pyspark.sql import SparkSession"),
+        ("engines/spark/engine.py", "def session():\n    from pyspark.sql import SparkSession"),
         ("settings.py", "import os\nos.environ.get('EVENT_ASSETS_LAKE')"),
-        ("lake/lake.py", "def f(path):\n    path.unlink()"),
+        ("storage/lake.py", "def f(path):\n    path.unlink()"),
         ("landing/stage.py", "from pathlib import Path\nPath('x').mkdir()"),
         (
             "transforms/clean.py",
             "def f(text):\n    with open('x', encoding='utf-8') as f: return text.replace('a', 'b')",
         ),
-        ("generate/draw.py", "import numpy as np\nnp.random.default_rng(7).random(3)"),
-        ("graph/run.py", "import time\nimport uuid\ntime.perf_counter(), uuid.uuid5(uuid.NAMESPACE_URL, 'x')"),
+        ("synthetic/seeded_random.py", "import numpy as np\nnp.random.default_rng(7).random(3)"),
+        ("pipeline/run.py", "import time\nimport uuid\ntime.perf_counter(), uuid.uuid5(uuid.NAMESPACE_URL, 'x')"),
     ],
 )
 def test_no_rule_minds_what_is_allowed(place: str, source: str) -> None:

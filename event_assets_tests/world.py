@@ -9,13 +9,13 @@ from pathlib import Path
 import polars as pl
 import yaml
 
-from event_assets.dataset import Dataset, parse_dataset
-from event_assets.graph.intake import Intake, take_in
-from event_assets.graph.outcome import Outcome
-from event_assets.graph.reconcile import Reconciliation, reconcile
-from event_assets.graph.run import run
-from event_assets.graph.schedule import Request, everything
-from event_assets.graph.workspace import Workspace
+from event_assets.declaration import Dataset, parse_dataset
+from event_assets.pipeline.land_files import LandingSummary, land_new_files
+from event_assets.pipeline.reconcile import Reconciliation, reconcile
+from event_assets.pipeline.results import Outcome
+from event_assets.pipeline.run import run
+from event_assets.pipeline.schedule import Request, everything
+from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings
 
 NOW = dt.datetime(2025, 6, 1, 12, tzinfo=dt.UTC)
@@ -81,10 +81,10 @@ class World:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
 
-    def land(self, now: Callable[[], dt.datetime] = lambda: NOW) -> Intake:
+    def land(self, now: Callable[[], dt.datetime] = lambda: NOW) -> LandingSummary:
         with self.workspace.writing():
             self.workspace.refresh()
-            intake = take_in(self.workspace, now=now)
+            intake = land_new_files(self.workspace, now=now)
         intake.raise_failures()
         return intake
 

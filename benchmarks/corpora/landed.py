@@ -12,10 +12,10 @@ from typing import Any
 
 import polars as pl
 
-from event_assets.dataset import Dataset, parse_dataset
+from event_assets.declaration import Dataset, parse_dataset
 from event_assets.errors import EventAssetsError
-from event_assets.landing.file import Landed, land_file
-from event_assets.landing.identity import identify
+from event_assets.landing.file_identity import identify
+from event_assets.landing.land_file import Landed, land_file
 
 _LANDED_AT = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
 

@@ -42,8 +42,8 @@ def convert(
     _check_target(out, overwrite)
 
     from event_assets.cli.output import json_text, note
-    from event_assets.cli.progress import progressing
-    from event_assets.cli.text_files import to_parquet
+    from event_assets.cli.progress_bar import progressing
+    from event_assets.cli.text_to_parquet import to_parquet
     from event_assets.settings import load_settings
 
     target = out.absolute()

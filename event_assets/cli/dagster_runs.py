@@ -8,11 +8,11 @@ from pathlib import Path
 
 import dagster as dg
 
-from event_assets.dataset import Dataset
-from event_assets.defs.dataset_definitions import dataset_definitions
-from event_assets.defs.keys import ONLY_STALE_TAG, WHY_TAG
+from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
-from event_assets.graph.watching import Reporter, watched_by
+from event_assets.orchestration.dataset_definitions import dataset_definitions
+from event_assets.orchestration.keys import ONLY_STALE_TAG, WHY_TAG
+from event_assets.pipeline.progress import Reporter, watched_by
 from event_assets.settings import Settings, use_dagster_home
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -39,7 +39,7 @@ def run_job(
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
-        shutil.copyfile(Path(__file__).parent.parent / "defs" / "dagster.yaml", home / "dagster.yaml")
+        shutil.copyfile(Path(__file__).parent.parent / "orchestration" / "dagster.yaml", home / "dagster.yaml")
     use_dagster_home(home)
     tags = {ONLY_STALE_TAG: "true"}
     if dates:

@@ -25,8 +25,8 @@ def dashboard(
     """
     import uvicorn
 
-    from event_assets.dashboard.app import make_app
-    from event_assets.dataset import load_datasets
+    from event_assets.dashboard.server import make_app
+    from event_assets.declaration import load_datasets
     from event_assets.settings import load_settings
 
     settings = load_settings()

@@ -12,7 +12,7 @@ from event_assets.errors import LakeError
 from event_assets.settings import Settings, load_settings, local_folder
 
 if TYPE_CHECKING:
-    from event_assets.graph.reconcile import Reconciliation
+    from event_assets.pipeline.reconcile import Reconciliation
 
 SAMPLE = {"rows": 3000, "days": 4, "seed": 1}
 SHOWN_TABLES = ("daily_summary", "top_users_overall", "watch_time_overall", "events_by_type", "funnel_summary")
@@ -31,7 +31,7 @@ def demo(
     event-assets demo
     event-assets demo --inbox /data/exports      (with /data/exports/shop/events_1.csv, ...)
     """
-    from event_assets.dataset import load_datasets
+    from event_assets.declaration import load_datasets
 
     settings = _places(inbox)
     datasets = load_datasets(settings.datasets)
@@ -44,9 +44,9 @@ def demo(
 
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.output import json_text, note
-    from event_assets.cli.show import Watcher, console, frame_table, reconciliation_table
-    from event_assets.graph.read import first_rows
-    from event_assets.graph.workspace import Workspace
+    from event_assets.cli.run_report import Watcher, console, frame_table, reconciliation_table
+    from event_assets.pipeline.read_tables import first_rows
+    from event_assets.pipeline.workspace import Workspace
 
     found: dict[str, Reconciliation] = {}
     for name, dataset in present.items():
@@ -94,7 +94,7 @@ def _places(inbox: Path | None) -> Settings:
 
 
 def _make_samples(inbox: Path, names: list[str]) -> None:
-    from event_assets.generate import generate
+    from event_assets.synthetic import generate
 
     for name in names:
         folder = inbox / name

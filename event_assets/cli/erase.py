@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from event_assets.cli.names import DatasetName, named_dataset
+from event_assets.cli.arguments import DatasetName, named_dataset
 from event_assets.settings import load_settings
 
 
@@ -29,23 +29,23 @@ def erase(
 
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.output import working
-    from event_assets.cli.show import Watcher, console
+    from event_assets.cli.run_report import Watcher, console
     from event_assets.errors import LakeError
-    from event_assets.graph.erasure import erase as take_out
-    from event_assets.graph.erasure import whereabouts
-    from event_assets.graph.workspace import Workspace
     from event_assets.landing.inbox import look
+    from event_assets.pipeline.erase import erase as take_out
+    from event_assets.pipeline.erase import rows_by_table
+    from event_assets.pipeline.workspace import Workspace
 
     workspace = Workspace(declared, settings)
     with working(f"taking the user out of {dataset}"), workspace.writing():
         workspace.refresh()
         gone = take_out(workspace, user_id)
-        rows = {**gone.rows, **whereabouts(workspace, user_id)}
+        rows = {**gone.rows, **rows_by_table(workspace, user_id)}
     with Watcher(dataset) as watcher:
         run_job(declared, settings, None, watcher, why=f"erasure {gone.user[:12]}: {sum(rows.values())} rows taken out")
     with working(f"looking for the user in {dataset}"):
         workspace.refresh()
-        left = whereabouts(workspace, user_id)
+        left = rows_by_table(workspace, user_id)
     if left:
         state = f"rows of the user are left in {', '.join(left)}, which can't be made"
         raise LakeError(dataset, state, f"mend the cause and run event-assets run {dataset}; the erasure itself stands")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from event_assets.cli.names import known_datasets, named_dataset, parse_date
+from event_assets.cli.arguments import known_datasets, named_dataset, parse_date
 
 
 def generate(
@@ -30,12 +30,12 @@ def generate(
     named_dataset(dataset)
     first = parse_date(start, "--start") if start else None
 
-    from event_assets import generate as recipes
+    from event_assets import synthetic
     from event_assets.cli.output import json_text
-    from event_assets.cli.progress import progressing
+    from event_assets.cli.progress_bar import progressing
 
     with progressing(f"generating {rows:,} records of {dataset}", rows, "records") as advance:
-        made = recipes.generate(
+        made = synthetic.generate(
             dataset, rows=rows, days=days, seed=seed, out=out, files=files, start=first, mess=mess, wrote=advance
         )
     if as_json:

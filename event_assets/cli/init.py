@@ -34,8 +34,8 @@ def init(
     event-assets init github --from 2015-01-01-15.json.gz --user-column actor.id
     event-assets init orders --from orders.parquet --show
     """
-    from event_assets.dataset import load_dataset, load_datasets
-    from event_assets.init import draft
+    from event_assets.declaration import load_dataset, load_datasets
+    from event_assets.draft import draft
 
     settings = load_settings()
     if name in load_datasets(settings.datasets):

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from event_assets.appearing import appearing
+from event_assets.storage.atomic_write import atomic_write
 
 if TYPE_CHECKING:
     import polars as pl
@@ -98,7 +98,7 @@ def write_file(frames: Iterable[pl.DataFrame], out: Path, *, raw: bool = False) 
     In CSV a text that a spreadsheet would run as a formula gets a ' in front, unless `raw`; texts that read as
     "no value" (NA, null, the empty text) are quoted, nulls are empty.
     """
-    from event_assets.warehouse.csv_text import csv_pieces  # loads a database, which printing needn't wait for
+    from event_assets.warehouse.csv_output import csv_pieces  # loads a database, which printing needn't wait for
 
     rows = 0
 
@@ -108,7 +108,7 @@ def write_file(frames: Iterable[pl.DataFrame], out: Path, *, raw: bool = False) 
             rows += frame.height
             yield frame
 
-    with appearing(out) as stream:
+    with atomic_write(out) as stream:
         match out.suffix:
             case ".csv":
                 for text in csv_pieces(counted(), raw=raw):

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from event_assets.cli.names import DatasetName, named_dataset
+from event_assets.cli.arguments import DatasetName, named_dataset
 from event_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from event_assets.dataset import Dataset
+    from event_assets.declaration import Dataset
 
 T = TypeVar("T")
 
@@ -142,7 +142,7 @@ def _together(frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
 def _replay(refused: _Refused) -> dict[str, int]:
     """Land and make what mended rules make stale; how many records left, entered and stayed in quarantine."""
     from event_assets.cli.dagster_runs import run_job
-    from event_assets.cli.show import Watcher
+    from event_assets.cli.run_report import Watcher
 
     before = refused.keys()
     with Watcher(refused.dataset.name) as watcher:

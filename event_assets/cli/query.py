@@ -32,7 +32,7 @@ def query(
     event-assets query "SELECT reason, count(*) AS records FROM benefits.rejected_records GROUP BY 1" --json
     """
     from event_assets.cli.output import check_suffix, json_text, note, print_rows, working, write_file
-    from event_assets.dataset import load_datasets
+    from event_assets.declaration import load_datasets
     from event_assets.settings import load_settings
     from event_assets.warehouse.query import read, read_rows
 

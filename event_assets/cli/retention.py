@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from event_assets.cli.names import DatasetName, named_dataset
+from event_assets.cli.arguments import DatasetName, named_dataset
 from event_assets.settings import load_settings
 
 
@@ -26,9 +26,9 @@ def retention(
 
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.output import working
-    from event_assets.cli.show import Watcher, console
-    from event_assets.graph.retention import due, expire
-    from event_assets.graph.workspace import Workspace
+    from event_assets.cli.run_report import Watcher, console
+    from event_assets.pipeline.retention import due, expire
+    from event_assets.pipeline.workspace import Workspace
 
     workspace = Workspace(declared, settings)
     if dry_run:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from event_assets.cli.names import DatasetName, named_dataset
+from event_assets.cli.arguments import DatasetName, named_dataset
 from event_assets.settings import load_settings
 
 
@@ -25,9 +25,9 @@ def retract(
 
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.output import working
-    from event_assets.cli.show import Watcher, console
-    from event_assets.graph.intake import retract as take_out
-    from event_assets.graph.workspace import Workspace
+    from event_assets.cli.run_report import Watcher, console
+    from event_assets.pipeline.land_files import retract as take_out
+    from event_assets.pipeline.workspace import Workspace
 
     workspace = Workspace(declared, settings)
     with working(f"taking {file} out of {dataset}"), workspace.writing():

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from event_assets.cli.names import DatasetName, named_dataset, parse_date
+from event_assets.cli.arguments import DatasetName, named_dataset, parse_date
 from event_assets.settings import load_settings
 
 
@@ -35,7 +35,7 @@ def run(
         return
 
     from event_assets.cli.dagster_runs import run_job
-    from event_assets.cli.show import Watcher, console, performance, reconciliation_table
+    from event_assets.cli.run_report import Watcher, console, performance, reconciliation_table
 
     with Watcher(dataset) as watcher:
         run_id = run_job(declared, load_settings(), dates, watcher)
@@ -71,9 +71,9 @@ def _dates(first: str | None, last: str | None, earliest: dt.date) -> tuple[dt.d
 
 
 def _preview(dataset: str, as_json: bool) -> None:
-    from event_assets.cli.show import console
-    from event_assets.graph.preview import preview
-    from event_assets.graph.workspace import Workspace
+    from event_assets.cli.run_report import console
+    from event_assets.pipeline.plan import preview
+    from event_assets.pipeline.workspace import Workspace
 
     workspace = Workspace(named_dataset(dataset), load_settings())
     workspace.refresh()

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from event_assets.cli.names import known_datasets, named_dataset
+from event_assets.cli.arguments import known_datasets, named_dataset
 from event_assets.settings import load_settings, local_folder
 
 
@@ -34,9 +34,9 @@ def supply(
     """
     named_dataset(dataset)
 
-    from event_assets import generate
+    from event_assets import synthetic
     from event_assets.cli.output import json_text
-    from event_assets.cli.progress import progressing
+    from event_assets.cli.progress_bar import progressing
 
     inbox = local_folder(load_settings().inbox, "EVENT_ASSETS_INBOX")
     wanted = None if for_seconds is None else math.ceil(for_seconds / every)
@@ -46,7 +46,7 @@ def supply(
             print(json_text({"file": str(path)}) if as_json else path, flush=True)
             advance(1)
 
-        files = generate.supply(
+        files = synthetic.supply(
             dataset,
             inbox=inbox,
             rate=rate,

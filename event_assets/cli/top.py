@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from event_assets.cli.names import parse_date
+from event_assets.cli.arguments import parse_date
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from event_assets.cli.activity_files import Names
-    from event_assets.dataset import Dataset
+    from event_assets.cli.activity_sessions import Names
+    from event_assets.declaration import Dataset
     from event_assets.engines.engine import Content
 
 Wanted = Callable[[dt.date], bool]
@@ -57,9 +57,9 @@ def top(
     """
     wanted = _dates(first, last)
 
-    from event_assets.cli.inputs import stem_of
+    from event_assets.cli.input_formats import stem_of
     from event_assets.cli.output import check_suffix, json_array, note, print_table, write_file
-    from event_assets.dataset import load_datasets
+    from event_assets.declaration import load_datasets
     from event_assets.settings import load_settings
 
     check_suffix(out)
@@ -67,7 +67,7 @@ def top(
     if source in datasets:
         dataset, ranked = datasets[source], _of_dataset(datasets[source], n, wanted)
     elif path.exists():
-        from event_assets.cli.activity_files import Names
+        from event_assets.cli.activity_sessions import Names
 
         names = Names(user_column, session_column, platform_column, time_column, type_column)
         dataset, ranked = _of_files(path, names, n, wanted, fail_fast=fail_fast)
@@ -98,7 +98,7 @@ def _dates(first: str | None, last: str | None) -> Wanted | None:
 def _of_files(
     path: Path, names: Names, n: int, wanted: Wanted | None, *, fail_fast: bool
 ) -> tuple[Dataset, pl.DataFrame]:
-    from event_assets.cli.activity_files import read_activity
+    from event_assets.cli.activity_sessions import read_activity
     from event_assets.cli.output import note, working
     from event_assets.settings import load_settings
 
@@ -114,10 +114,10 @@ def _of_files(
 
 def _of_dataset(dataset: Dataset, n: int, wanted: Wanted | None) -> pl.DataFrame:
     """The ranking out of the lake's rollup, as its last run left it."""
-    from event_assets.contracts.tables import tables
     from event_assets.errors import QueryError
-    from event_assets.lake.lake import Lake, read_again
     from event_assets.settings import load_settings
+    from event_assets.storage.lake import Lake, read_again
+    from event_assets.tables.catalog import tables
 
     rollup, settings = tables(dataset).get("platform_sessions"), load_settings()
     if rollup is None:
@@ -136,9 +136,9 @@ def _of_dataset(dataset: Dataset, n: int, wanted: Wanted | None) -> pl.DataFrame
 
 def _ranked(dataset: Dataset, n: int, sessions: Mapping[dt.date | None, Content]) -> pl.DataFrame:
     """The ranking by platform_sessions of some dates, cut at n; under None stand distinct ones of no date."""
-    from event_assets.contracts.tables import tables
-    from event_assets.engines.polars import PolarsEngine
-    from event_assets.transforms.scope import Scope
+    from event_assets.engines.polars.engine import PolarsEngine
+    from event_assets.tables.catalog import tables
+    from event_assets.transforms.interface import Scope
     from event_assets.transforms.top_users import top_users, top_users_overall
 
     assert dataset.gold.top_users is not None
@@ -155,7 +155,7 @@ def _only(dataset: Dataset, ranked: pl.DataFrame, platform: str) -> pl.DataFrame
     import polars as pl
 
     from event_assets.cli.output import note
-    from event_assets.transforms.text import normalised
+    from event_assets.transforms.normalize import normalised
 
     assert dataset.gold.top_users is not None
     by = dataset.gold.top_users.by

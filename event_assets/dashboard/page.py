@@ -12,12 +12,13 @@ from urllib.parse import urlencode
 
 import polars as pl
 
-from event_assets.dashboard import quality, queries, text
-from event_assets.dashboard.answers import Answer, Answers, NotMadeError
+from event_assets.dashboard import formatting as text
+from event_assets.dashboard import quality, queries
 from event_assets.dashboard.panels import PANELS, REFUSED, Drill, Panel
 from event_assets.dashboard.queries import Question, Selection
+from event_assets.dashboard.table_cache import Answer, Answers, NotMadeError
 from event_assets.errors import EventAssetsError
-from event_assets.graph.reconcile import Reconciliation
+from event_assets.pipeline.reconcile import Reconciliation
 
 #: A table on the page holds so many rows; the download has them all.
 TABLE_ROWS = 400

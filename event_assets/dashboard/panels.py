@@ -9,9 +9,10 @@ from typing import Literal
 
 import polars as pl
 
-from event_assets.dashboard import queries, shapes
+from event_assets.dashboard import panel_rows as shapes
+from event_assets.dashboard import queries
+from event_assets.dashboard.formatting import REGIONS, count, percent
 from event_assets.dashboard.queries import LENGTHS, Question
-from event_assets.dashboard.text import REGIONS, count, percent
 
 #: How much of the page's width a panel likes to have.
 Span = Literal["narrow", "wide", "full"]

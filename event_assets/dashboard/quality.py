@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 
 import polars as pl
 
-from event_assets.graph.reconcile import Reconciliation
-from event_assets.graph.workspace import Workspace
+from event_assets.pipeline.reconcile import Reconciliation
+from event_assets.pipeline.workspace import Workspace
 
 #: A record is late if it is dated before what had been landed so long before its own file.
 SETTLED = dt.timedelta(hours=1)

@@ -9,8 +9,8 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from event_assets.contracts.tables import tables
-from event_assets.dataset import Dataset
+from event_assets.declaration import Dataset
+from event_assets.tables.catalog import tables
 from event_assets.warehouse.views import identifier, literal
 
 #: Upper bounds of session lengths in seconds, and their names. A session of one event has no length.

@@ -13,10 +13,10 @@ from typing import Protocol
 
 import polars as pl
 
-from event_assets.contracts.checks import Violation
-from event_assets.contracts.table import Table
-from event_assets.engines.parquet import Piece
-from event_assets.transforms.scope import Frame, Outputs, Ports
+from event_assets.storage.parquet import Piece
+from event_assets.tables.contract import Violation
+from event_assets.tables.table import Table
+from event_assets.transforms.interface import Frame, Outputs, Ports
 
 #: What an engine can read a partition from: its files, or (where it holds frames) the frame that was just made.
 Content = Sequence[Path] | pl.DataFrame

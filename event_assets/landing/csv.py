@@ -18,12 +18,12 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import BinaryIO
 
-from event_assets.dataset import Source
-from event_assets.landing.blocks import BLOCK_BYTES, LineBlocks, open_plain
-from event_assets.landing.csv_columns import Layout, Segment, to_batch
+from event_assets.declaration import Source
+from event_assets.landing.csv_batches import Layout, Segment, to_batch
 from event_assets.landing.csv_lines import odd_lines
 from event_assets.landing.csv_records import RecordParser, Values
-from event_assets.landing.records import TOO_LONG, Batch, Fields, FileRejected
+from event_assets.landing.line_blocks import BLOCK_BYTES, LineBlocks, open_plain
+from event_assets.landing.record_batches import TOO_LONG, Batch, Fields, FileRejected
 
 _MAX_HEADER_BYTES = 1024 * 1024
 _LINE = re.compile(rb"[^\r\n]*+(?:\r\n?|\n|\Z)")

@@ -13,8 +13,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from event_assets.dataset import CsvDialect
-from event_assets.landing.records import MALFORMED, NOT_UTF8, TOO_LONG
+from event_assets.declaration import CsvDialect
+from event_assets.landing.record_batches import MALFORMED, NOT_UTF8, TOO_LONG
 
 Values = list[str | None]
 

@@ -10,8 +10,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
-from event_assets.dataset import Dataset
-from event_assets.objects import Objects, ObjectStoreError, ObjectUrl, Place
+from event_assets.declaration import Dataset
+from event_assets.locations import ObjectUrl, Place
+from event_assets.storage.object_store import Objects, ObjectStoreError
 
 Kind = Literal["events", "profiles"]
 
@@ -22,7 +23,7 @@ UNFINISHED = (".tmp", ".part", ".crdownload")
 
 
 @dataclass(frozen=True)
-class Dropped:
+class InboxFile:
     """A regular file in the inbox. An unchanged `signature` means that it need not be hashed again."""
 
     path: Place
@@ -42,7 +43,7 @@ class Dropped:
 class Inbox:
     """The files that can be landed, by name, and a warning for each entry that was left alone."""
 
-    files: list[Dropped] = field(default_factory=list)
+    files: list[InboxFile] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -68,7 +69,7 @@ def look(folder: Place, dataset: Dataset) -> Inbox:
         if _is_passed_over(name):
             continue
         found = _dropped(folder / os.fsdecode(entry), name, dataset)
-        if isinstance(found, Dropped):
+        if isinstance(found, InboxFile):
             inbox.files.append(found)
         elif found:
             inbox.warnings.append(found)
@@ -92,7 +93,7 @@ def _look_at_objects(url: ObjectUrl, dataset: Dataset) -> Inbox:
             continue
         modified = found.modified.timestamp()
         signature = f"{found.bytes}-{found.version}-{modified:.0f}"
-        inbox.files.append(Dropped(url / name, name, kind, signature, modified, found.version, store))
+        inbox.files.append(InboxFile(url / name, name, kind, signature, modified, found.version, store))
     return inbox
 
 
@@ -100,7 +101,7 @@ def _is_passed_over(name: str) -> bool:
     return name.startswith(".") or name.endswith(UNFINISHED)
 
 
-def is_settled(dropped: Dropped, now: float, quiet_seconds: float) -> bool:
+def is_settled(dropped: InboxFile, now: float, quiet_seconds: float) -> bool:
     """Whether the file has been left alone for a while, so that its writer is likely done.
 
     A time in the future (a clock that is off) counts as settled: waiting for it could take for ever.
@@ -114,7 +115,7 @@ def signature(path: Path) -> str:
     return f"{state.st_size}-{state.st_mtime_ns}-{state.st_ctime_ns}-{state.st_ino}"
 
 
-def _dropped(path: Path, name: str, dataset: Dataset) -> Dropped | str | None:
+def _dropped(path: Path, name: str, dataset: Dataset) -> InboxFile | str | None:
     """The file of that name, a warning, or None where it vanished meanwhile."""
     try:
         mode = path.lstat().st_mode
@@ -129,7 +130,7 @@ def _dropped(path: Path, name: str, dataset: Dataset) -> Dropped | str | None:
         kind = _kind(name, dataset)
         if kind is None:
             return f"{name} matches no file pattern of {dataset.name} and is left alone"
-        return Dropped(path, name, kind, signature(path), path.stat().st_mtime)
+        return InboxFile(path, name, kind, signature(path), path.stat().st_mtime)
     except FileNotFoundError:
         return None
     except OSError as error:

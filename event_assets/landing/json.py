@@ -10,13 +10,13 @@ from typing import Any
 import orjson
 import polars as pl
 
-from event_assets.dataset import Source
-from event_assets.landing.blocks import LineBlocks, open_plain
+from event_assets.declaration import Source
 from event_assets.landing.json_elements import elements_of
 from event_assets.landing.json_objects import NOTHING, Objects, Place, Tree
 from event_assets.landing.json_repeats import pairs_of
 from event_assets.landing.json_values import BadJson, Elements, member_at, members_of, minified, value_text
-from event_assets.landing.records import EXTRA, ROW_NUMBER, TOO_LONG, Batch, Fields, Reject, gathered
+from event_assets.landing.line_blocks import LineBlocks, open_plain
+from event_assets.landing.record_batches import EXTRA, ROW_NUMBER, TOO_LONG, Batch, Fields, Reject, gathered
 
 #: Smaller than for CSV: so many Python objects as a block makes should stay in the processor's cache.
 BLOCK_BYTES = 256 * 1024

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import orjson
 
-from event_assets.landing.blocks import open_plain
 from event_assets.landing.json_brackets import element_end
 from event_assets.landing.json_values import BadJson, Elements, parse_object
-from event_assets.landing.records import MALFORMED, MAX_RAW_BYTES, TOO_LONG, FileRejected
+from event_assets.landing.line_blocks import open_plain
+from event_assets.landing.record_batches import MALFORMED, MAX_RAW_BYTES, TOO_LONG, FileRejected
 
 _BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
 _NEXT_OBJECT = re.compile(rb",[ \t\r\n]*\{")

@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 
 from event_assets.landing.json_values import BadJson
-from event_assets.landing.records import MALFORMED
+from event_assets.landing.record_batches import MALFORMED
 
 #: A string of valid JSON; with the colon behind it, it is a member's name.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"([ \t\r\n]*:)?', re.S)

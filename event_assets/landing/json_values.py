@@ -17,7 +17,7 @@ import msgspec
 import orjson
 
 from event_assets.landing.json_texts import Texts
-from event_assets.landing.records import MALFORMED, NOT_UTF8, TOO_LONG
+from event_assets.landing.record_batches import MALFORMED, NOT_UTF8, TOO_LONG
 
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 

@@ -13,9 +13,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from event_assets.landing.limits import Limits
 from event_assets.landing.parquet_probe import probe
-from event_assets.landing.records import EXTRA, NOT_UTF8, ROW_NUMBER, TOO_LONG, Batch, Fields, FileRejected, Reject
+from event_assets.landing.record_batches import (
+    EXTRA,
+    NOT_UTF8,
+    ROW_NUMBER,
+    TOO_LONG,
+    Batch,
+    Fields,
+    FileRejected,
+    Reject,
+)
+from event_assets.landing.unpack_limits import Limits
 
 _BATCH_ROWS = 64 * 1024
 #: Of rows with long texts fewer are taken at once, as the file itself tells their length.

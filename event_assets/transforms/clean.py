@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from event_assets.dataset import Dataset
-from event_assets.transforms.dedupe import earlier_keys
+from event_assets.declaration import Dataset
+from event_assets.transforms.deduplicate import earlier_keys
 from event_assets.transforms.ids import with_event_id
-from event_assets.transforms.judge import judged, rejects
-from event_assets.transforms.places import among_equals
-from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope, counted
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, counted
+from event_assets.transforms.row_numbers import among_equals
+from event_assets.transforms.validate import judged, rejects
 
 
 def clean(inputs: Inputs, scope: Scope) -> Outputs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from event_assets.transforms.scope import Inputs, Outputs, Scope
+from event_assets.transforms.interface import Inputs, Outputs, Scope
 
 
 def daily_summary(inputs: Inputs, scope: Scope) -> Outputs:

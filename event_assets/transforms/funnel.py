@@ -12,10 +12,10 @@ from functools import reduce
 
 import narwhals as nw
 
-from event_assets.dataset import Dataset, Funnel
-from event_assets.transforms.places import with_place
-from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope, on_date
-from event_assets.transforms.values import millionths
+from event_assets.declaration import Dataset, Funnel
+from event_assets.transforms.casts import millionths
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, on_date
+from event_assets.transforms.row_numbers import with_place
 
 _DAY = dt.timedelta(days=1)
 _MILLION = 1_000_000

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 
 import narwhals as nw
 
-from event_assets.dataset import Dataset
-from event_assets.transforms.scope import Frame, Scope
+from event_assets.declaration import Dataset
+from event_assets.transforms.interface import Frame, Scope
 
 #: Of events and of sessions: a session whose key looks like an event's still has another id.
 EVENTS = str(uuid.uuid5(uuid.NAMESPACE_URL, "event_assets:event"))

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import narwhals as nw
 
-from event_assets.transforms.judge import judged, rejects
-from event_assets.transforms.places import among_equals
-from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope, counted
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, counted
+from event_assets.transforms.row_numbers import among_equals
+from event_assets.transforms.validate import judged, rejects
 
 _SINCE_EVER = dt.date(1970, 1, 1)
 

@@ -19,9 +19,9 @@ from typing import Final
 
 import narwhals as nw
 
+from event_assets.transforms.casts import millionths
 from event_assets.transforms.ids import SESSIONS, with_id
-from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope, on_date
-from event_assets.transforms.values import millionths
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, on_date
 
 _DAY = dt.timedelta(days=1)
 #: Between the event types of a part, so that those of two parts can be told apart and merged.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from event_assets.transforms.places import with_place
-from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope
+from event_assets.transforms.row_numbers import with_place
 
 
 def platform_sessions(inputs: Inputs, scope: Scope) -> Outputs:

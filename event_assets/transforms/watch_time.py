@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from event_assets.contracts.tables import tables
-from event_assets.contracts.types import narwhals_type
-from event_assets.transforms.scope import Inputs, Outputs, Scope
+from event_assets.tables.catalog import tables
+from event_assets.tables.column_types import narwhals_type
+from event_assets.transforms.interface import Inputs, Outputs, Scope
 
 
 def watch_time(inputs: Inputs, scope: Scope) -> Outputs:

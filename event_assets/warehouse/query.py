@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
-from event_assets.dataset import Dataset
+from event_assets.declaration import Dataset
 from event_assets.errors import LakeError, QueryError
-from event_assets.lake import Lake
-from event_assets.lake.lake import read_again
 from event_assets.settings import Settings
+from event_assets.storage.lake import Lake, read_again
 from event_assets.warehouse.views import create_views, identifier, literal, paths_literal
 
 if TYPE_CHECKING:

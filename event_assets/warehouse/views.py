@@ -9,12 +9,12 @@ from pathlib import Path
 
 import duckdb
 
-from event_assets.contracts.table import Column, Table
-from event_assets.contracts.tables import tables
-from event_assets.contracts.types import decimal_parts
-from event_assets.dataset import Dataset
-from event_assets.lake import Lake
-from event_assets.warehouse.live import live_rows, macros
+from event_assets.declaration import Dataset
+from event_assets.storage.lake import Lake
+from event_assets.tables.catalog import tables
+from event_assets.tables.column_types import decimal_parts
+from event_assets.tables.table import Column, Table
+from event_assets.warehouse.log_views import live_rows, macros
 
 #: The view that unites what landing and cleaning refused (SPEC §3).
 REJECTED = "rejected_records"

@@ -146,7 +146,7 @@ def dagster_dev(folder: Path, environment: Mapping[str, str] = os.environ) -> It
         port = free.getsockname()[1]
     home = folder / "dagster"
     home.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(_REPOSITORY / "event_assets" / "defs" / "dagster.yaml", home / "dagster.yaml")
+    shutil.copyfile(_REPOSITORY / "event_assets" / "orchestration" / "dagster.yaml", home / "dagster.yaml")
     dev = DagsterDev(folder, f"http://127.0.0.1:{port}")
     dev.inbox.mkdir(exist_ok=True)
     env = {

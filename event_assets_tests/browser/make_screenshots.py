@@ -19,8 +19,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 from rich.console import Console
 from rich.text import Text
 
-from event_assets.dataset import SHIPPED, load_datasets
-from event_assets.generate.make import generate
+from event_assets.declaration import SHIPPED, load_datasets
+from event_assets.synthetic.generate import generate
 from event_assets_tests.browser.dagster_dev import FINISHED, DagsterDev, dagster_dev, wait_for
 from event_assets_tests.browser.pages import asset_graph
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from event_assets.dataset import load_datasets
+from event_assets.declaration import load_datasets
 
 pytestmark = pytest.mark.timeout(600)  # five datasets, on whatever machine
 

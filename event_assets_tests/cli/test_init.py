@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from event_assets.dataset import load_dataset
+from event_assets.declaration import load_dataset
 from event_assets_tests.cli.conftest import Command
 
 EXPORT = "when,who,what\n2025-01-06T10:00:00Z,ann,open\n2025-01-06T10:01:00Z,bob,close\n"

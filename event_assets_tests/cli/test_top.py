@@ -9,8 +9,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from event_assets.dataset import load_datasets
-from event_assets.generate import generate
+from event_assets.declaration import load_datasets
+from event_assets.synthetic import generate
 from event_assets_tests.cli.conftest import Command
 from event_assets_tests.world import World
 

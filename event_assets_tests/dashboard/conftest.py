@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 import uvicorn
 
-from event_assets.dashboard.app import make_app
-from event_assets.dataset import Dataset
+from event_assets.dashboard.server import make_app
+from event_assets.declaration import Dataset
 from event_assets.settings import Settings
 from event_assets_tests.world import World, lines
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from event_assets.dataset import load_datasets
-from event_assets.generate.make import generate
+from event_assets.declaration import load_datasets
+from event_assets.synthetic.generate import generate
 from event_assets_tests.dashboard.conftest import served
 from event_assets_tests.world import World
 

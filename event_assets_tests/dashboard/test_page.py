@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from event_assets.dashboard.answers import fetch
 from event_assets.dashboard.queries import Query
-from event_assets.dataset import load_datasets
-from event_assets.graph.workspace import Workspace
+from event_assets.dashboard.table_cache import fetch
+from event_assets.declaration import load_datasets
+from event_assets.pipeline.workspace import Workspace
 from event_assets_tests.dashboard.conftest import served
 from event_assets_tests.world import World, lines
 

@@ -122,6 +122,6 @@ def test_the_command_prints_its_address_and_ends_on_ctrl_c(repository: Path) -> 
 
 
 def test_the_page_is_served_without_dagster(repository: Path) -> None:
-    code = "import event_assets.dashboard.app, event_assets.cli.dashboard, sys; print('dagster' in sys.modules)"
+    code = "import event_assets.dashboard.server, event_assets.cli.dashboard, sys; print('dagster' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, timeout=100)
     assert (done.stdout, done.stderr) == ("False\n", "")

@@ -21,7 +21,7 @@ from pathlib import Path
 import dagster as dg
 import yaml
 
-from event_assets.defs.log_events import events_together
+from event_assets.orchestration.private.log_events import events_together
 from event_assets_tests.browser.dagster_dev import wait_for
 from event_assets_tests.deployment.ports import free_port
 from event_assets_tests.deployment.stack import REPOSITORY
@@ -80,7 +80,7 @@ def dates() -> None:
         declare(folder / "datasets", "clicks", start_date=first.isoformat())
         home = folder / "dagster_home"
         home.mkdir()
-        settings = (REPOSITORY / "event_assets" / "defs" / "dagster.yaml").read_text()
+        settings = (REPOSITORY / "event_assets" / "orchestration" / "dagster.yaml").read_text()
         (home / "dagster.yaml").write_text(settings)
         os.environ["DAGSTER_HOME"] = str(home)
         key = dg.AssetKey(["clicks", "sessions"])

@@ -120,7 +120,7 @@ def test_the_password_of_the_database_is_nowhere_to_be_seen(services: Stack) -> 
         "commands": "".join(path.read_text() for path in Path("/proc").glob("[0-9]*/cmdline") if readable(path)),
     }
     seen |= {str(path): path.read_text(errors="replace") for path in services.folder.rglob("*") if path.is_file()}
-    assert "event_assets.defs.run_launcher" in seen["page"]
+    assert "event_assets.orchestration.private.run_launcher" in seen["page"]
     secrets = (database.password, quote(database.password), RECOGNISED)
     assert [place for place, text in seen.items() if any(secret in text for secret in secrets)] == []
 

@@ -24,9 +24,9 @@ from pydantic_core import PydanticUndefined
 
 from event_assets import settings
 from event_assets.cli.main import app
-from event_assets.contracts.table import Table
-from event_assets.contracts.tables import tables
-from event_assets.dataset import Dataset, load_datasets
+from event_assets.declaration import Dataset, load_datasets
+from event_assets.tables.catalog import tables
+from event_assets.tables.table import Table
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "reference"
 _MADE = "<!-- Made by `make docs`; change what it is made from. -->\n\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from event_assets.dataset import SHIPPED, Dataset, load_datasets, parse_dataset
+from event_assets.declaration import SHIPPED, Dataset, load_datasets, parse_dataset
 from event_assets_tests.world import World
 
 Files = Mapping[str, str | bytes]

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from event_assets.contracts.checks import violations
+from event_assets.tables.contract import violations
 from event_assets_tests.documents.shipped import CLEANED, csv, landed, quarantined, rows
 from event_assets_tests.world import World
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from event_assets.dataset import Dataset, load_dataset
+from event_assets.declaration import Dataset, load_dataset
 from event_assets.errors import DeclarationError
 from event_assets_tests.documents.shipped import csv, landed, rows
 

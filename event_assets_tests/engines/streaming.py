@@ -7,17 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from event_assets.dataset import load_datasets
-from event_assets.generate.make import generate
+from event_assets.declaration import load_datasets
+from event_assets.synthetic.generate import generate
 from event_assets_tests.engines.test_parity import on
 from event_assets_tests.world import World
 
 #: A process of its own: a session holds on to the master that it was opened with.
 _MAKE = """
-from event_assets.dataset import load_datasets
-from event_assets.graph.run import run
-from event_assets.graph.schedule import Request, everything
-from event_assets.graph.workspace import Workspace
+from event_assets.declaration import load_datasets
+from event_assets.pipeline.run import run
+from event_assets.pipeline.schedule import Request, everything
+from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import load_settings
 
 workspace = Workspace(load_datasets()["streaming"], load_settings())

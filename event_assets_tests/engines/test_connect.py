@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from event_assets.engines.session import spark_session
+from event_assets.engines.spark.session import spark_session
 from event_assets.errors import DeclarationError
 from event_assets.settings import Settings
 from event_assets_tests.engines.available import NO_SPARK

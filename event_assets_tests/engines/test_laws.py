@@ -10,8 +10,8 @@ from hypothesis import given, settings
 
 from event_assets_tests.engines.available import OTHERS_OF_MANY
 from event_assets_tests.engines.test_parity import on
-from event_assets_tests.graph.histories import RULES, History, histories
-from event_assets_tests.graph.test_laws import LONG, MEMORY, everything
+from event_assets_tests.pipeline.histories import RULES, History, histories
+from event_assets_tests.pipeline.test_laws import LONG, MEMORY, everything
 
 pytestmark = pytest.mark.timeout(36000)
 

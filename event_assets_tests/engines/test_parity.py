@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_assets.dataset import Dataset, load_datasets
-from event_assets.generate.make import generate
+from event_assets.declaration import Dataset, load_datasets
+from event_assets.synthetic.generate import generate
 from event_assets_tests.engines.available import OTHERS, OTHERS_OF_MANY
 from event_assets_tests.world import NOW, World, clicks, lines
 

@@ -12,15 +12,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from event_assets.contracts.checks import violations_of_file
-from event_assets.contracts.table import Column, Table
-from event_assets.engines.batches import by_schema, write_nothing, write_pieces
-from event_assets.engines.choice import engine_name
-from event_assets.engines.duckdb import DuckDBEngine
-from event_assets.engines.parquet import Piece
+from event_assets.engines.arrow_writer import by_schema, write_nothing, write_pieces
+from event_assets.engines.duckdb.engine import DuckDBEngine
+from event_assets.engines.select_engine import engine_name
 from event_assets.errors import DeclarationError, LakeError
 from event_assets.settings import Settings, load_settings
-from event_assets.transforms.scope import Outputs
+from event_assets.storage.parquet import Piece
+from event_assets.tables.contract import violations_of_file
+from event_assets.tables.table import Column, Table
+from event_assets.transforms.interface import Outputs
 from event_assets_tests.engines.available import ENGINES
 from event_assets_tests.transforms.bench import Bench
 from event_assets_tests.world import clicks
@@ -36,7 +36,7 @@ def batches(*numbers: list[int]) -> list[pa.RecordBatch]:
 
 
 def test_the_same_rows_are_the_same_bytes_however_they_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("event_assets.engines.batches.ROW_GROUP", 4)
+    monkeypatch.setattr("event_assets.engines.arrow_writer.ROW_GROUP", 4)
     cuts = [[list(range(10))], [[0], [1, 2, 3, 4, 5], [], [6, 7, 8, 9]], [[n] for n in range(10)]]
     written = [list(write_pieces(batches(*cut), NUMBERS, tmp_path, f"f{i}", {})) for i, cut in enumerate(cuts)]
     assert [[piece.rows for piece in pieces] for pieces in written] == [[10], [10], [10]]

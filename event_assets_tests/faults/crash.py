@@ -12,9 +12,10 @@ from typing import Any
 
 import polars as pl
 
-from event_assets.graph import intake, run
-from event_assets.lake import ledger
-from event_assets.lake.log import TableLog
+from event_assets.pipeline import land_files as intake
+from event_assets.pipeline import run
+from event_assets.storage import ledger
+from event_assets.storage.table_log import TableLog
 
 #: Where the steps are named that a run takes: one a line.
 STEPS = "steps.txt"

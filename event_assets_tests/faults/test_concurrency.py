@@ -12,10 +12,9 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from event_assets.engines.parquet import write_parquet
-from event_assets.lake import Lake, Staged
-from event_assets.lake.lake import read_again
-from event_assets.lake.partitions import content_digest
+from event_assets.storage.lake import Lake, read_again
+from event_assets.storage.parquet import write_parquet
+from event_assets.storage.partitions import Staged, content_digest
 from event_assets.warehouse.query import read
 from event_assets_tests.faults import children
 from event_assets_tests.faults.lakes import at_rest, rows_of, same

@@ -10,8 +10,8 @@ import dagster as dg
 import narwhals as nw
 import pytest
 
-from event_assets_tests.defs.platform import Platform, break_table, failure
 from event_assets_tests.faults.test_sensor import opened
+from event_assets_tests.orchestration.platform import Platform, break_table, failure
 from event_assets_tests.world import lines
 
 BROKEN = "2025-01-06"

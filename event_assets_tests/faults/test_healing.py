@@ -13,12 +13,12 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from event_assets.defs.unreported import unreported
-from event_assets.graph.intake import retract
-from event_assets.graph.workspace import Workspace
-from event_assets_tests.defs.platform import Platform, failure
+from event_assets.orchestration.late_reports import unreported
+from event_assets.pipeline.land_files import retract
+from event_assets.pipeline.workspace import Workspace
 from event_assets_tests.faults import children, crash
 from event_assets_tests.faults.lakes import at_rest, rows_of, same
+from event_assets_tests.orchestration.platform import Platform, failure
 from event_assets_tests.world import World, lines
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from event_assets_tests.faults import children, crash
 from event_assets_tests.faults.lakes import Rows, at_rest, rows_of, same
-from event_assets_tests.graph.histories import PROFILES
+from event_assets_tests.pipeline.histories import PROFILES
 from event_assets_tests.world import World, clicks, lines
 
 pytestmark = pytest.mark.timeout(7200)

@@ -11,7 +11,7 @@ import dagster as dg
 from dagster._core.launcher import WorkerStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from event_assets.defs.run_launcher import RunLauncher
+from event_assets.orchestration.private.run_launcher import RunLauncher
 
 
 def test_a_run_whose_server_on_this_machine_is_gone_has_lost_its_process() -> None:

@@ -13,9 +13,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from event_assets.lake.ledger import Binding, SourceFile
-from event_assets_tests.defs.platform import Platform, failure
+from event_assets.storage.ledger import Binding, SourceFile
 from event_assets_tests.faults import children
+from event_assets_tests.orchestration.platform import Platform, failure
 from event_assets_tests.world import NOW, World, clicks, lines
 
 FILES = 10_000
@@ -80,7 +80,7 @@ def test_ten_thousand_files_that_were_landed_are_passed_over_in_one_tick(tmp_pat
     rules = world.land().landed[0].rules
     for number in range(FILES):
         settled(world, f"clicks_{number:05d}.csv", day(f"u{number}"))
-    from event_assets.graph.intake import pending
+    from event_assets.pipeline.land_files import pending
 
     with world.workspace.writing():
         world.workspace.ledger.append(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from event_assets.landing.records import MAX_RAW_BYTES
+from event_assets.landing.record_batches import MAX_RAW_BYTES
 from event_assets_tests.landing.conftest import Land
 from event_assets_tests.landing.tiny import declare
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_assets.dataset import CsvDialect
+from event_assets.declaration import CsvDialect
 from event_assets.landing.csv import read_csv, segments_of
-from event_assets.landing.csv_columns import Layout, to_batch
+from event_assets.landing.csv_batches import Layout, to_batch
 from event_assets.landing.csv_records import RecordParser
-from event_assets.landing.records import Batch, Fields
+from event_assets.landing.record_batches import Batch, Fields
 from event_assets_tests.landing.tiny import declare
 
 PIECES = ["a", "bc", ",", ",", '"', '""', "\n", "\n", "\r\n", "\r", " ", "\t", "\\", "\0", "é", "1,2\n", '"x","y"\n']

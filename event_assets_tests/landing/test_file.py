@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from event_assets.contracts.tables import tables
 from event_assets.errors import LandingError
-from event_assets.landing.file import land_file
-from event_assets.landing.identity import identify
-from event_assets.landing.limits import Limits
-from event_assets.landing.names import file_date
+from event_assets.landing.file_identity import identify
+from event_assets.landing.land_file import land_file
+from event_assets.landing.unpack_limits import Limits
+from event_assets.tables.catalog import tables
+from event_assets.text.file_names import file_date
 from event_assets_tests.landing.conftest import Land
 from event_assets_tests.landing.tiny import LANDED_AT, declare
 
@@ -248,7 +248,7 @@ def test_an_archive_beyond_the_limits_is_a_rejected_file(land: Land) -> None:
 def test_real_files_give_the_known_figures(
     realdata: Path, repository: Path, tmp_path: Path, folder: str, kind: str, records: int, reasons: dict[str, int]
 ) -> None:
-    from event_assets.dataset import load_dataset
+    from event_assets.declaration import load_dataset
 
     path = realdata / folder
     dataset = load_dataset(repository / "event_assets/defs" / path.parent.name / "defs.yaml")

@@ -1,4 +1,4 @@
-"""Values that don't look like their type (landing/drift.py)."""
+"""Values that don't look like their type (landing/schema_drift.py)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_assets.dataset import Column
-from event_assets.landing.drift import Kinds
+from event_assets.declaration import Column
+from event_assets.landing.schema_drift import Kinds
 
 NUMBER = re.compile(r"[ \t\r\n]*[+-]?[0-9]+[ \t\r\n]*")
 TEXT = st.text(st.sampled_from("0195+-._ eExX\t٣½"), min_size=1, max_size=24)

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_assets.dataset import Dataset
+from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
-from event_assets.landing.file import land_file
-from event_assets.landing.identity import identify
-from event_assets.landing.records import MAX_RAW_BYTES
+from event_assets.landing.file_identity import identify
+from event_assets.landing.land_file import land_file
+from event_assets.landing.record_batches import MAX_RAW_BYTES
 from event_assets_tests.landing.test_parquet import parquet
 from event_assets_tests.landing.tiny import LANDED_AT, Outcome, check_accounts, declare
 

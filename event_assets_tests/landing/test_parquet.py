@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from event_assets.dataset import Dataset
+from event_assets.declaration import Dataset
 from event_assets.landing import parquet_probe
 from event_assets_tests.landing.conftest import Land
 from event_assets_tests.landing.tiny import declare

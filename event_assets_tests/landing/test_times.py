@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_assets.landing.times import Format, event_dates, parse_time, parse_times
+from event_assets.text.times import Format, event_dates, parse_time, parse_times
 
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia"]
 

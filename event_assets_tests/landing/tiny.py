@@ -8,8 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from event_assets.dataset import Dataset, parse_dataset
-from event_assets.landing.file import Landed
+from event_assets.declaration import Dataset, parse_dataset
+from event_assets.landing.land_file import Landed
 
 LANDED_AT = dt.datetime(2024, 1, 10, 12, tzinfo=dt.UTC)
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import dagster as dg
 import pytest
 
-from event_assets_tests.defs.platform import Platform
+from event_assets_tests.orchestration.platform import Platform
 from event_assets_tests.world import HEADER
 
 HOSTILE = "<img src=x onerror=alert(1)>"

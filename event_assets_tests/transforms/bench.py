@@ -8,13 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from event_assets.contracts.tables import tables
-from event_assets.contracts.types import polars_type
-from event_assets.dataset import Dataset, parse_dataset
-from event_assets.engines.choice import open_engine
+from event_assets.declaration import Dataset, parse_dataset
 from event_assets.engines.engine import Engine
+from event_assets.engines.select_engine import open_engine
 from event_assets.settings import Settings
-from event_assets.transforms.scope import Frame, Inputs, Outputs, Scope
+from event_assets.tables.catalog import tables
+from event_assets.tables.column_types import polars_type
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope
 
 Rows = list[dict[str, Any]]
 Transform = Callable[[Inputs, Scope], Outputs]

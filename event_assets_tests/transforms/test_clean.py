@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from event_assets.transforms.clean import clean, event_keys, required_columns
-from event_assets.transforms.judge import judged, rejects
-from event_assets.transforms.scope import Scope
+from event_assets.transforms.interface import Scope
+from event_assets.transforms.validate import judged, rejects
 from event_assets_tests.transforms.bench import DAY, Bench, Rows, at, declared, micros, only, schema_of
 
 

@@ -6,9 +6,9 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
-from event_assets.transforms.activity import events_by_minute, events_by_type
 from event_assets.transforms.daily_summary import daily_summary
-from event_assets.transforms.facts import joined_facts
+from event_assets.transforms.event_counts import events_by_minute, events_by_type
+from event_assets.transforms.joined_facts import joined_facts
 from event_assets.transforms.top_users import platform_sessions, top_users, top_users_overall
 from event_assets.transforms.watch_time import watch_time, watch_time_overall
 from event_assets_tests.transforms.bench import DAY, Bench, at, declared, only

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from event_assets.engines.geo import CONTINENT, GeoDatabase
-from event_assets.engines.polars_ports import PolarsPorts
+from event_assets.engines.polars.ports import PolarsPorts
 from event_assets.errors import DeclarationError
 from event_assets_tests.transforms.bench import Bench, at
 
@@ -68,7 +68,7 @@ def test_rows_with_one_mark_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("marks", [1, 7, 100])
 def test_distinct_values_are_counted_in_parts(monkeypatch: pytest.MonkeyPatch, marks: int) -> None:
-    monkeypatch.setattr("event_assets.engines.polars_ports._MARKS", marks)
+    monkeypatch.setattr("event_assets.engines.polars.ports._MARKS", marks)
     rows = pl.LazyFrame({"user": [n % 3 for n in range(90)], "session": [f"s{n % 20}" for n in range(90)]})
     found = PolarsPorts().distinct_counts(nw.from_native(rows), by=["user"], column="session", into="count")
     assert dict(nw.to_native(found).collect().rows()) == {0: 20, 1: 20, 2: 20}

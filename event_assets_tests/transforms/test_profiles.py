@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from event_assets.transforms.facts import joined_facts
+from event_assets.transforms.joined_facts import joined_facts
 from event_assets.transforms.profiles import profiles
 from event_assets_tests.transforms.bench import DAY, Bench, Rows, at, declared, only
 

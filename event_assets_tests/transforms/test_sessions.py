@@ -12,8 +12,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_assets.dataset import Dataset
-from event_assets.transforms.facts import joined_facts
+from event_assets.declaration import Dataset
+from event_assets.transforms.joined_facts import joined_facts
 from event_assets.transforms.sessions import SESSIONS, session_edges, session_parts, sessions
 from event_assets_tests.transforms.bench import DAY, Bench, Rows, at, declared, micros, only
 

@@ -11,13 +11,13 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from event_assets.contracts.tables import tables
-from event_assets.engines.parquet import write_parquet
 from event_assets.errors import LakeError
-from event_assets.lake import Staged
-from event_assets.lake.lake import TableStore
-from event_assets.warehouse.file import refresh
-from event_assets.warehouse.live import live_rows, macros
+from event_assets.storage.lake import TableStore
+from event_assets.storage.parquet import write_parquet
+from event_assets.storage.partitions import Staged
+from event_assets.tables.catalog import tables
+from event_assets.warehouse.database_file import refresh
+from event_assets.warehouse.log_views import live_rows, macros
 from event_assets.warehouse.views import views
 from event_assets_tests.world import World, clicks, lines
 

@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 import yaml
 
-from event_assets.contracts.tables import tables
-from event_assets.dataset import Dataset, load_datasets, parse_dataset
+from event_assets.declaration import Dataset, load_datasets, parse_dataset
 from event_assets.errors import LakeError, QueryError
+from event_assets.tables.catalog import tables
 from event_assets.warehouse.query import read
 from event_assets.warehouse.views import literal
 from event_assets_tests.world import CLICKS, World, lines

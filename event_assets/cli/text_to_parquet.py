@@ -1,0 +1,148 @@
+"""A file of text records as one Parquet file of text columns, in bounded memory, every record accounted for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from event_assets.cli.input_formats import csv_header, format_of
+from event_assets.declaration import Column, CsvDialect, Source
+from event_assets.errors import QueryError
+from event_assets.landing.csv import read_csv
+from event_assets.landing.decode_file import Prepared, prepare
+from event_assets.landing.json import BLOCK_BYTES, lines_of, read_json
+from event_assets.landing.json_elements import elements_of
+from event_assets.landing.record_batches import MALFORMED, Batch, Fields, FileRejected
+from event_assets.settings import Settings
+
+_GROUP_ROWS = 128 * 1024
+_GROUP_BYTES = 64 * 1024 * 1024
+
+
+@dataclass
+class Converted:
+    """What became of a file's records: rows + refused = all of them."""
+
+    rows: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    """Reason to the number of records."""
+
+
+def to_parquet(
+    file: Path,
+    form: str | None,
+    target: Path,
+    settings: Settings,
+    *,
+    fail_fast: bool,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Converted:
+    """Write the file's records, in their order, as Snappy Parquet of text columns.
+
+    The columns are those of the header, or all members of the JSON objects in the order in which they first
+    occur; nested values are JSON text, empty CSV fields null. Records that can't be read are refused by
+    landing's rules. `progress` is told which share more of the work is done. QueryError where nothing can be read, and
+    with `fail_fast` at the first refused record.
+    """
+    done = Converted()
+    try:
+        form = form or format_of(file)
+        source = _source(form)
+        prepared = prepare(file, file.name, source, target.parent)
+        passes = 1 if source.format == "csv" else 2  # JSON is first read for the names of its members
+        work = max(1, passes * prepared.path.stat().st_size)
+
+        def read(some: int) -> None:
+            progress(some / work)
+
+        names = _names(prepared, source, read)
+        if not names:
+            raise FileRejected("holds no column")
+        fields = Fields({f"c{place}": name for place, name in enumerate(names)}, ())
+        _write(_frames(file, prepared, source, fields, settings, done, fail_fast, read), names, target)
+    except FileRejected as rejected:
+        raise QueryError(str(file), str(rejected), "mend the file, or say its --format") from None
+    except OSError as error:
+        raise QueryError(
+            str(file), f"can't be converted ({error.strerror or error})", "mend that and try again"
+        ) from None
+    if prepared.cut_off is not None:
+        _refuse(file, done, MALFORMED, done.rows + done.refused.total() + 1, fail_fast)
+    return done
+
+
+def _source(form: str) -> Source:
+    """How the readers are told the file's format; the columns come later, from the file."""
+    if form == "parquet":
+        raise FileRejected("is Parquet already")
+    no_column = Column(name="none", description="Stands for those of the file.")
+    csv = CsvDialect(delimiter="\t" if form == "tsv" else ",")
+    return Source(files=("*",), format="csv" if form == "tsv" else form, csv=csv, columns=(no_column,))
+
+
+def _names(prepared: Prepared, source: Source, told: Callable[[int], None]) -> list[str]:
+    if source.format == "csv":
+        # The reader tells the names of fields that nobody declared with its first records.
+        for batch in read_csv(prepared.path, source, Fields({}, ())):
+            return list(batch.undeclared)
+        return csv_header(prepared.path, source.csv.delimiter)
+    read = elements_of if source.format == "json" else lines_of
+    found: dict[str, None] = {}
+    for elements in read(prepared.path, source.max_record_bytes, block_bytes=BLOCK_BYTES, read=told):
+        for value in elements.values:
+            found.update(dict.fromkeys(value or ()))
+    return list(found)
+
+
+def _frames(
+    file: Path,
+    prepared: Prepared,
+    source: Source,
+    fields: Fields,
+    settings: Settings,
+    done: Converted,
+    fail_fast: bool,
+    read: Callable[[int], None],
+) -> Iterator[pl.DataFrame]:
+    batches: Iterator[Batch] = (
+        read_csv(prepared.path, source, fields, workers=settings.workers, read=read)
+        if source.format == "csv"
+        else read_json(prepared.path, source, fields, read=read)
+    )
+    for batch in batches:
+        before = done.rows + done.refused.total()
+        for reject in batch.rejects:
+            _refuse(file, done, reject.reason, before + reject.row_number, fail_fast)
+        done.rows += batch.frame.height
+        yield batch.frame.select(fields.sources.keys())
+
+
+def _refuse(file: Path, done: Converted, reason: str, number: int, fail_fast: bool) -> None:
+    if fail_fast:
+        raise QueryError(str(file), f"record {number} is refused ({reason})", "mend it, or leave out --fail-fast")
+    done.refused[reason] += 1
+
+
+def _write(frames: Iterator[pl.DataFrame], names: list[str], target: Path) -> None:
+    """Row groups of a good size, whatever the size of the frames."""
+    schema = pa.schema([(name, pa.large_string()) for name in names])
+    with pq.ParquetWriter(target, schema, compression="snappy") as writer:
+        for frame in _gathered(frames):
+            writer.write_table(frame.rename(dict(zip(frame.columns, names, strict=True))).to_arrow().cast(schema))
+
+
+def _gathered(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    waiting: list[pl.DataFrame] = []
+    for frame in frames:
+        waiting.append(frame)
+        if sum(f.height for f in waiting) >= _GROUP_ROWS or sum(f.estimated_size() for f in waiting) >= _GROUP_BYTES:
+            yield pl.concat(waiting)
+            waiting = []
+    if waiting:
+        yield pl.concat(waiting)

@@ -1,0 +1,45 @@
+"""Drilling down: single rows of any table, for a range of dates and exact values of columns, up to a limit."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+from event_assets.dashboard.queries import Query
+from event_assets.declaration import Dataset
+from event_assets.errors import QueryError
+from event_assets.warehouse.views import View, identifier, views
+
+#: So many rows are shown on a page.
+SHOWN = 200
+#: So many rows a download holds: what fits on a spreadsheet's sheet below its header.
+DOWNLOADED = 1_000_000
+
+
+def views_by_name(dataset: Dataset) -> dict[str, View]:
+    return {view.name: view for view in views(dataset)}
+
+
+def rows(view: View, first: dt.date | None, last: dt.date | None, equal: Mapping[str, str], *, limit: int) -> Query:
+    """The first rows of a view in their published order: of the dates, with each column of `equal` at that text.
+
+    Rows that have no date (refused ones may not) are among them as long as no first date is given. QueryError where a
+    column is none of the view's.
+    """
+    names = {column.name for column in view.columns}
+    wrong = sorted(equal.keys() - names)
+    if wrong:
+        raise QueryError(wrong[0], f"is no column of {view.dataset}.{view.name}", f"take one of {', '.join(names)}")
+    conditions, values = [], list[object]()
+    if "event_date" in names:
+        for date, sign in ((first, ">="), (last, "<=")):
+            if date:
+                conditions.append(f"event_date {sign} ?")
+                values.append(date)
+    for name, text in equal.items():
+        # Compared as text, as it was shown: nothing that a user can type is an error of types.
+        conditions.append(f"CAST({identifier(name)} AS VARCHAR) = ?")
+        values.append(text)
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    columns = ", ".join(identifier(column.name) for column in view.columns)
+    return Query(view.name, f"SELECT {columns} FROM {view.sql_name} {where} LIMIT {limit + 1}", tuple(values))

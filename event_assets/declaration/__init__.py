@@ -1,0 +1,52 @@
+"""What a dataset declares: the models of one `defs.yaml`, and how it is read from disk.
+
+Here lives the meaning of every key. No Dagster, no frames, no paths of the lake: the component in
+`defs/` wraps this model, contracts and transforms are built from it.
+"""
+
+from event_assets.declaration.base import Declared
+from event_assets.declaration.blocks import (
+    CsvDialect,
+    Deduplicate,
+    Events,
+    Funnel,
+    Gold,
+    Nothing,
+    Profiles,
+    Quality,
+    Sessions,
+    Source,
+    Time,
+    TopUsers,
+    WatchTime,
+)
+from event_assets.declaration.column import RESERVED_COLUMNS, Column
+from event_assets.declaration.dataset import Dataset
+from event_assets.declaration.load import COMPONENT_TYPE, SHIPPED, load_dataset, load_datasets, parse_dataset
+from event_assets.digest import digest
+
+__all__ = [
+    "COMPONENT_TYPE",
+    "RESERVED_COLUMNS",
+    "SHIPPED",
+    "Column",
+    "CsvDialect",
+    "Dataset",
+    "Declared",
+    "Deduplicate",
+    "Events",
+    "Funnel",
+    "Gold",
+    "Nothing",
+    "Profiles",
+    "Quality",
+    "Sessions",
+    "Source",
+    "Time",
+    "TopUsers",
+    "WatchTime",
+    "digest",
+    "load_dataset",
+    "load_datasets",
+    "parse_dataset",
+]

@@ -1,0 +1,145 @@
+"""DuckDB: for a date that is larger than memory. What doesn't fit into the limit is spilled to disk."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import duckdb
+import narwhals as nw
+import polars as pl
+import pyarrow as pa
+
+from event_assets.engines.arrow_writer import by_schema, write_nothing, write_pieces
+from event_assets.engines.duckdb.ports import DuckDBPorts, quoted, sql_type
+from event_assets.engines.engine import Content, Written
+from event_assets.errors import LakeError
+from event_assets.storage.parquet import Piece, by_hive
+from event_assets.tables.column_types import arrow_type
+from event_assets.tables.contract import Violation, merged, repeated_key, violations_of_file
+from event_assets.tables.table import Table
+from event_assets.transforms.interface import Frame, Outputs
+
+_BATCH_ROWS = 1 << 16
+
+
+class DuckDBEngine:
+    """One in-memory database that may take so much memory and so many threads, and spills what goes beyond."""
+
+    name = "duckdb"
+    holds_frames = False
+
+    def __init__(self, memory_bytes: int, workers: int, geo_db: Path | None = None) -> None:
+        self._memory_bytes, self._workers, self._geo_db = memory_bytes, workers, geo_db
+
+    @cached_property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        spill = tempfile.mkdtemp(prefix="event_assets-")
+        weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True)
+        return duckdb.connect(
+            config={
+                "memory_limit": f"{self._memory_bytes}B",
+                "threads": self._workers,
+                "temp_directory": spill,
+                # What has to be in order is sorted; keeping any other order costs memory.
+                "preserve_insertion_order": False,
+            }
+        )
+
+    @cached_property
+    def ports(self) -> DuckDBPorts:
+        return DuckDBPorts(self._connection, self._geo_db)
+
+    def scan(self, table: Table, partitions: Mapping[dt.date | None, Content]) -> Frame:
+        paths = [path for files in partitions.values() for path in _files(files)]
+        dated = table.partitioned_by == "event_date"
+        parts = [self._read(table, schema, alike, dated) for schema, alike in by_schema(paths)]
+        if not parts:
+            schema = pa.schema([(column.name, arrow_type(column.type)) for column in table.columns])
+            empty = schema.append(pa.field("event_date", pa.date32())) if dated else schema
+            parts = [self._connection.from_arrow(empty.empty_table())]
+        return nw.from_native(_union(parts))
+
+    def _read(self, table: Table, schema: pa.Schema, paths: Sequence[Path], dated: bool) -> duckdb.DuckDBPyRelation:
+        files = self._connection.from_parquet([_literally(path) for path in paths], hive_partitioning=dated)
+        columns = [_column(c.name, c.type, schema) for c in table.columns]
+        return files.project(", ".join([*columns, *(["event_date::DATE AS event_date"] if dated else [])]))
+
+    def constant(self, rows: pl.DataFrame) -> Frame:
+        return nw.from_native(self._connection.from_arrow(rows.to_arrow()))
+
+    def write(self, outputs: Outputs, tables: Mapping[str, Table], folder: Path) -> Written:
+        try:
+            figures = _figures(outputs)
+            folder.mkdir(parents=True, exist_ok=True)
+            pieces = {name: self._write(frame, tables[name], folder, figures) for name, frame in outputs.tables.items()}
+        except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+            raise LakeError(
+                "DuckDB",
+                f"can't go on ({str(error).splitlines()[0]})",
+                "make room where temporary files go (TMPDIR) or set EVENT_ASSETS_MEMORY; nothing was published",
+            ) from None
+        finally:
+            self.ports.release()
+        return Written(pieces, figures)
+
+    def _write(self, frame: Frame, table: Table, folder: Path, figures: Mapping[str, int]) -> list[Piece]:
+        relation: duckdb.DuckDBPyRelation = nw.to_native(frame)
+        hive = [name] if (name := table.hive_column) else []
+        order = ", ".join(f"{quoted(column)} NULLS FIRST" for column in (*hive, *table.row_order))
+        rows = relation.project(", ".join(map(quoted, (*hive, *table.names)))).order(order)
+        batches = rows.to_arrow_reader(_BATCH_ROWS)
+        return list(write_pieces(batches, table, folder, table.name, figures)) or [
+            write_nothing(table, folder, table.name, figures)
+        ]
+
+    def violations(self, table: Table, pieces: Sequence[Piece]) -> Sequence[Violation]:
+        broken = merged(violations_of_file(table, piece.path) for piece in pieces)
+        repeated = sum(self._repeated(table, alike) for alike in by_hive(pieces))
+        return [*broken, *([repeated_key(table, repeated)] if repeated else [])]
+
+    def _repeated(self, table: Table, pieces: Sequence[Piece]) -> int:
+        files = self._connection.from_parquet([_literally(piece.path) for piece in pieces], hive_partitioning=False)
+        key = ", ".join(map(quoted, table.key))
+        distinct: int = files.project(key).distinct().aggregate("count(*)").fetchall()[0][0]
+        return sum(piece.rows for piece in pieces) - distinct
+
+
+def _figures(outputs: Outputs) -> dict[str, int]:
+    if outputs.figures is None:
+        return {}
+    relation: duckdb.DuckDBPyRelation = nw.to_native(outputs.figures)
+    (row,) = relation.fetchall()
+    return dict(zip(relation.columns, map(int, row), strict=True))
+
+
+def _union(parts: Sequence[duckdb.DuckDBPyRelation]) -> duckdb.DuckDBPyRelation:
+    first, *others = parts
+    for other in others:
+        first = first.union(other)
+    return first
+
+
+def _column(name: str, declared: str, stored: pa.Schema) -> str:
+    """A contract's column as a file of that schema gives it; what can't be cast is null."""
+    wanted = sql_type(declared)
+    if name not in stored.names:
+        return f"NULL::{wanted} AS {quoted(name)}"
+    if stored.field(name).type == arrow_type(declared):
+        return quoted(name)
+    return f"try_cast({quoted(name)} AS {wanted}) AS {quoted(name)}"
+
+
+def _files(content: Content) -> Sequence[Path]:
+    assert not isinstance(content, pl.DataFrame), "DuckDB reads files"
+    return content
+
+
+def _literally(path: Path) -> str:
+    """A path without wildcards: DuckDB takes no other escape than a class of one character."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))

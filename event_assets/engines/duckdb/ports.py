@@ -1,0 +1,177 @@
+"""What Narwhals lacks, in DuckDB. Nothing is fetched: all of it stays a relation that DuckDB can spill."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
+
+import duckdb
+import narwhals as nw
+import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
+
+from event_assets.engines.geo import GeoDatabase
+from event_assets.tables.column_types import arrow_type
+from event_assets.transforms.interface import Frame, TextFunction
+
+_SQL_TYPES = {
+    "string": "VARCHAR",
+    "json": "VARCHAR",
+    "int64": "BIGINT",
+    "float64": "DOUBLE",
+    "bool": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMPTZ",
+}
+
+
+class DuckDBPorts:
+    """`Ports` over DuckDB relations of one connection; `geo_db` is a MaxMind file in place of the built-in database."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, geo_db: Path | None = None) -> None:
+        # Times are UTC whatever zone the machine is in.
+        connection.execute("SET TimeZone = 'UTC'")
+        self.connection = connection
+        self._geo = GeoDatabase(geo_db)
+        self._names = count(1)
+        self._made: list[tuple[str, str]] = []
+        self.version = self._geo.version
+
+    def shared(self, frame: Frame) -> Frame:
+        """A temporary table, which DuckDB spills where it must; it goes with the connection."""
+        name = f"shared_{next(self._names)}"
+        self._made.append(("table", name))
+        self.connection.execute(f"CREATE TEMP TABLE {name} AS {_relation(frame).sql_query()}")
+        return nw.from_native(self.connection.table(name))
+
+    def release(self) -> None:
+        """Drop what was shared or lent: the tables that were made of it are written."""
+        for kind, name in reversed(self._made):
+            if kind == "table":
+                self.connection.execute(f"DROP TABLE {name}")
+            else:
+                self.connection.remove_function(name)
+        self._made.clear()
+
+    def held(self, frame: Frame) -> Frame:
+        return frame
+
+    def folded(self, frame: Frame, columns: Mapping[str, tuple[str, str]]) -> Frame:
+        letters = {"lower": (ascii_uppercase, ascii_lowercase), "upper": (ascii_lowercase, ascii_uppercase)}
+        return _with(
+            frame,
+            **{
+                into: "translate({}, '{}', '{}')".format(quoted(column), *letters[case])
+                for into, (column, case) in columns.items()
+            },
+        )
+
+    def microseconds(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
+        return _with(frame, **{into: f"epoch_us({quoted(column)})" for column, into in columns.items()})
+
+    def uuid5(self, frame: Frame, column: str, *, text: str, namespace: str) -> Frame:
+        digest = f"sha1(unhex('{uuid.UUID(namespace).hex}') || encode({quoted(text)}))"
+        return _with(_with(frame, **{column: digest}), **{column: _as_uuid(quoted(column))})
+
+    def previous(self, frame: Frame, columns: Mapping[str, str], *, by: Sequence[str], order: Sequence[str]) -> Frame:
+        over = _over(by, order)
+        return _with(frame, **{into: f"lag({quoted(column)}) {over}" for column, into in columns.items()})
+
+    def latest(self, frame: Frame, columns: Sequence[str], *, by: Sequence[str], order: Sequence[str]) -> Frame:
+        over = _over(by, order)
+        return _with(frame, **{name: f"last_value({quoted(name)} IGNORE NULLS) {over}" for name in columns})
+
+    def lookup(self, frame: Frame, other: Frame, on: Sequence[str]) -> Frame:
+        return frame.join(other, on=list(on), how="left")
+
+    def as_of(self, frame: Frame, other: Frame, *, by: str, at: str, other_at: str, forward: bool = False) -> Frame:
+        rows, found = (f"({_relation(one).sql_query()})" for one in (frame, other))
+        near = f"l.{quoted(at)} {'<=' if forward else '>='} r.{quoted(other_at)}"
+        joined = f"FROM {rows} l ASOF LEFT JOIN {found} r ON l.{quoted(by)} = r.{quoted(by)} AND {near}"
+        return nw.from_native(self.connection.sql(f"SELECT l.*, r.* EXCLUDE ({quoted(by)}) {joined}"))
+
+    def distinct(self, frame: Frame) -> Frame:
+        return frame.unique()
+
+    def distinct_text(self, frame: Frame, *, by: Sequence[str], column: str, into: str, separator: str) -> Frame:
+        groups = ", ".join(quoted(name) for name in by)
+        text = quoted(column)
+        joined = f"coalesce(string_agg(DISTINCT {text}, '{separator}' ORDER BY {text}), '')"
+        return nw.from_native(_relation(frame).aggregate(f"{groups}, {joined} AS {quoted(into)}", groups))
+
+    def distinct_counts(self, frame: Frame, *, by: Sequence[str], column: str, into: str) -> Frame:
+        return frame.group_by(*by).agg(nw.col(column).n_unique().cast(nw.Int64).alias(into))
+
+    def ends(
+        self, frame: Frame, *, by: Sequence[str], column: str, order: Sequence[str], first: str, last: str
+    ) -> Frame:
+        groups, value = ", ".join(map(quoted, by)), quoted(column)
+        place = f"row({', '.join(map(quoted, order))})"
+        ends = f"arg_min({value}, {place}) AS {quoted(first)}, arg_max({value}, {place}) AS {quoted(last)}"
+        present = _relation(frame).filter(f"{value} IS NOT NULL")
+        return nw.from_native(present.aggregate(f"{groups}, {ends}", groups))
+
+    def from_text(
+        self, frame: Frame, columns: Sequence[str], *, into: str, declared_type: str, function: TextFunction
+    ) -> Frame:
+        name = f"from_text_{next(self._names)}"
+        self._made.append(("function", name))
+        dtype = arrow_type(declared_type)
+
+        def mapped(lists: pa.ChunkedArray) -> pa.Array:
+            rows = [tuple(texts) for texts in lists.to_pylist()]
+            distinct = list(dict.fromkeys(rows))
+            values = dict(zip(distinct, function(list(zip(*distinct, strict=True))), strict=True))
+            return pa.array([values[row] for row in rows], dtype)
+
+        self.connection.create_function(
+            name,
+            mapped,
+            [duckdb.sqltype("VARCHAR[]")],
+            duckdb.sqltype(sql_type(declared_type)),
+            type=PythonUDFType.ARROW,
+            null_handling=FunctionNullHandling.SPECIAL,
+        )
+        return _with(frame, **{into: f"{name}(list_value({', '.join(map(quoted, columns))}))"})
+
+    def region(self, frame: Frame, *, address: str, into: str) -> Frame:
+        return self.from_text(frame, [address], into=into, declared_type="string", function=self._geo.regions)
+
+
+def _relation(frame: Frame) -> duckdb.DuckDBPyRelation:
+    relation: duckdb.DuckDBPyRelation = nw.to_native(frame)
+    return relation
+
+
+def _with(frame: Frame, **columns: str) -> Frame:
+    """The frame with further (or replaced) columns, given as SQL."""
+    relation = _relation(frame)
+    kept = [quoted(name) for name in relation.columns if name not in columns]
+    made = [f"{sql} AS {quoted(name)}" for name, sql in columns.items()]
+    return nw.from_native(relation.project(", ".join([*kept, *made])))
+
+
+def _over(by: Sequence[str], order: Sequence[str]) -> str:
+    groups, rows = (", ".join(map(quoted, names)) for names in (by, order))
+    return f"OVER (PARTITION BY {groups} ORDER BY {rows} NULLS FIRST)"
+
+
+def quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def sql_type(declared: str) -> str:
+    """A declared type in DuckDB's terms; `decimal(p,s)` is called so there as well."""
+    return _SQL_TYPES.get(declared, declared)
+
+
+def _as_uuid(digest: str) -> str:
+    """The first 128 bits of a digest with version 5 and the RFC's variant set, written as UUIDs are."""
+    variant = f"substr('89ab89ab89ab89ab', strpos('0123456789abcdef', substr({digest}, 17, 1)), 1)"
+    return (
+        f"concat(substr({digest}, 1, 8), '-', substr({digest}, 9, 4), '-5', substr({digest}, 14, 3), '-',"
+        f" {variant}, substr({digest}, 18, 3), '-', substr({digest}, 21, 12))"
+    )

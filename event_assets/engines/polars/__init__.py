@@ -1,0 +1,1 @@
+"""The Polars engine: how it scans, computes and writes, and the ports that Narwhals lacks."""

@@ -1,0 +1,192 @@
+"""What Narwhals lacks, in Polars. What is `shared` or read in an order is computed at once, all else stays lazy."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import narwhals as nw
+import polars as pl
+import polars_hash
+
+from event_assets.engines.geo import GeoDatabase
+from event_assets.tables.column_types import polars_type
+from event_assets.transforms.interface import Frame, TextFunction
+
+#: How Polars computes. What is in memory already its default, streaming, cuts into morsels and puts together again, at
+#: twice the time (an as-of join: ten times); of what is read from many files it never holds all.
+Way = Literal["in-memory", "streaming"]
+#: Of an unsigned integer.
+_MOST_BITS = 64
+#: So many hashes of rows are sorted at once, in half a gigabyte.
+_MARKS = 1 << 25
+
+
+class PolarsPorts:
+    """`Ports` over Polars LazyFrames; `geo_db` is a MaxMind file in place of the built-in IP database."""
+
+    def __init__(self, geo_db: Path | None = None, way: Way = "in-memory") -> None:
+        self._way: Way = way
+        self._geo = GeoDatabase(geo_db)
+        self.version = self._geo.version
+
+    def shared(self, frame: Frame) -> Frame:
+        """Collected here and now: Polars finds common parts of plans, but not where filters were pushed into them."""
+        plan: pl.LazyFrame = nw.to_native(frame)
+        return nw.from_native(plan.collect(engine=self._way).lazy())
+
+    def held(self, frame: Frame) -> Frame:
+        return self.shared(frame)
+
+    def folded(self, frame: Frame, columns: Mapping[str, tuple[str, str]]) -> Frame:
+        return _with(frame, *(_folded(pl.col(column), case).alias(into) for into, (column, case) in columns.items()))
+
+    def microseconds(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
+        return _with(frame, *(pl.col(c).dt.timestamp("us").alias(into) for c, into in columns.items()))
+
+    def uuid5(self, frame: Frame, column: str, *, text: str, namespace: str) -> Frame:
+        return _with(frame, polars_hash.col(text).uuidhash.uuid5(namespace).alias(column))
+
+    def previous(self, frame: Frame, columns: Mapping[str, str], *, by: Sequence[str], order: Sequence[str]) -> Frame:
+        same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in by)
+        before = (pl.when(same).then(pl.col(name).shift(1)).alias(into) for name, into in columns.items())
+        return nw.from_native(self._ordered(frame, [*by, *order]).with_columns(*before))
+
+    def latest(self, frame: Frame, columns: Sequence[str], *, by: Sequence[str], order: Sequence[str]) -> Frame:
+        return nw.from_native(self._ordered(frame, [*by, *order]).with_columns(pl.col(*columns).forward_fill()))
+
+    def lookup(self, frame: Frame, other: Frame, on: Sequence[str]) -> Frame:
+        # Rows stay in their order, so that nobody has to sort them again.
+        plan: pl.LazyFrame = nw.to_native(frame)
+        return nw.from_native(plan.join(nw.to_native(other), on=on, how="left", maintain_order="left"))
+
+    def as_of(self, frame: Frame, other: Frame, *, by: str, at: str, other_at: str, forward: bool = False) -> Frame:
+        joined = self._ordered(frame, [by, at]).join_asof(
+            self._ordered(other, [by, other_at]),
+            by=by,
+            left_on=at,
+            right_on=other_at,
+            strategy="forward" if forward else "backward",
+            coalesce=False,
+            check_sortedness=False,  # Polars can't look, and would warn
+        )
+        return nw.from_native(joined)
+
+    def distinct(self, frame: Frame) -> Frame:
+        plan: pl.LazyFrame = nw.to_native(frame)
+        rows = plan.collect(engine=self._way)
+        # Rows that equal the one above them go first: to compare neighbours costs a tenth of telling all rows apart.
+        return nw.from_native(rows.filter(_begins_run(rows.columns)).lazy().unique())
+
+    def distinct_text(self, frame: Frame, *, by: Sequence[str], column: str, into: str, separator: str) -> Frame:
+        rows: pl.DataFrame = nw.to_native(frame).select(*by, column).collect(engine=self._way)
+        texts = sorted(rows[column].drop_nulls().unique())
+        if len(texts) > _MOST_BITS:
+            pairs = rows.lazy().unique().group_by(by)
+            return nw.from_native(pairs.agg(pl.col(column).drop_nulls().sort().str.join(separator).alias(into)))
+        # A set of few texts is a number: an eighth of the time that a list for each group takes.
+        bits = [1 << place for place in range(len(texts))]
+        bit = pl.col(column).replace_strict(texts, bits, default=0, return_dtype=pl.UInt64)
+        sets = _grouped(rows.select(*by, bit.alias(into)), by, pl.col(into).bitwise_or())
+        found = sets[into].unique().to_list() or [0]  # of no rows, too, something must be mapped to be text
+        said = [separator.join(text for text, bit in zip(texts, bits, strict=True) if one & bit) for one in found]
+        text = pl.col(into).replace_strict(found, said, return_dtype=pl.String)
+        return nw.from_native(sets.lazy().with_columns(text))
+
+    def distinct_counts(self, frame: Frame, *, by: Sequence[str], column: str, into: str) -> Frame:
+        # A set for each group is 240 bytes a row. Eight are enough to find the rows that may be there twice; only
+        # these are compared, so it stays exact.
+        plan: pl.LazyFrame = nw.to_native(frame)
+        rows = plan.select(*by, column).with_columns(mark=pl.struct(*by, column).hash(seed=0))
+        parts = 1 + rows.select(pl.len()).collect(engine="streaming").item() // _MARKS
+        marks = (rows.select("mark").filter(pl.col("mark") % parts == part) for part in range(parts))
+        twice = pl.concat([_repeated(part) for part in marks]).to_frame().lazy()
+        surplus = pl.len() - pl.col(column).n_unique()
+        again = rows.join(twice, on="mark", how="semi").group_by(by).agg(surplus.alias("surplus"))
+        # Each by itself: what two parts of one plan read alike, Polars would hold in memory for both.
+        surpluses = again.collect(engine="streaming").lazy()
+        counts = plan.group_by(by).agg(pl.len().alias(into)).collect(engine="streaming").lazy()
+        count = (pl.col(into) - pl.col("surplus").fill_null(0)).cast(pl.Int64)
+        return nw.from_native(counts.join(surpluses, on=by, how="left").select(*by, count))
+
+    def ends(
+        self, frame: Frame, *, by: Sequence[str], column: str, order: Sequence[str], first: str, last: str
+    ) -> Frame:
+        plan: pl.LazyFrame = nw.to_native(frame)
+        value = pl.col(column)
+        present = self._ordered(
+            nw.from_native(plan.filter(value.is_not_null()).select(*by, *order, column)), [*by, *order]
+        )
+        return nw.from_native(present.group_by(by).agg(value.first().alias(first), value.last().alias(last)))
+
+    def from_text(
+        self, frame: Frame, columns: Sequence[str], *, into: str, declared_type: str, function: TextFunction
+    ) -> Frame:
+        dtype = polars_type(declared_type)
+        mapped = pl.struct(*columns).map_batches(_on_distinct(function, dtype), return_dtype=dtype, is_elementwise=True)
+        return _with(frame, mapped.alias(into))
+
+    def region(self, frame: Frame, *, address: str, into: str) -> Frame:
+        return self.from_text(frame, [address], into=into, declared_type="string", function=self._geo.regions)
+
+    def _ordered(self, frame: Frame, order: Sequence[str]) -> pl.LazyFrame:
+        """The frame computed, and sorted where it is not: tables are read in their row order, so most are."""
+        plan: pl.LazyFrame = nw.to_native(frame)
+        return in_order(plan.collect(engine=self._way), order).lazy()
+
+
+def _begins_run(columns: Sequence[str]) -> pl.Expr:
+    """Whether a row differs in any of the columns from the one above it."""
+    return pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in columns) | (
+        pl.int_range(pl.len()) == 0
+    )
+
+
+def _grouped(rows: pl.DataFrame, by: Sequence[str], one: pl.Expr) -> pl.DataFrame:
+    """`rows.group_by(by).agg(one)`; rows in that order are grouped by their runs, in a third of the time."""
+    if not rows.is_sorted(by):
+        return rows.group_by(by).agg(one)
+    run = _begins_run(by).cum_sum().set_sorted().alias("run")
+    return rows.with_columns(run).group_by("run").agg(pl.col(*by).first(), one).drop("run")
+
+
+def _repeated(marks: pl.LazyFrame) -> pl.Series:
+    """The marks that occur more than once."""
+    ordered = marks.collect(engine="streaming")["mark"].sort()
+    return ordered.filter(ordered == ordered.shift(1)).unique()
+
+
+def in_order(frame: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
+    """The frame in an order (nulls first). To look whether it is so already costs a tenth of sorting it."""
+    return frame if frame.is_sorted(order) else frame.sort(order, nulls_last=False)
+
+
+def _with(frame: Frame, *expressions: pl.Expr) -> Frame:
+    plan: pl.LazyFrame = nw.to_native(frame)
+    return nw.from_native(plan.with_columns(*expressions))
+
+
+def _folded(text: pl.Expr, case: str) -> pl.Expr:
+    # Polars folds all letters. Texts beyond ASCII are few: letter by letter only they are folded, the others null.
+    ascii_only = text.str.len_bytes() == text.str.len_chars()
+    upper, lower = list(string.ascii_uppercase), list(string.ascii_lowercase)
+    foreign = pl.when(~ascii_only).then(text)
+    if case == "lower":
+        return pl.when(ascii_only).then(text.str.to_lowercase()).otherwise(foreign.str.replace_many(upper, lower))
+    return pl.when(ascii_only).then(text.str.to_uppercase()).otherwise(foreign.str.replace_many(lower, upper))
+
+
+def _on_distinct(function: TextFunction, dtype: pl.DataType) -> Callable[[pl.Series], pl.Series]:
+    """The function over the distinct rows of a struct of texts, spread over all rows."""
+
+    def mapped(rows: pl.Series) -> pl.Series:
+        texts = rows.struct.unnest()
+        names = texts.columns
+        distinct = texts.unique(maintain_order=True)
+        values = function([distinct[name].to_list() for name in names])
+        known = distinct.with_columns(pl.Series("value of the row", values, dtype=dtype))
+        return texts.join(known, on=names, how="left", nulls_equal=True, maintain_order="left")["value of the row"]
+
+    return mapped

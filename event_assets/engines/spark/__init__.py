@@ -1,0 +1,1 @@
+"""The Spark engine: how it scans, computes and writes, and the ports that Narwhals lacks."""

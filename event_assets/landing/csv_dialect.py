@@ -1,0 +1,263 @@
+"""How a delimited file is written, found out from the file: for a first draft of a declaration, never for landing.
+
+The dialect under which the most lines make equally many fields is taken (each is tried with the exact parser of
+landing), then what stands before the table, its header and what stands behind it are told by what the columns hold.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from event_assets.declaration import CsvDialect
+from event_assets.landing.csv import header_names
+from event_assets.landing.csv_records import RecordParser
+from event_assets.landing.decode_file import plain_chunks
+from event_assets.text.encodings import detect_encoding
+
+#: So much of a file is tried under each dialect, and so much of its end is looked at for a footer.
+_HEAD_BYTES = 256 * 1024
+_TAIL_BYTES = 64 * 1024
+_MAX_RECORDS = 500
+_MAX_HEADER_LINES = 5
+_MAX_FOOTER_LINES = 20
+
+_DELIMITERS = (",", ";", "\t", "|", ", ", " ", ":", "^", "~", "\x1f", "\x01")
+_QUOTES = ('"', "'")
+_ESCAPES = ("\\", '"')
+#: Times, addresses and plain sentences hold these at equal numbers by chance.
+_DOUBTFUL = {":": 0.3, " ": 0.9, "~": 0.9, "^": 0.9}
+
+_VALUE = re.compile(
+    r"\s*(?:[-+(]?[$€£¥]?\s?\d[\d.,' ]*(?:[eE][-+]?\d+)?\s?[%$€£¥)]?"  # numbers, amounts
+    r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?"  # dates
+    r"|\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?:\s?[AaPp][Mm])?"  # times
+    r"|[a-z]+://\S+|\S+@\S+\.\S+"  # addresses
+    r"|[0-9A-Fa-f]{8}-[0-9A-Fa-f-]{27}|(?:\d{1,3}\.){3}\d{1,3}"  # ids
+    r"|(?i:true|false|null|nan|n/a))\s*"
+)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a delimited text file is written."""
+
+    encoding: str = "utf-8"
+    """Python's name of it; `utf-8` also where the file begins with a byte order mark."""
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str = '"'
+    """What stands before a quote within quotes: the quote itself where it is doubled."""
+    skip_lines: int = 0
+    """Lines before the header (a preamble)."""
+    header_lines: int = 1
+    """Records that the header takes, 0 in a file without one."""
+    footer_lines: int = 0
+    """Lines behind the table, blank ones not counted."""
+    lines: Literal["plain", "quoted_whole"] = "plain"
+    """`quoted_whole`: every line is wrapped in quotes as a whole."""
+    names: tuple[str, ...] = ()
+    """The header's names, `column_1`, ... where there is none. Empty in an empty file."""
+    records: tuple[tuple[str | None, ...], ...] = field(default=(), repr=False)
+    """The first records behind the header that have a field for each name, empty fields as None."""
+
+    @property
+    def csv(self) -> CsvDialect:
+        """The same as a declaration says it."""
+        return CsvDialect(
+            delimiter=self.delimiter,
+            quote=self.quote,
+            escape=self.escape,
+            header=self.header_lines > 0,
+            header_lines=max(1, self.header_lines),
+            skip_lines=self.skip_lines,
+            footer_lines=self.footer_lines,
+        )
+
+
+def detect(path: Path) -> Dialect:
+    """The dialect of a CSV file (`.gz` and `.zst` too), from its first 256 KiB; of its encoding, from all of it.
+
+    Deterministic; always an answer (a comma where nothing tells fields apart). FileRejected where it can't be
+    unpacked, OSError where it can't be read.
+    """
+    encoding = detect_encoding(plain_chunks(path, path.name))
+    head, tail, whole = _ends(plain_chunks(path, path.name), encoding)
+    lines: Literal["plain", "quoted_whole"] = "quoted_whole" if _wrapped(head) else "plain"
+    if lines == "quoted_whole":
+        head, tail = _unwrap(head), _unwrap(tail)
+    found = _best(head, whole)
+    return _with_table(replace(found.dialect, encoding=encoding, lines=lines), found.rows, head, tail)
+
+
+def _ends(chunks: Iterator[bytes], encoding: str) -> tuple[bytes, bytes, bool]:
+    """(the first whole lines, the last ones, whether the first ones are all), in UTF-8."""
+    head, tail = b"", b""
+    for chunk in chunks:
+        if len(head) < 4 * _HEAD_BYTES:
+            head += chunk
+        tail = (tail + chunk)[-4 * _TAIL_BYTES :]
+    whole = len(tail) == len(head) or len(head) < _HEAD_BYTES
+    text = head.decode(encoding, "replace").removeprefix("\ufeff").encode()
+    if len(text) > _HEAD_BYTES:
+        cut = max(text.rfind(b"\n", 0, _HEAD_BYTES), text.rfind(b"\r", 0, _HEAD_BYTES - 1)) + 1
+        text, whole = text[: cut or _HEAD_BYTES], False
+    end = tail[len(tail) % 4 :] if encoding.startswith(("utf-16", "utf-32")) else tail
+    return text, end.decode(encoding, "replace").encode()[-_TAIL_BYTES:], whole
+
+
+def _wrapped(head: bytes) -> bool:
+    """Whether each line is one quoted text that holds delimiters."""
+    lines = [line for line in re.split(rb"\r\n|\n|\r", head)[:-1] or [head] if line.strip()]
+    inner = [line.strip()[1:-1] for line in lines if re.fullmatch(rb'\s*"(?:[^"]|"")*"\s*', line)]
+    commas = {re.sub(rb'""(?:[^"]|"""")*""', b"", line).count(b",") for line in inner}
+    return bool(lines) and len(inner) == len(lines) and len(commas) == 1 and commas != {0}
+
+
+def _unwrap(text: bytes) -> bytes:
+    lines = [re.sub(rb'^\s*"((?:[^"]|"")*)"\s*$', rb"\1", line) for line in re.split(rb"\r\n|\n|\r", text)]
+    return b"\n".join(line.replace(b'""', b'"') for line in lines)
+
+
+Row = tuple[int, list[str | None] | None]
+"""The place of a record, and its fields; None where it is malformed."""
+
+
+@dataclass(frozen=True)
+class _Tried:
+    dialect: Dialect
+    rows: list[Row]
+    score: tuple[float, ...]
+
+
+def _best(head: bytes, whole: bool) -> _Tried:
+    """The dialect that makes the most of the text; of equal ones the one that is tried first."""
+    tried = []
+    for delimiter in _DELIMITERS:
+        if delimiter.encode() not in head:
+            continue
+        for quote in _QUOTES:
+            for escape in (quote, *(e for e in _ESCAPES if e != quote and (e + quote).encode() in head)):
+                tried.append(_try(head, whole, Dialect(delimiter=delimiter, quote=quote, escape=escape)))
+    return max(tried, key=lambda one: one.score) if tried else _try(head, whole, Dialect())
+
+
+def _try(head: bytes, whole: bool, dialect: Dialect) -> _Tried:
+    parser = RecordParser(dialect.csv, None, _HEAD_BYTES)
+    rows: list[Row] = []
+    place = 0
+    while place < len(head) and len(rows) < _MAX_RECORDS:
+        taken = parser.take(head, place, final=whole)
+        if taken is None:
+            break
+        if taken.values is not None or taken.reason is not None:
+            rows.append((place, taken.values))
+        place = taken.next
+    return _Tried(dialect, rows, _score(rows, dialect, head))
+
+
+def _score(rows: list[Row], dialect: Dialect, head: bytes) -> tuple[float, ...]:
+    """How good a dialect explains the text: share of equally wide records, then of fields that are well formed."""
+    widths = Counter(len(values) for _, values in rows if values is not None)
+    if not rows or not widths:
+        return (0.0,)
+    width, same = max(widths.items(), key=lambda item: (item[1] * (item[0] > 1), item[0]))
+    fields = [value for _, values in rows if values and len(values) == width for value in values if value]
+    # A quote or a blank left at an end of a field speaks for another dialect; a value that is a number for this one.
+    ragged = sum(value[0] in "\"' " or value[-1] in "\"' " for value in fields)
+    typed = sum(_VALUE.fullmatch(value) is not None for value in fields)
+    well = 1 - ragged / max(1, len(fields))
+    told = typed / max(1, len(fields))
+    consistent = same / len(rows)
+    quoted = head.count(dialect.quote.encode())
+    likely = _DOUBTFUL.get(dialect.delimiter, 1) * (1 - 1 / (width + 1)) * (0.7 + 0.3 * told)
+    return (consistent * well * likely, min(quoted, 1) * (dialect.quote == '"'))
+
+
+def _with_table(dialect: Dialect, rows: list[Row], head: bytes, tail: bytes) -> Dialect:
+    """The dialect with what stands before, above and behind the table."""
+    widths = Counter(len(values) for _, values in rows if values is not None)
+    if not widths:
+        return replace(dialect, header_lines=0)
+    width = max(widths.items(), key=lambda item: (item[1] * (item[0] > 1), item[0]))[0]
+    first = _first_of_table([values for _, values in rows], width)
+    table = [values for _, values in rows[first:] if values is not None and len(values) == width]
+    header = _header_lines(table)
+    names = header_names(table[:header] or [[None] * width])
+    body = tuple(tuple(values) for values in table[header:])
+    place = rows[first][0]
+    skipped = len(re.findall(rb"\r\n|\n|\r", head[:place]))
+    # Blank lines before the header are passed over anyway.
+    skipped = skipped if head[:place].strip() else 0
+    return replace(
+        dialect,
+        skip_lines=skipped,
+        header_lines=header,
+        footer_lines=_footer_lines(dialect, width, tail) if len(body) > 1 else 0,
+        names=tuple(names),
+        records=body,
+    )
+
+
+def _first_of_table(rows: Sequence[list[str | None] | None], width: int) -> int:
+    """The first record that isn't of a preamble: as wide as the table, and with more than a title in it."""
+
+    def of_table(values: list[str | None] | None) -> bool:
+        if values is None or len(values) != width:
+            return False
+        return width < 3 or sum(value is not None and bool(value.strip()) for value in values) > 1
+
+    return next((at for at, values in enumerate(rows) if of_table(values)), 0)
+
+
+def _header_lines(table: list[list[str | None]]) -> int:
+    """How many of the first records are names: texts above columns of values, or texts that don't come again."""
+    if not table:
+        return 0
+    body = table[min(_MAX_HEADER_LINES, len(table) // 2) :]
+    typed = [at for at in range(len(table[0])) if _is_typed([values[at] for values in body])]
+    if not _could_be_names(table[0], table[1:]):
+        return 0
+    lines = 1
+    while typed and lines < min(_MAX_HEADER_LINES, len(table) // 2):
+        texts = [table[lines][at] for at in typed]
+        if any(text is None or _VALUE.fullmatch(text) for text in texts):
+            break
+        lines += 1
+    return lines
+
+
+def _is_typed(column: list[str | None]) -> bool:
+    values = [value for value in column if value]
+    return bool(values) and sum(_VALUE.fullmatch(value) is not None for value in values) >= 0.9 * len(values)
+
+
+def _could_be_names(values: list[str | None], below: list[list[str | None]]) -> bool:
+    names = [value.strip() for value in values if value and value.strip()]
+    if not names or len(names) < len(values) / 2 or any(_VALUE.fullmatch(name) for name in names):
+        return False
+    if len(set(names)) < len(names):
+        return False
+    # Texts that come again in their own column are values: but the same header may come once more.
+    again = [sum(row[at] == value for row in below[:100]) for at, value in enumerate(values) if value]
+    return not below or sum(count > len(below[:100]) / 3 for count in again) == 0
+
+
+def _footer_lines(dialect: Dialect, width: int, tail: bytes) -> int:
+    """Lines of fewer fields at the very end: a remark, a number of rows."""
+    if width < 2:
+        return 0
+    parser = RecordParser(dialect.csv, None, _TAIL_BYTES)
+    lines = [line for line in re.split(rb"\r\n|\n|\r", tail) if line.strip()][-_MAX_FOOTER_LINES - 1 :]
+    count = 0
+    for line in reversed(lines):
+        taken = parser.take(line, 0, final=True)
+        filled = [value for value in (taken.values if taken and taken.values else ()) if value and value.strip()]
+        if taken is None or taken.values is None or len(filled) != 1 or parser.quote in line:
+            break
+        count += 1
+    return count if 0 < count <= min(_MAX_FOOTER_LINES, len(lines) - 1) else 0

@@ -1,0 +1,287 @@
+"""The one door of landing: a source file in, its records out as raw rows or staged Parquet, every one accounted for."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import polars as pl
+
+from event_assets.declaration import Dataset, Events, Source
+from event_assets.errors import LandingError
+from event_assets.landing.date_writer import Spool
+from event_assets.landing.decode_file import Prepared, prepare
+from event_assets.landing.event_dates import Dating
+from event_assets.landing.file_identity import Identity, check_unchanged
+from event_assets.landing.inbox import Kind
+from event_assets.landing.record_batches import MALFORMED, ROW_NUMBER, Batch, Fields, FileRejected, Reject, raw_text
+from event_assets.landing.schema_drift import Drift, Kinds
+from event_assets.landing.unpack_limits import DEFAULT_LIMITS, Limits
+from event_assets.tables.catalog import tables
+
+#: Why a whole file is refused under `drift: fail`.
+SCHEMA_DRIFT = "schema_drift"
+#: Of the memory that landing may take, so much gathers rows; the rest is for the block in work and its copies.
+_SPOOL_SHARE = 4
+#: More than this is not gathered, however much memory there is: sorted by date it takes a multiple, and disks are fast.
+_MAX_SPOOL_BYTES = 96_000_000
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What became of a file. records == landed + rejected, always."""
+
+    file_id: str
+    kind: Kind
+    records: int = 0
+    landed: int = 0
+    rejected: int = 0
+    dates: dict[dt.date, int] = field(default_factory=dict)
+    """event_date to its rows, in order of date; of profiles nothing."""
+    parts: dict[dt.date | None, Path] = field(default_factory=dict)
+    """event_date to its staged `raw_events`; None to the staged `raw_profiles`. No rows, no part."""
+    rejects: Path | None = None
+    """Staged `landing_rejects`, where there are any."""
+    reasons: dict[str, int] = field(default_factory=dict)
+    """Reason to the number of rejects, in order of reason."""
+    drift: Drift = field(default_factory=Drift)
+    repairs: tuple[str, ...] = ()
+    """What was mended on the way, such as `encoding: cp1252` or `lines: quoted_whole`."""
+    reason: str | None = None
+    """Why the whole file is rejected; then nothing of it landed."""
+
+
+#: Is given rows in the order of the file, some at a time.
+Take = Callable[[pl.DataFrame], None]
+
+
+def land_file(
+    dataset: Dataset,
+    kind: Kind,
+    path: Path,
+    name: str,
+    identity: Identity,
+    into: Path,
+    *,
+    landed_at: dt.datetime,
+    memory_bytes: int,
+    workers: int = 1,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Landed:
+    """Read a source file once, streaming, and stage its tables in the folder `into` (made where missing).
+
+    Staged files are Snappy Parquet with the columns of `raw_events` or `raw_profiles` and
+    `landing_rejects` (contracts.tables), rows by row_number. `landed_at` (aware) decides `out_of_range`.
+
+    NotReadyError where the file changed since it was identified; LandingError where it can't be read or
+    staged, and with `mode: fail_fast` at the first reject. Then nothing stays in `into`.
+    """
+    made, share = tables(dataset), min(memory_bytes // _SPOOL_SHARE, _MAX_SPOOL_BYTES)
+
+    def spool(staging: Path, table: str, stem: str, *, by_date: bool) -> Spool:
+        schema = made[table].polars_schema()
+        return Spool(staging, f"{identity.file_id}-{stem}", schema, memory_bytes=share, by_date=by_date)
+
+    with _staging(into, name) as staging:
+        events = kind == "events"
+        rows = spool(staging, "raw_events" if events else "raw_profiles", kind, by_date=events)
+        rejects = spool(staging, "landing_rejects", "rejects", by_date=False)
+        reading = _Reading(dataset, kind, name, identity, landed_at, rows.add, rejects.add)
+        landed = reading.run(path, staging, memory_bytes, workers, limits)
+        if landed.reason is not None:
+            return landed
+        parts, refused = rows.finish(), rejects.finish()
+        dates = {date: rows.rows[date] for date in parts if date is not None}
+        return _moved(replace(landed, dates=dates, parts=parts, rejects=refused.get(None)), into)
+
+
+def read_file(
+    dataset: Dataset,
+    kind: Kind,
+    path: Path,
+    name: str,
+    identity: Identity,
+    into: Path,
+    rows: Take,
+    *,
+    landed_at: dt.datetime,
+    memory_bytes: int,
+    workers: int = 1,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Landed:
+    """What `land_file` would stage, handed to `rows` as it is read; nothing stays in `into`.
+
+    Rows hold the columns of the raw table and, of events, `event_date`; by row_number. Refused records are counted,
+    and the `Landed` tells no dates and no files. Raises as `land_file` does, and whatever `rows` raises.
+    """
+    with _staging(into, name) as staging:
+        reading = _Reading(dataset, kind, name, identity, landed_at, rows, lambda _: None)
+        return reading.run(path, staging, memory_bytes, workers, limits)
+
+
+@contextmanager
+def _staging(into: Path, name: str) -> Iterator[Path]:
+    """A working folder in `into`, gone in the end."""
+    into.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(dir=into, prefix="landing-"))
+    try:
+        yield staging
+    except OSError as error:
+        raise LandingError(
+            name, f"can't be landed ({error.strerror or error})", "mend that and land it again"
+        ) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _moved(landed: Landed, into: Path) -> Landed:
+    """The staged files out of the working folder, where only whole ones arrive."""
+    parts = {date: path.replace(into / path.name) for date, path in landed.parts.items()}
+    rejects = landed.rejects.replace(into / landed.rejects.name) if landed.rejects else None
+    return replace(landed, parts=parts, rejects=rejects)
+
+
+#: Number within the batch, reason, column, text.
+_Rejected = tuple[int, str, str | None, bytes]
+
+
+class _Reading:
+    """One file on its way: its rows and its rejects go to whom they are for."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        kind: Kind,
+        name: str,
+        identity: Identity,
+        landed_at: dt.datetime,
+        rows: Take,
+        rejects: Take,
+    ) -> None:
+        self._dataset, self._kind, self._name, self._identity = dataset, kind, name, identity
+        source = dataset.events if kind == "events" else dataset.profiles
+        assert source is not None
+        self._source: Source = source
+        self._dating = Dating(dataset, name, landed_at) if isinstance(source, Events) else None
+        self._take_rows, self._take_rejects = rows, rejects
+        self._reject_schema = tables(dataset)["landing_rejects"].polars_schema()
+        self._reasons: Counter[str] = Counter()
+        self._new: Counter[str] = Counter()
+        self._kinds = Kinds(source.columns)
+        self._present: set[str] = set()
+        self._records = self._landed = 0
+
+    def run(self, path: Path, staging: Path, memory_bytes: int, workers: int, limits: Limits) -> Landed:
+        """Read it all. What was handed over counts for nothing where the file is rejected as a whole."""
+        check_unchanged(path, self._identity.signature)
+        try:
+            landed = self._read(path, staging, memory_bytes, workers, limits)
+        except FileRejected as rejected:
+            landed = Landed(self._identity.file_id, self._kind, reason=str(rejected))
+        check_unchanged(path, self._identity.signature)
+        return landed
+
+    def _read(self, path: Path, staging: Path, memory_bytes: int, workers: int, limits: Limits) -> Landed:
+        fields = Fields.of(self._source)
+        prepared = prepare(path, self._name, self._source, staging, limits)
+        for batch in self._batches(prepared, fields, memory_bytes, workers, limits):
+            self._take(batch)
+        declared = [column.name for column in self._source.columns if column.name in fields.sources]
+        missing = tuple(name for name in declared if self._present and name not in self._present)
+        drift = Drift(dict(sorted(self._new.items())), missing, self._kinds.retyped())
+        if self._dataset.drift == "fail" and str(drift):
+            raise FileRejected(f"{SCHEMA_DRIFT}: {drift}")
+        return Landed(
+            self._identity.file_id,
+            self._kind,
+            records=self._records,
+            landed=self._landed,
+            rejected=self._reasons.total(),
+            reasons=dict(sorted(self._reasons.items())),
+            drift=drift,
+            repairs=prepared.repairs,
+        )
+
+    def _batches(
+        self, prepared: Prepared, fields: Fields, memory_bytes: int, workers: int, limits: Limits
+    ) -> Iterator[Batch]:
+        # Each reader is imported where it is needed: what the others load takes a tenth of a second.
+        match self._source.format:
+            case "csv":
+                from event_assets.landing.csv import read_csv
+
+                yield from read_csv(prepared.path, self._source, fields, workers=workers)
+            case "json" | "ndjson":
+                from event_assets.landing.json import read_json
+
+                yield from read_json(prepared.path, self._source, fields)
+            case "parquet":
+                from event_assets.landing.parquet import read_parquet
+
+                yield from read_parquet(
+                    prepared.path,
+                    fields,
+                    max_record_bytes=self._source.max_record_bytes,
+                    memory_bytes=memory_bytes,
+                    limits=limits,
+                )
+        if prepared.cut_off is not None:
+            text = prepared.cut_off
+            yield Batch(
+                1,
+                pl.DataFrame(schema=fields.schema),
+                [Reject(1, MALFORMED, text)],
+                lambda numbers: [text] * len(numbers),
+            )
+
+    def _take(self, batch: Batch) -> None:
+        frame = batch.frame
+        self._kinds.look(frame)
+        rejects: list[_Rejected] = [(reject.row_number, reject.reason, None, reject.text) for reject in batch.rejects]
+        if self._dating:
+            frame, undated = self._dating.date(frame)
+            texts = batch.texts([number for number, _ in undated])
+            column = self._dating.column
+            rejects += [(number, reason, column, text) for (number, reason), text in zip(undated, texts, strict=True)]
+        if rejects:
+            self._reject(sorted(rejects, key=lambda reject: reject[0]))
+        self._take_rows(self._as_rows(frame))
+        self._landed += frame.height
+        self._new.update(batch.undeclared)
+        self._present |= batch.present
+        self._records += batch.count
+
+    def _reject(self, rejects: list[_Rejected]) -> None:
+        if self._dataset.mode == "fail_fast":
+            number, reason, _, _ = rejects[0]
+            raise LandingError(
+                self._name,
+                f"record {self._records + number} is refused ({reason}) and mode is fail_fast: nothing landed",
+                "mend the record, or declare mode: lenient",
+            )
+        reasons = [reason for _, reason, _, _ in rejects]
+        self._reasons.update(reasons)
+        columns = {
+            "file_id": [self._identity.file_id] * len(rejects),
+            ROW_NUMBER: [self._records + number for number, _, _, _ in rejects],
+            "reason": reasons,
+            "reasons": reasons,
+            "column": [column for _, _, column, _ in rejects],
+            "raw": [raw_text(text) for _, _, _, text in rejects],
+        }
+        self._take_rejects(pl.DataFrame(columns, self._reject_schema))
+
+    def _as_rows(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The batch's frame in the columns of the raw table, numbered as in the file."""
+        constants = [c.name for c in self._source.columns if c.constant is not None]
+        return frame.with_columns(
+            pl.col(ROW_NUMBER) + self._records,
+            pl.lit(self._identity.file_id).alias("file_id"),
+            *(pl.lit(None, pl.String).alias(name) for name in constants),
+        )

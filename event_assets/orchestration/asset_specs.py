@@ -1,0 +1,158 @@
+"""Asset and check specs of a dataset, from its steps and contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+
+import dagster as dg
+
+from event_assets.declaration import Dataset
+from event_assets.orchestration.checks import questions
+from event_assets.orchestration.column_lineage import column_lineage
+from event_assets.orchestration.keys import asset_key, partitions
+from event_assets.pipeline.steps import Input, Step, step_of
+from event_assets.tables.catalog import tables
+from event_assets.tables.table import Table
+
+_LAYERS = {
+    **dict.fromkeys(("source_files", "raw_events", "raw_profiles", "landing_rejects"), "bronze"),
+    **dict.fromkeys(
+        (
+            "profiles",
+            "profile_quarantine",
+            "event_keys",
+            "cleaned_events",
+            "quarantine",
+            "session_edges",
+            "session_parts",
+            "sessions",
+            "joined_facts",
+        ),
+        "silver",
+    ),
+}
+
+
+@cache
+def asset_specs(dataset: Dataset) -> tuple[dg.AssetSpec, ...]:
+    """One spec a table, upstream first."""
+    return tuple(_asset_spec(dataset, table) for table in tables(dataset).values())
+
+
+@cache
+def check_specs(dataset: Dataset) -> tuple[dg.AssetCheckSpec, ...]:
+    """The checks that hold the line (blocking) and those that watch quality (warning)."""
+    made = tables(dataset)
+    return tuple(
+        dg.AssetCheckSpec(
+            asked.name,
+            asset=asset_key(dataset.name, asked.table),
+            description=f"{asked.says} If it fails: {asked.remedy}.",
+            blocking=asked.blocking,
+            partitions_def=partitions(dataset) if made[asked.table].partitioned_by == "event_date" else None,
+        )
+        for asked in questions(dataset).values()
+    )
+
+
+def _asset_spec(dataset: Dataset, table: Table) -> dg.AssetSpec:
+    step = step_of(dataset).get(table.name)
+    layer = _LAYERS.get(table.name, "gold")
+    lineage = column_lineage(dataset, table, step)
+    metadata: dict[str, object] = {
+        "dagster/table_name": f"{dataset.name}.{table.name}",
+        "dagster/column_schema": column_schema(table, lineage),
+        "dagster/column_lineage": dg.TableColumnLineage(lineage),
+        "key": ", ".join(table.key),
+        "query": dg.MetadataValue.md(_query(dataset, table)),
+    }
+    return dg.AssetSpec(
+        asset_key(dataset.name, table.name),
+        deps=list(_deps(dataset, table.name, step)),
+        description=_description(dataset, table, step),
+        group_name=dataset.name,
+        owners=list(dataset.owners),
+        kinds={layer, "parquet"},
+        tags={"layer": layer},
+        metadata=metadata,
+        partitions_def=partitions(dataset) if table.partitioned_by == "event_date" else None,
+        code_version=step.rules if step else None,
+        freshness_policy=_freshness(dataset) if table.name == "raw_events" else None,
+        skippable=True,
+    )
+
+
+def _description(dataset: Dataset, table: Table, step: Step | None) -> str:
+    reads = [text for source in step.inputs if (text := _window(source))] if step and step.by_date else []
+    around = f" Beside its own date it reads {'; '.join(reads)}." if reads else ""
+    key = ", ".join(table.key)
+    return f"{table.description}\n\nOne row per {key}.{around} Part of **{dataset.name}**: {dataset.description}"
+
+
+def _query(dataset: Dataset, table: Table) -> str:
+    """How to see its rows, to be copied into a terminal."""
+    return f'`event-assets query "SELECT * FROM {dataset.name}.{table.name} LIMIT 10"`'
+
+
+def _freshness(dataset: Dataset) -> dg.FreshnessPolicy:
+    """Dates of raw events are materialized when a file changes them: so their age is that of the last new data."""
+    return dg.FreshnessPolicy.time_window(fail_window=dataset.quality.stale_after)
+
+
+def _window(source: Input) -> str:
+    """Which dates around its own a step reads of an input, in words; empty where it reads its own only.
+
+    Dagster takes one partition mapping an upstream asset in a multi-asset, and our tables read theirs by different
+    windows: so Dagster is told of the same date only, and the graph widens a run by itself (docs/adr/0005).
+    """
+    parts = []
+    if source.before == "all":
+        parts.append("all dates before")
+    elif source.before:
+        parts.append(_dates(source.before, "before"))
+    if source.after:
+        parts.append(_dates(source.after, "after"))
+    return f"{source.table} of {' and '.join(parts)}" if parts else ""
+
+
+def _dates(number: int, where: str) -> str:
+    return f"the date {where}" if number == 1 else f"the {number} dates {where}"
+
+
+def _deps(dataset: Dataset, table: str, step: Step | None) -> Iterator[dg.AssetDep]:
+    if step is None:
+        if table != "source_files":
+            yield dg.AssetDep(asset_key(dataset.name, "source_files"))
+        return
+    for source in step.inputs:
+        if source.table == "profile_snapshots":  # which names the profile files have: a view of the ledger
+            yield dg.AssetDep(asset_key(dataset.name, "source_files"))
+        else:
+            yield dg.AssetDep(asset_key(dataset.name, source.table))
+
+
+def column_schema(table: Table, lineage: Mapping[str, Sequence[dg.TableColumnDep]]) -> dg.TableSchema:
+    """A table's columns as the UI shows them; it shows no column lineage by itself, so the description names it."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                column.type,
+                f"{column.description}{_from(lineage.get(column.name, ()))}",
+                constraints=dg.TableColumnConstraints(
+                    nullable=column.nullable, unique=table.key == (column.name,), other=_bounds(column.min, column.max)
+                ),
+            )
+            for column in table.columns
+        ]
+    )
+
+
+def _from(deps: Sequence[dg.TableColumnDep]) -> str:
+    named = ", ".join(f"{dep.asset_key.path[-1]}.{dep.column_name}" for dep in deps[:3])
+    return f" From {named}{' and others' if len(deps) > 3 else ''}." if named else ""
+
+
+def _bounds(low: str | None, high: str | None) -> list[str]:
+    return [text for text in (low and f">= {low}", high and f"<= {high}") if text]

@@ -1,0 +1,40 @@
+"""Everything of one dataset in Dagster: assets, checks, jobs, sensors and schedule."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from event_assets.declaration import Dataset
+from event_assets.orchestration.assets import dataset_assets
+from event_assets.orchestration.keys import ONLY_STALE_TAG
+from event_assets.orchestration.retention_job import retention_schedule
+from event_assets.orchestration.sensors import new_files_sensor, stale_sensor
+from event_assets.orchestration.up_to_date_check import up_to_date_check
+from event_assets.settings import Settings
+
+
+def dataset_definitions(dataset: Dataset, settings: Settings | None = None) -> dg.Definitions:
+    """The definitions of one dataset; without settings, those of the environment at the time of a run."""
+    # Its runs evaluate all checks of what they make. Were they selected as well, Dagster would plan a result of each
+    # for the run's partitions, and one that has other partitions, or none, would stay planned for ever.
+    job = dg.define_asset_job(
+        dataset.name,
+        selection=dg.AssetSelection.groups(dataset.name).without_checks(),
+        description=f"Lands what is new in the inbox of {dataset.name} and makes its tables.",
+    )
+    daily = dg.ScheduleDefinition(
+        name=f"{dataset.name}_daily",
+        job_name=job.name,
+        cron_schedule="0 3 * * *",
+        execution_timezone=dataset.timezone,
+        tags={ONLY_STALE_TAG: "true"},
+        description=f"Each night: lands what is new in the inbox of {dataset.name} and makes what is stale.",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )
+    return dg.Definitions(
+        assets=[dataset_assets(dataset, settings)],
+        jobs=[job],
+        asset_checks=[up_to_date_check(dataset, settings)],
+        schedules=[daily, *retention_schedule(dataset, settings)],
+        sensors=[new_files_sensor(dataset, job.name), stale_sensor(dataset, job.name)],
+    )

@@ -1,0 +1,77 @@
+"""Tells Dagster of materializations and of what checks found, a batch at a time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final
+
+import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
+from dagster_shared.record import copy
+
+from event_assets.orchestration.reporting import Event
+
+_MADE: Final = dg.DagsterEventType.ASSET_MATERIALIZATION
+_BACKFILL_TAG = "dagster/backfill"
+#: An asset's partition, or an asset that has none.
+_Place = tuple[dg.AssetKey, str | None]
+
+
+def log_events(context: dg.AssetExecutionContext, events: Iterable[Event]) -> None:
+    """Log the events, materializations first: each evaluation names the one that it judges.
+
+    Dagster shows a check's result on a partition only where it was found on what was materialized there last. The
+    result of a partition that was refused names what still stands there, so that the failure shows beside it.
+
+    A backfill counts as done whatever its runs materialize. What one of them made beside its selection (raw events,
+    where it had to land files for another table) is therefore reported outside the run: else the backfill would cut
+    its range in two.
+    """
+    events = list(events)
+    evaluations = [event for event in events if isinstance(event, dg.AssetCheckEvaluation)]
+    with events_together(context.instance):
+        for event in events:
+            if isinstance(event, dg.AssetMaterialization):
+                if _BACKFILL_TAG in context.run.tags and event.asset_key not in context.selected_asset_keys:
+                    context.instance.report_runless_asset_event(event)
+                else:
+                    context.log_event(event)
+        judged = _last_materialized(context.instance, {(e.asset_key, e.partition) for e in evaluations})
+        for evaluation in evaluations:
+            target = judged.get((evaluation.asset_key, evaluation.partition))
+            context.log_event(copy(evaluation, target_materialization_data=target))
+
+
+def events_together(instance: dg.DagsterInstance) -> AbstractContextManager[None]:
+    """Store the events of a block in one transaction, where the instance's storage can (`event_log.EventLog`).
+
+    The storage is asked, not its class: importing that would load SQLAlchemy, a fifth of the time that the
+    definitions take to load.
+    """
+    storage = instance.event_log_storage
+    together = getattr(getattr(storage, "_event_log_storage", storage), "together", nullcontext)
+    found: AbstractContextManager[None] = together()
+    return found
+
+
+def _last_materialized(
+    instance: dg.DagsterInstance, places: Iterable[_Place]
+) -> Mapping[_Place, AssetCheckEvaluationTargetMaterializationData]:
+    partitions: dict[dg.AssetKey, set[str]] = defaultdict(set)
+    for key, partition in places:
+        partitions[key].update([partition] if partition else [])
+    found = {}
+    for key, wanted in partitions.items():
+        if wanted:
+            last = instance.event_log_storage.get_latest_storage_id_by_partition(key, _MADE, wanted).values()
+            # No ids would mean all.
+            records = instance.get_asset_event_summary_records(_MADE, key, storage_ids=list(last)) if last else []
+        else:
+            records = instance.get_asset_event_summary_records(_MADE, key, limit=1)
+        for record in records:
+            found[key, record.partition] = AssetCheckEvaluationTargetMaterializationData(
+                storage_id=record.storage_id, run_id=record.run_id or "", timestamp=record.timestamp
+            )
+    return found

@@ -1,0 +1,59 @@
+"""The job that drops dates which a dataset no longer wants to keep, and its schedule."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from event_assets.declaration import Dataset
+from event_assets.declaration.blocks import Retention
+from event_assets.errors import EventAssetsError
+from event_assets.orchestration.keys import asset_key
+from event_assets.pipeline.retention import expire
+from event_assets.pipeline.workspace import Workspace
+from event_assets.settings import Settings, load_settings
+
+
+def retention_schedule(dataset: Dataset, settings: Settings | None = None) -> Iterator[dg.ScheduleDefinition]:
+    """The schedule of a dataset that declares `retention`; none of one that doesn't. Off until it is turned on.
+
+    What lies over all dates is stale afterwards where it read a dropped one: the next run makes it.
+    """
+    if dataset.retention == Retention():
+        return
+
+    @dg.op(name=f"{dataset.name}_drop_old_dates", pool=dataset.name)
+    def drop_old_dates(context: dg.OpExecutionContext) -> None:
+        workspace = Workspace(dataset, settings or load_settings())
+        try:
+            with workspace.writing():
+                workspace.refresh()
+                gone = expire(workspace)
+        except EventAssetsError as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
+        for one in gone:
+            context.log.info(f"{one.table}: {len(one.dates)} dates before {one.before} dropped, {one.rows} rows")
+            figures: dict[str, Any] = {
+                "dates dropped": len(one.dates),
+                "rows dropped": one.rows,
+                "first date kept": str(one.before),
+            }
+            context.log_event(dg.AssetObservation(asset_key(dataset.name, one.table), metadata=figures))
+        if not gone:
+            context.log.info("no date is older than it is kept")
+
+    @dg.job(
+        name=f"{dataset.name}_retention",
+        description=f"Drops the dates of {dataset.name} that are older than its declaration keeps them, for good.",
+    )
+    def retention() -> None:
+        drop_old_dates()
+
+    yield dg.ScheduleDefinition(
+        name=f"{dataset.name}_retention",
+        job=retention,
+        cron_schedule="0 2 * * *",
+        execution_timezone=dataset.timezone,
+        description=f"Each night: drops the dates of {dataset.name} that are older than its declaration keeps them.",
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+    )

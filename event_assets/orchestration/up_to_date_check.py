@@ -1,0 +1,52 @@
+"""A check that says, without doing anything, what a run would do: which files and partitions, and why."""
+
+import dagster as dg
+
+from event_assets.declaration import Dataset
+from event_assets.errors import EventAssetsError
+from event_assets.orchestration.keys import asset_key
+from event_assets.pipeline.plan import preview
+from event_assets.pipeline.workspace import Workspace
+from event_assets.settings import Settings, load_settings
+
+#: The UI shows so many lines well; the log has them all.
+_SHOWN = 50
+
+
+def up_to_date_check(dataset: Dataset, settings: Settings | None = None) -> dg.AssetChecksDefinition:
+    """`up_to_date` on the dataset's source files: run it by itself, as a preview of the next run."""
+
+    @dg.asset_check(
+        asset=asset_key(dataset.name, "source_files"),
+        name="up_to_date",
+        description=(
+            "Whether every file of the inbox is landed and every table is what its inputs say. "
+            "Executed by itself it is the preview of a run: it changes nothing."
+        ),
+    )
+    def up_to_date(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        workspace = Workspace(dataset, settings or load_settings())
+        try:
+            workspace.refresh()
+            found = preview(workspace)
+        except EventAssetsError as error:
+            raise dg.Failure(str(error), allow_retries=False) from None
+        lines = [*(f"warning: {warning}" for warning in found.warnings), *found.lines()]
+        for line in lines:
+            context.log.info(line)
+        more = [f"and {len(lines) - _SHOWN} more, in the log"] if len(lines) > _SHOWN else []
+        return dg.AssetCheckResult(
+            passed=found.is_empty,
+            severity=dg.AssetCheckSeverity.WARN,
+            description="nothing to do"
+            if found.is_empty
+            else f"{len(found.files)} files, {len(found.stale)} partitions",
+            metadata={
+                "files": len(found.files),
+                "stale partitions": len(found.stale),
+                "touched at most": sum(len(dates) for dates in found.at_most.values()),
+                "preview": dg.MetadataValue.text("\n".join([*lines[:_SHOWN], *more])),
+            },
+        )
+
+    return up_to_date

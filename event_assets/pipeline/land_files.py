@@ -1,0 +1,287 @@
+"""Files of the inbox into the raw tables, through the ledger.
+
+A file's rows are staged, moved to names that no log lists yet, and entered into the ledger; then the logs of
+the raw tables are brought in line with the ledger. A kill before the ledger's commit leaves files that nobody
+reads; one after it is made good by the next `sync_raw_tables`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from event_assets.errors import LandingError
+from event_assets.landing.file_identity import Identity, NotReadyError, identify, identify_object, on_disk
+from event_assets.landing.inbox import InboxFile, look
+from event_assets.pipeline.erase import place, without_erased
+from event_assets.pipeline.landing_rules import Rules, is_known, limits, rules_of_today
+from event_assets.pipeline.schema_drift import drift_of
+from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, files_missing_rows, parts_are_there, sync_raw_tables
+from event_assets.pipeline.workspace import Workspace
+from event_assets.storage.ledger import Binding, Kind, Retraction, SourceFile
+from event_assets.storage.ledger import Entry as LedgerEntry
+from event_assets.storage.partitions import EMPTY_CONTENT
+
+if TYPE_CHECKING:
+    from event_assets.landing.land_file import Landed
+
+#: So many seconds of landed files enter the ledger in one commit.
+COMMIT_SECONDS = 2.0
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class LandingSummary:
+    """What a look at the inbox brought."""
+
+    landed: tuple[SourceFile, ...] = ()
+    known: int = 0
+    """Files whose content had been landed before, under whatever name."""
+    warnings: tuple[str, ...] = ()
+    dates: frozenset[dt.date] = frozenset()
+    """The dates whose raw rows changed."""
+    seconds: float = 0.0
+    failures: tuple[LandingError, ...] = ()
+    """Files that stopped their own landing. The others went on; who asked for the landing tells of these in the end."""
+
+    def raise_failures(self) -> None:
+        """LandingError in the words of the first file that failed, where any did."""
+        if self.failures:
+            first, more = self.failures[0], len(self.failures) - 1
+            raise LandingError(first.culprit, first.state + (f" (and {more} more)" if more else ""), first.remedy)
+
+
+def retract(workspace: Workspace, name: str) -> SourceFile:
+    """Take a source file's rows out of the landed tables, for good; what is made from them is stale then.
+
+    `name` is a name that the file has or had in the inbox, or its file_id. The caller holds `workspace.writing()` and
+    has called `workspace.refresh()`. LandingError where the ledger knows no such file.
+    """
+    ledger = workspace.ledger
+    named = {binding.file_id for binding in ledger.bindings.values() if binding.name == name}
+    found = [file for (_, file_id), file in sorted(ledger.files.items()) if file_id in named or file_id == name]
+    if not found:
+        known = ", ".join(sorted({binding.name for binding in ledger.bindings.values()})[:5]) or "none"
+        raise LandingError(name, f"is no landed file of {workspace.dataset.name}", f"name one of {known}")
+    ledger.append([Retraction(found[0].file_id)])
+    sync_raw_tables(workspace)
+    return found[0]
+
+
+def pending(workspace: Workspace, lost: Iterable[SourceFile] = ()) -> tuple[list[InboxFile], list[str]]:
+    """The files of the inbox that are new, were touched, would be read otherwise now or stand for a `lost` content,
+    and what to warn of."""
+    inbox, rules = look(workspace.inbox, workspace.dataset), rules_of_today(workspace)
+    again = {(file.kind, file.file_id) for file in lost}
+    files = [dropped for dropped in inbox.files if not _settled_in_ledger(workspace, dropped, rules, again)]
+    return files, list(inbox.warnings)
+
+
+def land_new_files(
+    workspace: Workspace, *, now: Callable[[], dt.datetime], progress: Progress = lambda *_: None
+) -> LandingSummary:
+    """Land what is new in the inbox, and bring the raw tables in line with the ledger.
+
+    The caller holds `workspace.writing()` and has called `workspace.refresh()`. `now` tells a file's `landed_at`.
+    A file that can't be opened is entered as rejected, one that stops its landing stands in the intake's `failures`;
+    the others go on.
+    """
+    began = time.perf_counter()
+    before = _raw_contents(workspace)
+    files, warnings = pending(workspace, files_missing_rows(workspace))
+    failures: list[LandingError] = []
+    with workspace.lake.staging(workspace.dataset.name) as staging:
+        landed, known = _land_all(workspace, files, staging, warnings, failures, now, progress)
+        if workspace.dataset.events.time.missing == "file_date" and files:
+            # A name that now stands for something else may have dated a content that another name still stands for.
+            seen = {dropped.name for dropped in files}
+            dated_anew = [dropped for dropped in pending(workspace)[0] if dropped.name not in seen]
+            landed += _land_all(workspace, dated_anew, staging, warnings, failures, now, progress)[0]
+    after = _raw_contents(workspace)
+    dates = {dt.date.fromisoformat(d) for d in before.keys() | after.keys() if before.get(d) != after.get(d)}
+    seconds = time.perf_counter() - began
+    return LandingSummary(tuple(landed), known, tuple(warnings), frozenset(dates), seconds, tuple(failures))
+
+
+def _land_all(
+    workspace: Workspace,
+    files: list[InboxFile],
+    staging: Path,
+    warnings: list[str],
+    failures: list[LandingError],
+    now: Callable[[], dt.datetime],
+    progress: Progress,
+) -> tuple[list[SourceFile], int]:
+    """Land those files whose content is new; how many were known already.
+
+    Adds to `warnings` what can't be read yet, to `failures` what stopped its own landing.
+    """
+    landed: list[SourceFile] = []
+    entries: list[LedgerEntry] = []
+    committed = time.monotonic()
+    pool = ThreadPoolExecutor(max_workers=workspace.settings.workers)
+    try:
+        works, bindings = _sort_out(workspace, files, pool, warnings, failures)
+        entries.extend(bindings)
+        together = max(1, min(workspace.settings.workers, len(works)))
+        results = [pool.submit(_land, workspace, work, staging, now, together) for work in works]
+        for done, (work, result) in enumerate(zip(works, results, strict=True)):
+            progress(f"landing {work.dropped.name}", done, len(works))
+            try:
+                file = result.result()
+            except NotReadyError as error:  # taken at the next look; the others go on
+                warnings.append(str(error))
+                continue
+            except LandingError as error:
+                failures.append(error)
+                continue
+            landed.append(file)
+            entries.extend((file, *work.bindings))
+            if old := _dropped(workspace, file):
+                warnings.append(f"{work.dropped.name}: {old}")
+            if workspace.dataset.drift == "warn" and (differs := str(drift_of(file))):
+                warnings.append(f"{work.dropped.name} differs from its declaration: {differs}")
+            if time.monotonic() - committed > COMMIT_SECONDS:
+                workspace.ledger.append(entries)
+                entries, committed = [], time.monotonic()
+        progress("", len(works), len(works))
+    finally:
+        pool.shutdown(cancel_futures=True)
+        # What was landed before something stopped the run is whole: it counts.
+        workspace.ledger.append(entries)
+        sync_raw_tables(workspace)
+    return landed, len(bindings)
+
+
+@dataclass
+class _Work:
+    """A content to be landed, and every name in the inbox that stands for it."""
+
+    dropped: InboxFile
+    identity: Identity
+    landed_at: dt.datetime | None
+    """When it was first landed, where it was."""
+    bindings: list[Binding]
+    rules: Rules
+
+
+def _sort_out(
+    workspace: Workspace,
+    files: list[InboxFile],
+    pool: ThreadPoolExecutor,
+    warnings: list[str],
+    failures: list[LandingError],
+) -> tuple[list[_Work], list[Binding]]:
+    """Which contents have to be landed, and what the names of those stand for that are known already."""
+    works: dict[tuple[Kind, str], _Work] = {}
+    known: list[Binding] = []
+    identified: list[tuple[InboxFile, Identity, Binding]] = []
+    for dropped, found in zip(files, pool.map(_identified, files), strict=True):
+        if isinstance(found, NotReadyError):
+            warnings.append(str(found))
+        elif isinstance(found, LandingError):
+            failures.append(found)
+        else:
+            binding = Binding(dropped.name, dropped.kind, found.file_id, dropped.signature)
+            identified.append((dropped, found, binding))
+    rules = rules_of_today(workspace, [binding for _, _, binding in identified])
+    for dropped, found, binding in identified:
+        key = (dropped.kind, found.file_id)
+        before = workspace.ledger.files.get(key)
+        if key in works:
+            works[key].bindings.append(binding)
+        elif before is not None and is_known(workspace, before, rules) and parts_are_there(workspace, before):
+            known.append(binding)
+        else:
+            works[key] = _Work(dropped, found, before.landed_at if before else None, [binding], rules)
+    return list(works.values()), known
+
+
+def _identified(dropped: InboxFile) -> Identity | LandingError:
+    try:
+        return identify(dropped.path) if isinstance(dropped.path, Path) else identify_object(dropped)
+    except LandingError as error:
+        return error
+
+
+def _land(
+    workspace: Workspace, work: _Work, staging: Path, now: Callable[[], dt.datetime], together: int
+) -> SourceFile:
+    """Land one content; `together` tells among how many at once memory and cores are shared."""
+    from event_assets.landing.land_file import land_file  # with all readers: who only looks needs none of them
+
+    landed_at = work.landed_at or now()
+    kind = work.dropped.kind
+    with on_disk(work.dropped, work.identity, staging) as (path, identity):
+        landed = land_file(
+            workspace.dataset,
+            kind,
+            path,
+            work.rules.dated_by.get((kind, work.identity.file_id), work.dropped.name),
+            identity,
+            staging,
+            landed_at=landed_at,
+            memory_bytes=workspace.settings.memory_bytes // together,
+            workers=max(1, workspace.settings.workers // together),
+            limits=limits(workspace),
+        )
+    rules = work.rules.of(kind, work.identity.file_id)
+    file = _as_source_file(landed, rules, landed_at, work.identity.bytes)
+    staged = _staged_parts(landed)
+    if workspace.ledger.erased:
+        file, staged = without_erased(workspace, file, staged, staging, workspace.ledger.is_erased)
+    place(workspace, file, staged)
+    return file
+
+
+def _dropped(workspace: Workspace, file: SourceFile) -> str:
+    """What of a file retention drops at once, in words; empty where it is nothing."""
+    before = workspace.ledger.expired_before.get("raw_events")
+    rows = sum(rows for date, rows in file.dates.items() if before and date < before.isoformat())
+    return f"{rows} records of dates before {before}, which were dropped, are not kept" if rows else ""
+
+
+def _as_source_file(landed: Landed, rules: str, landed_at: dt.datetime, size: int) -> SourceFile:
+    return SourceFile(
+        file_id=landed.file_id,
+        kind=landed.kind,
+        rules=rules,
+        landed_at=landed_at,
+        bytes=size,
+        records=landed.records,
+        landed=landed.landed,
+        rejected=landed.rejected,
+        dates={date.isoformat(): rows for date, rows in sorted(landed.dates.items())},
+        reasons=dict(sorted(landed.reasons.items())),
+        new_fields=dict(sorted(landed.drift.new.items())),
+        missing_columns=landed.drift.missing,
+        retyped=landed.drift.retyped,
+        repairs=landed.repairs,
+        reason=landed.reason,
+    )
+
+
+def _staged_parts(landed: Landed) -> dict[str, Path]:
+    """The staged files of a landing by part."""
+    staged = {date.isoformat() if date else ROWS: path for date, path in landed.parts.items()}
+    return staged | ({REJECTS: landed.rejects} if landed.rejects else {})
+
+
+def _settled_in_ledger(
+    workspace: Workspace, dropped: InboxFile, rules: Rules, lost: Collection[tuple[Kind, str]]
+) -> bool:
+    binding = workspace.ledger.bindings.get((dropped.kind, dropped.name))
+    if binding is None or binding.signature != dropped.signature or (dropped.kind, binding.file_id) in lost:
+        return False
+    return is_known(workspace, workspace.ledger.files.get((dropped.kind, binding.file_id)), rules)
+
+
+def _raw_contents(workspace: Workspace) -> dict[str, str]:
+    entries = workspace.stores["raw_events"].entries()
+    return {unit: entry.content for unit, entry in entries.items() if entry.content != EMPTY_CONTENT}

@@ -1,0 +1,29 @@
+"""Published tables as frames, for people: never half of a partition, whatever is being written."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from event_assets.pipeline.workspace import Workspace
+from event_assets.storage.lake import read_again
+
+
+def first_rows(workspace: Workspace, table: str, count: int = 5) -> pl.DataFrame:
+    """The first rows of a table (of its last date with rows), its Hive column in front."""
+    store = workspace.stores[table]
+
+    def read() -> pl.DataFrame:
+        units = [unit for unit, entry in sorted(store.entries().items()) if entry.rows]
+        paths = store.paths(units[-1]) if units else []
+        if not paths:
+            return workspace.tables[table].polars_schema().to_frame()
+        frames = []
+        for path in paths:
+            frame = pl.read_parquet(path, n_rows=count, hive_partitioning=False, glob=False)
+            if store.partitioned_by:
+                value = path.parent.name.split("=", 1)[1]
+                frame = frame.select(pl.lit(value).alias(store.partitioned_by), pl.all())
+            frames.append(frame)
+        return pl.concat(frames).head(count)
+
+    return read_again(read, lambda: store.entries(again=True))

@@ -1,0 +1,52 @@
+"""What a run tells of each unit: made, refused or waiting, with its checks, figures and a glimpse of its rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import polars as pl
+
+from event_assets.pipeline.plots import Series
+from event_assets.tables.table import Table
+
+SAMPLE_ROWS = 5
+MASK = "•••"
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one check found on one unit, as a sentence."""
+
+    name: Literal["contract", "accounting"]
+    passed: bool
+    says: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one table's unit in a run."""
+
+    table: str
+    date: dt.date | None
+    state: Literal["made", "refused", "waiting"]
+    rows: int = 0
+    content: str = ""
+    changed: bool = False
+    """Whether its rows differ from what was published before."""
+    figures: Mapping[str, int] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    sample: pl.DataFrame | None = None
+    """The first rows, what is personal masked."""
+    plot: Series = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def sample(table: Table, rows: pl.LazyFrame) -> pl.DataFrame:
+    """The first rows of a unit as the event log may keep them: no personal values."""
+    masked = [pl.lit(MASK).alias(column.name) for column in table.columns if column.personal]
+    found = rows.head(SAMPLE_ROWS).collect().with_columns(masked)
+    # Built anew: a slice keeps all rows of what it was cut from in memory, and outcomes are kept until a run ends.
+    return pl.DataFrame(found.rows(), found.schema, orient="row")

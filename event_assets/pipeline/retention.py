@@ -1,0 +1,69 @@
+"""Drops dates that a dataset no longer wants to keep, and remembers it: they neither come back nor count as stale."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from event_assets.pipeline.sync_raw_tables import sync_raw_tables
+from event_assets.pipeline.workspace import Workspace
+from event_assets.storage.ledger import Expiry
+
+_RAW = ("raw_events", "quarantine")
+_CLEANED = ("event_keys", "cleaned_events", "session_edges", "session_parts", "sessions", "joined_facts")
+
+
+@dataclass(frozen=True)
+class Expired:
+    """The dates of a table that are to go, or are gone."""
+
+    table: str
+    before: dt.date
+    """The first date that is kept."""
+    dates: tuple[dt.date, ...]
+    rows: int
+
+
+def due(workspace: Workspace) -> list[Expired]:
+    """What retention drops as things stand: one entry for each table with dates that are too old.
+
+    Days are counted back from the newest date of a landed event, not from today: so it depends on the files alone,
+    and a dataset that gets no new files loses nothing.
+    """
+    return [expired for table, before in _limits(workspace) if (expired := _expired(workspace, table, before)).dates]
+
+
+def expire(workspace: Workspace) -> list[Expired]:
+    """Drop what is due, and enter it into the ledger; tables over all dates are stale where they read it.
+
+    The caller holds `workspace.writing()` and has called `workspace.refresh()`.
+    """
+    gone = due(workspace)
+    workspace.ledger.append([Expiry(expired.table, expired.before.isoformat()) for expired in gone])
+    sync_raw_tables(workspace)
+    return gone
+
+
+def _limits(workspace: Workspace) -> Iterator[tuple[str, dt.date]]:
+    """Table and first date to be kept."""
+    retention = workspace.dataset.retention
+    newest = max((date for file in workspace.ledger.active("events") for date in file.dates), default=None)
+    if newest is None:
+        return
+    for table, store in workspace.stores.items():
+        days = retention.raw if table in _RAW else retention.cleaned if table in _CLEANED else retention.gold
+        reach = _reach(workspace, table)
+        if store.by_date and days is not None and reach is not None:
+            yield table, dt.date.fromisoformat(newest) - dt.timedelta(days=days + reach)
+
+
+def _reach(workspace: Workspace, table: str) -> int | None:
+    """How many dates back of its own a date reads a table: so many more must stay. None where it is all of them."""
+    reaches = [source.before for step in workspace.steps for source in step.inputs if source.table == table]
+    return None if "all" in reaches else max((reach for reach in reaches if isinstance(reach, int)), default=0)
+
+
+def _expired(workspace: Workspace, table: str, before: dt.date) -> Expired:
+    dates = tuple(date for date in workspace.dates(table) if date < before)
+    return Expired(table, before, dates, sum(workspace.rows(table, date) for date in dates))

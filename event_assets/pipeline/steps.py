@@ -1,0 +1,228 @@
+"""Every transform of a dataset as data: what it reads, of which dates, what it makes, by which rules.
+
+From these rows come the Dagster assets and their partition mappings, what a late file touches, how a
+backfill widens, and the order of computing. A new gold table is one function and one row here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from event_assets.declaration import Dataset
+from event_assets.digest import digest
+from event_assets.tables.catalog import tables
+from event_assets.tables.custom_tables import custom_tables
+from event_assets.tables.table import Table
+from event_assets.transforms import (
+    clean,
+    daily_summary,
+    event_counts,
+    funnel,
+    joined_facts,
+    profiles,
+    sessions,
+    top_users,
+    watch_time,
+)
+from event_assets.transforms import custom_tables as custom_transforms
+from event_assets.transforms.interface import Inputs, Outputs, Scope
+
+#: Raised when a transform's meaning changes: every partition that it made is then stale.
+VERSION = 1
+
+#: Tables that come from landing, not from a transform.
+LANDED = ("source_files", "raw_profiles", "raw_events", "landing_rejects")
+
+
+@dataclass(frozen=True)
+class Input:
+    """A table that a step reads: on the same date, and `before` and `after` so many dates around it.
+
+    `before="all"` is every earlier date. A step without dates reads every date of a table that has them.
+
+    With `key` the earlier dates matter only by which of the date's own keys they hold: a step then reads no other
+    dates than those that hold one, and is stale only where these keys are others (docs/adr/0011).
+
+    With `users_of` a table of users over time matters only by what it says on the date of the users in that other
+    input: a step is stale only where this is something else (docs/adr/0013).
+    """
+
+    table: str
+    before: int | Literal["all"] = 0
+    after: int = 0
+    same_date: bool = True
+    key: str | None = None
+    users_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Equation:
+    """Nothing is lost: the rows of `whole` (an input, counted by the log) are those of `parts`, each a table's
+    rows or, with a leading `#`, a figure that the transform counted."""
+
+    whole: str
+    parts: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.whole} = {' + '.join(part.lstrip('#') for part in self.parts)}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One transform: the tables that it makes together."""
+
+    tables: tuple[str, ...]
+    inputs: tuple[Input, ...]
+    transform: Callable[[Inputs, Scope], Outputs]
+    rules: str
+    """Digest of the parts of the declaration, the contracts and the version that the result depends on."""
+    by_date: bool = True
+    equation: Equation | None = None
+    uses_geo: bool = False
+    lag: int = 0
+    """How many dates a range must have advanced beyond a date before all that the step reads is there."""
+
+    @property
+    def name(self) -> str:
+        return self.tables[0]
+
+    def window(self, source: Input, date: dt.date, known: Sequence[dt.date]) -> list[dt.date]:
+        """The dates of an input that the step reads for a date; `known` are the dates that the input has."""
+        if source.before == "all":
+            return [d for d in known if d < date or (d == date and source.same_date)]
+        days = range(-source.before, source.after + 1)
+        return [date + dt.timedelta(days=n) for n in days if n or source.same_date]
+
+
+@cache
+def steps(dataset: Dataset) -> tuple[Step, ...]:
+    """The dataset's steps, upstream first."""
+    made = tables(dataset)
+    lags: dict[str, int] = {}
+    found: list[Step] = []
+
+    def add(
+        names: Sequence[str],
+        inputs: Sequence[Input],
+        transform: Callable[[Inputs, Scope], Outputs],
+        rules: dict[str, Any],
+        **more: Any,
+    ) -> None:
+        if names[0] not in made:
+            return
+        present = tuple(source for source in inputs if source.table in made or source.table == "profile_snapshots")
+        shapes = [_shape(made[name]) for name in names]
+        lag = max((lags.get(source.table, 0) + source.after for source in present), default=0)
+        lags.update(dict.fromkeys(names, lag))
+        rules_digest = digest(VERSION, transform.__name__, dataset.name, rules, shapes)
+        found.append(Step(tuple(names), present, transform, rules_digest, lag=lag, **more))
+
+    reach = dataset.dedupe_days
+    columns = [c.rules(*_CLEANING_KEYS) for c in dataset.columns]
+    cleaning = {
+        "columns": columns,
+        "keys": dataset.dedupe_keys,
+        "event_id": dataset.event_id,
+        "source_timezone": dataset.source_timezone,
+        "required": sorted(clean.required_columns(dataset)),
+    }
+    profile_columns = [c.rules(*_CLEANING_KEYS) for c in dataset.profiles.columns] if dataset.profiles else []
+    gap = {**dataset.sessions.rules("gap", "column")}
+
+    add(
+        ("profiles", "profile_quarantine"),
+        (Input("raw_profiles"), Input("profile_snapshots")),
+        profiles.profiles,
+        {"columns": profile_columns, "source_timezone": dataset.source_timezone},
+        by_date=False,
+        equation=Equation("raw_profiles", ("#valid", "profile_quarantine")),
+    )
+    add(("event_keys",), (Input("raw_events"),), clean.event_keys, cleaning)
+    add(
+        ("cleaned_events", "quarantine"),
+        (
+            Input("raw_events"),
+            *((Input("event_keys", before=reach, same_date=False, key="event_id"),) if reach else ()),
+        ),
+        clean.clean,
+        {**cleaning, "days": reach},
+        equation=Equation("raw_events", ("cleaned_events", "#duplicates", "quarantine")),
+    )
+    add(("session_edges",), (Input("cleaned_events"),), sessions.session_edges, gap)
+    add(
+        ("session_parts",),
+        (Input("cleaned_events"), Input("session_edges", before=2, same_date=False)),
+        sessions.session_parts,
+        gap,
+    )
+    add(("sessions",), (Input("session_parts", after=1),), sessions.sessions, gap)
+    add(
+        ("joined_facts",),
+        (Input("cleaned_events"), Input("session_parts"), Input("profiles", users_of="session_parts")),
+        joined_facts.joined_facts,
+        {
+            **gap,
+            "geo": dataset.geo,
+            "filter": dataset.profiles.rules("filter") if dataset.profiles else None,
+            "profile_columns": profile_columns,
+        },
+        equation=Equation("cleaned_events", ("joined_facts", "#filtered")),
+        uses_geo=dataset.geo is not None,
+    )
+    daily = (Input("joined_facts"),)
+    gold = dataset.gold.rules()
+    add(("daily_summary",), daily, daily_summary.daily_summary, {})
+    top = {"top_users": gold["top_users"]}
+    add(("platform_sessions",), daily, top_users.platform_sessions, {"by": (gold["top_users"] or {}).get("by")})
+    add(("top_users",), (Input("platform_sessions"),), top_users.top_users, top)
+    add(("watch_time",), daily, watch_time.watch_time, {"watch_time": gold["watch_time"]})
+    add(("events_by_minute",), daily, event_counts.events_by_minute, {})
+    add(("events_by_type",), daily, event_counts.events_by_type, {})
+    if dataset.gold.user_funnel:
+        later = funnel.funnel_days(dataset)
+        steps_rule = {"funnel": gold["user_funnel"]}
+        add(("user_funnel",), (Input("joined_facts", after=later),), funnel.user_funnel, steps_rule)
+        add(("funnel_summary",), (Input("user_funnel"),), funnel.funnel_summary, steps_rule, by_date=False)
+    add(("top_users_overall",), (Input("platform_sessions"),), top_users.top_users_overall, top, by_date=False)
+    totals = ("watch_time_overall", "watch_time_by_user")
+    add(totals, (Input("watch_time"),), watch_time.watch_time_overall, {}, by_date=False)
+    for own in custom_tables(dataset):
+        sources = [Input(name) for name in own.inputs]
+        add(
+            (own.table.name,),
+            sources,
+            custom_transforms.transform_of(own),
+            {"function": own.rules},
+            by_date=own.by_date,
+        )
+    # Tables without dates that need none come first, those over all dates last.
+    return tuple(sorted(found, key=lambda step: 0 if step.name == "profiles" else 1 if step.by_date else 2))
+
+
+_CLEANING_KEYS = (
+    "name",
+    "type",
+    "source",
+    "constant",
+    "required",
+    "null_values",
+    "aliases",
+    "case",
+    "booleans",
+    "min",
+    "max",
+)
+
+
+def step_of(dataset: Dataset) -> dict[str, Step]:
+    """The step that makes each table, by table name."""
+    return {name: step for step in steps(dataset) for name in step.tables}
+
+
+def _shape(table: Table) -> list[Any]:
+    """What of a contract shows in a table's files."""
+    return [[c.name, c.type, c.nullable, c.min, c.max, c.allowed] for c in table.columns] + [table.row_order]

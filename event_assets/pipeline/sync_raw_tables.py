@@ -1,0 +1,146 @@
+"""Brings the landed tables in line with the ledger, which is what counts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from event_assets.errors import LakeError
+from event_assets.storage.ledger import SourceFile
+from event_assets.storage.parquet import write_parquet
+from event_assets.storage.partitions import WHOLE, Staged, content_digest
+from event_assets.storage.table_log import LogFile
+
+if TYPE_CHECKING:
+    from event_assets.pipeline.workspace import Workspace
+
+LANDED = ("raw_events", "raw_profiles", "landing_rejects")
+#: The parts of a source file that have no date.
+ROWS, REJECTS = "rows", "rejects"
+
+
+def sync_raw_tables(workspace: Workspace) -> None:
+    """Make the tables show what the ledger says: which files' rows are landed, which dates are dropped.
+
+    Does nothing where they do.
+    """
+    ledger = workspace.ledger
+    for file in files_missing_rows(workspace):
+        name = ledger.names()[file.kind, file.file_id][0]
+        remedy = f"put it back and run again, or event-assets retract {workspace.dataset.name} {name}"
+        raise LakeError(str(workspace.inbox / name), "its landed rows are gone from the lake", remedy)
+    counting = _counting(workspace)
+    for table, files in counting.items():
+        workspace.stores[table].replace_files(files)
+    for table, before in ledger.expired_before.items():
+        if table in workspace.stores and table not in counting:
+            workspace.stores[table].drop(date.isoformat() for date in workspace.dates(table) if date < before)
+    _publish_whole(workspace, "source_files", source_files(workspace))
+
+
+def files_missing_rows(workspace: Workspace) -> list[SourceFile]:
+    """The files that count and whose rows don't all lie in the lake, as where it was restored in parts."""
+    ledger = workspace.ledger
+    counting = (*ledger.active("events"), *ledger.active("profiles"))
+    return [file for file in counting if not parts_are_there(workspace, file)]
+
+
+def raw_tables_match_ledger(workspace: Workspace) -> bool:
+    """Whether the landed tables show what the ledger says.
+
+    They don't after a kill between the ledger's commit and theirs, nor where a lake was restored in parts.
+    """
+    if not workspace.ledger.files:
+        return True
+    for table, files in _counting(workspace).items():
+        listed = {path for entry in workspace.stores[table].entries().values() for path in entry.files}
+        if listed != {file.path for file in files}:
+            return False
+    paths = workspace.stores["source_files"].paths(WHOLE)
+    shown = [pl.read_parquet(path, hive_partitioning=False, glob=False) for path in paths]
+    return bool(shown) and shown[0].equals(source_files(workspace))
+
+
+def _counting(workspace: Workspace) -> dict[str, list[LogFile]]:
+    """By landed table, the files that count."""
+    counting: dict[str, list[LogFile]] = {name: [] for name in LANDED if name in workspace.stores}
+    for file in (*workspace.ledger.active("events"), *workspace.ledger.active("profiles")):
+        for part in parts(workspace, file):
+            counting[part.table].append(part.file)
+    return counting
+
+
+def source_files(workspace: Workspace) -> pl.DataFrame:
+    """The table `source_files` as the ledger has it: one row per content, by landed_at and file_id."""
+    ledger = workspace.ledger
+    names = ledger.names()
+    rows = []
+    for key, state in ledger.states().items():
+        file = ledger.files[key]
+        dates = [dt.date.fromisoformat(date) for date in file.dates]
+        rows.append(
+            {
+                "file_id": file.file_id,
+                "names": json.dumps(names.get(key, []), ensure_ascii=False),
+                "bytes": file.bytes,
+                "records": file.records,
+                "landed": file.landed,
+                "rejected": file.rejected,
+                "first_date": min(dates, default=None),
+                "last_date": max(dates, default=None),
+                "landed_at": file.landed_at,
+                "state": state,
+                "reason": file.reason,
+            }
+        )
+    table = workspace.tables["source_files"]
+    return pl.DataFrame(rows, schema=table.polars_schema()).sort(table.row_order)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file of a landed table that holds rows of one source file; `name` tells it from that file's other parts."""
+
+    table: str
+    name: str
+    file: LogFile
+
+
+def parts(workspace: Workspace, file: SourceFile) -> Iterator[Part]:
+    """The parts in which a source file's rows lie: one a date that retention has not dropped, and its rejects."""
+    before = workspace.ledger.expired_before.get("raw_events")
+    for date, rows in file.dates.items():
+        if before is None or dt.date.fromisoformat(date) >= before:
+            yield Part("raw_events", date, LogFile(f"event_date={date}/{part_name(file, date)}", rows, date))
+    if file.kind == "profiles" and file.landed:
+        yield Part("raw_profiles", ROWS, LogFile(part_name(file, ROWS), file.landed))
+    if file.rejected:
+        yield Part("landing_rejects", REJECTS, LogFile(part_name(file, REJECTS), file.rejected))
+
+
+def parts_are_there(workspace: Workspace, file: SourceFile) -> bool:
+    """Whether the rows of a file still lie in the lake: those of a superseded one were deleted."""
+    return all(workspace.stores[part.table].has(part.file.path) for part in parts(workspace, file))
+
+
+def part_name(file: SourceFile, part: str) -> str:
+    """The name of a file that holds rows of a source file: what was read, by which rules, and what was taken out."""
+    cut = f"-{file.cuts[part]}" if part in file.cuts else ""
+    return f"{file.file_id}-{file.rules}{cut}.parquet"
+
+
+def _publish_whole(workspace: Workspace, name: str, frame: pl.DataFrame) -> None:
+    store = workspace.stores[name]
+    with workspace.lake.staging(workspace.dataset.name) as staging:
+        staged = [Staged(staging / f"{name}.parquet", frame.height)]
+        write_parquet(frame, staged[0].path)
+        content = content_digest(staged)
+        before = store.entries().get(WHOLE)
+        if before is None or before.content != content:
+            store.publish(WHOLE, staged, content, content)
+            store.flush()

@@ -1,0 +1,211 @@
+"""A dataset opened: its declaration, tables, stores, ledger and engine together."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from event_assets.declaration import Dataset
+from event_assets.engines.engine import Engine
+from event_assets.engines.select_engine import merging_engine, open_engine, spilling_engine
+from event_assets.locations import Place
+from event_assets.pipeline.steps import Input, Step, step_of, steps
+from event_assets.pipeline.sync_raw_tables import files_missing_rows, sync_raw_tables
+from event_assets.settings import Settings
+from event_assets.storage.lake import Lake, TableStore, read_figures
+from event_assets.storage.partitions import EMPTY_CONTENT, WHOLE, Entry
+from event_assets.storage.validity_index import Unit as Held
+from event_assets.storage.validity_index import Validity
+from event_assets.tables.catalog import tables
+from event_assets.tables.table import Table
+from event_assets.text.file_names import file_date
+
+if TYPE_CHECKING:
+    from event_assets.storage.key_history import KeyHistory
+
+#: So much memory an engine that holds frames needs at its peak for each value that a unit reads (measured: 115 for
+#: cleaning).
+VALUE_BYTES = 135
+
+Unit = tuple[str, dt.date | None]
+"""What is replaced at once: a date of a table, or a table that has none."""
+
+
+def unit_of(date: dt.date | None) -> str:
+    """The lake's name of a date, or of a table that has none."""
+    return WHOLE if date is None else date.isoformat()
+
+
+class Workspace:
+    """One dataset in one lake. Opening reads nothing; stores and ledger are read when they are asked."""
+
+    def __init__(self, dataset: Dataset, settings: Settings) -> None:
+        self.dataset, self.settings = dataset, settings
+        self.lake = Lake(settings.lake, settings.cache)
+        self.tables: dict[str, Table] = tables(dataset)
+        self.steps: tuple[Step, ...] = steps(dataset)
+        self.step_of = step_of(dataset)
+        self.stores: dict[str, TableStore] = {
+            name: self.lake.store(dataset.name, name, table.arrow_schema, table.partitioned_by)
+            for name, table in self.tables.items()
+        }
+        self.ledger = self.lake.ledger(dataset.name)
+        self._histories: dict[str, KeyHistory] = {}
+        self._writes = False
+        self.recovered = False
+        """Whether `writing` had to make good what a killed writer began."""
+        self._validity = Validity(self.lake.state(dataset.name) / "history" / "validity.json", "user_id")
+
+    @cached_property
+    def engine(self) -> Engine:
+        return open_engine(self.dataset, self.settings)
+
+    @cached_property
+    def _spilling_engine(self) -> Engine:
+        return spilling_engine(self.settings)
+
+    @cached_property
+    def _merging_engine(self) -> Engine:
+        return merging_engine(self.settings)
+
+    def engine_for(self, step: Step, date: dt.date | None) -> Engine:
+        """The dataset's engine; in place of one that holds frames one that spills for a unit too large for memory, and
+        one that streams for a table without dates. No row depends on it."""
+        if not self.engine.holds_frames:
+            return self.engine
+        units = (unit for unit in self.all_input_units(step, date) if unit[0] in self.tables)
+        values = sum(self.rows(*unit) * len(self.tables[unit[0]].columns) for unit in units)
+        if values * VALUE_BYTES > self.settings.memory_bytes:
+            return self._spilling_engine
+        return self._merging_engine if date is None else self.engine
+
+    @property
+    def inbox(self) -> Place:
+        return self.settings.inbox / self.dataset.name
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Be the dataset's one writer. Call `refresh` inside: others may have written before."""
+        with self.lake.writing(self.dataset.name, self._recover):
+            self._writes = True
+            try:
+                yield
+            finally:
+                self._writes = False
+                self._validity.save()
+
+    def _recover(self) -> None:
+        """Make good what a killed writer began: what entered the ledger counts, all else goes."""
+        self.recovered = True
+        self.refresh()
+        if not files_missing_rows(self):  # rows that are gone are landed again first (`intake`)
+            sync_raw_tables(self)
+        self.ledger.sweep()
+        for store in self.stores.values():
+            store.sweep()
+
+    def refresh(self) -> None:
+        """Read the ledger and all tables' logs as they are now."""
+        self.ledger.reload()
+        for store in self.stores.values():
+            store.entries(again=True)
+
+    def entry(self, table: str, date: dt.date | None) -> Entry | None:
+        return self.stores[table].entries().get(unit_of(date))
+
+    def content(self, table: str, date: dt.date | None) -> str:
+        """The digest of what a unit holds; a unit that was never made holds nothing."""
+        entry = self.entry(table, date)
+        return entry.content if entry else EMPTY_CONTENT
+
+    def rows(self, table: str, date: dt.date | None) -> int:
+        entry = self.entry(table, date)
+        return entry.rows if entry else 0
+
+    def figures(self, table: str, date: dt.date | None) -> dict[str, int]:
+        """What a unit's transform counted when it was made; empty where it never was."""
+        paths = self.stores[table].paths(unit_of(date))
+        return read_figures(paths[0]) if paths else {}
+
+    def dates(self, table: str) -> list[dt.date]:
+        """The dates that a table by date has, in order."""
+        return sorted(dt.date.fromisoformat(unit) for unit in self.stores[table].entries())
+
+    def by_date(self, table: str) -> bool:
+        return table in self.stores and self.stores[table].by_date
+
+    def input_units(self, step: Step, source: Input, date: dt.date | None) -> list[Unit]:
+        """The units of an input that a step reads for a date, made or not."""
+        if source.key and date is not None:
+            return [(source.table, day) for day in self.key_history(source).holders(date)]
+        return self._window_units(step, source, date)
+
+    def all_input_units(self, step: Step, date: dt.date | None) -> Iterator[Unit]:
+        """The units that a step would read for a date, whatever they came to hold."""
+        for source in step.inputs:
+            yield from self._window_units(step, source, date)
+
+    def _window_units(self, step: Step, source: Input, date: dt.date | None) -> list[Unit]:
+        if not self.by_date(source.table):
+            return [(source.table, None)]
+        known = self.dates(source.table) if date is None or source.before == "all" else []
+        dates = known if date is None else step.window(source, date, known)
+        return [(source.table, day) for day in dates]
+
+    def is_closed(self, step: Step, date: dt.date | None) -> bool:
+        """Whether retention dropped something that a unit holds or reads: it then stays as it is, for good."""
+        dropped = self.ledger.expired_before
+        if date is None or not dropped:
+            return False
+        if any(date < dropped[table] for table in step.tables if table in dropped):
+            return True
+        reads = ((s.table, s.before if isinstance(s.before, int) else 0) for s in step.inputs if s.table in dropped)
+        return any(date - dt.timedelta(days=before) < dropped[table] for table, before in reads)
+
+    def key_history(self, source: Input) -> KeyHistory:
+        """Which keys of an input by key occurred before, as its table is now."""
+        from event_assets.storage.key_history import KeyHistory  # loads NumPy, which few datasets need
+
+        store = self.stores[source.table]
+        if source.table not in self._histories:
+            folder = self.lake.state(self.dataset.name) / "history" / source.table
+            self._histories[source.table] = KeyHistory(folder, source.key or "", source.before)
+        return self._histories[source.table].follow(
+            store.state,
+            lambda: {
+                dt.date.fromisoformat(unit): (entry.content, partial(store.paths, unit))
+                for unit, entry in store.entries().items()
+                if entry.content != EMPTY_CONTENT
+            },
+            save=self._writes,
+        )
+
+    def validity_digest(self, source: Input, date: dt.date) -> str:
+        """What a table of users over time says on a date of the users who the date holds."""
+        assert source.users_of is not None
+        return self._validity.digest(date, self._held(source.table, None), self._held(source.users_of, date))
+
+    def _held(self, table: str, date: dt.date | None) -> Held:
+        return self.content(table, date), partial(self.stores[table].paths, unit_of(date))
+
+    def known_dates(self, names: Iterable[str] | None = None) -> list[dt.date]:
+        """Every date on which any of the tables (all where none are named) has a partition."""
+        wanted = self.tables if names is None else names
+        found = {date for name in wanted if self.stores[name].by_date for date in self.dates(name)}
+        return sorted(found)
+
+    def profile_snapshots(self) -> pl.DataFrame:
+        """Which profile file is a snapshot of when: file_id, name, snapshot_date (null: since ever), by name."""
+        names = self.ledger.names()
+        rows = [
+            (file.file_id, name, file_date(name))
+            for file in self.ledger.active("profiles")
+            for name in names[file.kind, file.file_id]
+        ]
+        schema = {"file_id": pl.String, "name": pl.String, "snapshot_date": pl.Date}
+        return pl.DataFrame(sorted(rows, key=lambda row: row[1]), schema=schema, orient="row")

@@ -1,0 +1,32 @@
+"""Files that appear whole: written under a hidden name next to their own, then renamed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from event_assets.errors import EventAssetsError
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which stands under its name only when it is complete.
+
+    The hidden name ends in .part, so that no dataset's pattern matches it meanwhile.
+    """
+    hidden = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with hidden.open("wb") as stream:
+            yield stream
+        os.replace(hidden, path)
+    except OSError as error:
+        raise EventAssetsError(
+            str(path), f"can't be written ({error.strerror})", "free space or choose another folder"
+        ) from None
+    finally:
+        with suppress(OSError):
+            hidden.unlink()

@@ -1,0 +1,256 @@
+"""The ledger of a dataset's source files: what was landed, under which names, what was taken back.
+
+It only grows: each step is one entry, several entries are one atomic commit, and the state is what they
+add up to. Entries hold names, counts and digests, never a value of a record: an erased user stands there as
+a keyed hash of the id (docs/adr/0012).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hmac
+import json
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+
+from event_assets.digest import digest
+from event_assets.storage.files import Files, files_of
+from event_assets.storage.parquet import write_parquet
+from event_assets.storage.table_log import LogFile, TableLog
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Kind = Literal["events", "profiles"]
+State = Literal["active", "superseded", "retracted", "rejected"]
+
+#: So many files of entries are rewritten as one.
+_COMPACT_ABOVE = 32
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file as it was landed under certain landing rules. Times are UTC, `dates` counts rows by event_date.
+
+    records = landed + rejected + erased. Counts are of what stands in the lake, or stood there until retention
+    dropped its date.
+    """
+
+    file_id: str
+    kind: Kind
+    rules: str
+    landed_at: dt.datetime
+    bytes: int
+    records: int
+    landed: int
+    rejected: int
+    dates: Mapping[str, int] = field(default_factory=dict)
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    new_fields: Mapping[str, int] = field(default_factory=dict)
+    missing_columns: tuple[str, ...] = ()
+    retyped: Mapping[str, int] = field(default_factory=dict)
+    """Column to the number of its values that aren't of its type, where most aren't."""
+    repairs: tuple[str, ...] = ()
+    reason: str | None = None
+    """Why the whole file was rejected, where it was."""
+    erased: int = 0
+    """Records that are not landed, or no longer, since their user was erased."""
+    cuts: Mapping[str, str] = field(default_factory=dict)
+    """Which of the file's parts lack erased records: the part to a digest of their row numbers."""
+
+
+@dataclass(frozen=True)
+class Binding:
+    """Which content a name stands for; the signature tells whether the file was touched since."""
+
+    name: str
+    kind: Kind
+    file_id: str
+    signature: str
+
+
+@dataclass(frozen=True)
+class Retraction:
+    """A content that counts no more, under whatever name it lies or comes again."""
+
+    file_id: str
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """A user whose records count no more, in whatever file they lie or come again: a keyed hash of the user's id."""
+
+    user: str
+    salt: str
+    """The key of the hash, one for the whole ledger."""
+
+
+@dataclass(frozen=True)
+class Expiry:
+    """A table's dates before one were dropped, for good; a later one of the same table takes its place."""
+
+    table: str
+    before: str
+
+
+Entry = SourceFile | Binding | Retraction | Erasure | Expiry
+
+
+class Ledger:
+    """The ledger at a folder. Read with `reload`, written by the dataset's one writer with `append`.
+
+    `staging` is a folder on this machine, for a ledger that lies elsewhere.
+    """
+
+    def __init__(self, folder: Path | Files, staging: Path | None = None) -> None:
+        self._files = files_of(folder)
+        self._staging = folder if isinstance(folder, Path) else staging
+        self._log = TableLog(self._files, _schema, None)
+        self._forget()
+
+    def _forget(self) -> None:
+        self.files: dict[tuple[Kind, str], SourceFile] = {}
+        self.bindings: dict[tuple[Kind, str], Binding] = {}
+        self.retracted: set[str] = set()
+        self.erased: set[str] = set()
+        """The hashes of erased users."""
+        self.salt: str | None = None
+        self.expired_before: dict[str, dt.date] = {}
+        """Table to the date before which retention dropped its dates."""
+        self._read: list[str] = []
+        self._entries = 0
+
+    def reload(self) -> Ledger:
+        """Bring the state up to what was committed by now."""
+        paths = [file.path for file in self._log.files()]
+        if self._read and set(self._read) - set(paths):  # compacted meanwhile
+            self._forget()
+        new = [path for path in paths if path not in self._read]
+        if new:
+            frame = pl.concat([pl.read_parquet(path, glob=False) for path in self._files.local(new)]).sort("sequence")
+            for text in frame["entry"]:
+                self._apply(json.loads(text))
+            self._entries += frame.height
+            self._read = paths
+        return self
+
+    def append(self, entries: Iterable[Entry]) -> None:
+        """Commit entries, all or none."""
+        texts = [_text(entry) for entry in entries]
+        if not texts:
+            return
+        for text in texts:
+            self._apply(json.loads(text))
+        if len(self._read) >= _COMPACT_ABOVE:
+            self._entries = 0
+            self._write([_text(entry) for entry in self._state()], remove=self._read)
+        else:
+            self._write(texts, remove=[])
+
+    def sweep(self) -> None:
+        """Delete the files of a writer that died before its commit or before deleting what it replaced."""
+        self._files.delete(self._files.leftovers({file.path for file in self._log.files()}))
+
+    def names(self) -> dict[tuple[Kind, str], list[str]]:
+        """The names that stand for each file's content now, by (kind, file_id)."""
+        names: dict[tuple[Kind, str], list[str]] = {}
+        for binding in sorted(self.bindings.values(), key=lambda b: b.name):
+            names.setdefault((binding.kind, binding.file_id), []).append(binding.name)
+        return names
+
+    def states(self) -> dict[tuple[Kind, str], State]:
+        """What became of each file, by (kind, file_id)."""
+        names = self.names()
+
+        def state(file: SourceFile) -> State:
+            if file.reason is not None:
+                return "rejected"
+            if file.file_id in self.retracted:
+                return "retracted"
+            return "active" if (file.kind, file.file_id) in names else "superseded"
+
+        return {key: state(file) for key, file in sorted(self.files.items())}
+
+    def active(self, kind: Kind) -> list[SourceFile]:
+        """The files of a kind whose records count, by file_id."""
+        return [self.files[key] for key, state in self.states().items() if state == "active" and key[0] == kind]
+
+    def erasure(self, user_id: str) -> Erasure:
+        """The tombstone of a user. The first one of a ledger draws the key, on which nothing else depends."""
+        salt = self.salt or secrets.token_hex(16)
+        return Erasure(_keyed_hash(salt, user_id), salt)
+
+    def is_erased(self, user_id: str) -> bool:
+        """Whether a user (by the id as cleaning writes it) was erased."""
+        return self.salt is not None and _keyed_hash(self.salt, user_id) in self.erased
+
+    def _state(self) -> Iterator[Entry]:
+        yield from self.files.values()
+        yield from self.bindings.values()
+        yield from (Retraction(file_id) for file_id in sorted(self.retracted))
+        yield from (Erasure(user, self.salt or "") for user in sorted(self.erased))
+        yield from (Expiry(table, before.isoformat()) for table, before in sorted(self.expired_before.items()))
+
+    def _write(self, texts: list[str], remove: list[str]) -> None:
+        first = self._entries
+        # Two writers that don't know of each other never write one file.
+        path = f"entries-{self._log.version + 1:08d}-{digest(texts)}.parquet"
+        frame = pl.DataFrame(
+            {
+                "sequence": range(first, first + len(texts)),
+                "entry": texts,
+            },
+            schema={"sequence": pl.Int64, "entry": pl.String},
+        )
+        assert self._staging is not None
+        write_parquet(frame, self._staging / path)
+        self._files.place(self._staging / path, path)
+        self._log.commit([LogFile(path, frame.height)], remove)
+        self._entries = first + frame.height
+        self._read = [kept for kept in self._read if kept not in remove] + [path]
+        self._files.delete(remove)
+
+    def _apply(self, document: dict[str, Any]) -> None:
+        match document.pop("what"):
+            case "landed":
+                document["landed_at"] = dt.datetime.fromisoformat(document["landed_at"])
+                document["missing_columns"] = tuple(document["missing_columns"])
+                document["repairs"] = tuple(document["repairs"])
+                file = SourceFile(**document)
+                self.files[file.kind, file.file_id] = file
+            case "bound":
+                binding = Binding(**document)
+                self.bindings[binding.kind, binding.name] = binding
+            case "retracted":
+                self.retracted.add(document["file_id"])
+            case "erased":
+                self.erased.add(document["user"])
+                self.salt = document["salt"]
+            case "expired":
+                table, before = document["table"], dt.date.fromisoformat(document["before"])
+                self.expired_before[table] = max(before, self.expired_before.get(table, before))
+
+
+_WHAT = {SourceFile: "landed", Binding: "bound", Retraction: "retracted", Erasure: "erased", Expiry: "expired"}
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema([("sequence", pa.int64()), ("entry", pa.string())])
+
+
+def _keyed_hash(salt: str, user_id: str) -> str:
+    return hmac.digest(salt.encode(), user_id.encode(), "sha256").hex()[:32]
+
+
+def _text(entry: Entry) -> str:
+    document = asdict(entry)
+    if isinstance(entry, SourceFile):
+        document["landed_at"] = entry.landed_at.isoformat()
+    return json.dumps({"what": _WHAT[type(entry)], **document}, sort_keys=True)

@@ -1,0 +1,179 @@
+"""A table's transaction log (Delta Lake, through delta-rs): which Parquet files count, switched atomically."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.schema import Schema
+from deltalake.transaction import AddAction, CommitProperties, RemoveAction, create_table_with_add_actions
+
+from event_assets.errors import ConflictError, LakeError
+from event_assets.storage.files import Files, files_of
+from event_assets.storage.object_store import brief
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: A checkpoint every so many commits keeps opening a table fast; old log files go after a day. Deletion
+#: vectors and column mapping stay off, so that plain Parquet readers of the folders are right.
+_CONFIGURATION = {
+    "delta.checkpointInterval": "50",
+    "delta.logRetentionDuration": "interval 1 days",
+    "delta.enableDeletionVectors": "false",
+}
+#: Never on top of a commit that this writer has not seen.
+_ONCE = CommitProperties(max_commit_retries=0)
+
+
+@dataclass(frozen=True)
+class LogFile:
+    """One file that counts: its path below the table's folder, its rows and its Hive value (None without)."""
+
+    path: str
+    rows: int
+    hive: str | None = None
+
+
+class TableLog:
+    """The log of one table folder. One object serves one writer, or one reading, which needs no schema.
+
+    The schema is asked for with the first commit: what only reads loads no Arrow.
+    """
+
+    def __init__(self, files: Path | Files, schema: Callable[[], pa.Schema] | None, partitioned_by: str | None) -> None:
+        self._files, self._schema, self._hive = files_of(files), schema, partitioned_by
+        self.folder = self._files.folder
+        self._options = dict(self._files.storage_options or {}) or None
+        self._table: DeltaTable | None = None
+        self._looked = False
+
+    @property
+    def version(self) -> int:
+        """The number of the last commit that this object has seen; -1 before the first."""
+        return -1 if self._table is None else self._table.version()
+
+    def files(self) -> list[LogFile]:
+        """The files that count now, by path. A table that was never written has none."""
+        table = self._refreshed()
+        if table is None:
+            return []
+        actions = table.get_add_actions(flatten=True)
+        names = actions.column_names
+        hive = f"partition.{self._hive}" if self._hive else None
+        values = actions.column(hive).to_pylist() if hive and hive in names else [None] * actions.num_rows
+        found = (
+            LogFile(path, rows, None if value is None else str(value))
+            for path, rows, value in zip(
+                actions.column("path").to_pylist(), actions.column("num_records").to_pylist(), values, strict=True
+            )
+        )
+        return sorted(found, key=lambda file: file.path)
+
+    def commit(self, add: Sequence[LogFile], remove: Collection[str]) -> None:
+        """Make files count and others not, in one atomic step; ConflictError where somebody else was faster.
+
+        LeaseError where this writer may write no more. A commit whose reply was lost is found done.
+        """
+        self._files.check()
+        if not self._looked:
+            self._refreshed()
+        new = self._table is None
+        try:
+            self._commit(add, remove)
+        except (DeltaError, OSError) as error:
+            if self._is_done(add, remove):
+                return
+            if isinstance(error, CommitFailedError) or (new and self._table is not None):
+                raise ConflictError(
+                    str(self.folder), f"was written by another run meanwhile ({self._said(error)})", "run again"
+                ) from None
+            raise LakeError(
+                str(self.folder), f"its log can't be written ({self._said(error)})", "mend the cause and run again"
+            ) from None
+
+    def _commit(self, add: Sequence[LogFile], remove: Collection[str]) -> None:
+        actions: list[AddAction | RemoveAction] = [self._add_action(file) for file in add]
+        assert self._schema is not None
+        schema = Schema.from_arrow(self._schema())
+        partition_by = [self._hive] if self._hive else None
+        if self._table is None:
+            create_table_with_add_actions(
+                str(self.folder),
+                schema=schema,
+                add_actions=cast(list[AddAction], actions),
+                mode="error",
+                partition_by=partition_by or [],
+                configuration=_CONFIGURATION,
+                commit_properties=_ONCE,
+                storage_options=self._options,
+            )
+            self._table = self._opened()
+            return
+        actions += [self._remove_action(path) for path in sorted(remove)]
+        self._add_new_columns()
+        self._table.create_write_transaction(
+            actions, mode="append", schema=schema, partition_by=partition_by, commit_properties=_ONCE
+        )
+        self._table.update_incremental()
+
+    def _is_done(self, add: Sequence[LogFile], remove: Collection[str]) -> bool:
+        """Whether the log says what a commit that failed was to say: files' names are never used twice."""
+        try:
+            counting = {file.path for file in self.files()}
+        except LakeError:
+            return False
+        return counting.issuperset(file.path for file in add) and counting.isdisjoint(remove)
+
+    def _opened(self) -> DeltaTable:
+        return DeltaTable(str(self.folder), storage_options=self._options)
+
+    def _said(self, error: Exception) -> str:
+        return " ".join(str(error).split()) if isinstance(self.folder, Path) else brief(error)
+
+    def _refreshed(self) -> DeltaTable | None:
+        self._looked = True
+        try:
+            if self._table is None:
+                self._table = self._opened()
+            else:
+                self._table.update_incremental()
+        except TableNotFoundError:
+            return None
+        except (DeltaError, OSError) as error:
+            raise LakeError(
+                str(self.folder), f"its log can't be read ({self._said(error)})", "restore the folder"
+            ) from None
+        return self._table
+
+    def _add_new_columns(self) -> None:
+        """Tell the log of columns that a changed declaration brings.
+
+        Columns that went or changed their type stay in the log's schema as they were: delta-rs can't say
+        otherwise without dropping every file, and our readers go by each file's own schema anyway.
+        """
+        assert self._table is not None
+        known = {field.name for field in self._table.schema().fields}
+        assert self._schema is not None
+        new = [field for field in Schema.from_arrow(self._schema()).fields if field.name not in known]
+        if new:
+            self._table.alter.add_columns(new, commit_properties=_ONCE)
+
+    def _add_action(self, file: LogFile) -> AddAction:
+        return AddAction(
+            path=file.path,
+            size=self._files.size(file.path),
+            partition_values={self._hive: file.hive} if self._hive else {},
+            modification_time=0,
+            data_change=True,
+            # Row counts only: smallest and largest values would keep personal data beyond an erasure.
+            stats=json.dumps({"numRecords": file.rows}),
+        )
+
+    def _remove_action(self, path: str) -> RemoveAction:
+        return RemoveAction(path=path, data_change=True, deletion_timestamp=0)

@@ -1,0 +1,129 @@
+"""Clicks of a web shop: `events_YYYYMMDD.csv`.
+
+| mess | share | what it looks like |
+|---|---|---|
+| missing_timestamp, invalid_timestamp | 0.1 %, 0.3 % | empty; `2025-02-30T10:00:00`, `yesterday` |
+| malformed_record, not_utf8 | 0.2 %, 0.05 % | cut short, two fields too many, a NUL byte; a Latin-1 é in the brand |
+| missing_user_id, invalid_user_id | 0.2 %, 0.1 % | empty; `1.515915625e18`, `anonymous` |
+| missing_event_type | 0.05 % | empty |
+| invalid_product_id, invalid_price | 0.1 %, 0.2 % | `n/a`; `free`, `-5.00`, `"1,299.00"`, `12.345` |
+| copies | 0.5 % | the same click again, half of them in a later file |
+| late | 2 % | in the file of one to three days later |
+| odd brands | 1 % | quoted with a comma, a line break, doubled quotes; a stray quote within (`15" screen`) |
+| aliases | 3 % | `product_view`, `add-to-cart`, `buy`, ` View ` |
+| blank lines | 0.05 % | after a record |
+| drift | each third file | an undeclared column `campaign` |
+| times | 6 % | see stamps.VARIANTS |
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import polars as pl
+
+from event_assets.synthetic.recipe import Recipe
+from event_assets.synthetic.seeded_random import Draw, mixed
+from event_assets.synthetic.text_columns import PLACEHOLDER, costume, csv_lines, hundredths, one_of, replaced
+from event_assets.synthetic.time_texts import invalid_time, lookup, stamp
+
+REJECTS = {
+    "missing_timestamp": 0.001,
+    "invalid_timestamp": 0.003,
+    "malformed_record": 0.002,
+    "not_utf8": 0.0005,
+    "missing_user_id": 0.002,
+    "invalid_user_id": 0.001,
+    "missing_event_type": 0.0005,
+    "invalid_product_id": 0.001,
+    "invalid_price": 0.002,
+}
+COPIES, LATE = 0.005, 0.02
+ODD_BRANDS, ALIASES, BLANK_LINES = 0.01, 0.03, 0.0005
+
+TYPES = (
+    ("view", "product_view", "View", " view "),
+    ("cart", "add-to-cart", "add_to_cart", "CART"),
+    ("purchase", "buy", "Purchase", "\tpurchase"),
+)
+TYPE_SHARES = (0.907, 0.054, 0.039)
+BRANDS = (None, "samsung", "amd", "asus", "zalman", "pantum", "hp", "msi", "canon", "apple", "logitech", "xiaomi")
+ODD = ('"black, decker"', '"house\nwares"', '"dr. ""q"""', '15" screen')
+CATEGORIES = (
+    None,
+    "electronics.telephone",
+    "computers.components.cooler",
+    "computers.peripherals.printer",
+    "computers.notebook",
+    "electronics.audio.headphone",
+    "appliances.kitchen.kettle",
+)
+PRODUCTS, CATALOGUE = 20_000, 600
+FIRST_USER, FIRST_CATEGORY = 1_515_915_625_000_000_000, 2_144_415_921_000_000_000
+
+
+def _columns(draw: Draw, plan: pl.DataFrame, mess: float) -> pl.DataFrame:
+    rows = plan.height
+    odd = draw.chance(rows, ODD_BRANDS * mess) * (1 + draw.below(rows, len(ODD)))
+    return plan.with_columns(
+        type=pl.Series(draw.choice(rows, TYPE_SHARES).astype(np.int8)),
+        product=pl.Series(draw.skewed(rows, PRODUCTS).astype(np.int32)),
+        odd_brand=pl.Series(odd.astype(np.int8)),
+        blank_after=pl.Series(draw.chance(rows, BLANK_LINES * mess)),
+    )
+
+
+def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, drift: bool) -> pl.Series:
+    traits = mixed(chunk["product"].to_numpy().astype(np.int64))
+    chunk = chunk.with_columns(
+        stamp=stamp(chunk),
+        visit=pl.Series(mixed(chunk["session"].to_numpy().astype(np.int64))),
+        price=pl.Series(99 + traits % 50_000),
+        category=pl.Series(traits // 50_000 % CATALOGUE),
+        brand=pl.Series(traits // 30_000_000 % len(BRANDS)),
+    )
+    brand = (
+        pl.when(pl.col("odd_brand") > 0)
+        .then(lookup(ODD, pl.col("odd_brand") - 1))
+        .otherwise(lookup(BRANDS, pl.col("brand")))
+    )
+    nothing = pl.lit("")
+    fields = [
+        replaced(chunk, pl.col("stamp"), {"missing_timestamp": nothing, "invalid_timestamp": invalid_time()}),
+        replaced(chunk, costume(draw, chunk, TYPES, "type", ALIASES * mess), {"missing_event_type": nothing}),
+        replaced(chunk, (pl.col("product") + 100_000).cast(pl.String), {"invalid_product_id": pl.lit("n/a")}),
+        (pl.col("category") * 1_000_003 + FIRST_CATEGORY).cast(pl.String),
+        lookup(CATEGORIES, pl.col("category") % len(CATEGORIES)),
+        replaced(chunk, brand, {"not_utf8": pl.lit(f"caf{PLACEHOLDER}")}),
+        replaced(chunk, hundredths("price"), {"invalid_price": one_of(["free", "-5.00", '"1,299.00"', "12.345"])}),
+        replaced(
+            chunk,
+            (pl.col("user").cast(pl.Int64) * 7 + FIRST_USER).cast(pl.String),
+            {"missing_user_id": nothing, "invalid_user_id": one_of(["1.515915625e18", "anonymous"])},
+        ),
+        pl.concat_str(pl.lit("v"), pl.col("visit")),
+    ]
+    if drift:
+        fields.append(one_of([None, "autumn", '"sale, 20%"']))
+    lines = csv_lines(chunk, fields)
+    if mess:
+        lines = chunk.select(pl.when("blank_after").then(lines + "\n").otherwise(lines).alias("line"))["line"]
+    return lines
+
+
+HEADER = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
+RECIPE = Recipe(
+    stem="events",
+    suffix="csv",
+    start=dt.date(2020, 9, 24),
+    usual_form="blank_offset",
+    rejects=REJECTS,
+    copies=COPIES,
+    late=LATE,
+    key=(pl.col("instant"), pl.col("user"), pl.col("session"), pl.col("type"), pl.col("product"), pl.col("odd_brand")),
+    columns=_columns,
+    lines=_lines,
+    header=HEADER,
+    drift_header=f"{HEADER},campaign",
+)

@@ -1,0 +1,212 @@
+"""Every table of a dataset, column by column: the one place where a column is described."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from event_assets.declaration import Dataset
+from event_assets.tables.custom_tables import with_custom
+from event_assets.tables.gold_tables import gold_tables
+from event_assets.tables.shared_columns import (
+    EVENT_ID,
+    EVENT_TIME,
+    FILE_ID,
+    REGIONS,
+    REJECT_COLUMNS,
+    ROW_NUMBER,
+    SOURCE_STATES,
+    as_text,
+    count,
+    typed,
+)
+from event_assets.tables.table import Column, Table
+
+
+@cache
+def tables(dataset: Dataset) -> dict[str, Table]:
+    """All tables that the dataset makes, by name, upstream first."""
+    made = {table.name: table for table in (*_landed(dataset), *_cleaned(dataset), *gold_tables(dataset))}
+    return with_custom(dataset, made)
+
+
+def _landed(dataset: Dataset) -> Iterable[Table]:
+    yield Table(
+        "source_files",
+        "Every file that was ever dropped, and what became of its records.",
+        (
+            FILE_ID,
+            Column("names", "string", "The names under which the file lay in the inbox, JSON array.", nullable=False),
+            count("bytes", "The file's size.", 0),
+            count("records", "Records in the file.", 0),
+            count("landed", "Records that stand in a raw table.", 0),
+            count("rejected", "Records that stand in landing_rejects.", 0),
+            Column("first_date", "date", "The earliest event_date among its records."),
+            Column("last_date", "date", "The latest event_date among its records."),
+            Column("landed_at", "timestamp", "When the file was first landed.", nullable=False),
+            Column("state", "string", f"One of {', '.join(SOURCE_STATES)}.", nullable=False, allowed=SOURCE_STATES),
+            Column("reason", "string", "Why a rejected file can't be read."),
+        ),
+        key=("file_id",),
+        order=("landed_at", "file_id"),
+    )
+    extra = Column("extra", "string", "Fields of the record that no column declares, as a JSON object.", personal=True)
+    lineage = (extra, FILE_ID, ROW_NUMBER)
+    yield Table(
+        "raw_events",
+        "Every dated event record as it came.",
+        (
+            *as_text(dataset.columns),
+            *lineage,
+            EVENT_TIME,
+            Column("event_time_us", "int64", "event_time as microseconds since 1970-01-01 UTC.", nullable=False),
+            Column("time_assumed", "bool", "Whether the time was taken from the file's name.", nullable=False),
+        ),
+        key=("file_id", "row_number"),
+        partitioned_by="event_date",
+    )
+    if dataset.profiles:
+        yield Table(
+            "raw_profiles",
+            "Every profile record as it came.",
+            (*as_text(dataset.profiles.columns), *lineage),
+            key=("file_id", "row_number"),
+        )
+    yield Table(
+        "landing_rejects",
+        "Records that can't be read or dated.",
+        REJECT_COLUMNS,
+        key=("file_id", "row_number"),
+    )
+
+
+def _cleaned(dataset: Dataset) -> Iterable[Table]:
+    rejects: dict[str, Any] = {"columns": REJECT_COLUMNS, "key": ("file_id", "row_number")}
+    user_id = typed(dataset.column("user_id"), nullable=False)
+    event_type = typed(dataset.column("event_type"))
+    others = tuple(typed(c) for c in dataset.columns if c.name not in ("user_id", "event_type"))
+    id_type = dataset.column(dataset.event_id).type if dataset.event_id else "string"
+    event_id = Column("event_id", id_type, EVENT_ID, nullable=False)
+    cleaned = (event_id, user_id, event_type, EVENT_TIME, *others, FILE_ID, ROW_NUMBER)
+    # Sorted by user and time: sessions and every table of a user read runs of rows, and text compresses best so.
+    order = ("user_id", "event_time", "event_id")
+
+    if dataset.profiles:
+        yield Table(
+            "profiles",
+            "Who a user was, and from which day until which.",
+            (
+                user_id,
+                *(typed(c) for c in dataset.profile_columns),
+                Column(
+                    "valid_from",
+                    "date",
+                    "The first day on which the profile holds; 1970-01-01 means since ever.",
+                    nullable=False,
+                ),
+                Column("valid_to", "date", "The first day on which it holds no longer; null while it does."),
+            ),
+            key=("user_id", "valid_from"),
+        )
+        yield Table("profile_quarantine", "Profile records that break the contract.", **rejects)
+    if dataset.dedupe_days != 0:
+        yield Table(
+            "event_keys",
+            "The ids of a date's valid events, kept or not: what later dates compare theirs with.",
+            (event_id,),
+            key=("event_id",),
+            partitioned_by="event_date",
+        )
+    yield Table(
+        "cleaned_events",
+        "Typed, normalised, unique events.",
+        cleaned,
+        key=("event_id",),
+        partitioned_by="event_date",
+        order=order,
+    )
+    yield Table("quarantine", "Dated records that break the contract.", **rejects, partitioned_by="event_date")
+    yield Table(
+        "session_edges",
+        "A user's first and last activity on a date: what the neighbour dates need of it to cut sessions exactly.",
+        (
+            user_id,
+            Column("first_time", "timestamp", "Time of the user's first event of the date.", nullable=False),
+            Column("last_time", "timestamp", "Time of the user's last event of the date.", nullable=False),
+            Column(
+                "last_gap_start",
+                "timestamp",
+                "Time of the last event of the date that comes more than the gap after another one of the date.",
+            ),
+        ),
+        key=("user_id",),
+        partitioned_by="event_date",
+    )
+    session_id = Column(
+        "session_id", "string", "The session: a UUID version 5 of dataset, user and start.", nullable=False
+    )
+    session_start = Column("session_start", "timestamp", "Time of the session's first event.", nullable=False)
+    first_and_last = tuple(_first_and_last(dataset))
+    yield Table(
+        "session_parts",
+        "What a session has on one date: all of it, or what lies on one side of a midnight.",
+        (
+            session_id,
+            user_id,
+            Column("part_start", "timestamp", "Time of its first event on the date.", nullable=False),
+            Column("part_end", "timestamp", "Time of its last event on the date.", nullable=False),
+            session_start,
+            count("event_count", "Its events on the date."),
+            Column("event_types", "string", "Their types, sorted and joined by the unit separator.", nullable=False),
+            *first_and_last,
+        ),
+        key=("session_id",),
+        partitioned_by="event_date",
+        order=("user_id", "part_start"),
+    )
+    yield Table(
+        "sessions",
+        "Runs of a user's events without a pause longer than the gap, by the date of their start.",
+        (
+            session_id,
+            user_id,
+            session_start,
+            Column("session_end", "timestamp", "Time of the session's last event.", nullable=False),
+            Column("duration_seconds", "decimal(18,6)", "End minus start, in seconds.", nullable=False, min="0"),
+            count("event_count", "Events in the session."),
+            Column("event_types", "string", "Its event types, sorted and joined by commas.", nullable=False),
+            *first_and_last,
+        ),
+        key=("session_id",),
+        partitioned_by="event_date",
+        order=("user_id", "session_start"),
+    )
+    geo = (
+        Column("geo_region", "string", "Continent of the IP's country, or Unknown.", nullable=False, allowed=REGIONS),
+    )
+    yield Table(
+        "joined_facts",
+        "An event with its session, its user's profile on that day and its region.",
+        (
+            *cleaned,
+            session_id,
+            *(geo if dataset.geo else ()),
+            *(typed(c, nullable=True) for c in dataset.profile_columns),
+            Column("has_profile", "bool", "Whether the user has a profile.", nullable=False),
+        ),
+        key=("event_id",),
+        partitioned_by="event_date",
+        order=order,
+    )
+
+
+def _first_and_last(dataset: Dataset) -> tuple[Column, ...]:
+    """first_X and last_X of the dataset's page or product column: the first and last that is not null."""
+    if not dataset.sessions.column:
+        return ()
+    column = dataset.column(dataset.sessions.column)
+    return (
+        Column(f"first_{column.name}", column.type, f"The first {column.name} of the session that is not null."),
+        Column(f"last_{column.name}", column.type, f"The last {column.name} of the session that is not null."),
+    )

@@ -1,0 +1,109 @@
+"""Gold tables of the user's own: one pure function each, declared with its contract where it is written.
+
+`gold: {custom: [my_project.tables:carts_by_brand]}` names them. From there on such a table is one like any other: an
+asset with checks, staleness, a view, a place in backfills.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from event_assets.declaration import Dataset
+from event_assets.digest import digest
+from event_assets.errors import DeclarationError
+from event_assets.tables.table import Column, Table
+
+_MARK = "__event_assets_table__"
+
+
+@dataclass(frozen=True)
+class CustomTable:
+    """A table, and the function that makes it of its inputs, given by name as Narwhals frames."""
+
+    table: Table
+    inputs: tuple[str, ...]
+    function: Callable[..., Any]
+    rules: str
+    """Digest of the function's source and version: where it changes, the table is stale."""
+
+    @property
+    def by_date(self) -> bool:
+        return self.table.partitioned_by == "event_date"
+
+
+def gold_table(
+    *, description: str, columns: Sequence[Column], key: Sequence[str], by_date: bool = True, version: int = 1
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a function as a gold table of its name.
+
+    Its parameters are named after the tables that it reads, and given as Narwhals lazy frames: of one date where the
+    table is made `by_date`, else of all dates. It returns such a frame with the columns, in any order of rows. No two
+    rows share the key. Raise the version where something changes that the function calls but doesn't say itself.
+    """
+
+    def declare(function: Callable[..., Any]) -> Callable[..., Any]:
+        table = Table(
+            function.__name__, description, tuple(columns), tuple(key), partitioned_by="event_date" if by_date else None
+        )
+        rules = digest(textwrap.dedent(inspect.getsource(function)), version)
+        setattr(function, _MARK, CustomTable(table, tuple(inspect.signature(function).parameters), function, rules))
+        return function
+
+    return declare
+
+
+def custom_tables(dataset: Dataset) -> list[CustomTable]:
+    """The declared custom tables in their order; DeclarationError where a function can't be imported."""
+    return [_imported(dataset, path) for path in dataset.gold.custom]
+
+
+def with_custom(dataset: Dataset, known: Mapping[str, Table]) -> dict[str, Table]:
+    """The tables that there are already, and the custom ones; DeclarationError where one can't be made of those."""
+    tables = dict(known)
+    for path, custom in zip(dataset.gold.custom, custom_tables(dataset), strict=True):
+        _check(dataset, path, custom, tables)
+        tables[custom.table.name] = custom.table
+    return tables
+
+
+def _imported(dataset: Dataset, path: str) -> CustomTable:
+    module, _, name = path.partition(":")
+    try:
+        function = getattr(importlib.import_module(module), name)
+    except Exception as error:  # whatever a user's module raises while it is loaded
+        said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        remedy = "install the package that holds it, or put its folder on PYTHONPATH"
+        raise _wrong(dataset, f"{path} can't be imported ({said})", remedy) from None
+    custom = getattr(function, _MARK, None)
+    if not isinstance(custom, CustomTable):
+        raise _wrong(dataset, f"{path} is no gold table", "decorate the function with @gold_table(...)")
+    return custom
+
+
+def _check(dataset: Dataset, path: str, custom: CustomTable, tables: Mapping[str, Table]) -> None:
+    names = custom.table.names
+    if custom.table.name in tables:
+        raise _wrong(dataset, f"{path}: there is a table {custom.table.name} already", "call the function otherwise")
+    if not names or not custom.table.key or not set(custom.table.key) <= set(names) or len(set(names)) < len(names):
+        raise _wrong(dataset, f"{path}: the key is not among its columns", "name columns once, and the key by them")
+    for name in custom.inputs:
+        source = tables.get(name)
+        if source is None:
+            able = ", ".join(table for table in tables if table != "session_parts")
+            raise _wrong(
+                dataset, f"{path} reads {name}, which is no table", f"name its parameters after some of {able}"
+            )
+        if custom.by_date and source.partitioned_by != "event_date" and name != "profiles":
+            state = f"{path} is made by date but reads {name}, which is made of all dates"
+            raise _wrong(dataset, state, "read tables by date, or say by_date=False")
+    if not custom.inputs:
+        raise _wrong(dataset, f"{path} reads no table", "give the function a parameter such as joined_facts")
+
+
+def _wrong(dataset: Dataset, state: str, remedy: str) -> DeclarationError:
+    return DeclarationError(f"{dataset.name}: gold.custom", state, remedy)

@@ -1,0 +1,163 @@
+"""The tables for analysts, as far as a dataset declares them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from event_assets.declaration import Dataset
+from event_assets.tables.shared_columns import REGIONS, count, typed
+from event_assets.tables.table import Column, Table
+
+
+def gold_tables(dataset: Dataset) -> Iterable[Table]:
+    """Each with the rollups that it is merged from, upstream first."""
+    gold = dataset.gold
+    user_id = typed(dataset.column("user_id"), nullable=False)
+    event_type = typed(dataset.column("event_type"))
+    daily: dict[str, Any] = {"partitioned_by": "event_date"}
+    if gold.daily_summary:
+        yield Table(
+            "daily_summary",
+            "What each user did on a date.",
+            (
+                user_id,
+                count("event_count", "Events of the user on the date."),
+                count("session_count", "Sessions of the user with an event on the date."),
+                Column("first_event_time", "timestamp", "Time of the first.", nullable=False),
+                Column("last_event_time", "timestamp", "Time of the last.", nullable=False),
+            ),
+            key=("user_id",),
+            **daily,
+        )
+    if gold.top_users:
+        yield from _top_users(dataset, user_id)
+    if gold.watch_time:
+        yield from _watch_time(dataset, user_id)
+    if gold.events_by_minute:
+        yield Table(
+            "events_by_minute",
+            "Events by minute and type.",
+            (
+                Column("minute", "timestamp", "The minute, UTC.", nullable=False),
+                event_type,
+                count("event_count", "Events of the type in the minute."),
+            ),
+            key=("minute", "event_type"),
+            **daily,
+        )
+    if gold.events_by_type:
+        yield Table(
+            "events_by_type",
+            "Events and users by type.",
+            (
+                event_type,
+                count("event_count", "Events of the type on the date."),
+                count("user_count", "Users with an event of the type on the date."),
+            ),
+            key=("event_type",),
+            **daily,
+        )
+    if gold.user_funnel:
+        yield from _funnel(dataset, user_id)
+
+
+def _top_users(dataset: Dataset, user_id: Column) -> Iterable[Table]:
+    assert dataset.gold.top_users is not None
+    by = dataset.gold.top_users.by
+    within = (typed(dataset.column(by), nullable=False),) if by else ()
+    source = dataset.events.column("source_session_id")
+    session = Column(
+        "session_id",
+        source.type if source else "string",
+        "A session of the user with an event on the date: the source's id where it gives one, else the computed one.",
+        nullable=False,
+    )
+    scope = f" per {by}" if by else ""
+    ranked = (
+        *within,
+        count("rank", "Place, from 1, without gaps."),
+        user_id,
+        count("session_count", "Distinct sessions of the user."),
+    )
+    key = (*((by,) if by else ()), "rank")
+    yield Table(
+        "platform_sessions",
+        f"Rollup: the sessions{scope} that have an event on a date, from which days are merged as sets.",
+        (*within, user_id, session),
+        key=(*((by,) if by else ()), "user_id", "session_id"),
+        partitioned_by="event_date",
+    )
+    yield Table("top_users", f"The most active users{scope} of a date.", ranked, key=key, partitioned_by="event_date")
+    yield Table("top_users_overall", f"The most active users{scope} over all dates.", ranked, key=key)
+
+
+def _watch_time(dataset: Dataset, user_id: Column) -> Iterable[Table]:
+    assert dataset.gold.watch_time is not None
+    scale = (dataset.column(dataset.gold.watch_time.column).decimal or (38, 2))[1]
+    total = Column("total_watch_time_min", f"decimal(38,{scale})", "Minutes watched, exact.", nullable=False)
+    region = Column(
+        "geo_region", "string", "Continent of the IP's country, or Unknown.", nullable=False, allowed=REGIONS
+    )
+    logs = count("log_count", "Log records.")
+    yield Table(
+        "watch_time",
+        "Minutes that each user watched on a date, by region.",
+        (region, user_id, total, logs),
+        key=("geo_region", "user_id"),
+        partitioned_by="event_date",
+    )
+    yield Table(
+        "watch_time_overall",
+        "Minutes that each user watched over all dates, by region.",
+        (user_id, total, logs),
+        key=("user_id",),
+        partitioned_by="geo_region",
+    )
+    yield Table(
+        "watch_time_by_user",
+        "Minutes that each user watched over all dates and regions.",
+        (user_id, total, logs),
+        key=("user_id",),
+    )
+
+
+def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
+    assert dataset.gold.user_funnel is not None
+    steps = dataset.gold.user_funnel.steps
+    yield Table(
+        "user_funnel",
+        "How far each user got through the funnel in the attempts that begin on a date.",
+        (
+            user_id,
+            *(count(f"{step}_count", f"Events of step {step} on the date.", 0) for step in steps),
+            Column(
+                "furthest_step",
+                "int64",
+                "Number of the furthest step that an attempt of the date reached; 0 for none.",
+                nullable=False,
+                min="0",
+                max=str(len(steps)),
+            ),
+            *(Column(f"{step}_time", "timestamp", f"When that attempt reached step {step}.") for step in steps),
+        ),
+        key=("user_id",),
+        partitioned_by="event_date",
+    )
+    yield Table(
+        "funnel_summary",
+        "The funnel over all dates: users and conversion by step.",
+        (
+            Column("step_number", "int64", "The step's place, from 1.", nullable=False, min="1", max=str(len(steps))),
+            Column("step", "string", "The step: an event type.", nullable=False, allowed=steps),
+            count("users", "Users whose furthest step on any date is this one or a later one.", 0),
+            Column("conversion_from_previous", "decimal(9,6)", "Users over those of the step before; null over none."),
+            Column("conversion_from_first", "decimal(9,6)", "Users over those of the first step; null over none."),
+            Column(
+                "median_seconds_from_previous",
+                "decimal(18,6)",
+                "Median time since the step before, over user and date; null where nobody got here.",
+            ),
+        ),
+        key=("step_number",),
+    )

@@ -1,0 +1,48 @@
+"""Columns that several tables have, and those that a declaration gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from event_assets.declaration import Column as DeclaredColumn
+from event_assets.tables.table import Column
+
+FILE_ID = Column("file_id", "string", "The source file: SHA-256 of its bytes, 64 hexadecimal digits.", nullable=False)
+ROW_NUMBER = Column("row_number", "int64", "The record's place in its source file, from 1.", nullable=False, min="1")
+REASON = Column("reason", "string", "Why the record was refused: the first rule that it fails.", nullable=False)
+REJECT_COLUMNS = (
+    FILE_ID,
+    ROW_NUMBER,
+    REASON,
+    Column(
+        "reasons", "string", "All rules that the record fails, in declared order, joined by commas.", nullable=False
+    ),
+    Column("column", "string", "The column that the first reason is about, where it is about one."),
+    Column("raw", "string", "The record's own text (at most the first 64 KiB).", personal=True),
+)
+EVENT_TIME = Column("event_time", "timestamp", "When it happened, in UTC to the microsecond.", nullable=False)
+EVENT_ID = "The event's id: declared, or a UUID version 5 of the dataset and its deduplication key."
+REGIONS = ("AF", "AN", "AS", "EU", "NA", "OC", "SA", "Unknown")
+SOURCE_STATES = ("active", "superseded", "retracted", "rejected")
+
+
+def typed(column: DeclaredColumn, *, nullable: bool | None = None) -> Column:
+    """A declared column as it stands in a typed table."""
+    return Column(
+        column.name,
+        column.type,
+        column.description,
+        nullable=not column.required if nullable is None else nullable,
+        min=column.min,
+        max=column.max,
+        personal=column.personal or column.name == "user_id",
+    )
+
+
+def as_text(columns: Iterable[DeclaredColumn]) -> tuple[Column, ...]:
+    """Declared columns as a raw table keeps them: the source's text."""
+    return tuple(Column(c.name, "string", f"{c.description} As the source wrote it.", personal=True) for c in columns)
+
+
+def count(name: str, description: str, minimum: int = 1) -> Column:
+    return Column(name, "int64", description, nullable=False, min=str(minimum))

@@ -1,0 +1,30 @@
+"""How much of what happened when: events by minute and by type."""
+
+from __future__ import annotations
+
+import narwhals as nw
+
+from event_assets.transforms.interface import Inputs, Outputs, Scope
+
+
+def events_by_minute(inputs: Inputs, scope: Scope) -> Outputs:
+    """events_by_minute of one date: a row per minute (UTC) and type; events of no type count under null.
+
+    Input: joined_facts of the date.
+    """
+    minutes = inputs["joined_facts"].select(nw.col("event_time").dt.truncate("1m").alias("minute"), "event_type")
+    rows = minutes.group_by("minute", "event_type").agg(nw.len().alias("event_count"))
+    return Outputs({"events_by_minute": scope.shaped(rows, "events_by_minute")})
+
+
+def events_by_type(inputs: Inputs, scope: Scope) -> Outputs:
+    """events_by_type of one date: a row per type; events of no type count under null.
+
+    Input: joined_facts of the date.
+    """
+    rows = (
+        inputs["joined_facts"]
+        .group_by("event_type")
+        .agg(nw.len().alias("event_count"), nw.col("user_id").n_unique().alias("user_count"))
+    )
+    return Outputs({"events_by_type": scope.shaped(rows, "events_by_type")})

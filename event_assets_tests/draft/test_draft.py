@@ -1,0 +1,262 @@
+"""Drafts of declarations: what they take files of many shapes for, and that files land by them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from event_assets.declaration import SHIPPED, Dataset, load_dataset
+from event_assets.draft import draft
+from event_assets.errors import DeclarationError, LandingError
+from event_assets.synthetic import generate
+from event_assets_tests.world import World
+
+REES46 = (
+    "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session\n"
+    "2019-10-01 00:00:00 UTC,view,44600062,2103807459595387724,,shiseido,35.79,541312140,72d76fde-8bb3-4e00\n"
+    "2019-10-01 00:00:05 UTC,cart,3900821,2053013552326770905,appliances.heater,aqua,33.20,554748717,9333dfbd-b87a\n"
+    "2019-10-01 00:01:00 UTC,purchase,3900821,2053013552326770905,,aqua,33.2,554748717,9333dfbd-b87a\n"
+)
+GITHUB = "\n".join(
+    json.dumps(
+        {
+            "id": str(2489651045 + n),
+            "type": ("PushEvent", "WatchEvent")[n % 2],
+            "actor": {"id": 665991 + n % 3, "login": f"petro{n % 3}", "url": "https://x"},
+            "repo": {"id": 28688495, "name": "petroav/6.828"},
+            "payload": {f"member_{m}": m for m in range(15)},
+            "public": True,
+            "created_at": f"2015-01-01T15:00:{n:02d}Z",
+        }
+    )
+    for n in range(12)
+)
+LATIN = "Datum;Benutzer-ID;Aktion;Straße;Preis (€)\n" + "".join(
+    f"2025-03-{day:02d}T10:00:00+01:00;{day:04d};{('Öffnen', 'Kaufen')[day % 2]};Hauptstraße {day};{day},50\n"
+    for day in range(1, 10)
+)
+EPOCHS = "".join(f"{1738317600000 + n} user={n}\n" for n in range(5))
+
+
+def columns(dataset: Dataset) -> list[tuple[str, str, str]]:
+    """(name, source, type) of each declared column."""
+    return [(column.name, column.source, column.type) for column in dataset.columns]
+
+
+def drafted(path: Path, content: str | bytes, **given: str) -> Dataset:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return draft("mine", path, **given).dataset
+
+
+def landed(folder: Path, dataset: Dataset, path: Path) -> World:
+    """A lake with the file's records, taken by the draft as it is."""
+    world = World(folder, dataset)
+    world.drop(path.name, path.read_bytes())
+    world.refresh()
+    return world
+
+
+def test_a_shops_csv_is_known_with_types_roles_and_funnel(tmp_path: Path) -> None:
+    path = tmp_path / "2019-Oct.csv"
+    found = drafted(path, REES46)
+    assert columns(found) == [
+        ("event_type", "event_type", "string"),
+        ("product_id", "product_id", "int64"),
+        ("category_id", "category_id", "int64"),
+        ("category_code", "category_code", "string"),
+        ("brand", "brand", "string"),
+        ("price", "price", "decimal(18,2)"),
+        ("user_id", "user_id", "int64"),
+        ("source_session_id", "user_session", "string"),
+    ]
+    assert (found.events.files, found.events.format, found.events.time.source) == (("*-Oct.csv",), "csv", "event_time")
+    assert (found.sessions.column, str(found.start_date)) == ("product_id", "2018-01-01")
+    assert found.gold.user_funnel is not None
+    assert found.gold.user_funnel.steps == ("view", "cart", "purchase")
+    world = landed(tmp_path, found, path)
+    assert world.table("joined_facts").height == 3
+    assert world.reconciled().holds
+
+
+def test_nested_lines_of_json_become_columns_by_path_and_big_objects_stay_json(tmp_path: Path) -> None:
+    path = tmp_path / "2015-01-01-15.json.gz"
+    found = drafted(path, gzip.compress(GITHUB.encode()))
+    assert columns(found) == [
+        ("id", "id", "int64"),
+        ("event_type", "type", "string"),
+        ("user_id", "actor.id", "int64"),
+        ("login", "actor.login", "string"),
+        ("url", "actor.url", "string"),
+        ("repo_id", "repo.id", "int64"),
+        ("name", "repo.name", "string"),
+        ("payload", "payload", "json"),
+        ("public", "public", "bool"),
+    ]
+    assert (found.events.format, found.events.files, found.event_id) == ("ndjson", ("*.json",), "id")
+    assert found.column("login").personal
+    assert landed(tmp_path, found, path).table("joined_facts").height == 12
+
+
+def test_a_semicolon_file_in_latin_1_lands_with_its_dialect_and_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    found = drafted(path, LATIN.replace("€", "EUR").encode("latin-1"), user="Benutzer-ID", kind="Aktion")
+    assert columns(found) == [
+        ("user_id", "Benutzer-ID", "string"),
+        ("event_type", "Aktion", "string"),
+        ("strasse", "Straße", "string"),
+        ("preis_eur", "Preis (EUR)", "string"),
+    ]
+    assert (found.events.csv.delimiter, found.events.time.source) == (";", "Datum")
+    facts = landed(tmp_path, found, path).table("joined_facts")
+    assert facts["event_type"].unique().sort().to_list() == ["kaufen", "Öffnen"]
+    assert facts["strasse"][0] == "Hauptstraße 1"
+
+
+def test_times_in_milliseconds_are_told_by_their_size(tmp_path: Path) -> None:
+    for unit, form in ((1, "epoch_seconds"), (10**3, "epoch_millis"), (10**6, "epoch_micros")):
+        text = "ts\tuid\taction\n" + "".join(f"{(1738317600 + n) * unit}\tu{n % 2}\topen\n" for n in range(5))
+        path = tmp_path / f"log-{unit}.tsv"
+        found = drafted(path, text)
+        assert (found.events.time.source, found.events.time.format, found.events.csv.delimiter) == ("ts", form, "\t")
+        assert landed(tmp_path / str(unit), found, path).table("joined_facts").height == 5
+
+
+def test_a_parquet_file_is_known_by_its_values(tmp_path: Path) -> None:
+    path = tmp_path / "part-0001.parquet"
+    pl.DataFrame(
+        {
+            "at": pl.Series(["2025-01-06T10:00:00", "2025-01-06T10:05:00"]).str.to_datetime(),
+            "user": [{"id": 7, "mail": "a@x"}, {"id": 8, "mail": "b@x"}],
+            "action": ["view", "view"],
+            "tags": [["a"], ["b", "c"]],
+            "share": [0.5, 0.125],
+        }
+    ).write_parquet(path)
+    found = draft("mine", path).dataset
+    assert columns(found) == [
+        ("user_id", "user.id", "int64"),
+        ("mail", "user.mail", "string"),
+        ("event_type", "action", "string"),
+        ("tags", "tags", "json"),
+        ("share", "share", "decimal(18,3)"),
+    ]
+    assert landed(tmp_path, found, path).table("joined_facts").height == 2
+
+
+def test_mess_in_a_sample_is_remarked_upon_and_costs_no_type(tmp_path: Path) -> None:
+    rows = "".join(f"2025-01-{1 + n % 28:02d},u{n % 5},{n}.5,{'yes' if n % 2 else 'no'},00{n}\n" for n in range(40))
+    path = tmp_path / "messy.csv"
+    path.write_text(f"day,user,price,member,code\n{rows}2025-01-02,u1,much,yes,001\n2025-01-02,u1,N/A,no,002\n")
+    made = draft("mine", path)
+    assert columns(made.dataset)[1:] == [
+        ("user_id", "user", "string"),
+        ("price", "price", "decimal(18,2)"),
+        ("member", "member", "bool"),
+        ("code", "code", "string"),
+    ]
+    assert made.dataset.column("event_type").constant == "event"
+    assert made.dataset.column("price").null_values == ("N/A",)
+    assert made.dataset.column("member").booleans == {"no": False, "yes": True}
+    assert "# CHECK: values such as 'much' are no decimal(18,2): such records will be quarantined" in made.text
+
+
+def test_floats_enter_no_key(tmp_path: Path) -> None:
+    path = tmp_path / "measured.csv"
+    found = drafted(path, "time,user,kind,weight\n" + "2025-01-01,u,a,1.5e-9\n" * 4)
+    assert found.column("weight").type == "float64"
+    assert found.dedupe_keys == ("event_time", "user_id", "event_type")
+
+
+def test_a_draft_names_nobody(tmp_path: Path) -> None:
+    rows = "".join(f"2025-01-01T10:00:{n:02d}Z,ann,ann@example.org,click\n" for n in range(9))
+    path = tmp_path / "e.csv"
+    path.write_text(f"time,user,email,action\n{rows}")
+    text = draft("mine", path).text
+    assert "ann" not in text
+    assert "Such as click." in text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "error", "says"),
+    [
+        (
+            "a.csv",
+            "user,kind\nann,view\nbob,buy\n",
+            DeclarationError,
+            "no field holds times; there are user, kind; exp",
+        ),
+        (
+            "a.csv",
+            "d,user\n31/12/2024,x\n30/12/2024,y\n",
+            DeclarationError,
+            "d holds '31/12/2024', which is no ISO 8601",
+        ),
+        (
+            "a.csv",
+            "time,what\n2025-01-01,a\n2025-01-02,b\n",
+            DeclarationError,
+            "like a user's id; there are time, what;",
+        ),
+        ("a.csv", "", LandingError, "holds no record to look at"),
+        ("a.json", "[", LandingError, "holds no record to look at"),
+        ("a.csv.gz", "time,user\n", LandingError, "can't be read"),
+    ],
+)
+def test_what_cant_be_drafted_is_one_line_that_says_what_to_do(
+    tmp_path: Path, name: str, content: str, error: type[Exception], says: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(error) as caught:
+        draft("mine", tmp_path / name)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["no", "Shop", "a: b", "", "1a"])
+def test_a_name_of_a_dataset_is_a_plain_word(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "2019-Oct.csv"
+    path.write_text(REES46)
+    if name == "no":  # YAML would read it as false
+        assert draft(name, path).dataset.name == "no"
+    else:
+        with pytest.raises(DeclarationError, match="is no name of a dataset; take lower case letters"):
+            draft(name, path)
+
+
+def test_hostile_headers_and_values_stay_text_in_the_draft(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    rows = [
+        {
+            "time": "2025-01-01T10:00:00Z",
+            "user": "u",
+            "on": "a",
+            "#}: x": "y",
+            "null": "1",
+            "ünï\u2028": "#",
+            "type": "v",
+        }
+    ]
+    found = drafted(path, json.dumps(rows * 4))
+    assert [column.source for column in found.columns] == ["user", "on", "#}: x", "null", "ünï\u2028", "type"]
+    assert [column.name for column in found.columns] == ["user_id", "on", "x", "null", "uni", "event_type"]
+
+
+@pytest.mark.parametrize("name", ["activity", "app_events", "benefits", "shop", "streaming"])
+def test_the_inputs_of_every_shipped_dataset_are_drafted_as_they_are_declared(tmp_path: Path, name: str) -> None:
+    made = generate(name, rows=400, days=1, seed=3, out=tmp_path)
+    declared = load_dataset(SHIPPED / name / "defs.yaml")
+    path = next(path for path in made.files if path.match(declared.events.files[0]))
+    found = draft("mine", path).dataset
+    assert found.events.files == declared.events.files or found.events.files == ("raw_events_*.json",)
+    assert (found.events.format, found.events.time) == (declared.events.format, declared.events.time)
+    assert found.geo == declared.geo
+    for column in ("user_id", "event_type", "source_session_id"):
+        theirs, ours = declared.events.column(column), found.events.column(column)
+        assert (ours and ours.source) == (theirs and theirs.source) or (theirs and theirs.constant)
+    world = landed(tmp_path / "world", found, path)
+    assert world.reconciled().holds
+    assert world.table("joined_facts").height > 300

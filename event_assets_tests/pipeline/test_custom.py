@@ -1,0 +1,153 @@
+"""Gold tables of the user's own: in the graph, stale when their function changes, refused where they can't be made."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from event_assets.declaration import parse_dataset
+from event_assets.errors import ContractError, DeclarationError
+from event_assets.pipeline.steps import step_of, steps
+from event_assets.tables.catalog import tables
+from event_assets_tests.world import CLICKS, World, lines, made
+
+HEAD = """
+import narwhals as nw
+from event_assets.gold import Column, gold_table
+PAGE = Column("page", "string", "The page.", nullable=False)
+VIEWS = Column("views", "int64", "How often.", nullable=False)
+"""
+VIEWS = """
+@gold_table(description="Views by page.", columns=[PAGE, VIEWS], key=["page"])
+def views_by_page(joined_facts):
+    return joined_facts.group_by("page").agg(nw.len().alias("views"))
+"""
+OVERALL = """
+@gold_table(description="Views by page of all dates.", columns=[PAGE, VIEWS], key=["page"], by_date=False)
+def views_overall(views_by_page):
+    return views_by_page.group_by("page").agg(nw.col("views").sum())
+"""
+EVENTS = lines(
+    "ann,view,2025-01-06T10:00:00,/a,", "bob,view,2025-01-06T11:00:00,/a,", "ann,buy,2025-01-07T10:00:00,/b,"
+)
+
+
+class Module:
+    """A module of the user's that can be edited."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._path, self._monkeypatch = folder / "own_tables.py", monkeypatch
+        monkeypatch.syspath_prepend(folder)
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def says(self, *parts: str) -> None:
+        self._path.write_text("".join([HEAD, *parts]))
+        self._monkeypatch.delitem(sys.modules, "own_tables", raising=False)
+        tables.cache_clear()
+        steps.cache_clear()
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Module:
+    return Module(tmp_path, monkeypatch)
+
+
+def declared(*functions: str):  # type: ignore[no-untyped-def]
+    attributes = yaml.safe_load(CLICKS)
+    attributes["gold"]["custom"] = [f"own_tables:{name}" for name in functions]
+    return parse_dataset(attributes, "clicks")
+
+
+def test_a_function_is_a_table_by_date_and_another_merges_its_dates(module: Module, tmp_path: Path) -> None:
+    module.says(VIEWS, OVERALL)
+    world = World(tmp_path, declared("views_by_page", "views_overall"))
+    world.drop("clicks_1.csv", EVENTS)
+    world.refresh()
+    assert world.table("views_by_page").rows() == [("2025-01-06", "/a", 2), ("2025-01-07", "/b", 1)]
+    assert world.table("views_overall").rows() == [("/a", 2), ("/b", 1)]
+    assert world.make() == []
+
+
+def test_an_edited_function_makes_its_tables_stale_and_no_other(module: Module, tmp_path: Path) -> None:
+    module.says(VIEWS, OVERALL)
+    world = World(tmp_path, declared("views_by_page", "views_overall"))
+    world.drop("clicks_1.csv", EVENTS)
+    world.refresh()
+    module.says(VIEWS.replace("nw.len()", "(nw.len() * 2)"), OVERALL)
+    world.use(declared("views_by_page", "views_overall"))
+    assert made(world.make()) == {
+        ("views_by_page", "2025-01-06"),
+        ("views_by_page", "2025-01-07"),
+        ("views_overall", ""),
+    }
+    assert world.table("views_overall").rows() == [("/a", 4), ("/b", 2)]
+
+
+def test_a_higher_version_is_another_rule(module: Module) -> None:
+    rules = set()
+    for version in (1, 2):
+        module.says(VIEWS.replace('key=["page"]', f'key=["page"], version={version}'))
+        rules.add(step_of(declared("views_by_page"))["views_by_page"].rules)
+    assert len(rules) == 2
+
+
+def test_rows_that_break_the_contract_are_not_published(module: Module, tmp_path: Path) -> None:
+    module.says(VIEWS)
+    world = World(tmp_path, declared("views_by_page"))
+    world.drop("clicks_1.csv", lines("ann,view,2025-01-06T10:00:00,,"))
+    [refused] = [outcome for outcome in world.refresh() if outcome.state == "refused"]
+    assert (refused.table, "page" in refused.checks[0].says) == ("views_by_page", True)
+    assert world.table("views_by_page").is_empty()
+
+
+@pytest.mark.parametrize(
+    ("returned", "says"),
+    [
+        ("joined_facts.select('page')", "views_by_page: its function returns no column views; there are page; return"),
+        ("7", "views_by_page: its function returns a int; return a Narwhals lazy frame"),
+    ],
+)
+def test_a_function_that_returns_another_table_is_told(
+    module: Module, tmp_path: Path, returned: str, says: str
+) -> None:
+    module.says(VIEWS.replace('joined_facts.group_by("page").agg(nw.len().alias("views"))', returned))
+    world = World(tmp_path, declared("views_by_page"))
+    world.drop("clicks_1.csv", EVENTS)
+    with pytest.raises(ContractError) as told:
+        world.refresh()
+    assert str(told.value).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "says"),
+    [
+        ("", "nothing", "own_tables:nothing can't be imported (AttributeError: module 'own_tables' has no attribute"),
+        ("1 / 0", "x", "own_tables:x can't be imported (ZeroDivisionError: division by zero); install the package"),
+        ("def plain(a): ...", "plain", "own_tables:plain is no gold table; decorate the function with @gold_table"),
+        (VIEWS.replace("(joined_facts)", "(facts)"), "views_by_page", "reads facts, which is no table; name its param"),
+        (VIEWS.replace("(joined_facts)", "()"), "views_by_page", "reads no table; give the function a parameter"),
+        (
+            VIEWS.replace("(joined_facts)", "(funnel_summary)"),
+            "views_by_page",
+            "reads funnel_summary, which is made of all",
+        ),
+        (
+            VIEWS.replace("views_by_page", "sessions"),
+            "sessions",
+            "there is a table sessions already; call the function",
+        ),
+        (VIEWS.replace('key=["page"]', 'key=["x"]'), "views_by_page", "the key is not among its columns"),
+    ],
+)
+def test_a_function_that_can_be_no_table_is_one_line_when_definitions_load(
+    module: Module, text: str, name: str, says: str
+) -> None:
+    module.says(text)
+    with pytest.raises(DeclarationError) as told:
+        tables(declared(name))
+    assert str(told.value).startswith("clicks: gold.custom: ")
+    assert says in str(told.value)
+    assert "\n" not in str(told.value)

@@ -1,0 +1,57 @@
+"""From generated files the platform makes what their generator knows: every reject, duplicate and sum."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import event_assets
+from event_assets.declaration import load_dataset
+from event_assets.synthetic import RECIPES, Generated, generate
+from event_assets_tests.world import World
+
+DEFS = Path(event_assets.__file__).parent / "defs"
+#: Reasons that landing gives; all others are the quarantine's.
+LANDING = {"missing_timestamp", "invalid_timestamp", "malformed_record", "not_utf8"}
+
+
+def made(dataset: str, folder: Path) -> tuple[Generated, World]:
+    generated = generate(dataset, rows=3_000, days=3, seed=2, out=folder / "inbox" / dataset, mess=3)
+    world = World(folder, load_dataset(DEFS / dataset / "defs.yaml"))
+    world.refresh()
+    return generated, world
+
+
+@pytest.mark.parametrize("dataset", RECIPES)
+def test_rejects_duplicates_and_facts_are_those_that_the_generator_knows(dataset: str, tmp_path: Path) -> None:
+    generated, world = made(dataset, tmp_path)
+    truth, found = generated.truth, world.reconciled()
+    told = {reason: truth[reason] for reason in RECIPES[dataset].rejects}
+
+    assert found.holds
+    assert found.rejected_by_reason == {reason: number for reason, number in told.items() if reason in LANDING}
+    assert found.quarantined_by_reason == {reason: number for reason, number in told.items() if reason not in LANDING}
+    assert (found.cleaned, found.duplicates) == (truth["cleaned"], truth["duplicates"])
+    assert found.facts == truth.get("facts", truth["cleaned"])
+    assert world.table("cleaned_events")["user_id"].n_unique() == truth["users"]
+    assert found.rows.get("profiles") == truth.get("profiles")
+
+
+def test_streaming_minutes_are_those_of_the_originals(tmp_path: Path) -> None:
+    generated, world = made("streaming", tmp_path)
+    total = world.table("watch_time_overall")["total_watch_time_min"].sum()
+
+    assert total == Decimal(generated.truth["watched_hundredths"]) / 100
+
+
+def test_activity_sessions_are_counted_as_a_set(tmp_path: Path) -> None:
+    generated, world = made("activity", tmp_path)
+    sessions = world.table("platform_sessions").select("platform", "user_id", "session_id").unique()
+
+    assert sessions.height == generated.truth["platform_sessions"]
+    assert set(sessions["platform"]) == {"iOS", "Android", "Web"}
+    assumed = world.table("raw_events").filter(pl.col("time_assumed"))
+    assert assumed.height >= generated.truth["time_assumed"]
