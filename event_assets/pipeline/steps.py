@@ -36,6 +36,8 @@ VERSION = 1
 
 #: Tables that come from landing, not from a transform.
 LANDED = ("source_files", "raw_profiles", "raw_events", "landing_rejects")
+#: The table that a run publishes last, from what is published.
+RECONCILIATION = "reconciliation"
 
 
 @dataclass(frozen=True)
