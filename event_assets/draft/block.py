@@ -99,6 +99,8 @@ def column_keys(column: DraftColumn, numbers: Numbers = PLAIN) -> dict[str, Any]
         keys["type"] = column.type.name
     if column.name == "user_id" or column.required:
         keys["required"] = column.required
+    if column.lower:
+        keys["case"] = "lower"
     if column.type.null_values:
         keys["null_values"] = list(column.type.null_values)
     if column.type.booleans:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from event_assets.declaration import RESERVED_COLUMNS
-from event_assets.draft.field_roles import Roles
+from event_assets.draft.field_roles import Roles, differ_in_case
 from event_assets.draft.infer_types import ColumnType, is_identifier, type_of
 from event_assets.draft.sample import Field, share
 
@@ -33,6 +33,8 @@ class DraftColumn:
     examples: tuple[str, ...] = ()
     """Some values of a category; none that may identify a person."""
     constant: str | None = None
+    lower: bool = False
+    """Whether texts that differ in case only become one."""
     remarks: tuple[str, ...] = ()
 
     @property
@@ -74,6 +76,7 @@ def event_columns(fields: Sequence[Field], roles: Roles) -> tuple[DraftColumn, .
                 kind,
                 required=one.source in required,
                 personal=one.key in _PERSONAL,
+                lower=name == "event_type" and bool(differ_in_case(one.texts)),
                 examples=_examples(one) if one.source not in ids else (),
                 remarks=(*remarks, *_odd_values(one, kind)),
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,10 +15,10 @@ from event_assets.declaration.column import NAME
 from event_assets.draft.block import Block, block_lines
 from event_assets.draft.columns import event_columns, profile_columns, unified
 from event_assets.draft.field_roles import Roles, roles_of, user_of
-from event_assets.draft.file_groups import Group, groups_of, looks_like_profiles, patterns
+from event_assets.draft.file_groups import Found, Group, groups_of, looks_like_profiles, patterns
+from event_assets.draft.infer_time_formats import read_time
 from event_assets.draft.infer_types import ColumnType
 from event_assets.draft.sample import Sample, bare
-from event_assets.draft.time_forms import read_time
 from event_assets.draft.yaml_text import checks, flow, one_line, quoted
 from event_assets.errors import DeclarationError
 
@@ -40,8 +41,14 @@ class Draft:
     """The same as the loader reads it."""
     records: int
     """How many records were looked at."""
-    files: tuple[Path, ...]
+    files: tuple[Found, ...]
     """The files that were looked at."""
+
+    def starting(self, date: dt.date) -> Draft:
+        """The same with another start date."""
+        line = re.compile(r"^(  start_date: )\S+", re.MULTILINE)
+        text = line.sub(rf"\g<1>{date}", self.text, count=1)
+        return replace(self, text=text, dataset=self.dataset.model_copy(update={"start_date": date}))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -72,7 +79,7 @@ def draft(
     text = "\n".join(_lines(name, blocks, profiles, [*remarks, *left_out])) + "\n"
     dataset = parse_dataset(yaml.safe_load(text)["attributes"], f"the draft of {name}")
     records = sum(group.sample.records for group in groups)
-    return Draft(text, dataset, records, tuple(file.path for group in groups for file in group.files))
+    return Draft(text, dataset, records, tuple(file for group in groups for file in group.files))
 
 
 def _blocks(
@@ -207,7 +214,8 @@ def _name(blocks: list[Block], role: str) -> str:
 def _steps(blocks: list[Block]) -> list[str]:
     """Event types that are steps of a funnel, as they are written."""
     texts = [text for block in blocks if block.roles and block.roles.type for text in block.roles.type.texts]
-    types = {bare(text): text for text in sorted(set(texts), reverse=True)}
+    lower = any(column.lower for block in blocks for column in block.columns)
+    types = {bare(text): text.lower() if lower else text for text in sorted(set(texts))}
     steps = [next((types[name] for name in names if name in types), None) for names in _FUNNEL]
     found = [step for step in steps if step is not None]
     return found if len(found) > 1 else []

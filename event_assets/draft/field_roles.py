@@ -6,8 +6,8 @@ import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from event_assets.draft.infer_time_formats import CLOCK, TimeFormats, infer_time_formats, is_serial
 from event_assets.draft.sample import Field, Sample, bare, names_of, share
-from event_assets.draft.time_forms import CLOCK, TimeForms, is_serial, time_forms
 from event_assets.errors import DeclarationError
 
 #: Names by role, the most telling first; compared without case and marks, a path by its whole and by its end.
@@ -63,7 +63,7 @@ _PAGE = (
 _MINUTES = ("watchtimemin", "watchminutes", "watchtime", "minuteswatched", "minutes")
 _MOST = 0.75
 #: More empty ids than this are no mistakes: such events are kept without a user.
-_MAX_EMPTY_USERS = 0.05
+_MAX_EMPTY_USERS = 0.2
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Roles:
 
     time: tuple[Field, ...]
     """One field, or a date and a time of day."""
-    forms: TimeForms
+    forms: TimeFormats
     user: Field | None
     user_required: bool
     type: Field | None
@@ -155,7 +155,7 @@ def _given(sample: Sample, name: str | None, option: str) -> Field | None:
     raise DeclarationError(f"{option} {name}", f"is no field of {sample.title}", f"there are {names_of(sample.fields)}")
 
 
-def _time(sample: Sample, given: Field | None, remarks: list[str]) -> tuple[tuple[Field, ...], TimeForms]:
+def _time(sample: Sample, given: Field | None, remarks: list[str]) -> tuple[tuple[Field, ...], TimeFormats]:
     fields = [given] if given else [one for one in sample.fields if not one.nested]
     named = {one.source for one in _candidates(fields, _TIME, lambda _: True)}
     forms = {one.source: found for one in fields if (found := _forms_of(one, one.source in named or one is given))}
@@ -184,7 +184,7 @@ def _time(sample: Sample, given: Field | None, remarks: list[str]) -> tuple[tupl
     return (chosen,), forms[chosen.source]
 
 
-def _note_forms(time: Field, forms: TimeForms, remarks: list[str]) -> None:
+def _note_forms(time: Field, forms: TimeFormats, remarks: list[str]) -> None:
     records = len(time.values)
     if forms.ambiguous:
         remarks.append(
@@ -201,20 +201,20 @@ def _note_forms(time: Field, forms: TimeForms, remarks: list[str]) -> None:
         remarks.append(f"{share(time.empty, records)} have no time: they will be rejected as missing_timestamp")
 
 
-def _forms_of(one: Field, is_named: bool) -> TimeForms | None:
+def _forms_of(one: Field, is_named: bool) -> TimeFormats | None:
     if is_named and is_serial(one.texts):
-        return TimeForms(("excel_serial",), (), 0, has_clock=True, is_naive=True)
-    return time_forms(one.texts)
+        return TimeFormats(("excel_serial",), (), 0, has_clock=True, is_naive=True)
+    return infer_time_formats(one.texts)
 
 
-def _is_only_number(forms: TimeForms) -> bool:
+def _is_only_number(forms: TimeFormats) -> bool:
     """A number is only a time if it is called so; a text such as 2025-01-31T10:00:00 can be nothing else."""
     return all(form.startswith(("epoch", "excel")) or form in ("%Y%m%d", "%Y%m%d%H%M%S") for form in forms.formats)
 
 
 def _date_and_clock(
-    fields: Iterable[Field], able: Sequence[Field], forms: dict[str, TimeForms]
-) -> tuple[tuple[Field, ...], TimeForms] | None:
+    fields: Iterable[Field], able: Sequence[Field], forms: dict[str, TimeFormats]
+) -> tuple[tuple[Field, ...], TimeFormats] | None:
     """A date and a time of day in two columns."""
 
     def is_clock(one: Field) -> bool:
@@ -226,7 +226,7 @@ def _date_and_clock(
     if date is None or clock is None:
         return None
     pairs = zip(date.values, clock.values, strict=True)
-    found = time_forms([f"{d} {c}" for d, c in pairs if d is not None and c is not None])
+    found = infer_time_formats([f"{d} {c}" for d, c in pairs if d is not None and c is not None])
     return ((date, clock), found) if found else None
 
 
@@ -277,12 +277,17 @@ def _type(fields: Sequence[Field], given: Field | None, remarks: list[str]) -> F
     if chosen.empty:
         what = share(chosen.empty, len(chosen.values))
         remarks.append(f"{what} have none and will be quarantined as missing_event_type")
-    folded: dict[str, set[str]] = {}
-    for text in chosen.texts:
-        folded.setdefault(text.lower(), set()).add(text)
-    if several := [sorted(some) for some in folded.values() if len(some) > 1]:
-        remarks.append(f"{' and '.join(several[0])} differ in case only: add case: lower if they are the same")
+    if several := differ_in_case(chosen.texts):
+        remarks.append(f"{' and '.join(several)} differ in case only: case: lower makes them one type")
     return chosen
+
+
+def differ_in_case(texts: Iterable[str]) -> list[str]:
+    """The first texts that differ in case only; empty where none do."""
+    folded: dict[str, set[str]] = {}
+    for text in texts:
+        folded.setdefault(text.lower(), set()).add(text)
+    return next((sorted(some) for some in folded.values() if len(some) > 1), [])
 
 
 def _is_category(one: Field) -> bool:

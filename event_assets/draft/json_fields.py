@@ -16,7 +16,8 @@ _MAX_MEMBERS = 12
 _MAX_KEYS = 15
 _MIN_KEY_SHARE = 0.05
 _MAX_DEPTH = 6
-_PLAIN_SEGMENT = re.compile(r"[^.\[\]\"'=^\s][^.\[\]\"'=\s]*")
+_PLAIN_SEGMENT = re.compile(r"[^.\[\]\"]+")
+_MEANT_OTHERWISE = ("^", "file_path")
 _KEYS, _VALUES = ("key", "name", "k"), ("value", "v", "val")
 
 
@@ -33,10 +34,8 @@ def parse(text: str | bytes) -> Any:
 
 def segment(name: str) -> str:
     """A name as a part of a path, quoted where it contains a mark of paths."""
-    if _PLAIN_SEGMENT.fullmatch(name):
-        return name
-    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    plain = _PLAIN_SEGMENT.fullmatch(name) and name not in _MEANT_OTHERWISE
+    return name if plain else json.dumps(name, ensure_ascii=False)
 
 
 def json_fields(records: Sequence[dict[str, Any]]) -> tuple[Field, ...]:
@@ -105,10 +104,8 @@ def _looked_up(values: Sequence[Any], source: str, parts: tuple[str, ...], key: 
     counts = Counter(name for found in maps for name in found)
     common = [name for name, count in counts.most_common() if count >= _MIN_KEY_SHARE * len(maps)]
     for name in common[:_MAX_KEYS]:
-        if not re.fullmatch(r"[^\[\]\"'=]+", name):
-            continue
         found = [one.get(name) for one in maps]
-        lookup, path = f"{source}[{key}={name}].{segment(value)}", (*parts, name)
+        lookup, path = f"{source}[{key}={segment(name)}].{segment(value)}", (*parts, name)
         objects = [one for one in found if isinstance(one, dict)]
         if not objects:
             yield _leaf(lookup, found, path, "")

@@ -59,7 +59,7 @@ _MAX_TEXTS = 500
 
 
 @dataclass(frozen=True)
-class TimeForms:
+class TimeFormats:
     """The forms that read a field's texts."""
 
     formats: tuple[str, ...]
@@ -74,7 +74,7 @@ class TimeForms:
     """Whether some texts have no zone."""
 
 
-def time_forms(texts: Sequence[str], *, most: float = 0.75) -> TimeForms | None:
+def infer_time_formats(texts: Sequence[str], *, most: float = 0.75) -> TimeFormats | None:
     """The forms of texts of which at least the share `most` are times; None where they aren't."""
     looked_at = list(texts[:_MAX_TEXTS])
     if not looked_at:
@@ -88,7 +88,7 @@ def time_forms(texts: Sequence[str], *, most: float = 0.75) -> TimeForms | None:
         return None
     taken = set(read)
     ambiguous = sum(len({t for form in chosen if (t := read_time(text, form))}) > 1 for text in read)
-    return TimeForms(
+    return TimeFormats(
         tuple(chosen),
         tuple(dict.fromkeys(text for text in texts if text not in taken)),
         ambiguous,
@@ -115,7 +115,7 @@ def read_time(text: str, form: str) -> dt.datetime | None:
             case "rfc2822":
                 found = email.utils.parsedate_to_datetime(text)
             case _:
-                found = dt.datetime.strptime(text, form)  # noqa: DTZ007: its zone is the declaration's
+                found = dt.datetime.strptime(text, form)  # noqa: DTZ007 (its zone is the declaration's)
     except (ValueError, OverflowError, TypeError):
         return None
     return found.astimezone(dt.UTC).replace(tzinfo=None) if found.tzinfo else found
