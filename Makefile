@@ -1,4 +1,4 @@
-# Every target sets up what it needs: `make demo` and `make test` are all that a fresh machine has to be told.
+# Every target sets up what it needs: `make demo` and `make test` are all that a fresh machine needs.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
@@ -62,7 +62,7 @@ docs: $(STAMP)  ## the reference from the code, and the site below site/
 	$(BIN)/python -m event_assets_tests.docs.reference
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-pictures: $(STAMP)  ## the screenshots of docs/img anew (needs a Chromium)
+pictures: $(STAMP)  ## the screenshots of docs/img again (needs a Chromium)
 	$(BIN)/python -m event_assets_tests.browser.make_screenshots
 
 lint: $(STAMP)  ## ruff and mypy, changing nothing
@@ -70,12 +70,12 @@ lint: $(STAMP)  ## ruff and mypy, changing nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(STAMP)  ## mend what ruff can mend
+format: $(STAMP)  ## fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 # Upgrades nothing that still fits; `make lock ARGS=--upgrade` does. Names no index host.
-lock:  ## resolve the locks (development, image) anew from pyproject.toml (needs uv)
+lock:  ## resolve the locks (development, image) again from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
 		--no-strip-extras --custom-compile-command "make lock" \
 		$(ARGS) --output-file requirements.lock pyproject.toml

@@ -65,7 +65,9 @@ def local_folder(place: Place, variable: str) -> Path:
     """The folder that a setting names; DeclarationError where it names an object store, which can't serve here."""
     if isinstance(place, Path):
         return place
-    raise DeclarationError(f"{variable}={place}", "is no folder, which this needs", "set it to a path for this command")
+    raise DeclarationError(
+        f"{variable}={place}", "is not a folder, which this needs", "set it to a path for this command"
+    )
 
 
 def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -127,7 +129,7 @@ def _count(environment: Mapping[str, str], name: str) -> int | None:
     if not text:
         return None
     if not text.isdecimal() or int(text) < 1:
-        raise DeclarationError(name, f"{text!r} is no number", "set a number from 1")
+        raise DeclarationError(name, f"{text!r} is not a number", "set a number from 1")
     return int(text)
 
 

@@ -63,7 +63,7 @@ def realdata() -> Path:
         pytest.skip("EVENT_ASSETS_REALDATA names no folder of real input")
     folder = Path(REALDATA)
     # Set but wrong is a mistake, and a skip would hide it.
-    assert folder.is_dir(), f"EVENT_ASSETS_REALDATA is {REALDATA}, which is no folder"
+    assert folder.is_dir(), f"EVENT_ASSETS_REALDATA is {REALDATA}, which is not a folder"
     return folder
 
 

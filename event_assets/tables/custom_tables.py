@@ -109,7 +109,7 @@ def _check(dataset: Dataset, path: str, custom: CustomTable, tables: Mapping[str
         if source is None:
             able = ", ".join(table for table in tables if table != "session_parts")
             raise _wrong(
-                dataset, f"{path} reads {name}, which is no table", f"name its parameters after some of {able}"
+                dataset, f"{path} reads {name}, which is not a table", f"name its parameters after some of {able}"
             )
         if custom.by_date and source.partitioned_by != "event_date" and name != "profiles":
             state = f"{path} is made by date but reads {name}, which is made of all dates"

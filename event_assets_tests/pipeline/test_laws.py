@@ -36,7 +36,7 @@ def check(history: History) -> None:
         history.in_one_batch(one)
         many = World(Path(folder) / "many", history.rules.dataset)
         history.as_it_came(many)
-        assert many.make() == [], "what is made anew from the same inputs is fresh"
+        assert many.make() == [], "what is made again from the same inputs is fresh"
         assert many.reconciled().holds
         expected, found = everything(one), everything(many)
         for name, frame in expected.items():

@@ -1,6 +1,6 @@
 """Dagster's SQLite event log, made fit for thousands of partitions.
 
-A run tells Dagster of every partition by itself. The stock storage opens a database anew for each event, compiles
+A run tells Dagster of every partition by itself. The stock storage opens a database again for each event, compiles
 its statements again and waits for the disk several times over: some 70 ms an event. This one keeps its connections,
 lets a batch of events share a transaction, and does not wait for the disk at a commit: in WAL mode a power failure can
 then lose the last events, never the file, and the lake, which holds what was made, is not touched (docs/adr/0007).
