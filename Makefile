@@ -15,7 +15,7 @@ STAMP := $(VENV)/.stamp
 DAGSTER_HOME := data/dagster
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup demo ui test test-long bench docs pictures lint format lock clean
+.PHONY: help setup demo ui test test-slow test-long bench docs pictures lint format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -49,11 +49,14 @@ $(DAGSTER_HOME)/dagster.yaml: event_assets/orchestration/dagster.yaml | $(STAMP)
 # Two processes that create its SQLite files at once crash, and `dagster dev` starts several.
 	DAGSTER_HOME="$(CURDIR)/$(@D)" $(BIN)/dagster instance info > /dev/null
 
-test: lint  ## lint, types and tests (ARGS="-k sessions")
+test: lint  ## lint, types and the fast tests (ARGS="-k sessions")
 	$(BIN)/pytest $(IN_PARALLEL) $(ARGS)
 
-test-long: lint  ## the same, with long tests and a thousand examples for each law
-	$(BIN)/pytest $(IN_PARALLEL) -m "long or not long" --hypothesis-profile=long $(ARGS)
+test-slow: $(STAMP)  ## Spark, browsers, deployment, faults and what else takes long
+	$(BIN)/pytest $(IN_PARALLEL) -m "slow and not long" $(ARGS)
+
+test-long: lint  ## all tests, and a thousand new examples for each law
+	$(BIN)/pytest $(IN_PARALLEL) -m "" --hypothesis-profile=long $(ARGS)
 
 bench: $(STAMP)  ## how fast and how big (ARGS="--rows 1000000")
 	$(BIN)/python -m benchmarks $(ARGS)

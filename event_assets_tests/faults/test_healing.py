@@ -216,7 +216,7 @@ def test_landed_rows_that_are_gone_with_their_file_are_named(platform: Platform)
     (platform.settings.inbox / "clicks" / "clicks_1.csv").unlink()
     result = platform.run()
     assert not result.success
-    assert "clicks_1.csv: its landed rows are gone from the lake; put it back and run again, or" in failure(result)
+    assert "clicks_1.csv: its landed rows are missing from the lake; put it back and run again, or" in failure(result)
     platform.use(platform.dataset)
     with platform.workspace.writing():
         platform.workspace.refresh()

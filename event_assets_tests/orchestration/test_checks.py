@@ -50,7 +50,7 @@ def test_a_broken_partition_fails_its_check_and_the_run_and_is_not_materialized(
     assert not result.success
     assert failure(result) == (
         "clicks/cleaned_events 2025-01-07: price greater than or equal to(0): 1 rows (rows 0); "
-        "not published, the previous version is kept; fix the rule or the source and materialize it again"
+        "not published (the previous version is kept); fix the rule or the source and materialize it again"
     )
     assert platform.checked("cleaned_events", "contract") == {
         "2025-01-05": "SUCCEEDED",
