@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import dagster as dg
 
 from event_assets.declaration import Dataset
@@ -16,8 +14,6 @@ CAUSE_TAG = "event_assets/cause"
 REPORT_TAG = "event_assets/tell"
 #: What a run is for, in words.
 WHY_TAG = "event_assets/why"
-#: Dagster counts from yesterday, the last date that is over.
-_DAYS_AHEAD = 2
 
 
 def asset_key(dataset: str, table: str) -> dg.AssetKey:
@@ -27,11 +23,5 @@ def asset_key(dataset: str, table: str) -> dg.AssetKey:
 def partitions(dataset: Dataset) -> dg.DailyPartitionsDefinition:
     """The dataset's dates. They end two days ahead: times up to 24 h ahead are accepted."""
     return dg.DailyPartitionsDefinition(
-        start_date=dataset.start_date.isoformat(), timezone=dataset.timezone, end_offset=_DAYS_AHEAD
+        start_date=dataset.start_date.isoformat(), timezone=dataset.timezone, end_offset=2
     )
-
-
-def has_partition(dataset: Dataset, date: dt.date) -> bool:
-    """Whether `partitions` has a date, by comparison: Dagster takes half a millisecond for each key."""
-    today = dt.datetime.now(dataset.zone).date()
-    return dataset.start_date <= date <= today + dt.timedelta(days=_DAYS_AHEAD - 1)

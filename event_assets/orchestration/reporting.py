@@ -13,7 +13,7 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from event_assets.declaration import Dataset
 from event_assets.orchestration.checks import Finding, file_findings, reconciliation_findings, unit_findings
-from event_assets.orchestration.keys import asset_key, has_partition
+from event_assets.orchestration.keys import asset_key, partitions
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.rejected_records import refused_by_file
@@ -128,7 +128,8 @@ def partition_of(dataset: Dataset, date: dt.date | None) -> str | None:
     """Dagster's key of a date, None where it has none: it doesn't look at the keys of events that it is told."""
     if date is None:
         return None
-    return date.isoformat() if has_partition(dataset, date) else None
+    key = date.isoformat()
+    return key if partitions(dataset).has_partition_key(key) else None
 
 
 def _place(workspace: Workspace, table: str, date: dt.date | None) -> Mapping[str, Any]:

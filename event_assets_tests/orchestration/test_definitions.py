@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import subprocess
 import sys
 import textwrap
@@ -15,7 +14,7 @@ from event_assets.declaration import load_datasets
 from event_assets.errors import DeclarationError
 from event_assets.orchestration import warehouse_asset as warehouse
 from event_assets.orchestration.code_location import location_definitions
-from event_assets.orchestration.keys import asset_key, has_partition, partitions
+from event_assets.orchestration.keys import asset_key, partitions
 from event_assets.pipeline.steps import RECONCILIATION
 from event_assets.tables.catalog import tables
 from event_assets_tests.world import CLICKS, clicks
@@ -139,12 +138,3 @@ def test_loading_the_definitions_loads_neither_a_database_nor_another_engine() -
     heavy = "{'sqlalchemy', 'alembic', 'pandas', 'pyspark'}"
     code = f"import sys, event_assets.definitions; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
-
-
-def test_a_date_is_compared_as_dagster_compares_it() -> None:
-    dataset = clicks()
-    today = dt.datetime.now(dataset.zone).date()
-    edges = [dataset.start_date, today, today + dt.timedelta(days=1)]
-    dates = [date + dt.timedelta(days=n) for date in edges for n in (-1, 0, 1)]
-    calendar = partitions(dataset)
-    assert [has_partition(dataset, d) for d in dates] == [calendar.has_partition_key(d.isoformat()) for d in dates]
