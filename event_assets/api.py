@@ -45,10 +45,10 @@ class Lake:
 
     def datasets(self) -> dict[str, list[str]]:
         """Each dataset's name with the names of its tables, upstream first."""
-        from event_assets.warehouse.views import REJECTED, views
+        from event_assets.tables.catalog import tables
 
         return {
-            name: [view.name for view in views(dataset) if view.name != REJECTED]
+            name: [table.name for table in tables(dataset).values() if not table.internal]
             for name, dataset in self._declared().items()
         }
 
@@ -70,7 +70,9 @@ class Lake:
         table = tables(declared[dataset_name])[table_name]
         if (start or end) and table.partitioned_by != "event_date":
             raise QueryError(name, "is not partitioned by date", "leave out start and end")
-        store = Stored(self.settings.lake, self.settings.cache).store(dataset_name, table_name, None, table.partitioned_by)
+        store = Stored(self.settings.lake, self.settings.cache).store(
+            dataset_name, table_name, None, table.partitioned_by
+        )
         return lazy_table(table, store, _date(start or dt.date.min, "start"), _date(end or dt.date.max, "end"))
 
     def sql(self, query: str) -> pl.DataFrame:
@@ -84,6 +86,28 @@ class Lake:
 
         return read(query, self._declared(), self.settings, lambda frames: pl.concat(frames))
 
+    def status(self, dataset: str | None = None) -> pl.DataFrame:
+        """How the datasets stand, a row each: dataset, first_date, last_date, files, records, refused, refused_share
+        (0 to 1), new_files (in the inbox, not landed), stale (partitions that the next run makes).
+
+        With a dataset's name a row for each of its tables: table, partitions, rows, first_date, last_date, stale.
+        """
+        from dataclasses import asdict
+
+        import polars as pl
+
+        from event_assets.pipeline.status import status
+        from event_assets.pipeline.workspace import Workspace
+
+        declared = self._declared()
+        if dataset is not None:
+            _check_name(dataset, declared, "dataset")
+            return pl.DataFrame(status(Workspace(declared[dataset], self.settings)).tables, infer_schema_length=None)
+        found = [status(Workspace(one, self.settings)) for one in declared.values()]
+        rows = [{**asdict(one), "refused_share": one.refused_share} for one in found]
+        columns = ("dataset", "first_date", "last_date", "files", "records", "refused", "refused_share")
+        return pl.DataFrame(rows, infer_schema_length=None).select(*columns, "new_files", "stale")
+
     def run(self, dataset: str, start: Date | None = None, end: Date | None = None) -> Reconciliation:
         """Land what is new in the dataset's inbox and compute every table that it touches (or, fresh or stale, the
         dates from `start` to `end`), as `event-assets run` does. Returns where each record is now.
@@ -91,8 +115,8 @@ class Lake:
         The run is one of Dagster's and shows in its UI. RunFailedError where it failed.
         """
         from event_assets.cli.dagster_runs import run_job
-        from event_assets.pipeline.reconcile import reconcile
         from event_assets.pipeline.progress import Reporter
+        from event_assets.pipeline.reconcile import reconcile
         from event_assets.pipeline.workspace import Workspace
 
         declared = self._declared()

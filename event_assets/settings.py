@@ -76,8 +76,9 @@ def local_folder(place: Place, variable: str) -> Path:
 class _Given:
     """Settings as texts: those of the environment, else those of a file, whose relative paths count from its folder."""
 
-    def __init__(self, environment: Mapping[str, str], file: Path | None) -> None:
-        self._environment, self._path = environment, file
+    def __init__(self, environment: Mapping[str, str], file: Path | None, overrides: Mapping[str, str]) -> None:
+        self._environment = {**environment, **{_variable(key): text for key, text in overrides.items()}}
+        self._path, self._overrides = file, overrides
         self._file = _read(file) if file else {}
         self._known: set[str] = set()
 
@@ -100,18 +101,23 @@ class _Given:
         return None if self._environment.get(variable) or _key(variable) not in self._file else self._path
 
     def check(self) -> None:
-        """DeclarationError where the file has a key that no setting was read from."""
+        """DeclarationError where the file or an override has a key that no setting was read from."""
         known = sorted(_key(variable) for variable in self._known)
-        for key in self._file:
+        for key in (*self._overrides, *self._file):
             if key not in known:
                 close = difflib.get_close_matches(key, known, n=1)
                 remedy = f"did you mean {close[0]}?" if close else f"remove it; known are {', '.join(known)}"
-                raise DeclarationError(f"{self._path}: {key}", "is not a setting", remedy)
+                culprit = key if key in self._overrides else f"{self._path}: {key}"
+                raise DeclarationError(culprit, "is not a setting", remedy)
 
 
 def _key(variable: str) -> str:
     """What the file calls a variable: EVENT_ASSETS_LAKE is `lake`, DAGSTER_HOME `dagster_home`."""
     return variable.removeprefix("EVENT_ASSETS_").lower()
+
+
+def _variable(key: str) -> str:
+    return "DAGSTER_HOME" if key == "dagster_home" else f"EVENT_ASSETS_{key.upper()}"
 
 
 def _read(file: Path) -> dict[str, str]:
@@ -140,10 +146,16 @@ def find_file(folder: Path) -> Path | None:
     return next((place / FILE for place in (folder, *folder.parents) if (place / FILE).is_file()), None)
 
 
-def load_settings(environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
+def load_settings(
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    overrides: Mapping[str, str] | None = None,
+) -> Settings:
     """The settings of an environment (the process's own where none is given) over those of event_assets.toml in a
-    folder (the current one) or above. DeclarationError names the variable, or file and key, that is wrong."""
-    given = _Given(os.environ if environment is None else environment, find_file((folder or Path()).absolute()))
+    folder (the current one) or above; `overrides`, by the file's keys, come before both. DeclarationError names the
+    variable, or file and key, that is wrong."""
+    file = find_file((folder or Path()).absolute())
+    given = _Given(os.environ if environment is None else environment, file, overrides or {})
 
     def path(name: str, default: str) -> Path:
         return given.path(name, given.get(name) or default)

@@ -41,9 +41,7 @@ class LazyTable(pl.LazyFrame):
         return duckdb.from_arrow(self.arrow())
 
 
-def lazy_table(
-    table: Table, store: TableStore, first: dt.date = dt.date.min, last: dt.date = dt.date.max
-) -> LazyTable:
+def lazy_table(table: Table, store: TableStore, first: dt.date = dt.date.min, last: dt.date = dt.date.max) -> LazyTable:
     """The rows of a table by date and row order; its Hive column in front. Both dates count."""
 
     def collected(
@@ -73,9 +71,13 @@ def _schema(table: Table) -> pl.Schema:
 
 
 def _plan(table: Table, store: TableStore, first: dt.date, last: dt.date) -> pl.LazyFrame:
-    wanted = [unit for unit in sorted(store.entries()) if unit == WHOLE or first.isoformat() <= unit <= last.isoformat()]
+    wanted = [
+        unit for unit in sorted(store.entries()) if unit == WHOLE or first.isoformat() <= unit <= last.isoformat()
+    ]
     paths = [path for unit in wanted for path in store.paths(unit)]
-    parts = [scan for odd, some in groupby(paths, lambda path: _is_odd(path, table)) for scan in _scans(table, odd, some)]
+    parts = [
+        scan for odd, some in groupby(paths, lambda path: _is_odd(path, table)) for scan in _scans(table, odd, some)
+    ]
     return pl.concat(parts) if parts else pl.LazyFrame(schema=_schema(table))
 
 
