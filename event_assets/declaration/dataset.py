@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import cached_property
 from typing import Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -128,6 +129,10 @@ class Dataset(Declared):
         return self
 
     def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
         return hash(self.model_dump_json())
 
     def column(self, name: str) -> Column:
