@@ -90,9 +90,9 @@ def test_nested_lines_of_json_become_columns_by_path_and_big_objects_stay_json(t
         ("event_type", "type", "string"),
         ("user_id", "actor.id", "int64"),
         ("login", "actor.login", "string"),
-        ("url", "actor.url", "string"),
+        ("actor_url", "actor.url", "string"),
         ("repo_id", "repo.id", "int64"),
-        ("name", "repo.name", "string"),
+        ("repo_name", "repo.name", "string"),
         ("payload", "payload", "json"),
         ("public", "public", "bool"),
     ]
