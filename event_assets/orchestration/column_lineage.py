@@ -66,9 +66,9 @@ def _made_from(dataset: Dataset, inputs: Sequence[Table], column: str) -> Sequen
         return [shown]
     if column == "median_seconds_from_previous":
         return [c.name for c in inputs[0].columns if c.name.endswith("_time")]
-    if gold.user_funnel and column in {f"{step}_count" for step in gold.user_funnel.steps}:
+    if gold.user_funnel and column in {f"{step}_count" for step in gold.user_funnel.names}:
         return ["event_type"]
-    if gold.user_funnel and column in {f"{step}_time" for step in gold.user_funnel.steps}:
+    if gold.user_funnel and column in {f"{step}_time" for step in gold.user_funnel.names}:
         return ["event_type", "event_time"]
     if column in ("reason", "reasons", "column", "raw"):  # of a record that was refused
         return [c.name for c in inputs[0].columns if c.name not in ("file_id", "row_number")]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from event_assets.declaration import Dataset
+from event_assets.errors import DeclarationError
 from event_assets.tables.custom_tables import with_custom
 from event_assets.tables.gold_tables import gold_tables
 from event_assets.tables.shared_columns import (
@@ -28,7 +30,21 @@ from event_assets.tables.table import Column, Table
 def tables(dataset: Dataset) -> dict[str, Table]:
     """All tables that the dataset makes, by name, upstream first."""
     made = {table.name: table for table in (*_landed(dataset), *_cleaned(dataset), *gold_tables(dataset))}
-    return with_custom(dataset, made)
+    made = with_custom(dataset, made)
+    for table in made.values():
+        _check_names(dataset, table)
+    return made
+
+
+def _check_names(dataset: Dataset, table: Table) -> None:
+    """DeclarationError where a declared name is one that the table has for a column of its own."""
+    hive = [table.partitioned_by] if table.partitioned_by else []
+    names = [name.lower() for name in (*table.names, *hive)]
+    for name in names:
+        if names.count(name) > 1:
+            raise DeclarationError(
+                f"{dataset.name}: {name}", f"is also a column that {table.name} has of its own", "choose another name"
+            )
 
 
 def _landed(dataset: Dataset) -> Iterable[Table]:
@@ -88,7 +104,8 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
     others = tuple(typed(c) for c in dataset.columns if c.name not in ("user_id", "event_type"))
     id_type = dataset.column(dataset.event_id).type if dataset.event_id else "string"
     event_id = Column("event_id", id_type, EVENT_ID, nullable=False)
-    cleaned = (event_id, user_id, event_type, EVENT_TIME, *others, FILE_ID, ROW_NUMBER)
+    users_optional = not dataset.column("user_id").required
+    cleaned = (event_id, typed(dataset.column("user_id")), event_type, EVENT_TIME, *others, FILE_ID, ROW_NUMBER)
     # Sorted by user and time: sessions and every table of a user read runs of rows, and text compresses best so.
     order = ("user_id", "event_time", "event_id")
 
@@ -190,7 +207,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
         "An event with its session, its user's profile on that day and its region.",
         (
             *cleaned,
-            session_id,
+            replace(session_id, nullable=users_optional),
             *(geo if dataset.geo else ()),
             *(typed(c, nullable=True) for c in dataset.profile_columns),
             Column("has_profile", "bool", "Whether the user has a profile.", nullable=False),

@@ -122,15 +122,22 @@ def _watch_time(dataset: Dataset, user_id: Column) -> Iterable[Table]:
     )
 
 
+def _step_columns(step: str) -> tuple[Column, Column]:
+    return (
+        count(f"{step}_count", f"Events of step {step} on the date.", 0),
+        Column(f"{step}_time", "timestamp", f"When the attempt that got furthest reached step {step}."),
+    )
+
+
 def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
     assert dataset.gold.user_funnel is not None
-    steps = dataset.gold.user_funnel.steps
+    steps = dataset.gold.user_funnel.names
     yield Table(
         "user_funnel",
         "How far each user got through the funnel in the attempts that begin on a date.",
         (
             user_id,
-            *(count(f"{step}_count", f"Events of step {step} on the date.", 0) for step in steps),
+            *(column for step in steps for column in _step_columns(step)),
             Column(
                 "furthest_step",
                 "int64",
@@ -139,7 +146,6 @@ def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
                 min="0",
                 max=str(len(steps)),
             ),
-            *(Column(f"{step}_time", "timestamp", f"When that attempt reached step {step}.") for step in steps),
         ),
         key=("user_id",),
         partitioned_by="event_date",
@@ -149,14 +155,14 @@ def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
         "The funnel over all dates: users and conversion by step.",
         (
             Column("step_number", "int64", "The step's place, from 1.", nullable=False, min="1", max=str(len(steps))),
-            Column("step", "string", "The step: an event type.", nullable=False, allowed=steps),
+            Column("step", "string", "The step's name.", nullable=False, allowed=steps),
             count("users", "Users whose furthest step on any date is this one or a later one.", 0),
             Column("conversion_from_previous", "decimal(9,6)", "Users over those of the step before; null over none."),
             Column("conversion_from_first", "decimal(9,6)", "Users over those of the first step; null over none."),
             Column(
                 "median_seconds_from_previous",
                 "decimal(18,6)",
-                "Median time since the step before, over user and date; null where nobody got here.",
+                "Median time since the step before, each user once by its best date; null where nobody got here.",
             ),
         ),
         key=("step_number",),
