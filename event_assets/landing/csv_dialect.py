@@ -1,7 +1,7 @@
 """How a delimited file is written, found out from the file: for a first draft of a declaration, never for landing.
 
 The dialect under which the most lines make equally many fields is taken (each is tried with the exact parser of
-landing), then what stands before the table, its header and what stands behind it are told by what the columns hold.
+landing), then what stands before the table, its header and what follows it are recognised by the columns' values.
 """
 
 from __future__ import annotations
