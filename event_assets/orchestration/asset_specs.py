@@ -11,7 +11,7 @@ from event_assets.declaration import Dataset
 from event_assets.orchestration.column_lineage import column_lineage
 from event_assets.orchestration.keys import asset_key, partitions
 from event_assets.pipeline.checks import checks
-from event_assets.pipeline.steps import Input, Step, step_of
+from event_assets.pipeline.steps import RECONCILIATION, Input, Step, step_of, unread
 from event_assets.tables.catalog import tables
 from event_assets.tables.table import Table
 
@@ -85,7 +85,7 @@ def _window(source: Input) -> str:
     """Which dates around its own a step reads of an input, in words; empty where it reads its own only.
 
     Dagster takes one partition mapping an upstream asset in a multi-asset, and our tables read theirs by different
-    windows: so Dagster is told of the same date only, and the graph widens a run by itself (docs/adr/0005).
+    windows: so Dagster knows the same date only, and the graph widens a run by itself (docs/adr/0005).
     """
     parts = []
     if source.before == "all":
@@ -102,6 +102,9 @@ def _dates(number: int, where: str) -> str:
 
 
 def _deps(dataset: Dataset, table: str, step: Step | None) -> Iterator[dg.AssetDep]:
+    if table == RECONCILIATION:  # published last: after the tables that no other reads
+        yield from (dg.AssetDep(asset_key(dataset.name, name)) for name in unread(dataset))
+        return
     if step is None:
         if table != "source_files":
             yield dg.AssetDep(asset_key(dataset.name, "source_files"))

@@ -28,14 +28,15 @@ from event_assets.orchestration.keys import REPORT_TAG, asset_key
 from event_assets.orchestration.late_reports import late_report_events, unreported
 from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
 from event_assets.orchestration.private.log_events import log_events
-from event_assets.orchestration.reporting import empty_events, evaluation, landing_events
+from event_assets.orchestration.reporting import empty_events, evaluation, landing_events, reconciliation_events
 from event_assets.orchestration.run_log import log_landing
 from event_assets.orchestration.warehouse_asset import keep_current
 from event_assets.pipeline.checks import published_results
 from event_assets.pipeline.land_files import land_new_files
 from event_assets.pipeline.progress import NullProgress
+from event_assets.pipeline.reconcile import publish_reconciliation
 from event_assets.pipeline.schedule import empty_dates
-from event_assets.pipeline.steps import Step, steps
+from event_assets.pipeline.steps import RECONCILIATION, Step, steps, unread
 from event_assets.settings import Settings, load_settings
 from event_assets.tables.catalog import tables
 
@@ -83,7 +84,10 @@ def dataset_assets(
         ops[step.name] = op(
             step.name, step.tables, after[step.name], _step(step), code_version=step.rules, description=made
         )
-    place = dict.fromkeys(landed, LANDING) | maker
+    after[RECONCILIATION] = unread(dataset)
+    last = "Counts every record, from what is published."
+    ops[RECONCILIATION] = op(RECONCILIATION, [RECONCILIATION], after[RECONCILIATION], _reconciling, description=last)
+    place = dict.fromkeys(landed, LANDING) | maker | {RECONCILIATION: RECONCILIATION}
     outputs = {name: place[name] for name in specs} | {_check_output(*key): place[key[0]] for key in checks}
     graph = dg.GraphDefinition(
         name=f"{dataset.name}_tables",
@@ -125,7 +129,9 @@ def _of(run_key: str, compute: Callable[..., Iterator[Any]]) -> Callable[..., It
             current.open(context)
             yield from compute(context, current)
             if current.finish(context.op.name):
-                _end(context, current)
+                if context.op.name != RECONCILIATION:
+                    _conclude(context, current)
+                current.raise_failures()
 
     return body
 
@@ -179,6 +185,12 @@ def _report_empty(
         log_events(context, empty_events(current.workspace, table, new))
 
 
+def _reconciling(context: dg.OpExecutionContext, current: DatasetRun) -> Iterator[Any]:
+    if RECONCILIATION in selected_tables(context):
+        _conclude(context, current)
+    yield from _outputs(context, current, [RECONCILIATION], set())
+
+
 def _outputs(
     context: dg.OpExecutionContext, current: DatasetRun, made: Sequence[str], held: set[str]
 ) -> Iterator[dg.Output[Any]]:
@@ -210,18 +222,21 @@ def _judge(context: dg.OpExecutionContext, current: DatasetRun, table: str) -> N
     log_events(context, (evaluation(workspace.dataset, *found) for found in results if found[0].name in names))
 
 
-def _end(context: dg.OpExecutionContext, current: DatasetRun) -> None:
-    """What a run does at its end, once: report what no run did, bring the warehouse up to date, raise what failed."""
-    workspace = current.workspace
+def _conclude(context: dg.OpExecutionContext, current: DatasetRun) -> None:
+    """What a run does at its end: report what no run did, count every record, bring the warehouse up to date."""
+    workspace, selected = current.workspace, selected_tables(context)
+    if not selected:  # checks alone change nothing
+        return
     if workspace.recovered or REPORT_TAG in context.run.tags:
         units = list(unreported(context.instance, workspace))
         log_events(context, (event for unit in units for event in late_report_events(workspace, unit)))
         if units:
-            context.log.info(f"reported {len(units)} partitions that the lake has and no run had reported")
-    current.progress.finished(workspace)
-    if selected_tables(context):
-        keep_current(context, workspace)
-    current.raise_failures()
+            context.log.info(f"reported {len(units)} partitions that the lake has and that no run had reported")
+    found, changed = publish_reconciliation(workspace)
+    if changed or RECONCILIATION in selected:
+        log_events(context, reconciliation_events(workspace, found))
+    current.progress.finished(found)
+    keep_current(context, workspace)
 
 
 @contextmanager

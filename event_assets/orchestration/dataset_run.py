@@ -100,8 +100,8 @@ class DatasetRun:
             raise PartitionError(self.workspace.dataset, self.failed)
 
     def _requested(self, context: dg.OpExecutionContext) -> Request:
-        tables = self.workspace.tables
-        wanted = {name for name in selected_tables(context) if name in tables and not tables[name].landed}
+        workspace_steps = self.workspace.step_of
+        wanted = {name for name in selected_tables(context) if name in workspace_steps}
         return Request(frozenset(wanted), requested_dates(context, self.workspace))
 
 

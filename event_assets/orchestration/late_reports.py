@@ -1,4 +1,4 @@
-"""What is in the lake and was never reported: a run that is killed reports nothing of its last partitions."""
+"""Partitions that no run reported to Dagster: a killed run reports nothing of what it published last."""
 
 from __future__ import annotations
 

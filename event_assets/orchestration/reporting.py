@@ -13,10 +13,12 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from event_assets.declaration import Dataset
 from event_assets.orchestration.keys import asset_key
-from event_assets.pipeline.checks import checks, file_results, quality_results
+from event_assets.pipeline.checks import checks, file_results, quality_results, reconciliation_results
 from event_assets.pipeline.land_files import LandingSummary
+from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.rejected_records import refused_by_file
 from event_assets.pipeline.results import CheckResult, Outcome
+from event_assets.pipeline.steps import RECONCILIATION
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.partitions import WHOLE
 
@@ -63,6 +65,14 @@ def landing_events(workspace: Workspace, intake: LandingSummary, asked: Collecti
                 yield published(workspace, table, None, shown)
     yield from (published(workspace, "raw_events", date, {}) for date in sorted({*intake.dates, *asked}))
     yield from (evaluation(dataset, result, None) for result in file_results(workspace, intake.failures))
+
+
+def reconciliation_events(workspace: Workspace, found: Reconciliation) -> Iterator[Event]:
+    """The events of the table that a run publishes last: its materialization with the totals, and its checks."""
+    totals = {name: value for name, value in found.as_json().items() if isinstance(value, int)}
+    yield published(workspace, RECONCILIATION, None, totals)
+    results = reconciliation_results(workspace, found)
+    yield from (evaluation(workspace.dataset, result, None) for result in results)
 
 
 def empty_events(workspace: Workspace, table: str, dates: Collection[dt.date]) -> Iterator[Event]:

@@ -12,15 +12,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import polars as pl
+
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
+from event_assets.pipeline.reconcile import Reconciliation, reconcile, reconciliation
 from event_assets.pipeline.results import CheckResult
 from event_assets.pipeline.schema_drift import drifts
-from event_assets.pipeline.steps import Step, steps
+from event_assets.pipeline.steps import RECONCILIATION, Step, steps
 from event_assets.pipeline.workspace import Workspace, unit_of
 from event_assets.storage.ledger import Kind, SourceFile
 from event_assets.tables.catalog import tables
-from event_assets.tables.contract import Violation, merged, repeated_keys_of_files, violations_of_file
+from event_assets.tables.contract import Violation, merged, repeated_keys_of_files, violations, violations_of_file
 from event_assets.tables.table import Table
 
 _REFUSED = "it is not published and the previous version is kept; fix the rule or the source and materialize it again"
@@ -64,6 +67,12 @@ def _blocking(dataset: Dataset) -> Iterator[Check]:
         "No record is lost: for every file, records = landed + rejected + erased.",
         "keep the file and the run's log and report them: this is an error of the platform, not of the file",
         blocking=True,
+    )
+    yield Check(
+        RECONCILIATION,
+        "accounting",
+        "No record is lost over all dates, and no table is stale or was refused.",
+        "run again; see the failed checks of the tables of the dates named here",
     )
     yield Check(
         "source_files",
@@ -182,10 +191,28 @@ def quality_results(
         yield CheckResult(table, "volume", passed, message, {"events": rows, "usual": usual})
 
 
+def reconciliation_results(workspace: Workspace, found: Reconciliation) -> Iterator[CheckResult]:
+    """The checks of `reconciliation`."""
+    table = workspace.tables[RECONCILIATION]
+    frame = reconciliation(found, table)
+    yield contract_result(table, frame.height, violations(table, frame))
+    lost = [text for text, passed in found.equations if not passed]
+    dates = frame.filter(~pl.col("holds"))["event_date"].drop_nulls().to_list()
+    wrong = [f"{', '.join(lost)}: not equal"] if lost else []
+    wrong += [f"{found.stale} partitions are stale"] if found.stale else []
+    wrong += [f"{len(dates)} dates don't hold, first {dates[0]}"] if dates else []
+    message = "; ".join(wrong or (text for text, _ in found.equations))
+    figures = {"stale partitions": found.stale, "dates that don't hold": len(dates)}
+    yield CheckResult(RECONCILIATION, "accounting", bool(frame["holds"][0]), message, figures)
+
+
 def published_results(workspace: Workspace, table: str, date: dt.date | None) -> Iterator[CheckResult]:
     """All checks of a partition as it is published, read back from its files; nothing of one that isn't published."""
     if table == "source_files":
         yield from file_results(workspace, failures=None)
+        return
+    if table == RECONCILIATION:
+        yield from reconciliation_results(workspace, reconcile(workspace))
         return
     paths = workspace.stores[table].paths(unit_of(date))
     contract = workspace.tables[table]

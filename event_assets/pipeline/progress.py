@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from event_assets.pipeline.land_files import LandingSummary
+from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.workspace import Workspace
 
@@ -16,4 +17,4 @@ class NullProgress:
 
     def made(self, outcome: Outcome) -> None: ...
 
-    def finished(self, workspace: Workspace) -> None: ...
+    def finished(self, reconciliation: Reconciliation) -> None: ...

@@ -42,7 +42,7 @@ def is_fresh(workspace: Workspace, step: Step, date: dt.date | None) -> bool:
 def stale_units(workspace: Workspace) -> Iterator[Stale]:
     """The units that are stale as things stand, upstream first.
 
-    What lies downstream of a stale unit is only known to be stale once that unit was made anew: its content
+    What lies downstream of a stale unit is only known to be stale once that unit was made again: its content
     may come out the same. `reachable` says what could be touched at most.
     """
     for step in workspace.steps:

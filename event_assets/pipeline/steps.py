@@ -34,6 +34,9 @@ from event_assets.transforms.interface import Inputs, Outputs, Scope
 #: Raised when a transform's meaning changes: every partition that it made is then stale.
 VERSION = 1
 
+#: The table that a run publishes last, from what is published.
+RECONCILIATION = "reconciliation"
+
 
 @dataclass(frozen=True)
 class Input:
@@ -208,6 +211,12 @@ _CLEANING_KEYS = (
     "min",
     "max",
 )
+
+
+def unread(dataset: Dataset) -> list[str]:
+    """The first table of each step that no other step reads, in order."""
+    read = {source.table for step in steps(dataset) for source in step.inputs}
+    return [step.name for step in steps(dataset) if read.isdisjoint(step.tables)]
 
 
 def step_of(dataset: Dataset) -> dict[str, Step]:

@@ -96,7 +96,7 @@ def bound(column: Column, text: str | None) -> Value | None:
         return None
     value = _value(column, text)
     if value is None:
-        raise DeclarationError(f"column {column.name}", f"{text!r} is no {column.type}", "mend the declaration")
+        raise DeclarationError(f"column {column.name}", f"{text!r} is no {column.type}", "fix the declaration")
     return value
 
 

@@ -24,7 +24,7 @@ from event_assets.transforms.ids import SESSIONS, with_id
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, on_date
 
 _DAY = dt.timedelta(days=1)
-#: Between the event types of a part, so that those of two parts can be told apart and merged.
+#: Between the event types of a part, so that those of two parts can be separated and merged.
 _BETWEEN_TYPES = "\x1f"
 #: In which each user's events follow each other: total, since ids are unique.
 _ORDER: Final[Mapping[str, Sequence[str]]] = {"by": ["user_id"], "order": ["us", "event_id"]}
