@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "locations": {"errors"},
     "settings": {"errors", "locations"},
     "storage": {"errors", "digest", "locations", "settings"},  # knows no dataset and no table by name
-    "declaration": _BASE,
+    "declaration": {*_BASE, "text"},
     "tables": {*_BASE, "declaration"},
     "gold": {"tables"},
     "synthetic": {*_BASE, "storage", "declaration"},  # makes files as a stranger would: knows no contract and no reader
@@ -69,6 +69,7 @@ CLOCK_AND_CHANCE = {
     "storage/": "names of published files, first landed_at, leases: none enters a table's content",
     "orchestration/assets.py": "hands landing the clock for a file's first landed_at, which the ledger then keeps",
     "orchestration/sensors.py": "tells how long a file has lain still, and ticks by the clock",
+    "cli/retract.py": "the time of a retraction, which the ledger keeps and no table shows",
     "cli/init.py": "hands the trial of a sample its moment of landing",
     "cli/supply.py": "hands a live feed its clock",
 }

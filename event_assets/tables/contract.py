@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from event_assets.tables.column_types import decimal_parts, polars_type
+from event_assets.declaration.values import value_of
+from event_assets.tables.column_types import polars_type
 from event_assets.tables.table import Column, Table
 
 if TYPE_CHECKING:
@@ -84,6 +83,13 @@ def violations_of_file(table: Table, path: Path) -> list[Violation]:
             found += [v.moved(above) for v in _broken_rules(table, frame)]
             above += frame.height
     return merged([found])
+
+
+def repeated_keys_of_files(table: Table, paths: Sequence[Path]) -> list[Violation]:
+    """Whether rows of the files of a partition share a key; memory grows with the keys alone."""
+    keys = pl.scan_parquet(list(paths), hive_partitioning=False, glob=False).select(pl.struct(table.key))
+    rows, distinct = keys.select(pl.len(), pl.all().n_unique().alias("distinct")).collect(engine="streaming").row(0)
+    return [repeated_key(table, rows - distinct)] if rows > distinct else []
 
 
 def merged(found: Iterable[Sequence[Violation]]) -> list[Violation]:
@@ -167,18 +173,9 @@ def _pandera_column(column: Column) -> pa.Column:
 
 
 def _bound(column: Column, text: str) -> Any:
-    if decimal_parts(column.type):
-        return Decimal(text)
-    match column.type:
-        case "int64":
-            return int(text)
-        case "float64":
-            return float(text)
-        case "date":
-            return date.fromisoformat(text)
-        case "timestamp":
-            return datetime.fromisoformat(text)
-    raise AssertionError(f"no bound for {column.type}")
+    value = value_of(text, column.type)
+    assert value is not None, f"{text!r} is not a valid {column.type}"
+    return value
 
 
 def _summary(cases: pl.DataFrame) -> list[Violation]:

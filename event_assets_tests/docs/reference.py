@@ -179,6 +179,8 @@ def _value(annotation: Any) -> str:
 
 def _default(field: FieldInfo) -> str:
     default = field.default
+    if field.default_factory is not None:
+        return ""
     if field.is_required() or default is PydanticUndefined:
         return "required"
     if isinstance(default, dt.timedelta):
