@@ -76,7 +76,7 @@ def test_a_shops_csv_is_known_with_types_roles_and_funnel(tmp_path: Path) -> Non
     assert (found.events.files, found.events.format, found.events.time.source) == (("*-Oct.csv",), "csv", "event_time")
     assert (found.sessions.column, str(found.start_date)) == ("product_id", "2019-10-01")
     assert found.gold.user_funnel is not None
-    assert found.gold.user_funnel.steps == ("view", "cart", "purchase")
+    assert [step.name for step in found.gold.user_funnel.steps] == ["view", "cart", "purchase"]
     world = landed(tmp_path, found, path)
     assert world.table("joined_facts").height == 3
     assert world.reconciled().holds
