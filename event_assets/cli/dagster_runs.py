@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
@@ -78,3 +79,27 @@ class _Said(RunFailedError):
 
     def __init__(self, line: str) -> None:
         Exception.__init__(self, " ".join(line.split()))
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """The newest run of a dataset's job."""
+
+    run_id: str
+    state: str
+    """Dagster's word in lower case: success, failure, canceled, started, queued, ..."""
+    ended: dt.datetime
+    """When it ended, or where it goes on, when it began; in this machine's time zone."""
+
+
+def last_runs(names: list[str], settings: Settings) -> dict[str, LastRun]:
+    """The newest run of each of these datasets, by name; Dagster's home exists."""
+    use_dagster_home(settings.dagster_home)
+    found = {}
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        for name in names:
+            for record in instance.get_run_records(dg.RunsFilter(job_name=name), limit=1):
+                run, since = record.dagster_run, record.end_time or record.start_time
+                ended = dt.datetime.fromtimestamp(since, dt.UTC) if since else record.create_timestamp
+                found[name] = LastRun(run.run_id, run.status.value.lower(), ended.astimezone())
+    return found

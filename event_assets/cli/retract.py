@@ -9,6 +9,7 @@ import typer
 
 from event_assets.cli.arguments import DatasetName, named_dataset
 from event_assets.settings import load_settings
+from event_assets.wording import counted
 
 
 def retract(
@@ -40,5 +41,7 @@ def retract(
         print(json.dumps({"file_id": gone.file_id, "rows": gone.landed, "rejects": gone.rejected, "changed": changed}))
         return
     console.print(
-        f"{file}: {gone.landed} rows and {gone.rejected} rejects taken out, {changed} partitions changed", markup=False
+        f"{file}: {counted(gone.landed, 'row')} and {counted(gone.rejected, 'reject')} taken out, "
+        f"{counted(changed, 'partition')} changed",
+        markup=False,
     )

@@ -62,7 +62,7 @@ def test_a_run_shows_where_every_record_went_and_what_each_phase_took(inbox: Pat
     (inbox / "clicks_1.csv").write_text(GOOD + "eve,view,soon,/a,\n")
     shown = event_assets("run", "clicks").stdout
     assert "invalid_timestamp" in shown
-    assert re.search(r"landing: 1 files, 0\.0 MB, 4 records in \d+\.\d s \(\d+\.\d MB/s\)", shown)
+    assert re.search(r"landing: 1 file, 0\.0 MB, 4 records in \d+\.\d s \(\d+\.\d MB/s\)", shown)
     assert re.search(r"tables: \d+ partitions, \d+ rows in \d+\.\d s \([\d,]+ rows/s\)", shown)
 
 
@@ -77,7 +77,7 @@ def test_a_dry_run_says_what_would_be_touched_and_touches_nothing(inbox: Path, t
     ("arguments", "message"),
     [
         (("run", "click"), "no dataset is named 'click'; did you mean clicks?"),
-        (("run", "clicks", "--from", "yesterday"), "--from 'yesterday' is no date"),
+        (("run", "clicks", "--from", "yesterday"), "--from 'yesterday' is not a valid date"),
         (("run", "clicks", "--from", "2025-01-02", "--to", "2025-01-01"), "lies after --to"),
         (("run", "clicks", "--from", "2020-01-01"), "lies before the dataset's start_date 2024-01-01"),
         (("fly",), "No such command 'fly'"),

@@ -47,7 +47,7 @@ def test_users_rank_by_distinct_sessions_and_then_by_their_id_as_text(command: C
     ]
     assert said.err.splitlines() == [
         "11 records; 3 refused: invalid_timestamp 1, malformed_record 1, missing_user_id 1",
-        "2 records don't count: they have no platform or no session",
+        "not counted: 2 records without a platform or a session",
         "3 users in Result_users_top10.csv",
     ]
     assert (
@@ -179,7 +179,7 @@ def test_an_unknown_platform_is_told_with_those_that_there_are(command: Command)
         (["streaming"], 1, "streaming: ranks no users"),
         (["activity"], 1, "activity: has no sessions yet; event-assets run activity makes them"),
         (["activity", "--from", "2025-02-01", "--to", "2025-01-01"], 2, "lies after"),
-        (["activity", "--from", "yesterday"], 2, "is no date"),
+        (["activity", "--from", "yesterday"], 2, "is not a valid date"),
         (["activity", "--n", "0"], 2, "0"),
     ],
 )
