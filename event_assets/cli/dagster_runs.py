@@ -13,6 +13,7 @@ from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.keys import ONLY_STALE_TAG, WHY_TAG
+from event_assets.orchestration.private.quiet_instance import quiet_instance
 from event_assets.pipeline.progress import Reporter, watched_by
 from event_assets.settings import Settings, use_dagster_home
 
@@ -51,7 +52,7 @@ def run_job(
         dataset_definitions(dataset, settings), dg.Definitions(executor=dg.in_process_executor)
     )
     job = definitions.resolve_job_def(dataset.name)
-    with dg.DagsterInstance.from_config(str(home)) as instance, watched_by(watcher):
+    with quiet_instance(home) as instance, watched_by(watcher):
         result = job.execute_in_process(instance=instance, tags=tags, run_config=_QUIET, raise_on_error=False)
     if not result.success:
         raise _failure(dataset, result)
@@ -67,11 +68,16 @@ def _failure(dataset: Dataset, result: dg.ExecuteInProcessResult) -> EventAssets
             error = data.error
             while error is not None and error.cause is not None:
                 error = error.cause
-            if error is not None and error.cls_name == "DagsterExecutionInterruptedError":
+            if error is not None and _is_interruption(error.cls_name, error.message):
                 raise KeyboardInterrupt
             message = " ".join(error.message.split()) if error else "it says nothing"
             return RunFailedError(dataset.name, message, f"see run {result.run_id} in the UI")
     return RunFailedError(dataset.name, "the run failed before its first step", f"see run {result.run_id} in the UI")
+
+
+def _is_interruption(name: str | None, message: str) -> bool:
+    """Whether the user stopped the step; DuckDB makes an error of its own of it."""
+    return name == "DagsterExecutionInterruptedError" or (name == "RuntimeError" and "Query interrupted" in message)
 
 
 class _Said(RunFailedError):
