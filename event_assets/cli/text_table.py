@@ -37,9 +37,10 @@ class Shown:
     """A record a block, a column a line."""
 
 
-def print_table(frame: pl.DataFrame, title: str | None = None, shown: Shown = Shown()) -> None:
+def print_table(frame: pl.DataFrame, title: str | None = None, shown: Shown = Shown(), *, err: bool = False) -> None:
     """The rows of a small frame."""
-    print_rows({name: dtype.is_numeric() for name, dtype in frame.schema.items()}, frame.iter_rows(), title, shown)
+    numeric = {name: dtype.is_numeric() for name, dtype in frame.schema.items()}
+    print_rows(numeric, frame.iter_rows(), title, shown, err=err)
 
 
 def print_rows(
@@ -47,8 +48,11 @@ def print_rows(
     rows: Iterable[Sequence[Any]],
     title: str | None = None,
     shown: Shown = Shown(),
+    *,
+    err: bool = False,
 ) -> None:
-    """A few rows; numbers to the right. Control characters, which a terminal would obey, are printed as escapes."""
+    """A few rows, on standard output or error; numbers to the right. Control characters, which a terminal would obey,
+    are printed as escapes."""
     cells = [["" if value is None else plain(str(value)) for value in row] for row in rows]
     widths = [
         max(map(cell_len, (name, *column))) for name, column in zip(numeric, _columns(cells, len(numeric)), strict=True)
@@ -56,7 +60,7 @@ def print_rows(
     fitting = range(len(numeric)) if shown.wide else _fitting(widths, terminal_width())
     if shown.records or not fitting:
         for line in _blocks(list(numeric), cells, title):
-            print(line)
+            typer.echo(line, err=err)
         return
     table = Table(title=Text(title) if title else None, title_justify="left")
     names = list(numeric)
@@ -64,7 +68,7 @@ def print_rows(
         table.add_column(Text(names[place]), justify="right" if numeric[names[place]] else "left", no_wrap=True)
     for row in cells:
         table.add_row(*(Text(row[place]) for place in fitting))
-    console = Console(highlight=False)
+    console = Console(stderr=err, highlight=False)
     console.width = max(terminal_width(), 1 + sum(widths[place] + _EDGE for place in fitting))
     console.print(table)
     left_out = [name for place, name in enumerate(names) if place not in fitting]
