@@ -98,7 +98,7 @@ def _to_output(sql: str, datasets: Mapping[str, Dataset], settings: Settings, fo
     from event_assets.cli.output import from_the_start, json_pieces, whole_output, write_stream
     from event_assets.warehouse.query import read, read_rows
 
-    def write_json(found: Rows, stream: BinaryIO) -> None:
+    def print_json(found: Rows, stream: BinaryIO) -> None:
         for piece in json_pieces((dict(zip(found.numeric, row, strict=True)) for row in found.rows), form):
             stream.write(piece.encode())
 
@@ -106,7 +106,7 @@ def _to_output(sql: str, datasets: Mapping[str, Dataset], settings: Settings, fo
         if form == "csv":
             read(sql, datasets, settings, lambda frames: write_stream(frames, from_the_start(stream), form, raw=raw))
         else:  # without frames, whose libraries take longer to load than a small table takes to read
-            read_rows(sql, datasets, settings, lambda found: write_json(found, from_the_start(stream)))
+            read_rows(sql, datasets, settings, lambda found: print_json(found, from_the_start(stream)))
 
 
 def _print(sql: str, datasets: Mapping[str, Dataset], settings: Settings, *, wide: bool, records: bool) -> None:

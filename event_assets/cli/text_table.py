@@ -6,7 +6,6 @@ A value is never broken inside. Columns that don't fit are left out and named.
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -79,7 +78,7 @@ def print_rows(
 
 def terminal_width() -> int:
     """The columns of the terminal (COLUMNS where set); 80 where there is none."""
-    return shutil.get_terminal_size((80, 24)).columns
+    return Console().width
 
 
 def plain(text: str) -> str:
