@@ -14,9 +14,11 @@ import polars as pl
 
 from event_assets.errors import ContractError, LakeError
 from event_assets.settings import load_settings
-from event_assets.storage.lake import Lake, TableStore, read_again
-from event_assets.storage.parquet import write_parquet
-from event_assets.storage.partitions import WHOLE, Staged, content_digest
+from event_assets.storage.lake import Lake, TableStore
+from event_assets.storage.parquet import read_parquet, write_parquet
+from event_assets.storage.partitions import WHOLE, content_digest
+from event_assets.storage.read_again import read_again
+from event_assets.storage.written_file import WrittenFile
 
 
 class LakeIOManager(dg.IOManager):
@@ -65,7 +67,7 @@ class LakeIOManager(dg.IOManager):
             for number, (unit, frame) in enumerate(sorted(frames.items())):
                 path = staging / f"{number}.parquet"
                 write_parquet(frame, path)
-                staged = [Staged(path, frame.height, unit or None)]
+                staged = [WrittenFile(path, frame.height, unit or None)]
                 content = content_digest(staged)
                 store.publish(unit, staged, content, content)
             store.flush()
@@ -116,4 +118,4 @@ def _lake() -> Lake:
 
 def _read(store: TableStore, unit: str) -> pl.DataFrame | None:
     paths = store.paths(unit)
-    return pl.concat([pl.read_parquet(path, hive_partitioning=False, glob=False) for path in paths]) if paths else None
+    return pl.concat([read_parquet(path) for path in paths]) if paths else None

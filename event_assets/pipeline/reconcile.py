@@ -10,7 +10,8 @@ from typing import Any
 import polars as pl
 
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.lake import read_again
+from event_assets.storage.parquet import read_parquet
+from event_assets.storage.read_again import read_again
 
 #: The tables whose rows the equations compare, date by date.
 _COMPARED = ("raw_events", "cleaned_events", "quarantine", "joined_facts")
@@ -131,9 +132,7 @@ def quarantined_by_reason(workspace: Workspace) -> dict[str, int]:
         paths = [path for unit in units for path in store.paths(unit)]
         if not paths:
             return {}
-        counts = pl.concat(
-            [pl.read_parquet(path, columns=["reason"], hive_partitioning=False, glob=False) for path in paths]
-        )
+        counts = pl.concat([read_parquet(path, ["reason"]) for path in paths])
         return dict(counts.group_by("reason").len().sort("reason").iter_rows())
 
     return read_again(read, lambda: store.entries(again=True))

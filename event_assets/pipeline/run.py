@@ -72,6 +72,8 @@ class _Run:
     def _wanted(self, step: Step, date: dt.date | None) -> bool:
         asked = self._request.dates
         entries = [self._workspace.entry(table, date) for table in step.tables]
+        if any(entry is not None and entry.damaged for entry in entries):
+            return True
         if asked is not None:
             if date is None or date in asked:
                 return True
@@ -118,15 +120,17 @@ class _Run:
     def _must_wait(self, step: Step, date: dt.date | None) -> bool:
         if date is None:  # reads all dates, those too that were never published
             sources = {source.table for source in step.inputs}
-            return any(table in sources for table, _ in self._held)
-        return any(unit in self._held for unit in self._workspace.all_input_units(step, date))
+            if any(table in sources for table, _ in self._held):
+                return True
+        units = (unit for unit in self._workspace.all_input_units(step, date) if unit[0] in self._workspace.stores)
+        return any(unit in self._held or self._workspace.is_damaged(unit) for unit in units)
 
     def _publish(self, name: str, date: dt.date | None, draft: Draft, made: str) -> tuple[str, bool]:
         """Queue a unit for the next flush; its content's digest, and whether it differs from what was there."""
         before = self._workspace.entry(name, date)
         content = content_digest(draft.staged)
         changed = before is None or before.content != content
-        if before is not None and before.made_from == made and not changed:
+        if before is not None and before.made_from == made and not before.damaged and not changed:
             draft.discard()
         else:
             self._workspace.stores[name].publish(unit_of(date), draft.staged, made, content)
