@@ -11,27 +11,9 @@ from event_assets.declaration import Dataset
 from event_assets.orchestration.checks import questions
 from event_assets.orchestration.column_lineage import column_lineage
 from event_assets.orchestration.keys import asset_key, partitions
-from event_assets.pipeline.steps import Input, Step, step_of
+from event_assets.pipeline.steps import RECONCILIATION, Input, Step, step_of, steps
 from event_assets.tables.catalog import tables
 from event_assets.tables.table import Table
-
-_LAYERS = {
-    **dict.fromkeys(("source_files", "raw_events", "raw_profiles", "landing_rejects"), "bronze"),
-    **dict.fromkeys(
-        (
-            "profiles",
-            "profile_quarantine",
-            "event_keys",
-            "cleaned_events",
-            "quarantine",
-            "session_edges",
-            "session_parts",
-            "sessions",
-            "joined_facts",
-        ),
-        "silver",
-    ),
-}
 
 
 @cache
@@ -58,7 +40,6 @@ def check_specs(dataset: Dataset) -> tuple[dg.AssetCheckSpec, ...]:
 
 def _asset_spec(dataset: Dataset, table: Table) -> dg.AssetSpec:
     step = step_of(dataset).get(table.name)
-    layer = _LAYERS.get(table.name, "gold")
     lineage = column_lineage(dataset, table, step)
     metadata: dict[str, object] = {
         "dagster/table_name": f"{dataset.name}.{table.name}",
@@ -73,8 +54,8 @@ def _asset_spec(dataset: Dataset, table: Table) -> dg.AssetSpec:
         description=_description(dataset, table, step),
         group_name=dataset.name,
         owners=list(dataset.owners),
-        kinds={layer, "parquet"},
-        tags={"layer": layer},
+        kinds={table.layer, "parquet"},
+        tags={"layer": table.layer},
         metadata=metadata,
         partitions_def=partitions(dataset) if table.partitioned_by == "event_date" else None,
         code_version=step.rules if step else None,
@@ -104,7 +85,7 @@ def _window(source: Input) -> str:
     """Which dates around its own a step reads of an input, in words; empty where it reads its own only.
 
     Dagster takes one partition mapping an upstream asset in a multi-asset, and our tables read theirs by different
-    windows: so Dagster is told of the same date only, and the graph widens a run by itself (docs/adr/0005).
+    windows: so Dagster knows the same date only, and the graph widens a run by itself (docs/adr/0005).
     """
     parts = []
     if source.before == "all":
@@ -121,11 +102,14 @@ def _dates(number: int, where: str) -> str:
 
 
 def _deps(dataset: Dataset, table: str, step: Step | None) -> Iterator[dg.AssetDep]:
-    if step is None:
-        if table != "source_files":
-            yield dg.AssetDep(asset_key(dataset.name, "source_files"))
-        return
-    for source in step.inputs:
+    if table == RECONCILIATION:  # published last: after the tables that no other reads
+        read = {source.table for step in steps(dataset) for source in step.inputs}
+        for name, other in tables(dataset).items():
+            if not other.landed and name not in {*read, RECONCILIATION}:
+                yield dg.AssetDep(asset_key(dataset.name, name))
+    elif step is None and table != "source_files":
+        yield dg.AssetDep(asset_key(dataset.name, "source_files"))
+    for source in step.inputs if step else ():
         if source.table == "profile_snapshots":  # which names the profile files have: a view of the ledger
             yield dg.AssetDep(asset_key(dataset.name, "source_files"))
         else:

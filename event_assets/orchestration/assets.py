@@ -17,14 +17,15 @@ from event_assets.orchestration.asset_specs import asset_specs, check_specs
 from event_assets.orchestration.keys import ONLY_STALE_TAG, REPORT_TAG
 from event_assets.orchestration.late_reports import late_report_events, unreported
 from event_assets.orchestration.private.log_events import log_events
-from event_assets.orchestration.reporting import landing_events, outcome_events
+from event_assets.orchestration.reporting import landing_events, outcome_events, reconciliation_events
 from event_assets.orchestration.warehouse_asset import keep_current
 from event_assets.pipeline.land_files import LandingSummary, land_new_files
 from event_assets.pipeline.progress import reporter
+from event_assets.pipeline.reconcile import publish_reconciliation
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.run import run
 from event_assets.pipeline.schedule import Request
-from event_assets.pipeline.steps import LANDED
+from event_assets.pipeline.steps import RECONCILIATION
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings, load_settings
 
@@ -58,18 +59,19 @@ def dataset_assets(dataset: Dataset, settings: Settings | None = None) -> dg.Ass
 def _execute(context: dg.AssetExecutionContext, workspace: Workspace) -> list[Outcome]:
     """Do what the run was asked for; returns what was refused."""
     selected = {key.path[-1] for key in context.selected_asset_keys}
+    landed = {table.name for table in workspace.tables.values() if table.landed}
     asked = _dates(context)
     report = reporter()
     refused: list[Outcome] = []
     intake = LandingSummary()
     with workspace.writing():
         workspace.refresh()
-        if selected.intersection(LANDED):
+        if selected.intersection(landed):
             intake = land_new_files(workspace, now=lambda: dt.datetime.now(dt.UTC), progress=report.progress)
             report.landed(workspace, intake)
             _log_intake(context, intake)
             log_events(context, landing_events(workspace, intake, asked or () if "raw_events" in selected else ()))
-        wanted = frozenset(selected.intersection(workspace.tables).difference(LANDED))
+        wanted = frozenset(selected.intersection(workspace.tables).difference({*landed, RECONCILIATION}))
         if wanted:
             for outcomes in run(workspace, Request(wanted, asked), report.progress):
                 log_events(context, (event for outcome in outcomes for event in outcome_events(workspace, outcome)))
@@ -80,7 +82,10 @@ def _execute(context: dg.AssetExecutionContext, workspace: Workspace) -> list[Ou
                         refused.append(outcome)
         if workspace.recovered or REPORT_TAG in context.run.tags:
             _report_lost_units(context, workspace)
-        report.finished(workspace)
+        reconciled, changed = publish_reconciliation(workspace)
+        if changed or RECONCILIATION in selected:
+            log_events(context, reconciliation_events(workspace, reconciled))
+        report.finished(reconciled)
     intake.raise_failures()
     return refused
 
@@ -89,7 +94,7 @@ def _report_lost_units(context: dg.AssetExecutionContext, workspace: Workspace) 
     units = list(unreported(context.instance, workspace))
     log_events(context, (event for unit in units for event in late_report_events(workspace, unit)))
     if units:
-        context.log.info(f"told of {len(units)} partitions that the lake holds and no run had told of")
+        context.log.info(f"reported {len(units)} partitions that the lake has and that no run had reported")
 
 
 def _dates(context: dg.AssetExecutionContext) -> frozenset[dt.date] | None:
@@ -135,7 +140,7 @@ def _log_outcomes(context: dg.AssetExecutionContext, outcomes: Iterable[Outcome]
             if outcome.state == "refused":
                 broken = "; ".join(check.says for check in outcome.checks if not check.passed)
                 why = broken or "made together with a refused table"
-                context.log.error(f"{outcome.table} {unit}: not published, what was there stays: {why}")
+                context.log.error(f"{outcome.table} {unit}: not published, the previous version is kept: {why}")
 
 
 def _blame(dataset: Dataset, refused: list[Outcome]) -> str:
@@ -144,6 +149,6 @@ def _blame(dataset: Dataset, refused: list[Outcome]) -> str:
     broken = "; ".join(check.says for check in first.checks if not check.passed)
     more = f" and {len(guilty) - 1} more" if len(guilty) > 1 else ""
     return (
-        f"{dataset.name}/{first.table} {first.date or ''}{more}: {broken}; not published, what was there stays; "
-        "mend the rule or the source and materialize it again"
+        f"{dataset.name}/{first.table} {first.date or ''}{more}: {broken}; not published (the previous version is "
+        "kept); fix the rule or the source and materialize it again"
     )

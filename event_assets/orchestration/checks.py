@@ -12,13 +12,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
+import polars as pl
+
 from event_assets.declaration import Dataset
+from event_assets.pipeline.reconcile import Reconciliation, reconciliation
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.schema_drift import drifts
-from event_assets.pipeline.steps import LANDED, steps
+from event_assets.pipeline.steps import RECONCILIATION, steps
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Kind, SourceFile
 from event_assets.tables.catalog import tables
+from event_assets.tables.contract import violations
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,9 @@ def questions(dataset: Dataset) -> dict[tuple[str, str], Question]:
 
 
 def _holding(dataset: Dataset) -> Iterator[Question]:
-    remedy = "it is not published and what was there stays; mend the rule or the source and materialize it again"
+    remedy = "it is not published and the previous version is kept; fix the rule or the source and materialize it again"
     for table in tables(dataset).values():
-        if table.name not in LANDED:
+        if not table.landed:
             says = f"Every row keeps the contract: columns, types, nulls, bounds, unique key ({', '.join(table.key)})."
             yield Question(table.name, "contract", says, remedy, blocking=True)
     for step in steps(dataset):
@@ -66,6 +70,10 @@ def _holding(dataset: Dataset) -> Iterator[Question]:
     says = "No record is lost: for every file, records = landed + rejected + erased."
     remedy = "keep the file and the run's log and report them, since the platform is at fault and not the file"
     yield Question("source_files", "accounting", says, remedy, blocking=True)
+    says = "No record is lost over all dates, and no table is stale or was refused."
+    yield Question(
+        RECONCILIATION, "accounting", says, "run again; see the failed checks of the tables of the dates named here"
+    )
 
 
 def _watching(dataset: Dataset) -> Iterator[Question]:
@@ -75,7 +83,7 @@ def _watching(dataset: Dataset) -> Iterator[Question]:
         "source_files",
         "rejects",
         f"At most {share} of the records of each file are rejected.",
-        f"look at landing_rejects (event-assets quarantine {name}), then mend the export or the declaration",
+        f"look at landing_rejects (event-assets quarantine {name}), then fix the export or the declaration",
     )
     yield Question(
         "source_files",
@@ -87,7 +95,7 @@ def _watching(dataset: Dataset) -> Iterator[Question]:
         "quarantine",
         "rejects",
         f"At most {share} of a date's records are quarantined.",
-        f"see the reasons in the materialization, mend the rule, then event-assets quarantine {name} --replay",
+        f"see the reasons in the materialization, fix the rule, then event-assets quarantine {name} --replay",
     )
     yield Question(
         "cleaned_events",
@@ -133,11 +141,30 @@ def file_findings(workspace: Workspace) -> Iterator[Finding]:
     yield Finding(asked["source_files", "drift"], not drifted, says, {"fields that drifted": len(drifted)})
 
 
+def reconciliation_findings(workspace: Workspace, found: Reconciliation) -> Iterator[Finding]:
+    """What the checks of `reconciliation` find in what was published."""
+    asked, table = questions(workspace.dataset), workspace.tables[RECONCILIATION]
+    frame = reconciliation(found, table)
+    broken = "; ".join(map(str, violations(table, frame)))
+    says = broken or f"all {frame.height} rows keep the contract of {table.name}"
+    yield Finding(asked[RECONCILIATION, "contract"], not broken, says)
+    lost = [text for text, passed in found.equations if not passed]
+    dates = frame.filter(~pl.col("holds"))["event_date"].drop_nulls().to_list()
+    says = "; ".join(text for text, _ in found.equations)
+    if lost or dates or found.stale:
+        wrong = [f"{', '.join(lost)}: not equal"] if lost else []
+        wrong += [f"{found.stale} partitions are stale"] if found.stale else []
+        wrong += [f"{len(dates)} dates don't hold, first {dates[0]}"] if dates else []
+        says = "; ".join(wrong)
+    holds = bool(frame["holds"][0])
+    yield Finding(asked[RECONCILIATION, "accounting"], holds, says, {"dates that don't hold": len(dates)})
+
+
 def unit_findings(workspace: Workspace, outcome: Outcome) -> Iterator[Finding]:
     """What the checks of one table's unit find; those that watch quality only where it was made."""
     asked, quality = questions(workspace.dataset), workspace.dataset.quality
     for check in outcome.checks:
-        if question := asked.get((outcome.table, check.name)):  # a step's equation is told of its first table alone
+        if question := asked.get((outcome.table, check.name)):  # a step's equation belongs to its first table alone
             yield Finding(question, check.passed, check.says)
     if outcome.state != "made":
         return

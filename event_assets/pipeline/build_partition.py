@@ -14,7 +14,6 @@ import narwhals as nw
 import polars as pl
 
 from event_assets.engines.engine import Content, Engine, Written
-from event_assets.pipeline.plots import Rows, Series, series
 from event_assets.pipeline.results import Check, sample
 from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Unit, Workspace, unit_of
@@ -22,6 +21,7 @@ from event_assets.storage.damage import damaged, damaged_files
 from event_assets.storage.parquet import read_parquet, scan_parquet
 from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.contract import violations
+from event_assets.tables.plots import Series
 from event_assets.tables.table import Table
 from event_assets.transforms.interface import Scope
 
@@ -129,7 +129,7 @@ def _examined(table: Table, date: dt.date | None, written: Written, accounted: C
         frames = written.frames.get(table.name) or [read_parquet(piece.path) for piece in pieces]
         broken = [violation for frame in frames for violation in violations(table, frame)]
         whole = frames[0] if len(frames) == 1 else pl.concat(frames)
-        look: Rows = whole
+        look: pl.DataFrame | pl.LazyFrame = whole
     else:
         broken, whole = list(engine.violations(table, pieces)), None
         look = scan_parquet(*(piece.path for piece in pieces))
@@ -139,5 +139,9 @@ def _examined(table: Table, date: dt.date | None, written: Written, accounted: C
     if broken:  # a sample and a plot need the contract's columns
         return Draft(staged, checks)
     return Draft(
-        staged, checks, sample(table, look.lazy()), series(table.name, look), whole if engine.holds_frames else None
+        staged,
+        checks,
+        sample(table, look.lazy()),
+        table.plot(look) if table.plot else [],
+        whole if engine.holds_frames else None,
     )

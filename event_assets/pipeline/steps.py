@@ -34,8 +34,8 @@ from event_assets.transforms.interface import Inputs, Outputs, Scope
 #: Raised when a transform's meaning changes: every partition that it made is then stale.
 VERSION = 1
 
-#: Tables that come from landing, not from a transform.
-LANDED = ("source_files", "raw_profiles", "raw_events", "landing_rejects")
+#: The table that a run publishes last, from what is published.
+RECONCILIATION = "reconciliation"
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
     add(("session_edges",), (Input("cleaned_events"),), sessions.session_edges, gap)
     add(
         ("session_parts",),
-        (Input("cleaned_events"), Input("session_edges", before=2, same_date=False)),
+        (Input("cleaned_events"), Input("session_edges", before=sessions.edge_days(dataset), same_date=False)),
         sessions.session_parts,
         gap,
     )

@@ -1,4 +1,4 @@
-"""Brings the landed tables in line with the ledger, which is what counts."""
+"""Make the raw tables match the ledger, the source of truth."""
 
 from __future__ import annotations
 
@@ -19,13 +19,12 @@ from event_assets.storage.written_file import WrittenFile
 if TYPE_CHECKING:
     from event_assets.pipeline.workspace import Workspace
 
-LANDED = ("raw_events", "raw_profiles", "landing_rejects")
 #: The parts of a source file that have no date.
 ROWS, REJECTS = "rows", "rejects"
 
 
 def sync_raw_tables(workspace: Workspace) -> None:
-    """Make the raw tables match the ledger, the source of truth: which files' rows are landed, which dates are dropped.
+    """Publish in the raw tables exactly the active files' rows of dates that have not expired, and `source_files`.
 
     Does nothing where they do. Rows that are missing stay listed: see `files_missing_rows`.
     """
@@ -36,7 +35,7 @@ def sync_raw_tables(workspace: Workspace) -> None:
     for table, before in ledger.expired_before.items():
         if table in workspace.stores and table not in counting:
             workspace.stores[table].drop(date.isoformat() for date in workspace.dates(table) if date < before)
-    _publish_whole(workspace, "source_files", source_files(workspace))
+    publish_whole(workspace, "source_files", source_files(workspace))
 
 
 def files_missing_rows(workspace: Workspace) -> list[SourceFile]:
@@ -47,7 +46,7 @@ def files_missing_rows(workspace: Workspace) -> list[SourceFile]:
 
 
 def raw_tables_match_ledger(workspace: Workspace) -> bool:
-    """Whether the landed tables show what the ledger says.
+    """Whether the raw tables match the ledger.
 
     They don't after a kill between the ledger's commit and theirs, nor where a lake was restored in parts.
     """
@@ -68,8 +67,10 @@ def raw_tables_match_ledger(workspace: Workspace) -> bool:
 
 
 def _counting(workspace: Workspace) -> dict[str, list[LogFile]]:
-    """By landed table, the files that count."""
-    counting: dict[str, list[LogFile]] = {name: [] for name in LANDED if name in workspace.stores}
+    """The current files of each raw table, from the ledger."""
+    counting: dict[str, list[LogFile]] = {
+        table.name: [] for table in workspace.tables.values() if table.landed and table.has_records
+    }
     for file in (*workspace.ledger.active("events"), *workspace.ledger.active("profiles")):
         for part in parts(workspace, file):
             counting[part.table].append(part.file)
@@ -77,7 +78,7 @@ def _counting(workspace: Workspace) -> dict[str, list[LogFile]]:
 
 
 def source_files(workspace: Workspace) -> pl.DataFrame:
-    """The table `source_files` as the ledger has it: one row per content, by landed_at and file_id."""
+    """The rows of `source_files` from the ledger: one per content, ordered by landed_at and file_id."""
     ledger = workspace.ledger
     names = ledger.names()
     rows = []
@@ -135,13 +136,16 @@ def part_name(file: SourceFile, part: str) -> str:
     return f"{file.file_id}-{file.rules}{cut}.parquet"
 
 
-def _publish_whole(workspace: Workspace, name: str, frame: pl.DataFrame) -> None:
+def publish_whole(workspace: Workspace, name: str, frame: pl.DataFrame) -> bool:
+    """Publish a table without dates that no step makes; False where the published rows are the same already."""
     store = workspace.stores[name]
     with workspace.lake.staging(workspace.dataset.name) as staging:
         staged = [WrittenFile(staging / f"{name}.parquet", frame.height)]
         write_parquet(frame, staged[0].path)
         content = content_digest(staged)
         before = store.entries().get(WHOLE)
-        if before is None or before.damaged or before.content != content:
-            store.publish(WHOLE, staged, content, content)
-            store.flush()
+        if before is not None and not before.damaged and before.content == content:
+            return False
+        store.publish(WHOLE, staged, content, content)
+        store.flush()
+        return True

@@ -15,7 +15,7 @@ from event_assets.engines.engine import Engine
 from event_assets.engines.select_engine import merging_engine, open_engine, spilling_engine
 from event_assets.locations import Place
 from event_assets.pipeline.steps import Input, Step, step_of, steps
-from event_assets.pipeline.sync_raw_tables import LANDED, sync_raw_tables
+from event_assets.pipeline.sync_raw_tables import sync_raw_tables
 from event_assets.settings import Settings
 from event_assets.storage.lake import Lake, TableStore
 from event_assets.storage.parquet import read_figures
@@ -61,7 +61,7 @@ class Workspace:
         self.notices: list[str] = []
         """What `refresh` found wrong with the lake and a run repairs, one line each."""
         self.recovered = False
-        """Whether `writing` had to make good what a killed writer began."""
+        """Whether `writing` had to repair what a killed writer began."""
         self._validity = Validity(self.lake.state(dataset.name) / "history" / "validity.json", "user_id")
 
     @cached_property
@@ -122,7 +122,8 @@ class Workspace:
         """
         self.ledger.reload()
         unreadable = {name: wrong for name, store in self.stores.items() if (wrong := store.refresh())}
-        if self.ledger.is_new and any(self.stores[name].entries() for name in LANDED if name in self.stores):
+        landed = (name for name, table in self.tables.items() if table.landed and table.has_records)
+        if self.ledger.is_new and any(self.stores[name].entries() for name in landed):
             raise self.ledger.unreadable("it is missing although records were landed")
         self.notices = [f"{wrong}; the table is rebuilt with a new log" for wrong in unreadable.values()]
         if unreadable and self._writes:

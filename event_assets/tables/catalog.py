@@ -3,32 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from event_assets.declaration import Dataset
+from event_assets.errors import DeclarationError
+from event_assets.tables import plots
 from event_assets.tables.custom_tables import with_custom
 from event_assets.tables.gold_tables import gold_tables
 from event_assets.tables.shared_columns import (
     EVENT_ID,
     EVENT_TIME,
     FILE_ID,
-    REGIONS,
     REJECT_COLUMNS,
     ROW_NUMBER,
     SOURCE_STATES,
     as_text,
     count,
+    region,
     typed,
 )
 from event_assets.tables.table import Column, Table
+
+#: Where every record is, by date and for the whole (docs/explanation/accounting.md).
+RECONCILIATION = Table(
+    "reconciliation",
+    "Where every record is: one row for the whole (event_date null), and one for each date with records.",
+    (
+        Column("event_date", "date", "The date; null in the row for the whole."),
+        count("raw", "Records in raw_events.", 0),
+        count("cleaned", "Events in cleaned_events.", 0),
+        count("duplicates", "Records that repeat another one.", 0),
+        count("quarantined", "Records in quarantine.", 0),
+        count("excluded", "Records that the declaration's `where` leaves out.", 0),
+        count("facts", "Events in joined_facts.", 0),
+        count("filtered", "Events that the profile filter leaves out.", 0),
+        count("without_user", "Facts without a user.", 0),
+        Column("records", "int64", "Records in the active files, profiles included; null by date.", min="0"),
+        Column("landed", "int64", "Those of them in raw_events or raw_profiles; null by date.", min="0"),
+        Column("rejected", "int64", "Those of them in landing_rejects; null by date.", min="0"),
+        Column("erased", "int64", "Those of them whose user was erased; null by date.", min="0"),
+        Column(
+            "holds",
+            "bool",
+            "Whether the equations hold and no table of the date (of any date, for the whole) is stale or was refused.",
+            nullable=False,
+        ),
+    ),
+    key=("event_date",),
+)
 
 
 @cache
 def tables(dataset: Dataset) -> dict[str, Table]:
     """All tables that the dataset makes, by name, upstream first."""
-    made = {table.name: table for table in (*_landed(dataset), *_cleaned(dataset), *gold_tables(dataset))}
-    return with_custom(dataset, made)
+    made = (*_landed(dataset), *_cleaned(dataset), *gold_tables(dataset), RECONCILIATION)
+    found = with_custom(dataset, {table.name: table for table in made})
+    for table in found.values():
+        _check_names(dataset, table)
+    return found
+
+
+def _check_names(dataset: Dataset, table: Table) -> None:
+    """DeclarationError where a declared name is one that the table has for a column of its own."""
+    hive = [table.partitioned_by] if table.partitioned_by else []
+    names = [name.lower() for name in (*table.names, *hive)]
+    for name in names:
+        if names.count(name) > 1:
+            raise DeclarationError(
+                f"{dataset.name}: {name}", f"is also a column that {table.name} has of its own", "choose another name"
+            )
 
 
 def _landed(dataset: Dataset) -> Iterable[Table]:
@@ -50,6 +95,7 @@ def _landed(dataset: Dataset) -> Iterable[Table]:
         ),
         key=("file_id",),
         order=("landed_at", "file_id"),
+        layer="bronze",
     )
     extra = Column("extra", "string", "Fields of the record that no column declares, as a JSON object.", personal=True)
     lineage = (extra, FILE_ID, ROW_NUMBER)
@@ -65,6 +111,7 @@ def _landed(dataset: Dataset) -> Iterable[Table]:
         ),
         key=("file_id", "row_number"),
         partitioned_by="event_date",
+        layer="bronze",
     )
     if dataset.profiles:
         yield Table(
@@ -72,23 +119,33 @@ def _landed(dataset: Dataset) -> Iterable[Table]:
             "Every profile record as it came.",
             (*as_text(dataset.profiles.columns), *lineage),
             key=("file_id", "row_number"),
+            layer="bronze",
+            kind="profiles",
         )
     yield Table(
         "landing_rejects",
         "Records that can't be read or dated.",
         REJECT_COLUMNS,
         key=("file_id", "row_number"),
+        layer="bronze",
     )
 
 
 def _cleaned(dataset: Dataset) -> Iterable[Table]:
-    rejects: dict[str, Any] = {"columns": REJECT_COLUMNS, "key": ("file_id", "row_number")}
+    rejects: dict[str, Any] = {
+        "columns": REJECT_COLUMNS,
+        "key": ("file_id", "row_number"),
+        "layer": "silver",
+        "plot": plots.by_value("reason"),
+    }
     user_id = typed(dataset.column("user_id"), nullable=False)
     event_type = typed(dataset.column("event_type"))
     others = tuple(typed(c) for c in dataset.columns if c.name not in ("user_id", "event_type"))
     id_type = dataset.column(dataset.event_id).type if dataset.event_id else "string"
-    event_id = Column("event_id", id_type, EVENT_ID, nullable=False)
-    cleaned = (event_id, user_id, event_type, EVENT_TIME, *others, FILE_ID, ROW_NUMBER)
+    identifying = (dataset.event_id,) if dataset.event_id else tuple(dataset.dedupe_keys)
+    event_id = Column("event_id", id_type, EVENT_ID, nullable=False, made_from=identifying)
+    users_optional = not dataset.column("user_id").required
+    cleaned = (event_id, typed(dataset.column("user_id")), event_type, EVENT_TIME, *others, FILE_ID, ROW_NUMBER)
     # Sorted by user and time: sessions and every table of a user read runs of rows, and text compresses best so.
     order = ("user_id", "event_time", "event_id")
 
@@ -104,12 +161,20 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
                     "date",
                     "The first day on which the profile holds; 1970-01-01 means since ever.",
                     nullable=False,
+                    made_from=("file_id",),
                 ),
-                Column("valid_to", "date", "The first day on which it holds no longer; null while it does."),
+                Column(
+                    "valid_to",
+                    "date",
+                    "The first day on which it holds no longer; null while it does.",
+                    made_from=("file_id",),
+                ),
             ),
             key=("user_id", "valid_from"),
+            layer="silver",
+            kind="profiles",
         )
-        yield Table("profile_quarantine", "Profile records that break the contract.", **rejects)
+        yield Table("profile_quarantine", "Profile records that break the contract.", **rejects, kind="profiles")
     if dataset.dedupe_days != 0:
         yield Table(
             "event_keys",
@@ -117,36 +182,65 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
             (event_id,),
             key=("event_id",),
             partitioned_by="event_date",
+            layer="silver",
         )
     yield Table(
         "cleaned_events",
         "Typed, normalised, unique events.",
         cleaned,
         key=("event_id",),
+        plot=plots.by_hour("event_time"),
         partitioned_by="event_date",
+        layer="silver",
         order=order,
     )
-    yield Table("quarantine", "Dated records that break the contract.", **rejects, partitioned_by="event_date")
+    yield Table(
+        "quarantine", "Dated records that break the contract.", **rejects, partitioned_by="event_date", retention="raw"
+    )
     yield Table(
         "session_edges",
         "A user's first and last activity on a date: what the neighbour dates need of it to cut sessions exactly.",
         (
             user_id,
-            Column("first_time", "timestamp", "Time of the user's first event of the date.", nullable=False),
-            Column("last_time", "timestamp", "Time of the user's last event of the date.", nullable=False),
+            Column(
+                "first_time",
+                "timestamp",
+                "Time of the user's first event of the date.",
+                nullable=False,
+                made_from=("event_time",),
+            ),
+            Column(
+                "last_time",
+                "timestamp",
+                "Time of the user's last event of the date.",
+                nullable=False,
+                made_from=("event_time",),
+            ),
             Column(
                 "last_gap_start",
                 "timestamp",
                 "Time of the last event of the date that comes more than the gap after another one of the date.",
+                made_from=("event_time",),
             ),
         ),
         key=("user_id",),
         partitioned_by="event_date",
+        layer="silver",
     )
     session_id = Column(
-        "session_id", "string", "The session: a UUID version 5 of dataset, user and start.", nullable=False
+        "session_id",
+        "string",
+        "The session: a UUID version 5 of dataset, user and start.",
+        nullable=False,
+        made_from=("user_id", "event_time", "last_gap_start"),
     )
-    session_start = Column("session_start", "timestamp", "Time of the session's first event.", nullable=False)
+    session_start = Column(
+        "session_start",
+        "timestamp",
+        "Time of the session's first event.",
+        nullable=False,
+        made_from=("event_time", "last_gap_start"),
+    )
     first_and_last = tuple(_first_and_last(dataset))
     yield Table(
         "session_parts",
@@ -154,15 +248,34 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
         (
             session_id,
             user_id,
-            Column("part_start", "timestamp", "Time of its first event on the date.", nullable=False),
-            Column("part_end", "timestamp", "Time of its last event on the date.", nullable=False),
+            Column(
+                "part_start",
+                "timestamp",
+                "Time of its first event on the date.",
+                nullable=False,
+                made_from=("event_time",),
+            ),
+            Column(
+                "part_end",
+                "timestamp",
+                "Time of its last event on the date.",
+                nullable=False,
+                made_from=("event_time",),
+            ),
             session_start,
-            count("event_count", "Its events on the date."),
-            Column("event_types", "string", "Their types, sorted and joined by the unit separator.", nullable=False),
+            count("event_count", "Its events on the date.", made_from=("event_id",)),
+            Column(
+                "event_types",
+                "string",
+                "Their types, sorted and joined by the unit separator.",
+                nullable=False,
+                made_from=("event_type",),
+            ),
             *first_and_last,
         ),
         key=("session_id",),
         partitioned_by="event_date",
+        layer="silver",
         order=("user_id", "part_start"),
     )
     yield Table(
@@ -172,31 +285,47 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
             session_id,
             user_id,
             session_start,
-            Column("session_end", "timestamp", "Time of the session's last event.", nullable=False),
-            Column("duration_seconds", "decimal(18,6)", "End minus start, in seconds.", nullable=False, min="0"),
-            count("event_count", "Events in the session."),
-            Column("event_types", "string", "Its event types, sorted and joined by commas.", nullable=False),
+            Column(
+                "session_end", "timestamp", "Time of the session's last event.", nullable=False, made_from=("part_end",)
+            ),
+            Column(
+                "duration_seconds",
+                "decimal(18,6)",
+                "End minus start, in seconds.",
+                nullable=False,
+                min="0",
+                made_from=("session_start", "part_end"),
+            ),
+            count("event_count", "Events in the session.", made_from=("event_id",)),
+            Column(
+                "event_types",
+                "string",
+                "Its event types, sorted and joined by commas.",
+                nullable=False,
+                made_from=("event_type",),
+            ),
             *first_and_last,
         ),
         key=("session_id",),
         partitioned_by="event_date",
+        layer="silver",
         order=("user_id", "session_start"),
+        plot=plots.by_length("duration_seconds"),
     )
-    geo = (
-        Column("geo_region", "string", "Continent of the IP's country, or Unknown.", nullable=False, allowed=REGIONS),
-    )
+    geo = (region(dataset.geo),) if dataset.geo else ()
     yield Table(
         "joined_facts",
         "An event with its session, its user's profile on that day and its region.",
         (
             *cleaned,
-            session_id,
-            *(geo if dataset.geo else ()),
+            replace(session_id, nullable=users_optional),
+            *geo,
             *(typed(c, nullable=True) for c in dataset.profile_columns),
-            Column("has_profile", "bool", "Whether the user has a profile.", nullable=False),
+            Column("has_profile", "bool", "Whether the user has a profile.", nullable=False, made_from=("user_id",)),
         ),
         key=("event_id",),
         partitioned_by="event_date",
+        layer="silver",
         order=order,
     )
 
@@ -206,7 +335,12 @@ def _first_and_last(dataset: Dataset) -> tuple[Column, ...]:
     if not dataset.sessions.column:
         return ()
     column = dataset.column(dataset.sessions.column)
-    return (
-        Column(f"first_{column.name}", column.type, f"The first {column.name} of the session that is not null."),
-        Column(f"last_{column.name}", column.type, f"The last {column.name} of the session that is not null."),
+    return tuple(
+        Column(
+            f"{place}_{column.name}",
+            column.type,
+            f"The {place} {column.name} of the session that is not null.",
+            made_from=(column.name,),
+        )
+        for place in ("first", "last")
     )

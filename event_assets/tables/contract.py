@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from event_assets.tables.column_types import decimal_parts, polars_type
+from event_assets.declaration.values import value_of
+from event_assets.tables.column_types import polars_type
 from event_assets.tables.table import Column, Table
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ class Violation:
     first_rows: tuple[int, ...]
 
     def moved(self, rows: int) -> Violation:
-        """The same, told of a frame that stands below so many other rows."""
+        """The same violation in a frame that follows so many other rows."""
         return replace(self, first_rows=tuple(row + rows for row in self.first_rows))
 
     def with_more(self, other: Violation) -> Violation:
@@ -119,7 +118,7 @@ def _broken_rules(table: Table, frame: pl.DataFrame) -> list[Violation]:
 
 
 def _unique(table: Table) -> pl.Expr:
-    """Whether the keys are plainly unique: equal keys have equal hashes, and these are told apart in half the time."""
+    """Whether the keys are plainly unique: equal keys have equal hashes, and these are compared in half the time."""
     key = pl.col(table.key[0]) if len(table.key) == 1 else pl.struct(table.key)
     return (key.hash().n_unique() == pl.len()).alias("key")
 
@@ -167,18 +166,9 @@ def _pandera_column(column: Column) -> pa.Column:
 
 
 def _bound(column: Column, text: str) -> Any:
-    if decimal_parts(column.type):
-        return Decimal(text)
-    match column.type:
-        case "int64":
-            return int(text)
-        case "float64":
-            return float(text)
-        case "date":
-            return date.fromisoformat(text)
-        case "timestamp":
-            return datetime.fromisoformat(text)
-    raise AssertionError(f"no bound for {column.type}")
+    value = value_of(text, column.type)
+    assert value is not None, f"{text!r} is not a valid {column.type}"
+    return value
 
 
 def _summary(cases: pl.DataFrame) -> list[Violation]:

@@ -48,20 +48,41 @@ NUMBERS: list[Case] = [
     ({"type": "int64"}, "0" * 60 + "1", 1),
     ({"type": "int64"}, "9223372036854775808", INVALID),
     ({"type": "int64"}, "-9223372036854775809", INVALID),
-    ({"type": "int64"}, "12.0", INVALID),
-    ({"type": "int64"}, "+1", INVALID),
+    ({"type": "int64"}, "7731.0", 7731),
+    ({"type": "int64"}, "7.731E3", 7731),
+    ({"type": "int64"}, "77310e-1", 7731),
+    ({"type": "int64"}, ".7731e+0004", 7731),
+    ({"type": "int64"}, "+1.", 1),
+    ({"type": "int64"}, "-0.0", 0),
+    ({"type": "int64"}, "12.5", INVALID),
+    ({"type": "int64"}, "1e19", INVALID),
+    ({"type": "int64"}, "1e00001", INVALID),
+    ({"type": "int64"}, ".", INVALID),
+    ({"type": "int64"}, "1 0", INVALID),
+    ({"type": "int64"}, "0" * 399 + "1", 1),
+    ({"type": "int64"}, "0" * 400 + "1", INVALID),
     ({"type": "int64"}, "١٢", INVALID),
     ({"type": "decimal(5,2)"}, "-0.5", Decimal("-0.50")),
     ({"type": "decimal(5,2)"}, "00999.99", Decimal("999.99")),
     ({"type": "decimal(5,2)"}, "1000", INVALID),
     ({"type": "decimal(5,2)"}, "1.005", INVALID),
-    ({"type": "decimal(5,2)"}, "1.", INVALID),
-    ({"type": "decimal(5,2)"}, "1e2", INVALID),
+    ({"type": "decimal(5,2)"}, "1.", Decimal("1.00")),
+    ({"type": "decimal(5,2)"}, "1e2", Decimal("100.00")),
+    ({"type": "decimal(5,2)"}, "0.1000", Decimal("0.10")),
+    ({"type": "decimal(5,2)"}, "0.125", INVALID),
+    ({"type": "decimal(5,2)"}, "+.5e-1", Decimal("0.05")),
+    ({"type": "decimal(5,2)"}, "1e3", INVALID),
+    ({"type": "decimal(5,2)"}, "1,50", INVALID),
     ({"type": "decimal(2,2)"}, "0.99", Decimal("0.99")),
     ({"type": "decimal(2,2)"}, "1.00", INVALID),
     ({"type": "decimal(38,0)"}, "9" * 38, Decimal("9" * 38)),
     ({"type": "float64"}, "-1.5e-3", -0.0015),
     ({"type": "float64"}, "0.1", 0.1),
+    ({"type": "float64"}, "+.5", 0.5),
+    ({"type": "float64"}, "9" * 200 + "." + "9" * 150, 1e200),
+    ({"type": "float64"}, "5e-324", 5e-324),
+    ({"type": "float64"}, "1e-400", 0.0),
+    ({"type": "float64"}, "Infinity", INVALID),
     ({"type": "float64"}, "NaN", INVALID),
     ({"type": "float64"}, "1e999", INVALID),
 ]
@@ -74,6 +95,14 @@ OTHERS: list[Case] = [
     ({"type": "date"}, "2024-2-9", INVALID),
     ({"type": "date"}, "0000-01-01", INVALID),
     ({"type": "json"}, '{"a": [1e400, "\\u00e9"]}', '{"a": [1e400, "\\u00e9"]}'),
+    ({"type": "json"}, '"abc"', '"abc"'),
+    ({"type": "json"}, '"null"', '"null"'),
+    ({"type": "json", "null_values": ["-", "5"], "aliases": {"5": "6"}}, "5", "5"),
+    ({"type": "json", "null_values": ["-"]}, " - ", None),
+    ({"type": "json"}, "null", None),
+    ({"type": "json"}, "[" * 200 + "]" * 200, "[" * 200 + "]" * 200),
+    ({"type": "json"}, "[" * 201 + "]" * 201, INVALID),
+    ({"type": "json"}, "abc", INVALID),
     ({"type": "json"}, "{'a': 1}", INVALID),
     ({"type": "json"}, "NaN", INVALID),
     ({"type": "timestamp"}, "2024-05-02 10:00:00.1234567+02:00", at("08:00:00.123456")),
@@ -249,3 +278,21 @@ def test_a_quarantined_text_is_json_again(bench: Bench) -> None:
     odd = 'a"\\\x01\u2028é'
     made, _ = bench.run(clean, declared([{"name": "n", "type": "int64"}]), {"raw_events": [record(n=odd, extra="{}")]})
     assert json.loads(made["quarantine"][0]["raw"]) == {"user_id": "u", "event_type": "view", "n": odd}
+
+
+def test_json_of_one_value_is_one_event_and_keeps_the_first_text(bench: Bench) -> None:
+    dataset = declared([{"name": "props", "type": "json"}])
+    texts = ['{"b":2,"a":1.0}', '{"a":1, "b":2e0}', '{"a":1,"b":3}', '"1"', "1", "1.0"]
+    raw = [record(number, props=text) for number, text in enumerate(texts, 1)]
+    made, figures = bench.run(clean, dataset, {"raw_events": raw})
+    assert sorted(row["props"] for row in made["cleaned_events"]) == ['"1"', "1", '{"a":1, "b":2e0}', '{"a":1,"b":3}']
+    assert figures["duplicates"] == 2
+
+
+def test_an_event_without_a_user_is_kept_where_the_declaration_says_so(bench: Bench) -> None:
+    raw = {"raw_events": [record(1, user_id=""), record(2)]}
+    made, figures = bench.run(clean, declared([{"name": "user_id", "required": False}]), raw)
+    assert (len(made["cleaned_events"]), figures["quarantined"]) == (2, 0)
+    for optional in ({}, {"required": True}):
+        made, figures = bench.run(clean, declared([{"name": "user_id", **optional}]), raw)
+        assert (len(made["cleaned_events"]), figures["quarantined"]) == (1, 1)
