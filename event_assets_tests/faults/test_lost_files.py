@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from event_assets.errors import DamagedFileError, LakeError, LandingError
+from event_assets.pipeline.erase import erase
 from event_assets.pipeline.staleness import stale_units
 from event_assets.pipeline.sync_raw_tables import raw_tables_match_ledger
 from event_assets.storage.damage import damaged_files, marked_files
@@ -127,13 +128,10 @@ def test_raw_rows_are_landed_again_from_the_source_with_its_first_landed_at(
 
 
 def test_raw_rows_are_landed_again_without_erased_and_retracted_ones(world: World) -> None:
-    from event_assets.pipeline.erase import erase
-    from event_assets.pipeline.land_files import retract
-
     with world.workspace.writing():
         world.workspace.refresh()
         erase(world.workspace, "bob")
-        retract(world.workspace, "clicks_2.csv")
+    world.retract("clicks_2.csv")
     world.make()
     before = whole_lake(world)
     for path in files_of(world, "raw_events"):
