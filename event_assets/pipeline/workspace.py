@@ -136,7 +136,7 @@ class Workspace:
 
     def is_damaged(self, unit: Unit) -> bool:
         """Whether a published unit can't be read, since a file of it is missing or damaged."""
-        entry = self.entry(*unit)
+        entry = self.entry(*unit) if unit[0] in self.stores else None
         return entry is not None and bool(entry.damaged)
 
     def content(self, table: str, date: dt.date | None) -> str:
