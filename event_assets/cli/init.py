@@ -90,7 +90,7 @@ def _compare(declared: Dataset, made: Draft, now: dt.datetime, as_json: bool) ->
     if as_json:
         print(json.dumps({**_as_json(declared.name, made, trial), "changes": [asdict(change) for change in changes]}))
         return
-    count = f"{len(changes)} change{'' if len(changes) == 1 else 's'} proposed" if changes else "nothing to change"
+    count = f"{counted(len(changes), 'change')} proposed" if changes else "nothing to change"
     typer.echo(f"{declared.name} is declared already, and nothing is written; {count}")
     for change in changes:
         kept = f"{change.declared} -> " if change.declared else ("add " if change.proposed else "")
