@@ -15,24 +15,6 @@ from event_assets.pipeline.steps import Input, Step, step_of
 from event_assets.tables.catalog import tables
 from event_assets.tables.table import Table
 
-_LAYERS = {
-    **dict.fromkeys(("source_files", "raw_events", "raw_profiles", "landing_rejects"), "bronze"),
-    **dict.fromkeys(
-        (
-            "profiles",
-            "profile_quarantine",
-            "event_keys",
-            "cleaned_events",
-            "quarantine",
-            "session_edges",
-            "session_parts",
-            "sessions",
-            "joined_facts",
-        ),
-        "silver",
-    ),
-}
-
 
 @cache
 def asset_specs(dataset: Dataset) -> tuple[dg.AssetSpec, ...]:
@@ -58,7 +40,6 @@ def check_specs(dataset: Dataset) -> tuple[dg.AssetCheckSpec, ...]:
 
 def _asset_spec(dataset: Dataset, table: Table) -> dg.AssetSpec:
     step = step_of(dataset).get(table.name)
-    layer = _LAYERS.get(table.name, "gold")
     lineage = column_lineage(dataset, table, step)
     metadata: dict[str, object] = {
         "dagster/table_name": f"{dataset.name}.{table.name}",
@@ -73,8 +54,8 @@ def _asset_spec(dataset: Dataset, table: Table) -> dg.AssetSpec:
         description=_description(dataset, table, step),
         group_name=dataset.name,
         owners=list(dataset.owners),
-        kinds={layer, "parquet"},
-        tags={"layer": layer},
+        kinds={table.layer, "parquet"},
+        tags={"layer": table.layer},
         metadata=metadata,
         partitions_def=partitions(dataset) if table.partitioned_by == "event_date" else None,
         code_version=step.rules if step else None,

@@ -24,7 +24,6 @@ from event_assets.pipeline.progress import reporter
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.run import run
 from event_assets.pipeline.schedule import Request
-from event_assets.pipeline.steps import LANDED
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings, load_settings
 
@@ -58,18 +57,19 @@ def dataset_assets(dataset: Dataset, settings: Settings | None = None) -> dg.Ass
 def _execute(context: dg.AssetExecutionContext, workspace: Workspace) -> list[Outcome]:
     """Do what the run was asked for; returns what was refused."""
     selected = {key.path[-1] for key in context.selected_asset_keys}
+    landed = {table.name for table in workspace.tables.values() if table.landed}
     asked = _dates(context)
     report = reporter()
     refused: list[Outcome] = []
     intake = LandingSummary()
     with workspace.writing():
         workspace.refresh()
-        if selected.intersection(LANDED):
+        if selected.intersection(landed):
             intake = land_new_files(workspace, now=lambda: dt.datetime.now(dt.UTC), progress=report.progress)
             report.landed(workspace, intake)
             _log_intake(context, intake)
             log_events(context, landing_events(workspace, intake, asked or () if "raw_events" in selected else ()))
-        wanted = frozenset(selected.intersection(workspace.tables).difference(LANDED))
+        wanted = frozenset(selected.intersection(workspace.tables).difference(landed))
         if wanted:
             for outcomes in run(workspace, Request(wanted, asked), report.progress):
                 log_events(context, (event for outcome in outcomes for event in outcome_events(workspace, outcome)))

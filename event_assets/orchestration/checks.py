@@ -15,7 +15,7 @@ from functools import cache
 from event_assets.declaration import Dataset
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.schema_drift import drifts
-from event_assets.pipeline.steps import LANDED, steps
+from event_assets.pipeline.steps import steps
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Kind, SourceFile
 from event_assets.tables.catalog import tables
@@ -57,7 +57,7 @@ def questions(dataset: Dataset) -> dict[tuple[str, str], Question]:
 def _holding(dataset: Dataset) -> Iterator[Question]:
     remedy = "it is not published and what was there stays; mend the rule or the source and materialize it again"
     for table in tables(dataset).values():
-        if table.name not in LANDED:
+        if not table.landed:
             says = f"Every row keeps the contract: columns, types, nulls, bounds, unique key ({', '.join(table.key)})."
             yield Question(table.name, "contract", says, remedy, blocking=True)
     for step in steps(dataset):

@@ -12,12 +12,12 @@ import narwhals as nw
 import polars as pl
 
 from event_assets.engines.engine import Content, Engine, Written
-from event_assets.pipeline.plots import Rows, Series, series
 from event_assets.pipeline.results import Check, sample
 from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Unit, Workspace, unit_of
 from event_assets.storage.partitions import Staged
 from event_assets.tables.contract import violations
+from event_assets.tables.plots import Series
 from event_assets.tables.table import Table
 from event_assets.transforms.interface import Scope
 
@@ -114,7 +114,7 @@ def _examined(table: Table, date: dt.date | None, written: Written, accounted: C
         ]
         broken = [violation for frame in frames for violation in violations(table, frame)]
         whole = frames[0] if len(frames) == 1 else pl.concat(frames)
-        look: Rows = whole
+        look: pl.DataFrame | pl.LazyFrame = whole
     else:
         broken, whole = list(engine.violations(table, pieces)), None
         look = pl.scan_parquet([piece.path for piece in pieces], hive_partitioning=False, glob=False)
@@ -124,5 +124,9 @@ def _examined(table: Table, date: dt.date | None, written: Written, accounted: C
     if broken:  # a sample and a plot need the contract's columns
         return Draft(staged, checks)
     return Draft(
-        staged, checks, sample(table, look.lazy()), series(table.name, look), whole if engine.holds_frames else None
+        staged,
+        checks,
+        sample(table, look.lazy()),
+        table.plot(look) if table.plot else [],
+        whole if engine.holds_frames else None,
     )

@@ -9,7 +9,7 @@ from typing import Literal
 
 import polars as pl
 
-from event_assets.pipeline.plots import Series
+from event_assets.tables.plots import Series
 from event_assets.tables.table import Table
 
 SAMPLE_ROWS = 5

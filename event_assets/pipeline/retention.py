@@ -10,9 +10,6 @@ from event_assets.pipeline.sync_raw_tables import sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Expiry
 
-_RAW = ("raw_events", "quarantine")
-_CLEANED = ("event_keys", "cleaned_events", "session_edges", "session_parts", "sessions", "joined_facts")
-
 
 @dataclass(frozen=True)
 class Expired:
@@ -52,7 +49,7 @@ def _limits(workspace: Workspace) -> Iterator[tuple[str, dt.date]]:
     if newest is None:
         return
     for table, store in workspace.stores.items():
-        days = retention.raw if table in _RAW else retention.cleaned if table in _CLEANED else retention.gold
+        days = getattr(retention, workspace.tables[table].retained_by)
         reach = _reach(workspace, table)
         if store.by_date and days is not None and reach is not None:
             yield table, dt.date.fromisoformat(newest) - dt.timedelta(days=days + reach)

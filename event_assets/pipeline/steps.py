@@ -34,9 +34,6 @@ from event_assets.transforms.interface import Inputs, Outputs, Scope
 #: Raised when a transform's meaning changes: every partition that it made is then stale.
 VERSION = 1
 
-#: Tables that come from landing, not from a transform.
-LANDED = ("source_files", "raw_profiles", "raw_events", "landing_rejects")
-
 
 @dataclass(frozen=True)
 class Input:

@@ -1,4 +1,4 @@
-"""Brings the landed tables in line with the ledger, which is what counts."""
+"""Make the raw tables match the ledger, the source of truth."""
 
 from __future__ import annotations
 
@@ -19,13 +19,12 @@ from event_assets.storage.table_log import LogFile
 if TYPE_CHECKING:
     from event_assets.pipeline.workspace import Workspace
 
-LANDED = ("raw_events", "raw_profiles", "landing_rejects")
 #: The parts of a source file that have no date.
 ROWS, REJECTS = "rows", "rejects"
 
 
 def sync_raw_tables(workspace: Workspace) -> None:
-    """Make the tables show what the ledger says: which files' rows are landed, which dates are dropped.
+    """Publish in the raw tables exactly the active files' rows of dates that have not expired, and `source_files`.
 
     Does nothing where they do.
     """
@@ -33,7 +32,7 @@ def sync_raw_tables(workspace: Workspace) -> None:
     for file in files_missing_rows(workspace):
         name = ledger.names()[file.kind, file.file_id][0]
         remedy = f"put it back and run again, or event-assets retract {workspace.dataset.name} {name}"
-        raise LakeError(str(workspace.inbox / name), "its landed rows are gone from the lake", remedy)
+        raise LakeError(str(workspace.inbox / name), "its landed rows are missing from the lake", remedy)
     counting = _counting(workspace)
     for table, files in counting.items():
         workspace.stores[table].replace_files(files)
@@ -44,14 +43,14 @@ def sync_raw_tables(workspace: Workspace) -> None:
 
 
 def files_missing_rows(workspace: Workspace) -> list[SourceFile]:
-    """The files that count and whose rows don't all lie in the lake, as where it was restored in parts."""
+    """Active source files whose landed rows are missing from the lake, as after a partial restore."""
     ledger = workspace.ledger
     counting = (*ledger.active("events"), *ledger.active("profiles"))
     return [file for file in counting if not parts_are_there(workspace, file)]
 
 
 def raw_tables_match_ledger(workspace: Workspace) -> bool:
-    """Whether the landed tables show what the ledger says.
+    """Whether the raw tables match the ledger.
 
     They don't after a kill between the ledger's commit and theirs, nor where a lake was restored in parts.
     """
@@ -67,8 +66,10 @@ def raw_tables_match_ledger(workspace: Workspace) -> bool:
 
 
 def _counting(workspace: Workspace) -> dict[str, list[LogFile]]:
-    """By landed table, the files that count."""
-    counting: dict[str, list[LogFile]] = {name: [] for name in LANDED if name in workspace.stores}
+    """The current files of each raw table, from the ledger."""
+    counting: dict[str, list[LogFile]] = {
+        table.name: [] for table in workspace.tables.values() if table.landed and table.has_records
+    }
     for file in (*workspace.ledger.active("events"), *workspace.ledger.active("profiles")):
         for part in parts(workspace, file):
             counting[part.table].append(part.file)
@@ -76,7 +77,7 @@ def _counting(workspace: Workspace) -> dict[str, list[LogFile]]:
 
 
 def source_files(workspace: Workspace) -> pl.DataFrame:
-    """The table `source_files` as the ledger has it: one row per content, by landed_at and file_id."""
+    """The rows of `source_files` from the ledger: one per content, ordered by landed_at and file_id."""
     ledger = workspace.ledger
     names = ledger.names()
     rows = []

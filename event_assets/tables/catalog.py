@@ -7,18 +7,19 @@ from functools import cache
 from typing import Any
 
 from event_assets.declaration import Dataset
+from event_assets.tables import plots
 from event_assets.tables.custom_tables import with_custom
 from event_assets.tables.gold_tables import gold_tables
 from event_assets.tables.shared_columns import (
     EVENT_ID,
     EVENT_TIME,
     FILE_ID,
-    REGIONS,
     REJECT_COLUMNS,
     ROW_NUMBER,
     SOURCE_STATES,
     as_text,
     count,
+    region,
     typed,
 )
 from event_assets.tables.table import Column, Table
@@ -50,6 +51,7 @@ def _landed(dataset: Dataset) -> Iterable[Table]:
         ),
         key=("file_id",),
         order=("landed_at", "file_id"),
+        layer="bronze",
     )
     extra = Column("extra", "string", "Fields of the record that no column declares, as a JSON object.", personal=True)
     lineage = (extra, FILE_ID, ROW_NUMBER)
@@ -65,6 +67,7 @@ def _landed(dataset: Dataset) -> Iterable[Table]:
         ),
         key=("file_id", "row_number"),
         partitioned_by="event_date",
+        layer="bronze",
     )
     if dataset.profiles:
         yield Table(
@@ -72,22 +75,31 @@ def _landed(dataset: Dataset) -> Iterable[Table]:
             "Every profile record as it came.",
             (*as_text(dataset.profiles.columns), *lineage),
             key=("file_id", "row_number"),
+            layer="bronze",
+            kind="profiles",
         )
     yield Table(
         "landing_rejects",
         "Records that can't be read or dated.",
         REJECT_COLUMNS,
         key=("file_id", "row_number"),
+        layer="bronze",
     )
 
 
 def _cleaned(dataset: Dataset) -> Iterable[Table]:
-    rejects: dict[str, Any] = {"columns": REJECT_COLUMNS, "key": ("file_id", "row_number")}
+    rejects: dict[str, Any] = {
+        "columns": REJECT_COLUMNS,
+        "key": ("file_id", "row_number"),
+        "layer": "silver",
+        "plot": plots.by_value("reason"),
+    }
     user_id = typed(dataset.column("user_id"), nullable=False)
     event_type = typed(dataset.column("event_type"))
     others = tuple(typed(c) for c in dataset.columns if c.name not in ("user_id", "event_type"))
     id_type = dataset.column(dataset.event_id).type if dataset.event_id else "string"
-    event_id = Column("event_id", id_type, EVENT_ID, nullable=False)
+    identifying = (dataset.event_id,) if dataset.event_id else tuple(dataset.dedupe_keys)
+    event_id = Column("event_id", id_type, EVENT_ID, nullable=False, made_from=identifying)
     cleaned = (event_id, user_id, event_type, EVENT_TIME, *others, FILE_ID, ROW_NUMBER)
     # Sorted by user and time: sessions and every table of a user read runs of rows, and text compresses best so.
     order = ("user_id", "event_time", "event_id")
@@ -104,12 +116,20 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
                     "date",
                     "The first day on which the profile holds; 1970-01-01 means since ever.",
                     nullable=False,
+                    made_from=("file_id",),
                 ),
-                Column("valid_to", "date", "The first day on which it holds no longer; null while it does."),
+                Column(
+                    "valid_to",
+                    "date",
+                    "The first day on which it holds no longer; null while it does.",
+                    made_from=("file_id",),
+                ),
             ),
             key=("user_id", "valid_from"),
+            layer="silver",
+            kind="profiles",
         )
-        yield Table("profile_quarantine", "Profile records that break the contract.", **rejects)
+        yield Table("profile_quarantine", "Profile records that break the contract.", **rejects, kind="profiles")
     if dataset.dedupe_days != 0:
         yield Table(
             "event_keys",
@@ -117,36 +137,65 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
             (event_id,),
             key=("event_id",),
             partitioned_by="event_date",
+            layer="silver",
         )
     yield Table(
         "cleaned_events",
         "Typed, normalised, unique events.",
         cleaned,
         key=("event_id",),
+        plot=plots.by_hour("event_time"),
         partitioned_by="event_date",
+        layer="silver",
         order=order,
     )
-    yield Table("quarantine", "Dated records that break the contract.", **rejects, partitioned_by="event_date")
+    yield Table(
+        "quarantine", "Dated records that break the contract.", **rejects, partitioned_by="event_date", retention="raw"
+    )
     yield Table(
         "session_edges",
         "A user's first and last activity on a date: what the neighbour dates need of it to cut sessions exactly.",
         (
             user_id,
-            Column("first_time", "timestamp", "Time of the user's first event of the date.", nullable=False),
-            Column("last_time", "timestamp", "Time of the user's last event of the date.", nullable=False),
+            Column(
+                "first_time",
+                "timestamp",
+                "Time of the user's first event of the date.",
+                nullable=False,
+                made_from=("event_time",),
+            ),
+            Column(
+                "last_time",
+                "timestamp",
+                "Time of the user's last event of the date.",
+                nullable=False,
+                made_from=("event_time",),
+            ),
             Column(
                 "last_gap_start",
                 "timestamp",
                 "Time of the last event of the date that comes more than the gap after another one of the date.",
+                made_from=("event_time",),
             ),
         ),
         key=("user_id",),
         partitioned_by="event_date",
+        layer="silver",
     )
     session_id = Column(
-        "session_id", "string", "The session: a UUID version 5 of dataset, user and start.", nullable=False
+        "session_id",
+        "string",
+        "The session: a UUID version 5 of dataset, user and start.",
+        nullable=False,
+        made_from=("user_id", "event_time", "last_gap_start"),
     )
-    session_start = Column("session_start", "timestamp", "Time of the session's first event.", nullable=False)
+    session_start = Column(
+        "session_start",
+        "timestamp",
+        "Time of the session's first event.",
+        nullable=False,
+        made_from=("event_time", "last_gap_start"),
+    )
     first_and_last = tuple(_first_and_last(dataset))
     yield Table(
         "session_parts",
@@ -154,15 +203,34 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
         (
             session_id,
             user_id,
-            Column("part_start", "timestamp", "Time of its first event on the date.", nullable=False),
-            Column("part_end", "timestamp", "Time of its last event on the date.", nullable=False),
+            Column(
+                "part_start",
+                "timestamp",
+                "Time of its first event on the date.",
+                nullable=False,
+                made_from=("event_time",),
+            ),
+            Column(
+                "part_end",
+                "timestamp",
+                "Time of its last event on the date.",
+                nullable=False,
+                made_from=("event_time",),
+            ),
             session_start,
-            count("event_count", "Its events on the date."),
-            Column("event_types", "string", "Their types, sorted and joined by the unit separator.", nullable=False),
+            count("event_count", "Its events on the date.", made_from=("event_id",)),
+            Column(
+                "event_types",
+                "string",
+                "Their types, sorted and joined by the unit separator.",
+                nullable=False,
+                made_from=("event_type",),
+            ),
             *first_and_last,
         ),
         key=("session_id",),
         partitioned_by="event_date",
+        layer="silver",
         order=("user_id", "part_start"),
     )
     yield Table(
@@ -172,31 +240,47 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
             session_id,
             user_id,
             session_start,
-            Column("session_end", "timestamp", "Time of the session's last event.", nullable=False),
-            Column("duration_seconds", "decimal(18,6)", "End minus start, in seconds.", nullable=False, min="0"),
-            count("event_count", "Events in the session."),
-            Column("event_types", "string", "Its event types, sorted and joined by commas.", nullable=False),
+            Column(
+                "session_end", "timestamp", "Time of the session's last event.", nullable=False, made_from=("part_end",)
+            ),
+            Column(
+                "duration_seconds",
+                "decimal(18,6)",
+                "End minus start, in seconds.",
+                nullable=False,
+                min="0",
+                made_from=("session_start", "part_end"),
+            ),
+            count("event_count", "Events in the session.", made_from=("event_id",)),
+            Column(
+                "event_types",
+                "string",
+                "Its event types, sorted and joined by commas.",
+                nullable=False,
+                made_from=("event_type",),
+            ),
             *first_and_last,
         ),
         key=("session_id",),
         partitioned_by="event_date",
+        layer="silver",
         order=("user_id", "session_start"),
+        plot=plots.by_length("duration_seconds"),
     )
-    geo = (
-        Column("geo_region", "string", "Continent of the IP's country, or Unknown.", nullable=False, allowed=REGIONS),
-    )
+    geo = (region(dataset.geo),) if dataset.geo else ()
     yield Table(
         "joined_facts",
         "An event with its session, its user's profile on that day and its region.",
         (
             *cleaned,
             session_id,
-            *(geo if dataset.geo else ()),
+            *geo,
             *(typed(c, nullable=True) for c in dataset.profile_columns),
-            Column("has_profile", "bool", "Whether the user has a profile.", nullable=False),
+            Column("has_profile", "bool", "Whether the user has a profile.", nullable=False, made_from=("user_id",)),
         ),
         key=("event_id",),
         partitioned_by="event_date",
+        layer="silver",
         order=order,
     )
 
@@ -206,7 +290,12 @@ def _first_and_last(dataset: Dataset) -> tuple[Column, ...]:
     if not dataset.sessions.column:
         return ()
     column = dataset.column(dataset.sessions.column)
-    return (
-        Column(f"first_{column.name}", column.type, f"The first {column.name} of the session that is not null."),
-        Column(f"last_{column.name}", column.type, f"The last {column.name} of the session that is not null."),
+    return tuple(
+        Column(
+            f"{place}_{column.name}",
+            column.type,
+            f"The {place} {column.name} of the session that is not null.",
+            made_from=(column.name,),
+        )
+        for place in ("first", "last")
     )

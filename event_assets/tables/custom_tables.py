@@ -37,18 +37,31 @@ class CustomTable:
 
 
 def gold_table(
-    *, description: str, columns: Sequence[Column], key: Sequence[str], by_date: bool = True, version: int = 1
+    *,
+    description: str,
+    columns: Sequence[Column],
+    key: Sequence[str],
+    by_date: bool = True,
+    version: int = 1,
+    users: str | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a function as a gold table of its name.
 
     Its parameters are named after the tables that it reads, and given as Narwhals lazy frames: of one date where the
     table is made `by_date`, else of all dates. It returns such a frame with the columns, in any order of rows. No two
-    rows share the key. Raise the version where something changes that the function calls but doesn't say itself.
+    rows share the key. `users` names the column that holds ids of users where it is not `user_id`, so that erasing a
+    user reaches the table as well. Raise the version where something changes that the function calls but its source
+    doesn't show.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
         table = Table(
-            function.__name__, description, tuple(columns), tuple(key), partitioned_by="event_date" if by_date else None
+            function.__name__,
+            description,
+            tuple(columns),
+            tuple(key),
+            partitioned_by="event_date" if by_date else None,
+            users=users,
         )
         rules = digest(textwrap.dedent(inspect.getsource(function)), version)
         setattr(function, _MARK, CustomTable(table, tuple(inspect.signature(function).parameters), function, rules))

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from event_assets.declaration import Dataset
-from event_assets.tables.shared_columns import REGIONS, count, typed
+from event_assets.tables import plots
+from event_assets.tables.shared_columns import count, region, typed
 from event_assets.tables.table import Column, Table
 
 
@@ -22,10 +23,12 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
             "What each user did on a date.",
             (
                 user_id,
-                count("event_count", "Events of the user on the date."),
-                count("session_count", "Sessions of the user with an event on the date."),
-                Column("first_event_time", "timestamp", "Time of the first.", nullable=False),
-                Column("last_event_time", "timestamp", "Time of the last.", nullable=False),
+                count("event_count", "Events of the user on the date.", made_from=("event_id",)),
+                count("session_count", "Sessions of the user with an event on the date.", made_from=("session_id",)),
+                Column(
+                    "first_event_time", "timestamp", "Time of the first.", nullable=False, made_from=("event_time",)
+                ),
+                Column("last_event_time", "timestamp", "Time of the last.", nullable=False, made_from=("event_time",)),
             ),
             key=("user_id",),
             **daily,
@@ -39,11 +42,12 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
             "events_by_minute",
             "Events by minute and type.",
             (
-                Column("minute", "timestamp", "The minute, UTC.", nullable=False),
+                Column("minute", "timestamp", "The minute, UTC.", nullable=False, made_from=("event_time",)),
                 event_type,
-                count("event_count", "Events of the type in the minute."),
+                count("event_count", "Events of the type in the minute.", made_from=("event_id",)),
             ),
             key=("minute", "event_type"),
+            plot=plots.by_hour("minute", total="event_count"),
             **daily,
         )
     if gold.events_by_type:
@@ -52,8 +56,8 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
             "Events and users by type.",
             (
                 event_type,
-                count("event_count", "Events of the type on the date."),
-                count("user_count", "Users with an event of the type on the date."),
+                count("event_count", "Events of the type on the date.", made_from=("event_id",)),
+                count("user_count", "Users with an event of the type on the date.", made_from=("user_id",)),
             ),
             key=("event_type",),
             **daily,
@@ -76,9 +80,9 @@ def _top_users(dataset: Dataset, user_id: Column) -> Iterable[Table]:
     scope = f" per {by}" if by else ""
     ranked = (
         *within,
-        count("rank", "Place, from 1, without gaps."),
+        count("rank", "Place, from 1, without gaps.", made_from=("session_id",)),
         user_id,
-        count("session_count", "Distinct sessions of the user."),
+        count("session_count", "Distinct sessions of the user.", made_from=("session_id",)),
     )
     key = (*((by,) if by else ()), "rank")
     yield Table(
@@ -95,15 +99,19 @@ def _top_users(dataset: Dataset, user_id: Column) -> Iterable[Table]:
 def _watch_time(dataset: Dataset, user_id: Column) -> Iterable[Table]:
     assert dataset.gold.watch_time is not None
     scale = (dataset.column(dataset.gold.watch_time.column).decimal or (38, 2))[1]
-    total = Column("total_watch_time_min", f"decimal(38,{scale})", "Minutes watched, exact.", nullable=False)
-    region = Column(
-        "geo_region", "string", "Continent of the IP's country, or Unknown.", nullable=False, allowed=REGIONS
+    total = Column(
+        "total_watch_time_min",
+        f"decimal(38,{scale})",
+        "Minutes watched, exact.",
+        nullable=False,
+        made_from=(dataset.gold.watch_time.column,),
     )
-    logs = count("log_count", "Log records.")
+    geo_region = region(dataset.geo)
+    logs = count("log_count", "Log records.", made_from=("event_id",))
     yield Table(
         "watch_time",
         "Minutes that each user watched on a date, by region.",
-        (region, user_id, total, logs),
+        (geo_region, user_id, total, logs),
         key=("geo_region", "user_id"),
         partitioned_by="event_date",
     )
@@ -130,7 +138,10 @@ def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
         "How far each user got through the funnel in the attempts that begin on a date.",
         (
             user_id,
-            *(count(f"{step}_count", f"Events of step {step} on the date.", 0) for step in steps),
+            *(
+                count(f"{step}_count", f"Events of step {step} on the date.", 0, made_from=("event_type",))
+                for step in steps
+            ),
             Column(
                 "furthest_step",
                 "int64",
@@ -138,25 +149,66 @@ def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
                 nullable=False,
                 min="0",
                 max=str(len(steps)),
+                made_from=("event_type", "event_time"),
             ),
-            *(Column(f"{step}_time", "timestamp", f"When that attempt reached step {step}.") for step in steps),
+            *(
+                Column(
+                    f"{step}_time",
+                    "timestamp",
+                    f"When that attempt reached step {step}.",
+                    made_from=("event_type", "event_time"),
+                )
+                for step in steps
+            ),
         ),
         key=("user_id",),
+        plot=plots.by_furthest_step(steps),
         partitioned_by="event_date",
     )
     yield Table(
         "funnel_summary",
         "The funnel over all dates: users and conversion by step.",
         (
-            Column("step_number", "int64", "The step's place, from 1.", nullable=False, min="1", max=str(len(steps))),
-            Column("step", "string", "The step: an event type.", nullable=False, allowed=steps),
-            count("users", "Users whose furthest step on any date is this one or a later one.", 0),
-            Column("conversion_from_previous", "decimal(9,6)", "Users over those of the step before; null over none."),
-            Column("conversion_from_first", "decimal(9,6)", "Users over those of the first step; null over none."),
+            Column(
+                "step_number",
+                "int64",
+                "The step's place, from 1.",
+                nullable=False,
+                min="1",
+                max=str(len(steps)),
+                made_from=("furthest_step",),
+            ),
+            Column(
+                "step",
+                "string",
+                "The step: an event type.",
+                nullable=False,
+                allowed=steps,
+                made_from=("furthest_step",),
+            ),
+            count(
+                "users",
+                "Users whose furthest step on any date is this one or a later one.",
+                0,
+                made_from=("furthest_step",),
+            ),
+            Column(
+                "conversion_from_previous",
+                "decimal(9,6)",
+                "Users over those of the step before; null over none.",
+                made_from=("furthest_step",),
+            ),
+            Column(
+                "conversion_from_first",
+                "decimal(9,6)",
+                "Users over those of the first step; null over none.",
+                made_from=("furthest_step",),
+            ),
             Column(
                 "median_seconds_from_previous",
                 "decimal(18,6)",
                 "Median time since the step before, over user and date; null where nobody got here.",
+                made_from=tuple(f"{step}_time" for step in steps),
             ),
         ),
         key=("step_number",),

@@ -9,16 +9,22 @@ from event_assets.tables.table import Column
 
 FILE_ID = Column("file_id", "string", "The source file: SHA-256 of its bytes, 64 hexadecimal digits.", nullable=False)
 ROW_NUMBER = Column("row_number", "int64", "The record's place in its source file, from 1.", nullable=False, min="1")
-REASON = Column("reason", "string", "Why the record was refused: the first rule that it fails.", nullable=False)
+REASON = Column(
+    "reason", "string", "Why the record was refused: the first rule that it fails.", nullable=False, made_from=("*",)
+)
 REJECT_COLUMNS = (
     FILE_ID,
     ROW_NUMBER,
     REASON,
     Column(
-        "reasons", "string", "All rules that the record fails, in declared order, joined by commas.", nullable=False
+        "reasons",
+        "string",
+        "All rules that the record fails, in declared order, joined by commas.",
+        nullable=False,
+        made_from=("*",),
     ),
-    Column("column", "string", "The column that the first reason is about, where it is about one."),
-    Column("raw", "string", "The record's own text (at most the first 64 KiB).", personal=True),
+    Column("column", "string", "The column that the first reason is about, where it is about one.", made_from=("*",)),
+    Column("raw", "string", "The record's own text (at most the first 64 KiB).", personal=True, made_from=("*",)),
 )
 EVENT_TIME = Column("event_time", "timestamp", "When it happened, in UTC to the microsecond.", nullable=False)
 EVENT_ID = "The event's id: declared, or a UUID version 5 of the dataset and its deduplication key."
@@ -44,5 +50,12 @@ def as_text(columns: Iterable[DeclaredColumn]) -> tuple[Column, ...]:
     return tuple(Column(c.name, "string", f"{c.description} As the source wrote it.", personal=True) for c in columns)
 
 
-def count(name: str, description: str, minimum: int = 1) -> Column:
-    return Column(name, "int64", description, nullable=False, min=str(minimum))
+def count(name: str, description: str, minimum: int = 1, *, made_from: tuple[str, ...] = ()) -> Column:
+    return Column(name, "int64", description, nullable=False, min=str(minimum), made_from=made_from)
+
+
+def region(ip: str | None) -> Column:
+    """The continent of the declared IP column; `Unknown` where it has none."""
+    description = "Continent of the IP's country, or Unknown."
+    made_from = (ip,) if ip else ()
+    return Column("geo_region", "string", description, nullable=False, allowed=REGIONS, made_from=made_from)

@@ -1,15 +1,20 @@
-"""What a table is: its columns, its key and the order of its rows."""
+"""What a table is: its columns, its key, the order of its rows, and all else that the platform derives from it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from event_assets.tables.column_types import arrow_type, polars_type
+from event_assets.tables.plots import Plot
 
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
+
+Layer = Literal["bronze", "silver", "gold"]
+Kind = Literal["events", "profiles"]
+RETENTION: dict[Layer, Literal["raw", "cleaned", "gold"]] = {"bronze": "raw", "silver": "cleaned", "gold": "gold"}
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,9 @@ class Column:
     allowed: tuple[str, ...] | None = None
     personal: bool = False
     """Whether values may tell who somebody is: they stay out of previews, logs and messages."""
+    made_from: tuple[str, ...] = ()
+    """The columns of the inputs that a computed column is made from; `*` is all of them but the lineage columns. A
+    column that an input has under the same name needs none."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +47,51 @@ class Table:
     """The Hive folder column, which no file holds: `event_date`, `geo_region` or None."""
     order: tuple[str, ...] = ()
     """The total order of rows within a partition; the key where left out."""
+    layer: Layer = "gold"
+    """bronze: made by landing; silver: typed records and what is derived from them; gold: for analysts."""
+    kind: Kind = "events"
+    """Which kind of source file its records come from."""
+    users: str | None = None
+    """The column that holds the ids of users, where it is not `user_id`."""
+    internal: bool = False
+    """Whether only the platform reads it: it is stored below `_state`, and is no asset and no view."""
+    retention: Literal["raw", "cleaned", "gold"] | None = None
+    """Which limit of the declaration's `retention` ends its dates; that of its layer where left out."""
+    plot: Plot | None = None
+    """The series that a partition shows as a small plot."""
 
     @property
     def hive_column(self) -> str | None:
         """The Hive column whose values the rows themselves give; a date is given by whoever writes them."""
         return None if self.partitioned_by == "event_date" else self.partitioned_by
+
+    @property
+    def by_date(self) -> bool:
+        return self.partitioned_by == "event_date"
+
+    @property
+    def landed(self) -> bool:
+        """Whether landing makes it, and no step."""
+        return self.layer == "bronze"
+
+    @property
+    def has_records(self) -> bool:
+        """Whether its rows are records of source files, each in the state in which it was read or refused."""
+        return self.key == ("file_id", "row_number")
+
+    @property
+    def user_column(self) -> str | None:
+        """The column that holds the ids of users; None where no row is a user's."""
+        return self.users or ("user_id" if "user_id" in self.names else None)
+
+    @property
+    def has_users(self) -> bool:
+        """Whether rows can tell of single users, so that the UI shows no preview of them."""
+        return self.user_column is not None or any(column.personal for column in self.columns)
+
+    @property
+    def retained_by(self) -> Literal["raw", "cleaned", "gold"]:
+        return self.retention or RETENTION[self.layer]
 
     @property
     def row_order(self) -> tuple[str, ...]:
