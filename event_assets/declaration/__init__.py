@@ -6,23 +6,19 @@ Here lives the meaning of every key. No Dagster, no frames, no paths of the lake
 
 from event_assets.declaration.base import Declared
 from event_assets.declaration.blocks import (
-    CsvDialect,
     Deduplicate,
-    Events,
     Funnel,
     Gold,
     Nothing,
-    Profiles,
     Quality,
     Sessions,
-    Source,
-    Time,
     TopUsers,
     WatchTime,
 )
-from event_assets.declaration.column import RESERVED_COLUMNS, Column
+from event_assets.declaration.column import RESERVED_COLUMNS, Column, Numbers
 from event_assets.declaration.dataset import Dataset
 from event_assets.declaration.load import COMPONENT_TYPE, SHIPPED, load_dataset, load_datasets, parse_dataset
+from event_assets.declaration.source import CsvDialect, Events, Except, Log, Profiles, Source, Time
 from event_assets.digest import digest
 
 __all__ = [
@@ -35,9 +31,12 @@ __all__ = [
     "Declared",
     "Deduplicate",
     "Events",
+    "Except",
     "Funnel",
     "Gold",
+    "Log",
     "Nothing",
+    "Numbers",
     "Profiles",
     "Quality",
     "Sessions",
