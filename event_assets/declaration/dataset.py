@@ -122,8 +122,8 @@ class Dataset(Declared):
                     for key in type(column).model_fields.keys() - _OF_A_BLOCK - {"description"}:
                         if getattr(column, key) != getattr(first[column.name], key):
                             raise ValueError(
-                                f"{kind}: column {column.name} has another {key} in a further block; columns of one name "
-                                "are one column: leave the key out there, or rename the column"
+                                f"{kind}: column {column.name} has another {key} in a further block; columns of one "
+                                "name are one column: leave the key out there, or rename the column"
                             )
         return self
 
@@ -203,12 +203,8 @@ class Dataset(Declared):
 
     def is_mixed(self, kind: Kind) -> bool:
         """Whether cleaning has to know which block a record was read by: their `where` or `numbers` differ."""
-        first, *others = self.blocks(kind) or (None,)
-        return any(
-            block is not None and (block.where != first.where or _numbers(block) != _numbers(first))
-            for block in others
-            if first is not None
-        )
+        blocks = self.blocks(kind)
+        return any(block.where != blocks[0].where or _numbers(block) != _numbers(blocks[0]) for block in blocks[1:])
 
     @property
     def columns(self) -> tuple[Column, ...]:

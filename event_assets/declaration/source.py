@@ -17,10 +17,11 @@ from event_assets.text.time_forms import NUMBER_FORMATS, check_zone_name, offset
 Format = Literal["csv", "json", "ndjson", "parquet", "avro", "excel", "log"]
 #: Formats whose records have members within members: a source is a path.
 NESTED = ("json", "ndjson", "parquet", "avro")
-#: Regular expressions of access logs, by name; `\\x22` stands for a quote, for some write it so.
-_REQUEST = r'"(?:(?P<method>[A-Za-z]+) (?P<path>(?:[^"\\]|\\.)*?)(?: (?P<protocol>[A-Z]+/[0-9.]+))?|(?P<request>(?:[^"\\]|\\.)*))"'
+#: What is between the quotes of a log's line, and the regular expressions of access logs by name.
+_TEXT = r'(?:[^"\\]|\\.)*'
+_REQUEST = rf'"(?:(?P<method>[A-Za-z]+) (?P<path>{_TEXT}?)(?: (?P<protocol>[A-Z]+/[0-9.]+))?|(?P<request>{_TEXT}))"'
 _COMMON = rf"(?P<host>\S+) (?P<ident>\S+) (?P<user>.*?) \[(?P<time>[^\]]*)\] {_REQUEST} (?P<status>\S+) (?P<bytes>\S+)"
-_REFERRER_AND_AGENT = r' "(?P<referrer>(?:[^"\\]|\\.)*)" "(?P<agent>(?:[^"\\]|\\.)*)"'
+_REFERRER_AND_AGENT = rf' "(?P<referrer>{_TEXT})" "(?P<agent>{_TEXT})"'
 LOG_PATTERNS = {"common": _COMMON, "combined": _COMMON + _REFERRER_AND_AGENT}
 #: How the two write a time.
 _LOG_TIME = "%d/%b/%Y:%H:%M:%S %z"
@@ -90,14 +91,14 @@ class Time(Declared):
     """Which source field holds an event's time, and how it is written."""
 
     source: str | tuple[str, ...]
-    """Where the time stands: a CSV header or a path. A list of fields (a date, a time) is joined by a blank; the time is
-    missing if one of them is null."""
+    """Where the time stands: a CSV header or a path. A list of fields (a date, a time) is joined by a blank; the time
+    is missing if one of them is null."""
     format: str | None = None
     """The only format: the same as `formats` with one entry."""
     formats: tuple[str, ...] = ()
     """`iso` (ISO 8601 in its variants; the default), at most one of `epoch_seconds`, `epoch_millis`, `epoch_micros`,
-    `epoch_nanos` and `excel_serial`, and `rfc2822` or patterns such as `%d.%m.%Y %H:%M`. A text that two of them read as
-    two instants is refused as `ambiguous_timestamp`."""
+    `epoch_nanos` and `excel_serial`, and `rfc2822` or patterns such as `%d.%m.%Y %H:%M`. A text that two of them read
+    as two instants is refused as `ambiguous_timestamp`."""
     zones: Mapping[str, str] = {}
     """Names of zones that `%Z` reads beside `UTC` and `GMT`, with their offsets: `{PST: "-08:00"}`."""
     ahead: Annotated[Duration, within(dt.timedelta(days=36500), "36500d")] = dt.timedelta(hours=24)
@@ -170,8 +171,8 @@ class Source(Declared):
     """Patterns of file names in the dataset's inbox; `.gz`, `.zst`, `.bz2`, `.xz` and `.zip` after a pattern match as
     well. `**/` is any number of folders."""
     format: Format
-    """`json` is an array of objects; a file of one object a line is `ndjson`. `log` is text read by a regular expression.
-    `avro` and `excel` need the packages of the extra of that name."""
+    """`json` is an array of objects; a file of one object a line is `ndjson`. `log` is text that a regular expression
+    reads. `avro` and `excel` need the packages of the extra of that name."""
     csv: CsvDialect = CsvDialect()
     """The dialect, where the format is `csv`."""
     log: Log = Log()

@@ -127,7 +127,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         "source_timezone": dataset.source_timezone,
         "required": sorted(clean.required_columns(dataset)),
     }
-    profile_columns = [c.rules(*_CLEANING_KEYS) for c in dataset.profiles.columns] if dataset.profiles else []
+    profile_columns = [c.rules(*_CLEANING_KEYS) for c in dataset.columns_of("profiles")]
     gap = {**dataset.sessions.rules("gap", "column")}
 
     add(
@@ -164,7 +164,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         {
             **gap,
             "geo": dataset.geo,
-            "filter": dataset.profiles.rules("filter") if dataset.profiles else None,
+            "filter": [block.rules("filter") for block in dataset.profiles],
             "profile_columns": profile_columns,
         },
         equation=Equation("cleaned_events", ("joined_facts", "#filtered")),

@@ -73,7 +73,7 @@ def _landed(dataset: Dataset) -> Iterable[Table]:
         yield Table(
             "raw_profiles",
             "Every profile record as it came.",
-            (*as_text(dataset.profiles.columns), *lineage),
+            (*as_text(dataset.columns_of("profiles")), *lineage),
             key=("file_id", "row_number"),
             layer="bronze",
             kind="profiles",

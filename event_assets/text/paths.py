@@ -41,8 +41,8 @@ def parse_path(text: str) -> Path:
         match = _NAME.match(text, place)
         if match is None:
             raise ValueError(
-                f"{text!r} is not a path (at character {place + 1}); write names with dots between them, quoted where they "
-                f'hold a dot or a bracket, such as x."k.with.dot".id, parent[0].id or params[key=page].value'
+                f"{text!r} is not a path (at character {place + 1}); write names with dots between them, quoted where "
+                f'they hold a dot or a bracket, such as x."k.with.dot".id, parent[0].id or params[key=page].value'
             )
         steps.append(_plain(match[0]))
         place = match.end()
