@@ -1,13 +1,21 @@
-"""event_assets: messy exports of user events in, tables that an analyst can trust out."""
+"""event_assets: messy exports of user events in, tables that an analyst can trust out.
+
+import event_assets as ea
+
+lake = ea.open()
+lake.table("shop.sessions", "2025-01-01", "2025-01-07").collect()
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from event_assets.api import Lake, open
     from event_assets.orchestration.component import EventDataset
+    from event_assets.warehouse.lazy_table import LazyTable
 
-__all__ = ["EventDataset"]
+__all__ = ["EventDataset", "Lake", "LazyTable", "open"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,4 +25,12 @@ def __getattr__(name: str) -> Any:
         from event_assets.orchestration.component import EventDataset
 
         return EventDataset
+    if name in ("Lake", "open"):
+        from event_assets import api
+
+        return getattr(api, name)
+    if name == "LazyTable":
+        from event_assets.warehouse.lazy_table import LazyTable
+
+        return LazyTable
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The environment, read here and nowhere else.
+"""The environment and the file event_assets.toml, read here and nowhere else.
 
 | variable | default | meaning |
 |---|---|---|
@@ -22,16 +22,21 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import sys
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from event_assets.errors import DeclarationError
 from event_assets.locations import Place, parse_place
 
+#: The file of settings, in the current folder or the nearest one above it.
+FILE = "event_assets.toml"
 ENGINES = ("polars", "duckdb", "spark")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(B|KB|MB|GB|TB)?", re.IGNORECASE)
 _SPARK_SIZE = re.compile(r"[1-9]\d*[kmgt]")
@@ -68,43 +73,131 @@ def local_folder(place: Place, variable: str) -> Path:
     raise DeclarationError(f"{variable}={place}", "is no folder, which this needs", "set it to a path for this command")
 
 
-def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of an environment; DeclarationError names the variable that can't be understood."""
+class _Given:
+    """Settings as texts: those of the environment, else those of a file, whose relative paths count from its folder."""
+
+    def __init__(self, environment: Mapping[str, str], file: Path | None, overrides: Mapping[str, str]) -> None:
+        self._environment = {**environment, **{_variable(key): text for key, text in overrides.items()}}
+        self._path, self._overrides = file, overrides
+        self._file = _read(file) if file else {}
+        self._known: set[str] = set()
+
+    def get(self, variable: str) -> str | None:
+        """The text of a setting; None where it is given nowhere, or empty."""
+        self._known.add(variable)
+        return self._environment.get(variable) or self._file.get(_key(variable)) or None
+
+    def where(self, variable: str) -> str:
+        """What an error names as the culprit."""
+        file = self._file_of(variable)
+        return f"{file}: {_key(variable)}" if file else variable
+
+    def path(self, variable: str, text: str) -> Path:
+        """A path that a setting names."""
+        file = self._file_of(variable)
+        return (file.parent if file else Path()).absolute() / text
+
+    def _file_of(self, variable: str) -> Path | None:
+        return None if self._environment.get(variable) or _key(variable) not in self._file else self._path
+
+    def check(self) -> None:
+        """DeclarationError where the file or an override has a key that no setting was read from."""
+        known = sorted(_key(variable) for variable in self._known)
+        for key in (*self._overrides, *self._file):
+            if key not in known:
+                close = difflib.get_close_matches(key, known, n=1)
+                remedy = f"did you mean {close[0]}?" if close else f"remove it; known are {', '.join(known)}"
+                culprit = key if key in self._overrides else f"{self._path}: {key}"
+                raise DeclarationError(culprit, "is not a setting", remedy)
+
+
+def _key(variable: str) -> str:
+    """What the file calls a variable: EVENT_ASSETS_LAKE is `lake`, DAGSTER_HOME `dagster_home`."""
+    return variable.removeprefix("EVENT_ASSETS_").lower()
+
+
+def _variable(key: str) -> str:
+    return "DAGSTER_HOME" if key == "dagster_home" else f"EVENT_ASSETS_{key.upper()}"
+
+
+def _read(file: Path) -> dict[str, str]:
+    """The file's settings by key. A key may also be written as its variable."""
+    try:
+        found: dict[str, Any] = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DeclarationError(str(file), f"can't be read ({error})", "make it readable UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise DeclarationError(str(file), f"is not valid TOML ({error})", "fix that line") from None
+    texts: dict[str, str] = {}
+    for name, value in found.items():
+        key = _key(name) if name.isupper() else name
+        if isinstance(value, bool) or not isinstance(value, (str, int)):
+            raise DeclarationError(
+                f"{file}: {name}", "is not a text or a whole number", f'write it as {name} = "..." at the top level'
+            )
+        if key in texts:
+            raise DeclarationError(f"{file}: {name}", f"sets {key} a second time", "keep one of the two")
+        texts[key] = str(value)
+    return texts
+
+
+def find_file(folder: Path) -> Path | None:
+    """The file of settings that counts in a folder: its own, or the nearest one above."""
+    return next((place / FILE for place in (folder, *folder.parents) if (place / FILE).is_file()), None)
+
+
+def load_settings(
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    overrides: Mapping[str, str] | None = None,
+) -> Settings:
+    """The settings of an environment (the process's own where none is given) over those of event_assets.toml in a
+    folder (the current one) or above; `overrides`, by the file's keys, come before both. DeclarationError names the
+    variable, or file and key, that is wrong."""
+    file = find_file((folder or Path()).absolute())
+    given = _Given(os.environ if environment is None else environment, file, overrides or {})
 
     def path(name: str, default: str) -> Path:
-        return Path(environment.get(name) or default).absolute()
+        return given.path(name, given.get(name) or default)
 
     def optional(name: str) -> Path | None:
-        value = environment.get(name)
-        return Path(value).absolute() if value else None
+        value = given.get(name)
+        return given.path(name, value) if value else None
 
     def place(name: str, default: str) -> Place:
+        text = given.get(name) or default
         try:
-            return parse_place(environment.get(name) or default)
+            return parse_place(text if "://" in text else str(given.path(name, text)))
         except ValueError as error:
-            raise DeclarationError(name, str(error), "set a folder or a URL such as s3://bucket/lake") from None
+            raise DeclarationError(
+                given.where(name), str(error), "set a folder or a URL such as s3://bucket/lake"
+            ) from None
 
-    engine = environment.get("EVENT_ASSETS_ENGINE") or None
+    engine = given.get("EVENT_ASSETS_ENGINE")
     if engine not in (None, *ENGINES):
-        raise DeclarationError("EVENT_ASSETS_ENGINE", f"{engine!r} is no engine", f"set one of {', '.join(ENGINES)}")
-    return Settings(
+        raise DeclarationError(
+            given.where("EVENT_ASSETS_ENGINE"), f"{engine!r} is not an engine", f"set one of {', '.join(ENGINES)}"
+        )
+    settings = Settings(
         inbox=place("EVENT_ASSETS_INBOX", "data/inbox"),
         lake=place("EVENT_ASSETS_LAKE", "data/lake"),
         cache=path("EVENT_ASSETS_CACHE", "data/cache"),
         warehouse=path("EVENT_ASSETS_WAREHOUSE", "data/warehouse.duckdb"),
         datasets=path("EVENT_ASSETS_DATASETS", "datasets"),
         engine=engine,
-        workers=_count(environment, "EVENT_ASSETS_WORKERS") or os.cpu_count() or 1,
-        memory_bytes=_size(environment, "EVENT_ASSETS_MEMORY") or _machine_memory() // 2,
-        max_unpacked_bytes=_size(environment, "EVENT_ASSETS_MAX_UNPACKED") or 10**12,
-        max_ratio=_count(environment, "EVENT_ASSETS_MAX_RATIO") or 1000,
-        spark=environment.get("EVENT_ASSETS_SPARK") or "local[*]",
-        spark_driver_memory=_spark_memory(environment, "EVENT_ASSETS_SPARK_DRIVER_MEMORY"),
-        spark_executor_memory=_spark_memory(environment, "EVENT_ASSETS_SPARK_EXECUTOR_MEMORY"),
-        spark_shuffle_partitions=_count(environment, "EVENT_ASSETS_SPARK_SHUFFLE_PARTITIONS"),
+        workers=_count(given, "EVENT_ASSETS_WORKERS") or os.cpu_count() or 1,
+        memory_bytes=_size(given, "EVENT_ASSETS_MEMORY") or _machine_memory() // 2,
+        max_unpacked_bytes=_size(given, "EVENT_ASSETS_MAX_UNPACKED") or 10**12,
+        max_ratio=_count(given, "EVENT_ASSETS_MAX_RATIO") or 1000,
+        spark=given.get("EVENT_ASSETS_SPARK") or "local[*]",
+        spark_driver_memory=_spark_memory(given, "EVENT_ASSETS_SPARK_DRIVER_MEMORY"),
+        spark_executor_memory=_spark_memory(given, "EVENT_ASSETS_SPARK_EXECUTOR_MEMORY"),
+        spark_shuffle_partitions=_count(given, "EVENT_ASSETS_SPARK_SHUFFLE_PARTITIONS"),
         geo_db=optional("EVENT_ASSETS_GEO_DB"),
         dagster_home=path("DAGSTER_HOME", "data/dagster"),
     )
+    given.check()
+    return settings
 
 
 def use_dagster_home(home: Path) -> None:
@@ -122,29 +215,29 @@ def use_spark_python() -> None:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
 
-def _count(environment: Mapping[str, str], name: str) -> int | None:
-    text = environment.get(name)
+def _count(given: _Given, name: str) -> int | None:
+    text = given.get(name)
     if not text:
         return None
     if not text.isdecimal() or int(text) < 1:
-        raise DeclarationError(name, f"{text!r} is no number", "set a number from 1")
+        raise DeclarationError(given.where(name), f"{text!r} is not a whole number from 1", "set a number such as 4")
     return int(text)
 
 
-def _spark_memory(environment: Mapping[str, str], name: str) -> str | None:
-    text = environment.get(name)
+def _spark_memory(given: _Given, name: str) -> str | None:
+    text = given.get(name)
     if text and not _SPARK_SIZE.fullmatch(text):
-        raise DeclarationError(name, f"{text!r} is no size in Spark's terms", "write one such as 512m or 4g")
-    return text or None
+        raise DeclarationError(given.where(name), f"{text!r} is not a size in Spark's terms", "write 512m or 4g")
+    return text
 
 
-def _size(environment: Mapping[str, str], name: str) -> int | None:
-    text = environment.get(name)
+def _size(given: _Given, name: str) -> int | None:
+    text = given.get(name)
     if not text:
         return None
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise DeclarationError(name, f"{text!r} is no size", "write one such as 512MB or 4GB")
+        raise DeclarationError(given.where(name), f"{text!r} is not a size", "write one such as 512MB or 4GB")
     return int(float(match[1]) * _UNITS[(match[2] or "B").upper()])
 
 

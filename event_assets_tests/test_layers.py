@@ -45,8 +45,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dashboard": {*_STORED, "pipeline", "warehouse"},
     "definitions": {*_STORED, "pipeline", "warehouse", "orchestration"},
     "cli": {*_STORED, "draft", "pipeline", "warehouse", "orchestration", "dashboard", "definitions"},
+    "api": {*_STORED, "pipeline", "warehouse", "cli"},  # runs a dataset by the module through which commands do
     "__main__": {"cli"},
-    "__init__": {"orchestration"},  # the component's name, resolved on demand
+    "__init__": {"orchestration", "api", "warehouse"},  # public names, resolved on demand
 }
 
 #: What may import Dagster: its layer, and the one module through which commands run it. All else starts without.

@@ -11,7 +11,7 @@ import yaml
 
 from event_assets.declaration import Dataset, parse_dataset
 from event_assets.pipeline.land_files import LandingSummary, land_new_files
-from event_assets.pipeline.reconcile import Reconciliation, reconcile
+from event_assets.pipeline.reconcile import Reconciliation, publish_reconciliation, reconcile
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.run import run
 from event_assets.pipeline.schedule import Request, everything
@@ -137,6 +137,13 @@ class World:
         return set(self.workspace.stores[name].folder.rglob("*.parquet")) - set(
             (self.workspace.stores[name].folder / "_delta_log").rglob("*")
         )
+
+    def publish_reconciliation(self) -> pl.DataFrame:
+        """End a run as Dagster does, and give the table `reconciliation`."""
+        with self.workspace.writing():
+            self.workspace.refresh()
+            publish_reconciliation(self.workspace)
+        return self.table("reconciliation")
 
     def reconciled(self) -> Reconciliation:
         self.workspace.refresh()

@@ -26,7 +26,7 @@ from rich.text import Text
 from event_assets.cli.progress_bar import Rate
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.progress import Reporter
-from event_assets.pipeline.reconcile import Reconciliation, reconcile
+from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.workspace import Workspace
 
@@ -71,8 +71,8 @@ class Watcher(Reporter):
         # Ten thousand of them may come: rows to look at are Dagster's to show.
         self.made_units.append(dataclasses.replace(outcome, sample=None, plot=[]))
 
-    def finished(self, workspace: Workspace) -> None:
-        self.reconciliation = reconcile(workspace)
+    def finished(self, reconciliation: Reconciliation) -> None:
+        self.reconciliation = reconciliation
 
 
 def reconciliation_table(found: list[Reconciliation]) -> Table:
@@ -101,9 +101,13 @@ def reconciliation_table(found: list[Reconciliation]) -> Table:
     line("  quarantined", *(one.quarantined for one in found))
     for reason in sorted({reason for one in found for reason in one.quarantined_by_reason}):
         line(f"    {reason}", *(one.quarantined_by_reason.get(reason, "") for one in found), style="dim")
+    if any(one.excluded for one in found):
+        line("  excluded", *(one.excluded for one in found))
     line("facts", *(one.facts for one in found), style="bold")
     line("  filtered out", *(one.filtered for one in found))
     line("  without profile", *(one.orphans for one in found), style="dim")
+    if any(one.without_user for one in found):
+        line("  without user", *(one.without_user for one in found), style="dim")
     line("sessions", *(one.rows["sessions"] for one in found))
     line("first date", *(one.first_date or "" for one in found))
     line("last date", *(one.last_date or "" for one in found))
@@ -112,6 +116,8 @@ def reconciliation_table(found: list[Reconciliation]) -> Table:
         *("yes" if one.holds else "NO" for one in found),
         style="green" if all(o.holds for o in found) else "red",
     )
+    if any(one.stale for one in found):
+        line("stale partitions", *(one.stale for one in found), style="red")
     return table
 
 

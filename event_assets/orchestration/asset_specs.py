@@ -11,7 +11,7 @@ from event_assets.declaration import Dataset
 from event_assets.orchestration.checks import questions
 from event_assets.orchestration.column_lineage import column_lineage
 from event_assets.orchestration.keys import asset_key, partitions
-from event_assets.pipeline.steps import Input, Step, step_of
+from event_assets.pipeline.steps import RECONCILIATION, Input, Step, step_of, steps
 from event_assets.tables.catalog import tables
 from event_assets.tables.table import Table
 
@@ -102,11 +102,14 @@ def _dates(number: int, where: str) -> str:
 
 
 def _deps(dataset: Dataset, table: str, step: Step | None) -> Iterator[dg.AssetDep]:
-    if step is None:
-        if table != "source_files":
-            yield dg.AssetDep(asset_key(dataset.name, "source_files"))
-        return
-    for source in step.inputs:
+    if table == RECONCILIATION:  # published last: after the tables that no other reads
+        read = {source.table for step in steps(dataset) for source in step.inputs}
+        for name, other in tables(dataset).items():
+            if not other.landed and name not in {*read, RECONCILIATION}:
+                yield dg.AssetDep(asset_key(dataset.name, name))
+    elif step is None and table != "source_files":
+        yield dg.AssetDep(asset_key(dataset.name, "source_files"))
+    for source in step.inputs if step else ():
         if source.table == "profile_snapshots":  # which names the profile files have: a view of the ledger
             yield dg.AssetDep(asset_key(dataset.name, "source_files"))
         else:

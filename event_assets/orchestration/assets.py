@@ -17,13 +17,15 @@ from event_assets.orchestration.asset_specs import asset_specs, check_specs
 from event_assets.orchestration.keys import ONLY_STALE_TAG, REPORT_TAG
 from event_assets.orchestration.late_reports import late_report_events, unreported
 from event_assets.orchestration.private.log_events import log_events
-from event_assets.orchestration.reporting import landing_events, outcome_events
+from event_assets.orchestration.reporting import landing_events, outcome_events, reconciliation_events
 from event_assets.orchestration.warehouse_asset import keep_current
 from event_assets.pipeline.land_files import LandingSummary, land_new_files
 from event_assets.pipeline.progress import reporter
+from event_assets.pipeline.reconcile import publish_reconciliation
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.run import run
 from event_assets.pipeline.schedule import Request
+from event_assets.pipeline.steps import RECONCILIATION
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings, load_settings
 
@@ -69,7 +71,7 @@ def _execute(context: dg.AssetExecutionContext, workspace: Workspace) -> list[Ou
             report.landed(workspace, intake)
             _log_intake(context, intake)
             log_events(context, landing_events(workspace, intake, asked or () if "raw_events" in selected else ()))
-        wanted = frozenset(selected.intersection(workspace.tables).difference(landed))
+        wanted = frozenset(selected.intersection(workspace.tables).difference({*landed, RECONCILIATION}))
         if wanted:
             for outcomes in run(workspace, Request(wanted, asked), report.progress):
                 log_events(context, (event for outcome in outcomes for event in outcome_events(workspace, outcome)))
@@ -80,7 +82,10 @@ def _execute(context: dg.AssetExecutionContext, workspace: Workspace) -> list[Ou
                         refused.append(outcome)
         if workspace.recovered or REPORT_TAG in context.run.tags:
             _report_lost_units(context, workspace)
-        report.finished(workspace)
+        reconciled, changed = publish_reconciliation(workspace)
+        if changed or RECONCILIATION in selected:
+            log_events(context, reconciliation_events(workspace, reconciled))
+        report.finished(reconciled)
     intake.raise_failures()
     return refused
 

@@ -12,13 +12,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
+import polars as pl
+
 from event_assets.declaration import Dataset
+from event_assets.pipeline.reconcile import Reconciliation, reconciliation
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.schema_drift import drifts
-from event_assets.pipeline.steps import steps
+from event_assets.pipeline.steps import RECONCILIATION, steps
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Kind, SourceFile
 from event_assets.tables.catalog import tables
+from event_assets.tables.contract import violations
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,10 @@ def _holding(dataset: Dataset) -> Iterator[Question]:
     says = "No record is lost: for every file, records = landed + rejected + erased."
     remedy = "keep the file and the run's log and report them, since the platform is at fault and not the file"
     yield Question("source_files", "accounting", says, remedy, blocking=True)
+    says = "No record is lost over all dates, and no table is stale or was refused."
+    yield Question(
+        RECONCILIATION, "accounting", says, "run again; see the failed checks of the tables of the dates named here"
+    )
 
 
 def _watching(dataset: Dataset) -> Iterator[Question]:
@@ -131,6 +139,25 @@ def file_findings(workspace: Workspace) -> Iterator[Finding]:
     ]
     says = "; ".join(drifted) or "all files have the declared columns and no others"
     yield Finding(asked["source_files", "drift"], not drifted, says, {"fields that drifted": len(drifted)})
+
+
+def reconciliation_findings(workspace: Workspace, found: Reconciliation) -> Iterator[Finding]:
+    """What the checks of `reconciliation` find in what was published."""
+    asked, table = questions(workspace.dataset), workspace.tables[RECONCILIATION]
+    frame = reconciliation(found, table)
+    broken = "; ".join(map(str, violations(table, frame)))
+    says = broken or f"all {frame.height} rows keep the contract of {table.name}"
+    yield Finding(asked[RECONCILIATION, "contract"], not broken, says)
+    lost = [text for text, passed in found.equations if not passed]
+    dates = frame.filter(~pl.col("holds"))["event_date"].drop_nulls().to_list()
+    says = "; ".join(text for text, _ in found.equations)
+    if lost or dates or found.stale:
+        wrong = [f"{', '.join(lost)}: not equal"] if lost else []
+        wrong += [f"{found.stale} partitions are stale"] if found.stale else []
+        wrong += [f"{len(dates)} dates don't hold, first {dates[0]}"] if dates else []
+        says = "; ".join(wrong)
+    holds = bool(frame["holds"][0])
+    yield Finding(asked[RECONCILIATION, "accounting"], holds, says, {"dates that don't hold": len(dates)})
 
 
 def unit_findings(workspace: Workspace, outcome: Outcome) -> Iterator[Finding]:

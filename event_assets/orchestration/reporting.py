@@ -12,11 +12,13 @@ import polars as pl
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from event_assets.declaration import Dataset
-from event_assets.orchestration.checks import Finding, file_findings, unit_findings
+from event_assets.orchestration.checks import Finding, file_findings, reconciliation_findings, unit_findings
 from event_assets.orchestration.keys import asset_key, partitions
 from event_assets.pipeline.land_files import LandingSummary
+from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.rejected_records import refused_by_file
 from event_assets.pipeline.results import Outcome
+from event_assets.pipeline.steps import RECONCILIATION
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.partitions import WHOLE
 
@@ -65,6 +67,14 @@ def landing_events(workspace: Workspace, intake: LandingSummary, asked: Collecti
             yield published(workspace, "raw_events", date, {})
     for finding in file_findings(workspace):
         yield evaluation(dataset, finding, None)
+
+
+def reconciliation_events(workspace: Workspace, found: Reconciliation) -> Iterator[Event]:
+    """The events of the table that a run publishes last: its materialization with the totals, and its checks."""
+    totals = {name: value for name, value in found.as_json().items() if isinstance(value, int)}
+    yield published(workspace, RECONCILIATION, None, totals)
+    for finding in reconciliation_findings(workspace, found):
+        yield evaluation(workspace.dataset, finding, None)
 
 
 def published(

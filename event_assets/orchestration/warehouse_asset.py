@@ -1,7 +1,7 @@
 """The warehouse file as an asset, and as a resource through which assets of users read every table."""
 
 # No postponed annotations here: Dagster looks at the type of `context` itself.
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -10,10 +10,9 @@ from dagster_duckdb import DuckDBResource
 from event_assets.declaration import Dataset, load_datasets
 from event_assets.errors import EventAssetsError
 from event_assets.orchestration.keys import asset_key
-from event_assets.pipeline.steps import steps
+from event_assets.pipeline.steps import RECONCILIATION
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings, load_settings
-from event_assets.tables.catalog import tables
 from event_assets.warehouse.database_file import refresh
 
 KEY = dg.AssetKey("warehouse")
@@ -24,7 +23,7 @@ def warehouse_definitions(datasets: Mapping[str, Dataset]) -> dg.Definitions:
 
     @dg.asset(
         key=KEY,
-        deps=list(_last(datasets)),
+        deps=[asset_key(name, RECONCILIATION) for name in datasets],  # which a run publishes last
         kinds={"duckdb", "gold"},
         group_name="warehouse",
         description="A DuckDB file with a view for each table, for the DuckDB shell and tools that draw charts.\n\n"
@@ -50,13 +49,6 @@ def warehouse_definitions(datasets: Mapping[str, Dataset]) -> dg.Definitions:
         )
 
     return dg.Definitions(assets=[warehouse_file], resources={"warehouse": warehouse_resource(load_settings())})
-
-
-def _last(datasets: Mapping[str, Dataset]) -> Iterator[dg.AssetKey]:
-    """The tables that no other is made from. The views are over all; an arrow from each would hide the graph."""
-    for name, dataset in datasets.items():
-        read = {source.table for step in steps(dataset) for source in step.inputs}
-        yield from (asset_key(name, table) for table in tables(dataset) if table not in {*read, "source_files"})
 
 
 def warehouse_resource(settings: Settings) -> DuckDBResource:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from event_assets.pipeline.land_files import LandingSummary
+from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.workspace import Workspace
 
@@ -19,7 +20,7 @@ class Reporter:
 
     def made(self, outcome: Outcome) -> None: ...
 
-    def finished(self, workspace: Workspace) -> None: ...
+    def finished(self, reconciliation: Reconciliation) -> None: ...
 
 
 _watching: list[Reporter] = []

@@ -1,19 +1,25 @@
-"""Where every record of a dataset is: the equations of SPEC §5 over all dates, from what is published."""
+"""Where every record of a dataset is: the equations of SPEC §5 by date and over all dates, from what is published."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import polars as pl
 
+from event_assets.pipeline.staleness import stale_units
+from event_assets.pipeline.steps import RECONCILIATION
+from event_assets.pipeline.sync_raw_tables import publish_whole
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.lake import read_again
+from event_assets.tables.table import Table
 
-#: The tables whose rows the equations compare, date by date.
-_COMPARED = ("raw_events", "cleaned_events", "quarantine", "joined_facts")
+#: The tables whose rows the equations compare, date by date, and the figure that each gives.
+_ROWS = {"raw_events": "raw", "cleaned_events": "cleaned", "quarantine": "quarantined", "joined_facts": "facts"}
+#: What their transforms counted on the way.
+_FIGURES = {"cleaned_events": ("duplicates", "excluded"), "joined_facts": ("filtered", "without_user", "orphans")}
 
 
 @dataclass(frozen=True)
@@ -37,11 +43,20 @@ class Reconciliation:
     duplicates: int
     quarantined: int
     quarantined_by_reason: dict[str, int]
+    excluded: int
+    """Events that the declaration's `where` leaves out."""
     facts: int
     filtered: int
+    without_user: int
     orphans: int
+    stale: int
+    """Partitions that are not what their inputs and rules say: refused, waiting, or not computed yet."""
     first_date: dt.date | None
     last_date: dt.date | None
+    by_date: dict[dt.date, dict[str, int]]
+    """The figures of each date on which anything is counted, from `raw` to `orphans`."""
+    stale_dates: frozenset[dt.date]
+    """The dates of which a table is stale."""
     rows: dict[str, int] = field(default_factory=dict)
     """Rows of every table."""
 
@@ -51,6 +66,7 @@ class Reconciliation:
         landed_events = self.landed - self.rows.get("raw_profiles", 0)
         erased = f" + erased {self.erased}" if self.erased else ""
         dropped = f" + dropped {self.dropped}" if self.dropped else ""
+        excluded = f" + excluded {self.excluded}" if self.excluded else ""
         return [
             (
                 f"records {self.records} = landed {self.landed} + rejected {self.rejected}{erased}",
@@ -59,8 +75,8 @@ class Reconciliation:
             (f"landed events {landed_events} = raw {self.raw}{dropped}", landed_events == self.raw + self.dropped),
             (
                 f"raw {self.raw} = cleaned {self.cleaned} + duplicates {self.duplicates}"
-                f" + quarantined {self.quarantined}",
-                self.raw == self.cleaned + self.duplicates + self.quarantined,
+                f" + quarantined {self.quarantined}{excluded}",
+                self.raw == self.cleaned + self.duplicates + self.quarantined + self.excluded,
             ),
             (
                 f"cleaned {self.cleaned} = facts {self.facts} + filtered {self.filtered}",
@@ -73,9 +89,19 @@ class Reconciliation:
         return all(passed for _, passed in self.equations)
 
     def as_json(self) -> dict[str, Any]:
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("by_date", "stale_dates")}
         equations = [{"equation": text, "holds": passed} for text, passed in self.equations]
         dates = {"first_date": str(self.first_date or ""), "last_date": str(self.last_date or "")}
-        return {**asdict(self), **dates, "equations": equations}
+        return {**plain, **dates, "equations": equations}
+
+
+def publish_reconciliation(workspace: Workspace) -> tuple[Reconciliation, bool]:
+    """Count every record and publish the table `reconciliation`; what was found, and whether any row changed.
+
+    The last thing that a run does. The caller holds `workspace.writing()`.
+    """
+    found = reconcile(workspace)
+    return found, publish_whole(workspace, RECONCILIATION, reconciliation(found, workspace.tables[RECONCILIATION]))
 
 
 def reconcile(workspace: Workspace) -> Reconciliation:
@@ -92,11 +118,12 @@ def reconcile(workspace: Workspace) -> Reconciliation:
     reasons: Counter[str] = Counter()
     for file in files:
         reasons.update(file.reasons)
-    rows = {name: sum(entry.rows for entry in store.entries().values()) for name, store in workspace.stores.items()}
     since = max(
-        (ledger.expired_before[table] for table in _COMPARED if table in ledger.expired_before), default=dt.date.min
+        (ledger.expired_before[table] for table in _ROWS if table in ledger.expired_before), default=dt.date.min
     )
-    counts = {table: _rows(workspace, table, since) for table in _COMPARED}
+    counted = {date: _counted(workspace, date) for date in workspace.known_dates(_ROWS) if date >= since}
+    by_date = {date: counts for date, counts in counted.items() if any(counts.values())}
+    stale = [(unit.date, table) for unit in stale_units(workspace) for table in unit.step.tables]
     dates = workspace.known_dates(["raw_events"])
     return Reconciliation(
         dataset=workspace.dataset.name,
@@ -108,18 +135,46 @@ def reconcile(workspace: Workspace) -> Reconciliation:
         rejected_by_reason=dict(sorted(reasons.items())),
         erased=sum(file.erased for file in files),
         dropped=_landed_before(workspace, since),
-        raw=counts["raw_events"],
-        cleaned=counts["cleaned_events"],
-        duplicates=_total(workspace, "cleaned_events", "duplicates", since),
-        quarantined=counts["quarantine"],
         quarantined_by_reason=quarantined_by_reason(workspace),
-        facts=counts["joined_facts"],
-        filtered=_total(workspace, "joined_facts", "filtered", since),
-        orphans=_total(workspace, "joined_facts", "orphans", since),
+        stale=len(stale),
         first_date=dates[0] if dates else None,
         last_date=dates[-1] if dates else None,
-        rows=rows,
+        by_date=by_date,
+        stale_dates=frozenset(date for date, _ in stale if date),
+        rows={
+            name: sum(entry.rows for entry in store.entries().values())
+            for name, store in workspace.stores.items()
+            if name != RECONCILIATION
+        },
+        **{name: sum(counts[name] for counts in by_date.values()) for name in _NAMES},
     )
+
+
+_NAMES = (*_ROWS.values(), *(name for names in _FIGURES.values() for name in names))
+
+
+def _counted(workspace: Workspace, date: dt.date) -> dict[str, int]:
+    """The figures of one date."""
+    counts = {name: workspace.rows(table, date) for table, name in _ROWS.items()}
+    for table, names in _FIGURES.items():
+        figures = workspace.figures(table, date)
+        counts |= {name: figures.get(name, 0) for name in names}
+    return counts
+
+
+def reconciliation(found: Reconciliation, table: Table) -> pl.DataFrame:
+    """The table `reconciliation`: the whole (event_date null), then a row for each date with any count."""
+
+    def holds(counts: dict[str, int]) -> bool:
+        accounted = counts["cleaned"] + counts["duplicates"] + counts["quarantined"] + counts["excluded"]
+        return counts["raw"] == accounted and counts["cleaned"] == counts["facts"] + counts["filtered"]
+
+    schema = table.polars_schema()
+    whole = {name: getattr(found, name, None) for name in schema}
+    rows: list[dict[str, Any]] = [{**whole, "holds": found.holds and not found.stale}]
+    for date, counts in sorted(found.by_date.items()):
+        rows.append({"event_date": date, **counts, "holds": holds(counts) and date not in found.stale_dates})
+    return pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema)
 
 
 def quarantined_by_reason(workspace: Workspace) -> dict[str, int]:
@@ -142,12 +197,3 @@ def quarantined_by_reason(workspace: Workspace) -> dict[str, int]:
 def _landed_before(workspace: Workspace, since: dt.date) -> int:
     files = workspace.ledger.active("events")
     return sum(rows for file in files for date, rows in file.dates.items() if dt.date.fromisoformat(date) < since)
-
-
-def _rows(workspace: Workspace, table: str, since: dt.date) -> int:
-    return sum(workspace.rows(table, date) for date in workspace.dates(table) if date >= since)
-
-
-def _total(workspace: Workspace, table: str, figure: str, since: dt.date) -> int:
-    dates = workspace.dates(table)
-    return sum(workspace.figures(table, date).get(figure, 0) for date in dates if date >= since)

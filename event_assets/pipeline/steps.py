@@ -34,6 +34,9 @@ from event_assets.transforms.interface import Inputs, Outputs, Scope
 #: Raised when a transform's meaning changes: every partition that it made is then stale.
 VERSION = 1
 
+#: The table that a run publishes last, from what is published.
+RECONCILIATION = "reconciliation"
+
 
 @dataclass(frozen=True)
 class Input:

@@ -39,7 +39,7 @@ def sync_raw_tables(workspace: Workspace) -> None:
     for table, before in ledger.expired_before.items():
         if table in workspace.stores and table not in counting:
             workspace.stores[table].drop(date.isoformat() for date in workspace.dates(table) if date < before)
-    _publish_whole(workspace, "source_files", source_files(workspace))
+    publish_whole(workspace, "source_files", source_files(workspace))
 
 
 def files_missing_rows(workspace: Workspace) -> list[SourceFile]:
@@ -135,13 +135,16 @@ def part_name(file: SourceFile, part: str) -> str:
     return f"{file.file_id}-{file.rules}{cut}.parquet"
 
 
-def _publish_whole(workspace: Workspace, name: str, frame: pl.DataFrame) -> None:
+def publish_whole(workspace: Workspace, name: str, frame: pl.DataFrame) -> bool:
+    """Publish a table without dates that no step makes; False where the published rows are the same already."""
     store = workspace.stores[name]
     with workspace.lake.staging(workspace.dataset.name) as staging:
         staged = [Staged(staging / f"{name}.parquet", frame.height)]
         write_parquet(frame, staged[0].path)
         content = content_digest(staged)
         before = store.entries().get(WHOLE)
-        if before is None or before.content != content:
-            store.publish(WHOLE, staged, content, content)
-            store.flush()
+        if before is not None and before.content == content:
+            return False
+        store.publish(WHOLE, staged, content, content)
+        store.flush()
+        return True

@@ -24,12 +24,40 @@ from event_assets.tables.shared_columns import (
 )
 from event_assets.tables.table import Column, Table
 
+#: Where every record is, by date and for the whole (docs/explanation/accounting.md).
+RECONCILIATION = Table(
+    "reconciliation",
+    "Where every record is: one row for the whole (event_date null), and one for each date with records.",
+    (
+        Column("event_date", "date", "The date; null in the row for the whole."),
+        count("raw", "Records in raw_events.", 0),
+        count("cleaned", "Events in cleaned_events.", 0),
+        count("duplicates", "Records that repeat another one.", 0),
+        count("quarantined", "Records in quarantine.", 0),
+        count("excluded", "Records that the declaration's `where` leaves out.", 0),
+        count("facts", "Events in joined_facts.", 0),
+        count("filtered", "Events that the profile filter leaves out.", 0),
+        count("without_user", "Facts without a user.", 0),
+        Column("records", "int64", "Records in the active files, profiles included; null by date.", min="0"),
+        Column("landed", "int64", "Those of them in raw_events or raw_profiles; null by date.", min="0"),
+        Column("rejected", "int64", "Those of them in landing_rejects; null by date.", min="0"),
+        Column("erased", "int64", "Those of them whose user was erased; null by date.", min="0"),
+        Column(
+            "holds",
+            "bool",
+            "Whether the equations hold and no table of the date (of any date, for the whole) is stale or was refused.",
+            nullable=False,
+        ),
+    ),
+    key=("event_date",),
+)
+
 
 @cache
 def tables(dataset: Dataset) -> dict[str, Table]:
     """All tables that the dataset makes, by name, upstream first."""
-    made = {table.name: table for table in (*_landed(dataset), *_cleaned(dataset), *gold_tables(dataset))}
-    return with_custom(dataset, made)
+    made = (*_landed(dataset), *_cleaned(dataset), *gold_tables(dataset), RECONCILIATION)
+    return with_custom(dataset, {table.name: table for table in made})
 
 
 def _landed(dataset: Dataset) -> Iterable[Table]:

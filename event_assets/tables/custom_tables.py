@@ -106,8 +106,8 @@ def _check(dataset: Dataset, path: str, custom: CustomTable, tables: Mapping[str
         raise _wrong(dataset, f"{path}: the key is not among its columns", "name columns once, and the key by them")
     for name in custom.inputs:
         source = tables.get(name)
-        if source is None:
-            able = ", ".join(table for table in tables if table != "session_parts")
+        if source is None or name == "reconciliation":  # published after all others, so no other may depend on it
+            able = ", ".join(table for table in tables if table not in ("session_parts", "reconciliation"))
             raise _wrong(
                 dataset, f"{path} reads {name}, which is no table", f"name its parameters after some of {able}"
             )

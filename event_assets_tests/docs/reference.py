@@ -75,6 +75,19 @@ def _settings() -> str:
 
         Environment variables, read when a command or a run starts. Relative paths count from the folder in which it
         starts. A value that can't be understood is one line that names the variable.
+
+        All of them may also be in one file, `event_assets.toml`, in the current folder or the nearest one above that
+        has it. There a setting is called like its variable without `EVENT_ASSETS_`, in lower case (`DAGSTER_HOME` is
+        `dagster_home`), and relative paths count from the file's folder. The environment overrules the file; a key that
+        is not a setting is an error. Dagster's own programs (`dagster dev`) read `DAGSTER_HOME` from the environment
+        alone.
+
+        ```toml
+        lake = "data/lake"
+        inbox = "/mnt/exports"
+        memory = "4GB"
+        workers = 4
+        ```
     """
     return textwrap.dedent(intro).strip() + "\n\n" + "\n".join(rows)
 

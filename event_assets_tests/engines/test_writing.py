@@ -175,5 +175,5 @@ def test_sparks_memory_and_partitions_are_settings() -> None:
     assert (Settings().spark_driver_memory, Settings().spark_shuffle_partitions) == (None, None)
     found = load_settings({"EVENT_ASSETS_SPARK_EXECUTOR_MEMORY": "512m", "EVENT_ASSETS_SPARK_SHUFFLE_PARTITIONS": "8"})
     assert (found.spark_executor_memory, found.spark_shuffle_partitions) == ("512m", 8)
-    with pytest.raises(DeclarationError, match="EVENT_ASSETS_SPARK_DRIVER_MEMORY: 'much' is no size"):
+    with pytest.raises(DeclarationError, match="EVENT_ASSETS_SPARK_DRIVER_MEMORY: 'much' is not a size"):
         load_settings({"EVENT_ASSETS_SPARK_DRIVER_MEMORY": "much"})

@@ -1,9 +1,12 @@
-"""Dagster's SQLite event log, made fit for thousands of partitions.
+"""Dagster's SQLite event log, fit for thousands of partitions.
 
-A run tells Dagster of every partition by itself. The stock storage opens a database anew for each event, compiles
-its statements again and waits for the disk several times over: some 70 ms an event. This one keeps its connections,
-lets a batch of events share a transaction, and does not wait for the disk at a commit: in WAL mode a power failure can
-then lose the last events, never the file, and the lake, which holds what was made, is not touched (docs/adr/0007).
+A run reports every partition by itself. For each event the stock storage opens a database anew, compiles its
+statements again, serializes the event up to three times and waits for the disk: some 70 ms. This one keeps its
+connections and does not wait for the disk at a commit: in WAL mode a power failure can then lose the last events, never
+the file, and the lake, the source of truth of what was made, is not touched (docs/adr/0007).
+
+Within `together` the events of assets and checks are stored in bulk: each gets its id at once, is serialized once, and
+every table gets one statement for all of them. The rows are those that the stock storage writes.
 
 `dagster.yaml` names it; with another storage (PostgreSQL) nothing of this is used.
 """
@@ -12,15 +15,32 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
+from dagster import DagsterEventType, EventLogEntry
+from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as Status
 from dagster._core.storage.event_log import SqliteEventLogStorage
-from sqlalchemy import Connection, Engine, create_engine, event
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as Executions
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Events
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, select
 
 _BUSY_SECONDS = 60
+_EVALUATED: Final = DagsterEventType.ASSET_CHECK_EVALUATION
+#: The kinds of events that are stored in bulk.
+_BULK: Final = frozenset({*ASSET_EVENTS, *ASSET_CHECK_EVENTS} - {DagsterEventType.FRESHNESS_STATE_CHANGE})
+
+
+class Reserved(NamedTuple):
+    """An event of an open batch, with the id that it has in the index from the batch's end."""
+
+    id: int
+    entry: EventLogEntry
 
 
 class EventLog(SqliteEventLogStorage):
@@ -32,6 +52,8 @@ class EventLog(SqliteEventLogStorage):
         self._columns: set[str] = set()
         self._open: dict[str, Connection] = {}
         self._batch: ExitStack | None = None
+        self._waiting: list[Reserved] = []
+        self._next_id = 0
         self._lock = threading.RLock()
         super().__init__(base_dir, inst_data)
 
@@ -43,13 +65,76 @@ class EventLog(SqliteEventLogStorage):
     @contextmanager
     def together(self) -> Iterator[None]:
         """Store the events of the block in one transaction a database, seen by others when it ends."""
-        with self._lock, ExitStack() as batch:
-            self._batch = batch
-            try:
+        with self._lock:
+            if self._batch is not None:
                 yield
-            finally:
-                self._batch = None
-                self._open.clear()
+                return
+            with ExitStack() as batch:
+                self._batch = batch
+                try:
+                    yield
+                    self._store_waiting()
+                finally:
+                    self._batch = None
+                    self._waiting = []
+                    self._open.clear()
+
+    @property
+    def reserved(self) -> Sequence[Reserved]:
+        """The events of the open batch that no table contains yet."""
+        return self._waiting
+
+    def store_event(self, event: EventLogEntry) -> None:
+        with self._lock:
+            if self._batch is None or event.dagster_event is None or event.dagster_event_type not in _BULK:
+                super().store_event(event)  # what waits is stored before it
+            else:
+                self._waiting.append(Reserved(self._reserve(), event))
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        with self.together():
+            super().store_event_batch(events)
+
+    def _reserve(self) -> int:
+        """The next id of the index, which no other process can give away before the batch ends."""
+        if not self._waiting:
+            with self._connect(INDEX_SHARD_NAME) as index:
+                if not _in_transaction(index):
+                    index.exec_driver_sql("BEGIN IMMEDIATE")
+                self._next_id = index.exec_driver_sql("SELECT coalesce(max(id), 0) + 1 FROM event_logs").scalar_one()
+        number, self._next_id = self._next_id, self._next_id + 1
+        return number
+
+    def _store_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        rows = [{**self._event_to_row(entry), "id": number} for number, entry in waiting]
+        for run_id in dict.fromkeys(row["run_id"] for row in rows):
+            of_run = [{name: row[name] for name in row if name != "id"} for row in rows if row["run_id"] == run_id]
+            with self._connect(run_id) as run:  # where events have the ids of that run's database
+                run.execute(Events.insert(), of_run)
+        with self._connect(INDEX_SHARD_NAME) as index:
+            index.execute(Events.insert(), rows)
+            self._index_assets(index, [one for one in waiting if one.entry.dagster_event_type in ASSET_EVENTS])
+            of_checks = [
+                pair for pair in zip(waiting, rows, strict=True) if pair[0].entry.dagster_event_type not in ASSET_EVENTS
+            ]
+            for kind, group in groupby(of_checks, key=lambda pair: pair[0].entry.dagster_event_type):
+                if kind is _EVALUATED:
+                    _store_evaluations(index, [(one.entry, row) for one, row in group])
+                else:
+                    for (number, entry), _ in group:
+                        self.store_asset_check_event(entry, number)
+
+    def _index_assets(self, index: Connection, found: Sequence[Reserved]) -> None:
+        """Store the tags of assets' events, and in each asset's row what the last event of each kind changes."""
+        found = [one for one in found if one.entry.dagster_event and one.entry.dagster_event.asset_key]
+        if found:
+            self._store_asset_event_tags(index, [entry for _, entry in found], [number for number, _ in found])
+        last = {(one.entry.get_dagster_event().asset_key, one.entry.dagster_event_type): one for one in found}
+        for number, entry in sorted(last.values(), key=lambda one: one.id):
+            self._store_asset_event(index, entry, number)
 
     def has_table(self, table_name: str) -> bool:
         # Asked for each event, by the stock storage with a new connection each time. What is there stays.
@@ -66,6 +151,8 @@ class EventLog(SqliteEventLogStorage):
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
         with self._lock:
+            if self._waiting:
+                self._store_waiting()  # who reads within a batch finds what came before
             if shard in self._open:
                 yield self._open[shard]
             elif self._batch is not None:
@@ -91,6 +178,58 @@ class EventLog(SqliteEventLogStorage):
             engine.dispose()
         self._engines.clear()
         super().dispose()
+
+
+def _in_transaction(connection: Connection) -> bool:
+    driver: Any = connection.connection.dbapi_connection
+    return bool(driver.in_transaction)
+
+
+def _store_evaluations(index: Connection, evaluations: Sequence[tuple[EventLogEntry, dict[str, Any]]]) -> None:
+    """Store evaluations of checks as executions, in place of a planned or earlier one of that run and partition."""
+    found: dict[object, dict[str, Any]] = {}
+    for place, (entry, row) in enumerate(evaluations):
+        evaluation: Any = entry.get_dagster_event().event_specific_data
+        target = evaluation.target_materialization_data
+        execution = {
+            "asset_key": evaluation.asset_key.to_string(),
+            "check_name": evaluation.check_name,
+            "run_id": entry.run_id,
+            "partition": evaluation.partition,
+            "execution_status": (Status.SUCCEEDED if evaluation.passed else Status.FAILED).value,
+            "evaluation_event": row["event"],
+            "evaluation_event_timestamp": row["timestamp"],
+            "evaluation_event_storage_id": row["id"],
+            "materialization_event_storage_id": target.storage_id if target else None,
+        }
+        found[_key(execution) if entry.run_id else place] = execution  # of what no run reported, all are kept
+    known = _known_executions(index, {key[:3] for key in found if isinstance(key, tuple)})
+    changed = [{**execution, "at": known[key]} for key, execution in found.items() if key in known]
+    new = [execution for key, execution in found.items() if key not in known]
+    if changed:
+        index.execute(Executions.update().where(Executions.c.id == bindparam("at")), changed)
+    if new:
+        index.execute(Executions.insert(), new)
+
+
+def _known_executions(index: Connection, checks: set[tuple[str, str, str]]) -> dict[object, int]:
+    """The ids of the executions of a run's checks."""
+    columns = Executions.c
+    query = select(columns.id, columns.asset_key, columns.check_name, columns.run_id, columns.partition).where(
+        columns.asset_key == bindparam("asset"),
+        columns.check_name == bindparam("check"),
+        columns.run_id == bindparam("run"),
+    )
+    rows = (
+        row
+        for asset, check, run in checks
+        for row in index.execute(query, {"asset": asset, "check": check, "run": run}).mappings()
+    )
+    return {_key(row): row["id"] for row in rows}
+
+
+def _key(execution: Any) -> tuple[str, str, str, str | None]:
+    return execution["asset_key"], execution["check_name"], execution["run_id"], execution["partition"]
 
 
 def _do_not_wait(connection: sqlite3.Connection, _: object) -> None:

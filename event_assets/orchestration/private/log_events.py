@@ -1,11 +1,11 @@
-"""Tells Dagster of materializations and of what checks found, a batch at a time."""
+"""Logs materializations and check evaluations in Dagster, a batch at a time."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Final
+from typing import Any, Final
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
@@ -38,7 +38,9 @@ def log_events(context: dg.AssetExecutionContext, events: Iterable[Event]) -> No
                     context.instance.report_runless_asset_event(event)
                 else:
                     context.log_event(event)
-        judged = _last_materialized(context.instance, {(e.asset_key, e.partition) for e in evaluations})
+        judged = _reserved(context.instance)
+        others = {place for e in evaluations if (place := (e.asset_key, e.partition)) not in judged}
+        judged.update(_last_materialized(context.instance, others))
         for evaluation in evaluations:
             target = judged.get((evaluation.asset_key, evaluation.partition))
             context.log_event(copy(evaluation, target_materialization_data=target))
@@ -50,9 +52,24 @@ def events_together(instance: dg.DagsterInstance) -> AbstractContextManager[None
     The storage is asked, not its class: importing that would load SQLAlchemy, a fifth of the time that the
     definitions take to load.
     """
+    found: AbstractContextManager[None] = getattr(_storage(instance), "together", nullcontext)()
+    return found
+
+
+def _storage(instance: dg.DagsterInstance) -> Any:
     storage = instance.event_log_storage
-    together = getattr(getattr(storage, "_event_log_storage", storage), "together", nullcontext)
-    found: AbstractContextManager[None] = together()
+    return getattr(storage, "_event_log_storage", storage)
+
+
+def _reserved(instance: dg.DagsterInstance) -> dict[_Place, AssetCheckEvaluationTargetMaterializationData]:
+    """The materializations that the open batch has not stored yet."""
+    found = {}
+    for number, entry in getattr(_storage(instance), "reserved", ()):
+        if entry.dagster_event_type == _MADE:
+            event = entry.get_dagster_event()
+            found[event.asset_key, event.partition] = AssetCheckEvaluationTargetMaterializationData(
+                storage_id=number, run_id=entry.run_id, timestamp=entry.timestamp
+            )
     return found
 
 
