@@ -8,6 +8,7 @@ from event_assets.declaration.base import Declared
 from event_assets.declaration.blocks import (
     Deduplicate,
     Funnel,
+    FunnelStep,
     Gold,
     Nothing,
     Quality,
@@ -18,7 +19,7 @@ from event_assets.declaration.blocks import (
 from event_assets.declaration.column import RESERVED_COLUMNS, Column, Numbers
 from event_assets.declaration.dataset import Dataset
 from event_assets.declaration.load import COMPONENT_TYPE, SHIPPED, load_dataset, load_datasets, parse_dataset
-from event_assets.declaration.source import CsvDialect, Events, Except, Log, Profiles, Source, Time
+from event_assets.declaration.source import CsvDialect, Events, Log, Profiles, Source, Time
 from event_assets.digest import digest
 
 __all__ = [
@@ -31,8 +32,8 @@ __all__ = [
     "Declared",
     "Deduplicate",
     "Events",
-    "Except",
     "Funnel",
+    "FunnelStep",
     "Gold",
     "Log",
     "Nothing",

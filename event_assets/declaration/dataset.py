@@ -19,6 +19,7 @@ from event_assets.declaration.blocks import (
     Sessions,
 )
 from event_assets.declaration.column import NAME, Column, Numbers
+from event_assets.declaration.conditions import Where, check_where
 from event_assets.declaration.source import Events, Profiles, Source
 
 Kind = Literal["events", "profiles"]
@@ -128,6 +129,13 @@ class Dataset(Declared):
                             )
         return self
 
+    @field_validator("start_date")
+    @classmethod
+    def _within_reach(cls, value: dt.date) -> dt.date:
+        if not dt.date(1900, 1, 1) <= value <= dt.date(2200, 1, 1):
+            raise ValueError(f"{value} is not within 1900-01-01 and 2200-01-01; write the first date of your events")
+        return value
+
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         columns = {column.name for column in self.columns}
@@ -158,6 +166,8 @@ class Dataset(Declared):
         known("geo", self.geo)
         if self.gold.top_users is not None:
             known("gold.top_users.by", self.gold.top_users.by)
+        for step in self.gold.user_funnel.steps if self.gold.user_funnel else ():
+            check_where(f"gold.user_funnel.steps: {step.name}: where", step.where, self.fact_column)
         if self.gold.watch_time is not None:
             known("gold.watch_time.column", self.gold.watch_time.column)
             if self.column(self.gold.watch_time.column).decimal is None:
@@ -169,15 +179,15 @@ class Dataset(Declared):
             profile_user = block.column("user_id")
             if profile_user is None:
                 raise ValueError("profiles.columns must declare user_id")
+            if not profile_user.required:
+                raise ValueError("profiles.columns: user_id is required, since a profile is a user's")
             if profile_user.type != user.type:
                 raise ValueError(
                     f"profiles.user_id is {profile_user.type} and events.user_id {user.type}: make them one"
                 )
             for name in sorted((profile_columns & columns) - {"user_id"}):
                 raise ValueError(f"column {name} is declared for events and for profiles; rename one")
-            for name in block.filter:
-                if name not in profile_columns:
-                    raise ValueError(f"profiles.filter names no profile column: {name!r}")
+            check_where("profiles.filter", block.filter, block.column)
         return self
 
     def __hash__(self) -> int:
@@ -193,6 +203,10 @@ class Dataset(Declared):
             if column.name == name:
                 return column
         raise KeyError(name)
+
+    def fact_column(self, name: str) -> Column | None:
+        """The declared column of an event or its profile, as facts have it."""
+        return next((c for c in (*self.columns, *self.profile_columns) if c.name == name), None)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -211,6 +225,10 @@ class Dataset(Declared):
         blocks = self.blocks(kind)
         return any(block.where != blocks[0].where or _numbers(block) != _numbers(blocks[0]) for block in blocks[1:])
 
+    def leaves_out(self, kind: Kind) -> bool:
+        """Whether a block of a kind has a `where`, by which records can be excluded."""
+        return any(block.where for block in self.blocks(kind))
+
     @property
     def columns(self) -> tuple[Column, ...]:
         """The declared event columns, in declared order."""
@@ -222,8 +240,8 @@ class Dataset(Declared):
         return tuple(column for column in self.columns_of("profiles") if column.name != "user_id")
 
     @property
-    def profile_filter(self) -> dict[str, tuple[str, ...]]:
-        """Profile column to the values of facts that are kept."""
+    def profile_filter(self) -> Where:
+        """What a fact's profile must hold."""
         return {name: values for block in self.profiles for name, values in block.filter.items()}
 
     @property

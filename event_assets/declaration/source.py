@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from event_assets.declaration.base import Declared, Duration, within
 from event_assets.declaration.column import Column, Numbers
+from event_assets.declaration.conditions import Where, check_where
 from event_assets.text.paths import FILE_PATH, PARENT, parse_path
 from event_assets.text.time_forms import NUMBER_FORMATS, check_zone_name, offset_seconds, time_form
 
@@ -139,31 +140,6 @@ class Time(Declared):
         return self.formats or ("iso",)
 
 
-Scalar = str | None
-
-
-def _as_texts(value: object) -> object:
-    """YAML's own numbers, booleans and dates as the texts that a source would write."""
-    if not isinstance(value, (list, tuple)):
-        return value
-    return tuple(
-        str(one).lower() if isinstance(one, bool) else str(one) if isinstance(one, (int, float, dt.date)) else one
-        for one in value
-    )
-
-
-Values = Annotated[
-    tuple[Scalar, ...], BeforeValidator(_as_texts, json_schema_input_type=list[Any]), Field(min_length=1)
-]
-
-
-class Except(Declared):
-    """All values but some."""
-
-    values: Values = Field(alias="not")
-    """The values that are not wanted; null is kept unless it is one of them."""
-
-
 class Source(Declared):
     """The files of one kind (events or profiles) and how they are read."""
 
@@ -187,7 +163,7 @@ class Source(Declared):
     """The path of the array of records in a `json` file whose root is an object, such as `Records`."""
     explode: str | None = None
     """The path of an array in each record whose elements are the records; other fields are then `^.path`."""
-    where: Mapping[str, Values | Except] = {}
+    where: Where = Field(default_factory=dict)
     """Column to the values of records that are wanted: a list, or `{not: [...]}`. Others are counted as excluded."""
     numbers: Numbers | None = None
     """How texts write numbers, for all numeric columns of the block."""
@@ -217,12 +193,7 @@ class Source(Declared):
         for key, formats in _FORMATS_OF.items():
             if getattr(self, key) != type(self).model_fields[key].default and self.format not in formats:
                 raise ValueError(f"{key} goes with format {' or '.join(formats)}, and the format is {self.format}")
-        for name in self.where:
-            column = self.column(name)
-            if column is None or column.type == "json":
-                raise ValueError(
-                    f"where names no column that can be compared: {name!r}; declared are {', '.join(names)}"
-                )
+        check_where("where", self.where, self.column)
         if self.format in NESTED:
             for path in [*self._sources(), *(path for path in (self.records, self.explode) if path)]:
                 first = parse_path(path)[0]
@@ -230,6 +201,18 @@ class Source(Declared):
                     raise ValueError(
                         f"source {path!r} is of the record around; declare explode: PATH, or quote the name"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _user_is_required(self) -> Self:
+        """Every record has a user, unless the declaration says `required: false`."""
+        columns = tuple(
+            column.model_copy(update={"required": True})
+            if column.name == "user_id" and "required" not in column.model_fields_set
+            else column
+            for column in self.columns
+        )
+        object.__setattr__(self, "columns", columns)
         return self
 
     def _sources(self) -> list[str]:
@@ -269,5 +252,5 @@ class Events(Source):
 
 
 class Profiles(Source):
-    filter: Mapping[str, tuple[str, ...]] = {}
-    """Column to the values that are kept; facts whose profile differs are counted as filtered."""
+    filter: Where = Field(default_factory=dict)
+    """Column to the values that are kept, or to `{not: [...]}`; facts whose profile differs are counted as filtered."""

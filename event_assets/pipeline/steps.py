@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, Literal
 
 from event_assets.declaration import Dataset
+from event_assets.declaration.dataset import Kind
 from event_assets.digest import digest
 from event_assets.tables.catalog import tables
 from event_assets.tables.custom_tables import custom_tables
@@ -121,10 +122,21 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         rules_digest = digest(VERSION, transform.__name__, dataset.name, rules, shapes)
         found.append(Step(tuple(names), present, transform, rules_digest, lag=lag, **more))
 
+    def excluded(kind: Kind) -> tuple[str, ...]:
+        return ("#excluded",) if dataset.leaves_out(kind) else ()
+
+    def blocks(kind: Kind) -> list[Any]:
+        """What each block has of its own by which its records are judged."""
+        return [
+            [block.rules("where"), {c.name: c.numbers and c.numbers.rules() for c in block.columns}]
+            for block in dataset.blocks(kind)
+        ]
+
     reach = dataset.dedupe_days
     columns = [c.rules(*_CLEANING_KEYS) for c in dataset.columns]
     cleaning = {
         "columns": columns,
+        "blocks": blocks("events"),
         "keys": dataset.dedupe_keys,
         "event_id": dataset.event_id,
         "source_timezone": dataset.source_timezone,
@@ -137,9 +149,9 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         ("profiles", "profile_quarantine"),
         (Input("raw_profiles"), Input("profile_snapshots")),
         profiles.profiles,
-        {"columns": profile_columns, "source_timezone": dataset.source_timezone},
+        {"columns": profile_columns, "blocks": blocks("profiles"), "source_timezone": dataset.source_timezone},
         by_date=False,
-        equation=Equation("raw_profiles", ("#valid", "profile_quarantine")),
+        equation=Equation("raw_profiles", ("#valid", "profile_quarantine", *excluded("profiles"))),
     )
     add(("event_keys",), (Input("raw_events"),), clean.event_keys, cleaning)
     add(
@@ -150,12 +162,12 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         ),
         clean.clean,
         {**cleaning, "days": reach},
-        equation=Equation("raw_events", ("cleaned_events", "#duplicates", "quarantine")),
+        equation=Equation("raw_events", ("cleaned_events", "#duplicates", "quarantine", *excluded("events"))),
     )
     add(("session_edges",), (Input("cleaned_events"),), sessions.session_edges, gap)
     add(
         ("session_parts",),
-        (Input("cleaned_events"), Input("session_edges", before=2, same_date=False)),
+        (Input("cleaned_events"), Input("session_edges", before=sessions.edge_days(dataset), same_date=False)),
         sessions.session_parts,
         gap,
     )
