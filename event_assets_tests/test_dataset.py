@@ -31,14 +31,14 @@ def column(attributes: dict[str, Any], place: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda a: a.update(gaps="30m"), "clicks.yaml: gaps: is no key of a dataset declaration"),
+        (lambda a: a.update(gaps="30m"), "clicks.yaml: gaps: is not a key of a dataset declaration"),
         (
             lambda a: column(a, 0).update(typ="int64"),
-            "events.columns.0.typ: is no key of a dataset declaration; did you mean type?",
+            "events.columns.0.typ: is not a key of a dataset declaration; did you mean type?",
         ),
         (
             lambda a: a["events"].update(formt=a["events"].pop("format")),
-            "events.formt: is no key of a dataset declaration; did you mean format?",
+            "events.formt: is not a key of a dataset declaration; did you mean format?",
         ),
         (lambda a: column(a, 0).update(type="int"), "events.columns.0.type: a type is string, int64,"),
         (lambda a: column(a, 3).update(type="decimal(40,2)"), "events.columns.3.type: decimal(p,s) takes 1 <= p <= 38"),
@@ -54,7 +54,7 @@ def column(attributes: dict[str, Any], place: int) -> dict[str, Any]:
         (lambda a: a["events"]["columns"].pop(0), "events.columns must declare user_id"),
         (lambda a: column(a, 0).update(type="float64"), "user_id is an identifier: its type is string or int64"),
         (lambda a: a["events"].pop("time"), "clicks.yaml: events.time: is missing; add it"),
-        (lambda a: a["events"].update(encoding="klingon"), "'klingon' is no known encoding"),
+        (lambda a: a["events"].update(encoding="klingon"), "'klingon' is not a known encoding"),
         (lambda a: a.update(timezone="Mars/Olympus"), "'Mars/Olympus' is no IANA time zone"),
         (lambda a: a.update(deduplicate={"keys": ["log_id"]}), "deduplicate.keys names no declared column: 'log_id'"),
         (
@@ -63,12 +63,12 @@ def column(attributes: dict[str, Any], place: int) -> dict[str, Any]:
         ),
         (
             lambda a: a["sessions"].update(gap="25h"),
-            "sessions.gap: must be more than 0 and at most 24h; mend '25h'",
+            "sessions.gap: must be more than 0 and at most 24h; change '25h'",
         ),
         (lambda a: a["sessions"].update(gap="soon"), "write a duration as a number and s, m, h or d"),
         (
             lambda a: a["gold"].update(top_user={}),
-            "gold.top_user: is no key of a dataset declaration; did you mean top_users?",
+            "gold.top_user: is not a key of a dataset declaration; did you mean top_users?",
         ),
         (
             lambda a: a["gold"]["top_users"].update(by="platform"),
@@ -111,8 +111,28 @@ def test_a_further_folder_adds_datasets_and_one_name_is_one_dataset(tmp_path: Pa
     (tmp_path / "clicks" / "defs.yaml").write_text(text)
     assert set(load_datasets(tmp_path)) == {*load_datasets(), "clicks"}
     (tmp_path / "clicks_again" / "defs.yaml").write_text(text)
-    with pytest.raises(DeclarationError, match="clicks is declared twice"):
-        load_datasets(tmp_path)
+    found = load_datasets(tmp_path)
+    assert set(found) == {*load_datasets(), "clicks"}
+    assert "clicks is declared twice" in str(found.failures["clicks_again"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("type: event_assets.EventDataset\nattribute: {}\n", "attribute: is not a key of the file; write it below"),
+        ("type: event_assets.EventDataset\nattributes:\n  name: a\n  name: b\n", "line 4: name: is written twice"),
+        ("attributes: " + "[" * 100_000, "is nested deeper than 50 levels"),
+        ("attributes: " + "{a: " * 100_000, "is nested deeper than 50 levels"),
+        ("attributes: \x00", "can't be read as YAML"),
+    ],
+)
+def test_a_wrong_file_is_one_line_and_stops_its_own_dataset_alone(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "wrong").mkdir()
+    (tmp_path / "wrong" / "defs.yaml").write_text(text)
+    found = load_datasets(tmp_path)
+    assert set(found) == set(load_datasets())
+    assert message in str(found.failures["wrong"])
+    assert "\n" not in str(found.failures["wrong"])
 
 
 def test_the_five_datasets_ship() -> None:

@@ -18,7 +18,15 @@ from event_assets.declaration.blocks import (
 )
 from event_assets.declaration.column import RESERVED_COLUMNS, Column, Numbers
 from event_assets.declaration.dataset import Dataset
-from event_assets.declaration.load import COMPONENT_TYPE, SHIPPED, load_dataset, load_datasets, parse_dataset
+from event_assets.declaration.load import (
+    COMPONENT_TYPE,
+    SHIPPED,
+    Datasets,
+    load_dataset,
+    load_datasets,
+    parse_dataset,
+    read_yaml,
+)
 from event_assets.declaration.source import CsvDialect, Events, Log, Profiles, Source, Time
 from event_assets.digest import digest
 
@@ -29,6 +37,7 @@ __all__ = [
     "Column",
     "CsvDialect",
     "Dataset",
+    "Datasets",
     "Declared",
     "Deduplicate",
     "Events",
@@ -49,4 +58,5 @@ __all__ = [
     "load_dataset",
     "load_datasets",
     "parse_dataset",
+    "read_yaml",
 ]

@@ -20,6 +20,8 @@ RESERVED_COLUMNS = frozenset(
         "event_time_us",
         "event_date",
         "time_assumed",
+        "time_text",
+        "source_block",
         "extra",
         "file_id",
         "row_number",

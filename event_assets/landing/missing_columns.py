@@ -44,12 +44,14 @@ def _nearest(source: str, names: Sequence[str]) -> str | None:
 
 def _suspicions(names: Sequence[str]) -> list[str]:
     """What the header looks like, where it is not read as it was written."""
+    if not names:
+        return []
     if any("\0" in name for name in names):
         return ["it looks like UTF-16: declare encoding: utf-16, or detect"]
+    if names[0].lower().startswith("sep="):
+        return ["the first line names the delimiter: declare csv: {skip_lines: 1}"]
     if len(names) == 1:
         for mark, word in (("\t", '"\\t"'), (";", '";"'), ("|", '"|"'), (",", '","')):
             if mark in names[0]:
                 return [f"the header is one field: declare csv: {{delimiter: {word}}}"]
-        if names[0].lower().startswith("sep="):
-            return ["the first line names the delimiter: declare csv: {skip_lines: 1}"]
     return []

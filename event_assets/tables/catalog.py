@@ -107,6 +107,7 @@ def _landed(dataset: Dataset) -> Iterable[Table]:
             *lineage,
             EVENT_TIME,
             Column("event_time_us", "int64", "event_time as microseconds since 1970-01-01 UTC.", nullable=False),
+            Column("time_text", "string", "The time's own text, of several fields joined by a blank."),
             Column("time_assumed", "bool", "Whether the time was taken from the file's name.", nullable=False),
         ),
         key=("file_id", "row_number"),

@@ -226,7 +226,7 @@ def test_a_file_that_is_no_array_is_rejected_with_what_to_declare(land: Land) ->
 def test_a_record_over_the_limit_is_too_long(land: Land, dataset: Dataset, length: int) -> None:
     long = '{"user_id": "' + "x" * length + '"}'
     parts = [GOOD[0], long, GOOD[1]]
-    content = "\n".join(parts) if dataset.events.format == "ndjson" else "[" + ",\n".join(parts) + "]"
+    content = "\n".join(parts) if dataset.events[0].format == "ndjson" else "[" + ",\n".join(parts) + "]"
     outcome = land(content, dataset)
     assert outcome.values("row_number", "user_id") == [(1, "1"), (3, "2")]
     assert outcome.rejects == [(2, "record_too_long", None, long[: 64 * 1024])]

@@ -234,7 +234,7 @@ def test_numbers_are_one_user_however_they_are_written(tmp_path: Path) -> None:
         {**column.model_dump(mode="json"), **({"type": "int64"} if column.name == "user_id" else {})}
         for column in clicks().columns
     ]
-    events = {**clicks().events.model_dump(mode="json", by_alias=True), "columns": columns}
+    events = {**clicks().events[0].model_dump(mode="json", by_alias=True), "columns": columns}
     world = World(tmp_path, clicks(events=events))
     world.drop("clicks_1.csv", lines(*(f"{user},view,2025-01-06T10:00:00,/a,7" for user in ("7", "007", " 7", "8"))))
     world.refresh()
@@ -268,7 +268,7 @@ def test_an_id_is_compared_as_cleaning_writes_it() -> None:
     assert [canonical(text, column) for text in (" Ann", "?", "OLD", "", None)] == ["ann", None, "new", None, None]
 
 
-def source() -> Source:
+def source() -> tuple[Source, ...]:
     return clicks().events
 
 
