@@ -145,8 +145,8 @@ def _remedy(problem: Mapping[str, Any], attributes: object) -> str:
         return f"did you mean {close[0]}?" if close else f"remove it; known are {', '.join(known)}"
     value = problem.get("input")
     if isinstance(value, (dict, list, tuple)) or value is attributes or len(repr(value)) > 60:
-        return "change it"
-    return f"change {value!r}"
+        return "fix it"
+    return f"fix {value!r}"
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:

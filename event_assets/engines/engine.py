@@ -59,7 +59,7 @@ class Engine(Protocol):
 
     def write(self, outputs: Outputs, tables: Mapping[str, Table], folder: Path) -> Written:
         """Every output table as Snappy Parquet in the contract's columns, types and row order, at least one file
-        each (one for each value of a Hive column that is no date); the figures stand in every file's footer. The
+        each (one for each value of a Hive column that is not a date); the figures stand in every file's footer. The
         folder is the caller's and not there yet. LakeError where nothing can be written there."""
         ...
 

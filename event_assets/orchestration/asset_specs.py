@@ -85,7 +85,7 @@ def _window(source: Input) -> str:
     """Which dates around its own a step reads of an input, in words; empty where it reads its own only.
 
     Dagster takes one partition mapping an upstream asset in a multi-asset, and our tables read theirs by different
-    windows: so Dagster is told of the same date only, and the graph widens a run by itself (docs/adr/0005).
+    windows: so Dagster knows the same date only, and the graph widens a run by itself (docs/adr/0005).
     """
     parts = []
     if source.before == "all":

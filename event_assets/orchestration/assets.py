@@ -67,7 +67,9 @@ def _execute(context: dg.AssetExecutionContext, workspace: Workspace) -> list[Ou
     with workspace.writing():
         workspace.refresh()
         if selected.intersection(landed):
-            intake = land_new_files(workspace, now=lambda: dt.datetime.now(dt.UTC), progress=report.progress)
+            intake = land_new_files(
+                workspace, now=lambda: dt.datetime.now(dt.UTC), run=context.run.run_id, progress=report.progress
+            )
             report.landed(workspace, intake)
             _log_intake(context, intake)
             log_events(context, landing_events(workspace, intake, asked or () if "raw_events" in selected else ()))
@@ -94,7 +96,7 @@ def _report_lost_units(context: dg.AssetExecutionContext, workspace: Workspace) 
     units = list(unreported(context.instance, workspace))
     log_events(context, (event for unit in units for event in late_report_events(workspace, unit)))
     if units:
-        context.log.info(f"told of {len(units)} partitions that the lake holds and no run had told of")
+        context.log.info(f"reported {len(units)} partitions that the lake has and that no run had reported")
 
 
 def _dates(context: dg.AssetExecutionContext) -> frozenset[dt.date] | None:
@@ -140,7 +142,7 @@ def _log_outcomes(context: dg.AssetExecutionContext, outcomes: Iterable[Outcome]
             if outcome.state == "refused":
                 broken = "; ".join(check.says for check in outcome.checks if not check.passed)
                 why = broken or "made together with a refused table"
-                context.log.error(f"{outcome.table} {unit}: not published, what was there stays: {why}")
+                context.log.error(f"{outcome.table} {unit}: not published, the previous version is kept: {why}")
 
 
 def _blame(dataset: Dataset, refused: list[Outcome]) -> str:
@@ -149,6 +151,6 @@ def _blame(dataset: Dataset, refused: list[Outcome]) -> str:
     broken = "; ".join(check.says for check in first.checks if not check.passed)
     more = f" and {len(guilty) - 1} more" if len(guilty) > 1 else ""
     return (
-        f"{dataset.name}/{first.table} {first.date or ''}{more}: {broken}; not published, what was there stays; "
-        "mend the rule or the source and materialize it again"
+        f"{dataset.name}/{first.table} {first.date or ''}{more}: {broken}; not published (the previous version is "
+        "kept); fix the rule or the source and materialize it again"
     )

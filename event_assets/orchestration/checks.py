@@ -59,7 +59,7 @@ def questions(dataset: Dataset) -> dict[tuple[str, str], Question]:
 
 
 def _holding(dataset: Dataset) -> Iterator[Question]:
-    remedy = "it is not published and what was there stays; mend the rule or the source and materialize it again"
+    remedy = "it is not published and the previous version is kept; fix the rule or the source and materialize it again"
     for table in tables(dataset).values():
         if not table.landed:
             says = f"Every row keeps the contract: columns, types, nulls, bounds, unique key ({', '.join(table.key)})."
@@ -83,7 +83,7 @@ def _watching(dataset: Dataset) -> Iterator[Question]:
         "source_files",
         "rejects",
         f"At most {share} of the records of each file are rejected.",
-        f"look at landing_rejects (event-assets quarantine {name}), then mend the export or the declaration",
+        f"look at landing_rejects (event-assets quarantine {name}), then fix the export or the declaration",
     )
     yield Question(
         "source_files",
@@ -95,7 +95,7 @@ def _watching(dataset: Dataset) -> Iterator[Question]:
         "quarantine",
         "rejects",
         f"At most {share} of a date's records are quarantined.",
-        f"see the reasons in the materialization, mend the rule, then event-assets quarantine {name} --replay",
+        f"see the reasons in the materialization, fix the rule, then event-assets quarantine {name} --replay",
     )
     yield Question(
         "cleaned_events",
@@ -164,7 +164,7 @@ def unit_findings(workspace: Workspace, outcome: Outcome) -> Iterator[Finding]:
     """What the checks of one table's unit find; those that watch quality only where it was made."""
     asked, quality = questions(workspace.dataset), workspace.dataset.quality
     for check in outcome.checks:
-        if question := asked.get((outcome.table, check.name)):  # a step's equation is told of its first table alone
+        if question := asked.get((outcome.table, check.name)):  # a step's equation belongs to its first table alone
             yield Finding(question, check.passed, check.says)
     if outcome.state != "made":
         return

@@ -1,4 +1,4 @@
-"""What the lake holds and Dagster was never told of: a run that is killed tells nothing of what it published last."""
+"""Partitions that no run reported to Dagster: a killed run reports nothing of what it published last."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from event_assets.pipeline.workspace import Unit, Workspace
 from event_assets.storage.partitions import WHOLE
 
 _MADE = dg.DagsterEventType.ASSET_MATERIALIZATION
-_SAYS = "Told of afterwards: the run that published it ended before it could, or its events were lost."
+_SAYS = "The run that published it ended before it could report it, or its events were lost."
 
 
 def unreported(instance: dg.DagsterInstance, workspace: Workspace) -> Iterator[Unit]:
@@ -32,10 +32,10 @@ def unreported(instance: dg.DagsterInstance, workspace: Workspace) -> Iterator[U
 
 
 def late_report_events(workspace: Workspace, unit: Unit) -> Iterator[Event]:
-    """What a run would have told of a unit, as far as the log knows: that it was published, and that what holds the
-    line was kept. No file is opened: there may be thousands, and far away."""
+    """What a run would have reported of a unit, from the log alone: that it was published, and that its blocking
+    checks passed. No file is opened: there may be thousands, and far away."""
     table, date = unit
-    yield published(workspace, table, date, {"told of": _SAYS})
+    yield published(workspace, table, date, {"reported late": _SAYS})
     for question in questions(workspace.dataset).values():
         if question.table == table and question.blocking:
             says = "it was published, so it was kept"
@@ -48,7 +48,7 @@ def lake_state(workspace: Workspace) -> str:
 
 
 def _last_reported_versions(instance: dg.DagsterInstance, key: dg.AssetKey, *, by_date: bool) -> dict[str, str | None]:
-    """The content that Dagster was last told of, by unit."""
+    """The content digest that Dagster received last, by unit."""
     if by_date:
         tags = instance.event_log_storage.get_latest_tags_by_partition(key, _MADE, [DATA_VERSION_TAG])
         return {partition: found.get(DATA_VERSION_TAG) for partition, found in tags.items()}

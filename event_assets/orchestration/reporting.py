@@ -125,7 +125,7 @@ def evaluation(dataset: Dataset, finding: Finding, partition: str | None) -> dg.
 
 
 def partition_of(dataset: Dataset, date: dt.date | None) -> str | None:
-    """Dagster's key of a date, None where it has none: it doesn't look at the keys of events that it is told."""
+    """Dagster's key of a date, None where it has none: it doesn't look at the keys of events that it receives."""
     if date is None:
         return None
     key = date.isoformat()

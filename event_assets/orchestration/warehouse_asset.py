@@ -65,10 +65,10 @@ def keep_current(context: dg.AssetExecutionContext, workspace: Workspace) -> Non
         datasets = {**load_datasets(settings.datasets), workspace.dataset.name: workspace.dataset}
         refreshed = refresh(datasets, settings)
     except EventAssetsError as error:
-        context.log.warning(f"the warehouse file stays as it was: {error}")
+        context.log.warning(f"the warehouse file is unchanged: {error}")
         return
     if refreshed:
-        context.log.info(f"made {settings.warehouse} anew, with a view for each table")
+        context.log.info(f"made {settings.warehouse} again, with a view for each table")
         context.log_event(dg.AssetMaterialization(KEY, metadata={"file": dg.MetadataValue.path(settings.warehouse)}))
 
 

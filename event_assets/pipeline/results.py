@@ -48,5 +48,5 @@ def sample(table: Table, rows: pl.LazyFrame) -> pl.DataFrame:
     """The first rows of a unit as the event log may keep them: no personal values."""
     masked = [pl.lit(MASK).alias(column.name) for column in table.columns if column.personal]
     found = rows.head(SAMPLE_ROWS).collect().with_columns(masked)
-    # Built anew: a slice keeps all rows of what it was cut from in memory, and outcomes are kept until a run ends.
+    # Built again: a slice keeps all rows of what it was cut from in memory, and outcomes are kept until a run ends.
     return pl.DataFrame(found.rows(), found.schema, orient="row")

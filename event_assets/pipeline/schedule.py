@@ -36,7 +36,7 @@ def schedule(workspace: Workspace, request: Request) -> list[tuple[Step, dt.date
     """Every unit that could have to be made, each after all that it reads.
 
     Dates go one by one through all tables, a table trailing by its `lag`, so that a range holds few dates at once.
-    Before that, keys that are looked up over many dates are made for all of them, so that their history is told once.
+    Before that, keys that are looked up over many dates are made for all of them, so that their history is read once.
     """
     steps = [step for step in workspace.steps if request.tables.intersection(step.tables)]
     looked_up = {source.table for step in workspace.steps for source in step.inputs if source.key}

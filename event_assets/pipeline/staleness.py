@@ -33,7 +33,7 @@ def made_from(workspace: Workspace, step: Step, date: dt.date | None) -> str:
 def stale_units(workspace: Workspace) -> Iterator[Stale]:
     """The units that are stale as things stand, upstream first.
 
-    What lies downstream of a stale unit is only known to be stale once that unit was made anew: its content
+    What lies downstream of a stale unit is only known to be stale once that unit was made again: its content
     may come out the same. `reachable` says what could be touched at most.
     """
     for step in workspace.steps:

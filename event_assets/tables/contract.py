@@ -33,7 +33,7 @@ class Violation:
     first_rows: tuple[int, ...]
 
     def moved(self, rows: int) -> Violation:
-        """The same, told of a frame that stands below so many other rows."""
+        """The same violation in a frame that follows so many other rows."""
         return replace(self, first_rows=tuple(row + rows for row in self.first_rows))
 
     def with_more(self, other: Violation) -> Violation:
@@ -118,7 +118,7 @@ def _broken_rules(table: Table, frame: pl.DataFrame) -> list[Violation]:
 
 
 def _unique(table: Table) -> pl.Expr:
-    """Whether the keys are plainly unique: equal keys have equal hashes, and these are told apart in half the time."""
+    """Whether the keys are plainly unique: equal keys have equal hashes, and these are compared in half the time."""
     key = pl.col(table.key[0]) if len(table.key) == 1 else pl.struct(table.key)
     return (key.hash().n_unique() == pl.len()).alias("key")
 

@@ -50,7 +50,7 @@ def test_a_broken_partition_fails_its_check_and_the_run_and_is_not_materialized(
     assert not result.success
     assert failure(result) == (
         "clicks/cleaned_events 2025-01-07: price greater than or equal to(0): 1 rows (rows 0); "
-        "not published, what was there stays; mend the rule or the source and materialize it again"
+        "not published (the previous version is kept); fix the rule or the source and materialize it again"
     )
     assert platform.checked("cleaned_events", "contract") == {
         "2025-01-05": "SUCCEEDED",
@@ -91,7 +91,7 @@ def test_a_check_that_fails_says_what_it_found_and_what_to_do(platform: Platform
     evaluations = {(e.asset_key.path[-1], e.check_name): e for e in stored_evaluations(platform, result)}
     rejects = evaluations["quarantine", "rejects"]
     assert rejects.description == (
-        "1 of 2 records are quarantined. What to do: see the reasons in the materialization, mend the rule, then "
+        "1 of 2 records are quarantined. What to do: see the reasons in the materialization, fix the rule, then "
         "event-assets quarantine clicks --replay"
     )
     assert {name: entry.value for name, entry in rejects.metadata.items()} == {"quarantined share": 0.5}

@@ -118,7 +118,7 @@ def test_the_component_builds_the_same_definitions(tmp_path: Path, monkeypatch: 
     ("wrong", "right", "line"),
     [
         ("gap: 30m", "gap: 30 minutes", "sessions.gap: write a duration as a number and s, m, h or d, such as 30m"),
-        ("{gap: 30m", "{gapp: 30m", "sessions.gapp: is no key of a dataset declaration; did you mean gap?"),
+        ("{gap: 30m", "{gapp: 30m", "sessions.gapp: is not a key of a dataset declaration; did you mean gap?"),
         ("start_date: 2024-01-01\n", "", "start_date: is missing; add it"),
     ],
 )
@@ -134,7 +134,7 @@ def test_a_wrong_declaration_fails_the_load_by_one_line_that_names_file_key_and_
 
 
 def test_loading_the_definitions_loads_neither_a_database_nor_another_engine() -> None:
-    # Each run is a process that loads them anew.
+    # Each run is a process that loads them again.
     heavy = "{'sqlalchemy', 'alembic', 'pandas', 'pyspark'}"
     code = f"import sys, event_assets.definitions; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
