@@ -241,6 +241,8 @@ class _Reading:
                     memory_bytes=memory_bytes,
                     limits=limits,
                 )
+            case _:
+                raise FileRejected(f"unreadable: format {self._source.format} has no reader yet")
         if prepared.cut_off is not None:
             text = prepared.cut_off
             yield Batch(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_assets.declaration.blocks import Source
+from event_assets.declaration import Source
 from event_assets.errors import LandingError
 from event_assets.pipeline import landing_rules
 from event_assets.pipeline.erase import Erased, canonical, erase, named_ids, rows_by_table
@@ -264,7 +264,9 @@ def test_an_id_with_a_blank_is_found_in_what_is_left_of_a_record(raw: str) -> No
 
 
 def test_an_id_is_compared_as_cleaning_writes_it() -> None:
-    column = source().columns[0].model_copy(update={"case": "lower", "null_values": ("?",), "aliases": {"old": "new"}})
+    column = (
+        source()[0].columns[0].model_copy(update={"case": "lower", "null_values": ("?",), "aliases": {"old": "new"}})
+    )
     assert [canonical(text, column) for text in (" Ann", "?", "OLD", "", None)] == ["ann", None, "new", None, None]
 
 

@@ -73,7 +73,7 @@ def test_files_match_the_patterns_and_columns_of_the_declaration(dataset: str, t
     generated = generate(dataset, rows=900, days=3, seed=5, out=tmp_path)
     names = [path.name for path in generated.files]
 
-    events = declared(dataset).events
+    events = declared(dataset).events[0]
     assert names[:3] == [
         f"{RECIPES[dataset].stem}_{RECIPES[dataset].start + dt.timedelta(day):%Y%m%d}.{events.format}"
         for day in range(3)
