@@ -73,11 +73,14 @@ def test_a_shops_csv_is_known_with_types_roles_and_funnel(tmp_path: Path) -> Non
         ("user_id", "user_id", "int64"),
         ("source_session_id", "user_session", "string"),
     ]
-    [block] = found.events
-    assert (block.files, block.format, block.time.source) == (("*-Oct.csv",), "csv", "event_time")
+    assert (found.events[0].files, found.events[0].format, found.events[0].time.source) == (
+        ("*-Oct.csv",),
+        "csv",
+        "event_time",
+    )
     assert (found.sessions.column, str(found.start_date)) == ("product_id", "2019-10-01")
     assert found.gold.user_funnel is not None
-    assert found.gold.user_funnel.names == ("view", "cart", "purchase")
+    assert [step.name for step in found.gold.user_funnel.steps] == ["view", "cart", "purchase"]
     world = landed(tmp_path, found, path)
     assert world.table("joined_facts").height == 3
     assert world.reconciled().holds
@@ -91,9 +94,9 @@ def test_nested_lines_of_json_become_columns_by_path_and_big_objects_stay_json(t
         ("event_type", "type", "string"),
         ("user_id", "actor.id", "int64"),
         ("login", "actor.login", "string"),
-        ("url", "actor.url", "string"),
+        ("actor_url", "actor.url", "string"),
         ("repo_id", "repo.id", "int64"),
-        ("name", "repo.name", "string"),
+        ("repo_name", "repo.name", "string"),
         ("payload", "payload", "json"),
         ("public", "public", "bool"),
     ]
@@ -166,8 +169,11 @@ def test_times_in_milliseconds_are_told_by_their_size(tmp_path: Path) -> None:
         text = "ts\tuid\taction\n" + "".join(f"{(1738317600 + n) * unit}\tu{n % 2}\topen\n" for n in range(5))
         path = tmp_path / f"log-{unit}.tsv"
         found = drafted(path, text)
-        [block] = found.events
-        assert (block.time.source, block.time.read_as, block.csv.delimiter) == ("ts", (form,), "\t")
+        assert (found.events[0].time.source, found.events[0].time.read_as[0], found.events[0].csv.delimiter) == (
+            "ts",
+            form,
+            "\t",
+        )
         assert landed(tmp_path / str(unit), found, path).table("joined_facts").height == 5
 
 

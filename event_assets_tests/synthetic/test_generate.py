@@ -84,7 +84,9 @@ def test_files_match_the_patterns_and_columns_of_the_declaration(dataset: str, t
     }
     assert sources == fields(tmp_path / names[0], events)
     if profiles := declared(dataset).profiles:
-        assert [any(fnmatch(name, pattern) for pattern in profiles.files) for name in names[3:]] == [True]
+        assert [any(fnmatch(name, pattern) for block in profiles for pattern in block.files) for name in names[3:]] == [
+            True
+        ]
 
 
 def fields(path: Path, source: Source) -> set[str]:
