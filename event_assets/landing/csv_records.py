@@ -41,7 +41,7 @@ class RecordParser:
         delimiter = "\t" if self.whitespace else dialect.delimiter
         self.delimiter, self.quote, self.escape = (text.encode() for text in (delimiter, dialect.quote, dialect.escape))
         self.comment = b"#" if dialect.header == "w3c" else (dialect.comment or "").encode()
-        """What a line begins with that is no record; empty where there is no such thing."""
+        """What a line begins with that is not a record; empty where all lines are."""
         self.blanks = b" \t" if self.whitespace else bytes(b for b in b" \t" if b not in self.delimiter)
         """What a blank line may hold; an empty line always is one."""
         quote, escape, separator = (re.escape(mark) for mark in (self.quote, self.escape, self.delimiter))

@@ -43,7 +43,7 @@ class Inbox:
 
 
 def look(folder: Place, dataset: Dataset) -> Inbox:
-    """The dataset's files in the folder or below the URL, by path (none where there is no folder). Folders are looked
+    """The dataset's files in the folder or below the URL, by path (none where the folder is missing). Folders are looked
     into where a pattern of the dataset reaches into some.
 
     Hidden and unfinished names are passed over in silence; whatever else can't be landed is named in a

@@ -70,7 +70,7 @@ def parse_time(text: str, *, format: Format, source_timezone: str, zones: Mappin
 
 
 def parse_times(text: pl.Series, *, format: Format, source_timezone: str, zones: Mapping[str, str] = {}) -> pl.Series:
-    """A column of texts as `Datetime("us", "UTC")` of the same name and length; null where there is no time.
+    """A column of texts as `Datetime("us", "UTC")` of the same name and length; null where a text is not a time.
 
     Naive times are in `source_timezone`, in a gap or fold as PEP 495 reads them with fold=0. Digits beyond
     the microsecond are cut off.
