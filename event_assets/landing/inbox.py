@@ -43,8 +43,8 @@ class Inbox:
 
 
 def look(folder: Place, dataset: Dataset) -> Inbox:
-    """The dataset's files in the folder or below the URL, by path (none where the folder is missing). Folders are looked
-    into where a pattern of the dataset reaches into some.
+    """The dataset's files in the folder or below the URL, by path (none where the folder is missing). Folders are
+    looked into where a pattern of the dataset reaches into some.
 
     Hidden and unfinished names are passed over in silence; whatever else can't be landed is named in a
     warning. A name that events and profiles both claim is an events file.
