@@ -45,7 +45,10 @@ def column(attributes: dict[str, Any], place: int) -> dict[str, Any]:
         (lambda a: column(a, 0).pop("description"), "events.columns.0.description: is missing; add it"),
         (lambda a: column(a, 2).update(name="event_id"), "the platform adds event_id itself; choose another name"),
         (lambda a: column(a, 2).update(name="price"), "column price is declared twice"),
-        (lambda a: column(a, 3).update(min="free"), "min 'free' is no decimal(10,2)"),
+        (
+            lambda a: column(a, 3).update(min="free"),
+            "min: 'free' is not a valid decimal(10,2)",
+        ),
         (lambda a: column(a, 3).update(type="float64"), "price is a float64, and floats enter no key"),
         (lambda a: column(a, 2).update(min=1), "min and max make no sense for type string"),
         (lambda a: a["events"]["columns"].pop(0), "events.columns must declare user_id"),
@@ -72,7 +75,18 @@ def column(attributes: dict[str, Any], place: int) -> dict[str, Any]:
             "gold.top_users.by names no declared column: 'platform'",
         ),
         (lambda a: a["gold"].update(watch_time={"column": "price"}), "gold.watch_time needs geo"),
-        (lambda a: a["gold"]["user_funnel"].update(steps=["Add to cart", "buy"]), "becomes a column name"),
+        (lambda a: a["gold"]["user_funnel"].update(steps=["Buy", "buy"]), "step 'Buy' is named twice"),
+        (lambda a: a["gold"]["user_funnel"].update(steps=["a\nb", "buy"]), "becomes a part of column names"),
+        (lambda a: a["gold"]["user_funnel"].update(steps=[{"name": "x"}, "buy"]), "has no condition"),
+        (
+            lambda a: a["gold"]["user_funnel"].update(steps=[{"name": "x", "where": {"pge": ["/a"]}}, "buy"]),
+            "x: where names no declared column: 'pge'",
+        ),
+        (
+            lambda a: a["gold"]["user_funnel"].update(steps=[{"name": "x", "where": {"price": ["free"]}}, "buy"]),
+            "x: where, price: 'free' is not a valid decimal(10,2)",
+        ),
+        (lambda a: a.update(start_date="0001-01-02"), "start_date: 0001-01-02 is not within 1900-01-01 and 2200-01-01"),
     ],
 )
 def test_a_wrong_declaration_says_where_what_and_what_to_do_in_one_line(change: Change, message: str) -> None:

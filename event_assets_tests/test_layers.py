@@ -29,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "locations": {"errors"},
     "settings": {"errors", "locations"},
     "storage": {"errors", "digest", "locations", "settings"},  # knows no dataset and no table by name
-    "declaration": _BASE,
+    "declaration": {*_BASE, "text"},
     "tables": {*_BASE, "declaration"},
     "gold": {"tables"},
     "synthetic": {*_BASE, "storage", "declaration"},  # makes files as a stranger would: knows no contract and no reader

@@ -128,7 +128,7 @@ def funnel(at: Selection) -> Query | None:
             conversion_from_first::DOUBLE AS conversion_from_first
             FROM {at.view("funnel_summary")} ORDER BY step_number"""
         return Query("funnel_summary", sql)
-    steps = ", ".join(f"({number}, {literal(step)})" for number, step in enumerate(options.steps, 1))
+    steps = ", ".join(f"({number}, {literal(step)})" for number, step in enumerate(options.names, 1))
     sql = f"""WITH furthest AS (SELECT user_id, max(furthest_step) AS step FROM {at.view("user_funnel")}
             WHERE {_IN_RANGE} GROUP BY user_id),
         reached AS (SELECT step AS number, count(*) AS users FROM furthest GROUP BY ALL),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from event_assets.declaration.base import Declared, Duration, within
-from event_assets.declaration.column import NAME, Column
+from event_assets.declaration.column import Column
+from event_assets.declaration.conditions import Where
 
 
 class CsvDialect(Declared):
@@ -89,6 +89,18 @@ class Source(Declared):
                 raise ValueError(f"column {name} is declared twice")
         return self
 
+    @model_validator(mode="after")
+    def _user_is_required(self) -> Self:
+        """Every record has a user, unless the declaration says `required: false`."""
+        columns = tuple(
+            column.model_copy(update={"required": True})
+            if column.name == "user_id" and "required" not in column.model_fields_set
+            else column
+            for column in self.columns
+        )
+        object.__setattr__(self, "columns", columns)
+        return self
+
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)
 
@@ -99,8 +111,8 @@ class Events(Source):
 
 
 class Profiles(Source):
-    filter: Mapping[str, tuple[str, ...]] = {}
-    """Column to the values that are kept; facts whose profile differs are counted as filtered."""
+    filter: Where = Field(default_factory=dict)
+    """Column to the values that are kept, or to `{not: [...]}`; facts whose profile differs are counted as filtered."""
 
 
 class Deduplicate(Declared):
@@ -131,21 +143,60 @@ class TopUsers(Declared):
     """How many places the ranking has."""
 
 
+def _listed(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+class FunnelStep(Declared):
+    """An event that meets all of this is one of the step; a plain text is an event type and the step's name."""
+
+    name: str
+    """What the step is called: its columns are `NAME_count` and `NAME_time`."""
+    event_type: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    """The event types, compared exactly; any where left out."""
+    where: Where = Field(default_factory=dict)
+    """Column to its values, or to `{not: [...]}`: what the event's columns or the user's profile must hold."""
+
+    @field_validator("name")
+    @classmethod
+    def _printable(cls, value: str) -> str:
+        if not value.strip() or not value.isprintable():
+            raise ValueError(f"step {value!r} becomes a part of column names: write a name of printable characters")
+        return value
+
+    @model_validator(mode="after")
+    def _meets_something(self) -> Self:
+        if not self.event_type and not self.where:
+            raise ValueError(f"step {self.name!r} has no condition; give it event_type or where")
+        return self
+
+
+def _step(value: object) -> object:
+    return {"name": value, "event_type": (value,)} if isinstance(value, str) else value
+
+
 class Funnel(Declared):
-    steps: tuple[str, ...] = Field(min_length=2)
-    """Event types in order."""
+    steps: tuple[Annotated[FunnelStep, BeforeValidator(_step)], ...] = Field(min_length=2)
+    """Steps in order: event types, or `{name, event_type, where}`."""
     window: Annotated[Duration, within(dt.timedelta(days=31), "31d")] = dt.timedelta(days=1)
     """How long an attempt may take from its first step to its last; at most 31d."""
 
     @field_validator("steps")
     @classmethod
-    def _distinct_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) != len(value):
-            raise ValueError("a step is named twice")
-        for step in value:
-            if not NAME.fullmatch(step):
-                raise ValueError(f"step {step!r} becomes a column name: lower case letters, digits and _")
+    def _distinct_names(cls, value: tuple[FunnelStep, ...]) -> tuple[FunnelStep, ...]:
+        names = [_ascii_lower(step.name) for step in value]
+        for step, name in zip(value, names, strict=True):
+            if names.count(name) > 1:
+                raise ValueError(f"step {step.name!r} is named twice (without regard to case)")
         return value
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(step.name for step in self.steps)
+
+
+def _ascii_lower(text: str) -> str:
+    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
 
 
 class WatchTime(Declared):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Literal, Self
 
 from pydantic import field_validator, model_validator
 
 from event_assets.declaration.base import Declared
+from event_assets.declaration.values import bound_text, decimal_parts, form_of, value_of
 
 #: Columns that the platform itself adds to events; a declaration may not use these names.
 RESERVED_COLUMNS = frozenset(
@@ -37,23 +36,6 @@ RESERVED_COLUMNS = frozenset(
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TYPE = re.compile(r"string|int64|float64|bool|date|timestamp|json|decimal\((\d+), ?(\d+)\)")
-
-
-def _is_of_type(text: str, declared: str) -> bool:
-    """Whether a bound can be read as a value of the column's type."""
-    try:
-        match declared:
-            case "int64":
-                int(text)
-            case "date":
-                dt.date.fromisoformat(text)
-            case "timestamp":
-                dt.datetime.fromisoformat(text)
-            case _:
-                Decimal(text)
-    except (ValueError, InvalidOperation):
-        return False
-    return True
 
 
 class Column(Declared):
@@ -91,7 +73,7 @@ class Column(Declared):
     @field_validator("min", "max", mode="before")
     @classmethod
     def _bound_as_text(cls, value: object) -> object:
-        return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+        return bound_text(value)
 
     @field_validator("name")
     @classmethod
@@ -119,12 +101,13 @@ class Column(Declared):
         if (self.min is not None or self.max is not None) and self.type in ("string", "json", "bool"):
             raise ValueError(f"min and max make no sense for type {self.type}")
         for key, bound in (("min", self.min), ("max", self.max)):
-            if bound is not None and not _is_of_type(bound, self.type):
-                raise ValueError(f"{key} {bound!r} is no {self.type}")
+            if bound is not None and value_of(bound, self.type) is None:
+                raise ValueError(
+                    f"column {self.name}, {key}: {bound!r} is not a valid {self.type}; write {form_of(self.type)}"
+                )
         return self
 
     @property
     def decimal(self) -> tuple[int, int] | None:
         """(precision, scale) of a decimal type, else None."""
-        match = _TYPE.fullmatch(self.type)
-        return (int(match[1]), int(match[2])) if match and match[1] else None
+        return decimal_parts(self.type)

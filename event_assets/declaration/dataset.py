@@ -20,6 +20,7 @@ from event_assets.declaration.blocks import (
     Sessions,
 )
 from event_assets.declaration.column import NAME, Column
+from event_assets.declaration.conditions import check_where
 
 
 class Dataset(Declared):
@@ -77,6 +78,13 @@ class Dataset(Declared):
             raise ValueError(f"{value!r} is no IANA time zone; write one such as Europe/Berlin")
         return value
 
+    @field_validator("start_date")
+    @classmethod
+    def _within_reach(cls, value: dt.date) -> dt.date:
+        if not dt.date(1900, 1, 1) <= value <= dt.date(2200, 1, 1):
+            raise ValueError(f"{value} is not within 1900-01-01 and 2200-01-01; write the first date of your events")
+        return value
+
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         columns = {column.name for column in self.events.columns}
@@ -107,6 +115,8 @@ class Dataset(Declared):
         known("geo", self.geo)
         if self.gold.top_users is not None:
             known("gold.top_users.by", self.gold.top_users.by)
+        for step in self.gold.user_funnel.steps if self.gold.user_funnel else ():
+            check_where(f"gold.user_funnel.steps: {step.name}: where", step.where, self.fact_column)
         if self.gold.watch_time is not None:
             known("gold.watch_time.column", self.gold.watch_time.column)
             if self.column(self.gold.watch_time.column).decimal is None:
@@ -117,15 +127,15 @@ class Dataset(Declared):
             profile_columns = {column.name for column in self.profiles.columns}
             if "user_id" not in profile_columns:
                 raise ValueError("profiles.columns must declare user_id")
-            if (profile_user := self.profiles.column("user_id")) and profile_user.type != user.type:
+            if not (profile_user := self.profiles.column("user_id")).required:  # type: ignore[union-attr]
+                raise ValueError("profiles.columns: user_id is required, since a profile is a user's")
+            if profile_user and profile_user.type != user.type:
                 raise ValueError(
                     f"profiles.user_id is {profile_user.type} and events.user_id {user.type}: make them one"
                 )
             for name in sorted((profile_columns & columns) - {"user_id"}):
                 raise ValueError(f"column {name} is declared for events and for profiles; rename one")
-            for name in self.profiles.filter:
-                if name not in profile_columns:
-                    raise ValueError(f"profiles.filter names no profile column: {name!r}")
+            check_where("profiles.filter", self.profiles.filter, self.profiles.column)
         return self
 
     def __hash__(self) -> int:
@@ -141,6 +151,10 @@ class Dataset(Declared):
         if column is None:
             raise KeyError(name)
         return column
+
+    def fact_column(self, name: str) -> Column | None:
+        """The declared column of an event or its profile, as facts have it."""
+        return self.events.column(name) or next((c for c in self.profile_columns if c.name == name), None)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -78,7 +78,7 @@ def _batch(elements: Elements, fields: Fields, tree: Tree) -> Batch:
     columns: dict[str, list[str | None]] = {}
     present = set()
     for name, source in fields.sources.items():
-        columns[name], found = _column(objects, source)
+        columns[name], found = _column(objects, source, verbatim=name in fields.json)
         if found:
             present.add(name)
     undeclared: Counter[str] = Counter()
@@ -98,8 +98,11 @@ def _batch(elements: Elements, fields: Fields, tree: Tree) -> Batch:
     return Batch(len(own), frame, rejects, texts, frozenset(present), undeclared)
 
 
-def _column(objects: Objects, source: str) -> tuple[list[str | None], bool]:
-    """(the texts of the values at a declared place, whether any object has that place)."""
+def _column(objects: Objects, source: str, *, verbatim: bool) -> tuple[list[str | None], bool]:
+    """(the texts of the values at a declared place, whether any object has that place).
+
+    `verbatim` texts are JSON as the source writes it; of others strings are decoded, and nested values minified.
+    """
     path = tuple(source.split("."))
     values, kinds = objects.at(path), objects.kinds(path)
     literal = set[int]()
@@ -109,7 +112,12 @@ def _column(objects: Objects, source: str) -> tuple[list[str | None], bool]:
         values = [objects.values[at][source] if at in literal else value for at, value in enumerate(values)]
         kinds = frozenset(map(type, values))
     found = bool(kinds - {type(None)}) or bool(literal) or len(objects.lacking(path)) < len(values)
-    if not kinds <= {str, type(None)}:
+    if verbatim:
+        values = [
+            None if value is None else _text(objects, at, (source,) if at in literal else path, verbatim=True)
+            for at, value in enumerate(values)
+        ]
+    elif not kinds <= {str, type(None)}:
         # 0 may be written -0
         values = [str(value) if type(value) is int and value != 0 else value for value in values]
         for at, value in enumerate(values):
@@ -118,9 +126,10 @@ def _column(objects: Objects, source: str) -> tuple[list[str | None], bool]:
     return values, found
 
 
-def _text(objects: Objects, at: int, path: Place) -> str | None:
+def _text(objects: Objects, at: int, path: Place, *, verbatim: bool = False) -> str | None:
     try:
-        return value_text(member_at(objects.members(at), path))
+        text = member_at(objects.members(at), path)
+        return text.decode() if verbatim else value_text(text)
     except BadJson as bad:
         objects.refused[at] = bad.reason
         return None

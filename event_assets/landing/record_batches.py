@@ -37,6 +37,8 @@ class Fields:
     sources: dict[str, str]
     required: tuple[str, ...]
     """Sources without which a CSV or Parquet file is rejected."""
+    json: frozenset[str] = frozenset()
+    """Columns of JSON: a JSON source's values are kept as they are written, strings with their quotes."""
 
     @classmethod
     def of(cls, source: Source) -> Fields:
@@ -46,7 +48,8 @@ class Fields:
         if isinstance(source, Events):
             sources[TIME] = source.time.source
             required.append(source.time.source)
-        return cls(sources, tuple(dict.fromkeys(required)))
+        json = frozenset(column.name for column in columns if column.type == "json")
+        return cls(sources, tuple(dict.fromkeys(required)), json)
 
     @property
     def schema(self) -> pl.Schema:

@@ -24,12 +24,13 @@ def landing_rules(dataset: Dataset, kind: Kind) -> str:
         for column in source.columns
     ]
     reading = source.rules("format", "csv", "encoding", "lines", "max_record_bytes")
+    json = [column.name for column in source.columns if column.type == "json"]
     # Only the strict policy refuses what the others land, and only for it a column's type matters here.
     strict = [(column.type, column.null_values) for column in source.columns] if dataset.drift == "fail" else []
     time_source = dataset.events.time.source
     no_time = [column.null_values for column in dataset.columns if column.source == time_source]
     clock = [dataset.timezone, dataset.source_timezone, dataset.start_date, dataset.events.time.rules(), no_time]
-    return digest(LANDING_VERSION, kind, columns, reading, strict, clock if kind == "events" else [], length=8)
+    return digest(LANDING_VERSION, kind, columns, json, reading, strict, clock if kind == "events" else [], length=8)
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
     add(("session_edges",), (Input("cleaned_events"),), sessions.session_edges, gap)
     add(
         ("session_parts",),
-        (Input("cleaned_events"), Input("session_edges", before=2, same_date=False)),
+        (Input("cleaned_events"), Input("session_edges", before=sessions.edge_days(dataset), same_date=False)),
         sessions.session_parts,
         gap,
     )

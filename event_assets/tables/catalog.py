@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from event_assets.declaration import Dataset
+from event_assets.errors import DeclarationError
 from event_assets.tables import plots
 from event_assets.tables.custom_tables import with_custom
 from event_assets.tables.gold_tables import gold_tables
@@ -57,7 +59,21 @@ RECONCILIATION = Table(
 def tables(dataset: Dataset) -> dict[str, Table]:
     """All tables that the dataset makes, by name, upstream first."""
     made = (*_landed(dataset), *_cleaned(dataset), *gold_tables(dataset), RECONCILIATION)
-    return with_custom(dataset, {table.name: table for table in made})
+    found = with_custom(dataset, {table.name: table for table in made})
+    for table in found.values():
+        _check_names(dataset, table)
+    return found
+
+
+def _check_names(dataset: Dataset, table: Table) -> None:
+    """DeclarationError where a declared name is one that the table has for a column of its own."""
+    hive = [table.partitioned_by] if table.partitioned_by else []
+    names = [name.lower() for name in (*table.names, *hive)]
+    for name in names:
+        if names.count(name) > 1:
+            raise DeclarationError(
+                f"{dataset.name}: {name}", f"is also a column that {table.name} has of its own", "choose another name"
+            )
 
 
 def _landed(dataset: Dataset) -> Iterable[Table]:
@@ -128,7 +144,8 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
     id_type = dataset.column(dataset.event_id).type if dataset.event_id else "string"
     identifying = (dataset.event_id,) if dataset.event_id else tuple(dataset.dedupe_keys)
     event_id = Column("event_id", id_type, EVENT_ID, nullable=False, made_from=identifying)
-    cleaned = (event_id, user_id, event_type, EVENT_TIME, *others, FILE_ID, ROW_NUMBER)
+    users_optional = not dataset.column("user_id").required
+    cleaned = (event_id, typed(dataset.column("user_id")), event_type, EVENT_TIME, *others, FILE_ID, ROW_NUMBER)
     # Sorted by user and time: sessions and every table of a user read runs of rows, and text compresses best so.
     order = ("user_id", "event_time", "event_id")
 
@@ -301,7 +318,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
         "An event with its session, its user's profile on that day and its region.",
         (
             *cleaned,
-            session_id,
+            replace(session_id, nullable=users_optional),
             *geo,
             *(typed(c, nullable=True) for c in dataset.profile_columns),
             Column("has_profile", "bool", "Whether the user has a profile.", nullable=False, made_from=("user_id",)),

@@ -11,6 +11,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from event_assets.declaration.values import decimal_parts
+
 if TYPE_CHECKING:
     import narwhals as nw
     import polars as pl
@@ -60,14 +62,6 @@ def _narwhals_types() -> dict[str, nw.dtypes.DType]:
         "date": nw.Date(),
         "timestamp": nw.Datetime("us", "UTC"),
     }
-
-
-def decimal_parts(declared: str) -> tuple[int, int] | None:
-    """(precision, scale) of `decimal(p,s)`, None for any other type."""
-    if not declared.startswith("decimal("):
-        return None
-    precision, scale = declared[len("decimal(") : -1].split(",")
-    return int(precision), int(scale)
 
 
 def polars_type(declared: str) -> pl.DataType:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from event_assets.tables.column_types import decimal_parts, polars_type
+from event_assets.declaration.values import value_of
+from event_assets.tables.column_types import polars_type
 from event_assets.tables.table import Column, Table
 
 if TYPE_CHECKING:
@@ -167,18 +166,9 @@ def _pandera_column(column: Column) -> pa.Column:
 
 
 def _bound(column: Column, text: str) -> Any:
-    if decimal_parts(column.type):
-        return Decimal(text)
-    match column.type:
-        case "int64":
-            return int(text)
-        case "float64":
-            return float(text)
-        case "date":
-            return date.fromisoformat(text)
-        case "timestamp":
-            return datetime.fromisoformat(text)
-    raise AssertionError(f"no bound for {column.type}")
+    value = value_of(text, column.type)
+    assert value is not None, f"{text!r} is not a valid {column.type}"
+    return value
 
 
 def _summary(cases: pl.DataFrame) -> list[Violation]:

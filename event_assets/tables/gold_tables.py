@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from event_assets.declaration import Dataset
+from event_assets.declaration import Dataset, FunnelStep
 from event_assets.tables import plots
 from event_assets.tables.shared_columns import count, region, typed
 from event_assets.tables.table import Column, Table
@@ -130,18 +130,24 @@ def _watch_time(dataset: Dataset, user_id: Column) -> Iterable[Table]:
     )
 
 
+def _step_columns(step: FunnelStep) -> tuple[Column, Column]:
+    met = (*(["event_type"] if step.event_type else []), *step.where)
+    times = f"When the attempt that got furthest reached step {step.name}."
+    return (
+        count(f"{step.name}_count", f"Events of step {step.name} on the date.", 0, made_from=met),
+        Column(f"{step.name}_time", "timestamp", times, made_from=(*met, "event_time")),
+    )
+
+
 def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
     assert dataset.gold.user_funnel is not None
-    steps = dataset.gold.user_funnel.steps
+    steps = dataset.gold.user_funnel.names
     yield Table(
         "user_funnel",
         "How far each user got through the funnel in the attempts that begin on a date.",
         (
             user_id,
-            *(
-                count(f"{step}_count", f"Events of step {step} on the date.", 0, made_from=("event_type",))
-                for step in steps
-            ),
+            *(column for step in dataset.gold.user_funnel.steps for column in _step_columns(step)),
             Column(
                 "furthest_step",
                 "int64",
@@ -150,15 +156,6 @@ def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
                 min="0",
                 max=str(len(steps)),
                 made_from=("event_type", "event_time"),
-            ),
-            *(
-                Column(
-                    f"{step}_time",
-                    "timestamp",
-                    f"When that attempt reached step {step}.",
-                    made_from=("event_type", "event_time"),
-                )
-                for step in steps
             ),
         ),
         key=("user_id",),
@@ -181,7 +178,7 @@ def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
             Column(
                 "step",
                 "string",
-                "The step: an event type.",
+                "The step's name.",
                 nullable=False,
                 allowed=steps,
                 made_from=("furthest_step",),
@@ -207,7 +204,7 @@ def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
             Column(
                 "median_seconds_from_previous",
                 "decimal(18,6)",
-                "Median time since the step before, over user and date; null where nobody got here.",
+                "Median time since the step before, each user once by its best date; null where nobody got here.",
                 made_from=tuple(f"{step}_time" for step in steps),
             ),
         ),

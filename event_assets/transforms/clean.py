@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from event_assets.declaration import Dataset
+from event_assets.declaration import Column, Dataset
 from event_assets.transforms.deduplicate import earlier_keys
 from event_assets.transforms.ids import with_event_id
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, counted
@@ -20,19 +20,19 @@ def clean(inputs: Inputs, scope: Scope) -> Outputs:
     """
     dataset = scope.dataset
     raw = scope.ports.held(inputs["raw_events"])
-    values = [f"typed {column.name}" for column in dataset.columns]
+    values = [name for column in dataset.columns for name in _compared(column)]
     lineage = ["event_time", "event_time_us", "file_id", "row_number"]
-    records = scope.ports.shared(_judged(raw, scope).select("valid", *values, *lineage))
-    refused = records.filter(~nw.col("valid")).select("file_id", "row_number")
+    records = scope.ports.shared(_judged(raw, scope).select("is valid", *values, *lineage))
+    refused = records.filter(~nw.col("is valid")).select("file_id", "row_number")
     quarantine = _quarantined(raw, refused, scope)
 
-    valid = with_event_id(records.filter(nw.col("valid")).drop("valid"), scope)
+    valid = with_event_id(records.filter(nw.col("is valid")).drop("is valid"), scope)
     if dataset.dedupe_days != 0:
         valid = _with_earlier(valid, earlier_keys(inputs["event_keys"], scope))
     placed = scope.ports.shared(
         among_equals(valid, ["event_time_us", *values, "file_id", "row_number"], within=["event_id"])
     )
-    stays = nw.col("place") == 1 if dataset.dedupe_days == 0 else (nw.col("place") == 1) & ~nw.col("earlier")
+    stays = nw.col("row place") == 1 if dataset.dedupe_days == 0 else (nw.col("row place") == 1) & ~nw.col("is earlier")
     kept, duplicates = placed.filter(stays), placed.filter(~stays)
 
     named = [nw.col(f"typed {column.name}").alias(column.name) for column in dataset.columns]
@@ -48,15 +48,20 @@ def clean(inputs: Inputs, scope: Scope) -> Outputs:
 
 def event_keys(inputs: Inputs, scope: Scope) -> Outputs:
     """event_keys of one date: the distinct ids of its valid records, kept or not. Input: raw_events of the date."""
-    valid = _judged(inputs["raw_events"], scope).filter(nw.col("valid"))
+    valid = _judged(inputs["raw_events"], scope).filter(nw.col("is valid"))
     ids = with_event_id(valid, scope).select("event_id").unique()
     return Outputs({"event_keys": scope.shaped(ids, "event_keys")})
 
 
 def required_columns(dataset: Dataset) -> set[str]:
-    """The event columns that may not be null: those declared so, the user and the declared id."""
+    """The event columns that may not be null: those declared so and the declared id."""
     declared = {column.name for column in dataset.columns if column.required}
-    return declared | {"user_id"} | ({dataset.event_id} if dataset.event_id else set())
+    return declared | ({dataset.event_id} if dataset.event_id else set())
+
+
+def _compared(column: Column) -> list[str]:
+    """The columns by which a column's values are ordered and kept: JSON by its canonical form, then by its text."""
+    return [*([f"canonical {column.name}"] if column.type == "json" else []), f"typed {column.name}"]
 
 
 def _judged(raw: Frame, scope: Scope) -> Frame:
@@ -72,7 +77,7 @@ def _quarantined(raw: Frame, refused: Frame, scope: Scope) -> Frame:
 
 
 def _with_earlier(valid: Frame, earlier: Frame) -> Frame:
-    """The records with `earlier`: whether their key occurs on an earlier date within reach."""
-    known = earlier.with_columns(nw.lit(True).alias("earlier"))
+    """The records with `is earlier`: whether their key occurs on an earlier date within reach."""
+    known = earlier.with_columns(nw.lit(True).alias("is earlier"))
     joined = valid.join(known, on="event_id", how="left")
-    return joined.with_columns(nw.col("earlier").fill_null(False))
+    return joined.with_columns(nw.col("is earlier").fill_null(False))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from event_assets.transforms.interface import Inputs, Outputs, Scope
+from event_assets.transforms.interface import Inputs, Outputs, Scope, with_user
 
 
 def daily_summary(inputs: Inputs, scope: Scope) -> Outputs:
     """daily_summary of one date: a row per user. Input: joined_facts of the date."""
     summary = (
-        inputs["joined_facts"]
+        with_user(inputs["joined_facts"], scope)
         .group_by("user_id")
         .agg(
             nw.len().alias("event_count"),

@@ -22,9 +22,8 @@ def events_by_type(inputs: Inputs, scope: Scope) -> Outputs:
 
     Input: joined_facts of the date.
     """
-    rows = (
-        inputs["joined_facts"]
-        .group_by("event_type")
-        .agg(nw.len().alias("event_count"), nw.col("user_id").n_unique().alias("user_count"))
-    )
+    users = nw.col("user_id").n_unique()
+    if not scope.dataset.column("user_id").required:
+        users = users - nw.col("user_id").is_null().cast(nw.Int64).max()  # null is not a user
+    rows = inputs["joined_facts"].group_by("event_type").agg(nw.len().alias("event_count"), users.alias("user_count"))
     return Outputs({"events_by_type": scope.shaped(rows, "events_by_type")})

@@ -12,9 +12,10 @@ from functools import reduce
 
 import narwhals as nw
 
-from event_assets.declaration import Dataset, Funnel
+from event_assets.declaration import Column, Dataset, Funnel, FunnelStep
 from event_assets.transforms.casts import millionths
-from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, on_date
+from event_assets.transforms.conditions import holds
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, on_date, with_user
 from event_assets.transforms.row_numbers import with_place
 
 _DAY = dt.timedelta(days=1)
@@ -33,81 +34,124 @@ def user_funnel(inputs: Inputs, scope: Scope) -> Outputs:
 
     Input: joined_facts of the date and the `funnel_days` after it.
     """
-    steps = _options(scope.dataset).steps
-    facts = inputs["joined_facts"].select("user_id", "event_type", "event_time", "event_date")
+    options = _options(scope.dataset)
+    numbers = range(1, len(options.steps) + 1)
+    facts = with_user(inputs["joined_facts"], scope)
+    meets = [_meets(step, scope).alias(_met(number)) for number, step in enumerate(options.steps, 1)]
+    facts = facts.select("user_id", "event_id", "event_time", "event_date", *meets)
     users = (
         on_date(facts, scope.day)
         .group_by("user_id")
-        .agg(*((nw.col("event_type") == step).cast(nw.Int64).sum().alias(f"{step}_count") for step in steps))
+        .agg(*(nw.col(_met(n)).cast(nw.Int64).sum().alias(f"{_name(options, n)}_count") for n in numbers))
     )
-    users = users.with_columns(*(nw.col(f"{step}_count").fill_null(0) for step in steps))
-    reached = _reached(scope.ports.microseconds(facts, {"event_time": "us"}), scope)
-    for number, best in enumerate(reached, 1):
-        times = [nw.col(f"{step}_time").alias(f"{step} by {number}") for step in steps[:number]]
+    for number, best in enumerate(_reached(facts, scope), 1):
+        times = [nw.col(_time(n)).alias(f"{_time(n)} by {number}") for n in numbers[:number]]
         users = users.join(best.select("user_id", *times), on="user_id", how="left")
     furthest = nw.lit(0)
-    for number in range(1, len(steps) + 1):
-        furthest = nw.when(~nw.col(f"{steps[0]} by {number}").is_null()).then(nw.lit(number)).otherwise(furthest)
+    for number in numbers:
+        furthest = nw.when(~nw.col(f"{_time(1)} by {number}").is_null()).then(nw.lit(number)).otherwise(furthest)
     # The furthest level gives all times; one that reached less has nothing to say.
     times = [
-        nw.coalesce(*(f"{step} by {level}" for level in range(len(steps), number - 1, -1))).alias(f"{step}_time")
-        for number, step in enumerate(steps, 1)
+        nw.coalesce(*(f"{_time(n)} by {level}" for level in range(len(numbers), n - 1, -1))).alias(
+            f"{_name(options, n)}_time"
+        )
+        for n in numbers
     ]
     return Outputs(
         {"user_funnel": scope.shaped(users.with_columns(furthest.alias("furthest_step"), *times), "user_funnel")}
     )
 
 
+def _meets(step: FunnelStep, scope: Scope) -> nw.Expr:
+    """Whether an event meets a step's condition; never null."""
+
+    def column(name: str) -> Column:
+        declared = scope.dataset.fact_column(name)
+        assert declared is not None
+        return declared
+
+    met = holds(step.where, column)
+    return met & nw.col("event_type").is_in([*step.event_type]).fill_null(False) if step.event_type else met
+
+
 def _reached(facts: Frame, scope: Scope) -> list[Frame]:
     """For each step the users with an attempt that reached it: user_id and the times up to it, of the earliest such."""
     options = _options(scope.dataset)
-    first, *others = options.steps
     window = options.window // dt.timedelta(microseconds=1)
-    starts = on_date(facts, scope.day).filter(nw.col("event_type") == first)
+    facts, next_from = _in_sequence(facts, scope)
+    starts = on_date(facts, scope.day).filter(nw.col(_met(1)))
     attempts = starts.select(
-        "user_id", nw.col("event_time").alias(f"{first}_time"), "us", nw.col("us").alias("begin")
+        "user_id", nw.col("event_time").alias(_time(1)), "in sequence", nw.col("time us").alias("begin us")
     ).unique()
     levels = [attempts]
-    for step in others:
-        events = facts.filter(nw.col("event_type") == step).select(
-            "user_id", nw.col("us").alias("next"), nw.col("event_time").alias(f"{step}_time")
+    for number in range(2, len(options.steps) + 1):
+        events = facts.filter(nw.col(_met(number))).select(
+            "user_id",
+            nw.col("in sequence").alias("next in sequence"),
+            nw.col("time us").alias("next us"),
+            nw.col("event_time").alias(_time(number)),
         )
-        found = _next(levels[-1], events.unique(), scope)
-        levels.append(found.filter(nw.col("us") - nw.col("begin") <= window))
+        found = _next(levels[-1], events.unique(), next_from, scope)
+        levels.append(found.filter(nw.col("next us") - nw.col("begin us") <= window).drop("next us"))
     # A later attempt never reaches a step earlier than one before it: the least of each time is one attempt's.
     return [
-        level.group_by("user_id").agg(*(nw.col(f"{step}_time").min() for step in options.steps[:number]))
+        level.group_by("user_id").agg(*(nw.col(_time(n)).min() for n in range(1, number + 1)))
         for number, level in enumerate(levels, 1)
     ]
 
 
-def _next(attempts: Frame, events: Frame, scope: Scope) -> Frame:
-    """Each attempt with the user's first event at or after its `us`, which then is its `us`; without one it goes."""
-    found = scope.ports.as_of(attempts, events, by="user_id", at="us", other_at="next", forward=True)
-    return found.filter(~nw.col("next").is_null()).with_columns(nw.col("next").alias("us")).drop("next")
+def _in_sequence(facts: Frame, scope: Scope) -> tuple[Frame, int]:
+    """The events with `time us` and `in sequence`: where each stands among its user's, and how much further the next
+    step's event must stand.
+
+    Where each step is an event type of its own, the time alone is enough: events at one instant stand in step order.
+    Where an event may meet several steps, they are numbered, so that it fills only one: at one instant by the first
+    step that they meet, then by their ids.
+    """
+    options = _options(scope.dataset)
+    facts = scope.ports.microseconds(facts, {"event_time": "time us"})
+    types = [name for step in options.steps for name in step.event_type]
+    if all(step.event_type for step in options.steps) and len(set(types)) == len(types):
+        return facts.with_columns(nw.col("time us").alias("in sequence")), 0
+    first = nw.lit(len(options.steps) + 1)
+    for number in range(len(options.steps), 0, -1):
+        first = nw.when(nw.col(_met(number))).then(nw.lit(number)).otherwise(first)
+    some = facts.with_columns(first.alias("first met")).filter(nw.col("first met") <= len(options.steps))
+    placed = with_place(some, ["time us", "first met", "event_id"], within=["user_id"])
+    return placed.with_columns(nw.col("row place").alias("in sequence")), 1
+
+
+def _next(attempts: Frame, events: Frame, next_from: int, scope: Scope) -> Frame:
+    """Each attempt with the user's first event so far behind its own, which then is its own; without one it goes."""
+    attempts = attempts.with_columns(nw.col("in sequence") + next_from)
+    found = scope.ports.as_of(
+        attempts, events, by="user_id", at="in sequence", other_at="next in sequence", forward=True
+    )
+    found = found.filter(~nw.col("next in sequence").is_null())
+    return found.with_columns(nw.col("next in sequence").alias("in sequence")).drop("next in sequence")
 
 
 def funnel_summary(inputs: Inputs, scope: Scope) -> Outputs:
-    """funnel_summary: a row per step, over all dates. Input: user_funnel of all dates."""
-    steps = _options(scope.dataset).steps
-    rows = inputs["user_funnel"]
-    best = rows.group_by("user_id").agg(nw.col("furthest_step").max())
+    """funnel_summary: a row per step, over all dates; each user counts once, by its best date: the furthest step, of
+    equal ones the earliest date. Input: user_funnel of all dates."""
+    names = _options(scope.dataset).names
+    best = _best(inputs["user_funnel"])
     made: list[Frame] = []
-    for number, step in enumerate(steps, 1):
+    for number, step in enumerate(names, 1):
         users = best.select(
             *(
                 (nw.col("furthest_step") >= level).cast(nw.Int64).sum().fill_null(0).cast(nw.Int64).alias(name)
-                for name, level in (("users", number), ("previous", max(number - 1, 1)), ("first", 1))
+                for name, level in (("users", number), ("users before", max(number - 1, 1)), ("users first", 1))
             )
         )
-        conversion = _share(nw.col("users"), nw.col("previous")) if number > 1 else nw.lit(None, nw.Decimal(9, 6))
+        conversion = _share(nw.col("users"), nw.col("users before")) if number > 1 else nw.lit(None, nw.Decimal(9, 6))
         row = users.with_columns(
             nw.lit(number).alias("step_number"),
             nw.lit(step).alias("step"),
             conversion.alias("conversion_from_previous"),
-            _share(nw.col("users"), nw.col("first")).alias("conversion_from_first"),
+            _share(nw.col("users"), nw.col("users first")).alias("conversion_from_first"),
         )
-        median = _median(rows, steps[number - 2], step, scope) if number > 1 else None
+        median = _median(best, names[number - 2], step, scope) if number > 1 else None
         row = (
             row.join(median, how="cross")
             if median is not None
@@ -117,10 +161,33 @@ def funnel_summary(inputs: Inputs, scope: Scope) -> Outputs:
     return Outputs({"funnel_summary": reduce(lambda above, below: nw.concat([above, below]), made)})
 
 
+def _best(rows: Frame) -> Frame:
+    """One row a user: that of its best date."""
+    furthest = rows.group_by("user_id").agg(nw.col("furthest_step").max())
+    first = rows.join(furthest, on=["user_id", "furthest_step"], how="inner")
+    return first.join(
+        first.group_by("user_id").agg(nw.col("event_date").min()), on=["user_id", "event_date"], how="inner"
+    )
+
+
 def _options(dataset: Dataset) -> Funnel:
     options = dataset.gold.user_funnel
     assert options is not None
     return options
+
+
+def _name(options: Funnel, number: int) -> str:
+    return options.names[number - 1]
+
+
+def _met(number: int) -> str:
+    """The column that says whether an event meets a step. Numbers in place of names: these may be any text."""
+    return f"meets {number}"
+
+
+def _time(number: int) -> str:
+    """The column of the time at which an attempt reached a step."""
+    return f"time of {number}"
 
 
 def _share(part: nw.Expr, whole: nw.Expr) -> nw.Expr:
@@ -129,17 +196,18 @@ def _share(part: nw.Expr, whole: nw.Expr) -> nw.Expr:
     return millionths((part * (2 * _MILLION) + some) // (some * 2)).cast(nw.Decimal(9, 6))
 
 
-def _median(rows: Frame, previous: str, step: str, scope: Scope) -> Frame:
+def _median(best: Frame, previous: str, step: str, scope: Scope) -> Frame:
     """One row: the median time from one step to the next, in seconds; the mean of the middle two, rounded down."""
-    timed = rows.filter(~nw.col(f"{step}_time").is_null())
-    timed = scope.ports.microseconds(timed, {f"{previous}_time": "from", f"{step}_time": "to"})
-    waits = timed.select("user_id", "event_date", (nw.col("to") - nw.col("from")).alias("wait"))
-    places = with_place(waits, ["wait", "user_id", "event_date"])
-    count = waits.select(nw.len().cast(nw.Int64).alias("count"))
+    timed = best.filter(~nw.col(f"{step}_time").is_null())
+    timed = scope.ports.microseconds(timed, {f"{previous}_time": "from us", f"{step}_time": "to us"})
+    waits = timed.select("user_id", (nw.col("to us") - nw.col("from us")).alias("wait us"))
+    places = with_place(waits, ["wait us", "user_id"])
+    count = waits.select(nw.len().cast(nw.Int64).alias("wait count"))
+    half = nw.col("wait count") // 2
     middle = places.join(count, how="cross").filter(
-        (nw.col("place") == (nw.col("count") + 1) // 2) | (nw.col("place") == nw.col("count") // 2 + 1)
+        (nw.col("row place") == half + 1) | ((nw.col("row place") == half) & (half * 2 == nw.col("wait count")))
     )
     # One row in the middle of an odd count, two of an even one.
-    total = middle.select(nw.col("wait").sum().alias("total"), nw.len().cast(nw.Int64).alias("rows"))
-    some = nw.when(nw.col("rows") > 0).then(nw.col("rows"))
-    return total.select(millionths(nw.col("total").cast(nw.Int64) // some).alias("median_seconds_from_previous"))
+    total = middle.select(nw.col("wait us").sum().alias("total us"), nw.len().cast(nw.Int64).alias("row count"))
+    some = nw.when(nw.col("row count") > 0).then(nw.col("row count"))
+    return total.select(millionths(nw.col("total us").cast(nw.Int64) // some).alias("median_seconds_from_previous"))

@@ -4,7 +4,8 @@ The name that is hashed is the dataset's name and then each key value, each writ
 characters, a colon and its text, null as `-:`, joined by colons. So `shop` with user 7 and no product is
 `4:shop:1:7:-:`.
 Integers are plain decimal text, decimals stand at their declared scale, times are microseconds since
-1970-01-01 UTC, dates ISO, booleans `true` and `false`. The lengths make two different keys two different names.
+1970-01-01 UTC, dates ISO, booleans `true` and `false`, JSON is in its canonical form. The lengths make two different
+keys two different names.
 """
 
 from __future__ import annotations
@@ -45,12 +46,14 @@ def with_event_id(frame: Frame, scope: Scope) -> Frame:
     dataset = scope.dataset
     if dataset.event_id:
         return frame.with_columns(nw.col(f"typed {dataset.event_id}").alias("event_id"))
-    key = {_place(column): _kind(column, dataset) for column in dataset.dedupe_keys}
+    key = {_place(column, dataset): _kind(column, dataset) for column in dataset.dedupe_keys}
     return with_id(frame, "event_id", key, namespace=EVENTS, scope=scope)
 
 
-def _place(column: str) -> str:
-    return "event_time_us" if column == "event_time" else f"typed {column}"
+def _place(column: str, dataset: Dataset) -> str:
+    if column == "event_time":
+        return "event_time_us"
+    return f"canonical {column}" if dataset.column(column).type == "json" else f"typed {column}"
 
 
 def _kind(column: str, dataset: Dataset) -> str:

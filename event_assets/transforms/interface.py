@@ -141,6 +141,11 @@ def on_date(frame: Frame, date: dt.date) -> Frame:
     return frame.filter(nw.col("event_date") == nw.lit(date))
 
 
+def with_user(frame: Frame, scope: Scope) -> Frame:
+    """The rows that have a user: only these count in sessions and tables by user."""
+    return frame if scope.dataset.column("user_id").required else frame.filter(~nw.col("user_id").is_null())
+
+
 def counted(**parts: Frame) -> Frame:
     """One row of int64 figures: how many rows each part has."""
     figures: Frame | None = None

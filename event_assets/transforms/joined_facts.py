@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from event_assets.declaration import Profiles
-from event_assets.transforms.casts import bound
-from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, counted
-from event_assets.transforms.normalize import normalised
+from event_assets.declaration import Column, Profiles
+from event_assets.transforms.conditions import holds
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, counted, with_user
 
 
 def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
@@ -15,12 +14,10 @@ def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
 
     Inputs: cleaned_events and session_parts of the date, profiles where the dataset has them. Figures: cleaned,
     facts, filtered (by the profile filter), orphans (cleaned events whose user has no profile; 0 in a dataset
-    without profiles).
+    without profiles) and, where `user_id` may be null, without_user (facts without a user).
     """
     cleaned = inputs["cleaned_events"]
-    # An event belongs to the last part of its user that begins before it, or with it.
-    parts = inputs["session_parts"].select("user_id", "part_start", "session_id")
-    facts = scope.ports.as_of(cleaned, parts, by="user_id", at="event_time", other_at="part_start").drop("part_start")
+    facts = _with_session(cleaned, inputs["session_parts"], scope)
     if scope.dataset.geo:
         facts = scope.ports.region(facts, address=scope.dataset.geo, into="geo_region")
     profiles = scope.dataset.profiles
@@ -31,13 +28,29 @@ def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
         facts = scope.ports.shared(_with_profiles(facts, inputs["profiles"], scope))
         kept, filtered = facts, facts.head(0)
         if profiles.filter:
-            wanted = _wanted(profiles)
+            wanted = holds(profiles.filter, lambda name: _declared(profiles, name))
             kept, filtered = facts.filter(wanted), facts.filter(~wanted)
-        orphans = facts.filter(~nw.col("has_profile"))
+        orphans = with_user(facts, scope).filter(~nw.col("has_profile"))
+    without_user = {} if _all_have_users(scope) else {"without_user": kept.filter(nw.col("user_id").is_null())}
     return Outputs(
         {"joined_facts": scope.shaped(kept, "joined_facts")},
-        counted(cleaned=cleaned, facts=kept, filtered=filtered, orphans=orphans),
+        counted(cleaned=cleaned, facts=kept, filtered=filtered, orphans=orphans, **without_user),
     )
+
+
+def _all_have_users(scope: Scope) -> bool:
+    return scope.dataset.column("user_id").required
+
+
+def _with_session(cleaned: Frame, session_parts: Frame, scope: Scope) -> Frame:
+    """Each event with its session: the last part of its user that begins before it, or with it."""
+    parts = session_parts.select("user_id", nw.col("part_start").alias("part start"), "session_id")
+    theirs = with_user(cleaned, scope)
+    facts = scope.ports.as_of(theirs, parts, by="user_id", at="event_time", other_at="part start").drop("part start")
+    if _all_have_users(scope):
+        return facts
+    nobodys = cleaned.filter(nw.col("user_id").is_null()).with_columns(nw.lit(None, nw.String).alias("session_id"))
+    return nw.concat([facts, nobodys.select(*facts.collect_schema().names())])
 
 
 def _with_profiles(facts: Frame, profiles: Frame, scope: Scope) -> Frame:
@@ -54,12 +67,7 @@ def _with_profiles(facts: Frame, profiles: Frame, scope: Scope) -> Frame:
     return joined.with_columns(nw.col("has_profile").fill_null(False))
 
 
-def _wanted(declared: Profiles) -> nw.Expr:
-    """Whether the profile has one of the declared values in each column of the filter; never null."""
-    wanted = []
-    for name, texts in declared.filter.items():
-        column = declared.column(name)
-        assert column is not None
-        values = [bound(column, normalised(text, column)) for text in texts]
-        wanted += [nw.col(name).is_in([value for value in values if value is not None]).fill_null(False)]
-    return nw.all_horizontal(*wanted, ignore_nulls=False)
+def _declared(profiles: Profiles, name: str) -> Column:
+    column = profiles.column(name)
+    assert column is not None
+    return column

@@ -25,11 +25,15 @@ def profiles(inputs: Inputs, scope: Scope) -> Outputs:
     required = {column.name for column in declared.columns if column.required} | {"user_id"}
     records = judged(inputs["raw_profiles"], declared.columns, required, scope)
     refused = rejects(records, declared.columns, required, scope)
-    valid = records.filter(nw.col("valid")).select(
-        "file_id", "row_number", *(nw.col(f"typed {column.name}").alias(column.name) for column in declared.columns)
+    valid = records.filter(nw.col("is valid")).select(
+        "file_id",
+        "row_number",
+        *(nw.col(f"typed {column.name}").alias(column.name) for column in declared.columns),
+        *(f"canonical {column.name}" for column in declared.columns if column.type == "json"),
     )
     stated = _as_of(_last(valid, ["file_id", "user_id"], ["row_number"]), inputs["profile_snapshots"])
-    intervals = _intervals(stated, [column.name for column in scope.dataset.profile_columns], scope)
+    compared = [f"canonical {c.name}" if c.type == "json" else c.name for c in scope.dataset.profile_columns]
+    intervals = _intervals(stated, compared, scope)
     return Outputs(
         {
             "profiles": scope.shaped(intervals, "profiles"),
@@ -44,30 +48,29 @@ def _as_of(rows: Frame, snapshots: Frame) -> Frame:
     dated = nw.when(nw.col("snapshot_date").is_null()).then(nw.lit(0)).otherwise(nw.lit(1))
     days = snapshots.select(
         "file_id",
-        "name",
+        nw.col("name").alias("snapshot name"),
         nw.col("snapshot_date").fill_null(nw.lit(_SINCE_EVER)).alias("valid_from"),
-        dated.alias("dated"),
+        dated.alias("is dated"),
     )
-    days = days.with_columns(nw.col("name").alias("snapshot name")).drop("name")
     stated = rows.join(days, on="file_id", how="inner")
-    return _last(stated, ["user_id", "valid_from"], ["dated", "snapshot name"])
+    return _last(stated, ["user_id", "valid_from"], ["is dated", "snapshot name"])
 
 
 def _last(frame: Frame, by: Sequence[str], order: Sequence[str]) -> Frame:
     """The last row of each group in an order that is total."""
-    return among_equals(frame, order, within=by, from_last=True).filter(nw.col("place") == 1).drop("place")
+    return among_equals(frame, order, within=by, from_last=True).filter(nw.col("row place") == 1).drop("row place")
 
 
 def _intervals(stated: Frame, columns: Sequence[str], scope: Scope) -> Frame:
-    """Runs of equal profiles of a user as one interval each, which ends where the next one begins."""
+    """Runs of profiles of a user that are equal in the columns as one interval each, up to where the next begins."""
     order = {"by": ["user_id"], "order": ["valid_from"]}
     before = {column: f"{column} before" for column in ["valid_from", *columns]}
     frame = scope.ports.previous(stated, before, **order)
     different = [~_equal(nw.col(column), nw.col(before[column])) for column in columns]
     changed = nw.any_horizontal(nw.col(before["valid_from"]).is_null(), *different, ignore_nulls=False)
     begun = scope.ports.shared(frame.filter(changed).drop(*before.values()))
-    later = scope.ports.previous(begun, {"valid_from": "begun"}, **order).filter(~nw.col("begun").is_null())
-    ends = later.select("user_id", nw.col("begun").alias("valid_from"), nw.col("valid_from").alias("valid_to"))
+    later = scope.ports.previous(begun, {"valid_from": "next from"}, **order).filter(~nw.col("next from").is_null())
+    ends = later.select("user_id", nw.col("next from").alias("valid_from"), nw.col("valid_from").alias("valid_to"))
     return scope.ports.lookup(begun, ends, ["user_id", "valid_from"])
 
 

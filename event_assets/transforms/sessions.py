@@ -2,38 +2,60 @@
 
 Three things make that possible. Within a date, an event more than the gap after the one before starts a
 session whatever happened on other dates. Of the date before, only a user's first, last and last starting
-event matter (`session_edges`). And a session covers at most two dates, since the first event of a date
-starts one where the date before has no gap start.
+event matter (`session_edges`), and whether that first one is a gap start, which the dates before it decide.
+And a session covers at most two dates, since the first event of a date starts one where the date before has
+no gap start.
 
 So a date is cut into parts (`session_parts`), each all that one session has on it. A session is its part of
 the date that it starts on and, where it goes on past midnight, its one part of the next.
 
-Times are compared as int64 microseconds; the column `start` is that of a part.
+Times are compared as int64 microseconds; the column `part us` is the start of a part.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import pairwise
 from typing import Final
 
 import narwhals as nw
 
+from event_assets.declaration import Dataset
 from event_assets.transforms.casts import millionths
 from event_assets.transforms.ids import SESSIONS, with_id
-from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, on_date
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, on_date, with_user
 
 _DAY = dt.timedelta(days=1)
+#: Up to here the lengths of a zone's dates are looked at: its rules do not change after the last known one.
+_LAST_KNOWN = dt.date(2038, 1, 1)
 #: Between the event types of a part, so that those of two parts can be told apart and merged.
 _BETWEEN_TYPES = "\x1f"
 #: In which each user's events follow each other: total, since ids are unique.
-_ORDER: Final[Mapping[str, Sequence[str]]] = {"by": ["user_id"], "order": ["us", "event_id"]}
+_ORDER: Final[Mapping[str, Sequence[str]]] = {"by": ["user_id"], "order": ["time us", "event_id"]}
+
+
+@cache
+def edge_days(dataset: Dataset) -> int:
+    """How many dates before its own the parts of a date depend on: two, three where a date can be shorter than the gap.
+
+    Whether the date before begins with a gap start depends on the user's event before. That is within the gap on the
+    date before it only, unless that date is so short that the gap reaches over it.
+    """
+    if dataset.timezone == "UTC":
+        return 2
+    first, last = dataset.start_date.toordinal(), max(dataset.start_date.toordinal(), _LAST_KNOWN.toordinal())
+    midnights = (dt.datetime.combine(dt.date.fromordinal(n), dt.time(), dataset.zone) for n in range(first, last))
+    instants = [midnight.astimezone(dt.UTC) for midnight in midnights]
+    shortest = min((after - before for before, after in pairwise(instants)), default=_DAY)
+    return 3 if shortest < dataset.sessions.gap else 2
 
 
 def session_edges(inputs: Inputs, scope: Scope) -> Outputs:
     """session_edges of one date. Input: cleaned_events of the date."""
-    paused = _paused(inputs["cleaned_events"].select("user_id", "event_id", "event_time"), scope)
-    started = paused.with_columns(nw.when(nw.col("gap_start")).then(nw.col("event_time")).alias("gap time"))
+    paused = _paused(with_user(inputs["cleaned_events"], scope).select("user_id", "event_id", "event_time"), scope)
+    started = paused.with_columns(nw.when(nw.col("is gap start")).then(nw.col("event_time")).alias("gap time"))
     edges = started.group_by("user_id").agg(
         nw.col("event_time").min().alias("first_time"),
         nw.col("event_time").max().alias("last_time"),
@@ -43,16 +65,19 @@ def session_edges(inputs: Inputs, scope: Scope) -> Outputs:
 
 
 def session_parts(inputs: Inputs, scope: Scope) -> Outputs:
-    """session_parts of one date. Inputs: cleaned_events of the date, session_edges of the two dates before."""
+    """session_parts of one date. Inputs: cleaned_events of the date, session_edges of the `edge_days` before it."""
     shown = scope.dataset.sessions.column
-    names = dict.fromkeys(["user_id", "event_id", "event_type", "event_time", *([shown] if shown else [])])
-    timed = scope.ports.shared(_with_part(inputs["cleaned_events"].select(*names), scope))
-    parts = scope.ports.microseconds(_summed(timed, scope), {"part_start": "start"})
+    values = [nw.col(shown).alias("shown value")] if shown else []
+    events = with_user(inputs["cleaned_events"], scope).select(
+        "user_id", "event_id", "event_type", "event_time", *values
+    )
+    timed = scope.ports.shared(_with_part(events, scope))
+    parts = scope.ports.microseconds(_summed(timed, scope), {"part_start": "part us"})
     parts = parts.join(_open_sessions(inputs["session_edges"], scope), on="user_id", how="left")
     # Only a user's first part of the date can begin within the gap after the date before.
-    goes_on = (nw.col("start") - nw.col("last") <= _gap(scope)).fill_null(False)
+    goes_on = (nw.col("part us") - nw.col("last us") <= _gap(scope)).fill_null(False)
     parts = parts.with_columns(
-        nw.when(goes_on).then(nw.col("carried")).otherwise(nw.col("part_start")).alias("session_start")
+        nw.when(goes_on).then(nw.col("carried start")).otherwise(nw.col("part_start")).alias("session_start")
     )
     key = {"user_id": scope.dataset.column("user_id").type, "session_start": "timestamp"}
     parts = with_id(parts, "session_id", key, namespace=SESSIONS, scope=scope)
@@ -71,25 +96,25 @@ def sessions(inputs: Inputs, scope: Scope) -> Outputs:
         nw.col("event_types").str.replace_all(_BETWEEN_TYPES, ",", literal=True),
     )
     longer = _with_rest(own, later, scope).select(*alone.collect_schema().names())
-    frame = scope.ports.microseconds(nw.concat([alone, longer]), {"session_start": "from", "session_end": "to"})
-    frame = frame.with_columns(millionths(nw.col("to") - nw.col("from")).alias("duration_seconds"))
+    frame = scope.ports.microseconds(nw.concat([alone, longer]), {"session_start": "from us", "session_end": "to us"})
+    frame = frame.with_columns(millionths(nw.col("to us") - nw.col("from us")).alias("duration_seconds"))
     return Outputs({"sessions": scope.shaped(frame, "sessions")})
 
 
 def _paused(events: Frame, scope: Scope) -> Frame:
-    """One date's events with `us` (their time), `us before` (that of the user's event before, if any) and `gap_start`
+    """One date's events with `time us`, `us before` (that of the user's event before, if any) and `is gap start`
     (whether it is more than the gap later)."""
-    frame = scope.ports.microseconds(events, {"event_time": "us"})
-    frame = scope.ports.previous(frame, {"us": "us before"}, **_ORDER)
-    paused = (nw.col("us") - nw.col("us before") > _gap(scope)).fill_null(False)
-    return frame.with_columns(paused.alias("gap_start"))
+    frame = scope.ports.microseconds(events, {"event_time": "time us"})
+    frame = scope.ports.previous(frame, {"time us": "us before"}, **_ORDER)
+    paused = (nw.col("time us") - nw.col("us before") > _gap(scope)).fill_null(False)
+    return frame.with_columns(paused.alias("is gap start"))
 
 
 def _with_part(events: Frame, scope: Scope) -> Frame:
-    """One date's events with `us` (their time) and `start` (that of their part)."""
-    begins = nw.col("gap_start") | nw.col("us before").is_null()
-    frame = _paused(events, scope).with_columns(nw.when(begins).then(nw.col("us")).alias("start"))
-    return scope.ports.latest(frame, ["start"], **_ORDER).drop("us before", "gap_start")
+    """One date's events with `time us` and `part us` (that of their part)."""
+    begins = nw.col("is gap start") | nw.col("us before").is_null()
+    frame = _paused(events, scope).with_columns(nw.when(begins).then(nw.col("time us")).alias("part us"))
+    return scope.ports.latest(frame, ["part us"], **_ORDER).drop("us before", "is gap start")
 
 
 def _gap(scope: Scope) -> int:
@@ -98,20 +123,23 @@ def _gap(scope: Scope) -> int:
 
 
 def _open_sessions(edges: Frame, scope: Scope) -> Frame:
-    """user_id, last (time of the last event, in microseconds), carried (start of the last session) of the users whose
-    session of the date before may go on: those with a gap start on it. Input: edges of the two dates before."""
-    yesterday, before = on_date(edges, scope.day - _DAY), on_date(edges, scope.day - 2 * _DAY)
-    before = scope.ports.microseconds(before, {"last_time": "last before"}).select("user_id", "last before")
-    frame = scope.ports.microseconds(yesterday, {"first_time": "first", "last_time": "last"})
+    """user_id, `last us` (time of the last event), `carried start` (start of the last session) of the users whose
+    session of the date before may go on: those with a gap start on it. Input: edges of the `edge_days` before."""
+    yesterday = on_date(edges, scope.day - _DAY)
+    earlier = edges.filter(nw.col("event_date") < nw.lit(scope.day - _DAY))
+    before = scope.ports.microseconds(earlier, {"last_time": "last before"})
+    before = before.group_by("user_id").agg(nw.col("last before").max())
+    frame = scope.ports.microseconds(yesterday, {"first_time": "first us", "last_time": "last us"})
     frame = frame.join(before, on="user_id", how="left")
-    first_is_gap_start = (nw.col("first") - nw.col("last before") > _gap(scope)).fill_null(True)
+    first_is_gap_start = (nw.col("first us") - nw.col("last before") > _gap(scope)).fill_null(True)
     frame = frame.filter(~nw.col("last_gap_start").is_null() | first_is_gap_start)
-    return frame.select("user_id", "last", nw.coalesce("last_gap_start", "first_time").alias("carried"))
+    carried = nw.coalesce("last_gap_start", "first_time").alias("carried start")
+    return frame.select("user_id", "last us", carried)
 
 
 def _summed(timed: Frame, scope: Scope) -> Frame:
     """One row a part out of its events; of the declared column the first and last value that is not null."""
-    key = ["user_id", "start"]
+    key = ["user_id", "part us"]
     frame = timed.group_by(*key).agg(
         nw.col("event_time").min().alias("part_start"),
         nw.col("event_time").max().alias("part_end"),
@@ -121,9 +149,11 @@ def _summed(timed: Frame, scope: Scope) -> Frame:
     frame = frame.join(types, on=key, how="left")
     if column := scope.dataset.sessions.column:
         first, last = f"first_{column}", f"last_{column}"
-        ends = scope.ports.ends(timed, by=key, column=column, order=["us", "event_id"], first=first, last=last)
+        ends = scope.ports.ends(
+            timed, by=key, column="shown value", order=["time us", "event_id"], first=first, last=last
+        )
         frame = frame.join(ends, on=key, how="left")
-    return frame.drop("start")
+    return frame.drop("part us")
 
 
 def _with_rest(own: Frame, later: Frame, scope: Scope) -> Frame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, with_user
 from event_assets.transforms.row_numbers import with_place
 
 
@@ -17,7 +17,7 @@ def platform_sessions(inputs: Inputs, scope: Scope) -> Outputs:
     given = scope.dataset.events.column("source_session_id") is not None
     session = nw.col("source_session_id" if given else "session_id").alias("session_id")
     by = _by(scope)
-    rows = inputs["joined_facts"].select(*by, "user_id", session)
+    rows = with_user(inputs["joined_facts"], scope).select(*by, "user_id", session)
     rows = rows.filter(*(~nw.col(name).is_null() for name in (*by, "session_id")))
     return Outputs({"platform_sessions": scope.shaped(scope.ports.distinct(rows), "platform_sessions")})
 
@@ -47,7 +47,8 @@ def _ranked(users: Frame, scope: Scope) -> Frame:
     by, options = _by(scope), scope.dataset.gold.top_users
     assert options is not None
     users = users.with_columns(
-        (-nw.col("session_count").cast(nw.Int64)).alias("fewest last"), nw.col("user_id").cast(nw.String).alias("text")
+        (-nw.col("session_count").cast(nw.Int64)).alias("fewest last"),
+        nw.col("user_id").cast(nw.String).alias("user text"),
     )
-    placed = with_place(users, ["fewest last", "text"], within=by).filter(nw.col("place") <= options.n)
-    return placed.with_columns(nw.col("place").alias("rank"))
+    placed = with_place(users, ["fewest last", "user text"], within=by).filter(nw.col("row place") <= options.n)
+    return placed.with_columns(nw.col("row place").alias("rank"))

@@ -6,7 +6,7 @@ import narwhals as nw
 
 from event_assets.tables.catalog import tables
 from event_assets.tables.column_types import narwhals_type
-from event_assets.transforms.interface import Inputs, Outputs, Scope
+from event_assets.transforms.interface import Inputs, Outputs, Scope, with_user
 
 
 def watch_time(inputs: Inputs, scope: Scope) -> Outputs:
@@ -18,7 +18,7 @@ def watch_time(inputs: Inputs, scope: Scope) -> Outputs:
     assert options is not None
     total = nw.col(options.column).cast(_total_type(scope)).sum()
     rows = (
-        inputs["joined_facts"]
+        with_user(inputs["joined_facts"], scope)
         .group_by("geo_region", "user_id")
         .agg(total.alias("total_watch_time_min"), nw.len().alias("log_count"))
     )

@@ -10,9 +10,9 @@ from pathlib import Path
 import duckdb
 
 from event_assets.declaration import Dataset
+from event_assets.declaration.values import decimal_parts
 from event_assets.storage.lake import Lake
 from event_assets.tables.catalog import tables
-from event_assets.tables.column_types import decimal_parts
 from event_assets.tables.table import Column, Table
 from event_assets.warehouse.log_views import live_rows, macros
 

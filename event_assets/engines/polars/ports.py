@@ -99,16 +99,16 @@ class PolarsPorts:
         # A set for each group is 240 bytes a row. Eight are enough to find the rows that may be there twice; only
         # these are compared, so it stays exact.
         plan: pl.LazyFrame = nw.to_native(frame)
-        rows = plan.select(*by, column).with_columns(mark=pl.struct(*by, column).hash(seed=0))
+        rows = plan.select(*by, column).with_columns(pl.struct(*by, column).hash(seed=0).alias("row mark"))
         parts = 1 + rows.select(pl.len()).collect(engine="streaming").item() // _MARKS
-        marks = (rows.select("mark").filter(pl.col("mark") % parts == part) for part in range(parts))
+        marks = (rows.select("row mark").filter(pl.col("row mark") % parts == part) for part in range(parts))
         twice = pl.concat([_repeated(part) for part in marks]).to_frame().lazy()
         surplus = pl.len() - pl.col(column).n_unique()
-        again = rows.join(twice, on="mark", how="semi").group_by(by).agg(surplus.alias("surplus"))
+        again = rows.join(twice, on="row mark", how="semi").group_by(by).agg(surplus.alias("row surplus"))
         # Each by itself: what two parts of one plan read alike, Polars would hold in memory for both.
         surpluses = again.collect(engine="streaming").lazy()
         counts = plan.group_by(by).agg(pl.len().alias(into)).collect(engine="streaming").lazy()
-        count = (pl.col(into) - pl.col("surplus").fill_null(0)).cast(pl.Int64)
+        count = (pl.col(into) - pl.col("row surplus").fill_null(0)).cast(pl.Int64)
         return nw.from_native(counts.join(surpluses, on=by, how="left").select(*by, count))
 
     def ends(
@@ -148,13 +148,13 @@ def _grouped(rows: pl.DataFrame, by: Sequence[str], one: pl.Expr) -> pl.DataFram
     """`rows.group_by(by).agg(one)`; rows in that order are grouped by their runs, in a third of the time."""
     if not rows.is_sorted(by):
         return rows.group_by(by).agg(one)
-    run = _begins_run(by).cum_sum().set_sorted().alias("run")
-    return rows.with_columns(run).group_by("run").agg(pl.col(*by).first(), one).drop("run")
+    run = _begins_run(by).cum_sum().set_sorted().alias("row run")
+    return rows.with_columns(run).group_by("row run").agg(pl.col(*by).first(), one).drop("row run")
 
 
 def _repeated(marks: pl.LazyFrame) -> pl.Series:
     """The marks that occur more than once."""
-    ordered = marks.collect(engine="streaming")["mark"].sort()
+    ordered = marks.collect(engine="streaming")["row mark"].sort()
     return ordered.filter(ordered == ordered.shift(1)).unique()
 
 
@@ -186,6 +186,8 @@ def _on_distinct(function: TextFunction, dtype: pl.DataType) -> Callable[[pl.Ser
         names = texts.columns
         distinct = texts.unique(maintain_order=True)
         values = function([distinct[name].to_list() for name in names])
+        if len(values) == 1:
+            return pl.Series("value of the row", values, dtype=dtype).new_from_index(0, texts.height)
         known = distinct.with_columns(pl.Series("value of the row", values, dtype=dtype))
         return texts.join(known, on=names, how="left", nulls_equal=True, maintain_order="left")["value of the row"]
 

@@ -84,7 +84,7 @@ class SparkPorts:
         rows, found = native(frame), native(other)
         taken = [name for name in found.columns if name != by]
         candidates = found.select(
-            column_of(by), column_of(other_at).alias(at), f.struct(*map(column_of, taken)).alias("found")
+            column_of(by), column_of(other_at).alias(at), f.struct(*map(column_of, taken)).alias("row found")
         )
         both = rows.withColumn("is row", f.lit(True)).unionByName(candidates, allowMissingColumns=True)
         # Looked for forward, time runs backward: Spark sums a frame that grows once, one that shrinks for each row.
@@ -93,9 +93,9 @@ class SparkPorts:
         reached = (
             Window.partitionBy(column_of(by)).orderBy(*order).rowsBetween(Window.unboundedPreceding, Window.currentRow)
         )
-        nearest = f.last(column_of("found"), ignorenulls=True).over(reached)
-        filled = both.withColumn("found", nearest).filter(is_row)
-        fields = (column_of("found").getField(name).alias(name) for name in taken)
+        nearest = f.last(column_of("row found"), ignorenulls=True).over(reached)
+        filled = both.withColumn("row found", nearest).filter(is_row)
+        fields = (column_of("row found").getField(name).alias(name) for name in taken)
         return nw.from_native(filled.select(*map(column_of, rows.columns), *fields))
 
     def distinct(self, frame: Frame) -> Frame:

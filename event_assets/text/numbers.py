@@ -1,0 +1,90 @@
+"""Numbers as sources write them: which texts are numbers, and the canonical digits of each (SPEC §2, Types).
+
+The value is computed on the text: digits are moved and zeros are cut, nothing is rounded. So every engine casts the
+same plain digits, whatever its own parser makes of `7.731E3` or `.5`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+#: A longer text is no number.
+MAX_CHARACTERS = 400
+_NUMBER = re.compile(r"([+-]?)(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[0-9]{1,4}))?")
+_JSON_NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")
+_INT64_LOW, _INT64_HIGH = -(2**63), 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Number:
+    """The exact value: the digits (without zeros at their ends, none for 0) times ten to the power of `exponent`."""
+
+    negative: bool
+    digits: str
+    exponent: int
+
+    @classmethod
+    def of(cls, sign: str, whole: str, fraction: str, exponent: int) -> Number:
+        digits = (whole + fraction).lstrip("0")
+        bare = digits.rstrip("0")
+        if not bare:
+            return cls(False, "", 0)
+        return cls(sign == "-", bare, exponent - len(fraction) + len(digits) - len(bare))
+
+    @property
+    def plain(self) -> str:
+        """The value in plain digits, such as `-0.125` or `7731`."""
+        if self.exponent >= 0:
+            text = self.digits + "0" * self.exponent
+        else:
+            padded = self.digits.rjust(1 - self.exponent, "0")
+            text = f"{padded[: self.exponent]}.{padded[self.exponent :]}"
+        return ("-" if self.negative else "") + (text or "0")
+
+
+def number(text: str) -> Number | None:
+    """The value of a text; None where the text is not a number."""
+    match = _NUMBER.fullmatch(text) if len(text) <= MAX_CHARACTERS else None
+    if match is None:
+        return None
+    sign, whole, fraction, bare_fraction, exponent = match.groups()
+    return Number.of(sign, whole or "", fraction or bare_fraction or "", int(exponent or 0))
+
+
+def int64(text: str) -> str | None:
+    """The plain digits of a whole number within 64 bits; None for any other text."""
+    value = number(text)
+    if value is None or value.exponent < 0 or len(value.digits) + value.exponent > 19:
+        return None
+    return value.plain if _INT64_LOW <= int(value.plain) <= _INT64_HIGH else None
+
+
+def decimal(text: str, precision: int, scale: int) -> str | None:
+    """The plain digits of a number that `decimal(precision,scale)` holds exactly; None for any other text."""
+    value = number(text)
+    if value is None or -value.exponent > scale:
+        return None
+    return value.plain if len(value.digits) + value.exponent <= precision - scale else None
+
+
+def float64(text: str) -> str | None:
+    """The shortest text of the nearest double; None where the text is not a number or the double is infinite."""
+    if number(text) is None:
+        return None
+    value = float(text) + 0.0  # -0.0 becomes 0.0: equal values have one text
+    return repr(value) if math.isfinite(value) else None
+
+
+def exact_json(text: str) -> str:
+    """A JSON number so that equal values have equal texts (`1`, `1.0`, `1e0` are `1`), however large its exponent."""
+    match = _JSON_NUMBER.fullmatch(text)
+    assert match is not None
+    sign, whole, fraction, exponent = match.groups()
+    if exponent and len(exponent) > 18:  # beyond all numbers that are used: kept as it is written
+        return text
+    value = Number.of(sign, whole, fraction or "", int(exponent or 0))
+    if not value.exponent or not value.digits:
+        return value.plain
+    return f"{'-' if value.negative else ''}{value.digits}e{value.exponent}"
