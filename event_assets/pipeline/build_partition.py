@@ -1,22 +1,24 @@
-"""Makes one unit as far as staging: reads its inputs, runs the transform, writes, reads back, checks."""
+"""Makes partitions as far as staging: reads their inputs, runs the transform, writes, reads back, checks."""
 
 from __future__ import annotations
 
 import datetime as dt
 import itertools
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import narwhals as nw
 import polars as pl
 
-from event_assets.engines.engine import Content, Engine, Written
-from event_assets.pipeline.results import Check, sample
+from event_assets.engines.engine import Content, Dates, Engine, Written
+from event_assets.pipeline.results import Check, sample, samples
 from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Unit, Workspace, unit_of
+from event_assets.storage.parquet import Piece
 from event_assets.storage.partitions import Staged
-from event_assets.tables.contract import violations
+from event_assets.tables.contract import Violation, keep_contract, violations
 from event_assets.tables.plots import Series
 from event_assets.tables.table import Table
 from event_assets.transforms.interface import Scope
@@ -44,6 +46,9 @@ class Draft:
     def sound(self) -> bool:
         return all(check.passed for check in self.checks)
 
+    def with_check(self, check: Check | None) -> Draft:
+        return replace(self, checks=(*self.checks, check)) if check else self
+
     def discard(self) -> None:
         for piece in self.staged:
             piece.discard()
@@ -56,25 +61,28 @@ class Drafting:
         self._workspace, self._staging, self._recent = workspace, staging, recent
         self._numbers = itertools.count(1)
 
-    def draft(self, step: Step, date: dt.date | None) -> tuple[dict[str, Draft], dict[str, int]]:
-        """The step's tables on a date, drafted, and what its transform counted."""
+    def draft(self, step: Step, dates: Dates) -> Iterator[tuple[dt.date | None, dict[str, Draft], dict[str, int]]]:
+        """The step's tables of dates that are computed together (`batches`): each date with its drafts and what its
+        transform counted."""
         workspace = self._workspace
         tables = {name: workspace.tables[name] for name in step.tables}
-        engine = workspace.engine_for(step, date)
-        inputs = {source.table: self._scan(step, source, date, engine) for source in step.inputs}
-        scope = Scope(workspace.dataset, engine.ports, date)
+        engine = workspace.engine_for(step, dates[0]) if len(dates) == 1 else workspace.engine
+        inputs = {source.table: self._scan(step, source, dates, engine) for source in step.inputs}
+        scope = Scope(workspace.dataset, engine.ports, tuple(date for date in dates if date))
         folder = self._staging / f"{next(self._numbers):08d}"
         # The outputs get no name here: what they share is let go once they are computed, before they are sorted.
-        written = engine.write(step.transform(inputs, scope), tables, folder)
-        accounted = self._account(step, date, written)
-        drafts = {name: _examined(table, date, written, accounted, engine) for name, table in tables.items()}
-        return drafts, dict(written.figures)
+        written = engine.write(step.transform(inputs, scope), tables, folder, dates)
+        drafts = {name: _examined(table, written, engine) for name, table in tables.items()}
+        for date in dates:
+            accounted = self._account(step, date, written)
+            found = {name: by_date[date].with_check(accounted) for name, by_date in drafts.items()}
+            yield date, found, dict(written.figures[date])
 
-    def _scan(self, step: Step, source: Input, date: dt.date | None, engine: Engine) -> nw.LazyFrame[Any]:
+    def _scan(self, step: Step, source: Input, dates: Dates, engine: Engine) -> nw.LazyFrame[Any]:
         workspace = self._workspace
         if source.table == "profile_snapshots":
             return engine.constant(workspace.profile_snapshots())
-        units = workspace.input_units(step, source, date)
+        units = dict.fromkeys(unit for date in dates for unit in workspace.input_units(step, source, date))
         contents = {unit[1]: content for unit in units if len(content := self._content(step, unit, engine))}
         return engine.scan(workspace.tables[source.table], contents)
 
@@ -94,8 +102,9 @@ class Drafting:
         if step.equation is None:
             return None
         whole = self._workspace.rows(step.equation.whole, date)
+        figures = written.figures[date]
         parts = {
-            part.lstrip("#"): written.figures[part[1:]] if part.startswith("#") else written.rows(part)
+            part.lstrip("#"): figures[part[1:]] if part.startswith("#") else written.rows(part, date)
             for part in step.equation.parts
         }
         says = f"{step.equation.whole} {whole} = " + " + ".join(f"{name} {n}" for name, n in parts.items())
@@ -103,30 +112,75 @@ class Drafting:
         return Check("accounting", missing == 0, says if missing == 0 else f"{says} leaves {missing} unaccounted")
 
 
-def _examined(table: Table, date: dt.date | None, written: Written, accounted: Check | None, engine: Engine) -> Draft:
-    """The contract is held against the very rows that were written: as frames, or read back where there are none."""
+def batches(workspace: Workspace, step: Step, dates: Iterable[dt.date | None]) -> Iterator[list[dt.date | None]]:
+    """The dates in their order, those together that are computed as one frame: small ones. A date that is as large as
+    a batch is one by itself, so it costs what it must, and memory is bounded by it."""
+    if not (step.by_date and step.several_dates):
+        yield from ([date] for date in dates)
+        return
+    most, inputs = workspace.batch_rows(step), [s.table for s in step.inputs if workspace.by_date(s.table)]
+    batch: list[dt.date | None] = []
+    rows = 0
+    for date in dates:
+        more = max(workspace.rows(table, date) for table in inputs)
+        if batch and rows + more > most:
+            yield batch
+            batch, rows = [], 0
+        batch.append(date)
+        rows += more
+    if batch:
+        yield batch
+
+
+def _examined(table: Table, written: Written, engine: Engine) -> dict[dt.date | None, Draft]:
+    """A table's dates, looked at: each by itself only where not all of them keep the contract."""
     pieces = written.pieces[table.name]
-    staged = tuple(Staged(piece.path, piece.rows, piece.hive if date is None else unit_of(date)) for piece in pieces)
-    rows = sum(piece.rows for piece in pieces)
-    if engine.holds_frames or rows <= FEW_ROWS:
-        frames = written.frames.get(table.name) or [
-            pl.read_parquet(piece.path, hive_partitioning=False, glob=False) for piece in pieces
-        ]
-        broken = [violation for frame in frames for violation in violations(table, frame)]
-        whole = frames[0] if len(frames) == 1 else pl.concat(frames)
-        look: pl.DataFrame | pl.LazyFrame = whole
-    else:
-        broken, whole = list(engine.violations(table, pieces)), None
-        look = pl.scan_parquet([piece.path for piece in pieces], hive_partitioning=False, glob=False)
-    says = "; ".join(map(str, broken)) if broken else f"all {rows} rows keep the contract of {table.name}"
-    contract = Check("contract", not broken, says)
-    checks = (contract, accounted) if accounted else (contract,)
-    if broken:  # a sample and a plot need the contract's columns
+    rows = {date: sum(piece.rows for piece in of_date) for date, of_date in pieces.items()}
+    if not (engine.holds_frames or sum(rows.values()) <= FEW_ROWS):
+        return {date: _examined_files(table, date, of_date, engine) for date, of_date in pieces.items()}
+    frames = written.frames.get(table.name) or {
+        date: [pl.read_parquet(piece.path, hive_partitioning=False, glob=False) for piece in of_date]
+        for date, of_date in pieces.items()
+    }
+    whole = {date: pl.concat(parts) if len(parts) > 1 else parts[0] for date, parts in frames.items()}
+    sound = len(frames) > 1 and keep_contract(table, _with_dates(whole))
+    broken = {
+        date: [] if sound else [violation for part in parts for violation in violations(table, part)]
+        for date, parts in frames.items()
+    }
+    # A sample and a plot need the contract's columns.
+    previews = samples(table, {date: rows for date, rows in whole.items() if not broken[date]})
+    found = {}
+    for date in frames:
+        staged, checks = _staged(date, pieces[date]), (_contract(table, rows[date], broken[date]),)
+        if broken[date]:
+            found[date] = Draft(staged, checks)
+            continue
+        plot = table.plot(whole[date]) if table.plot else []
+        kept = whole[date] if engine.holds_frames else None
+        found[date] = Draft(staged, checks, previews[date], plot, kept)
+    return found
+
+
+def _with_dates(partitions: Mapping[dt.date | None, pl.DataFrame]) -> pl.DataFrame:
+    """The partitions as one frame with `event_date`."""
+    return pl.concat([rows.with_columns(event_date=pl.lit(date, pl.Date)) for date, rows in partitions.items()])
+
+
+def _examined_files(table: Table, date: dt.date | None, pieces: Sequence[Piece], engine: Engine) -> Draft:
+    """What was written as more rows than are looked at as one frame, read back."""
+    broken = list(engine.violations(table, pieces))
+    staged, checks = _staged(date, pieces), (_contract(table, sum(piece.rows for piece in pieces), broken),)
+    if broken:
         return Draft(staged, checks)
-    return Draft(
-        staged,
-        checks,
-        sample(table, look.lazy()),
-        table.plot(look) if table.plot else [],
-        whole if engine.holds_frames else None,
-    )
+    rows = pl.scan_parquet([piece.path for piece in pieces], hive_partitioning=False, glob=False)
+    return Draft(staged, checks, sample(table, rows), table.plot(rows) if table.plot else [])
+
+
+def _staged(date: dt.date | None, pieces: Sequence[Piece]) -> tuple[Staged, ...]:
+    return tuple(Staged(piece.path, piece.rows, piece.hive if date is None else unit_of(date)) for piece in pieces)
+
+
+def _contract(table: Table, rows: int, broken: Sequence[Violation]) -> Check:
+    says = "; ".join(map(str, broken)) if broken else f"all {rows} rows keep the contract of {table.name}"
+    return Check("contract", not broken, says)

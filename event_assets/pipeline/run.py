@@ -14,7 +14,7 @@ from typing import Literal
 
 import polars as pl
 
-from event_assets.pipeline.build_partition import Draft, Drafting
+from event_assets.pipeline.build_partition import Draft, Drafting, batches
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.schedule import Request, schedule
 from event_assets.pipeline.staleness import made_from
@@ -53,13 +53,25 @@ class _Run:
     def outcomes(self, progress: Progress) -> Iterator[list[Outcome]]:
         units = schedule(self._workspace, self._request)
         try:
-            for done, (step, date) in enumerate(units):
-                self._forget(date)
-                if self._wanted(step, date):
-                    progress(f"{step.name} {date or ''}".strip(), done, len(units))
-                    self._make(step, date)
+            from itertools import groupby
+
+            done = 0
+            for _, group in groupby(units, key=lambda unit: unit[0].name):
+                found = list(group)
+                step = found[0][0]
+                wanted = []
+                for _, date in found:
+                    if self._wanted(step, date):
+                        if self._must_wait(step, date):
+                            self._hold(step, date, "waiting")
+                        else:
+                            wanted.append(date)
+                for batch in batches(self._workspace, step, wanted):
+                    progress(f"{step.name} {batch[0] or ''}".strip(), done, len(units))
+                    self._make(step, batch)
                     if time.monotonic() - self._flushed > FLUSH_SECONDS:
                         yield self._flush()
+                done += len(found)
             progress("", len(units), len(units))
         except GeneratorExit:  # nobody listens any more; what is finished still becomes visible
             self._flush()
@@ -82,13 +94,13 @@ class _Run:
         expected = made_from(self._workspace, step, date)
         return any(entry is None or entry.made_from != expected for entry in entries)
 
-    def _make(self, step: Step, date: dt.date | None) -> None:
-        if self._must_wait(step, date):
-            self._hold(step, date, "waiting")
-            return
+    def _make(self, step: Step, batch: list[dt.date | None]) -> None:
+        made = {date: made_from(self._workspace, step, date) for date in batch}
         began = time.perf_counter()
-        expected = made_from(self._workspace, step, date)
-        drafts, figures = self._drafting.draft(step, date)
+        for date, drafts, figures in self._drafting.draft(step, batch):
+            self._publish_all(step, date, drafts, figures, made[date], began)
+
+    def _publish_all(self, step, date, drafts, figures, expected, began) -> None:
         if not all(draft.sound for draft in drafts.values()):
             self._hold(step, date, "refused", drafts, figures)
             return

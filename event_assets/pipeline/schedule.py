@@ -47,7 +47,7 @@ def schedule(workspace: Workspace, request: Request) -> list[tuple[Step, dt.date
             dates = {*candidate_dates(workspace, step), *asked}
             later = looked_up.isdisjoint(step.tables)
             dated.extend((later, date + dt.timedelta(days=step.lag), place, step, date) for date in dates)
-    dated.sort(key=lambda unit: (*unit[:3], unit[4]))
+    dated.sort(key=lambda unit: (unit[0], unit[2], unit[4]))
     whole = [step for step in steps if not step.by_date]
     merging = [step for step in whole if any(workspace.by_date(source.table) for source in step.inputs)]
     return [
