@@ -1,4 +1,4 @@
-# Every target sets up what it needs: `make demo` and `make test` are all that a fresh machine has to be told.
+# Every target sets up what it needs: `make demo` and `make test` are all that a fresh machine needs.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
@@ -15,7 +15,7 @@ STAMP := $(VENV)/.stamp
 DAGSTER_HOME := data/dagster
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup demo ui test test-long bench docs pictures lint format lock clean
+.PHONY: help setup demo ui test test-slow test-long bench docs pictures lint format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -49,11 +49,14 @@ $(DAGSTER_HOME)/dagster.yaml: event_assets/orchestration/dagster.yaml | $(STAMP)
 # Two processes that create its SQLite files at once crash, and `dagster dev` starts several.
 	DAGSTER_HOME="$(CURDIR)/$(@D)" $(BIN)/dagster instance info > /dev/null
 
-test: lint  ## lint, types and tests (ARGS="-k sessions")
+test: lint  ## lint, types and the fast tests (ARGS="-k sessions")
 	$(BIN)/pytest $(IN_PARALLEL) $(ARGS)
 
-test-long: lint  ## the same, with long tests and a thousand examples for each law
-	$(BIN)/pytest $(IN_PARALLEL) -m "long or not long" --hypothesis-profile=long $(ARGS)
+test-slow: $(STAMP)  ## Spark, browsers, deployment, faults and what else takes long
+	$(BIN)/pytest $(IN_PARALLEL) -m "slow and not long" $(ARGS)
+
+test-long: lint  ## all tests, and a thousand new examples for each law
+	$(BIN)/pytest $(IN_PARALLEL) -m "" --hypothesis-profile=long $(ARGS)
 
 bench: $(STAMP)  ## how fast and how big (ARGS="--rows 1000000")
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -62,7 +65,7 @@ docs: $(STAMP)  ## the reference from the code, and the site below site/
 	$(BIN)/python -m event_assets_tests.docs.reference
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-pictures: $(STAMP)  ## the screenshots of docs/img anew (needs a Chromium)
+pictures: $(STAMP)  ## the screenshots of docs/img again (needs a Chromium)
 	$(BIN)/python -m event_assets_tests.browser.make_screenshots
 
 lint: $(STAMP)  ## ruff and mypy, changing nothing
@@ -70,12 +73,12 @@ lint: $(STAMP)  ## ruff and mypy, changing nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(STAMP)  ## mend what ruff can mend
+format: $(STAMP)  ## fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 # Upgrades nothing that still fits; `make lock ARGS=--upgrade` does. Names no index host.
-lock:  ## resolve the locks (development, image) anew from pyproject.toml (needs uv)
+lock:  ## resolve the locks (development, image) again from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
 		--no-strip-extras --custom-compile-command "make lock" \
 		$(ARGS) --output-file requirements.lock pyproject.toml

@@ -103,7 +103,7 @@ class InTurn:
 
 
 def instrument(clock: Clock) -> None:
-    """Wrap the parts of the program. AttributeError where one is called otherwise by now: then mend this list."""
+    """Wrap the parts of the program. AttributeError where one is called otherwise by now: then fix this list."""
     from event_assets.engines.polars.engine import engine
     from event_assets.landing import csv as csv_reader
     from event_assets.landing import date_writer as spool

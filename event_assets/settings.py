@@ -70,7 +70,9 @@ def local_folder(place: Place, variable: str) -> Path:
     """The folder that a setting names; DeclarationError where it names an object store, which can't serve here."""
     if isinstance(place, Path):
         return place
-    raise DeclarationError(f"{variable}={place}", "is no folder, which this needs", "set it to a path for this command")
+    raise DeclarationError(
+        f"{variable}={place}", "is not a folder, which this needs", "set it to a path for this command"
+    )
 
 
 class _Given:

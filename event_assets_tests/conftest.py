@@ -35,6 +35,14 @@ settings.register_profile(
 settings.load_profile("default")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest leaves out what -m excludes
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts Spark or a browser is slow, without a mark of its own."""
+    for item in items:
+        if any(item.iter_markers("spark")) or any(item.iter_markers("browser")):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True)
 def own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No test sees or touches the inbox, lake, warehouse or Dagster home of the machine, nor another test's."""
@@ -63,7 +71,7 @@ def realdata() -> Path:
         pytest.skip("EVENT_ASSETS_REALDATA names no folder of real input")
     folder = Path(REALDATA)
     # Set but wrong is a mistake, and a skip would hide it.
-    assert folder.is_dir(), f"EVENT_ASSETS_REALDATA is {REALDATA}, which is no folder"
+    assert folder.is_dir(), f"EVENT_ASSETS_REALDATA is {REALDATA}, which is not a folder"
     return folder
 
 

@@ -31,14 +31,14 @@ def column(attributes: dict[str, Any], place: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda a: a.update(gaps="30m"), "clicks.yaml: gaps: is no key of a dataset declaration"),
+        (lambda a: a.update(gaps="30m"), "clicks.yaml: gaps: is not a key of a dataset declaration"),
         (
             lambda a: column(a, 0).update(typ="int64"),
-            "events.columns.0.typ: is no key of a dataset declaration; did you mean type?",
+            "events.columns.0.typ: is not a key of a dataset declaration; did you mean type?",
         ),
         (
             lambda a: a["events"].update(formt=a["events"].pop("format")),
-            "events.formt: is no key of a dataset declaration; did you mean format?",
+            "events.formt: is not a key of a dataset declaration; did you mean format?",
         ),
         (lambda a: column(a, 0).update(type="int"), "events.columns.0.type: a type is string, int64,"),
         (lambda a: column(a, 3).update(type="decimal(40,2)"), "events.columns.3.type: decimal(p,s) takes 1 <= p <= 38"),
@@ -63,12 +63,12 @@ def column(attributes: dict[str, Any], place: int) -> dict[str, Any]:
         ),
         (
             lambda a: a["sessions"].update(gap="25h"),
-            "sessions.gap: must be more than 0 and at most 24h; mend '25h'",
+            "sessions.gap: must be more than 0 and at most 24h; fix '25h'",
         ),
         (lambda a: a["sessions"].update(gap="soon"), "write a duration as a number and s, m, h or d"),
         (
             lambda a: a["gold"].update(top_user={}),
-            "gold.top_user: is no key of a dataset declaration; did you mean top_users?",
+            "gold.top_user: is not a key of a dataset declaration; did you mean top_users?",
         ),
         (
             lambda a: a["gold"]["top_users"].update(by="platform"),

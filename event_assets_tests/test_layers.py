@@ -36,11 +36,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "text": {"errors"},  # knows no lake and no dataset
     "landing": {*_PURE, "storage", "text"},
     "transforms": {*_PURE, "text"},
-    "draft": {*_PURE, "text", "landing"},
     "engines": {*_PURE, "storage", "text", "landing", "transforms"},
     "pipeline": {*_PURE, "storage", "text", "landing", "transforms", "engines"},
+    "draft": {*_PURE, "storage", "text", "landing", "pipeline"},  # a draft is tried on its sample
     "warehouse": {*_STORED, "pipeline"},
-    "orchestration": {*_STORED, "pipeline", "warehouse"},
+    "orchestration": {*_STORED, "pipeline", "warehouse", "draft"},
     "defs": set(),  # declarations alone
     "dashboard": {*_STORED, "pipeline", "warehouse"},
     "definitions": {*_STORED, "pipeline", "warehouse", "orchestration"},
@@ -57,7 +57,7 @@ DAGSTER = ("orchestration/", "definitions.py", "cli/dagster_runs.py")
 WRITERS = (
     *("storage/", "landing/", "synthetic/", "engines/"),
     "appearing.py",
-    "draft/sample.py",  # the unpacked head of a file, in a temporary folder
+    *("draft/read_sample.py", "draft/trial.py"),  # the head of a file, a lake for the trial: in temporary folders
     *("cli/convert.py", "cli/init.py", "cli/output.py", "cli/text_to_parquet.py"),
     "cli/dagster_runs.py",  # Dagster's own folder
     "warehouse/csv_output.py",  # CSV as text: whoever asked for it writes it
@@ -69,6 +69,7 @@ CLOCK_AND_CHANCE = {
     "storage/": "names of published files, first landed_at, leases: none enters a table's content",
     "orchestration/assets.py": "hands landing the clock for a file's first landed_at, which the ledger then keeps",
     "orchestration/sensors.py": "tells how long a file has lain still, and ticks by the clock",
+    "cli/init.py": "hands the trial of a sample its moment of landing",
     "cli/supply.py": "hands a live feed its clock",
 }
 

@@ -36,7 +36,7 @@ def each(work: Callable[..., Any], jobs: Iterable[tuple[Path, Any]]) -> Iterator
 
 def _pool() -> ProcessPoolExecutor:
     pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
-    pool.submit(_warm).result()  # imports take their time, which is no file's
+    pool.submit(_warm).result()  # imports take their time, which is not a file's
     return pool
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.corpora.landed import Result, dataset_of, land
-from event_assets.landing.csv_dialect import detect
+from event_assets.draft.csv_dialect import detect
 
 csv.field_size_limit(2**31 - 1)
 

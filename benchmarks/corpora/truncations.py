@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.corpora.landed import dataset_of, land
-from event_assets.landing.csv_dialect import detect
+from event_assets.draft.csv_dialect import detect
 
 CUTS = 500
 _BYTES = 2 * 1024 * 1024

@@ -204,7 +204,7 @@ def _read(
             workers=settings.workers,
         )
     except LandingError as error:
-        remedy = "mend it, or leave out --fail-fast" if dataset.mode == "fail_fast" else error.remedy
+        remedy = "fix it, or leave out --fail-fast" if dataset.mode == "fail_fast" else error.remedy
         raise QueryError(str(file), error.state.replace(" and mode is fail_fast: nothing landed", ""), remedy) from None
     except OSError as error:
         raise QueryError(str(file), f"can't be read ({error.strerror})", "name a file that can") from None
@@ -213,7 +213,7 @@ def _read(
         reason = landed.reason or f"missing_column: {', '.join(missing)}"
         what, _, column = reason.partition(": ")
         if what != "missing_column":
-            raise QueryError(str(file), reason, "mend the file")
+            raise QueryError(str(file), reason, "fix the file")
         there = _columns_of(file, kind, csv.delimiter) or [
             *(c.source for c in dataset.columns if c.source not in missing),
             *landed.drift.new,
@@ -249,7 +249,7 @@ def _sessions(dataset: Dataset, read: Activity, path: Path, rows: pl.DataFrame) 
     sessions, uncounted, why = pl.collect_all(plans, engine="in-memory")
     if dataset.mode == "fail_fast" and why.height:
         number, reason = why.row(0)
-        raise QueryError(str(path), f"record {number} is refused ({reason})", "mend it, or leave out --fail-fast")
+        raise QueryError(str(path), f"record {number} is refused ({reason})", "fix it, or leave out --fail-fast")
     read.uncounted += uncounted.item()
     read.refused.update(why["reason"].to_list())
     return sessions

@@ -42,4 +42,4 @@ def parse_date(text: str, option: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise typer.BadParameter(f"{option} {text!r} is no date; write it as 2025-01-31") from None
+        raise typer.BadParameter(f"{option} {text!r} is not a valid date; write it as 2025-01-31") from None

@@ -82,7 +82,7 @@ def _places(inbox: Path | None) -> Settings:
     if inbox is None:
         return settings
     if not inbox.is_dir():
-        raise typer.BadParameter(f"{inbox} is no folder")
+        raise typer.BadParameter(f"{inbox} is not a folder")
     name = inbox.absolute().name
 
     def own(path: Path, default: Path) -> Path:

@@ -48,7 +48,7 @@ def erase(
         left = rows_by_table(workspace, user_id)
     if left:
         state = f"rows of the user are left in {', '.join(left)}, which can't be made"
-        raise LakeError(dataset, state, f"mend the cause and run event-assets run {dataset}; the erasure itself stands")
+        raise LakeError(dataset, state, f"fix the cause and run event-assets run {dataset}; the erasure itself stands")
     changed = sum(outcome.changed for outcome in watcher.made_units)
     names = workspace.ledger.names()
     kept = sorted({name for file in gone.files for name in names.get((file.kind, file.file_id), [])})

@@ -1,65 +1,139 @@
-"""`event-assets init`: a dataset's declaration drafted from a sample file."""
+"""`event-assets init`: a dataset's declaration drafted from sample files, tried on them, and what to do next."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from event_assets.errors import DeclarationError
-from event_assets.settings import load_settings
+from event_assets.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from event_assets.draft import Draft
+    from event_assets.draft.trial import Trial
+
+_EXAMPLE_LENGTH = 160
+#: Before any event: the trial itself finds the sample's first date.
+EARLIEST = dt.date(1900, 1, 1)
 
 
 def init(
     name: Annotated[str, typer.Argument(help="What the dataset shall be called, such as web_clicks.")],
-    sample: Annotated[
-        Path, typer.Option("--from", metavar="FILE", help="A CSV, JSON, NDJSON or Parquet file, also .gz or .zst.")
+    samples: Annotated[
+        list[Path],
+        typer.Option("--from", metavar="FILE", help="A sample file or a folder of them; repeat it for several."),
     ],
     time_column: Annotated[
-        str | None, typer.Option(metavar="FIELD", help="The field with the event's time, where it isn't told rightly.")
+        str | None, typer.Option(metavar="FIELD", help="The field with the event's time, where another was taken.")
     ] = None,
     user_column: Annotated[str | None, typer.Option(metavar="FIELD", help="The field with the user's id.")] = None,
     type_column: Annotated[str | None, typer.Option(metavar="FIELD", help="The field that says what was done.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the draft and write nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was drafted as JSON.")] = False,
 ) -> None:
-    """Drafts a dataset's declaration from a sample file, as a YAML file that loads at once, to be read and edited.
+    """Drafts a dataset's declaration from sample files, as a YAML file that loads at once, to be read and edited.
 
-    It is written to NAME/defs.yaml in the folder of your datasets (EVENT_ASSETS_DATASETS, else datasets/).
+    Sample files are CSV, JSON, NDJSON, Parquet or logs, compressed or not; those of different shape become several
+    blocks, those with a line a user become profiles. The draft is written to NAME/defs.yaml in the folder of your
+    datasets (EVENT_ASSETS_DATASETS, else datasets/), then tried on the samples: the command prints how many records
+    are taken and which are refused, and the first rows. For a dataset that exists already it proposes the difference.
 
     \b
     event-assets init web_clicks --from export_2025-01-31.csv
     event-assets init github --from 2015-01-01-15.json.gz --user-column actor.id
-    event-assets init orders --from orders.parquet --show
+    event-assets init shop_web --from exports/ --show
     """
-    from event_assets.declaration import load_dataset, load_datasets
     from event_assets.draft import draft
+    from event_assets.draft.trial import try_out
 
     settings = load_settings()
-    if name in load_datasets(settings.datasets):
-        raise DeclarationError(name, "is declared already", "choose another name, or edit its defs.yaml")
-    made = draft(name, sample, time=time_column, user=user_column, kind=type_column)
-    checks = made.text.count("# CHECK")
-    drafted = {"dataset": name, "columns": len(made.dataset.columns), "records": made.records, "checks": checks}
+    _refuse_existing(name, settings)
+    made = draft(name, samples, time=time_column, user=user_column, kind=type_column)
+    now = dt.datetime.now(dt.UTC)
+    trial = try_out(made.dataset.model_copy(update={"start_date": EARLIEST}), made.files, now)
+    if trial.first_date is not None:
+        made = made.starting(trial.first_date)
+    drafted = _as_json(name, made, trial)
     if show:
         print(json.dumps({**drafted, "yaml": made.text}) if as_json else made.text, end="\n" if as_json else "")
-        return
+    else:
+        path = _write(name, made.text, settings)
+        if as_json:
+            print(json.dumps({**drafted, "path": str(path), "inbox": str(settings.inbox / name)}))
+        else:
+            typer.echo(f"{path}: {len(made.dataset.columns)} columns drafted from {made.records:,} records", err=True)
+    if not as_json:
+        _report(trial)
+    if not show and not as_json:
+        checks = len(made.notes)
+        typer.echo(f"Next: read the {checks} lines marked CHECK; put files into {settings.inbox / name}/;", err=True)
+        typer.echo(f"then: event-assets run {name}", err=True)
+
+
+def _refuse_existing(name: str, settings: Settings) -> None:
+    from event_assets.declaration import load_datasets
+
+    if name in load_datasets(settings.datasets):
+        raise DeclarationError(name, "is declared already", "choose another name, or edit its defs.yaml")
+
+
+def _write(name: str, text: str, settings: Settings) -> Path:
+    from event_assets.declaration import load_dataset
+
     path = settings.datasets / name / "defs.yaml"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8", newline="\n") as file:  # x: what stands there is never overwritten
-            file.write(made.text)
+        with path.open("x", encoding="utf-8", newline="\n") as file:  # x: an existing file is never overwritten
+            file.write(text)
     except FileExistsError:
         raise DeclarationError(str(path), "exists already", "choose another name, or remove it first") from None
     except OSError as error:
         state = f"can't be written ({error.strerror})"
         raise DeclarationError(str(path), state, "set EVENT_ASSETS_DATASETS to a folder that can be") from None
     load_dataset(path)
-    if as_json:
-        print(json.dumps({**drafted, "path": str(path), "inbox": str(settings.inbox / name)}))
-        return
-    typer.echo(f"{path}: {len(made.dataset.columns)} columns drafted from {made.records:,} records", err=True)
-    typer.echo(f"Next: read the {checks} lines marked CHECK; put files into {settings.inbox / name}/;", err=True)
-    typer.echo(f"then: event-assets run {name}", err=True)
+    return path
+
+
+def _as_json(name: str, made: Draft, trial: Trial) -> dict[str, Any]:
+    return {
+        "dataset": name,
+        "columns": len(made.dataset.columns),
+        "records": made.records,
+        "checks": len(made.notes),
+        "trial": {
+            "records": trial.records,
+            "taken": trial.taken,
+            "duplicates": trial.duplicates,
+            "refused": {one.reason: one.records for one in trial.refused},
+            "files_refused": dict(trial.files_refused),
+        },
+    }
+
+
+def _report(trial: Trial) -> None:
+    """What became of the samples, on standard error: a drafted YAML may go to standard output."""
+    from rich.console import Console
+
+    from event_assets.cli.output import note
+    from event_assets.cli.run_report import frame_table
+
+    note("")
+    note("The sample, read by this draft:")
+    refused = sum(one.records for one in trial.refused)
+    duplicates = f"{trial.duplicates:,} duplicate{'' if trial.duplicates == 1 else 's'}"
+    note(f"  {trial.records:,} records: {trial.taken:,} taken, {duplicates}, {refused:,} refused")
+    for one in trial.refused:
+        note(f"  refused {one.records:,} as {one.reason}, such as {one.example[:_EXAMPLE_LENGTH]}")
+    for file, reason in trial.files_refused:
+        note(f"  file {file} can't be read: {reason}")
+    for file in trial.shortened:
+        note(f"  of {file} only the first records were tried")
+    if trial.rows.height:
+        console = Console(stderr=True, highlight=False)
+        if not console.is_terminal:
+            console.width = max(console.width, 200)
+        console.print(frame_table("The first events", trial.rows))

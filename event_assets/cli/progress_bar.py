@@ -24,7 +24,7 @@ class Rate(ProgressColumn):
 
 @contextmanager
 def progressing(title: str, total: float | None, unit: str) -> Iterator[Callable[[float], None]]:
-    """A bar as long as the block runs; it is told by how many units more is done.
+    """A bar as long as the block runs; it receives how many units more are done.
 
     Without a total it shows what is done and at which rate. What the block prints on the same terminal stands above.
     """

@@ -1,4 +1,4 @@
-"""`event-assets quarantine`: the records that were refused, why, and whether mended rules take them now."""
+"""`event-assets quarantine`: the records that were refused, why, and whether fixed rules take them now."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def quarantine(
     ] = False,
     replay: Annotated[
         bool,
-        typer.Option("--replay", help="First read again what mended rules read otherwise, and make what is stale."),
+        typer.Option("--replay", help="First read again what fixed rules read otherwise, and make what is stale."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print counts and records as JSON.")] = False,
 ) -> None:
@@ -43,7 +43,7 @@ def quarantine(
     event-assets quarantine benefits
     event-assets quarantine benefits --reason missing_user_id --limit 20
     event-assets quarantine benefits --out refused.csv
-    event-assets quarantine benefits --replay          (after a rule was mended)
+    event-assets quarantine benefits --replay          (after a rule was fixed)
     """
     declared, settings = named_dataset(dataset), load_settings()
 
@@ -140,7 +140,7 @@ def _together(frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _replay(refused: _Refused) -> dict[str, int]:
-    """Land and make what mended rules make stale; how many records left, entered and stayed in quarantine."""
+    """Land and make what fixed rules make stale; how many records left, entered and stayed in quarantine."""
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.run_report import Watcher
 

@@ -47,7 +47,7 @@ def to_parquet(
 
     The columns are those of the header, or all members of the JSON objects in the order in which they first
     occur; nested values are JSON text, empty CSV fields null. Records that can't be read are refused by
-    landing's rules. `progress` is told which share more of the work is done. QueryError where nothing can be read, and
+    landing's rules. `progress` receives which share more of the work is done. QueryError where nothing can be read, and
     with `fail_fast` at the first refused record.
     """
     done = Converted()
@@ -67,10 +67,10 @@ def to_parquet(
         fields = Fields({f"c{place}": name for place, name in enumerate(names)}, ())
         _write(_frames(file, prepared, source, fields, settings, done, fail_fast, read), names, target)
     except FileRejected as rejected:
-        raise QueryError(str(file), str(rejected), "mend the file, or say its --format") from None
+        raise QueryError(str(file), str(rejected), "fix the file, or say its --format") from None
     except OSError as error:
         raise QueryError(
-            str(file), f"can't be converted ({error.strerror or error})", "mend that and try again"
+            str(file), f"can't be converted ({error.strerror or error})", "fix that and try again"
         ) from None
     if prepared.cut_off is not None:
         _refuse(file, done, MALFORMED, done.rows + done.refused.total() + 1, fail_fast)
@@ -78,7 +78,7 @@ def to_parquet(
 
 
 def _source(form: str) -> Source:
-    """How the readers are told the file's format; the columns come later, from the file."""
+    """The file's format, as readers take it; the columns come later, from the file."""
     if form == "parquet":
         raise FileRejected("is Parquet already")
     no_column = Column(name="none", description="Stands for those of the file.")
@@ -125,7 +125,7 @@ def _frames(
 
 def _refuse(file: Path, done: Converted, reason: str, number: int, fail_fast: bool) -> None:
     if fail_fast:
-        raise QueryError(str(file), f"record {number} is refused ({reason})", "mend it, or leave out --fail-fast")
+        raise QueryError(str(file), f"record {number} is refused ({reason})", "fix it, or leave out --fail-fast")
     done.refused[reason] += 1
 
 

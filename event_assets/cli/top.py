@@ -72,7 +72,7 @@ def top(
         names = Names(user_column, session_column, platform_column, time_column, type_column)
         dataset, ranked = _of_files(path, names, n, wanted, fail_fast=fail_fast)
     else:
-        raise typer.BadParameter(f"{source} is no file and no dataset; there are {', '.join(datasets)}")
+        raise typer.BadParameter(f"{source} is neither a file nor a dataset; there are {', '.join(datasets)}")
     if platform is not None:
         ranked = _only(dataset, ranked, platform)
     target = out or Path(f"Result_{source if source in datasets else stem_of(path)}_top{n}.csv")

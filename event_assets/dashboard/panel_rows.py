@@ -20,7 +20,7 @@ def events_by_day(events_by_type: pl.DataFrame) -> pl.DataFrame:
 def types(events_by_type: pl.DataFrame) -> pl.DataFrame:
     """event_type, events, share, users_a_day. Most events first.
 
-    Users of several dates can't be added up, so they are told per day: the mean over the dates that have the type.
+    Users of several dates can't be added up, so they are given per day: the mean over the dates that have the type.
     """
     rows = events_by_type.group_by("event_type").agg(pl.col("events").sum(), users_a_day=pl.col("users").mean())
     rows = rows.sort("events", "event_type", descending=[True, False])

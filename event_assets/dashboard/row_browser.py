@@ -29,7 +29,7 @@ def rows(view: View, first: dt.date | None, last: dt.date | None, equal: Mapping
     names = {column.name for column in view.columns}
     wrong = sorted(equal.keys() - names)
     if wrong:
-        raise QueryError(wrong[0], f"is no column of {view.dataset}.{view.name}", f"take one of {', '.join(names)}")
+        raise QueryError(wrong[0], f"is not a column of {view.dataset}.{view.name}", f"take one of {', '.join(names)}")
     conditions, values = [], list[object]()
     if "event_date" in names:
         for date, sign in ((first, ">="), (last, "<=")):

@@ -204,7 +204,7 @@ class _Site:
         dataset, name = self._named(request), request.path_params["table"]
         view = views_by_name(dataset).get(name)
         if view is None:
-            raise NotFoundError(name, f"is no table of {dataset.name}", "choose one on its page")
+            raise NotFoundError(name, f"is not a table of {dataset.name}", "choose one on its page")
         equal = {key: value for key, value in request.query_params.items() if key not in ("from", "to")}
         first, last = (_date(request.query_params.get(key)) for key in ("from", "to"))
         return dataset, rows(view, first, last, equal, limit=limit)
@@ -212,7 +212,7 @@ class _Site:
     def _named(self, request: Request) -> Dataset:
         name = request.path_params["dataset"]
         if name not in self._datasets:
-            raise NotFoundError(name, "is no dataset", f"there are {', '.join(self._datasets)}")
+            raise NotFoundError(name, "is not a dataset", f"there are {', '.join(self._datasets)}")
         return self._datasets[name]
 
     def _fresh(self, dataset: Dataset) -> Answers:
@@ -260,7 +260,7 @@ def _date(value: str | None) -> dt.date | None:
     try:
         return dt.date.fromisoformat(value)
     except ValueError:
-        raise QueryError(value, "is no date", "write it as 2025-01-31") from None
+        raise QueryError(value, "is not a valid date", "write it as 2025-01-31") from None
 
 
 def _chunks(file: IO[str]) -> Iterator[str]:

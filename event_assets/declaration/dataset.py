@@ -41,7 +41,7 @@ class Dataset(Declared):
     mode: Literal["lenient", "fail_fast"] = "lenient"
     """Whether a refused record is kept aside (`lenient`) or stops its file (`fail_fast`)."""
     drift: Literal["keep", "warn", "fail"] = "keep"
-    """What becomes of a file with new, missing or retyped fields: it is landed and told of (`keep`), the run warns of
+    """What becomes of a file with new, missing or retyped fields: it is landed and reported (`keep`), the run warns of
     it as well (`warn`), or it is refused as a whole (`fail`)."""
     engine: Literal["polars", "duckdb", "spark"] = "polars"
     """What runs the transforms, where EVENT_ASSETS_ENGINE doesn't say so for all datasets. It changes no row."""

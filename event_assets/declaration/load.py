@@ -38,7 +38,7 @@ def load_dataset(path: Path) -> Dataset:
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), _LOADER)
     except (OSError, yaml.YAMLError) as error:
-        raise DeclarationError(str(path), f"can't be read as YAML ({error})", "mend the file") from None
+        raise DeclarationError(str(path), f"can't be read as YAML ({error})", "fix the file") from None
     if not isinstance(document, dict) or document.get("type") != COMPONENT_TYPE:
         raise DeclarationError(
             f"{path}: type", f"is not {COMPONENT_TYPE}", f"begin the file with 'type: {COMPONENT_TYPE}'"
@@ -64,7 +64,7 @@ def load_datasets(further: Path | None = None) -> dict[str, Dataset]:
 def _what(problem: Mapping[str, Any]) -> str:
     match problem["type"]:
         case "extra_forbidden":
-            return "is no key of a dataset declaration"
+            return "is not a key of a dataset declaration"
         case "missing":
             return "is missing"
         case _:
@@ -80,7 +80,7 @@ def _remedy(problem: Mapping[str, Any], attributes: object) -> str:
         close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
         return f"did you mean {close[0]}?" if close else f"remove it; known are {', '.join(known)}"
     value = problem.get("input")
-    return "mend it" if isinstance(value, (dict, list)) or value is attributes else f"mend {value!r}"
+    return "fix it" if isinstance(value, (dict, list)) or value is attributes else f"fix {value!r}"
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:

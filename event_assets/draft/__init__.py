@@ -1,6 +1,6 @@
-"""Drafts a dataset's declaration from a sample file: what `event-assets init` writes, to be read and edited.
+"""Drafts a dataset's declaration from sample files: what `event-assets init` writes, to be read and edited.
 
-Nothing here decides anything about data: a draft is a proposal, and landing goes by what is declared.
+A draft decides nothing about data: it is a proposal, and landing follows the declaration.
 """
 
 from event_assets.draft.declaration import Draft, draft

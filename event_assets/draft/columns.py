@@ -1,95 +1,168 @@
-"""The declared columns of a draft: names, types and notes, in the order of the file."""
+"""The declared columns of a draft: names, types and remarks, in the order of the file."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from event_assets.declaration import RESERVED_COLUMNS
-from event_assets.draft.field_roles import Roles
-from event_assets.draft.infer_types import Told, type_of
-from event_assets.draft.sample import Field, bare
+from event_assets.draft.field_roles import Roles, differ_in_case
+from event_assets.draft.infer_types import ColumnType, is_identifier, type_of
+from event_assets.draft.sample import Field, share
 
 #: A column of more different values isn't taken for a category.
 _CATEGORY = 30
 _PERSONAL = (
     *("email", "mail", "phone", "mobile", "address", "street", "firstname", "lastname", "fullname", "login"),
-    *("username", "birthdate", "dateofbirth", "ssn", "ip", "ipaddress", "clientip"),
+    *("username", "birthdate", "dateofbirth", "ssn", "ip", "ipaddress", "clientip", "useripaddress", "cip"),
+    *("csusername", "telefon", "strasse", "adresse", "vorname", "nachname", "prenom", "nom", "mbox", "clientipaddress"),
 )
 
 
 @dataclass(frozen=True)
 class DraftColumn:
-    """One column as the draft declares it, and what should be looked at."""
+    """One column as the draft declares it, and what should be checked."""
 
     name: str
-    source: str
-    told: Told
-    required: bool
-    lower: bool
-    personal: bool
-    examples: tuple[str, ...]
-    """Some values of a category; none of what may tell who somebody is."""
+    sources: tuple[str, ...]
+    type: ColumnType
+    required: bool = False
+    personal: bool = False
+    examples: tuple[str, ...] = ()
+    """Some values of a category; none that may identify a person."""
+    constant: str | None = None
+    lower: bool = False
+    """Whether texts that differ in case only become one."""
+    remarks: tuple[str, ...] = ()
 
     @property
-    def note(self) -> str:
-        """A remark for the reader of the draft; empty where there is nothing to look at."""
-        if not self.told.odd:
-            return ""
-        values = ", ".join(repr(text) for text in self.told.odd)
-        return f"values such as {values} are no {self.told.type}: such records will be quarantined"
+    def source(self) -> str:
+        return self.sources[0] if self.sources else self.name
 
 
-def columns_of(fields: Sequence[Field], roles: Roles) -> tuple[DraftColumn, ...]:
+def event_columns(fields: Sequence[Field], roles: Roles) -> tuple[DraftColumn, ...]:
     """A column for each field but the time, which the platform keeps as event_time."""
     fixed = {
-        field.source: name
-        for field, name in (
-            (roles.user, "user_id"),
-            (roles.type, "event_type"),
-            (roles.session, "source_session_id"),
-        )
-        if field is not None
+        one.source: (name, one)
+        for one, name in ((roles.user, "user_id"), (roles.type, "event_type"), (roles.session, "source_session_id"))
+        if one is not None
     }
-    taken = {*RESERVED_COLUMNS, *fixed.values(), *(() if roles.type else ("event_type",))}
-    ids = {field.source for field in (roles.user, roles.id, roles.session) if field is not None}
-    found = []
-    for field in fields:
-        if field is roles.time:
+    taken = {*RESERVED_COLUMNS, "user_id", "event_type", *(name for name, _ in fixed.values())}
+    ids = {one.source for one in (roles.user, roles.id, roles.session) if one is not None}
+    named = {one.source for one in (roles.id, roles.platform, roles.ip, roles.page, roles.minutes) if one is not None}
+    required = {one.source for one in (roles.type, roles.id) if one is not None}
+    if roles.user is not None and roles.user_required:
+        required.add(roles.user.source)
+    found = [] if roles.user else [_nobody()]
+    found += [] if roles.type else [_event()]
+    for one in fields:
+        if one in roles.time or (one.within and one.source not in named and one.source not in fixed):
             continue
-        name = fixed.get(field.source) or _free(field.source, taken)
+        name, one = fixed.get(one.source) or (_free(one.parts or (one.source,), taken), one)
         taken.add(name)
-        is_type = field is roles.type
-        told = Told("string") if is_type or field is roles.ip else type_of(field, identifier=field.source in ids)
-        if field is roles.user and told.type not in ("string", "int64"):
-            told = Told("string", told.null_values)
+        is_text = one.source == (roles.type and roles.type.source) or one is roles.ip
+        kind = ColumnType("string") if is_text else type_of(one, identifier=one.source in ids)
+        if name == "user_id" and kind.name not in ("string", "int64"):
+            kind = ColumnType("string", kind.null_values)
+        remarks = (
+            tuple(roles.remarks["user" if name == "user_id" else "type"]) if name in ("user_id", "event_type") else ()
+        )
         found.append(
             DraftColumn(
                 name,
-                field.source,
-                told,
-                required=field in (roles.user, roles.type, roles.id),
-                lower=is_type and any(text != text.lower() for text in field.texts),
-                personal=bare(field.source.rpartition(".")[2]) in _PERSONAL,
-                examples=_examples(field) if field.source not in ids else (),
+                one.sources,
+                kind,
+                required=one.source in required,
+                personal=one.key in _PERSONAL,
+                lower=name == "event_type" and bool(differ_in_case(one.texts)),
+                examples=_examples(one) if one.source not in ids else (),
+                remarks=(*remarks, *_odd_values(one, kind)),
             )
         )
     return tuple(found)
 
 
-def _examples(field: Field) -> tuple[str, ...]:
-    values = tuple(dict.fromkeys(field.texts))
-    category = len(values) <= min(_CATEGORY, len(field.texts) // 2) and all(len(value) < 30 for value in values)
-    return tuple(sorted(values)[:3]) if category else ()
+def profile_columns(fields: Sequence[Field], user: Field, taken: Iterable[str]) -> tuple[DraftColumn, ...]:
+    """The columns of profiles; `taken` are names of event columns, which a profile's column may not have."""
+    names = {*RESERVED_COLUMNS, *taken, "user_id"}
+    found = []
+    for one in fields:
+        if one.within:
+            continue
+        is_user = one.source == user.source
+        parts = one.parts or (one.source,)
+        name = "user_id" if is_user else _free(parts, names, prefix="profile")
+        names.add(name)
+        kind = type_of(one, identifier=is_user)
+        found.append(
+            DraftColumn(
+                name,
+                one.sources,
+                kind,
+                required=is_user,
+                personal=one.key in _PERSONAL,
+                examples=() if is_user else _examples(one),
+                remarks=_odd_values(one, kind),
+            )
+        )
+    return tuple(found)
 
 
-def _free(source: str, taken: set[str]) -> str:
+def unified(blocks: Sequence[tuple[DraftColumn, ...]]) -> list[tuple[DraftColumn, ...]]:
+    """The columns of several blocks, of one type where they have one name."""
+    types: dict[str, ColumnType] = {}
+    for column in (column for columns in blocks for column in columns):
+        types[column.name] = _wider(types.get(column.name, column.type), column.type)
+    return [
+        tuple(
+            column if column.type.name == types[column.name].name else replace(column, type=types[column.name])
+            for column in columns
+        )
+        for columns in blocks
+    ]
+
+
+def _wider(one: ColumnType, other: ColumnType) -> ColumnType:
+    if one.name == other.name:
+        return one
+    numbers = {one.name, other.name}
+    if all(name == "int64" or name.startswith("decimal") for name in numbers):
+        return max((one, other), key=lambda kind: (kind.name != "int64", kind.name))
+    return ColumnType("string", tuple(dict.fromkeys(one.null_values + other.null_values)))
+
+
+def _nobody() -> DraftColumn:
+    remark = "no field names a user, so that all events are of one; name one with source: FIELD"
+    return DraftColumn("user_id", (), ColumnType("string"), constant="everyone", remarks=(remark,))
+
+
+def _event() -> DraftColumn:
+    remark = "no field says what was done, so that all events have this type"
+    return DraftColumn("event_type", (), ColumnType("string"), constant="event", remarks=(remark,))
+
+
+def _odd_values(one: Field, kind: ColumnType) -> tuple[str, ...]:
+    if not kind.odd:
+        return ()
+    count = sum(text in kind.odd for text in one.texts)
+    values = ", ".join(repr(text) for text in sorted(kind.odd)[:3])
+    what = f"{share(count, len(one.values))} have values such as {values}, which are not {kind.name}"
+    return (f"{what}: they will be quarantined",)
+
+
+def _examples(one: Field) -> tuple[str, ...]:
+    values = tuple(dict.fromkeys(one.texts))
+    category = len(values) <= min(_CATEGORY, len(one.texts) // 2) and all(len(value) < 30 for value in values)
+    return tuple(sorted(values)[:3]) if category and not one.nested and not is_identifier(one.source) else ()
+
+
+def _free(parts: Sequence[str], taken: set[str], prefix: str = "source") -> str:
     """A column's name for a field: its own in lower case, longer where another has it."""
-    parts = [_plain(part) for part in source.split(".")]
-    tries = ["_".join(parts[-count:]) for count in range(1, len(parts) + 1)]
-    tries += [f"source_{tries[-1]}", *(f"{tries[-1]}_{number}" for number in range(2, 1000))]
+    plain = [_plain(part) for part in parts]
+    tries = ["_".join(plain[-count:]) for count in range(1, len(plain) + 1)]
+    tries += [f"{prefix}_{tries[-1]}", *(f"{tries[-1]}_{number}" for number in range(2, 1000))]
     return next(name for name in tries if name not in taken)
 
 

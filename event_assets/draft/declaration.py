@@ -1,32 +1,34 @@
-"""A declaration as a text with remarks, from a sample file, checked by the loader that reads it later."""
+"""A declaration as a text with remarks, drafted from sample files and checked by the loader that reads it later."""
 
 from __future__ import annotations
 
-import json
+import datetime as dt
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
 
-from event_assets.declaration import COMPONENT_TYPE, CsvDialect, Dataset, parse_dataset
+from event_assets.declaration import COMPONENT_TYPE, Dataset, parse_dataset
 from event_assets.declaration.column import NAME
-from event_assets.draft.columns import DraftColumn, columns_of
-from event_assets.draft.field_roles import Roles, roles_of
-from event_assets.draft.sample import Sample, read_sample
+from event_assets.draft.block import Block, block_lines
+from event_assets.draft.columns import event_columns, profile_columns, unified
+from event_assets.draft.field_roles import Roles, roles_of, user_of
+from event_assets.draft.file_groups import Found, Group, groups_of, looks_like_profiles, patterns
+from event_assets.draft.infer_time_formats import read_time
+from event_assets.draft.infer_types import ColumnType
+from event_assets.draft.sample import Sample, bare
+from event_assets.draft.yaml_text import checks, flow, one_line, quoted
 from event_assets.errors import DeclarationError
-from event_assets.text.file_names import file_date
-from event_assets.text.times import parse_time
 
-#: Event types that are steps on the way to a sale, each with the names that it goes by.
+#: Event types that are steps on the way to a sale, each with the names that it goes by, without case and marks.
 _FUNNEL = (
-    ("view", "page_view", "product_view", "view_item", "pageview"),
-    ("cart", "add_to_cart", "addtocart", "add_item"),
-    ("purchase", "buy", "order", "transaction", "checkout", "payment"),
+    ("view", "pageview", "productview", "productviewed", "viewitem", "viewproduct"),
+    ("cart", "addtocart", "productadded", "additem", "inthecart", "warenkorb"),
+    ("begincheckout", "checkoutstarted", "checkout"),
+    ("purchase", "buy", "order", "ordercompleted", "transaction", "payment", "kauf", "achat"),
 )
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./()-]*")
-_YAML_WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan"}
 
 
 @dataclass(frozen=True)
@@ -34,162 +36,200 @@ class Draft:
     """A drafted declaration."""
 
     text: str
+    """The YAML, with a remark marked CHECK on each decision that a person should make."""
     dataset: Dataset
     """The same as the loader reads it."""
     records: int
     """How many records were looked at."""
+    files: tuple[Found, ...]
+    """The files that were looked at."""
+
+    def starting(self, date: dt.date) -> Draft:
+        """The same with another start date."""
+        line = re.compile(r"^(  start_date: )\S+", re.MULTILINE)
+        text = line.sub(rf"\g<1>{date}", self.text, count=1)
+        return replace(self, text=text, dataset=self.dataset.model_copy(update={"start_date": date}))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The remarks marked CHECK, without the lines that they are about."""
+        return tuple(line.partition("# CHECK: ")[2] for line in self.text.splitlines() if "# CHECK: " in line)
 
 
-def draft(name: str, path: Path, *, time: str | None = None, user: str | None = None, kind: str | None = None) -> Draft:
-    """A declaration of the dataset `name` for files such as this one; `time`, `user` and `kind` name their fields.
+def draft(
+    name: str,
+    paths: Path | Sequence[Path],
+    *,
+    time: str | None = None,
+    user: str | None = None,
+    kind: str | None = None,
+) -> Draft:
+    """A declaration of the dataset `name` for files such as these; folders stand for all files below them.
 
-    LandingError where the file can't be read; DeclarationError where no field holds a time or names a user, or the
-    name is none for a dataset.
+    `time`, `user` and `kind` name the fields of the event's time, its user and its type where the caller knows them.
+
+    LandingError where no file can be read; DeclarationError where no field has times, a named field doesn't exist,
+    or the name can't be a dataset's.
     """
     if not NAME.fullmatch(name):
-        state = "is no name of a dataset"
-        raise DeclarationError(name, state, "take lower case letters, digits and _, beginning with a letter")
-    sample = read_sample(path)
-    roles = roles_of(sample, time, user, kind)
-    text = "\n".join(_lines(name, sample, roles, columns_of(sample.fields, roles))) + "\n"
+        state = "is not a valid name of a dataset"
+        raise DeclarationError(name, state, "use lower case letters, digits and _, beginning with a letter")
+    groups, remarks = groups_of([paths] if isinstance(paths, Path) else paths)
+    blocks, profiles, left_out = _blocks(groups, time, user, kind)
+    text = "\n".join(_lines(name, blocks, profiles, [*remarks, *left_out])) + "\n"
     dataset = parse_dataset(yaml.safe_load(text)["attributes"], f"the draft of {name}")
-    return Draft(text, dataset, sample.records)
+    records = sum(group.sample.records for group in groups)
+    return Draft(text, dataset, records, tuple(file for group in groups for file in group.files))
 
 
-def _lines(name: str, sample: Sample, roles: Roles, columns: tuple[DraftColumn, ...]) -> Iterator[str]:
-    by_source = {column.source: _quoted(column.name) for column in columns}
-    yield f"# Drafted from {sample.path.name} ({sample.records} records looked at). Read each line marked CHECK, then"
+def _blocks(
+    groups: list[Group], time: str | None, user: str | None, kind: str | None
+) -> tuple[list[Block], Block | None, list[str]]:
+    """The blocks of events, that of profiles, and what has no place in the draft."""
+    found: list[tuple[Group, Roles]] = []
+    others: list[Group] = []
+    errors: list[DeclarationError] = []
+    for group in groups:
+        given = [name if _has(group.sample, name) or len(groups) == 1 else None for name in (time, user, kind)]
+        try:
+            roles = roles_of(group.sample, *given)
+        except DeclarationError as error:
+            errors.append(error)
+            others.append(group)
+            continue
+        users = roles.user.texts if roles.user else []
+        is_profile = len(groups) > 1 and looks_like_profiles(group) and len(set(users)) >= max(1, 0.98 * len(users))
+        others += [group] if is_profile else []
+        found += [] if is_profile else [(group, roles)]
+    if not found:
+        raise errors[0]
+    columns = unified([event_columns(group.sample.fields, roles) for group, roles in found])
+    blocks = [
+        Block(group.sample, patterns(group, groups), some, roles, group.partitions)
+        for (group, roles), some in zip(found, columns, strict=True)
+    ]
+    taken = {column.name for block in blocks for column in block.columns}
+    profiles = next((group for group in others if user_of(group.sample)), None)
+    rest = [group for group in others if group is not profiles]
+    left_out = [f"{group.sample.title} is not drafted: no field has times" for group in rest]
+    return blocks, _profiles(profiles, groups, blocks, taken) if profiles else None, left_out
+
+
+def _profiles(group: Group, groups: list[Group], blocks: list[Block], taken: set[str]) -> Block:
+    user = user_of(group.sample)
+    assert user is not None
+    columns = profile_columns(group.sample.fields, user, taken)
+    kinds = {column.type.name for block in blocks for column in block.columns if column.name == "user_id"}
+    own = next(column for column in columns if column.name == "user_id")
+    if kinds != {own.type.name}:
+        # The join compares values of one type: text is what both can be.
+        text = ColumnType("string")
+        columns = tuple(replace(c, type=text) if c is own else c for c in columns)
+        for at, block in enumerate(blocks):
+            changed = tuple(replace(c, type=text) if c.name == "user_id" else c for c in block.columns)
+            blocks[at] = replace(block, columns=changed)
+    return Block(group.sample, patterns(group, groups), columns, None, group.partitions)
+
+
+def _has(sample: Sample, name: str | None) -> bool:
+    return any(name in (one.source, ".".join(one.parts)) for one in sample.fields)
+
+
+def _lines(name: str, blocks: list[Block], profiles: Block | None, remarks: list[str]) -> Iterator[str]:
+    samples = [block.sample for block in blocks] + ([profiles.sample] if profiles else [])
+    titles = ", ".join(one_line(sample.title) for sample in samples)
+    records = sum(sample.records for sample in samples)
+    yield f"# Drafted from {titles} ({records} records looked at). Read each line marked CHECK, then"
     yield f"# drop files into the inbox's folder {name}/ and run: event-assets run {name}"
     yield f"type: {COMPONENT_TYPE}"
     yield ""
     yield "attributes:"
-    yield f"  name: {_quoted(name)}"
-    yield f"  description: {_quoted(f'Events as in {sample.path.name}.')}  # CHECK: say what they are"
-    yield f"  start_date: {_start(sample, roles)}  # CHECK: earlier events are rejected as out_of_range"
-    naive = roles.time_format == "iso" and not all(
-        re.search(r"[zZ]$|UTC$|[+-]\d\d:?\d\d$", t) for t in roles.time.texts
-    )
-    if naive:
-        yield "  source_timezone: UTC  # CHECK: the zone of times that name none, such as Europe/Berlin"
+    yield f"  name: {quoted(name)}"
+    yield f"  description: {quoted(f'Events as in {one_line(titles)}.')}  # CHECK: say what they are"
+    yield from checks(remarks, "  ")
+    remark = "the sample's first date; earlier events are rejected as out_of_range"
+    yield f"  start_date: {first_date(blocks)}  # CHECK: {remark}"
+    if any(block.roles and block.roles.forms.is_naive for block in blocks):
+        yield "  source_timezone: UTC  # CHECK: the zone of times that have none, such as Europe/Berlin"
     yield "  events:"
-    yield f"    files: [{_quoted(file_pattern(sample.path))}]  # CHECK: which files of the inbox hold these events"
-    yield f"    format: {sample.format}"
-    yield from _dialect(sample)
-    yield f"    time: {_time(sample, roles)}"
-    yield "    columns:"
-    if roles.type is None:
-        yield "      # CHECK: no field tells the type of an event, so all get this one"
-        yield f"      - {{name: event_type, constant: event, description: {_quoted('What was done.')}}}"
-    for column in columns:
-        yield from _column(column)
-    if roles.id:
-        yield f"  event_id: {by_source[roles.id.source]}  # CHECK: of records with one id only the first is kept"
-    elif floats := [column.name for column in columns if column.told.type == "float64"]:
-        keys = ["event_time", *(_quoted(column.name) for column in columns if column.name not in floats)]
-        yield f"  deduplicate: {{keys: [{', '.join(keys)}]}}  # CHECK: all columns but floats, which enter no key"
+    if len(blocks) == 1:
+        yield from block_lines(blocks[0], "    ", "    ")
     else:
-        yield "  # Records are the same where all columns are; name fewer if repeats differ in some:"
-        yield "  # deduplicate: {keys: [user_id, event_type, event_time]}"
-    page = f", column: {by_source[roles.page.source]}" if roles.page else ""
-    yield f"  sessions: {{gap: 30m{page}}}  # CHECK: a longer pause ends a session"
-    if roles.ip:
-        yield f"  geo: {by_source[roles.ip.source]}"
-    yield from _gold(roles, by_source, {column.source: column.told.type for column in columns})
+        for block in blocks:
+            yield from block_lines(block, "    - ", "      ")
+    if profiles:
+        yield "  profiles:"
+        yield from block_lines(profiles, "    ", "    ")
+    yield from _tables(blocks)
 
 
-def _dialect(sample: Sample) -> Iterator[str]:
-    if sample.encoding != "utf-8":
-        yield f"    encoding: {sample.encoding}  # CHECK: are accents and signs right?"
-    if sample.dialect is None:
-        return
-    if sample.dialect.lines != "plain":
-        yield f"    lines: {sample.dialect.lines}"
-    given, default = sample.dialect.csv.model_dump(), CsvDialect().model_dump()
-    changed = {key: value for key, value in given.items() if value != default[key]}
-    if changed:
-        yield f"    csv: {json.dumps(changed, ensure_ascii=False)}"
-
-
-def _time(sample: Sample, roles: Roles) -> str:
-    parts = [f"source: {_quoted(roles.time.source)}"]
-    if roles.time_format != "iso":
-        parts.append(f"format: {roles.time_format}")
-    empty = len(roles.time.values) - len(roles.time.texts)
-    remark = ""
-    if empty and file_date(sample.path.name):
-        parts.append("missing_time: file_date")
-        remark = f"  # CHECK: {empty} of {len(roles.time.values)} have no time; such take the date of the file's name"
-    return f"{{{', '.join(parts)}}}{remark}"
-
-
-def _column(column: DraftColumn) -> Iterator[str]:
-    parts = [f"name: {_quoted(column.name)}"]
-    if column.source != column.name:
-        parts.append(f"source: {_quoted(column.source)}")
-    if column.told.type != "string":
-        parts.append(f"type: {_quoted(column.told.type)}")
-    if column.required:
-        parts.append("required: true")
-    if column.lower:
-        parts.append("case: lower")
-    if column.told.null_values:
-        parts.append(f"null_values: [{', '.join(json.dumps(value) for value in column.told.null_values)}]")
-    if column.told.booleans:
-        words = ", ".join(f"{json.dumps(word)}: {json.dumps(value)}" for word, value in column.told.booleans)
-        parts.append(f"booleans: {{{words}}}")
-    if column.personal:
-        parts.append("personal: true")
-    if column.note:
-        yield f"      # CHECK: {_one_line(column.note)}"
-    shown = "" if column.personal else ", ".join(column.examples)
-    described = f"Such as {_one_line(shown)}." if shown else f"The field {_one_line(column.source)}."
-    yield f"      - {{{', '.join(parts)}, description: {_quoted(described)}}}"
-
-
-def _gold(roles: Roles, by_source: dict[str, str], types: dict[str, str]) -> Iterator[str]:
+def _tables(blocks: list[Block]) -> Iterator[str]:
+    yield from _identity(blocks)
+    page = _name(blocks, "page")
+    column = f", column: {page}" if page else ""
+    yield f"  sessions: {{gap: 30m{column}}}  # CHECK: a longer pause ends a session"
+    if _name(blocks, "session"):
+        yield "  # The source's own sessions instead of computed ones: sessions: {by: source_session_id}"
+    geo, minutes = _name(blocks, "ip"), _name(blocks, "minutes")
+    if geo:
+        yield f"  geo: {geo}"
     yield "  gold:"
     yield "    daily_summary: {}"
-    by = by_source[roles.platform.source] if roles.platform else "null"
-    yield f"    top_users: {{by: {by}, n: 10}}"
+    yield f"    top_users: {{by: {_name(blocks, 'platform') or 'null'}, n: 10}}"
     yield "    events_by_minute: {}"
     yield "    events_by_type: {}"
-    if roles.ip and roles.minutes and types[roles.minutes.source].startswith("decimal"):
-        yield f"    watch_time: {{column: {by_source[roles.minutes.source]}}}"
-    steps = _steps(roles)
+    types = {column.name: column.type.name for block in blocks for column in block.columns}
+    if geo and minutes and types[minutes].startswith("decimal"):
+        yield f"    watch_time: {{column: {minutes}}}"
+    steps = _steps(blocks)
     if steps:
-        yield f"    user_funnel: {{steps: [{', '.join(steps)}], window: 1d}}  # CHECK: event types in order"
+        yield f"    user_funnel: {{steps: {flow(steps)}, window: 1d}}  # CHECK: event types in order"
     else:
         yield "    # user_funnel: {steps: [view, cart, purchase], window: 1d}"
 
 
-def _steps(roles: Roles) -> list[str]:
-    types = {text.lower() for text in roles.type.texts} if roles.type else set()
-    steps = [next((name for name in names if name in types), None) for names in _FUNNEL]
+def _identity(blocks: list[Block]) -> Iterator[str]:
+    ids = {block.column(block.roles.id.source).name if block.roles and block.roles.id else "" for block in blocks}
+    columns = list({column.name: column for block in blocks for column in block.columns}.values())
+    if len(ids) == 1 and (name := next(iter(ids))):
+        yield f"  event_id: {name}  # CHECK: of records with one id only the first is kept"
+    elif floats := [column.name for column in columns if column.type.name == "float64"]:
+        keys = ["event_time", *(column.name for column in columns if column.name not in floats)]
+        yield f"  deduplicate: {{keys: {flow(keys)}}}  # CHECK: all columns but floats, which enter no key"
+    else:
+        yield "  # Records are the same where all columns are; name fewer if repeats differ in some:"
+        yield "  # deduplicate: {keys: [user_id, event_type, event_time]}"
+
+
+def _name(blocks: list[Block], role: str) -> str:
+    """The name of the first column that has a role; empty where none has."""
+    for block in blocks:
+        one = getattr(block.roles, role)
+        column = next((c for c in block.columns if one is not None and c.source == one.source), None)
+        if column is not None:
+            return quoted(column.name)
+    return ""
+
+
+def _steps(blocks: list[Block]) -> list[str]:
+    """Event types that are steps of a funnel, as they are written."""
+    texts = [text for block in blocks if block.roles and block.roles.type for text in block.roles.type.texts]
+    lower = any(column.lower for block in blocks for column in block.columns)
+    types = {bare(text): text.lower() if lower else text for text in sorted(set(texts))}
+    steps = [next((types[name] for name in names if name in types), None) for names in _FUNNEL]
     found = [step for step in steps if step is not None]
     return found if len(found) > 1 else []
 
 
-def _start(sample: Sample, roles: Roles) -> str:
-    """The first of January of the year before the earliest sampled time: later files may hold earlier events."""
-    found = (parse_time(text, format=roles.time_format, source_timezone="UTC") for text in roles.time.texts)
-    earliest = min(micros for micros in found if micros is not None)
-    year = 1970 + earliest // 31_556_952_000_000
-    return f"{max(1970, year - 1)}-01-01"
+def first_date(blocks: list[Block]) -> dt.date:
+    """The first date of the sampled events, in UTC."""
+    return min(time for block in blocks for time in _times(block)).date()
 
 
-def file_pattern(path: Path) -> str:
-    """The file's name with `*` for the numbers in it, or before its ending where there are none."""
-    name = path.name.removesuffix(".gz").removesuffix(".zst")
-    stem, dot, ending = name.rpartition(".")
-    stem = stem if dot else name
-    pattern = re.sub(r"\d+(?:[-_.T]*\d+)*", "*", "".join(f"[{c}]" if c in "*?[" else c for c in stem))
-    return f"{pattern if '*' in pattern else f'{pattern}*'}{dot}{ending if dot else ''}"
-
-
-def _quoted(text: str) -> str:
-    plain = _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS
-    return text if plain else json.dumps(text, ensure_ascii=False)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", text).split())
+def _times(block: Block) -> Iterator[dt.datetime]:
+    roles = block.roles
+    assert roles is not None
+    for values in zip(*(one.values for one in roles.time), strict=True):
+        if None not in values:
+            text = " ".join(map(str, values))
+            yield from filter(None, (read_time(text, form) for form in roles.forms.formats))

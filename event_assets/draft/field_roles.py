@@ -1,61 +1,80 @@
-"""Which field is the time, the user, the type of event and so on: told by its name, and held against its values."""
+"""Which field is the time, the user, the type of event and so on: by its name, checked against its values."""
 
 from __future__ import annotations
 
 import ipaddress
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
-from event_assets.draft.sample import Field, Sample, bare
+from event_assets.draft.infer_time_formats import CLOCK, TimeFormats, infer_time_formats, is_serial
+from event_assets.draft.sample import Field, Sample, bare, names_of, share
 from event_assets.errors import DeclarationError
-from event_assets.text.times import Format, parse_time
 
 #: Names by role, the most telling first; compared without case and marks, a path by its whole and by its end.
 _TIME = (
     *("eventtime", "eventtimestamp", "timestamp", "activitytime", "occurredat", "createdat", "time", "ts", "datetime"),
     *("eventdatetime", "eventts", "loggedat", "requesttime", "starttime", "startedat", "servertime", "clienttime"),
-    *("sentat", "receivedat", "at", "when", "eventdate", "date", "day", "updatedat", "epoch", "timems", "tsms"),
+    *("derivedtstamp", "collectortstamp", "originaltimestamp", "sentat", "receivedat", "at", "when", "endtime"),
+    *("zeitpunkt", "zeitstempel", "datumzeit", "horodatage", "dateheure", "eventdate", "date", "datum", "day"),
+    *("updatedat", "epoch", "timems", "tsms", "zeit", "fecha", "data"),
 )
+_CLOCK = ("time", "clock", "uhrzeit", "zeit", "heure", "hora", "ora", "timeofday", "eventclock")
 _USER = (
-    *("userid", "user", "uid", "customerid", "visitorid", "memberid", "accountid", "actorid", "personid", "playerid"),
-    *("subscriberid", "employeeid", "clientid", "anonymousid", "customer", "visitor", "actor", "deviceid", "username"),
-    *("login", "email", "authorid", "author", "fullvisitorid", "cookieid"),
+    *("userid", "user", "uid", "customerid", "memberid", "accountid", "actorid", "personid", "playerid", "actormbox"),
+    *("subscriberid", "employeeid", "distinctid", "clientid", "customer", "kundennr", "kundennummer", "kundenid"),
+    *("kunde", "benutzerid", "benutzer", "nutzerid", "nutzer", "idclient", "client", "noclient", "numeroclient"),
+    *("utilisateur", "idutilisateur", "idusuario", "usuario", "idcliente", "cliente", "actor", "username", "login"),
+    *("csusername", "email", "mbox", "authorid", "author", "profileid", "actorname"),
+)
+#: Ids of browsers and devices, which stand for a user who isn't known.
+_ANONYMOUS = (
+    *("anonymousid", "userpseudoid", "visitorid", "domainuserid", "fullvisitorid", "deviceid", "cookieid"),
+    *("appinstanceid", "networkuserid", "amplitudeid", "clientid", "gaclientid", "visitor", "idvisitor"),
+    *("clientipaddress", "clientip", "ipaddress", "useripaddress", "host", "remoteaddr", "cip", "ip"),
 )
 _TYPE = (
     *("eventtype", "eventname", "event", "activitytype", "type", "action", "actiontype", "activity", "kind", "verb"),
-    *("eventcategory", "operation", "name", "category"),
+    *("verbid", "verbdisplayenus", "eventcategory", "ereignis", "aktion", "typ", "vorgang", "evenement", "operation"),
+    *("name", "category", "evento", "accion", "tipo", "dagstereventtype", "method", "csmethod"),
 )
-_ID = ("eventid", "id", "logid", "uuid", "eventuuid", "messageid", "recordid", "requestid", "transactionid", "rowid")
-_SESSION = ("sessionid", "usersession", "session", "sessionuuid", "visitid", "sid")
-_PLATFORM = ("platform", "os", "operatingsystem", "devicetype", "device", "channel", "client", "apptype")
-_IP = ("ipaddress", "ip", "clientip", "userip", "remoteaddr", "remoteaddress", "ipaddr", "sourceip")
+#: Fields that name what was done where the type of event is empty (Segment: a page's and a screen's calls have names).
+_TYPE_ELSE = ("eventname", "event", "name", "type", "action")
+_ID = (
+    *("eventid", "insertid", "messageid", "id", "logid", "uuid", "eventuuid", "recordid", "requestid"),
+    *("transactionid", "rowid", "statementid", "xedgerequestid", "traceid"),
+)
+_SESSION = (
+    *("sessionid", "usersession", "gasessionid", "domainsessionid", "session", "sessionuuid", "visitid", "idvisit"),
+    *("sid", "registration"),
+)
+_PLATFORM = (
+    *("platform", "os", "osname", "operatingsystem", "devicetype", "dvcetype", "device", "devicecategory", "channel"),
+    *("client", "apptype", "context_device_type"),
+)
+_IP = (
+    *("ipaddress", "ip", "clientip", "userip", "remoteaddr", "remoteaddress", "ipaddr", "sourceip", "useripaddress"),
+    *("clientipaddress", "cip", "host", "locationip"),
+)
 _PAGE = (
-    *("pageurl", "page", "url", "path", "pagepath", "screen", "screenname", "productid", "itemid", "sku", "videoid"),
-    *("contentid", "reponame", "repo"),
+    *("pageurl", "pagelocation", "currenturl", "page", "url", "path", "pagepath", "csuristem", "screen", "screenname"),
+    *("productid", "itemid", "sku", "videoid", "contentid", "reponame", "repo", "artikelnr", "artikel", "article"),
+    *("mastermetadatatrackname", "trackname", "titleurl", "objectid", "pathname"),
 )
 _MINUTES = ("watchtimemin", "watchminutes", "watchtime", "minuteswatched", "minutes")
-
-_EPOCHS: tuple[tuple[Format, int, int], ...] = (
-    ("epoch_seconds", 5 * 10**8, 5 * 10**9),
-    ("epoch_millis", 5 * 10**11, 5 * 10**12),
-    ("epoch_micros", 5 * 10**14, 5 * 10**15),
-)
-_NUMBER = re.compile(r"([0-9]{9,16})(?:\.[0-9]{1,9})?", re.ASCII)
-#: So many of the sampled times must be readable.
 _MOST = 0.75
-_LOOKS_LIKE_TIME = re.compile(
-    r"[0-9]{1,2}[/.][0-9]{1,2}[/.][0-9]{2,4}|[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}|[0-9]{8}T|\w{3},? [0-9]{1,2} \w{3}"
-)
+#: More empty ids than this are no mistakes: such events are kept without a user.
+_MAX_EMPTY_USERS = 0.2
 
 
 @dataclass(frozen=True)
 class Roles:
-    """The fields that mean something to the platform; None where none does."""
+    """The fields that mean something to the platform; None where no field does."""
 
-    time: Field
-    time_format: Format
-    user: Field
+    time: tuple[Field, ...]
+    """One field, or a date and a time of day."""
+    forms: TimeFormats
+    user: Field | None
+    user_required: bool
     type: Field | None
     id: Field | None
     session: Field | None
@@ -63,102 +82,224 @@ class Roles:
     ip: Field | None
     page: Field | None
     minutes: Field | None
+    remarks: dict[str, list[str]] = field(default_factory=dict)
+    """What a person should check, by `time`, `user` and `type`."""
 
 
 def roles_of(sample: Sample, time: str | None, user: str | None, kind: str | None) -> Roles:
-    """Who is who; `time`, `user` and `kind` name fields where the caller knows better.
+    """The role of each field; `time`, `user` and `kind` name fields where the caller knows better.
 
-    DeclarationError where no field holds a time or names a user, with what to say instead.
+    DeclarationError where no field has times, or a field that the caller names doesn't exist.
     """
-    found_time, form = _time(sample, _given(sample, time, "--time-column"))
-    left = [field for field in sample.fields if field is not found_time]
-    named = _given(sample, user, "--user-column")
-    found_user = named or _first(left, _USER, lambda field: not field.nested and bool(field.texts))
-    if found_user is None:
-        raise DeclarationError(
-            str(sample.path),
-            f"no field is called like a user's id; there are {_names(sample)}",
-            "say --user-column NAME",
-        )
-    left = [field for field in left if field is not found_user]
-    found_kind = _given(sample, kind, "--type-column") or _first(left, _TYPE, _is_category)
-    left = [field for field in left if field is not found_kind]
+    remarks: dict[str, list[str]] = {"time": [], "user": [], "type": []}
+    found_time, forms = _time(sample, _given(sample, time, "--time-column"), remarks["time"])
+    left = [one for one in sample.fields if one not in found_time]
+    found_user = _user(left, _given(sample, user, "--user-column"), remarks["user"])
+    required = found_user is not None and found_user.empty <= _MAX_EMPTY_USERS * len(found_user.values)
+    if found_user is not None and not required:
+        what = f"{share(found_user.empty, len(found_user.values))} have no user"
+        remarks["user"].append(f"{what}: they are facts, but belong to no session; required: true rejects them instead")
+    elif found_user is not None and found_user.empty:
+        what = share(found_user.empty, len(found_user.values))
+        remarks["user"].append(f"{what} have no user and will be quarantined as missing_user_id")
+    users = set(found_user.sources) if found_user else set()
+    left = [one for one in left if one.source not in users]
+    found_kind = _type(left, _given(sample, kind, "--type-column"), remarks["type"])
+    kinds = set(found_kind.sources) if found_kind else set()
+    left = [one for one in left if one.source not in kinds]
     return Roles(
         time=found_time,
-        time_format=form,
+        forms=forms,
         user=found_user,
+        user_required=required,
         type=found_kind,
-        id=_first(left, _ID, lambda field: "." not in field.source and _is_unique(field)),
-        session=_first(left, _SESSION, lambda field: not field.nested),
+        id=_first([one for one in left if not one.within], _ID, _is_unique),
+        session=_first(left, _SESSION, lambda one: not one.nested and bool(one.texts)),
         platform=_first(left, _PLATFORM, _is_category),
-        ip=_first(left, _IP, _is_ip),
-        page=_first(left, _PAGE, lambda field: not field.nested),
-        minutes=_first(left, _MINUTES, lambda field: not field.nested),
+        ip=_first([*left, *([found_user] if found_user else [])], _IP, _is_ip),
+        page=_first(left, _PAGE, lambda one: not one.nested and bool(one.texts)),
+        minutes=_first(left, _MINUTES, lambda one: not one.nested),
+        remarks=remarks,
     )
 
 
-def _first(fields: Sequence[Field], names: Sequence[str], fits: Callable[[Field], bool]) -> Field | None:
-    """The field with the most telling name; of two, one by its whole name before one by its path's end."""
+def user_of(sample: Sample) -> Field | None:
+    """The field that names the users of profiles; None where there is none."""
+    return _first(sample.fields, _USER, lambda one: not one.nested and bool(one.texts)) or _first(
+        sample.fields, ("id",), _is_unique
+    )
+
+
+def _candidates(fields: Sequence[Field], names: Sequence[str], fits: Callable[[Field], bool]) -> list[Field]:
+    """The fields with one of the names that fit, the most telling name first; a whole name before a path's end."""
     by_name: dict[str, Field] = {}
     for whole in (True, False):
-        for field in fields:
-            parts = field.source.split(".")
-            for name in [bare(field.source)] if whole else [bare(parts[-1]), bare("".join(parts[-2:]))]:
-                by_name.setdefault(name, field)
-    return next((by_name[name] for name in names if name in by_name and fits(by_name[name])), None)
+        for one in sorted(fields, key=lambda f: (bool(f.within), len(f.parts))):
+            parts = one.parts or (one.source,)
+            for name in [bare("".join(parts))] if whole else [bare(parts[-1]), bare("".join(parts[-2:]))]:
+                if fits(one):
+                    by_name.setdefault(name, one)
+    return list({by_name[name].source: by_name[name] for name in names if name in by_name}.values())
+
+
+def _first(fields: Sequence[Field], names: Sequence[str], fits: Callable[[Field], bool]) -> Field | None:
+    return next(iter(_candidates(fields, names, fits)), None)
 
 
 def _given(sample: Sample, name: str | None, option: str) -> Field | None:
     if name is None:
         return None
-    for field in sample.fields:
-        if field.source == name:
-            return field
-    raise DeclarationError(f"{option} {name}", f"is no field of {sample.path.name}", f"there are {_names(sample)}")
+    for one in sample.fields:
+        if one.source == name or ".".join(one.parts) == name:
+            return one
+    raise DeclarationError(f"{option} {name}", f"is no field of {sample.title}", f"there are {names_of(sample.fields)}")
 
 
-def _time(sample: Sample, given: Field | None) -> tuple[Field, Format]:
-    fields = [given] if given else [field for field in sample.fields if not field.nested]
-    told = {field.source: form for field in fields if (form := time_format(field))}
-    able = [field for field in fields if field.source in told]
-    by_name = _first(able, _TIME, lambda field: True)
-    # A number is only a time if it is called so; a text such as 2025-01-31T10:00:00 can be nothing else.
-    other = next((field for field in able if told[field.source] == "iso" or given), None)
-    chosen = by_name or other
-    if chosen is None:
-        odd = next(((f, t) for f in fields for t in f.texts[:20] if _LOOKS_LIKE_TIME.search(t)), None)
-        hint = f"; {odd[0].source} holds {odd[1]!r}, which is no ISO 8601 time" if odd else ""
+def _time(sample: Sample, given: Field | None, remarks: list[str]) -> tuple[tuple[Field, ...], TimeFormats]:
+    fields = [given] if given else [one for one in sample.fields if not one.nested]
+    named = {one.source for one in _candidates(fields, _TIME, lambda _: True)}
+    forms = {one.source: found for one in fields if (found := _forms_of(one, one.source in named or one is given))}
+    able = [one for one in fields if one.source in forms]
+    ranked = _candidates(able, _TIME, lambda one: forms[one.source].has_clock)
+    ranked += [one for one in able if forms[one.source].has_clock and not _is_only_number(forms[one.source])]
+    if not ranked and (pair := _date_and_clock(sample.fields, able, forms)):
+        return pair
+    ranked += _candidates(able, _TIME, lambda _: True) + [
+        one for one in able if given or not _is_only_number(forms[one.source])
+    ]
+    if not ranked:
         raise DeclarationError(
-            str(given.source if given else sample.path),
-            f"no field holds times{hint}; there are {_names(sample)}",
-            "export a field with times such as 2025-01-31T10:00:00Z or 1738317600000, and say --time-column NAME",
+            str(given.source if given else sample.paths[0]),
+            f"no field has times; there are {names_of(sample.fields)}",
+            "export a field with times such as 2025-01-31T10:00:00Z, 31.01.2025 10:00 or 1738317600000, or name it "
+            "with --time-column NAME",
         )
-    return chosen, told[chosen.source]
+    chosen = ranked[0]
+    others = [
+        one.source for one in able if one is not chosen and not one.within and not _is_only_number(forms[one.source])
+    ]
+    if others and not given:
+        remarks.append(f"other times are {', '.join(others[:5])}: is {chosen.source} when the event happened?")
+    _note_forms(chosen, forms[chosen.source], remarks)
+    return (chosen,), forms[chosen.source]
 
 
-def time_format(field: Field) -> Format | None:
-    """How nearly all of a field's texts tell a time; None where they tell none."""
-    texts = field.texts
+def _note_forms(time: Field, forms: TimeFormats, remarks: list[str]) -> None:
+    records = len(time.values)
+    if forms.ambiguous:
+        remarks.append(
+            f"{share(forms.ambiguous, records)} mean two different times in these formats and will be rejected as "
+            f"ambiguous_timestamp: remove the format that is wrong"
+        )
+    elif len(forms.formats) > 1:
+        remarks.append("times are written in several forms")
+    if forms.unread:
+        count = sum(text in forms.unread for text in time.texts)
+        what = f"{share(count, records)} have no valid time, such as {forms.unread[0]!r}"
+        remarks.append(f"{what}: they will be rejected as invalid_timestamp")
+    if time.empty:
+        remarks.append(f"{share(time.empty, records)} have no time: they will be rejected as missing_timestamp")
 
-    def most(readable: int) -> bool:
-        return bool(texts) and readable >= _MOST * len(texts)
 
-    if most(sum(parse_time(text, format="iso", source_timezone="UTC") is not None for text in texts)):
-        return "iso"
-    numbers = [int(match[1]) for text in texts if (match := _NUMBER.fullmatch(text))]
-    return next((form for form, low, high in _EPOCHS if most(sum(low <= n < high for n in numbers))), None)
+def _forms_of(one: Field, is_named: bool) -> TimeFormats | None:
+    if is_named and is_serial(one.texts):
+        return TimeFormats(("excel_serial",), (), 0, has_clock=True, is_naive=True)
+    return infer_time_formats(one.texts)
 
 
-def _is_category(field: Field) -> bool:
-    return not field.nested and 0 < len(set(field.texts)) <= max(3, min(100, len(field.texts) // 2))
+def _is_only_number(forms: TimeFormats) -> bool:
+    """A number is only a time if it is called so; a text such as 2025-01-31T10:00:00 can be nothing else."""
+    return all(form.startswith(("epoch", "excel")) or form in ("%Y%m%d", "%Y%m%d%H%M%S") for form in forms.formats)
 
 
-def _is_unique(field: Field) -> bool:
+def _date_and_clock(
+    fields: Iterable[Field], able: Sequence[Field], forms: dict[str, TimeFormats]
+) -> tuple[tuple[Field, ...], TimeFormats] | None:
+    """A date and a time of day in two columns."""
+
+    def is_clock(one: Field) -> bool:
+        return not one.nested and bool(one.texts) and all(CLOCK.fullmatch(text) for text in one.texts)
+
+    date = _first(able, _TIME, lambda one: not forms[one.source].has_clock) or next(iter(able), None)
+    clocks = [one for one in fields if is_clock(one)]
+    clock = _first(clocks, _CLOCK, lambda _: True) or next(iter(clocks), None)
+    if date is None or clock is None:
+        return None
+    pairs = zip(date.values, clock.values, strict=True)
+    found = infer_time_formats([f"{d} {c}" for d, c in pairs if d is not None and c is not None])
+    return ((date, clock), found) if found else None
+
+
+def _user(fields: Sequence[Field], given: Field | None, remarks: list[str]) -> Field | None:
+    """The user's field, with anonymous ids where it is empty; None where no field has one of the known names."""
+
+    def fits(one: Field) -> bool:
+        return not one.nested
+
+    known = [given] if given else _candidates(fields, _USER, fits)
+    anonymous = [one for one in _candidates(fields, _ANONYMOUS, fits) if one.texts]
+    # A field that is always empty in the sample is only taken where there is no other.
+    known = [one for one in known if one.texts] or ([] if anonymous else known[:1])
+    chosen = known[0] if known else (anonymous[0] if anonymous else None)
+    if chosen is None:
+        return None
+    others = [one.source for one in known[1:] if len(set(one.texts)) > 1 and not one.within]
+    if others and not given:
+        remarks.append(f"other fields that could be the user are {', '.join(others[:5])}")
+    if not known:
+        remarks.append(f"no field names a known user: {chosen.source} is what comes closest")
+    for other in anonymous:
+        if other.source in chosen.sources or _is_ip(other):
+            continue
+        whole = chosen.or_else(other)
+        if whole.empty < chosen.empty:
+            what = f"{share(chosen.empty, len(chosen.values))} have no {' and no '.join(chosen.sources)}"
+            remarks.append(f"{what}: {other.source} is used there")
+            chosen = whole
+    return chosen
+
+
+def _type(fields: Sequence[Field], given: Field | None, remarks: list[str]) -> Field | None:
+    candidates = [given] if given else _candidates(fields, _TYPE, _is_category)
+    if not candidates:
+        return None
+    chosen = candidates[0]
+    others = [] if given else [one.source for one in candidates[1:] if one.key in map(bare, _TYPE[:12])]
+    for other in _candidates(fields, _TYPE_ELSE, _is_category):
+        whole = chosen.or_else(other)
+        if not given and whole.empty < chosen.empty:
+            chosen = whole
+    others = [source for source in others if source not in chosen.sources]
+    if len(chosen.sources) > 1:
+        remarks.append(f"the first of {', '.join(chosen.sources)} that is not empty")
+    elif others:
+        remarks.append(f"other fields that could be the type of event are {', '.join(others[:5])}")
+    if chosen.empty:
+        what = share(chosen.empty, len(chosen.values))
+        remarks.append(f"{what} have none and will be quarantined as missing_event_type")
+    if several := differ_in_case(chosen.texts):
+        remarks.append(f"{' and '.join(several)} differ in case only: case: lower makes them one type")
+    return chosen
+
+
+def differ_in_case(texts: Iterable[str]) -> list[str]:
+    """The first texts that differ in case only; empty where none do."""
+    folded: dict[str, set[str]] = {}
+    for text in texts:
+        folded.setdefault(text.lower(), set()).add(text)
+    return next((sorted(some) for some in folded.values() if len(some) > 1), [])
+
+
+def _is_category(one: Field) -> bool:
+    return not one.nested and 0 < len(set(one.texts)) <= max(3, min(100, len(one.texts) // 2))
+
+
+def _is_unique(one: Field) -> bool:
     """Nearly so: exports repeat themselves."""
-    return not field.nested and len(field.texts) == len(field.values) and len(set(field.texts)) > 0.9 * len(field.texts)
+    return not one.nested and not one.empty and len(set(one.texts)) > 0.9 * len(one.texts)
 
 
-def _is_ip(field: Field) -> bool:
+def _is_ip(one: Field) -> bool:
     def valid(text: str) -> bool:
         try:
             ipaddress.ip_address(text)
@@ -166,9 +307,4 @@ def _is_ip(field: Field) -> bool:
             return False
         return True
 
-    return bool(field.texts) and sum(map(valid, field.texts)) > _MOST * len(field.texts)
-
-
-def _names(sample: Sample) -> str:
-    names = [field.source for field in sample.fields]
-    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    return bool(one.texts) and not one.nested and sum(map(valid, one.texts)) > _MOST * len(one.texts)

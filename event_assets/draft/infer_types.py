@@ -1,68 +1,141 @@
-"""A column's type by the patterns of its sampled texts. What isn't told for sure stays text, which loses nothing."""
+"""A column's type, from all of its sampled texts. What isn't certain stays text, which loses nothing."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from event_assets.draft.sample import Field, bare
 from event_assets.text.times import parse_time
 
 #: Words that mean "no value"; of a text column only those that no language and no country uses.
-_NULLS = ("null", "NULL", "Null", "None", "none", "N/A", "n/a", "NaN", "nan", "\\N", "undefined", "#N/A")
+_NULLS = ("null", "NULL", "Null", "None", "none", "N/A", "n/a", "NaN", "nan", "\\N", "undefined", "#N/A", "(not set)")
 _NULLS_OF_VALUES = (*_NULLS, "NA", "-", "--", "?", "unknown", "Unknown")
-#: So many of a column's values must be of a type; the others are mistakes, which cleaning refuses.
+#: So large a share of a column's values must be of a kind (a number, a date); the others are mistakes.
 _MOST = 0.9
 
-_INT = re.compile(r"-?(?:0|[1-9][0-9]{0,18})", re.ASCII)
-_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.([0-9]+))?", re.ASCII)
-_FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
+_INT = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))", re.ASCII)
+_FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][+-]?[0-9]{1,2}", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_PADDED = re.compile(r"[+-]?0[0-9]", re.ASCII)
 #: What may have digits after the point although no sampled value does.
-_AMOUNTS = ("price", "amount", "cost", "revenue", "total", "value", "fee", "tax", "discount", "balance", "salary")
-_BOOLEANS = {"true": True, "false": False, "yes": True, "no": False, "t": True, "f": False, "y": True, "n": False}
+_AMOUNTS = (
+    *("price", "amount", "cost", "revenue", "total", "value", "fee", "tax", "discount", "balance", "salary"),
+    *("preis", "betrag", "summe", "umsatz", "montant", "prix", "importe", "precio", "cena", "prezzo"),
+)
+#: The last word of an identifier's name. An identifier is a whole number or a text, never an amount.
+_IDENTIFIERS = (
+    *("id", "ids", "uuid", "guid", "key", "sku", "code", "ean", "gtin", "isbn", "zip", "postcode", "plz", "phone"),
+    *("nr", "no", "number", "nummer", "numero", "ref", "hash", "token", "pid", "uid", "sid"),
+)
+_BOOLEANS = (
+    *(("true", "false"), ("yes", "no"), ("t", "f"), ("y", "n"), ("ja", "nein"), ("j", "n"), ("wahr", "falsch")),
+    *(("oui", "non"), ("o", "n"), ("vrai", "faux"), ("sí", "no"), ("si", "no"), ("sì", "no"), ("sim", "não")),
+    *(("tak", "nie"), ("ano", "ne"), ("да", "нет"), ("on", "off")),
+)
+
+#: Marks of decimals and of thousands, as texts of numbers use them; the plain form first.
+MARKS = (
+    (".", ""),
+    (",", "."),
+    (",", " "),
+    (",", "\u00a0"),
+    (",", "\u202f"),
+    (",", "'"),
+    (".", ","),
+    (".", "'"),
+    (",", ""),
+)
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a column's texts tell."""
+class Numbers:
+    """How texts of numbers are written."""
 
-    type: str
+    decimal: str = "."
+    thousands: str = ""
+
+    def plain(self, text: str) -> str | None:
+        """The number with a point and without marks of thousands; None where the text is none."""
+        if not self.thousands:
+            pattern = rf"[+-]?(?:[0-9]+(?:{re.escape(self.decimal)}[0-9]*)?|{re.escape(self.decimal)}[0-9]+)"
+        else:
+            mark = re.escape(self.thousands)
+            pattern = rf"[+-]?(?:[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+|[0-9]+)(?:{re.escape(self.decimal)}[0-9]*)?"
+        if not re.fullmatch(pattern, text, re.ASCII):
+            return None
+        return (
+            text.replace(self.thousands, "").replace(self.decimal, ".")
+            if self.thousands
+            else text.replace(self.decimal, ".")
+        )
+
+
+PLAIN = Numbers()
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """What a column's texts are."""
+
+    name: str
     null_values: tuple[str, ...] = ()
     booleans: tuple[tuple[str, bool], ...] = ()
     """Where they are other words than true and false."""
     odd: tuple[str, ...] = ()
-    """Some texts that are no value of the type."""
+    """The texts that aren't values of the type."""
+    numbers: Numbers = PLAIN
+    """How its numbers are written."""
 
 
-def type_of(field: Field, *, identifier: bool = False) -> Told:
-    """The type that nearly all of a field's texts have; of an identifier, all."""
+def is_identifier(name: str) -> bool:
+    """Whether a field's name is that of an identifier, such as user_id, orderId or EAN."""
+    words = re.findall(r"[A-Z]?[a-zäöü]+|[A-Z]+(?![a-z])|[0-9]+", name)
+    return bool(words) and words[-1].casefold() in _IDENTIFIERS
+
+
+def type_of(field: Field, *, identifier: bool = False) -> ColumnType:
+    """The type that all of a field's texts have, or nearly all: the others are `odd`. Of an identifier, all."""
     if field.nested:
-        return Told("json")
+        return ColumnType("json")
     nulls = tuple(word for word in _NULLS_OF_VALUES if word in field.texts)
     texts = [text for text in field.texts if text not in nulls]
-    most = 1.0 if identifier else _MOST
-    for kind, fits in (("bool", _is_bool), ("int64", _is_int64), ("date", _is_date), ("timestamp", _is_time)):
-        odd = [text for text in texts if not fits(text)]
-        if texts and len(texts) - len(odd) >= most * len(texts):
-            if kind == "int64" and not identifier and bare(field.source.rpartition(".")[2]).endswith(_AMOUNTS):
-                return Told("decimal(18,2)", nulls, (), _few(odd))
-            booleans = _booleans(texts) if kind == "bool" else ()
-            return Told(kind, nulls, booleans, _few(odd))
-    if not identifier and texts:
-        odd = [text for text in texts if not _FLOAT.fullmatch(text)]
-        if len(texts) - len(odd) >= most * len(texts):
-            return Told(_number([text for text in texts if text not in odd]), nulls, (), _few(odd))
-    return Told("string", tuple(word for word in nulls if word in _NULLS))
+    text_type = ColumnType("string", tuple(word for word in nulls if word in _NULLS))
+    if not texts:
+        return text_type
+    name = (field.parts or (field.source,))[-1]
+    if identifier or is_identifier(name):
+        whole = all(_whole(text) is not None for text in texts)
+        return ColumnType("int64", nulls) if whole else text_type
+    if words := _booleans(texts):
+        mapped = () if {word for word, _ in words} <= {"true", "false"} else words
+        return ColumnType("bool", nulls, mapped)
+    numbers = _numbers(texts) if not field.is_number else PLAIN
+    if (odd := _odd(texts, lambda text: numbers.plain(text) is not None or _FLOAT.fullmatch(text))) is not None:
+        read = [numbers.plain(text) or text for text in texts if text not in odd]
+        padded = any(_PADDED.match(text) for text in read)
+        return text_type if padded else ColumnType(_number(read, name), nulls, (), odd, numbers)
+    for kind, fits in (("date", _is_date), ("timestamp", _is_time)):
+        if (odd := _odd(texts, fits)) is not None:
+            return ColumnType(kind, nulls, (), odd)
+    return text_type
 
 
-def _is_bool(text: str) -> bool:
-    return text.lower() in _BOOLEANS
+def _odd(texts: Sequence[str], fits: Callable[[str], object]) -> tuple[str, ...] | None:
+    """The texts that don't fit, where nearly all do; else None."""
+    odd = [text for text in texts if not fits(text)]
+    return tuple(dict.fromkeys(odd)) if len(texts) - len(odd) >= _MOST * len(texts) else None
 
 
-def _is_int64(text: str) -> bool:
-    """Without zeros in front: 007 is another id than 7."""
-    return bool(_INT.fullmatch(text)) and -(2**63) <= int(text) < 2**63
+def _whole(text: str) -> int | None:
+    """A whole number without zeros in front: 007 is another identifier than 7."""
+    match = _DECIMAL.fullmatch(text)
+    if match is None or not match[1] or (match[2] or "").strip("0") or _PADDED.match(text):
+        return None
+    value = int(text.partition(".")[0])
+    return value if -(2**63) <= value < 2**63 else None
 
 
 def _is_date(text: str) -> bool:
@@ -73,20 +146,42 @@ def _is_time(text: str) -> bool:
     return parse_time(text, format="iso", source_timezone="UTC") is not None
 
 
-def _booleans(texts: list[str]) -> tuple[tuple[str, bool], ...]:
-    words = sorted({text for text in texts if _is_bool(text)})
-    return () if set(words) <= {"true", "false"} else tuple((word, _BOOLEANS[word.lower()]) for word in words)
+def _booleans(texts: Sequence[str]) -> tuple[tuple[str, bool], ...]:
+    """The words of the texts and what they mean; empty where they aren't a language's words for true and false."""
+    words = sorted(set(texts))
+    found = {word.casefold() for word in words}
+    for true, false in _BOOLEANS:
+        if found <= {true, false} and (len(found) == 2 or (true, false) == ("true", "false")):
+            return tuple((word, word.casefold() == true) for word in words)
+    return ()
 
 
-def _number(texts: list[str]) -> str:
-    """A decimal with room for more, so that sums are exact; a float where digits are beyond reason."""
-    scales = [len(match[1] or "") for text in texts if (match := _DECIMAL.fullmatch(text))]
-    if len(scales) < len(texts) or max(scales, default=0) > 9:
+def _numbers(texts: Sequence[str]) -> Numbers:
+    """The marks under which the most texts are numbers; the plain ones where others read no more."""
+    best, most = PLAIN, sum(PLAIN.plain(text) is not None for text in texts)
+    if most == len(texts):
+        return best
+    for decimal, thousands in MARKS[1:]:
+        marks = Numbers(decimal, thousands)
+        read = sum(marks.plain(text) is not None for text in texts)
+        if read > most:
+            best, most = marks, read
+    if best.decimal == "," and best.thousands and not any(best.thousands in text for text in texts):
+        best = Numbers(",", "")
+    return best
+
+
+def _number(texts: Sequence[str], name: str) -> str:
+    """int64, a decimal with room for more digits so that sums are exact, or a float where digits are beyond reason."""
+    matches = [_DECIMAL.fullmatch(text) for text in texts]
+    if not all(matches):
         return "float64"
+    whole = max(len((match[1] or "").lstrip("0")) for match in matches if match)
+    scales = [len((match[2] or match[3] or "").rstrip("0")) for match in matches if match]
+    has_point = any("." in text for text in texts)
+    if not has_point and not bare(name).endswith(_AMOUNTS):
+        return "int64" if all(-(2**63) <= int(text) < 2**63 for text in texts) else "string"
     scale = max(2, *scales) if len(scales) > 1 else max(2, scales[0])
-    whole = max(len(text.lstrip("-").partition(".")[0]) for text in texts)
+    if scale > 9 or whole > 24:
+        return "float64"
     return f"decimal({min(38, max(18, whole + 3 + scale))},{scale})"
-
-
-def _few(texts: list[str]) -> tuple[str, ...]:
-    return tuple(sorted(set(texts)))[:3]

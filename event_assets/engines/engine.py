@@ -68,7 +68,7 @@ class Engine(Protocol):
 
     def write(self, outputs: Outputs, tables: Mapping[str, Table], folder: Path, dates: Dates = (None,)) -> Written:
         """Every output table as Snappy Parquet in the contract's columns, types and row order, at least one file
-        for each date (one for each value of a Hive column that is no date); the figures are in every file's footer.
+        for each date (one for each value of a Hive column that is not a date); the figures are in every file's footer.
         Frames of several dates have the column `event_date`, no other dates in it. The folder is the caller's and not
         there yet. LakeError where nothing can be written there."""
         ...

@@ -38,7 +38,7 @@ def read_csv(
     block_bytes: int = BLOCK_BYTES,
     read: Callable[[int], None] | None = None,
 ) -> Iterator[Batch]:
-    """The records of a plain UTF-8 CSV file, in order, an empty field being null; `read` is told of bytes read.
+    """The records of a plain UTF-8 CSV file, in order, an empty field being null; `read` receives the bytes read.
 
     FileRejected where the header is unreadable, names a field twice or lacks a required one.
     """

@@ -64,7 +64,7 @@ class RecordParser:
         if taken is None:
             return None
         if taken.values is not None and not data[start : taken.end].strip(self.blanks):
-            return Taken(taken.end, taken.next)  # a blank line is no record
+            return Taken(taken.end, taken.next)  # a blank line is not a record
         if taken.end - start > self.max_bytes:
             return self._recover(data, start, taken, TOO_LONG)
         if taken.values is None or (self.width is not None and width != self.width):

@@ -1,4 +1,4 @@
-"""A source file made plain: unpacked, in UTF-8, its lines unwrapped; what was done is told as repairs."""
+"""A source file made plain: unpacked, in UTF-8, its lines unwrapped; what was done is reported as repairs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from event_assets.landing.record_batches import MAX_RAW_BYTES, FileRejected
 from event_assets.landing.unpack_limits import DEFAULT_LIMITS, Limits
 from event_assets.text.encodings import DETECT, detect_encoding
 
-#: Bytes of a file, and in the end whether something is to be told of it.
+#: Bytes of a file, and in the end whether something has to be reported.
 _Chunks = Generator[bytes, None, bool]
 _BOM = codecs.BOM_UTF8
 _UNDECODABLE = "event_assets.undecodable"

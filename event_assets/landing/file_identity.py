@@ -42,9 +42,7 @@ def identify(path: Path) -> Identity:
                 digest.update(chunk)
                 size += len(chunk)
     except OSError as error:
-        raise LandingError(
-            path.name, f"can't be read ({error.strerror})", "mend its permissions or remove it"
-        ) from None
+        raise LandingError(path.name, f"can't be read ({error.strerror})", "fix its permissions or remove it") from None
     check_unchanged(path, before)
     return Identity(digest.hexdigest(), size, before)
 

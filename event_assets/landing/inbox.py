@@ -48,7 +48,7 @@ class Inbox:
 
 
 def look(folder: Place, dataset: Dataset) -> Inbox:
-    """The dataset's files that lie directly in the folder, or right below the URL (none where there is no folder).
+    """The dataset's files that lie directly in the folder, or right below the URL (none where there is not a folder).
 
     Hidden and unfinished names are passed over in silence; whatever else can't be landed is named in a
     warning. A name that events and profiles both claim is an events file.

@@ -21,7 +21,7 @@ from event_assets.landing.record_batches import EXTRA, ROW_NUMBER, TOO_LONG, Bat
 #: Smaller than for CSV: so many Python objects as a block makes should stay in the processor's cache.
 BLOCK_BYTES = 256 * 1024
 _BATCH_BYTES = 4 * 1024 * 1024
-#: What is told of a member that another one of its name follows.
+#: The report on a member that another one of its name follows.
 REPEATED = " (repeated)"
 _Pairs = Collection[tuple[str, bytes]]
 _Split = Callable[[bytes], _Pairs]
@@ -35,7 +35,7 @@ def read_json(
     block_bytes: int = BLOCK_BYTES,
     read: Callable[[int], None] | None = None,
 ) -> Iterator[Batch]:
-    """The elements of an array, or the lines of an NDJSON file, in order; `read` is told of bytes read."""
+    """The elements of an array, or the lines of an NDJSON file, in order; `read` receives the number of bytes read."""
     cut = elements_of if source.format == "json" else lines_of
     tree = _tree(fields)
     blocks = cut(path, source.max_record_bytes, block_bytes=block_bytes, read=read)

@@ -52,7 +52,7 @@ class Landed:
     """Reason to the number of rejects, in order of reason."""
     drift: Drift = field(default_factory=Drift)
     repairs: tuple[str, ...] = ()
-    """What was mended on the way, such as `encoding: cp1252` or `lines: quoted_whole`."""
+    """What was fixed on the way, such as `encoding: cp1252` or `lines: quoted_whole`."""
     reason: str | None = None
     """Why the whole file is rejected; then nothing of it landed."""
 
@@ -134,7 +134,7 @@ def _staging(into: Path, name: str) -> Iterator[Path]:
         yield staging
     except OSError as error:
         raise LandingError(
-            name, f"can't be landed ({error.strerror or error})", "mend that and land it again"
+            name, f"can't be landed ({error.strerror or error})", "fix that and land it again"
         ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -263,7 +263,7 @@ class _Reading:
             raise LandingError(
                 self._name,
                 f"record {self._records + number} is refused ({reason}) and mode is fail_fast: nothing landed",
-                "mend the record, or declare mode: lenient",
+                "fix the record, or declare mode: lenient",
             )
         reasons = [reason for _, reason, _, _ in rejects]
         self._reasons.update(reasons)

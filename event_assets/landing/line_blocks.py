@@ -108,7 +108,7 @@ class _Told(io.FileIO):
 
 
 def open_plain(path: Path, *, until: int | None = None, read: Callable[[int], None] | None = None) -> BinaryIO:
-    """A file behind its byte order mark; up to a place where one is given. `read` is told each number of bytes."""
+    """A file behind its byte order mark; up to a place where one is given. `read` receives each number of bytes."""
     file = cast(BinaryIO, io.FileIO(path) if read is None else _Told(path, read))
     if until is not None:
         file = cast(BinaryIO, _Until(file, until))

@@ -109,7 +109,7 @@ def _batch(rows: pa.RecordBatch, fields: Fields, places: dict[str, list[str]], m
     frame = frame.filter(~pl.col(ROW_NUMBER).is_in(list(refused)))
 
     def texts(numbers: Sequence[int]) -> list[bytes]:
-        # A row of Parquet has no text of its own: it is told as JSON.
+        # A row of Parquet has no text of its own: it is written as JSON.
         places = pa.array([number - 1 for number in numbers], pa.int64())
         picked = [_pylist(column.take(places)) for column in rows.columns]
         return [_json(dict(zip(rows.schema.names, row, strict=True))).encode() for row in zip(*picked, strict=True)]
@@ -128,7 +128,7 @@ def _at(rows: pa.RecordBatch, path: list[str]) -> pa.Array:
 
 
 def _texts(column: pa.Array, undecodable: set[int]) -> pl.Series:
-    """A column's values as text; rows whose bytes aren't UTF-8 are told in `undecodable`."""
+    """A column's values as text; rows whose bytes aren't UTF-8 are reported in `undecodable`."""
     if _is_text(column.type) and _is_utf8(column):
         series = pl.from_arrow(column.cast(pa.large_string()))
     elif _is_text(column.type) or pa.types.is_nested(column.type):
@@ -216,7 +216,7 @@ def _times_as_text(kind: pa.DataType) -> pa.DataType:
 
 
 def _json(value: object) -> str:
-    """JSON of a value; a float that is no number is null in JSON."""
+    """JSON of a value; a float that is not a number is null in JSON."""
     return orjson.dumps(value, default=_plain).decode()
 
 

@@ -56,7 +56,7 @@ class Kinds:
             # All that Polars casts to a number the pattern takes, too; the pattern alone needs three times as long.
             strange = text.filter(text.cast(pl.Int64, strict=False).is_null()) if form == _INTEGER else text
             others = strange.filter(~strange.str.contains(form))
-            if others.len():  # rare: only then what means null is told apart
+            if others.len():  # rare: only then null values are looked up
                 others = others.str.strip_chars(" \t\r\n")
                 nulls = int(others.is_in(self._nulls[name]).sum())
                 self._others[name] += others.len() - nulls

@@ -84,19 +84,19 @@ def stale_sensor(dataset: Dataset, job: str) -> dg.SensorDefinition:
         elif since := workspace.lake.unfinished_since(dataset.name):
             # Files that a killed run replaced may still lie there: plain readers of the folders see both.
             yield _request(context, dataset, digest("unfinished", since), "what a killed run left")
-        elif lost := _untold(context, workspace):
-            untold = [(table, str(date), workspace.content(table, date)) for table, date in lost]
-            what = _count(len(lost), "partition") + " that no run told of"
-            yield _request(context, dataset, digest("untold", untold), what, {REPORT_TAG: "true"})
+        elif lost := _unreported_units(context, workspace):
+            lost_contents = [(table, str(date), workspace.content(table, date)) for table, date in lost]
+            what = _count(len(lost), "partition") + " that no run reported"
+            yield _request(context, dataset, digest("unreported", lost_contents), what, {REPORT_TAG: "true"})
         else:
             yield dg.SkipReason(f"every table of {dataset.name} is what its inputs say")
 
     return watch
 
 
-def _untold(context: dg.SensorEvaluationContext, workspace: Workspace) -> list[Unit]:
+def _unreported_units(context: dg.SensorEvaluationContext, workspace: Workspace) -> list[Unit]:
     """What Dagster doesn't know of the lake. It is asked once for each state that the lake comes to: the cursor
-    says which was found told of."""
+    names the last one whose partitions were all reported."""
     state = lake_state(workspace)
     if context.cursor == state:
         return []
@@ -122,7 +122,7 @@ def _request(
         dg.RunsFilter(tags={CAUSE_TAG: cause}, statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
     )
     if failed >= ATTEMPTS:
-        return dg.SkipReason(f"{what}: failed {failed} times; mend the cause and materialize by hand")
+        return dg.SkipReason(f"{what}: failed {failed} times; fix the cause and materialize by hand")
     return dg.RunRequest(
         run_key=f"{dataset.name}-{cause}-{failed}",
         tags={ONLY_STALE_TAG: "true", CAUSE_TAG: cause, WHY_TAG: what, **(tags or {})},

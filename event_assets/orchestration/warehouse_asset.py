@@ -56,7 +56,7 @@ def warehouse_resource(settings: Settings) -> DuckDBResource:
     return DuckDBResource(database=str(settings.warehouse), connection_config={"access_mode": "READ_ONLY"})
 
 
-def keep_current(context: dg.AssetExecutionContext, workspace: Workspace) -> None:
+def keep_current(context: dg.OpExecutionContext, workspace: Workspace) -> None:
     """Let the warehouse file know the tables of a dataset that was just run. The run succeeds even if it can't."""
     settings = workspace.settings
     if not isinstance(settings.lake, Path):
@@ -65,10 +65,10 @@ def keep_current(context: dg.AssetExecutionContext, workspace: Workspace) -> Non
         datasets = {**load_datasets(settings.datasets), workspace.dataset.name: workspace.dataset}
         refreshed = refresh(datasets, settings)
     except EventAssetsError as error:
-        context.log.warning(f"the warehouse file stays as it was: {error}")
+        context.log.warning(f"the warehouse file is unchanged: {error}")
         return
     if refreshed:
-        context.log.info(f"made {settings.warehouse} anew, with a view for each table")
+        context.log.info(f"made {settings.warehouse} again, with a view for each table")
         context.log_event(dg.AssetMaterialization(KEY, metadata={"file": dg.MetadataValue.path(settings.warehouse)}))
 
 

@@ -7,7 +7,7 @@ intake.py     files of the inbox into raw tables
 staleness.py  what a unit would be made from, and so which units are stale
 run.py        makes units in order, checks them, publishes them
 series.py     what a small plot of a partition shows
-watching.py   who is told what a run does, as it does it
+watching.py   what receives the progress of a run, as it does it
 reconcile.py  where every record of a dataset is
 read.py       published tables, for people
 """

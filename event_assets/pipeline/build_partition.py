@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ import narwhals as nw
 import polars as pl
 
 from event_assets.engines.engine import Content, Dates, Engine, Written
-from event_assets.pipeline.results import Check, sample, samples
+from event_assets.pipeline.checks import accounting_result, contract_result
+from event_assets.pipeline.results import CheckResult, sample, samples
 from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Unit, Workspace, unit_of
 from event_assets.storage.parquet import Piece
 from event_assets.storage.partitions import Staged
-from event_assets.tables.contract import Violation, keep_contract, violations
+from event_assets.tables.contract import violations
 from event_assets.tables.plots import Series
 from event_assets.tables.table import Table
 from event_assets.transforms.interface import Scope
@@ -32,7 +33,7 @@ class Draft:
     """A unit of one table, written and looked at, not published."""
 
     staged: tuple[Staged, ...]
-    checks: tuple[Check, ...]
+    checks: tuple[CheckResult, ...]
     sample: pl.DataFrame | None = None
     plot: Series = field(default_factory=list)
     frame: pl.DataFrame | None = None
@@ -46,7 +47,7 @@ class Draft:
     def sound(self) -> bool:
         return all(check.passed for check in self.checks)
 
-    def with_check(self, check: Check | None) -> Draft:
+    def with_check(self, check: CheckResult | None) -> Draft:
         return replace(self, checks=(*self.checks, check)) if check else self
 
     def discard(self) -> None:
@@ -57,13 +58,13 @@ class Draft:
 class Drafting:
     """Drafts units into a staging folder. `recent` holds frames that were just made, so that they aren't read again."""
 
-    def __init__(self, workspace: Workspace, staging: Path, recent: dict[Unit, pl.DataFrame]) -> None:
+    def __init__(self, workspace: Workspace, staging: Path, recent: MutableMapping[Unit, pl.DataFrame]) -> None:
         self._workspace, self._staging, self._recent = workspace, staging, recent
         self._numbers = itertools.count(1)
 
-    def draft(self, step: Step, dates: Dates) -> Iterator[tuple[dt.date | None, dict[str, Draft], dict[str, int]]]:
-        """The step's tables of dates that are computed together (`batches`): each date with its drafts and what its
-        transform counted."""
+    def draft(self, step: Step, dates: Dates) -> dict[dt.date | None, tuple[Mapping[str, Draft], Mapping[str, int]]]:
+        """The step's tables of dates that are computed together (`batches`), drafted, and what its transform counted,
+        by date."""
         workspace = self._workspace
         tables = {name: workspace.tables[name] for name in step.tables}
         engine = workspace.engine_for(step, dates[0]) if len(dates) == 1 else workspace.engine
@@ -73,10 +74,14 @@ class Drafting:
         # The outputs get no name here: what they share is let go once they are computed, before they are sorted.
         written = engine.write(step.transform(inputs, scope), tables, folder, dates)
         drafts = {name: _examined(table, written, engine) for name, table in tables.items()}
-        for date in dates:
-            accounted = self._account(step, date, written)
-            found = {name: by_date[date].with_check(accounted) for name, by_date in drafts.items()}
-            yield date, found, dict(written.figures[date])
+        checks = {date: self._account(step, date, written) for date in dates}
+        return {
+            date: (
+                {name: found[date].with_check(checks[date]) for name, found in drafts.items()},
+                written.figures[date],
+            )
+            for date in dates
+        }
 
     def _scan(self, step: Step, source: Input, dates: Dates, engine: Engine) -> nw.LazyFrame[Any]:
         workspace = self._workspace
@@ -98,7 +103,7 @@ class Drafting:
             return self._recent[unit]
         return paths
 
-    def _account(self, step: Step, date: dt.date | None, written: Written) -> Check | None:
+    def _account(self, step: Step, date: dt.date | None, written: Written) -> CheckResult | None:
         if step.equation is None:
             return None
         whole = self._workspace.rows(step.equation.whole, date)
@@ -107,9 +112,7 @@ class Drafting:
             part.lstrip("#"): figures[part[1:]] if part.startswith("#") else written.rows(part, date)
             for part in step.equation.parts
         }
-        says = f"{step.equation.whole} {whole} = " + " + ".join(f"{name} {n}" for name, n in parts.items())
-        missing = whole - sum(parts.values())
-        return Check("accounting", missing == 0, says if missing == 0 else f"{says} leaves {missing} unaccounted")
+        return accounting_result(step, whole, parts)
 
 
 def batches(workspace: Workspace, step: Step, dates: Iterable[dt.date | None]) -> Iterator[list[dt.date | None]]:
@@ -152,7 +155,7 @@ def _examined(table: Table, written: Written, engine: Engine) -> dict[dt.date | 
     previews = samples(table, {date: rows for date, rows in whole.items() if not broken[date]})
     found = {}
     for date in frames:
-        staged, checks = _staged(date, pieces[date]), (_contract(table, rows[date], broken[date]),)
+        staged, checks = _staged(date, pieces[date]), (contract_result(table, rows[date], broken[date]),)
         if broken[date]:
             found[date] = Draft(staged, checks)
             continue
@@ -170,7 +173,7 @@ def _with_dates(partitions: Mapping[dt.date | None, pl.DataFrame]) -> pl.DataFra
 def _examined_files(table: Table, date: dt.date | None, pieces: Sequence[Piece], engine: Engine) -> Draft:
     """What was written as more rows than are looked at as one frame, read back."""
     broken = list(engine.violations(table, pieces))
-    staged, checks = _staged(date, pieces), (_contract(table, sum(piece.rows for piece in pieces), broken),)
+    staged, checks = _staged(date, pieces), (contract_result(table, sum(piece.rows for piece in pieces), broken),)
     if broken:
         return Draft(staged, checks)
     rows = pl.scan_parquet([piece.path for piece in pieces], hive_partitioning=False, glob=False)
@@ -179,8 +182,3 @@ def _examined_files(table: Table, date: dt.date | None, pieces: Sequence[Piece],
 
 def _staged(date: dt.date | None, pieces: Sequence[Piece]) -> tuple[Staged, ...]:
     return tuple(Staged(piece.path, piece.rows, piece.hive if date is None else unit_of(date)) for piece in pieces)
-
-
-def _contract(table: Table, rows: int, broken: Sequence[Violation]) -> Check:
-    says = "; ".join(map(str, broken)) if broken else f"all {rows} rows keep the contract of {table.name}"
-    return Check("contract", not broken, says)

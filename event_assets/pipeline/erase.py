@@ -79,7 +79,7 @@ def erase(workspace: Workspace, user_id: str) -> Erased:
 
 
 def rows_by_table(workspace: Workspace, user_id: str) -> dict[str, int]:
-    """How many rows are a user's, by table; tables in which nobody can be told apart (counts by minute) have none."""
+    """A user's rows by table; tables whose rows belong to no single user (counts by minute) have none."""
     user = canonical(user_id, workspace.dataset.column("user_id"))
     found: dict[str, int] = {}
     for name, store in workspace.stores.items():
@@ -132,7 +132,7 @@ def without_erased(
 ) -> tuple[SourceFile, dict[str, Path]]:
     """A source file without the records of erased users: as the ledger shall know it, and where its parts lie.
 
-    Parts are given and returned by name; one that held such records is written anew into `staging`, one that held
+    Parts are given and returned by name; one that held such records is written again into `staging`, one that held
     nothing else is left out. The same file and the same parts come back where no record is an erased user's.
     """
     source = _source(workspace.dataset, file.kind)
@@ -159,7 +159,7 @@ def place(workspace: Workspace, file: SourceFile, staged: dict[str, Path]) -> No
 
 
 def canonical(text: str | None, column: Column) -> str | None:
-    """A user id in the one form in which typed tables write it; None where the text is no id of the column's type."""
+    """A user id as typed tables write it; None where the text is not an id of the column's type."""
     clean = normalised(column.constant if column.constant is not None else text or "", column)
     if clean is None or column.type == "string":
         return clean

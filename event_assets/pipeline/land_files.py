@@ -2,7 +2,7 @@
 
 A file's rows are staged, moved to names that no log lists yet, and entered into the ledger; then the logs of
 the raw tables are brought in line with the ledger. A kill before the ledger's commit leaves files that nobody
-reads; one after it is made good by the next `sync_raw_tables`.
+reads; one after it is repaired by the next `sync_raw_tables`.
 """
 
 from __future__ import annotations

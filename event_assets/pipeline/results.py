@@ -1,4 +1,4 @@
-"""What a run tells of each unit: made, refused or waiting, with its checks, figures and a glimpse of its rows."""
+"""What a run reports of each partition: made, refused or waiting, with its checks, figures and first rows."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ MASK = "•••"
 
 
 @dataclass(frozen=True)
-class Check:
-    """What one check found on one unit, as a sentence."""
+class CheckResult:
+    """What one check found on one partition: a sentence, and the numbers behind it."""
 
-    name: Literal["contract", "accounting"]
+    table: str
+    name: str
     passed: bool
-    says: str
+    message: str
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one table's unit in a run."""
+    """What became of one table's partition in a run."""
 
     table: str
     date: dt.date | None
@@ -38,11 +40,13 @@ class Outcome:
     changed: bool = False
     """Whether its rows differ from what was published before."""
     figures: Mapping[str, int] = field(default_factory=dict)
-    checks: tuple[Check, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
     sample: pl.DataFrame | None = None
     """The first rows, what is personal masked."""
     plot: Series = field(default_factory=list)
     seconds: float = 0.0
+    waits_for: tuple[str, dt.date | None] | None = None
+    """The table and date whose published version is stale, where the partition waits for it."""
 
 
 def sample(table: Table, rows: pl.LazyFrame) -> pl.DataFrame:
@@ -57,7 +61,7 @@ def samples(table: Table, partitions: Mapping[dt.date | None, pl.DataFrame]) -> 
     masked = [pl.lit(MASK).alias(column.name) for column in table.columns if column.personal]
     heads = {date: rows.head(SAMPLE_ROWS) for date, rows in partitions.items()}
     together = pl.concat([*heads.values()]).with_columns(masked)
-    # Built anew: a slice keeps all rows of what it was cut from in memory, and outcomes are kept until a run ends.
+    # Built again: a slice keeps all rows of what it was cut from in memory, and outcomes are kept until a run ends.
     together = pl.DataFrame(together.rows(), together.schema, orient="row")
     ends = itertools.accumulate(head.height for head in heads.values())
     return {date: together[end - head.height : end] for (date, head), end in zip(heads.items(), ends, strict=True)}

@@ -58,7 +58,7 @@ class Workspace:
         self._histories: dict[str, KeyHistory] = {}
         self._writes = False
         self.recovered = False
-        """Whether `writing` had to make good what a killed writer began."""
+        """Whether `writing` had to repair what a killed writer began."""
         self._validity = Validity(self.lake.state(dataset.name) / "history" / "validity.json", "user_id")
 
     @cached_property

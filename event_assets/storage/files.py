@@ -32,7 +32,7 @@ class Files(Protocol):
 
     @property
     def storage_options(self) -> Mapping[str, str] | None:
-        """What delta-rs has to be told beside the folder."""
+        """What delta-rs needs beside the folder."""
 
     def place(self, staged: Path, path: str) -> None:
         """Move a staged file to where it shall lie."""

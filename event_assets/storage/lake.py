@@ -51,7 +51,7 @@ class TableStore:
 
     @property
     def state(self) -> tuple[int, int, int]:
-        """Changes whenever what counts may have changed: the last commit seen, and what is queued."""
+        """Changes whenever the current files may have changed: the last commit seen, and what is queued."""
         return self._log.version, len(self._add), len(self._remove)
 
     def entries(self, *, again: bool = False) -> Mapping[str, Entry]:

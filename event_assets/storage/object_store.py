@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 _CHUNK = 1 << 20
-#: A store that doesn't answer is told of after a minute.
+#: A store that doesn't answer is reported after a minute.
 _RETRY: Any = {"max_retries": 8, "retry_timeout": dt.timedelta(seconds=60)}
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 

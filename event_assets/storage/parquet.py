@@ -19,7 +19,7 @@ NO_VALUE = "Unknown"
 
 @dataclass(frozen=True)
 class Piece:
-    """One written file; `hive` is the value of the table's Hive column, where it has one that is no date."""
+    """One written file; `hive` is the value of the table's Hive column, where it has one that is not a date."""
 
     path: Path
     rows: int

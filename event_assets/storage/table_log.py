@@ -94,7 +94,7 @@ class TableLog:
                     str(self.folder), f"was written by another run meanwhile ({self._said(error)})", "run again"
                 ) from None
             raise LakeError(
-                str(self.folder), f"its log can't be written ({self._said(error)})", "mend the cause and run again"
+                str(self.folder), f"its log can't be written ({self._said(error)})", "fix the cause and run again"
             ) from None
 
     def _commit(self, add: Sequence[LogFile], remove: Collection[str]) -> None:

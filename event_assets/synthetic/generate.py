@@ -52,7 +52,7 @@ def generate(
 
     The same arguments give the same bytes on every machine. `files` cuts the span into so many equal
     parts (one a day where left out); `start` is the first date; `mess` scales the shares of the
-    dataset's module, 0 gives clean data; `wrote` is told how many records more are written.
+    dataset's module, 0 gives clean data; `wrote` receives how many records more are written.
     EventAssetsError names an argument that makes no sense.
     """
     recipe = recipe_of(dataset_name)

@@ -39,7 +39,7 @@ def supply(
     where the dataset has some and the folder doesn't. Goes on for `for_seconds`, or until Ctrl-C, which
     leaves no half file. Every file has a name and (by seed, start and number) content of its own, also
     after a restart. `now` gives the time with its zone, as `lambda: datetime.now(UTC)` does; `dropped`
-    is told each file. EventAssetsError names an argument that makes no sense.
+    receives each file. EventAssetsError names an argument that makes no sense.
     """
     recipe = recipe_of(dataset_name)
     for option, value, fine in (

@@ -33,7 +33,7 @@ class Violation:
     first_rows: tuple[int, ...]
 
     def moved(self, rows: int) -> Violation:
-        """The same, told of a frame that stands below so many other rows."""
+        """The same violation in a frame that follows so many other rows."""
         return replace(self, first_rows=tuple(row + rows for row in self.first_rows))
 
     def with_more(self, other: Violation) -> Violation:
@@ -93,6 +93,13 @@ def violations_of_file(table: Table, path: Path) -> list[Violation]:
     return merged([found])
 
 
+def repeated_keys_of_files(table: Table, paths: Sequence[Path]) -> list[Violation]:
+    """Whether rows of the files of a partition share a key; memory grows with the keys alone."""
+    keys = pl.scan_parquet(list(paths), hive_partitioning=False, glob=False).select(pl.struct(table.key))
+    rows, distinct = keys.select(pl.len(), pl.all().n_unique().alias("distinct")).collect(engine="streaming").row(0)
+    return [repeated_key(table, rows - distinct)] if rows > distinct else []
+
+
 def merged(found: Iterable[Sequence[Violation]]) -> list[Violation]:
     """The violations of several files or parts of one as those of the whole, each rule once."""
     rules: dict[str, Violation] = {}
@@ -126,7 +133,7 @@ def _broken_rules(table: Table, frame: pl.DataFrame) -> list[Violation]:
 
 
 def _unique(*key: str) -> pl.Expr:
-    """Whether the keys are plainly unique: equal keys have equal hashes, and these are told apart in half the time."""
+    """Whether the keys are plainly unique: equal keys have equal hashes, and these are compared in half the time."""
     values = pl.col(key[0]) if len(key) == 1 else pl.struct(key)
     return (values.hash().n_unique() == pl.len()).alias("key")
 

@@ -117,7 +117,7 @@ def _check(dataset: Dataset, path: str, custom: CustomTable, tables: Mapping[str
         if source is None or name == "reconciliation":  # published after all others, so no other may depend on it
             able = ", ".join(table for table in tables if table not in ("session_parts", "reconciliation"))
             raise _wrong(
-                dataset, f"{path} reads {name}, which is no table", f"name its parameters after some of {able}"
+                dataset, f"{path} reads {name}, which is not a table", f"name its parameters after some of {able}"
             )
         if custom.by_date and source.partitioned_by != "event_date" and name != "profiles":
             state = f"{path} is made by date but reads {name}, which is made of all dates"

@@ -42,7 +42,7 @@ _HIGHEST = (dt.datetime(9999, 12, 31, 23, 59, 59, 999999) - _EPOCH_DAY) // _MICR
 
 
 def parse_time(text: str, *, format: Format, source_timezone: str) -> int | None:
-    """One time as microseconds since 1970-01-01 UTC, None where the text is no time."""
+    """One time as microseconds since 1970-01-01 UTC, None where the text is not a time."""
     text = text.strip(BLANKS)
     if format != "iso":
         return _epoch(text, _EPOCH_MICROS[format])
@@ -66,7 +66,7 @@ def parse_time(text: str, *, format: Format, source_timezone: str) -> int | None
 
 
 def parse_times(text: pl.Series, *, format: Format, source_timezone: str) -> pl.Series:
-    """A column of texts as `Datetime("us", "UTC")` of the same name and length; null where there is no time.
+    """A column of texts as `Datetime("us", "UTC")` of the same name and length; null where there is not a time.
 
     Naive times are in `source_timezone`, in a gap or fold as PEP 495 reads them with fold=0. Digits beyond
     the microsecond are cut off.

@@ -15,7 +15,7 @@ _ISO = re.compile(
 
 
 def instant(text: str, zone: ZoneInfo) -> dt.datetime | None:
-    """The time in UTC to the microsecond (finer digits cut off); None where the text is no time.
+    """The time in UTC to the microsecond (finer digits cut off); None where the text is not a time.
 
     A date alone is midnight; a naive time is in `zone`, in a clock change's gap or fold as PEP 495 with fold=0.
     """

@@ -30,7 +30,7 @@ from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, wit
 _DAY = dt.timedelta(days=1)
 #: Up to here the lengths of a zone's dates are looked at: its rules do not change after the last known one.
 _LAST_KNOWN = dt.date(2038, 1, 1)
-#: Between the event types of a part, so that those of two parts can be told apart and merged.
+#: Between the event types of a part, so that those of two parts can be separated and merged.
 _BETWEEN_TYPES = "\x1f"
 #: In which each user's events of a date follow each other: total, since ids are unique.
 _ORDER: Final = ["time us", "event_id"]

@@ -52,7 +52,7 @@ def judged(raw: Frame, columns: Sequence[Column], required: Collection[str], sco
         )
     )
     rules = [good for column in columns if (good := _good(column, column.name in required)) is not None]
-    return frame.with_columns(nw.all_horizontal(*rules, ignore_nulls=False).alias("is valid"))
+    return frame.with_columns(nw.all_horizontal(nw.lit(True), *rules, ignore_nulls=False).alias("is valid"))
 
 
 def _before_cast(column: Column) -> str:

@@ -1,6 +1,6 @@
 """The warehouse file: a DuckDB database of views, for the DuckDB shell and tools that draw charts.
 
-It holds no rows, so it is made anew only where a view would be another: a new dataset, a changed declaration, a
+It holds no rows, so it is made again only where a view would be another: a new dataset, a changed declaration, a
 table's first files. Readers have the old file open and go on with it; nobody waits for anybody.
 """
 
@@ -23,9 +23,9 @@ _STORAGE_VERSION = "v1.0.0"
 
 
 def refresh(datasets: Mapping[str, Dataset], settings: Settings) -> bool:
-    """Let the warehouse file hold a view for every table of the datasets; whether it had to be made anew.
+    """Let the warehouse file hold a view for every table of the datasets; whether it had to be made again.
 
-    LakeError where it can't be written, where a file stands there that isn't ours, or where the lake is no folder.
+    LakeError where it can't be written, where a file stands there that isn't ours, or where the lake is not a folder.
     """
     path, lake = settings.warehouse, settings.lake
     if not isinstance(lake, Path):  # its views would need the store's credentials, for as long as the file is kept
@@ -53,7 +53,7 @@ def refresh(datasets: Mapping[str, Dataset], settings: Settings) -> bool:
             mark.write_text(made_of, encoding="utf-8")
     except OSError as error:
         raise LakeError(
-            str(path), f"can't be written ({error})", "mend that and run again; no table is touched"
+            str(path), f"can't be written ({error})", "fix that and run again; no table is touched"
         ) from None
     return True
 

@@ -28,7 +28,7 @@ _NO_CHECKPOINTS = "SELECT CAST(NULL AS VARCHAR) AS added, CAST(NULL AS VARCHAR) 
 #: A commit is missing where the log was cut down since the view was made: then the view doesn't know all files.
 _WHOLE = (
     "CASE WHEN (SELECT count(DISTINCT version) <> max(version) - (FROM base) FROM commits WHERE version > (FROM base))"
-    " THEN error('the log of ' || folder || ' was cut down since these views were made; any run makes them anew')"
+    " THEN error('the log of ' || folder || ' was cut down since these views were made; any run makes them again')"
     " ELSE true END"
 )
 

@@ -28,7 +28,7 @@ _BATCH_ROWS = 64 * 1024
 _OFFLINE = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
 #: The parts of a query that only read. DuckDB takes INSERT and COPY as bodies of a WITH too, and calls it a SELECT.
 _READING = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
-#: Types (by DuckDB's ids) that a frame holds as they are; all others are told as text, nested ones as JSON.
+#: Types (by DuckDB's ids) that a frame holds as they are; all others are text, nested ones as JSON.
 _PLAIN = {
     *("boolean", "tinyint", "smallint", "integer", "bigint", "hugeint"),
     *("utinyint", "usmallint", "uinteger", "ubigint", "float", "double", "decimal"),
@@ -159,7 +159,7 @@ def _kinds(tree: Any) -> Iterator[str]:
 def _relation(
     connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object]
 ) -> tuple[duckdb.DuckDBPyRelation, dict[str, str]]:
-    """The rows to be, and the kind of each of their columns; what frames can't hold is told as text."""
+    """The rows to be, and the kind of each of their columns; what frames can't hold is text."""
     relation = connection.sql(sql, params=list(parameters) or None)
     folded = [name.lower() for name in relation.columns]
     for name in relation.columns:
@@ -243,4 +243,4 @@ def _understood(error: Exception) -> Exception:
             return QueryError("query", text, "SHOW ALL TABLES lists what there is")
         case "Out of Memory":
             return QueryError("query", text, "set EVENT_ASSETS_MEMORY higher, or ask for fewer columns or dates")
-    return QueryError("query", text, "mend the query")
+    return QueryError("query", text, "fix the query")

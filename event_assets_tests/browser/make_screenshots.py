@@ -1,4 +1,4 @@
-"""Makes the pictures of Dagster and of the terminal in docs/img anew: `make pictures`, in some minutes.
+"""Makes the pictures of Dagster and of the terminal in docs/img again: `make pictures`, in some minutes.
 
 Synthetic files of all datasets are dropped into the inbox of a temporary Dagster, and of one more dataset that stops at
 what is broken; the pictures show what its sensors made, a backfill and a run that failed.

@@ -95,7 +95,7 @@ def test_records_that_cant_be_read_are_counted_or_stop_the_command(command: Comm
     Path("data.csv").write_bytes(b"id,kind\n1,a\n2\n3,b,c\n4,\xff\n5,e\n")
     stopped = command("convert", "data.csv", "--out", "out", "--fail-fast")
     assert (stopped.code, stopped.out) == (1, "")
-    assert stopped.err == "data.csv: record 2 is refused (malformed_record); mend it, or leave out --fail-fast\n"
+    assert stopped.err == "data.csv: record 2 is refused (malformed_record); fix it, or leave out --fail-fast\n"
     assert [path.name for path in Path().iterdir()] == ["data.csv"]
     said = convert(command, "data.csv", "--out", "out")
     assert said.err == "2 rows written; 3 records refused: malformed_record 2, not_utf8 1\n"
@@ -106,7 +106,7 @@ def test_records_that_cant_be_read_are_counted_or_stop_the_command(command: Comm
     ("content", "arguments", "says"),
     [
         (CSV, ["--partition-by", "colour"], "data.csv: has no column colour; choose one of id, kind, note"),
-        ("id,id\n1,2\n", [], "data.csv: duplicate_column: id; mend the file"),
+        ("id,id\n1,2\n", [], "data.csv: duplicate_column: id; fix the file"),
         ("", [], "data.csv: holds no column"),
         ("id\n1\n", ["--partition-by", "id"], "data.csv: has no column but id; leave out --partition-by"),
         (CSV, ["--format", "json"], "data.csv: "),

@@ -34,7 +34,7 @@ def test_arguments_that_make_no_sense_are_told(command: Command) -> None:
     assert command("generate", "shop").code == 2
     assert command("generate", "shop", "--out", "x", "--rows", 0).code == 2
     assert "did you mean shop?" in command("generate", "shp", "--out", "x").err
-    assert "is no date" in command("generate", "shop", "--out", "x", "--start", "soon").err
+    assert "is not a valid date" in command("generate", "shop", "--out", "x", "--start", "soon").err
     said = command("generate", "shop", "--out", "x", "--mess", 1000)
     assert (said.code, said.err.startswith("--mess: 1000.0 is out of range; take a number from 0 to ")) == (1, True)
     assert not Path("x").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ def test_a_draft_is_a_dataset_at_once(command: Command, tmp_path: Path) -> None:
     Path("export.csv").write_text(EXPORT)
     said = command("init", "doors", "--from", "export.csv", "--user-column", "who", "--type-column", "what")
     assert (said.code, said.out) == (0, "")
-    assert "/datasets/doors/defs.yaml: 2 columns drafted from 2 records\nNext: read the" in said.err
+    assert "/datasets/doors/defs.yaml: 2 columns drafted from 2 records\n" in said.err
+    assert "2 records: 2 taken, 0 duplicates, 0 refused\n" in said.err
+    assert "\nNext: read the" in said.err
     assert load_dataset(Path("datasets/doors/defs.yaml")).name == "doors"
     inbox = tmp_path / "inbox" / "doors"
     inbox.mkdir(parents=True)
@@ -53,7 +56,28 @@ def test_scripts_are_told_what_was_drafted(command: Command, tmp_path: Path) -> 
     path = Path(written.pop("path"))
     assert (said.err, path.read_text()) == ("", shown.pop("yaml"))
     assert written.pop("inbox").endswith("/inbox/doors")
-    assert written == shown == {"dataset": "doors", "columns": 3, "records": 2, "checks": shown["checks"]}
+    assert written == shown
+    assert (written["dataset"], written["columns"], written["records"]) == ("doors", 3, 2)
+    assert written["trial"] == {"records": 2, "taken": 2, "duplicates": 0, "refused": {}, "files_refused": {}}
+
+
+def test_the_sample_is_tried_and_each_reason_of_refusal_shown_with_an_example(command: Command) -> None:
+    records = [f"2025-01-0{1 + n % 3}T10:00:{n:02d}Z,u{n % 4},view,{n}.5" for n in range(30)]
+    records += [records[0], "2025-01-02,u1,view,much", "20x5-01-02,u1,view,1.0"]
+    Path("export.csv").write_text("\n".join(["time,user,type,price", *records]) + "\n")
+    said = command("init", "views", "--from", "export.csv")
+    assert "33 records: 30 taken, 1 duplicate, 2 refused\n" in said.err
+    assert "refused 1 as invalid_timestamp, such as 20x5-01-02,u1,view,1.0\n" in said.err
+    assert "refused 1 as invalid_price, such as " in said.err
+    assert re.search(r"event_time +user_id +event_type +price", said.err)
+    assert re.search(r"2025-01-01 10:00:00\+00:00 +u0 +view +0\.50", said.err)
+
+
+def test_the_start_date_is_the_first_of_the_whole_sample(command: Command) -> None:
+    rows = "".join(f"2025-01-02T10:00:00Z,u{n},view\n" for n in range(2500))
+    Path("export.csv").write_text(f"time,user,type\n{rows}2024-12-31T10:00:00Z,u1,view\n")
+    said = command("init", "views", "--from", "export.csv", "--show")
+    assert "\n  start_date: 2024-12-31  # CHECK" in said.out
 
 
 @pytest.mark.parametrize(
@@ -61,13 +85,12 @@ def test_scripts_are_told_what_was_drafted(command: Command, tmp_path: Path) -> 
     [
         (("doors",), 2, "Missing option '--from'"),
         (("doors", "--from", "nothing.csv"), 1, "nothing.csv: can't be read (No such file or directory)"),
-        (("doors", "--from", "export.csv"), 1, "export.csv: no field is called like a user's id; there are when, who"),
         (
             ("doors", "--from", "export.csv", "--user-column", "x"),
             1,
             "--user-column x: is no field of export.csv; there",
         ),
-        (("Doors", "--from", "export.csv"), 1, "Doors: is no name of a dataset; take lower case letters"),
+        (("Doors", "--from", "export.csv"), 1, "Doors: is not a valid name of a dataset; use lower case letters"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line_and_writes_nothing(

@@ -1,4 +1,4 @@
-"""`event-assets quarantine`: what was refused, and that mended rules take it back."""
+"""`event-assets quarantine`: what was refused, and that fixed rules take it back."""
 
 from __future__ import annotations
 

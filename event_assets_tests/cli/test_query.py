@@ -95,7 +95,7 @@ def test_a_failing_query_writes_no_file_and_keeps_the_one_that_was_there(command
         "query", "SELECT CASE WHEN i = 90000 THEN error('boom') ELSE i END FROM range(99999) t(i)", "--out", "kept.csv"
     )
     assert (said.code, said.out) == (1, "")
-    assert said.err == "query: Invalid Input Error: boom; mend the query\n"
+    assert said.err == "query: Invalid Input Error: boom; fix the query\n"
     assert [path.name for path in Path().iterdir()] == ["kept.csv"]
     assert Path("kept.csv").read_text() == "before"
 

@@ -136,7 +136,7 @@ def test_fail_fast_stops_at_the_first_bad_record_and_writes_nothing(command: Com
     Path("users.csv").write_text(f"{HEADER}\nu1,s1,Web,2025-01-01,login\n{record}\n")
     said = command("top", "users.csv", "--fail-fast")
     assert (said.code, said.out) == (1, "")
-    assert said.err == f"users.csv: record 2 is refused ({reason}); mend it, or leave out --fail-fast\n"
+    assert said.err == f"users.csv: record 2 is refused ({reason}); fix it, or leave out --fail-fast\n"
     assert not list(Path().glob("Result*"))
     assert ranked(command, "users.csv", "--lenient") == [("Web", 1, "u1", 1)]
 
@@ -175,11 +175,11 @@ def test_an_unknown_platform_is_told_with_those_that_there_are(command: Command)
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["nowhere.csv"], 2, "nowhere.csv is no file and no dataset; there are activity"),
+        (["nowhere.csv"], 2, "nowhere.csv is neither a file nor a dataset; there are activity"),
         (["streaming"], 1, "streaming: ranks no users"),
         (["activity"], 1, "activity: has no sessions yet; event-assets run activity makes them"),
         (["activity", "--from", "2025-02-01", "--to", "2025-01-01"], 2, "lies after"),
-        (["activity", "--from", "yesterday"], 2, "is no date"),
+        (["activity", "--from", "yesterday"], 2, "is not a valid date"),
         (["activity", "--n", "0"], 2, "0"),
     ],
 )

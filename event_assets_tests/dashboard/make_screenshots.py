@@ -1,4 +1,4 @@
-"""Makes the pictures of the dashboard anew: `python -m event_assets_tests.dashboard.make_screenshots`.
+"""Makes the pictures of the dashboard again: `python -m event_assets_tests.dashboard.make_screenshots`.
 
 Synthetic files of the shop and of streaming are landed in a temporary lake and shown as a person would see them.
 """

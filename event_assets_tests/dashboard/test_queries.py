@@ -206,7 +206,7 @@ def test_rows_stop_one_beyond_the_limit(world: World) -> None:
 
 
 def test_rows_of_a_column_that_is_not_there_are_refused(world: World) -> None:
-    with pytest.raises(QueryError, match="colour: is no column of clicks"):
+    with pytest.raises(QueryError, match="colour: is not a column of clicks"):
         rows(views_by_name(world.dataset)["sessions"], None, None, {"colour": "red"}, limit=2)
 
 

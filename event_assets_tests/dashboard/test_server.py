@@ -68,11 +68,11 @@ def test_another_name_of_this_machine_is_refused(address: str) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "says"),
     [
-        ("/clocks", 404, "clocks: is no dataset; there are clicks"),
-        ("/clicks/rows/nothing", 404, "nothing: is no table of clicks; choose one on its page"),
+        ("/clocks", 404, "clocks: is not a dataset; there are clicks"),
+        ("/clicks/rows/nothing", 404, "nothing: is not a table of clicks; choose one on its page"),
         ("/clicks/panels/nothing.csv", 404, "nothing: is no panel of clicks; choose one on its page"),
-        ("/clicks/rows/sessions?colour=red", 400, "colour: is no column of clicks.sessions"),
-        ("/clicks/rows/sessions?from=today", 400, "today: is no date; write it as 2025-01-31"),
+        ("/clicks/rows/sessions?colour=red", 400, "colour: is not a column of clicks.sessions"),
+        ("/clicks/rows/sessions?from=today", 400, "today: is not a valid date; write it as 2025-01-31"),
         ("/a/b/c/d", 404, "There is nothing at /a/b/c/d."),
     ],
 )
@@ -85,7 +85,7 @@ def test_a_wrong_address_says_what_is_wrong_with_it(address: str, path: str, sta
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("from=yesterday", "yesterday: is no date; write it as 2025-01-31"),
+        ("from=yesterday", "yesterday: is not a valid date; write it as 2025-01-31"),
         ("from=2024-03-02&amp;to=2024-03-01", "The range begins on 2024-03-02, after its end on 2024-03-01"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Writes docs/reference anew from what it describes: `python -m event_assets_tests.docs.reference`.
+"""Writes docs/reference again from what it describes: `python -m event_assets_tests.docs.reference`.
 
 Commands come from the typer app, settings from the table in `settings.py`, keys of a declaration from the pydantic
 models and the texts below their fields, tables from the contracts. No sentence of the reference is written by hand.
@@ -179,6 +179,8 @@ def _value(annotation: Any) -> str:
 
 def _default(field: FieldInfo) -> str:
     default = field.default
+    if field.default_factory is not None:
+        return ""
     if field.is_required() or default is PydanticUndefined:
         return "required"
     if isinstance(default, dt.timedelta):

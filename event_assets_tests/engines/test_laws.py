@@ -21,7 +21,7 @@ def check(history: History, engine: str) -> None:
         one, many = (on(name, Path(folder), history.rules.dataset) for name in ("polars", engine))
         history.in_one_batch(one)
         history.as_it_came(many)
-        assert many.make() == [], "what is made anew from the same inputs is fresh"
+        assert many.make() == [], "what is made again from the same inputs is fresh"
         assert many.reconciled().holds
         expected, found = everything(one), everything(many)
         for name, frame in expected.items():

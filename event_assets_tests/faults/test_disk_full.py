@@ -1,4 +1,4 @@
-"""A disk that is full, at twenty levels: what was there stays readable, one line says so, room heals it."""
+"""A disk that is full, at twenty levels: the previous version is kept readable, one line says so, room heals it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a crash, an older copy of the lake or a lost event leave behind is made good at the sensors' next tick."""
+"""What a crash, an older copy of the lake or a lost event leave behind is repaired at the sensors' next tick."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_what_a_killed_run_published_and_did_not_tell_of_is_told_of_by_the_next(
     assert told
     assert told.asset_materialization
     assert told.asset_materialization.partition == "2025-01-06"
-    assert "Told of afterwards" in str(told.asset_materialization.metadata["told of"].value)
+    assert "ended before it could report it" in str(told.asset_materialization.metadata["reported late"].value)
     assert platform.checked("cleaned_events", "contract")["2025-01-06"] == "SUCCEEDED"
 
 
@@ -160,7 +160,7 @@ def test_a_lake_that_dagster_knows_nothing_of_is_told_of_once(platform: Platform
     whole = set(platform.tables())
     with dg.DagsterInstance.ephemeral() as platform.instance:
         [why] = heal(platform)
-        assert why.endswith("partitions that no run told of")
+        assert why.endswith("partitions that no run reported")
         told = platform.instance.all_asset_keys()
         assert {key.path[-1] for key in told} >= whole
         dates = platform.instance.get_materialized_partitions(dg.AssetKey(["clicks", "joined_facts"]))
@@ -216,7 +216,7 @@ def test_landed_rows_that_are_gone_with_their_file_are_named(platform: Platform)
     (platform.settings.inbox / "clicks" / "clicks_1.csv").unlink()
     result = platform.run()
     assert not result.success
-    assert "clicks_1.csv: its landed rows are gone from the lake; put it back and run again, or" in failure(result)
+    assert "clicks_1.csv: its landed rows are missing from the lake; put it back and run again, or" in failure(result)
     platform.use(platform.dataset)
     with platform.workspace.writing():
         platform.workspace.refresh()

@@ -106,7 +106,7 @@ def test_a_column_that_declares_a_whole_object_leaves_nothing_over(land: Land) -
     content = '[{"user_id": 1, "at": "2024-01-02", "details": {"page": "/a", "foo": 1}}]'
     for order in (columns, columns[::-1]):
         outcome = land(content, declare("json", columns=order))
-        assert outcome.values("page", "details", "extra") == [("/a", '{"page":"/a","foo":1}', None)]
+        assert outcome.values("page", "details", "extra") == [("/a", '{"page": "/a", "foo": 1}', None)]
 
 
 def test_of_members_of_one_name_the_last_stands(land: Land) -> None:
@@ -347,3 +347,11 @@ def test_what_nobody_declared_is_kept(tmp_path_factory: pytest.TempPathFactory, 
     kept = [extra for batch in read_json(path, source, Fields.of(source)) for extra in batch.frame["extra"]]
     read = partial(json.loads, parse_int=str, parse_float=str)
     assert [read(extra) if extra else {} for extra in kept] == [_undeclared(read(one), _DECLARED) for one in objects]
+
+
+def test_a_json_column_keeps_every_value_as_it_is_written(land: Land) -> None:
+    columns = [*COLUMNS, {"name": "props", "type": "json", "description": "x"}]
+    values = ['"abc"', '"12\\u00e9"', '"null"', "null", "1.50", '{ "b": 1,\n "a": 2 }', "[]", "-0", "true"]
+    records = ",".join(f'{{"user_id": 1, "at": "2024-01-02", "props": {value}}}' for value in values)
+    outcome = land(f"[{records}]", declare("json", columns=columns))
+    assert [row[0] for row in outcome.values("props")] == [None if v == "null" else v for v in values]

@@ -107,7 +107,7 @@ def test_a_cause_that_failed_is_tried_three_times_and_then_left_to_a_person(
         assert not platform.obey(requests[-1]).success
     assert len({request.run_key for request in requests}) == 3
     assert len({request.tags[CAUSE_TAG] for request in requests}) == 1
-    assert "failed 3 times; mend the cause and materialize by hand" in platform.tick("clicks_stale")
+    assert "failed 3 times; fix the cause and materialize by hand" in platform.tick("clicks_stale")
 
 
 def test_the_sensors_and_the_schedule_are_off_until_somebody_turns_them_on(platform: Platform) -> None:

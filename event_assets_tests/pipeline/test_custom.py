@@ -99,7 +99,7 @@ def test_rows_that_break_the_contract_are_not_published(module: Module, tmp_path
     world = World(tmp_path, declared("views_by_page"))
     world.drop("clicks_1.csv", lines("ann,view,2025-01-06T10:00:00,,"))
     [refused] = [outcome for outcome in world.refresh() if outcome.state == "refused"]
-    assert (refused.table, "page" in refused.checks[0].says) == ("views_by_page", True)
+    assert (refused.table, "page" in refused.checks[0].message) == ("views_by_page", True)
     assert world.table("views_by_page").is_empty()
 
 
@@ -127,7 +127,11 @@ def test_a_function_that_returns_another_table_is_told(
         ("", "nothing", "own_tables:nothing can't be imported (AttributeError: module 'own_tables' has no attribute"),
         ("1 / 0", "x", "own_tables:x can't be imported (ZeroDivisionError: division by zero); install the package"),
         ("def plain(a): ...", "plain", "own_tables:plain is no gold table; decorate the function with @gold_table"),
-        (VIEWS.replace("(joined_facts)", "(facts)"), "views_by_page", "reads facts, which is no table; name its param"),
+        (
+            VIEWS.replace("(joined_facts)", "(facts)"),
+            "views_by_page",
+            "reads facts, which is not a table; name its param",
+        ),
         (VIEWS.replace("(joined_facts)", "()"), "views_by_page", "reads no table; give the function a parameter"),
         (
             VIEWS.replace("(joined_facts)", "(funnel_summary)"),

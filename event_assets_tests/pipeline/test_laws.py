@@ -36,7 +36,7 @@ def check(history: History) -> None:
         history.in_one_batch(one)
         many = World(Path(folder) / "many", history.rules.dataset)
         history.as_it_came(many)
-        assert many.make() == [], "what is made anew from the same inputs is fresh"
+        assert many.make() == [], "what is made again from the same inputs is fresh"
         reconciled = many.publish_reconciliation()
         assert reconciled["holds"].all()
         dates = [name for name in reconciled.columns if reconciled[name].dtype == pl.Int64][:8]

@@ -1,4 +1,4 @@
-"""Dates that are dropped stay dropped, and what was made from them stays as it was."""
+"""Dates that are dropped stay dropped, and what was made from them is unchanged."""
 
 from __future__ import annotations
 

@@ -64,10 +64,10 @@ def test_a_secret_that_is_left_somewhere_is_found(tmp_path: Path) -> None:
         ("https://host/x?X-Amz-Signature=abc, and more", "https://host/x?…, and more"),
         ("no session on spark://ann:a/b@host:7077 (refused)", "no session on spark://host:7077 (refused)"),
         ("spark://host:7077 and local[*]", "spark://host:7077 and local[*]"),
-        ("a@b.c: invalid; mend it", "a@b.c: invalid; mend it"),
+        ("a@b.c: invalid; fix it", "a@b.c: invalid; fix it"),
         ("no bucket s3://lake; make it", "no bucket s3://lake; make it"),
     ],
 )
 def test_an_error_names_a_url_without_its_secrets(text: str, shown: str) -> None:
     assert without_secrets(text) == shown
-    assert str(EventAssetsError(text, "is so", "mend it")) == f"{shown}: is so; mend it"
+    assert str(EventAssetsError(text, "is so", "fix it")) == f"{shown}: is so; fix it"

@@ -278,3 +278,21 @@ def test_a_quarantined_text_is_json_again(bench: Bench) -> None:
     odd = 'a"\\\x01\u2028é'
     made, _ = bench.run(clean, declared([{"name": "n", "type": "int64"}]), {"raw_events": [record(n=odd, extra="{}")]})
     assert json.loads(made["quarantine"][0]["raw"]) == {"user_id": "u", "event_type": "view", "n": odd}
+
+
+def test_json_of_one_value_is_one_event_and_keeps_the_first_text(bench: Bench) -> None:
+    dataset = declared([{"name": "props", "type": "json"}])
+    texts = ['{"b":2,"a":1.0}', '{"a":1, "b":2e0}', '{"a":1,"b":3}', '"1"', "1", "1.0"]
+    raw = [record(number, props=text) for number, text in enumerate(texts, 1)]
+    made, figures = bench.run(clean, dataset, {"raw_events": raw})
+    assert sorted(row["props"] for row in made["cleaned_events"]) == ['"1"', "1", '{"a":1, "b":2e0}', '{"a":1,"b":3}']
+    assert figures["duplicates"] == 2
+
+
+def test_an_event_without_a_user_is_kept_where_the_declaration_says_so(bench: Bench) -> None:
+    raw = {"raw_events": [record(1, user_id=""), record(2)]}
+    made, figures = bench.run(clean, declared([{"name": "user_id", "required": False}]), raw)
+    assert (len(made["cleaned_events"]), figures["quarantined"]) == (2, 0)
+    for optional in ({}, {"required": True}):
+        made, figures = bench.run(clean, declared([{"name": "user_id", **optional}]), raw)
+        assert (len(made["cleaned_events"]), figures["quarantined"]) == (1, 1)

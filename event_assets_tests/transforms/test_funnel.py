@@ -191,3 +191,52 @@ def test_a_funnel_equals_trying_every_attempt(facts: Rows) -> None:
 @given(facts=days_of_facts())
 def test_a_funnel_equals_trying_every_attempt_on_duckdb(facts: Rows) -> None:
     assert funnel(Bench("duckdb"), facts) == best(facts)
+
+
+def test_each_user_counts_once_in_a_median_by_its_best_date(bench: Bench) -> None:
+    rows = [
+        reached("u", 2, "10:00", "10:01"),
+        reached("u", 3, "10:00", "10:03", "10:04", date=NEXT),
+        reached("u", 3, "10:00", "10:20", "10:50", date=NEXT + dt.timedelta(days=1)),
+        reached("v", 2, "10:00", "10:09"),
+        reached("v", 2, "10:00", "10:59", date=NEXT),
+    ]
+    assert [row[3] for row in summary(bench, rows)] == [None, Decimal("360.000000"), Decimal("60.000000")]
+
+
+CONDITIONS = declared(
+    [{"name": "page"}, {"name": "price", "type": "decimal(6,2)"}],
+    gold={
+        "user_funnel": {
+            "steps": [
+                {"name": "Landing", "where": {"page": ["/a", None]}},
+                "Add to Cart",
+                {"name": "checkout", "event_type": ["Begin Checkout", "pay"], "where": {"page": {"not": ["/test"]}}},
+                {"name": "big", "event_type": "pay", "where": {"price": [100]}},
+            ]
+        }
+    },
+)
+
+
+def test_steps_are_met_by_type_and_condition_and_one_event_fills_one_step(bench: Bench) -> None:
+    facts = [
+        {**fact("view", "10:00"), "page": "/a", "event_id": "1"},
+        {**fact("Add to Cart", "10:01"), "page": "/b", "event_id": "2"},
+        {**fact("add to cart", "10:02"), "page": "/b", "event_id": "3"},
+        {**fact("pay", "10:03"), "page": "/test", "price": Decimal("100.00"), "event_id": "4"},
+        {**fact("pay", "10:04"), "page": None, "price": Decimal("100.00"), "event_id": "5"},
+        {**fact("pay", "10:05"), "page": "/c", "price": Decimal("7.00"), "event_id": "6"},
+    ]
+    (row,) = bench.table(user_funnel, CONDITIONS, {"joined_facts": facts})
+    assert {name: row[name] for name in row if name.endswith("_count")} == {
+        "Landing_count": 2,  # the page is /a, or there is none
+        "Add to Cart_count": 1,
+        "checkout_count": 2,
+        "big_count": 2,
+    }
+    # 10:04 fills `checkout`, so `big` has none left: 10:03 is before it.
+    assert (row["furthest_step"], row["checkout_time"], row["big_time"]) == (3, at("10:04"), None)
+    more = [*facts, {**fact("pay", "10:04"), "page": "/test", "price": Decimal(100), "event_id": "7"}]
+    (row,) = bench.table(user_funnel, CONDITIONS, {"joined_facts": more})
+    assert (row["furthest_step"], row["big_time"]) == (4, at("10:04"))

@@ -8,13 +8,15 @@ from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from event_assets.declaration import Dataset
 from event_assets.transforms.joined_facts import joined_facts
-from event_assets.transforms.sessions import SESSIONS, session_edges, session_parts, sessions
+from event_assets.transforms.sessions import SESSIONS, edge_days, session_edges, session_parts, sessions
 from event_assets_tests.transforms.bench import DAY, Bench, Rows, at, declared, micros, only
 
 DATASET = declared([{"name": "page"}], sessions={"gap": "30m", "column": "page"})
@@ -38,7 +40,8 @@ def by_date(bench: Bench, events: Iterable[dict[str, Any]], dataset: Dataset = D
     parts: dict[dt.date, Rows] = {}
     for date in sorted(dates):
         edges[date] = bench.table(session_edges, dataset, {"cleaned_events": dates[date]}, date)
-        inputs = {"cleaned_events": dates[date], "session_edges": around(edges, date, -2, -1)}
+        before = range(-edge_days(dataset), 0)
+        inputs = {"cleaned_events": dates[date], "session_edges": around(edges, date, *before)}
         parts[date] = bench.table(session_parts, dataset, inputs, date)
     made: Rows = []
     facts: Rows = []
@@ -209,3 +212,79 @@ def test_dates_computed_one_by_one_equal_one_batch(events: Rows) -> None:
 @given(events=histories())
 def test_dates_computed_one_by_one_equal_one_batch_on_duckdb(events: Rows) -> None:
     check_against_one_batch("duckdb", events)
+
+
+def local(*texts: str, zone: str) -> Rows:
+    """Events of user u at local times of a zone, each on its calendar date there."""
+    rows = []
+    for text in texts:
+        time = dt.datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone))
+        rows.append({**event(time.astimezone(dt.UTC), text), "event_date": time.date()})
+    return rows
+
+
+def test_a_date_of_23_hours_lies_within_a_gap_of_24(bench: Bench) -> None:
+    berlin = declared(timezone="Europe/Berlin", sessions={"gap": "24h"})
+    assert edge_days(berlin) == 3
+    made, _ = by_date(
+        bench, local("2025-03-29T23:59:59", "2025-03-31T00:00", "2025-04-01T00:00", zone="Europe/Berlin"), berlin
+    )
+    assert len(made) == 3
+
+
+def test_a_date_that_a_zone_skips_cuts_sessions_and_its_neighbours_are_counted_right(bench: Bench) -> None:
+    apia = declared(timezone="Pacific/Apia", sessions={"gap": "24h"})
+    times = ["2011-12-29T20:00", "2011-12-31T01:00", "2012-01-01T00:30", "2012-01-01T02:00"]
+    made, _ = by_date(bench, local(*times, zone="Pacific/Apia"), apia)
+    # 12-31 has no gap start, since 12-29 is within the gap: so the first event of 01-01 starts a session.
+    assert sorted(only(made, "event_count")) == [(1,), (1,), (2,)]
+
+
+@pytest.mark.parametrize(
+    ("zone", "gap", "days"),
+    [("UTC", "24h", 2), ("Europe/Berlin", "23h", 2), ("Europe/Berlin", "1381m", 3), ("Pacific/Apia", "30m", 3)],
+)
+def test_a_third_date_is_read_only_where_a_date_is_shorter_than_the_gap(zone: str, gap: str, days: int) -> None:
+    assert edge_days(declared(timezone=zone, start_date="2010-01-01", sessions={"gap": gap})) == days
+
+
+@st.composite
+def around_a_change(draw: st.DrawFn) -> tuple[str, dt.timedelta, Rows]:
+    """Events of one user on the dates around a clock change or a skipped date, with pauses near a day."""
+    zone, first = draw(
+        st.sampled_from(
+            [
+                ("Europe/Berlin", "2025-03-28T12:00"),
+                ("Europe/Berlin", "2025-10-24T12:00"),
+                ("Pacific/Apia", "2011-12-28T12:00"),
+            ]
+        )
+    )
+    gap = draw(st.sampled_from([dt.timedelta(hours=24), dt.timedelta(hours=23, minutes=30), dt.timedelta(hours=2)]))
+    steps = st.sampled_from([gap - dt.timedelta(seconds=1), gap, gap + dt.timedelta(seconds=1), gap / 2, gap / 5])
+    time = dt.datetime.fromisoformat(first).replace(tzinfo=ZoneInfo(zone)).astimezone(dt.UTC)
+    rows = []
+    for step in draw(st.lists(steps, min_size=1, max_size=8)):
+        time += step + dt.timedelta(minutes=draw(st.integers(-90, 90)) if step < gap else 0)
+        local_date = time.astimezone(ZoneInfo(zone)).date()
+        rows.append({**event(time, f"{time.isoformat()}"), "event_date": local_date})
+    return zone, gap, rows
+
+
+@given(around_a_change())
+def test_sessions_around_a_clock_change_are_those_of_one_batch(history: tuple[str, dt.timedelta, Rows]) -> None:
+    zone, gap, rows = history
+    dataset = declared(timezone=zone, start_date="2010-01-01", sessions={"gap": f"{gap // MINUTE}m"})
+    found, _ = by_date(Bench("polars"), rows, dataset)
+    starts: list[dt.datetime] = []
+    gap_starts: set[dt.date] = set()
+    before: dict[str, Any] | None = None
+    for row in sorted(rows, key=lambda row: (row["event_time"], row["event_id"])):
+        pause = before is None or row["event_time"] - before["event_time"] > gap
+        if pause:
+            gap_starts.add(row["event_date"])
+        new_date = before is None or row["event_date"] != before["event_date"]
+        if pause or (new_date and row["event_date"] - dt.timedelta(days=1) not in gap_starts):
+            starts.append(row["event_time"])
+        before = row
+    assert sorted(row["session_start"] for row in found) == starts

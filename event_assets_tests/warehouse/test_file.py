@@ -195,5 +195,5 @@ def test_a_log_is_read_from_its_checkpoint_on_and_one_that_was_cut_down_is_told(
         for number in range(40):  # as the log does with what is older than its retention
             (table.folder / "_delta_log" / f"{number:020d}.json").unlink()
         assert after.sql(asked).fetchall() == expected
-        with pytest.raises(duckdb.Error, match="was cut down since these views were made; any run makes them anew"):
+        with pytest.raises(duckdb.Error, match="was cut down since these views were made; any run makes them again"):
             before.sql(asked).fetchall()

@@ -1,5 +1,5 @@
 // Draws each chart from the JSON beside it with Vega-Lite. Expressions are interpreted, never compiled, so that the
-// page's policy may forbid eval. Colours come from the style sheet; a change of theme or width draws anew.
+// page's policy may forbid eval. Colours come from the style sheet; a change of theme or width draws again.
 import { View, compile, expressionInterpreter, parse, Warn } from "./vendor/vega.js";
 import { SPECS } from "./specs.js";
 

@@ -67,7 +67,7 @@ class PolarsEngine:
         return [violation for frame in frames for violation in violations(table, frame)]
 
     def collect(self, outputs: Outputs, tables: Mapping[str, Table]) -> tuple[dict[str, pl.DataFrame], dict[str, int]]:
-        """Every output table in its contract's row order (its Hive column kept, if it is no date), and the
+        """Every output table in its contract's row order (its Hive column kept, if it is not a date), and the
         transform's figures; what they share is computed once."""
         frames, figures = _computed(_plans(outputs, tables, (None,)), tables, self._way, (None,))
         return frames, dict(figures[None])

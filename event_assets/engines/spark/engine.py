@@ -139,7 +139,7 @@ def _writer(
     table: Table, folder: Path, figures: Figures
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Runs on an executor: writes its partition, tells of the files. An attempt that fails or comes second leaves
-    files that nobody was told of; they go with the folder."""
+    files that no log lists; they go with the folder."""
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         from pyspark import TaskContext

@@ -1,6 +1,6 @@
 """Dagster's SQLite event log, fit for thousands of partitions.
 
-A run reports every partition by itself. For each event the stock storage opens a database anew, compiles its
+A run reports every partition by itself. For each event the stock storage opens a database again, compiles its
 statements again, serializes the event up to three times and waits for the disk: some 70 ms. This one keeps its
 connections and does not wait for the disk at a commit: in WAL mode a power failure can then lose the last events, never
 the file, and the lake, the source of truth of what was made, is not touched (docs/adr/0007).

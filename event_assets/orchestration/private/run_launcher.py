@@ -35,7 +35,7 @@ class RunLauncher(DefaultRunLauncher):
         """RUNNING while the server that started the run has it, and while that server can't be asked."""
         where = json.loads(run.tags.get(GRPC_INFO_TAG, "null"))
         if where is None:
-            return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "no server was told to run it")
+            return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "no server was asked to run it")
         client = DagsterGrpcClient(
             host=where["host"], port=where.get("port"), socket=where.get("socket"), use_ssl=where.get("use_ssl", False)
         )

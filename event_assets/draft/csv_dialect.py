@@ -1,7 +1,8 @@
-"""How a delimited file is written, found out from the file: for a first draft of a declaration, never for landing.
+"""The dialect of a delimited file, detected from its content: for a draft of a declaration, never for landing.
 
-The dialect under which the most lines make equally many fields is taken (each is tried with the exact parser of
-landing), then what stands before the table, its header and what stands behind it are told by what the columns hold.
+The dialect under which the most lines have equally many fields is selected (each is tried with the exact parser of
+landing). Then the preamble, the header and the footer are recognised by what the columns contain. ADR 3 says why no
+library does this.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from event_assets.declaration import CsvDialect
 from event_assets.landing.csv import header_names
@@ -31,6 +32,9 @@ _QUOTES = ('"', "'")
 _ESCAPES = ("\\", '"')
 #: Times, addresses and plain sentences hold these at equal numbers by chance.
 _DOUBTFUL = {":": 0.3, " ": 0.9, "~": 0.9, "^": 0.9}
+
+_FIELDS = re.compile(rb"^#Fields:[ \t]*([^\r\n]+)", re.MULTILINE)
+_COMMENTS = re.compile(rb"^#[^\r\n]*(?:\r\n|\n|\r|\Z)", re.MULTILINE)
 
 _VALUE = re.compile(
     r"\s*(?:[-+(]?[$€£¥]?\s?\d[\d.,' ]*(?:[eE][-+]?\d+)?\s?[%$€£¥)]?"  # numbers, amounts
@@ -60,23 +64,39 @@ class Dialect:
     """Lines behind the table, blank ones not counted."""
     lines: Literal["plain", "quoted_whole"] = "plain"
     """`quoted_whole`: every line is wrapped in quotes as a whole."""
+    comment: str = ""
+    """What a line begins with that is no data."""
+    w3c: bool = False
+    """Whether `#Fields:` lines name the columns."""
+    preamble: str = ""
+    """The text of the skipped lines."""
     names: tuple[str, ...] = ()
     """The header's names, `column_1`, ... where there is none. Empty in an empty file."""
     records: tuple[tuple[str | None, ...], ...] = field(default=(), repr=False)
     """The first records behind the header that have a field for each name, empty fields as None."""
 
     @property
+    def keys(self) -> dict[str, Any]:
+        """The keys of a declaration's `csv` that differ from their defaults."""
+        if self.w3c:
+            return {"header": "w3c", "delimiter": self.delimiter}
+        found = {
+            "delimiter": self.delimiter,
+            "quote": self.quote,
+            "escape": self.escape,
+            "header": self.header_lines > 0,
+            "header_lines": max(1, self.header_lines),
+            "skip_lines": self.skip_lines,
+            "footer_lines": self.footer_lines,
+        }
+        default = CsvDialect()
+        changed = {key: value for key, value in found.items() if value != getattr(default, key)}
+        return changed | ({"comment": self.comment} if self.comment else {})
+
+    @property
     def csv(self) -> CsvDialect:
-        """The same as a declaration says it."""
-        return CsvDialect(
-            delimiter=self.delimiter,
-            quote=self.quote,
-            escape=self.escape,
-            header=self.header_lines > 0,
-            header_lines=max(1, self.header_lines),
-            skip_lines=self.skip_lines,
-            footer_lines=self.footer_lines,
-        )
+        """The same as a declaration has it."""
+        return CsvDialect.model_validate(self.keys)
 
 
 def detect(path: Path) -> Dialect:
@@ -87,11 +107,39 @@ def detect(path: Path) -> Dialect:
     """
     encoding = detect_encoding(plain_chunks(path, path.name))
     head, tail, whole = _ends(plain_chunks(path, path.name), encoding)
+    if fields := _FIELDS.search(head):
+        return _w3c(head, fields[1], encoding)
     lines: Literal["plain", "quoted_whole"] = "quoted_whole" if _wrapped(head) else "plain"
     if lines == "quoted_whole":
         head, tail = _unwrap(head), _unwrap(tail)
+    comment = "#" if _is_commented(head) else ""
+    if comment:
+        head, tail = _COMMENTS.sub(b"", head), _COMMENTS.sub(b"", tail)
     found = _best(head, whole)
-    return _with_table(replace(found.dialect, encoding=encoding, lines=lines), found.rows, head, tail)
+    dialect = replace(found.dialect, encoding=encoding, lines=lines, comment=comment)
+    return _with_table(dialect, found.rows, head, tail)
+
+
+def _w3c(head: bytes, names: bytes, encoding: str) -> Dialect:
+    """A log whose `#Fields:` lines name the columns (IIS, CloudFront): the first of these lines is used."""
+    delimiter = "\t" if b"\t" in head else "whitespace"
+    fields = tuple(names.decode().split())
+    lines = [line for line in head.decode().splitlines() if line.strip() and not line.startswith("#")]
+    rows = [line.split("\t") if delimiter == "\t" else line.split() for line in lines[:_MAX_RECORDS]]
+    records = tuple(tuple(value or None for value in row) for row in rows if len(row) == len(fields))
+    return Dialect(encoding, delimiter, w3c=True, names=fields, records=records)
+
+
+def _is_commented(head: bytes) -> bool:
+    """Whether lines that begin with `#` are remarks: not the header, and not as wide as the others."""
+    lines = [line for line in head.splitlines() if line.strip()]
+    remarks = [line for line in lines if line.startswith(b"#")]
+    others = [line for line in lines if not line.startswith(b"#")]
+    if not remarks or len(remarks) > len(others):
+        return False
+    widths = {mark: {line.count(mark) for line in others} for mark in (b",", b";", b"\t", b"|")}
+    regular = [mark for mark, found in widths.items() if len(found) == 1 and found != {0}]
+    return not any(line.count(mark) in widths[mark] for line in remarks for mark in regular)
 
 
 def _ends(chunks: Iterator[bytes], encoding: str) -> tuple[bytes, bytes, bool]:
@@ -143,7 +191,21 @@ def _best(head: bytes, whole: bool) -> _Tried:
         for quote in _QUOTES:
             for escape in (quote, *(e for e in _ESCAPES if e != quote and (e + quote).encode() in head)):
                 tried.append(_try(head, whole, Dialect(delimiter=delimiter, quote=quote, escape=escape)))
-    return max(tried, key=lambda one: one.score) if tried else _try(head, whole, Dialect())
+    best = max(tried, key=lambda one: one.score) if tried else _try(head, whole, Dialect())
+    return _aligned(head) or best if best.dialect.delimiter == " " else best
+
+
+def _aligned(head: bytes) -> _Tried | None:
+    """Columns set apart by runs of blanks; None where single blanks do."""
+    rows: list[Row] = []
+    place = 0
+    for line in head.splitlines(keepends=True)[:_MAX_RECORDS]:
+        if line.strip():
+            rows.append((place, list(line.decode(errors="replace").split())))
+        place += len(line)
+    widths = {len(values) for _, values in rows if values}
+    is_padded = re.search(rb"\S(?:  +|\t+)\S", head) is not None
+    return _Tried(Dialect(delimiter="whitespace"), rows, ()) if is_padded and len(widths) == 1 else None
 
 
 def _try(head: bytes, whole: bool, dialect: Dialect) -> _Tried:
@@ -196,6 +258,7 @@ def _with_table(dialect: Dialect, rows: list[Row], head: bytes, tail: bytes) -> 
     return replace(
         dialect,
         skip_lines=skipped,
+        preamble=" / ".join(head[:place].decode(errors="replace").split("\n")).strip(" /\r") if skipped else "",
         header_lines=header,
         footer_lines=_footer_lines(dialect, width, tail) if len(body) > 1 else 0,
         names=tuple(names),
@@ -249,9 +312,10 @@ def _could_be_names(values: list[str | None], below: list[list[str | None]]) -> 
 
 def _footer_lines(dialect: Dialect, width: int, tail: bytes) -> int:
     """Lines of fewer fields at the very end: a remark, a number of rows."""
-    if width < 2:
+    if width < 2 or dialect.delimiter == "whitespace":
         return 0
-    parser = RecordParser(dialect.csv, None, _TAIL_BYTES)
+    marks = CsvDialect(delimiter=dialect.delimiter, quote=dialect.quote, escape=dialect.escape)
+    parser = RecordParser(marks, None, _TAIL_BYTES)
     lines = [line for line in re.split(rb"\r\n|\n|\r", tail) if line.strip()][-_MAX_FOOTER_LINES - 1 :]
     count = 0
     for line in reversed(lines):

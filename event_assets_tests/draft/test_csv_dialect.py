@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from event_assets.landing.csv_dialect import Dialect, detect
+from event_assets.draft.csv_dialect import Dialect, detect
 
 NAMES = ("user", "at", "text")
 ROWS = [("1", "2024-01-02 03:04:05", "one"), ("22", "2024-01-03 04:05:06", "two words"), ("3", "2024-01-04", "")]

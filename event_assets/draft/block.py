@@ -1,0 +1,147 @@
+"""A block of a drafted declaration: how files of one kind are read, their time and their columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from event_assets.draft.columns import DraftColumn
+from event_assets.draft.field_roles import Roles
+from event_assets.draft.infer_types import PLAIN, Numbers
+from event_assets.draft.sample import Sample
+from event_assets.draft.yaml_text import check, checks, flow, one_line
+from event_assets.text.file_names import file_date
+
+#: Zones that patterns with %Z name, as `time.zones` has them. UTC and GMT are known anyway.
+_HOURS = {-8: "PST", -7: "PDT MST", -6: "MDT CST", -5: "CDT EST", -4: "EDT", 1: "CET BST", 2: "CEST", 9: "JST"}
+_ZONES = {name: f"{hours:+03d}:00" for hours, names in _HOURS.items() for name in names.split()}
+#: Parts of folders that only repeat the time.
+_TIME_PARTS = ("dt", "date", "day", "month", "year", "hour", "ds", "event_date")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Files of one kind, as the declaration will read them."""
+
+    sample: Sample
+    files: tuple[str, ...]
+    columns: tuple[DraftColumn, ...]
+    roles: Roles | None
+    """None of profiles, which have no time."""
+    partitions: dict[str, str]
+
+    def column(self, source: str) -> DraftColumn:
+        return next(column for column in self.columns if column.source == source)
+
+
+def block_lines(block: Block, first: str, indent: str) -> Iterator[str]:
+    """The block as YAML; its first key behind `first`, the others behind `indent`."""
+    yield from checks(block.sample.remarks, indent)
+    yield f"{first}files: {flow(block.files)}  # CHECK: which files of the inbox are of this kind"
+    yield f"{indent}format: {block.sample.format}"
+    for key, value in block.sample.options.items():
+        yield f"{indent}{key}: {flow(value)}"
+    numbers = _block_numbers(block.columns)
+    if numbers != PLAIN:
+        shown = f"1{numbers.thousands}234{numbers.decimal}50"
+        yield f"{indent}numbers: {flow(_numbers(numbers))}  # CHECK: numbers are written as {shown}"
+    if block.roles:
+        yield from checks(block.roles.remarks["time"], indent)
+        yield f"{indent}time: {flow(_time(block))}{_zone_remark(block.roles)}"
+    yield f"{indent}columns:"
+    for column in block.columns:
+        yield from _column_lines(column, f"{indent}  ", numbers)
+    yield from _partition_lines(block, f"{indent}  ")
+
+
+def _time(block: Block) -> dict[str, Any]:
+    roles, sample = block.roles, block.sample
+    assert roles is not None
+    sources = [one.source for one in roles.time]
+    formats = list(roles.forms.formats)
+    found: dict[str, Any] = {"source": sources[0] if len(sources) == 1 else sources}
+    if formats != ["iso"]:
+        found |= {"format": formats[0]} if len(formats) == 1 else {"formats": formats}
+    if any("%Z" in form for form in formats):
+        names = {text.rpartition(" ")[2] for one in roles.time[-1:] for text in one.texts}
+        found["zones"] = {name: _ZONES[name] for name in sorted(names) if name in _ZONES}
+    if any(one.empty for one in roles.time) and all(file_date(path.name) for path in sample.paths):
+        found["missing_time"] = "file_date"
+    return found
+
+
+def _zone_remark(roles: Roles) -> str:
+    return "  # CHECK: some times have no zone: see source_timezone" if roles.forms.is_naive else ""
+
+
+def _column_lines(column: DraftColumn, indent: str, numbers: Numbers) -> Iterator[str]:
+    yield from checks(column.remarks, indent)
+    shown = "" if column.personal else ", ".join(column.examples)
+    where = " or ".join(column.sources)
+    described = f"Such as {one_line(shown)}." if shown else f"The field {one_line(where)}."
+    if column.constant is not None:
+        described = "The same for all events."
+    yield f"{indent}- {flow({**column_keys(column, numbers), 'description': described})}"
+
+
+def column_keys(column: DraftColumn, numbers: Numbers = PLAIN) -> dict[str, Any]:
+    """The keys of a column, those that differ from their defaults."""
+    keys: dict[str, Any] = {"name": column.name}
+    if column.constant is not None:
+        return keys | {"constant": column.constant}
+    if len(column.sources) > 1:
+        keys["source"] = list(column.sources)
+    elif column.source != column.name:
+        keys["source"] = column.source
+    if column.type.name != "string":
+        keys["type"] = column.type.name
+    if column.name == "user_id" or column.required:
+        keys["required"] = column.required
+    if column.lower:
+        keys["case"] = "lower"
+    if column.type.null_values:
+        keys["null_values"] = list(column.type.null_values)
+    if column.type.booleans:
+        keys["booleans"] = dict(column.type.booleans)
+    if _is_marked(column) and column.type.numbers != numbers:
+        keys["numbers"] = _numbers(column.type.numbers)
+    if column.personal:
+        keys["personal"] = True
+    return keys
+
+
+def _is_marked(column: DraftColumn) -> bool:
+    return column.type.name == "float64" or column.type.name.startswith("decimal") or column.type.numbers != PLAIN
+
+
+def _block_numbers(columns: Sequence[DraftColumn]) -> Numbers:
+    """The marks of most columns with other marks than a point, if any."""
+    found = Counter(column.type.numbers for column in columns if column.type.numbers != PLAIN)
+    if not found:
+        return PLAIN
+    decimals = {numbers.decimal for numbers in found}
+    richest = max(found, key=lambda numbers: (found[numbers], bool(numbers.thousands)))
+    if len(decimals) == 1:  # a column that shows no mark of thousands is read with one as well
+        return max(found, key=lambda numbers: (bool(numbers.thousands), found[numbers]))
+    return richest
+
+
+def _numbers(numbers: Numbers) -> dict[str, str]:
+    return {"decimal": numbers.decimal} | ({"thousands": numbers.thousands} if numbers.thousands else {})
+
+
+def _partition_lines(block: Block, indent: str) -> Iterator[str]:
+    """The parts of the files' folders as columns; those that repeat the time as a remark."""
+    known = {column.name for column in block.columns}
+    for key, value in block.partitions.items():
+        name = key.lower()
+        if name in known:
+            continue
+        keys = {"name": name, "source": "file_path", "pattern": f"{key}=([^/]+)", "description": f"Such as {value}."}
+        if name in _TIME_PARTS:
+            yield f"{indent}# The folder {key}={value} is no column; to have it, add: {flow(keys)}"
+        else:
+            yield check(f"a part of the folders' names, such as {key}={value}", indent)
+            yield f"{indent}- {flow(keys)}"

@@ -1,0 +1,122 @@
+"""Files sorted into kinds: which of them belong to one block, which name patterns say so, and which are profiles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from event_assets.draft.read_sample import plain_name, read_sample
+from event_assets.draft.sample import Sample
+from event_assets.errors import LandingError
+
+#: So many files of a folder are looked at.
+MAX_FILES = 200
+_PROFILES = re.compile(r"user|profile|customer|member|account|kunde|nutzer|client|person|people", re.IGNORECASE)
+_HIVE = re.compile(r"([A-Za-z_][\w.-]*)=([^/]+)")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file and the folder that was named, which stands for the inbox."""
+
+    path: Path
+    root: Path
+
+    @property
+    def place(self) -> str:
+        """The path below the root, with `/`."""
+        return self.path.relative_to(self.root).as_posix()
+
+
+@dataclass(frozen=True)
+class Group:
+    """Files of one kind."""
+
+    sample: Sample
+    files: tuple[Found, ...]
+
+    @property
+    def partitions(self) -> dict[str, str]:
+        """The `key=value` parts of the files' folders: key to the first value."""
+        return dict(match for file in self.files[:1] for match in _HIVE.findall(str(Path(file.place).parent)))
+
+
+def groups_of(paths: Iterable[Path]) -> tuple[list[Group], list[str]]:
+    """The kinds of files below paths (files, and folders at any depth), and what was left out.
+
+    LandingError where there is no file, or none can be read.
+    """
+    files, remarks = _files(paths)
+    groups: list[Group] = []
+    failed: list[LandingError] = []
+    for file in files:
+        try:
+            sample = read_sample(file.path)
+        except LandingError as error:
+            failed.append(error)
+            continue
+        same = next((at for at, group in enumerate(groups) if group.sample.like(sample)), None)
+        if same is None:
+            groups.append(Group(sample, (file,)))
+        else:
+            group = groups[same]
+            groups[same] = replace(group, sample=group.sample.joined(sample), files=(*group.files, file))
+    if not groups:
+        raise failed[0]
+    return groups, [*remarks, *(f"{error.culprit} was left out: it {error.state}" for error in failed)]
+
+
+def _files(paths: Iterable[Path]) -> tuple[list[Found], list[str]]:
+    found: list[Found] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(Found(path, path.parent))
+            continue
+        inner = [p for p in sorted(path.rglob("*")) if p.is_file() and not _is_hidden(p.relative_to(path))]
+        if not inner:
+            raise LandingError(str(path), "is a folder without files", "name a file, or a folder with files")
+        found += [Found(p, path) for p in inner]
+    if len(found) <= MAX_FILES:
+        return found, []
+    step = len(found) / MAX_FILES
+    return [found[int(at * step)] for at in range(MAX_FILES)], [f"{MAX_FILES} of {len(found)} files were looked at"]
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith((".", "_")) for part in path.parts)
+
+
+def patterns(group: Group, others: Sequence[Group]) -> tuple[str, ...]:
+    """The patterns of a group's names: one for all where no other group's file has it, else one for each shape."""
+    found = tuple(dict.fromkeys(_pattern(file) for file in group.files))
+    theirs = {_pattern(file) for other in others if other is not group for file in other.files}
+    if len(found) > 3:
+        prefix, ending = (
+            ("**/" if any("/" in p for p in found) else ""),
+            plain_name(group.files[0].path).rpartition(".")[2],
+        )
+        common = f"{prefix}*.{ending}"
+        if not any(p.endswith(f".{ending}") for p in theirs):
+            return (common,)
+    return found
+
+
+def _pattern(file: Found) -> str:
+    below = "**/" if "/" in file.place else ""
+    return f"{below}{file_pattern(file.path)}"
+
+
+def file_pattern(path: Path) -> str:
+    """The file's name with `*` for the numbers in it, or before its ending where there are none."""
+    name = plain_name(path)
+    stem, dot, ending = name.rpartition(".")
+    stem = stem if dot else name
+    pattern = re.sub(r"\d+(?:[-_.T]*\d+)*", "*", "".join(f"[{c}]" if c in "*?[" else c for c in stem))
+    return f"{pattern if '*' in pattern else f'{pattern}*'}{dot}{ending if dot else ''}"
+
+
+def looks_like_profiles(group: Group) -> bool:
+    """Whether the names of the files are those of files of users."""
+    return all(_PROFILES.search(file.path.stem) for file in group.files)

@@ -1,0 +1,197 @@
+"""In which forms a field's texts are times: ISO 8601, numbers since an epoch, or patterns such as `%d.%m.%Y %H:%M`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import email.utils
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from event_assets.text.times import parse_time
+
+#: Which numbers are times, by their size: from 1985 to 2128.
+_EPOCHS = (
+    ("epoch_seconds", 5 * 10**8, 10**6),
+    ("epoch_millis", 5 * 10**11, 10**3),
+    ("epoch_micros", 5 * 10**14, 1),
+    ("epoch_nanos", 5 * 10**17, 1),
+)
+_NUMBER = re.compile(r"([0-9]{9,19})(?:\.[0-9]{1,9})?", re.ASCII)
+_SERIAL = re.compile(r"[0-9]{5}(?:\.[0-9]+)?", re.ASCII)
+_RFC_2822 = re.compile(
+    r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(?::\d\d)? (?:[+-]\d{4}|GMT|UT)", re.ASCII
+)
+
+#: Patterns of dates by the shape of their text; several where a text can mean several.
+_DATES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (r"\d{4}(?P<m>[-/.])\d{1,2}(?P=m)\d{1,2}", ("%Y{m}%m{m}%d",)),
+    (r"\d{1,2}(?P<m>[-/.])\d{1,2}(?P=m)\d{4}", ("%d{m}%m{m}%Y", "%m{m}%d{m}%Y")),
+    (r"\d{1,2}(?P<m>[-/.])\d{1,2}(?P=m)\d{2}", ("%d{m}%m{m}%y", "%m{m}%d{m}%y")),
+    (r"\d{8}", ("%Y%m%d",)),
+    (r"\d{1,2}(?P<m>[-/ .])[A-Z][a-z]{2}(?P=m)\d{4}", ("%d{m}%b{m}%Y",)),
+    (r"\d{1,2}(?P<m>[-/ .])[A-Z][a-z]{2}(?P=m)\d{2}", ("%d{m}%b{m}%y",)),
+    (r"\d{1,2} [A-Z][a-z]{3,} \d{4}", ("%d %B %Y",)),
+    (r"[A-Z][a-z]{2} \d{1,2}(?P<m>,? )\d{4}", ("%b %d{m}%Y",)),
+    (r"[A-Z][a-z]{3,} \d{1,2}(?P<m>,? )\d{4}", ("%B %d{m}%Y",)),
+    (r"[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{4}", ("%a, %d %b %Y",)),
+    (r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d{4}", ("%a %b %d %Y",)),
+)
+_CLOCKS: tuple[tuple[str, str], ...] = (
+    (r"\d{1,2}:\d\d:\d\d\.\d{1,6}", "%H:%M:%S.%f"),
+    (r"\d{1,2}:\d\d:\d\d,\d{1,6}", "%H:%M:%S,%f"),
+    (r"\d{1,2}:\d\d:\d\d", "%H:%M:%S"),
+    (r"\d{1,2}:\d\d", "%H:%M"),
+    (r"\d{1,2}:\d\d:\d\d\.\d{1,6} ?[AaPp][Mm]", "%I:%M:%S.%f{b}%p"),
+    (r"\d{1,2}:\d\d:\d\d ?[AaPp][Mm]", "%I:%M:%S{b}%p"),
+    (r"\d{1,2}:\d\d ?[AaPp][Mm]", "%I:%M{b}%p"),
+    (r"\d{6}", "%H%M%S"),
+)
+_TEXT = re.compile(
+    r"(?P<date>.*?)(?:(?P<between>T|, | at |:| +)(?P<clock>\d{1,2}:\d\d.*?|\d{6}))?"
+    r"(?P<zone>(?P<blank> ?)(?:Z|[+-]\d\d:?\d\d)| (?:UTC|GMT|[A-Z]{3,4}))?",
+)
+CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?[AaPp][Mm])?(?:Z| ?[+-]\d\d:?\d\d)?", re.ASCII)
+#: Fewer texts than this share in a form are mistakes rather than a form of their own.
+_MIN_SHARE = 0.02
+_MAX_TEXTS = 500
+
+
+@dataclass(frozen=True)
+class TimeFormats:
+    """The forms that read a field's texts."""
+
+    formats: tuple[str, ...]
+    """Values of `time.formats`."""
+    unread: tuple[str, ...]
+    """The texts that none of them reads."""
+    ambiguous: int
+    """How many texts mean two different times."""
+    has_clock: bool
+    """Whether texts say more than a date."""
+    is_naive: bool
+    """Whether some texts have no zone."""
+
+
+def infer_time_formats(texts: Sequence[str], *, most: float = 0.75) -> TimeFormats | None:
+    """The forms of texts of which at least the share `most` are times; None where they aren't."""
+    looked_at = list(texts[:_MAX_TEXTS])
+    if not looked_at:
+        return None
+    forms = {text: tuple(_forms(text)) for text in dict.fromkeys(looked_at)}
+    chosen = _cover([forms[text] for text in looked_at], len(looked_at))
+    if not chosen:
+        return None
+    read = [text for text in texts if any(read_time(text, form) is not None for form in chosen)]
+    if len(read) < most * len(texts):
+        return None
+    taken = set(read)
+    ambiguous = sum(len({t for form in chosen if (t := read_time(text, form))}) > 1 for text in read)
+    return TimeFormats(
+        tuple(chosen),
+        tuple(dict.fromkeys(text for text in texts if text not in taken)),
+        ambiguous,
+        has_clock=any(
+            form.startswith(("epoch", "excel", "rfc")) or ":" in text for text in read[:50] for form in chosen
+        )
+        or any("%H" in form or "%I" in form for form in chosen),
+        is_naive=_is_naive(read, chosen),
+    )
+
+
+@lru_cache(maxsize=20_000)
+def read_time(text: str, form: str) -> dt.datetime | None:
+    """A text as a time, without its zone where it has none (UTC elsewhere); None where it is none of that form."""
+    try:
+        match form:
+            case "iso" | "epoch_seconds" | "epoch_millis" | "epoch_micros":
+                micros = parse_time(text, format=form, source_timezone="UTC")
+                return None if micros is None else dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=micros)
+            case "epoch_nanos":
+                return dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=int(text) // 1000)
+            case "excel_serial":
+                return dt.datetime(1899, 12, 30) + dt.timedelta(days=float(text))
+            case "rfc2822":
+                found = email.utils.parsedate_to_datetime(text)
+            case _:
+                found = dt.datetime.strptime(text, form)  # noqa: DTZ007 (its zone is the declaration's)
+    except (ValueError, OverflowError, TypeError):
+        return None
+    return found.astimezone(dt.UTC).replace(tzinfo=None) if found.tzinfo else found
+
+
+def is_serial(texts: Sequence[str]) -> bool:
+    """Whether texts can be the days of a spreadsheet's dates: 1982 to 2064."""
+    return bool(texts) and all(_SERIAL.fullmatch(text) and 30_000 <= float(text) < 60_000 for text in texts)
+
+
+def _forms(text: str) -> Iterator[str]:
+    if read_time(text, "iso") is not None:
+        yield "iso"
+        return
+    if match := _NUMBER.fullmatch(text):
+        number = int(match[1])
+        yield from (form for form, low, _ in _EPOCHS if low <= number < 10 * low)
+    if _RFC_2822.fullmatch(text) and read_time(text, "rfc2822") is not None:
+        yield "rfc2822"
+        return
+    yield from (pattern for pattern in _patterns(text) if read_time(text, pattern) is not None)
+
+
+def _patterns(text: str) -> Iterator[str]:
+    """The strptime patterns that a text's shape suggests."""
+    match = _TEXT.fullmatch(text)
+    if match is None:
+        return
+    clock, zone = _clock(match["clock"]), _zone(match)
+    if match["clock"] is not None and clock is None:
+        return
+    for shape, dates in _DATES:
+        if found := re.fullmatch(shape, match["date"], re.ASCII):
+            mark = found.groupdict().get("m", "")
+            for date in dates:
+                yield date.format(m=mark) + (f"{match['between']}{clock}" if clock else "") + zone
+
+
+def _clock(text: str | None) -> str | None:
+    if text is None:
+        return None
+    for shape, pattern in _CLOCKS:
+        if re.fullmatch(shape, text, re.ASCII):
+            return pattern.format(b=" " if " " in text else "")
+    return None
+
+
+def _zone(match: re.Match[str]) -> str:
+    zone = match["zone"]
+    if not zone:
+        return ""
+    return f"{match['blank']}%z" if match["blank"] is not None else " %Z"
+
+
+def _cover(forms: Sequence[tuple[str, ...]], texts: int) -> list[str]:
+    """The fewest forms that read the texts, the most frequent first; all of those that read the same texts."""
+    chosen: list[str] = []
+    left = [some for some in forms if some]
+    while len(left) > max(0, _MIN_SHARE * texts) or (left and not chosen):
+        counts: dict[str, int] = {}
+        for some in left:
+            for form in some:
+                counts[form] = counts.get(form, 0) + 1
+        most = max(counts.values())
+        best = [form for form, count in counts.items() if count == most]
+        covered = [some for some in left if best[0] in some]
+        chosen += [form for form in best if all(form in some for some in covered)]
+        left = [some for some in left if not set(some) & set(chosen)]
+    return chosen
+
+
+def _is_naive(texts: Sequence[str], forms: Sequence[str]) -> bool:
+    patterns = [form for form in forms if "%" in form]
+    if any("%z" not in form and "%Z" not in form for form in patterns) or "excel_serial" in forms:
+        return True
+    return "iso" in forms and any(
+        read_time(text, "iso") is not None and not re.search(r"[zZ]$|UTC$|[+-]\d\d:?(?:\d\d)?$", text[10:])
+        for text in texts
+    )

@@ -1,0 +1,138 @@
+"""The fields of JSON records: paths into objects, lookups by key into arrays, arrays of records below the root."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from event_assets.draft.sample import Field, trimmed
+
+#: An object with more places for values than this becomes one JSON column.
+_MAX_MEMBERS = 12
+#: So many keys of an array of keys and values become columns, each of which so many records must have.
+_MAX_KEYS = 15
+_MIN_KEY_SHARE = 0.05
+_MAX_DEPTH = 6
+_PLAIN_SEGMENT = re.compile(r"[^.\[\]\"]+")
+_MEANT_OTHERWISE = ("^", "file_path")
+_KEYS, _VALUES = ("key", "name", "k"), ("value", "v", "val")
+
+
+class Number(str):
+    """The text of a JSON number, as it is written: 12.50 is a decimal of two digits."""
+
+    __slots__ = ()
+
+
+def parse(text: str | bytes) -> Any:
+    """A JSON text with its numbers as they are written; ValueError where it is none."""
+    return json.loads(text, parse_float=Number, parse_int=Number)
+
+
+def segment(name: str) -> str:
+    """A name as a part of a path, quoted where it contains a mark of paths."""
+    plain = _PLAIN_SEGMENT.fullmatch(name) and name not in _MEANT_OTHERWISE
+    return name if plain else json.dumps(name, ensure_ascii=False)
+
+
+def json_fields(records: Sequence[dict[str, Any]]) -> tuple[Field, ...]:
+    """The fields of records, in the order in which they first occur.
+
+    The members of a large object follow it, marked as `within` it: most of them stay a part of its JSON column.
+    """
+    return tuple(_fields(records, "", (), ""))
+
+
+def array_path(document: Any) -> str | None:
+    """The path of the largest array of objects below the root of a document; None where there is none."""
+    found: list[tuple[int, str]] = []
+
+    def look(value: Any, path: str, depth: int) -> None:
+        if isinstance(value, dict) and depth < 4:
+            for name, inner in value.items():
+                look(inner, f"{path}.{segment(name)}".lstrip("."), depth + 1)
+        elif isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+            found.append((len(value), path))
+
+    look(document, "", 0)
+    return max(found, key=lambda one: one[0])[1] if found else None
+
+
+def _fields(records: Sequence[dict[str, Any]], prefix: str, parts: tuple[str, ...], within: str) -> Iterator[Field]:
+    for name in dict.fromkeys(name for record in records for name in record):
+        values = [record.get(name) for record in records]
+        source, path = f"{prefix}{segment(name)}", (*parts, name)
+        filled = [value for value in values if value is not None]
+        if filled and all(isinstance(value, dict) for value in filled) and len(path) < _MAX_DEPTH:
+            inner = list(_fields([value or {} for value in values], f"{source}.", path, within))
+            if len(inner) <= _MAX_MEMBERS:
+                yield from inner
+                continue
+            yield _leaf(source, values, path, within)
+            yield from _fields([value or {} for value in values], f"{source}.", path, within or source)
+            continue
+        yield _leaf(source, values, path, within)
+        if lookup := _lookup(filled):
+            yield from _looked_up(values, source, path, *lookup)
+
+
+def _leaf(source: str, values: Sequence[Any], parts: tuple[str, ...], within: str) -> Field:
+    filled = [value for value in values if value is not None]
+    nested = any(isinstance(value, (dict, list)) for value in filled)
+    is_number = bool(filled) and all(isinstance(value, Number) for value in filled)
+    return Field(source, trimmed(map(as_text, values)), parts, nested, is_number, within)
+
+
+def _lookup(filled: Sequence[Any]) -> tuple[str, str] | None:
+    """The members with the key and the value, where the arrays are of keys and values."""
+    elements = [one for value in filled if isinstance(value, list) for one in value]
+    if not elements or not all(isinstance(value, list) for value in filled):
+        return None
+    if not all(isinstance(one, dict) and len(one) <= 4 for one in elements):
+        return None
+    key = next((k for k in _KEYS if all(isinstance(one.get(k), str) for one in elements)), None)
+    value = next((v for v in _VALUES if any(v in one for one in elements)), None)
+    return (key, value) if key and value else None
+
+
+def _looked_up(values: Sequence[Any], source: str, parts: tuple[str, ...], key: str, value: str) -> Iterator[Field]:
+    """A field for each of the commonest keys; where a value is an object of types, for each of those that occur."""
+    maps = [{one[key]: one.get(value) for one in reversed(array or [])} for array in values]
+    counts = Counter(name for found in maps for name in found)
+    common = [name for name, count in counts.most_common() if count >= _MIN_KEY_SHARE * len(maps)]
+    for name in common[:_MAX_KEYS]:
+        found = [one.get(name) for one in maps]
+        lookup, path = f"{source}[{key}={segment(name)}].{segment(value)}", (*parts, name)
+        objects = [one for one in found if isinstance(one, dict)]
+        if not objects:
+            yield _leaf(lookup, found, path, "")
+            continue
+        types = [
+            t
+            for t in dict.fromkeys(t for one in objects for t in one)
+            if any(one.get(t) is not None for one in objects)
+        ]
+        fields = [
+            _leaf(f"{lookup}.{segment(t)}", [one.get(t) if isinstance(one, dict) else None for one in found], path, "")
+            for t in types
+        ]
+        if fields:
+            whole = fields[0]
+            for other in fields[1:]:
+                whole = whole.or_else(other)
+            yield whole
+
+
+def as_text(value: Any) -> str | None:
+    """A value as landing writes it."""
+    match value:
+        case None:
+            return None
+        case bool():
+            return "true" if value else "false"
+        case dict() | list():
+            return json.dumps(value, default=str, ensure_ascii=False)
+    return str(value)

@@ -1,0 +1,86 @@
+"""Layouts that vendors document and files don't carry: patterns of access logs, columns of files without a header."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Log:
+    """A kind of log, a record a line."""
+
+    title: str
+    pattern: str
+    """As a declaration has it: a name that landing knows, or a regular expression with named groups."""
+    regex: re.Pattern[str]
+
+
+_COMMON = (
+    r"(?P<host>\S+) (?P<ident>\S+) (?P<user>\S+) \[(?P<time>[^\]]+)\] "
+    r'"(?P<method>\S+)(?: (?P<path>\S+)(?: (?P<protocol>[^"]*))?)?" (?P<status>\d{3}|-) (?P<bytes>\d+|-)'
+)
+_COMBINED = _COMMON + r' "(?P<referrer>[^"]*)" "(?P<agent>[^"]*)"'
+#: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html; later versions
+#: append fields.
+_ALB = (
+    r"(?P<type>\S+) (?P<time>\S+) (?P<elb>\S+) (?P<client_ip>\S+):(?P<client_port>\d+) (?P<target>\S+) "
+    r"(?P<request_processing_time>\S+) (?P<target_processing_time>\S+) (?P<response_processing_time>\S+) "
+    r"(?P<elb_status_code>\S+) (?P<target_status_code>\S+) (?P<received_bytes>\S+) (?P<sent_bytes>\S+) "
+    r'"(?P<method>\S+) (?P<url>\S+) (?P<protocol>[^"]*)" "(?P<user_agent>[^"]*)" (?P<ssl_cipher>\S+) '
+    r'(?P<ssl_protocol>\S+) (?P<target_group_arn>\S+) "(?P<trace_id>[^"]*)".*'
+)
+
+#: The longest first: a combined log begins as a common one does.
+LOGS = (
+    Log("an AWS Application Load Balancer", _ALB, re.compile(_ALB)),
+    Log("Apache or nginx, combined", "combined", re.compile(_COMBINED)),
+    Log("Apache or nginx, common", "common", re.compile(_COMMON)),
+)
+
+
+@dataclass(frozen=True)
+class Header:
+    """The names of the columns of a file that has none, in their order."""
+
+    title: str
+    names: tuple[str, ...]
+
+
+#: https://docs.snowplow.io/docs/fundamentals/canonical-event/understanding-the-enriched-tsv-format/
+_SNOWPLOW = (
+    *("app_id", "platform", "etl_tstamp", "collector_tstamp", "dvce_created_tstamp", "event", "event_id", "txn_id"),
+    *("name_tracker", "v_tracker", "v_collector", "v_etl", "user_id", "user_ipaddress", "user_fingerprint"),
+    *("domain_userid", "domain_sessionidx", "network_userid", "geo_country", "geo_region", "geo_city", "geo_zipcode"),
+    *("geo_latitude", "geo_longitude", "geo_region_name", "ip_isp", "ip_organization", "ip_domain", "ip_netspeed"),
+    *("page_url", "page_title", "page_referrer", "page_urlscheme", "page_urlhost", "page_urlport", "page_urlpath"),
+    *("page_urlquery", "page_urlfragment", "refr_urlscheme", "refr_urlhost", "refr_urlport", "refr_urlpath"),
+    *("refr_urlquery", "refr_urlfragment", "refr_medium", "refr_source", "refr_term", "mkt_medium", "mkt_source"),
+    *("mkt_term", "mkt_content", "mkt_campaign", "contexts", "se_category", "se_action", "se_label", "se_property"),
+    *("se_value", "unstruct_event", "tr_orderid", "tr_affiliation", "tr_total", "tr_tax", "tr_shipping", "tr_city"),
+    *("tr_state", "tr_country", "ti_orderid", "ti_sku", "ti_name", "ti_category", "ti_price", "ti_quantity"),
+    *("pp_xoffset_min", "pp_xoffset_max", "pp_yoffset_min", "pp_yoffset_max", "useragent", "br_name", "br_family"),
+    *("br_version", "br_type", "br_renderengine", "br_lang", "br_features_pdf", "br_features_flash"),
+    *("br_features_java", "br_features_director", "br_features_quicktime", "br_features_realplayer"),
+    *("br_features_windowsmedia", "br_features_gears", "br_features_silverlight", "br_cookies", "br_colordepth"),
+    *("br_viewwidth", "br_viewheight", "os_name", "os_family", "os_manufacturer", "os_timezone", "dvce_type"),
+    *("dvce_ismobile", "dvce_screenwidth", "dvce_screenheight", "doc_charset", "doc_width", "doc_height"),
+    *("tr_currency", "tr_total_base", "tr_tax_base", "tr_shipping_base", "ti_currency", "ti_price_base"),
+    *(
+        "base_currency",
+        "geo_timezone",
+        "mkt_clickid",
+        "mkt_network",
+        "etl_tags",
+        "dvce_sent_tstamp",
+        "refr_domain_userid",
+    ),
+    *("refr_device_tstamp", "derived_contexts", "domain_sessionid", "derived_tstamp", "event_vendor", "event_name"),
+    *("event_format", "event_version", "event_fingerprint", "true_tstamp"),
+)
+_HEADERS = (Header("Snowplow's enriched events", _SNOWPLOW),)
+
+
+def header_of(columns: int) -> Header | None:
+    """The known layout with so many columns; None where there is none."""
+    return next((header for header in _HEADERS if len(header.names) == columns), None)

@@ -1,0 +1,207 @@
+"""The first records of a file of any format that landing reads."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from event_assets.draft.csv_dialect import Dialect, detect
+from event_assets.draft.json_fields import array_path, json_fields, parse
+from event_assets.draft.known_layouts import LOGS, header_of
+from event_assets.draft.sample import MAX_RECORDS, Field, Sample, trimmed
+from event_assets.errors import LandingError
+from event_assets.landing.decode_file import plain_chunks
+from event_assets.landing.json import lines_of
+from event_assets.landing.json_elements import elements_of
+from event_assets.landing.record_batches import FileRejected
+from event_assets.text.encodings import detect_encoding
+
+#: So much of a text file is read.
+HEAD_BYTES = 8 * 1024 * 1024
+#: A document with the records below its root is read as a whole, up to this size.
+_MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
+_MAX_RECORD_BYTES = 1024 * 1024
+#: So many of a log's lines must have its pattern.
+_MOST = 0.8
+
+
+def read_sample(path: Path) -> Sample:
+    """The first records of a file. LandingError where it can't be read or has no record."""
+    try:
+        found = _read(path)
+    except (FileRejected, pl.exceptions.PolarsError) as error:
+        state = f"can't be read ({' '.join(str(error).split())})"
+        raise LandingError(str(path), state, "name a CSV, JSON, NDJSON, Parquet or log file") from None
+    except OSError as error:
+        state = f"can't be read ({error.strerror or error})"
+        raise LandingError(str(path), state, "check the name and the rights of the file") from None
+    if not found.records or not found.fields:
+        raise LandingError(str(path), "has no records", "name a file with some records")
+    return found
+
+
+def plain_name(path: Path) -> str:
+    """The file's name without the ending of its compression."""
+    name = path.name
+    for ending in (".gz", ".zst", ".bz2", ".xz"):
+        name = name.removesuffix(ending)
+    return name
+
+
+def _read(path: Path) -> Sample:
+    start = b"".join(islice(plain_chunks(path, path.name), 1))[:4096]
+    for magic, read in _BINARY.items():
+        if start.startswith(magic):
+            return read(path)
+    first = start.removeprefix(b"\xef\xbb\xbf").replace(b"\x00", b"").strip()[:1]
+    if first in (b"[", b"{") and not plain_name(path).endswith((".csv", ".tsv")):
+        return _json(path, "json" if first == b"[" else "ndjson")
+    return _log(path) or _csv(path)
+
+
+def _csv(path: Path) -> Sample:
+    dialect = detect(path)
+    names = dialect.names
+    remarks = list(_csv_remarks(dialect))
+    known = header_of(len(names)) if not dialect.header_lines else None
+    if known:
+        remarks.append(f"no header: the columns are those of {known.title}")
+    columns = zip(*dialect.records, strict=True) if dialect.records else ([] for _ in names)
+    parts = known.names if known else names
+    fields = tuple(
+        Field(name, trimmed(values), (part,)) for name, part, values in zip(names, parts, columns, strict=True)
+    )
+    options: dict[str, Any] = {"encoding": dialect.encoding} if dialect.encoding != "utf-8" else {}
+    if dialect.lines != "plain":
+        options["lines"] = dialect.lines
+    if dialect.keys:
+        options["csv"] = dialect.keys
+    return Sample((path,), "csv", fields, len(dialect.records), options, tuple(remarks))
+
+
+def _csv_remarks(dialect: Dialect) -> Iterator[str]:
+    if dialect.encoding != "utf-8":
+        yield f"encoding {dialect.encoding} was detected: are accents and signs right?"
+    if dialect.skip_lines:
+        yield f"{dialect.skip_lines} lines above the header are skipped: {dialect.preamble[:80]!r}"
+    if dialect.footer_lines:
+        yield f"{dialect.footer_lines} lines below the table are left out"
+    if dialect.header_lines > 1:
+        yield f"the header takes {dialect.header_lines} lines, such as {dialect.names[0]!r}"
+    if not dialect.header_lines and not dialect.w3c:
+        yield "no header was recognised: columns are known by their place, as column_1, column_2, ..."
+    if dialect.comment:
+        yield f"lines that begin with {dialect.comment} are remarks, not records"
+
+
+def _log(path: Path) -> Sample | None:
+    """The records of an access log; None where the lines have no pattern that is known."""
+    encoding = detect_encoding(plain_chunks(path, path.name))
+    lines = [line for line in _head(path).decode(encoding, "replace").splitlines() if line.strip()][:MAX_RECORDS]
+    for log in LOGS:
+        found = [match for line in lines if (match := log.regex.fullmatch(line))]
+        if found and len(found) >= _MOST * len(lines):
+            values = {name: [None if m[name] == "-" else m[name] for m in found] for name in log.regex.groupindex}
+            fields = tuple(Field(name, trimmed(texts), (name,)) for name, texts in values.items())
+            return Sample((path,), "log", fields, len(found), {"log": {"pattern": log.pattern}})
+    return None
+
+
+def _json(path: Path, form: Literal["json", "ndjson"]) -> Sample:
+    encoding = detect_encoding(plain_chunks(path, path.name))
+    options = {"encoding": encoding} if encoding != "utf-8" else {}
+    records = _elements(_head(path).decode(encoding, "ignore").removeprefix("\ufeff").encode(), form)
+    if form == "ndjson" and len(records) < 2 and (document := _document(path, encoding)) is not None:
+        below = array_path(document)
+        if below is not None:
+            found = document
+            for name in below.split("."):
+                found = found[name.strip('"')]
+            return Sample(
+                (path,),
+                "json",
+                json_fields(found[:MAX_RECORDS]),
+                len(found[:MAX_RECORDS]),
+                {**options, "records": below},
+            )
+        records = [document]
+    return Sample((path,), form, json_fields(records), len(records), options)
+
+
+def _elements(text: bytes, form: Literal["json", "ndjson"]) -> list[dict[str, Any]]:
+    """The objects of a text, by landing's own readers."""
+    with tempfile.TemporaryDirectory(prefix="event_assets-init-") as folder:
+        head = Path(folder) / "head"
+        head.write_bytes(text)
+        read = elements_of if form == "json" else lines_of
+        texts = (
+            text
+            for elements in read(head, _MAX_RECORD_BYTES, block_bytes=1024 * 1024)
+            for text, value in zip(elements.texts, elements.values, strict=True)
+            if value is not None
+        )
+        return [parse(text) for text in islice(texts, MAX_RECORDS)]
+
+
+def _document(path: Path, encoding: str) -> Any:
+    """The file as one JSON object; None where it is none, or too large."""
+    text = _head(path, _MAX_DOCUMENT_BYTES + 1)
+    if len(text) > _MAX_DOCUMENT_BYTES:
+        return None
+    try:
+        found = parse(text.decode(encoding).removeprefix("\ufeff"))
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _head(path: Path, size: int = HEAD_BYTES) -> bytes:
+    found = bytearray()
+    for chunk in plain_chunks(path, path.name):
+        found += chunk
+        if len(found) >= size:
+            break
+    return bytes(found[:size])
+
+
+def _parquet(path: Path) -> Sample:
+    rows = pl.scan_parquet(path, glob=False, hive_partitioning=False).head(MAX_RECORDS).collect()
+    return _frame(path, "parquet", rows)
+
+
+def _avro(path: Path) -> Sample:
+    return _frame(path, "avro", pl.read_avro(path).head(MAX_RECORDS))
+
+
+def _frame(path: Path, form: str, rows: pl.DataFrame) -> Sample:
+    times = [name for name, kind in rows.schema.items() if isinstance(kind, pl.Datetime)]
+    utc = [pl.col(name).dt.convert_time_zone("UTC") for name in times if getattr(rows.schema[name], "time_zone", None)]
+    shown = rows.with_columns(utc).with_columns(pl.col(times).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
+    return Sample((path,), form, json_fields(_numbers(shown.iter_rows(named=True))), rows.height)
+
+
+def _numbers(rows: Sequence[dict[str, Any]] | Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows as JSON has them, so that numbers are known as numbers."""
+    from event_assets.draft.json_fields import Number
+
+    def marked(value: Any) -> Any:
+        match value:
+            case bool() | None | str():
+                return value
+            case dict():
+                return {name: marked(inner) for name, inner in value.items()}
+            case list():
+                return [marked(inner) for inner in value]
+            case int() | float():
+                return Number(value)
+        return value if not hasattr(value, "as_tuple") else Number(value)
+
+    return [{name: marked(value) for name, value in row.items()} for row in rows]
+
+
+_BINARY: dict[bytes, Callable[[Path], Sample]] = {b"PAR1": _parquet, b"Obj\x01": _avro}

@@ -1,0 +1,147 @@
+"""A trial: sample files landed and cleaned by a declaration, in a temporary lake, to show what would become of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from event_assets.declaration import Dataset
+from event_assets.draft.file_groups import Found
+from event_assets.draft.read_sample import plain_name
+from event_assets.landing.decode_file import plain_chunks
+from event_assets.pipeline.land_files import land_new_files
+from event_assets.pipeline.run import run
+from event_assets.pipeline.schedule import Request
+from event_assets.pipeline.workspace import Workspace
+from event_assets.settings import Settings
+
+#: Of larger files the first records are tried.
+MAX_BYTES = 16 * 1024 * 1024
+_FIRST_ROWS = 5
+#: What a person looks at first; the columns of the declaration follow.
+_LEADING = ("event_time", "user_id", "event_type")
+_INTERNAL = ("event_id", "file_id", "row_number", "extra", "time_assumed")
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The records that one rule refuses."""
+
+    reason: str
+    records: int
+    example: str
+    """The text of the first of them."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What becomes of sample files."""
+
+    records: int
+    taken: int
+    """Events that are kept."""
+    duplicates: int
+    refused: tuple[Refused, ...]
+    """Most records first."""
+    files_refused: tuple[tuple[str, str], ...]
+    """Names of files that can't be read at all, and why."""
+    rows: pl.DataFrame
+    """The first events: event_time, user_id, event_type, then the declared columns."""
+    first_date: dt.date | None
+    shortened: tuple[str, ...]
+    """Names of files of which only the first records were tried."""
+
+
+def try_out(dataset: Dataset, files: Sequence[Found], now: dt.datetime) -> Trial:
+    """Land and clean the files by the dataset, in a temporary folder; nothing else is touched.
+
+    `now` is the moment of landing, from which on times are in the future.
+    """
+    with tempfile.TemporaryDirectory(prefix="event_assets-init-") as folder:
+        settings = Settings(Path(folder, "inbox"), Path(folder, "lake"), Path(folder, "cache"), Path(folder, "views"))
+        shortened = [file.place for file in files if _drop(file, Path(folder, "inbox", dataset.name))]
+        workspace = Workspace(dataset, settings)
+        with workspace.writing():
+            workspace.refresh()
+            summary = land_new_files(workspace, now=lambda: now)
+            for _ in run(workspace, Request(_up_to(workspace, "cleaned_events"))):
+                pass
+        workspace.refresh()
+        failures = [(error.culprit, error.state) for error in summary.failures]
+        return _result(workspace, shortened, failures)
+
+
+def _up_to(workspace: Workspace, table: str) -> frozenset[str]:
+    """The tables of the step that makes a table and of all steps before it."""
+    step = workspace.step_of[table]
+    before = [_up_to(workspace, one.table) for one in step.inputs if one.table in workspace.step_of]
+    return frozenset(step.tables).union(*before)
+
+
+def _result(workspace: Workspace, shortened: list[str], failures: list[tuple[str, str]]) -> Trial:
+    ledger = workspace.ledger
+    names = ledger.names()
+    files_refused = [(names[key][0], file.reason) for key, file in ledger.files.items() if file.reason]
+    cleaned = _rows(workspace, "cleaned_events")
+    raw = _rows(workspace, "raw_events")
+    refused = [*_refused(_rows(workspace, "landing_rejects")), *_refused(_rows(workspace, "quarantine"))]
+    dates = workspace.dates("cleaned_events")
+    times = raw["event_time"] if "event_time" in raw.columns else pl.Series([], dtype=pl.Datetime)
+    leading = [name for name in _LEADING if name in cleaned.columns]
+    others = [name for name in cleaned.columns if name not in (*_LEADING, *_INTERNAL)]
+    return Trial(
+        records=sum(file.records for (kind, _), file in ledger.files.items() if kind == "events"),
+        taken=cleaned.height,
+        duplicates=sum(workspace.figures("cleaned_events", date).get("duplicates", 0) for date in dates),
+        refused=tuple(sorted(refused, key=lambda one: (-one.records, one.reason))),
+        files_refused=(*files_refused, *failures),
+        rows=cleaned.sort("event_time", maintain_order=True).head(_FIRST_ROWS).select(*leading, *others)
+        if leading
+        else cleaned,
+        first_date=times.min().date() if len(times.drop_nulls()) else None,  # type: ignore[union-attr]
+        shortened=tuple(shortened),
+    )
+
+
+def _rows(workspace: Workspace, table: str) -> pl.DataFrame:
+    store = workspace.stores[table]
+    paths = [path for unit in sorted(store.entries()) for path in store.paths(unit)]
+    if not paths:
+        return workspace.tables[table].polars_schema().to_frame()
+    return pl.concat([pl.read_parquet(path, hive_partitioning=False, glob=False) for path in paths])
+
+
+def _refused(rows: pl.DataFrame) -> Iterator[Refused]:
+    for (reason,), some in rows.sort("file_id", "row_number").group_by("reason", maintain_order=True):
+        yield Refused(str(reason), some.height, str(some["raw"][0]))
+
+
+def _drop(file: Found, inbox: Path) -> bool:
+    """Put a file into the inbox, as a link or a copy; of a large one its first records. Whether it was shortened."""
+    target = inbox / file.place
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if file.path.stat().st_size <= MAX_BYTES or not _is_lines(file.path):
+        try:
+            os.link(file.path.resolve(), target)
+        except OSError:
+            shutil.copyfile(file.path, target)
+        return False
+    head = bytearray()
+    for chunk in plain_chunks(file.path, file.path.name):
+        head += chunk
+        if len(head) >= MAX_BYTES:
+            break
+    target.with_name(plain_name(file.path)).write_bytes(head[: head.rfind(b"\n") + 1 or len(head)])
+    return True
+
+
+def _is_lines(path: Path) -> bool:
+    """Whether a file has a record a line, so that it can be cut."""
+    return plain_name(path).endswith((".csv", ".tsv", ".txt", ".log", ".ndjson", ".jsonl"))
