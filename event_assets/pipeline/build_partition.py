@@ -19,7 +19,7 @@ from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Unit, Workspace, unit_of
 from event_assets.storage.parquet import Piece
 from event_assets.storage.partitions import Staged
-from event_assets.tables.contract import violations
+from event_assets.tables.contract import keep_contract, violations
 from event_assets.tables.plots import Series
 from event_assets.tables.table import Table
 from event_assets.transforms.interface import Scope
@@ -74,14 +74,11 @@ class Drafting:
         # The outputs get no name here: what they share is let go once they are computed, before they are sorted.
         written = engine.write(step.transform(inputs, scope), tables, folder, dates)
         drafts = {name: _examined(table, written, engine) for name, table in tables.items()}
-        checks = {date: self._account(step, date, written) for date in dates}
-        return {
-            date: (
-                {name: found[date].with_check(checks[date]) for name, found in drafts.items()},
-                written.figures[date],
-            )
-            for date in dates
-        }
+        found = {}
+        for date, figures in written.figures.items():
+            check = self._account(step, date, written)
+            found[date] = {name: of_table[date].with_check(check) for name, of_table in drafts.items()}, figures
+        return found
 
     def _scan(self, step: Step, source: Input, dates: Dates, engine: Engine) -> nw.LazyFrame[Any]:
         workspace = self._workspace
