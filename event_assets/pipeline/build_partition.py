@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -72,9 +73,13 @@ class Drafting:
         scope = Scope(workspace.dataset, engine.ports, tuple(date for date in dates if date))
         folder = self._staging / f"{next(self._numbers):08d}"
         # The outputs get no name here: what they share is let go once they are computed, before they are sorted.
-        written = engine.write(step.transform(inputs, scope), tables, folder, dates)
+        try:
+            written = engine.write(step.transform(inputs, scope), tables, folder, dates)
+        except Exception:
+            shutil.rmtree(folder, ignore_errors=True)  # its dates may be tried again, one by one
+            raise
         drafts = {name: _examined(table, written, engine) for name, table in tables.items()}
-        found = {}
+        found: dict[dt.date | None, tuple[Mapping[str, Draft], Mapping[str, int]]] = {}
         for date, figures in written.figures.items():
             check = self._account(step, date, written)
             found[date] = {name: of_table[date].with_check(check) for name, of_table in drafts.items()}, figures

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from event_assets.engines.engine import Dates
 from event_assets.pipeline.build_partition import Draft, Drafting, batches
 from event_assets.pipeline.publish import publish
 from event_assets.pipeline.recent_frames import RecentFrames
@@ -104,14 +105,25 @@ class Run:
         done = len(wanted) - len(ready)
         for batch in batches(self.workspace, step, ready):
             self._progress(f"{step.name} {batch[0] or ''}".strip(), done, len(wanted))
-            began = time.perf_counter()
-            expected = {date: made_from(self.workspace, step, date) for date in batch}
-            drafts = self._drafting.draft(step, batch)
-            seconds = (time.perf_counter() - began) / len(batch)
-            for date, (tables, figures) in drafts.items():
-                yield Drafted(step, date, tables, figures, expected[date], seconds)
+            yield from self._together(step, batch)
             done += len(batch)
         self._progress("", len(wanted), len(wanted))
+
+    def _together(self, step: Step, batch: Dates) -> Iterator[Drafted]:
+        """Draft a batch. Where that fails, each date by itself: those before the one that fails alone are drafted."""
+        began = time.perf_counter()
+        expected = {date: made_from(self.workspace, step, date) for date in batch}
+        try:
+            drafts = self._drafting.draft(step, batch)
+        except Exception:
+            if len(batch) == 1:
+                raise
+            for date in batch:
+                yield from self._together(step, [date])
+            return
+        seconds = (time.perf_counter() - began) / len(batch)
+        for date, (tables, figures) in drafts.items():
+            yield Drafted(step, date, tables, figures, expected[date], seconds)
 
     def _waits(self, step: Step, date: dt.date | None) -> bool:
         blocker = self._schedule.blocker(step, date)
