@@ -147,7 +147,8 @@ def _together(table: Table, partitions: Mapping[dt.date | None, pl.DataFrame]) -
         return _with_date(rows.lazy().select(names), table, date)
     lengths = pl.Series([rows.height for rows in partitions.values()])
     dates = pl.Series("event_date", [*partitions], pl.Date).repeat_by(lengths)
-    together = pl.concat([rows.select(names) for rows in partitions.values()], rechunk=True)
+    alike = [rows if rows.columns == names else rows.select(names) for rows in partitions.values()]
+    together = pl.concat(alike, rechunk=True)
     return together.lazy().with_columns(dates.explode())
 
 
