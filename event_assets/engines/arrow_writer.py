@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from event_assets.engines.engine import Figures, split_column
-from event_assets.storage.parquet import NO_VALUE, Piece, footer, naming_disk_errors
+from event_assets.storage.parquet import NO_VALUE, footer, naming_disk_errors
+from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.column_types import arrow_type
 from event_assets.tables.table import Table
 
@@ -28,7 +29,7 @@ def file_schema(table: Table, figures: Mapping[str, int]) -> pa.Schema:
 
 def write_pieces(
     batches: Iterable[pa.RecordBatch], table: Table, folder: Path, stem: str, figures: Figures
-) -> Iterator[tuple[dt.date | None, Piece]]:
+) -> Iterator[tuple[dt.date | None, WrittenFile]]:
     """Write rows that come in order (the date or Hive column in front) as one file, or as one for each of its values;
     yields each with its date."""
     dates = [*figures]
@@ -36,20 +37,23 @@ def write_pieces(
     for number, (value, tables) in enumerate(groups):
         date, hive = (value, None) if len(dates) > 1 else (dates[0], value)
         path = folder / f"{stem}-{number:04d}.parquet"
-        yield date, Piece(path, _write(path, file_schema(table, figures[date]), (rows for _, rows in tables)), hive)
+        yield (
+            date,
+            WrittenFile(path, _write(path, file_schema(table, figures[date]), (rows for _, rows in tables)), hive),
+        )
 
 
 def with_empty(
-    pieces: Iterable[tuple[dt.date | None, Piece]], table: Table, folder: Path, figures: Figures
-) -> dict[dt.date | None, list[Piece]]:
+    pieces: Iterable[tuple[dt.date | None, WrittenFile]], table: Table, folder: Path, figures: Figures
+) -> dict[dt.date | None, list[WrittenFile]]:
     """The pieces by date; a date of which there are none gets a file without rows, with the table's columns."""
-    found: dict[dt.date | None, list[Piece]] = {date: [] for date in figures}
+    found: dict[dt.date | None, list[WrittenFile]] = {date: [] for date in figures}
     for date, piece in pieces:
         found[date].append(piece)
     for number, date in enumerate(date for date in figures if not found[date]):
         path = folder / f"{table.name}-empty-{number:04d}.parquet"
         rows = _write(path, file_schema(table, figures[date]), ())
-        found[date].append(Piece(path, rows, NO_VALUE if table.hive_column else None))
+        found[date].append(WrittenFile(path, rows, NO_VALUE if table.hive_column else None))
     return found
 
 

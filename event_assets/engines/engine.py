@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
-from event_assets.storage.parquet import Piece
+from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.contract import Violation
 from event_assets.tables.table import Table
 from event_assets.transforms.interface import Frame, Outputs, Ports
@@ -32,7 +32,7 @@ Dates = Sequence[dt.date | None]
 class Written:
     """A transform's tables as files, by table and date, each in row order, and the figures that it counted by date."""
 
-    pieces: Mapping[str, Mapping[dt.date | None, Sequence[Piece]]]
+    pieces: Mapping[str, Mapping[dt.date | None, Sequence[WrittenFile]]]
     figures: Figures
     frames: Mapping[str, Mapping[dt.date | None, Sequence[pl.DataFrame]]] = field(default_factory=dict)
     """The rows of each piece, where the engine holds frames: they need not be read again."""
@@ -73,7 +73,7 @@ class Engine(Protocol):
         there yet. LakeError where nothing can be written there."""
         ...
 
-    def violations(self, table: Table, pieces: Sequence[Piece]) -> Sequence[Violation]:
+    def violations(self, table: Table, pieces: Sequence[WrittenFile]) -> Sequence[Violation]:
         """Every rule of the contract that the written rows break, however many they are."""
         ...
 

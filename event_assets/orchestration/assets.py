@@ -141,7 +141,10 @@ def _landing(landed: Sequence[str]) -> Callable[..., Iterator[Any]]:
         workspace, selected = current.workspace, selected_tables(context)
         if selected.intersection(landed):
             current.intake = intake = land_new_files(
-                workspace, now=lambda: dt.datetime.now(dt.UTC), progress=current.progress.progress
+                workspace,
+                now=lambda: dt.datetime.now(dt.UTC),
+                run=context.run.run_id,
+                progress=current.progress.progress,
             )
             current.progress.landed(workspace, intake)
             log_landing(context, intake)

@@ -6,6 +6,7 @@ import datetime as dt
 import itertools
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,9 @@ from event_assets.pipeline.checks import accounting_result, contract_result
 from event_assets.pipeline.results import CheckResult, sample, samples
 from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Unit, Workspace, unit_of
-from event_assets.storage.parquet import Piece
-from event_assets.storage.partitions import Staged
+from event_assets.storage.damage import damaged, damaged_files
+from event_assets.storage.parquet import read_parquet, scan_parquet
+from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.contract import keep_contract, violations
 from event_assets.tables.plots import Series
 from event_assets.tables.table import Table
@@ -33,7 +35,7 @@ FEW_ROWS = 250_000
 class Draft:
     """A unit of one table, written and looked at, not published."""
 
-    staged: tuple[Staged, ...]
+    staged: tuple[WrittenFile, ...]
     checks: tuple[CheckResult, ...]
     sample: pl.DataFrame | None = None
     plot: Series = field(default_factory=list)
@@ -69,21 +71,32 @@ class Drafting:
         workspace = self._workspace
         tables = {name: workspace.tables[name] for name in step.tables}
         engine = workspace.engine_for(step, dates[0]) if len(dates) == 1 else workspace.engine
-        inputs = {source.table: self._scan(step, source, dates, engine) for source in step.inputs}
-        scope = Scope(workspace.dataset, engine.ports, tuple(date for date in dates if date))
         folder = self._staging / f"{next(self._numbers):08d}"
-        # The outputs get no name here: what they share is let go once they are computed, before they are sorted.
-        try:
+        with self._failing(step, dates, folder):
+            inputs = {source.table: self._scan(step, source, dates, engine) for source in step.inputs}
+            scope = Scope(workspace.dataset, engine.ports, tuple(date for date in dates if date))
+            # The outputs get no name here: what they share is let go once they are computed, before they are sorted.
             written = engine.write(step.transform(inputs, scope), tables, folder, dates)
-        except Exception:
-            shutil.rmtree(folder, ignore_errors=True)  # its dates may be tried again, one by one
-            raise
         drafts = {name: _examined(table, written, engine) for name, table in tables.items()}
         found: dict[dt.date | None, tuple[Mapping[str, Draft], Mapping[str, int]]] = {}
         for date, figures in written.figures.items():
             check = self._account(step, date, written)
             found[date] = {name: of_table[date].with_check(check) for name, of_table in drafts.items()}, figures
         return found
+
+    @contextmanager
+    def _failing(self, step: Step, dates: Dates, folder: Path) -> Iterator[None]:
+        """Leave nothing of what fails inside; DamagedFileError where it fails because an input file can't be read."""
+        try:
+            yield
+        except Exception:
+            shutil.rmtree(folder, ignore_errors=True)  # dates of a batch are tried again, one by one
+            stores = self._workspace.stores
+            inputs = (unit for date in dates for unit in self._workspace.all_input_units(step, date))
+            units = dict.fromkeys(unit for unit in inputs if unit[0] in stores)
+            if found := damaged_files(path for name, day in units for path in stores[name].paths(unit_of(day))):
+                raise damaged(found[0]) from None
+            raise
 
     def _scan(self, step: Step, source: Input, dates: Dates, engine: Engine) -> nw.LazyFrame[Any]:
         workspace = self._workspace
@@ -144,8 +157,7 @@ def _examined(table: Table, written: Written, engine: Engine) -> dict[dt.date | 
     if not (engine.holds_frames or sum(rows.values()) <= FEW_ROWS):
         return {date: _examined_files(table, date, of_date, engine) for date, of_date in pieces.items()}
     frames = written.frames.get(table.name) or {
-        date: [pl.read_parquet(piece.path, hive_partitioning=False, glob=False) for piece in of_date]
-        for date, of_date in pieces.items()
+        date: [read_parquet(piece.path) for piece in of_date] for date, of_date in pieces.items()
     }
     whole = {date: pl.concat(parts) if len(parts) > 1 else parts[0] for date, parts in frames.items()}
     sound = len(frames) > 1 and keep_contract(table, _with_dates(whole))
@@ -172,15 +184,15 @@ def _with_dates(partitions: Mapping[dt.date | None, pl.DataFrame]) -> pl.DataFra
     return pl.concat([rows.with_columns(event_date=pl.lit(date, pl.Date)) for date, rows in partitions.items()])
 
 
-def _examined_files(table: Table, date: dt.date | None, pieces: Sequence[Piece], engine: Engine) -> Draft:
+def _examined_files(table: Table, date: dt.date | None, pieces: Sequence[WrittenFile], engine: Engine) -> Draft:
     """What was written as more rows than are looked at as one frame, read back."""
     broken = list(engine.violations(table, pieces))
     staged, checks = _staged(date, pieces), (contract_result(table, sum(piece.rows for piece in pieces), broken),)
     if broken:
         return Draft(staged, checks)
-    rows = pl.scan_parquet([piece.path for piece in pieces], hive_partitioning=False, glob=False)
+    rows = scan_parquet(*(piece.path for piece in pieces))
     return Draft(staged, checks, sample(table, rows), table.plot(rows) if table.plot else [])
 
 
-def _staged(date: dt.date | None, pieces: Sequence[Piece]) -> tuple[Staged, ...]:
-    return tuple(Staged(piece.path, piece.rows, piece.hive if date is None else unit_of(date)) for piece in pieces)
+def _staged(date: dt.date | None, pieces: Sequence[WrittenFile]) -> tuple[WrittenFile, ...]:
+    return tuple(pieces) if date is None else tuple(replace(piece, hive=unit_of(date)) for piece in pieces)

@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from event_assets.digest import digest
+from event_assets.errors import DamagedFileError, DamagedLogError, LakeError
 from event_assets.storage.files import Files, files_of
-from event_assets.storage.parquet import write_parquet
+from event_assets.storage.parquet import read_parquet, write_parquet
+from event_assets.storage.read_again import read_again
 from event_assets.storage.table_log import LogFile, TableLog
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ class SourceFile:
     """Records that are not landed, or no longer, since their user was erased."""
     cuts: Mapping[str, str] = field(default_factory=dict)
     """Which of the file's parts lack erased records: the part to a digest of their row numbers."""
+    run: str | None = None
+    """The run that landed it first, as with `landed_at`; None where no run of Dagster's did."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,16 @@ class Binding:
 
 @dataclass(frozen=True)
 class Retraction:
-    """A content that counts no more, under whatever name it lies or comes again."""
+    """A content that is not active, under whatever name it is stored or dropped again, until it is restored."""
+
+    file_id: str
+    at: str | None = None
+    """When, in ISO 8601; one command retracts all its files at one time."""
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """The end of a content's retraction."""
 
     file_id: str
 
@@ -98,7 +111,7 @@ class Expiry:
     before: str
 
 
-Entry = SourceFile | Binding | Retraction | Erasure | Expiry
+Entry = SourceFile | Binding | Retraction | Restoration | Erasure | Expiry
 
 
 class Ledger:
@@ -116,7 +129,8 @@ class Ledger:
     def _forget(self) -> None:
         self.files: dict[tuple[Kind, str], SourceFile] = {}
         self.bindings: dict[tuple[Kind, str], Binding] = {}
-        self.retracted: set[str] = set()
+        self.retracted: dict[str, str | None] = {}
+        """Retracted content to the time of its retraction (None in a ledger of an older version)."""
         self.erased: set[str] = set()
         """The hashes of erased users."""
         self.salt: str | None = None
@@ -126,13 +140,28 @@ class Ledger:
         self._entries = 0
 
     def reload(self) -> Ledger:
-        """Bring the state up to what was committed by now."""
+        """Bring the state up to what was committed by now. LakeError where it can't be read: nothing may change."""
+        try:
+            return read_again(self._reload, lambda: None)
+        except (DamagedLogError, DamagedFileError, FileNotFoundError) as error:
+            raise self.unreadable(" ".join(str(error).split())) from None
+
+    def unreadable(self, why: str) -> LakeError:
+        remedy = "restore it from a backup; nothing was changed"
+        return LakeError(str(self._files.folder), f"the ledger of source files can't be read ({why})", remedy)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever committed to it."""
+        return self._log.version < 0
+
+    def _reload(self) -> Ledger:
         paths = [file.path for file in self._log.files()]
         if self._read and set(self._read) - set(paths):  # compacted meanwhile
             self._forget()
         new = [path for path in paths if path not in self._read]
         if new:
-            frame = pl.concat([pl.read_parquet(path, glob=False) for path in self._files.local(new)]).sort("sequence")
+            frame = pl.concat([read_parquet(path) for path in self._files.local(new)]).sort("sequence")
             for text in frame["entry"]:
                 self._apply(json.loads(text))
             self._entries += frame.height
@@ -192,7 +221,7 @@ class Ledger:
     def _state(self) -> Iterator[Entry]:
         yield from self.files.values()
         yield from self.bindings.values()
-        yield from (Retraction(file_id) for file_id in sorted(self.retracted))
+        yield from (Retraction(file_id, at) for file_id, at in sorted(self.retracted.items()))
         yield from (Erasure(user, self.salt or "") for user in sorted(self.erased))
         yield from (Expiry(table, before.isoformat()) for table, before in sorted(self.expired_before.items()))
 
@@ -227,7 +256,9 @@ class Ledger:
                 binding = Binding(**document)
                 self.bindings[binding.kind, binding.name] = binding
             case "retracted":
-                self.retracted.add(document["file_id"])
+                self.retracted[document["file_id"]] = document.get("at")
+            case "restored":
+                self.retracted.pop(document["file_id"], None)
             case "erased":
                 self.erased.add(document["user"])
                 self.salt = document["salt"]
@@ -236,7 +267,14 @@ class Ledger:
                 self.expired_before[table] = max(before, self.expired_before.get(table, before))
 
 
-_WHAT = {SourceFile: "landed", Binding: "bound", Retraction: "retracted", Erasure: "erased", Expiry: "expired"}
+_WHAT = {
+    SourceFile: "landed",
+    Binding: "bound",
+    Retraction: "retracted",
+    Restoration: "restored",
+    Erasure: "erased",
+    Expiry: "expired",
+}
 
 
 def _schema() -> pa.Schema:

@@ -13,7 +13,8 @@ import polars as pl
 
 from event_assets.engines.engine import Content, Dates, Figures, Written, figures_by_date, split_column
 from event_assets.engines.polars.ports import PolarsPorts, Way, in_order
-from event_assets.storage.parquet import NO_VALUE, Piece, write_parquet
+from event_assets.storage.parquet import NO_VALUE, read_parquet, scan_parquet, write_parquet
+from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.column_types import polars_type
 from event_assets.tables.contract import Violation, violations
 from event_assets.tables.table import Table
@@ -62,8 +63,8 @@ class PolarsEngine:
         rows = {name: {date: [*by_value.values()] for date, by_value in found.items()} for name, found in parts.items()}
         return Written(pieces, figures, rows)
 
-    def violations(self, table: Table, pieces: Sequence[Piece]) -> Sequence[Violation]:
-        frames = (pl.read_parquet(piece.path, hive_partitioning=False, glob=False) for piece in pieces)
+    def violations(self, table: Table, pieces: Sequence[WrittenFile]) -> Sequence[Violation]:
+        frames = (read_parquet(piece.path) for piece in pieces)
         return [violation for frame in frames for violation in violations(table, frame)]
 
     def collect(self, outputs: Outputs, tables: Mapping[str, Table]) -> tuple[dict[str, pl.DataFrame], dict[str, int]]:
@@ -114,13 +115,13 @@ def _parts(frame: pl.DataFrame, table: Table, dates: Dates) -> _Parts:
     return {dates[0]: found or {NO_VALUE: empty}}
 
 
-def _write(parts: _Parts, table: Table, folder: Path, figures: Figures) -> dict[dt.date | None, list[Piece]]:
-    pieces: dict[dt.date | None, list[Piece]] = {date: [] for date in parts}
+def _write(parts: _Parts, table: Table, folder: Path, figures: Figures) -> dict[dt.date | None, list[WrittenFile]]:
+    pieces: dict[dt.date | None, list[WrittenFile]] = {date: [] for date in parts}
     rows = ((date, hive, part) for date, by_value in parts.items() for hive, part in by_value.items())
     for number, (date, hive, part) in enumerate(rows):
         path = folder / f"{table.name}-{number:04d}.parquet"
         write_parquet(part, path, figures[date])
-        pieces[date].append(Piece(path, part.height, hive))
+        pieces[date].append(WrittenFile(path, part.height, hive))
     return pieces
 
 
@@ -164,7 +165,7 @@ def _partition(table: Table, date: dt.date | None, content: Content) -> pl.LazyF
 
 
 def _aligned(path: Path, schema: pl.Schema) -> pl.LazyFrame:
-    plan = pl.scan_parquet(path, hive_partitioning=False, glob=False)
+    plan = scan_parquet(path)
     stored = plan.collect_schema()
     if stored == schema:
         return plan
