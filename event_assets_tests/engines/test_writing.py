@@ -37,7 +37,7 @@ def batches(*numbers: list[int]) -> list[pa.RecordBatch]:
     return [pa.record_batch({"n": pa.array(part, pa.int64()), "t": ["é"] * len(part)}) for part in numbers]
 
 
-def pieces_of(*written: Any) -> list[Piece]:
+def pieces_of(*written: Any) -> list[WrittenFile]:
     return [piece for _, piece in write_pieces(*written)]
 
 
