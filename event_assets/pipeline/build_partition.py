@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import shutil
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,7 +20,7 @@ from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Unit, Workspace, unit_of
 from event_assets.storage.damage import damaged, damaged_files
 from event_assets.storage.parquet import read_parquet, scan_parquet
-from event_assets.storage.written_file import WrittenFile
+from event_assets.storage.written_file import WrittenFile, discard_folder
 from event_assets.tables.contract import keep_contract, violations
 from event_assets.tables.plots import Series
 from event_assets.tables.table import Table
@@ -90,7 +89,7 @@ class Drafting:
         try:
             yield
         except Exception:
-            shutil.rmtree(folder, ignore_errors=True)  # dates of a batch are tried again, one by one
+            discard_folder(folder)  # dates of a batch are tried again, one by one
             stores = self._workspace.stores
             inputs = (unit for date in dates for unit in self._workspace.all_input_units(step, date))
             units = dict.fromkeys(unit for unit in inputs if unit[0] in stores)
