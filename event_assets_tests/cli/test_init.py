@@ -37,7 +37,7 @@ def test_a_declaration_that_exists_is_never_overwritten(command: Command) -> Non
     assert (again.code, again.out) == (0, "doors is declared already, and nothing is written; nothing to change\n")
     assert Path("datasets/doors/defs.yaml").read_bytes() == before
     Path("datasets/doors/defs.yaml").write_text("type: x\n")
-    assert "datasets/doors/defs.yaml: exists already; choose another name, or remove it first" in command(*arguments).err
+    assert "defs.yaml: exists already; choose another name, or remove it first" in command(*arguments).err
 
 
 def test_a_newer_sample_proposes_the_difference(command: Command) -> None:
