@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from event_assets.locations import ObjectUrl, Place
 from event_assets.settings import Settings
+from event_assets.storage.aside import link_files
+from event_assets.storage.declarations import Declarations
 from event_assets.storage.files import Files, LocalFiles, ObjectFiles, files_of
 from event_assets.storage.lease import WAIT_SECONDS, lease, unfinished_since
 from event_assets.storage.object_lease import held, object_lease
@@ -120,6 +122,14 @@ class TableStore:
         self._add, self._remove = [], []
         self._files.delete((*gone, *unused))
 
+    def link_to(self, other: TableStore) -> None:
+        """Make the current files of the same table of another lake current here as well, by links to them."""
+        files = other._log.files()
+        here = [Path(str(self.folder)) / file.path for file in files]
+        link_files(zip(other._files.local([file.path for file in files]), here, strict=True))
+        if files:
+            self._log.commit(files, [])
+
     def sweep(self) -> None:
         """Delete the files of a writer that died before its commit or before deleting what it replaced."""
         self._files.delete(self._files.leftovers({file.path for file in self._log.files()}))
@@ -152,6 +162,10 @@ class Lake:
         from event_assets.storage.ledger import Ledger  # loads Polars, which reading a table's log needn't wait for
 
         return Ledger(self._files(dataset, f"{STATE}/ledger"), self.state(dataset))
+
+    def declarations(self, dataset: str) -> Declarations:
+        """The declarations by which the dataset's tables were made."""
+        return Declarations(self._files(dataset, f"{STATE}/rules"))
 
     def state(self, dataset: str) -> Path:
         """The folder, on this machine, of the dataset's staging and of what can be made again."""
