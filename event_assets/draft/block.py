@@ -141,7 +141,7 @@ def _partition_lines(block: Block, indent: str) -> Iterator[str]:
             continue
         keys = {"name": name, "source": "file_path", "pattern": f"{key}=([^/]+)", "description": f"Such as {value}."}
         if name in _TIME_PARTS:
-            yield f"{indent}# The folder {key}={value} is no column; to have it, add: {flow(keys)}"
+            yield f"{indent}# The folder {key}={value} is not a column; to have it, add: {flow(keys)}"
         else:
             yield check(f"a part of the folders' names, such as {key}={value}", indent)
             yield f"{indent}- {flow(keys)}"

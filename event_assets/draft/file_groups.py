@@ -46,7 +46,7 @@ class Group:
 def groups_of(paths: Iterable[Path]) -> tuple[list[Group], list[str]]:
     """The kinds of files below paths (files, and folders at any depth), and what was left out.
 
-    LandingError where there is no file, or none can be read.
+    LandingError where there is not a file, or none can be read.
     """
     files, remarks = _files(paths)
     groups: list[Group] = []
