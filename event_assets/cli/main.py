@@ -16,6 +16,7 @@ from event_assets.cli.demo import demo
 from event_assets.cli.erase import erase
 from event_assets.cli.generate import generate
 from event_assets.cli.init import init
+from event_assets.cli.plan import plan
 from event_assets.cli.quarantine import quarantine
 from event_assets.cli.query import query
 from event_assets.cli.retention import retention
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(init)
 app.command()(run)
+app.command()(plan)
 app.command()(generate)
 app.command()(supply)
 app.command()(convert)
