@@ -86,7 +86,7 @@ def plan(
 
 
 def _print(found: Plan | PlannedDifference, planned: Plan) -> None:
-    from event_assets.cli.output import print_rows
+    from event_assets.cli.text_table import print_rows
     from event_assets.pipeline.run_aside import PlannedDifference
 
     for warning in planned.warnings:

@@ -23,11 +23,11 @@ from event_assets.declaration.blocks import Source
 from event_assets.errors import DeclarationError, LandingError
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, parts, sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.lake import read_figures
 from event_assets.storage.ledger import Kind, SourceFile
-from event_assets.storage.parquet import write_parquet
-from event_assets.storage.partitions import Staged, content_digest
+from event_assets.storage.parquet import read_figures, read_parquet, write_parquet
+from event_assets.storage.partitions import content_digest
 from event_assets.storage.remove_rows import write_without
+from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.table import Table
 from event_assets.transforms.casts import bound
 from event_assets.transforms.normalize import normalised
@@ -97,7 +97,7 @@ def rows_by_table(workspace: Workspace, user_id: str) -> dict[str, int]:
 def _theirs(table: Table, path: Path, source: Source, is_erased: IsErased) -> pl.Series:
     """For each row of a table's file, whether it is an erased user's."""
     column = "raw" if "raw" in table.names else "user_id" if "user_id" in table.names else table.names[0]
-    texts = pl.read_parquet(path, columns=[column], hive_partitioning=False, glob=False)[column].cast(pl.String)
+    texts = read_parquet(path, [column])[column].cast(pl.String)
     if column == "raw":
         return pl.Series([_is_theirs(raw, source, is_erased) for raw in texts], dtype=pl.Boolean)
     if column != "user_id":
@@ -120,8 +120,8 @@ def _cut_closed(workspace: Workspace, staging: Path, is_erased: IsErased) -> Non
                 [path] = store.paths(date.isoformat())
                 theirs = _theirs(table, path, source, is_erased)
                 if theirs.any():
-                    left = pl.read_parquet(path, hive_partitioning=False, glob=False).filter(~theirs)
-                    piece = Staged(staging / f"{name}-{date}.parquet", left.height, date.isoformat())
+                    left = read_parquet(path).filter(~theirs)
+                    piece = WrittenFile(staging / f"{name}-{date}.parquet", left.height, date.isoformat())
                     write_parquet(left, piece.path, read_figures(path))
                     store.publish(date.isoformat(), [piece], entry.made_from, content_digest([piece]))
             store.flush()
@@ -155,7 +155,7 @@ def place(workspace: Workspace, file: SourceFile, staged: dict[str, Path]) -> No
     for part in parts(workspace, file):
         if part.name in staged:
             store = workspace.stores[part.table]
-            store.place(Staged(staged[part.name], part.file.rows, part.file.hive), Path(part.file.path).name)
+            store.place(WrittenFile(staged[part.name], part.file.rows, part.file.hive), Path(part.file.path).name)
 
 
 def canonical(text: str | None, column: Column) -> str | None:
@@ -198,7 +198,7 @@ def _found(part: Path, table: Table, source: Source, is_erased: IsErased) -> dic
     if not theirs.any():
         return {}
     columns = ["row_number", *(["reason"] if "reason" in table.names else [])]
-    rows = pl.read_parquet(part, columns=columns, hive_partitioning=False, glob=False).filter(theirs)
+    rows = read_parquet(part, columns).filter(theirs)
     reasons = rows["reason"] if "reason" in columns else [None] * rows.height
     return dict(zip(rows["row_number"], reasons, strict=True))
 

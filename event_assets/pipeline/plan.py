@@ -16,6 +16,7 @@ from event_assets.pipeline.land_files import pending
 from event_assets.pipeline.staleness import CHANGED, Stale, made_from, reachable, stale_units
 from event_assets.pipeline.steps import RECONCILIATION, Step, steps
 from event_assets.pipeline.workspace import Workspace
+from event_assets.wording import counted
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,10 @@ class Plan:
             yield f"would make {step} {date_range([unit.date for unit in units])}".rstrip() + f": {why}"
         total = sum(len(dates) for dates in self.at_most.values())
         files, stale = len(self.files), len(self.stale)
-        yield f"{files} files, {stale} stale partitions, at most {total} touched with what lies downstream"
+        yield (
+            f"{counted(files, 'file')}, {counted(stale, 'stale partition')}, at most {total} touched with what lies"
+            " downstream"
+        )
         if self.files:
             yield "The dates of new files are known once they are landed."
 

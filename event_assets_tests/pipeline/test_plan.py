@@ -190,6 +190,17 @@ def test_a_column_that_is_new_or_of_another_type_changes_the_rows_that_have_a_va
     assert sum(unit.changed for unit in found["raw_events"].values()) == 4
 
 
+def test_a_lake_with_lost_and_damaged_files_is_repaired_aside(world: World) -> None:
+    lost, broken = (world.workspace.stores[name].paths("2025-01-06")[0] for name in ("cleaned_events", "sessions"))
+    lost.unlink()
+    broken.write_bytes(b"half")
+    before = lake_files(world)
+    found = difference(world)
+    assert lake_files(world) == before
+    assert (found.made["cleaned_events"], found.made["sessions"]) == (["2025-01-06"], ["2025-01-06"])
+    assert found.tables == {}, "the rows come out as they were published"
+
+
 RULE_CHANGES: list[dict[str, Any]] = [
     {},
     {"description": "Other words."},
