@@ -39,7 +39,7 @@ class Dating:
         self._assumed = dt.datetime.combine(date, dt.time(), dataset.zone).astimezone(dt.UTC) if date else None
 
     def date(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[tuple[int, str]]]:
-        """(the records with event_time, event_time_us, time_assumed and event_date; (number, reason) of the others)."""
+        """(the records with event_time, time_assumed and event_date; (number, reason) of the others)."""
         text = frame[TIME].str.strip_chars(BLANKS)
         text = text.set(text.is_in(["", *self._null_values]).fill_null(False), None)
         times = parse_times(text, format=self._time.format, source_timezone=self._dataset.source_timezone)
@@ -53,4 +53,4 @@ class Dating:
         undated = refused.select(ROW_NUMBER, _REASON).rows()
         dated = frame.filter(~bad)
         dates = event_dates(dated[TIME], self._dataset.timezone).alias(EVENT_DATE)
-        return dated.with_columns(pl.col(TIME).cast(pl.Int64).alias("event_time_us"), dates), undated
+        return dated.with_columns(dates), undated
