@@ -19,6 +19,7 @@ RESERVED_COLUMNS = frozenset(
         "event_time_us",
         "event_date",
         "time_assumed",
+        "time_text",
         "extra",
         "file_id",
         "row_number",

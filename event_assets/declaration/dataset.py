@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import keyword
 from functools import cached_property
 from typing import Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -21,6 +22,16 @@ from event_assets.declaration.blocks import (
 )
 from event_assets.declaration.column import NAME, Column
 from event_assets.declaration.conditions import check_where
+
+#: A dataset is a schema of DuckDB and a job of Dagster: the names that these use themselves.
+RESERVED_NAMES = frozenset(
+    {
+        *("information_schema", "main", "memory", "pg_catalog", "system", "temp", "warehouse"),
+        *("arg_dict", "bool", "conf", "config", "context", "dict", "float", "input", "input_arg_dict", "int", "meta"),
+        *("output", "output_arg_dict", "str", "type"),
+        *keyword.kwlist,
+    }
+)
 
 
 class Dataset(Declared):
@@ -69,6 +80,8 @@ class Dataset(Declared):
     def _plain_name(cls, value: str) -> str:
         if not NAME.fullmatch(value):
             raise ValueError("a dataset's name is lower case letters, digits and _, beginning with a letter")
+        if value in RESERVED_NAMES:
+            raise ValueError(f"{value} is a name that DuckDB or Dagster uses itself; choose another name")
         return value
 
     @field_validator("timezone", "source_timezone")
