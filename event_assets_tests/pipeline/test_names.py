@@ -134,7 +134,7 @@ EXPECTED = rows(declared(["more"], ["about"]))
 
 
 def test_a_name_that_a_table_has_for_itself_is_refused_by_name() -> None:
-    with pytest.raises(DeclarationError, match="clicks: rank is also a column that top_users has"):
+    with pytest.raises(DeclarationError, match="clicks: column rank: is also a column that top_users has"):
         tables(declared([], by="rank"))
 
 
