@@ -13,10 +13,12 @@ from event_assets.declaration import Dataset, parse_dataset
 from event_assets.pipeline.land_files import LandingSummary, land_new_files
 from event_assets.pipeline.reconcile import Reconciliation, publish_reconciliation, reconcile
 from event_assets.pipeline.results import Outcome
+from event_assets.pipeline.retract import files_of_run, last_retracted, named_files, restore, retract
 from event_assets.pipeline.run import run
 from event_assets.pipeline.schedule import Request, everything
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings
+from event_assets.storage.ledger import SourceFile
 
 NOW = dt.datetime(2025, 6, 1, 12, tzinfo=dt.UTC)
 
@@ -81,12 +83,27 @@ class World:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
 
-    def land(self, now: Callable[[], dt.datetime] = lambda: NOW) -> LandingSummary:
+    def land(self, now: Callable[[], dt.datetime] = lambda: NOW, run: str | None = None) -> LandingSummary:
         with self.workspace.writing():
             self.workspace.refresh()
-            intake = land_new_files(self.workspace, now=now)
+            intake = land_new_files(self.workspace, now=now, run=run)
         intake.raise_failures()
         return intake
+
+    def retract(self, name: str = "", *, run: str = "", at: dt.datetime = NOW) -> None:
+        """Take out a file, or what a run landed."""
+        with self.workspace.writing():
+            self.workspace.refresh()
+            retract(self.workspace, self._files(name, run), at)
+
+    def restore(self, name: str = "", *, run: str = "") -> None:
+        """Bring back a file, what a run landed, or (with neither) what was retracted last."""
+        with self.workspace.writing():
+            self.workspace.refresh()
+            restore(self.workspace, self._files(name, run) if name or run else last_retracted(self.workspace))
+
+    def _files(self, name: str, run: str) -> list[SourceFile]:
+        return files_of_run(self.workspace, run) if run else named_files(self.workspace, name)
 
     def make(self, dates: Iterable[str] | None = None, tables: Iterable[str] | None = None) -> list[Outcome]:
         """Make what is stale, or the given dates of the given tables (all tables where none are given)."""

@@ -1,7 +1,8 @@
-"""`event-assets retract`: take a file's rows out of every table."""
+"""`event-assets retract`: take out what a file or a run brought, or bring it back."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from typing import Annotated
 
@@ -13,32 +14,63 @@ from event_assets.settings import load_settings
 
 def retract(
     dataset: DatasetName,
-    file: Annotated[str, typer.Argument(help="The file's name in the inbox, or its file_id.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was taken out as JSON.")] = False,
+    file: Annotated[str | None, typer.Argument(help="The file's name in the inbox, or its file_id.")] = None,
+    run: Annotated[
+        str | None, typer.Option("--run", metavar="RUN", help="All files that this run landed: its id in the UI.")
+    ] = None,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Bring back what was retracted; the last retraction if nothing is named.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
-    """Takes a source file's rows out of every table, raw ones included; no backfill brings them back.
+    """Takes the rows of a source file, or of all files that a run landed, out of every table, raw ones included.
+
+    No backfill and no other copy of the file brings them back, but `--undo` does, as long as the file is in the inbox.
 
     \b
     event-assets retract shop events_20200924.csv
+    event-assets retract shop --run 1f0c8b5a
+    event-assets retract shop events_20200924.csv --undo
+    event-assets retract shop --undo
     """
+    if file and run:
+        raise typer.BadParameter("name a file or a run, not both")
+    if not (file or run or undo):
+        raise typer.BadParameter("name a file, or a run with --run")
     declared, settings = named_dataset(dataset), load_settings()
 
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.output import working
     from event_assets.cli.run_report import Watcher, console
-    from event_assets.pipeline.land_files import retract as take_out
+    from event_assets.pipeline import retract as retraction
     from event_assets.pipeline.workspace import Workspace
 
     workspace = Workspace(declared, settings)
-    with working(f"taking {file} out of {dataset}"), workspace.writing():
+    what = file or (f"what run {run} landed" if run else "the last retraction")
+    with working(f"{'bringing back' if undo else 'taking out'} {what}"), workspace.writing():
         workspace.refresh()
-        gone = take_out(workspace, file)
+        if run:
+            files = retraction.files_of_run(workspace, run)
+        elif file:
+            files = retraction.named_files(workspace, file)
+        else:
+            files = retraction.last_retracted(workspace)
+        if undo:
+            retraction.restore(workspace, [f for f in files if not run or f.file_id in workspace.ledger.retracted])
+        else:
+            retraction.retract(workspace, files, dt.datetime.now(dt.UTC))
     with Watcher(dataset) as watcher:
-        run_job(declared, settings, None, watcher)
+        run_job(declared, settings, None, watcher, why=f"{'undo of a retraction' if undo else 'retraction'}: {what}")
+    workspace.refresh()
+    files = [workspace.ledger.files[f.kind, f.file_id] for f in files]
+    rows, rejects = sum(f.landed for f in files), sum(f.rejected for f in files)
     changed = sum(outcome.changed for outcome in watcher.made_units)
+    names = workspace.ledger.names()
+    shown = [(names.get((f.kind, f.file_id)) or [f.file_id])[0] for f in files]
     if as_json:
-        print(json.dumps({"file_id": gone.file_id, "rows": gone.landed, "rejects": gone.rejected, "changed": changed}))
+        found = {"files": shown, "file_id": files[0].file_id if len(files) == 1 else None, "rows": rows}
+        print(json.dumps({**found, "rejects": rejects, "changed": changed, "undo": undo}))
         return
-    console.print(
-        f"{file}: {gone.landed} rows and {gone.rejected} rejects taken out, {changed} partitions changed", markup=False
-    )
+    done = "brought back" if undo else "taken out"
+    of = shown[0] if len(shown) == 1 else f"{len(shown)} files"
+    console.print(f"{of}: {rows} rows and {rejects} rejects {done}, {changed} partitions changed", markup=False)

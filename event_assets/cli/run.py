@@ -56,6 +56,8 @@ def run(
         console.print(f"rejected file {name}: {reason}", markup=False)
     for line in performance(intake, watcher.made_units):
         console.print(line, markup=False, soft_wrap=True)
+    if intake and intake.landed:
+        console.print(f"run {run_id[:8]} (event-assets retract {dataset} --run {run_id[:8]} takes its files out again)")
     console.print(f"in {load_settings().lake / dataset}", markup=False, soft_wrap=True)
 
 

@@ -67,7 +67,9 @@ def _execute(context: dg.AssetExecutionContext, workspace: Workspace) -> list[Ou
     with workspace.writing():
         workspace.refresh()
         if selected.intersection(landed):
-            intake = land_new_files(workspace, now=lambda: dt.datetime.now(dt.UTC), progress=report.progress)
+            intake = land_new_files(
+                workspace, now=lambda: dt.datetime.now(dt.UTC), run=context.run.run_id, progress=report.progress
+            )
             report.landed(workspace, intake)
             _log_intake(context, intake)
             log_events(context, landing_events(workspace, intake, asked or () if "raw_events" in selected else ()))

@@ -11,7 +11,7 @@ import datetime as dt
 import time
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from event_assets.pipeline.landing_rules import Rules, is_known, limits, rules_o
 from event_assets.pipeline.schema_drift import drift_of
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, files_missing_rows, parts_are_there, sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Binding, Kind, Retraction, SourceFile
+from event_assets.storage.ledger import Binding, Kind, SourceFile
 from event_assets.storage.ledger import Entry as LedgerEntry
 from event_assets.storage.partitions import EMPTY_CONTENT
 
@@ -57,23 +57,6 @@ class LandingSummary:
             raise LandingError(first.culprit, first.state + (f" (and {more} more)" if more else ""), first.remedy)
 
 
-def retract(workspace: Workspace, name: str) -> SourceFile:
-    """Take a source file's rows out of the landed tables, for good; what is made from them is stale then.
-
-    `name` is a name that the file has or had in the inbox, or its file_id. The caller holds `workspace.writing()` and
-    has called `workspace.refresh()`. LandingError where the ledger knows no such file.
-    """
-    ledger = workspace.ledger
-    named = {binding.file_id for binding in ledger.bindings.values() if binding.name == name}
-    found = [file for (_, file_id), file in sorted(ledger.files.items()) if file_id in named or file_id == name]
-    if not found:
-        known = ", ".join(sorted({binding.name for binding in ledger.bindings.values()})[:5]) or "none"
-        raise LandingError(name, f"is no landed file of {workspace.dataset.name}", f"name one of {known}")
-    ledger.append([Retraction(found[0].file_id)])
-    sync_raw_tables(workspace)
-    return found[0]
-
-
 def pending(workspace: Workspace, lost: Iterable[SourceFile] = ()) -> tuple[list[InboxFile], list[str]]:
     """The files of the inbox that are new, were touched, would be read otherwise now or stand for a `lost` content,
     and what to warn of."""
@@ -84,11 +67,16 @@ def pending(workspace: Workspace, lost: Iterable[SourceFile] = ()) -> tuple[list
 
 
 def land_new_files(
-    workspace: Workspace, *, now: Callable[[], dt.datetime], progress: Progress = lambda *_: None
+    workspace: Workspace,
+    *,
+    now: Callable[[], dt.datetime],
+    run: str | None = None,
+    progress: Progress = lambda *_: None,
 ) -> LandingSummary:
     """Land what is new in the inbox, and bring the raw tables in line with the ledger.
 
-    The caller holds `workspace.writing()` and has called `workspace.refresh()`. `now` tells a file's `landed_at`.
+    The caller holds `workspace.writing()` and has called `workspace.refresh()`. `now` gives a file's `landed_at`,
+    `run` names the run, so that `retract --run` finds what it landed.
     A file that can't be opened is entered as rejected, one that stops its landing stands in the intake's `failures`;
     the others go on.
     """
@@ -97,12 +85,12 @@ def land_new_files(
     files, warnings = pending(workspace, files_missing_rows(workspace))
     failures: list[LandingError] = []
     with workspace.lake.staging(workspace.dataset.name) as staging:
-        landed, known = _land_all(workspace, files, staging, warnings, failures, now, progress)
+        landed, known = _land_all(workspace, files, staging, warnings, failures, now, run, progress)
         if workspace.dataset.events.time.missing == "file_date" and files:
             # A name that now stands for something else may have dated a content that another name still stands for.
             seen = {dropped.name for dropped in files}
             dated_anew = [dropped for dropped in pending(workspace)[0] if dropped.name not in seen]
-            landed += _land_all(workspace, dated_anew, staging, warnings, failures, now, progress)[0]
+            landed += _land_all(workspace, dated_anew, staging, warnings, failures, now, run, progress)[0]
     after = _raw_contents(workspace)
     dates = {dt.date.fromisoformat(d) for d in before.keys() | after.keys() if before.get(d) != after.get(d)}
     seconds = time.perf_counter() - began
@@ -116,6 +104,7 @@ def _land_all(
     warnings: list[str],
     failures: list[LandingError],
     now: Callable[[], dt.datetime],
+    run: str | None,
     progress: Progress,
 ) -> tuple[list[SourceFile], int]:
     """Land those files whose content is new; how many were known already.
@@ -134,7 +123,7 @@ def _land_all(
         for done, (work, result) in enumerate(zip(works, results, strict=True)):
             progress(f"landing {work.dropped.name}", done, len(works))
             try:
-                file = result.result()
+                file = replace(result.result(), run=work.first.run if work.first else run)
             except NotReadyError as error:  # taken at the next look; the others go on
                 warnings.append(str(error))
                 continue
@@ -165,8 +154,8 @@ class _Work:
 
     dropped: InboxFile
     identity: Identity
-    landed_at: dt.datetime | None
-    """When it was first landed, where it was."""
+    first: SourceFile | None
+    """The file as it was landed before, where it was: `landed_at` and `run` stay those of its first landing."""
     bindings: list[Binding]
     rules: Rules
 
@@ -194,13 +183,23 @@ def _sort_out(
     for dropped, found, binding in identified:
         key = (dropped.kind, found.file_id)
         before = workspace.ledger.files.get(key)
-        if key in works:
+        if found.file_id in workspace.ledger.retracted:
+            warnings.append(_stays_retracted(workspace, dropped, found.file_id))
+            known.append(binding)
+        elif key in works:
             works[key].bindings.append(binding)
         elif before is not None and is_known(workspace, before, rules) and parts_are_there(workspace, before):
             known.append(binding)
         else:
-            works[key] = _Work(dropped, found, before.landed_at if before else None, [binding], rules)
+            works[key] = _Work(dropped, found, before, [binding], rules)
     return list(works.values()), known
+
+
+def _stays_retracted(workspace: Workspace, dropped: InboxFile, file_id: str) -> str:
+    at = workspace.ledger.retracted[file_id]
+    since = f"on {at[:10]}" if at else "before"
+    command = f"event-assets retract {workspace.dataset.name} {dropped.name} --undo"
+    return f"{dropped.name} was retracted {since} and stays retracted; {command} takes that back"
 
 
 def _identified(dropped: InboxFile) -> Identity | LandingError:
@@ -216,7 +215,7 @@ def _land(
     """Land one content; `together` tells among how many at once memory and cores are shared."""
     from event_assets.landing.land_file import land_file  # with all readers: who only looks needs none of them
 
-    landed_at = work.landed_at or now()
+    landed_at = work.first.landed_at if work.first else now()
     kind = work.dropped.kind
     with on_disk(work.dropped, work.identity, staging) as (path, identity):
         landed = land_file(
@@ -279,6 +278,8 @@ def _settled_in_ledger(
     binding = workspace.ledger.bindings.get((dropped.kind, dropped.name))
     if binding is None or binding.signature != dropped.signature or (dropped.kind, binding.file_id) in lost:
         return False
+    if binding.file_id in workspace.ledger.retracted:
+        return True
     return is_known(workspace, workspace.ledger.files.get((dropped.kind, binding.file_id)), rules)
 
 

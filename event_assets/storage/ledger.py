@@ -62,6 +62,8 @@ class SourceFile:
     """Records that are not landed, or no longer, since their user was erased."""
     cuts: Mapping[str, str] = field(default_factory=dict)
     """Which of the file's parts lack erased records: the part to a digest of their row numbers."""
+    run: str | None = None
+    """The run that landed it first, as with `landed_at`; None where no run of Dagster's did."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,16 @@ class Binding:
 
 @dataclass(frozen=True)
 class Retraction:
-    """A content that counts no more, under whatever name it lies or comes again."""
+    """A content that is not active, under whatever name it is stored or dropped again, until it is restored."""
+
+    file_id: str
+    at: str | None = None
+    """When, in ISO 8601; one command retracts all its files at one time."""
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """The end of a content's retraction."""
 
     file_id: str
 
@@ -98,7 +109,7 @@ class Expiry:
     before: str
 
 
-Entry = SourceFile | Binding | Retraction | Erasure | Expiry
+Entry = SourceFile | Binding | Retraction | Restoration | Erasure | Expiry
 
 
 class Ledger:
@@ -116,7 +127,8 @@ class Ledger:
     def _forget(self) -> None:
         self.files: dict[tuple[Kind, str], SourceFile] = {}
         self.bindings: dict[tuple[Kind, str], Binding] = {}
-        self.retracted: set[str] = set()
+        self.retracted: dict[str, str | None] = {}
+        """Retracted content to the time of its retraction (None in a ledger of an older version)."""
         self.erased: set[str] = set()
         """The hashes of erased users."""
         self.salt: str | None = None
@@ -192,7 +204,7 @@ class Ledger:
     def _state(self) -> Iterator[Entry]:
         yield from self.files.values()
         yield from self.bindings.values()
-        yield from (Retraction(file_id) for file_id in sorted(self.retracted))
+        yield from (Retraction(file_id, at) for file_id, at in sorted(self.retracted.items()))
         yield from (Erasure(user, self.salt or "") for user in sorted(self.erased))
         yield from (Expiry(table, before.isoformat()) for table, before in sorted(self.expired_before.items()))
 
@@ -227,7 +239,9 @@ class Ledger:
                 binding = Binding(**document)
                 self.bindings[binding.kind, binding.name] = binding
             case "retracted":
-                self.retracted.add(document["file_id"])
+                self.retracted[document["file_id"]] = document.get("at")
+            case "restored":
+                self.retracted.pop(document["file_id"], None)
             case "erased":
                 self.erased.add(document["user"])
                 self.salt = document["salt"]
@@ -236,7 +250,14 @@ class Ledger:
                 self.expired_before[table] = max(before, self.expired_before.get(table, before))
 
 
-_WHAT = {SourceFile: "landed", Binding: "bound", Retraction: "retracted", Erasure: "erased", Expiry: "expired"}
+_WHAT = {
+    SourceFile: "landed",
+    Binding: "bound",
+    Retraction: "retracted",
+    Restoration: "restored",
+    Erasure: "erased",
+    Expiry: "expired",
+}
 
 
 def _schema() -> pa.Schema:

@@ -14,7 +14,6 @@ import dagster as dg
 import pytest
 
 from event_assets.orchestration.late_reports import unreported
-from event_assets.pipeline.land_files import retract
 from event_assets.pipeline.workspace import Workspace
 from event_assets_tests.faults import children, crash
 from event_assets_tests.faults.lakes import at_rest, rows_of, same
@@ -218,9 +217,7 @@ def test_landed_rows_that_are_gone_with_their_file_are_named(platform: Platform)
     assert not result.success
     assert "clicks_1.csv: its landed rows are missing from the lake; put it back and run again, or" in failure(result)
     platform.use(platform.dataset)
-    with platform.workspace.writing():
-        platform.workspace.refresh()
-        retract(platform.workspace, "clicks_1.csv")
+    platform.retract("clicks_1.csv")
     assert platform.run().success
     assert platform.table("joined_facts").height == 0
 

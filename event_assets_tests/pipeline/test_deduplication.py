@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_assets.pipeline.land_files import retract
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.staleness import stale_units
 from event_assets.storage import key_history
@@ -68,9 +67,7 @@ def test_a_late_key_that_was_there_before_changes_no_laterjanuary(world: World) 
 
 
 def test_the_date_on_which_a_retracted_key_comes_next_gets_it_back(world: World) -> None:
-    with world.workspace.writing():
-        world.workspace.refresh()
-        retract(world.workspace, "clicks_12.csv")
+    world.retract("clicks_12.csv")
     assert cleaned(world.make()) == ["12", "15"]
     assert world.table("cleaned_events").filter(user_id="often")["event_date"].to_list() == ["2025-01-15"]
 

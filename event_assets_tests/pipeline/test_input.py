@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from event_assets.pipeline.land_files import retract
 from event_assets.pipeline.rejected_records import refused_by_file
 from event_assets.pipeline.schema_drift import drifts
 from event_assets.pipeline.workspace import Workspace
@@ -107,10 +106,8 @@ def test_whatever_a_file_is_called_its_records_land_under_its_name(tmp_path: Pat
     assert sorted(name for names in world.table("source_files")["names"] for name in json.loads(names)) == shown
     assert world.table("cleaned_events").height == world.table("quarantine").height == len(HOSTILE)
     assert {path.name for path in (tmp_path / "own").iterdir()} == {"inbox", "lake"}, "nothing was written elsewhere"
-    with world.workspace.writing():
-        world.workspace.refresh()
-        for name in ("clicks_new\nline.csv", "clicks_\\xff\\xfe.csv"):
-            retract(world.workspace, name)
+    for name in ("clicks_new\nline.csv", "clicks_\\xff\\xfe.csv"):
+        world.retract(name)
     world.make()
     assert world.table("cleaned_events").height == len(HOSTILE) - 2
 

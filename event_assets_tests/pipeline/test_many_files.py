@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from event_assets.errors import LandingError
-from event_assets.pipeline.land_files import retract
 from event_assets_tests.world import World, clicks, lines
 
 
@@ -78,17 +77,19 @@ def test_a_retracted_file_is_out_of_every_table_and_stays_out(tmp_path: Path) ->
     bad = lines(record(2, 1), "u2,view,soon,/a,", "u2,view,2025-01-06T11:00:00,/a,-1")
     world.drop("clicks_2.csv", bad)
     world.refresh()
-    with world.workspace.writing():
-        world.workspace.refresh()
-        retract(world.workspace, "clicks_2.csv")
+    world.retract("clicks_2.csv")
     world.drop("clicks_3.csv", bad)  # the same content under another name stays retracted
-    world.refresh()
+    assert world.land().warnings == (
+        "clicks_3.csv was retracted on 2025-06-01 and stays retracted;"
+        " event-assets retract clicks clicks_3.csv --undo takes that back",
+    )
+    assert world.land().warnings == ()
     world.make(["2025-01-06"])
     assert all(expected[name].equals(frame) for name, frame in world.tables().items())
     assert world.table("landing_rejects").is_empty()
     assert sorted(world.table("source_files")["state"]) == ["active", "retracted"]
     with pytest.raises(LandingError, match=r"clicks_9.csv: is no landed file of clicks; name one of clicks_1.csv"):
-        retract(world.workspace, "clicks_9.csv")
+        world.retract("clicks_9.csv")
 
 
 #: A run as the sensor or a user starts it, anywhere: it lands what it finds, and says how many files those were.
