@@ -55,6 +55,8 @@ class Landed:
     """What was fixed on the way, such as `encoding: cp1252` or `lines: quoted_whole`."""
     reason: str | None = None
     """Why the whole file is rejected; then nothing of it landed."""
+    user_place: int | None = None
+    """The place of the user's field among a CSV file's fields, from 0."""
 
 
 #: Is given rows in the order of the file, some at a time.
@@ -175,6 +177,7 @@ class _Reading:
         self._new: Counter[str] = Counter()
         self._kinds = Kinds(source.columns)
         self._present: set[str] = set()
+        self._user_place: int | None = None
         self._records = self._landed = 0
 
     def run(self, path: Path, staging: Path, memory_bytes: int, workers: int, limits: Limits) -> Landed:
@@ -206,6 +209,7 @@ class _Reading:
             reasons=dict(sorted(self._reasons.items())),
             drift=drift,
             repairs=prepared.repairs,
+            user_place=self._user_place,
         )
 
     def _batches(
@@ -255,6 +259,7 @@ class _Reading:
         self._landed += frame.height
         self._new.update(batch.undeclared)
         self._present |= batch.present
+        self._user_place = batch.user_place if batch.user_place is not None else self._user_place
         self._records += batch.count
 
     def _reject(self, rejects: list[_Rejected]) -> None:

@@ -22,6 +22,7 @@ from event_assets.pipeline.erase import place, without_erased
 from event_assets.pipeline.landing_rules import Rules, is_known, limits, rules_of_today
 from event_assets.pipeline.schema_drift import drift_of
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, files_missing_rows, parts_are_there, sync_raw_tables
+from event_assets.pipeline.user_records import Erasing
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Binding, Kind, SourceFile
 from event_assets.storage.ledger import Entry as LedgerEntry
@@ -234,7 +235,7 @@ def _land(
     file = _as_source_file(landed, rules, landed_at, work.identity.bytes)
     staged = _staged_parts(landed)
     if workspace.ledger.erased:
-        file, staged = without_erased(workspace, file, staged, staging, workspace.ledger.is_erased)
+        file, staged = without_erased(workspace, file, staged, staging, Erasing.of(workspace.ledger), [])
     place(workspace, file, staged)
     return file
 
@@ -263,6 +264,7 @@ def _as_source_file(landed: Landed, rules: str, landed_at: dt.datetime, size: in
         retyped=landed.drift.retyped,
         repairs=landed.repairs,
         reason=landed.reason,
+        user_place=landed.user_place,
     )
 
 
