@@ -115,7 +115,7 @@ class Lake:
         The run is one of Dagster's and shows in its UI. RunFailedError where it failed.
         """
         from event_assets.cli.dagster_runs import run_job
-        from event_assets.pipeline.progress import Reporter
+        from event_assets.pipeline.progress import NullProgress
         from event_assets.pipeline.reconcile import reconcile
         from event_assets.pipeline.workspace import Workspace
 
@@ -123,7 +123,7 @@ class Lake:
         _check_name(dataset, declared, "dataset")
         given = start or end
         dates = (_date(start or given, "start"), _date(end or given, "end")) if given else None
-        run_job(declared[dataset], self.settings, dates, Reporter())
+        run_job(declared[dataset], self.settings, dates, NullProgress())
         workspace = Workspace(declared[dataset], self.settings)
         workspace.refresh()
         return reconcile(workspace)

@@ -12,7 +12,7 @@ from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.keys import ONLY_STALE_TAG, WHY_TAG
-from event_assets.pipeline.progress import Reporter, watched_by
+from event_assets.pipeline.progress import NullProgress
 from event_assets.settings import Settings, use_dagster_home
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -27,7 +27,7 @@ def run_job(
     dataset: Dataset,
     settings: Settings,
     dates: tuple[dt.date, dt.date] | None,
-    watcher: Reporter,
+    progress: NullProgress,
     why: str | None = None,
 ) -> str:
     """Run the dataset's job and return the run's id; without dates it lands what is new and makes what is stale.
@@ -47,10 +47,10 @@ def run_job(
     if why:
         tags[WHY_TAG] = why
     definitions = dg.Definitions.merge(
-        dataset_definitions(dataset, settings), dg.Definitions(executor=dg.in_process_executor)
+        dataset_definitions(dataset, settings, progress), dg.Definitions(executor=dg.in_process_executor)
     )
     job = definitions.resolve_job_def(dataset.name)
-    with dg.DagsterInstance.from_config(str(home)) as instance, watched_by(watcher):
+    with dg.DagsterInstance.from_config(str(home)) as instance:
         result = job.execute_in_process(instance=instance, tags=tags, run_config=_QUIET, raise_on_error=False)
     if not result.success:
         raise _failure(dataset, result)

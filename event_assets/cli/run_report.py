@@ -25,7 +25,7 @@ from rich.text import Text
 
 from event_assets.cli.progress_bar import Rate
 from event_assets.pipeline.land_files import LandingSummary
-from event_assets.pipeline.progress import Reporter
+from event_assets.pipeline.progress import NullProgress
 from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.workspace import Workspace
@@ -33,7 +33,7 @@ from event_assets.pipeline.workspace import Workspace
 console = Console(highlight=False)
 
 
-class Watcher(Reporter):
+class Watcher(NullProgress):
     """Shows a run's progress on standard error where that is a terminal, and keeps what it came to."""
 
     def __init__(self, title: str) -> None:

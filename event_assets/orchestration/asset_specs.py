@@ -8,10 +8,10 @@ from functools import cache
 import dagster as dg
 
 from event_assets.declaration import Dataset
-from event_assets.orchestration.checks import questions
 from event_assets.orchestration.column_lineage import column_lineage
 from event_assets.orchestration.keys import asset_key, partitions
-from event_assets.pipeline.steps import RECONCILIATION, Input, Step, step_of, steps
+from event_assets.pipeline.checks import checks
+from event_assets.pipeline.steps import RECONCILIATION, Input, Step, step_of, unread
 from event_assets.tables.catalog import tables
 from event_assets.tables.table import Table
 
@@ -19,22 +19,22 @@ from event_assets.tables.table import Table
 @cache
 def asset_specs(dataset: Dataset) -> tuple[dg.AssetSpec, ...]:
     """One spec a table, upstream first."""
-    return tuple(_asset_spec(dataset, table) for table in tables(dataset).values())
+    return tuple(_asset_spec(dataset, table) for table in tables(dataset).values() if not table.internal)
 
 
 @cache
 def check_specs(dataset: Dataset) -> tuple[dg.AssetCheckSpec, ...]:
-    """The checks that hold the line (blocking) and those that watch quality (warning)."""
+    """The checks that guard what is published (blocking) and those of quality (warnings)."""
     made = tables(dataset)
     return tuple(
         dg.AssetCheckSpec(
-            asked.name,
-            asset=asset_key(dataset.name, asked.table),
-            description=f"{asked.says} If it fails: {asked.remedy}.",
-            blocking=asked.blocking,
-            partitions_def=partitions(dataset) if made[asked.table].partitioned_by == "event_date" else None,
+            check.name,
+            asset=asset_key(dataset.name, check.table),
+            description=f"{check.description} If it fails: {check.remedy}.",
+            blocking=check.blocking,
+            partitions_def=partitions(dataset) if made[check.table].by_date else None,
         )
-        for asked in questions(dataset).values()
+        for check in checks(dataset).values()
     )
 
 
@@ -103,17 +103,25 @@ def _dates(number: int, where: str) -> str:
 
 def _deps(dataset: Dataset, table: str, step: Step | None) -> Iterator[dg.AssetDep]:
     if table == RECONCILIATION:  # published last: after the tables that no other reads
-        read = {source.table for step in steps(dataset) for source in step.inputs}
-        for name, other in tables(dataset).items():
-            if not other.landed and name not in {*read, RECONCILIATION}:
-                yield dg.AssetDep(asset_key(dataset.name, name))
-    elif step is None and table != "source_files":
-        yield dg.AssetDep(asset_key(dataset.name, "source_files"))
-    for source in step.inputs if step else ():
-        if source.table == "profile_snapshots":  # which names the profile files have: a view of the ledger
+        yield from (dg.AssetDep(asset_key(dataset.name, name)) for name in unread(dataset))
+        return
+    if step is None:
+        if table != "source_files":
             yield dg.AssetDep(asset_key(dataset.name, "source_files"))
+        return
+    # Which names the profile files have is a view of the ledger, as source_files is.
+    read = ("source_files" if source == "profile_snapshots" else source for source in shown_inputs(dataset, step))
+    yield from (dg.AssetDep(asset_key(dataset.name, source)) for source in dict.fromkeys(read))
+
+
+def shown_inputs(dataset: Dataset, step: Step) -> Iterator[str]:
+    """The tables that a step reads; in place of an internal one those that it is made from."""
+    made = tables(dataset)
+    for source in step.inputs:
+        if source.table in made and made[source.table].internal:
+            yield from shown_inputs(dataset, step_of(dataset)[source.table])
         else:
-            yield dg.AssetDep(asset_key(dataset.name, source.table))
+            yield source.table
 
 
 def column_schema(table: Table, lineage: Mapping[str, Sequence[dg.TableColumnDep]]) -> dg.TableSchema:

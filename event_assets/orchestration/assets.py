@@ -1,156 +1,255 @@
-"""The one op of a dataset, whose outputs are all its assets.
+"""The assets of a dataset: one graph, in which each step is an op (docs/adr/0005).
 
-A run of any selection of them, for no date, one or a range, is handed to `graph` as a whole, and each unit that
-was really made is reported by itself. So a date whose contract is broken holds up what lies downstream of it and
-nothing else, a fresh partition is not reported as made again, and what a range shares is read once (docs/adr/0005).
+A run of any selection of them, for no date, one or a range, goes through the steps in order. Each op hands its
+partitions to the IO manager, which publishes and records one after another. So what is recorded is what was made: a
+date that breaks its contract holds up what lies downstream of it and nothing else.
 """
 
 # No postponed annotations here: Dagster looks at the type of `context` itself.
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import dagster as dg
 
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
 from event_assets.orchestration.asset_specs import asset_specs, check_specs
-from event_assets.orchestration.keys import ONLY_STALE_TAG, REPORT_TAG
+from event_assets.orchestration.dataset_run import (
+    LANDING,
+    DatasetRun,
+    dataset_run,
+    requested_dates,
+    selected_tables,
+)
+from event_assets.orchestration.io_manager import LakeIOManager, StepOutput
+from event_assets.orchestration.keys import REPORT_TAG, asset_key
 from event_assets.orchestration.late_reports import late_report_events, unreported
+from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
 from event_assets.orchestration.private.log_events import log_events
-from event_assets.orchestration.reporting import landing_events, outcome_events, reconciliation_events
+from event_assets.orchestration.reporting import empty_events, evaluation, landing_events, reconciliation_events
+from event_assets.orchestration.run_log import log_landing
 from event_assets.orchestration.warehouse_asset import keep_current
-from event_assets.pipeline.land_files import LandingSummary, land_new_files
-from event_assets.pipeline.progress import reporter
+from event_assets.pipeline.checks import published_results
+from event_assets.pipeline.land_files import land_new_files
+from event_assets.pipeline.progress import NullProgress
 from event_assets.pipeline.reconcile import publish_reconciliation
-from event_assets.pipeline.results import Outcome
-from event_assets.pipeline.run import run
-from event_assets.pipeline.schedule import Request
-from event_assets.pipeline.steps import RECONCILIATION
-from event_assets.pipeline.workspace import Workspace
+from event_assets.pipeline.schedule import empty_dates
+from event_assets.pipeline.steps import RECONCILIATION, Step, steps, unread
 from event_assets.settings import Settings, load_settings
+from event_assets.tables.catalog import tables
+
+#: The output of an op on which its partitions travel. No asset is mapped to it: it keeps the order of the ops.
+_FRAMES = "frames"
 
 
-def dataset_assets(dataset: Dataset, settings: Settings | None = None) -> dg.AssetsDefinition:
-    """All assets of a dataset, with their checks."""
+def dataset_assets(
+    dataset: Dataset, settings: Settings | None = None, progress: NullProgress | None = None
+) -> dg.AssetsDefinition:
+    """All assets of a dataset, with their checks; `progress` receives what its runs do in this process."""
+    run_key, door = f"{dataset.name}_run", f"{dataset.name}_io_manager"
+    landed = [table.name for table in tables(dataset).values() if table.landed]
+    specs = {spec.key.path[-1]: spec for spec in asset_specs(dataset)}
+    checks = {(spec.asset_key.path[-1], spec.name): spec for spec in check_specs(dataset)}
 
-    @dg.multi_asset(
+    def out(names: Sequence[str]) -> dict[str, dg.Out]:
+        outputs = [name for name in names if name in specs]
+        outputs += [_check_output(table, check) for table, check in checks if table in names]
+        asset_outs = {name: dg.Out(dg.Nothing, is_required=False, io_manager_key=door) for name in outputs}
+        frames = (
+            dg.Out(is_required=False, io_manager_key=door) if names != landed else dg.Out(dg.Nothing, is_required=False)
+        )
+        return asset_outs | {_FRAMES: frames}
+
+    def op(
+        name: str, made: Sequence[str], after: Sequence[str], compute: Callable[..., Iterator[Any]], **more: Any
+    ) -> dg.OpDefinition:
+        return dg.OpDefinition(
+            compute_fn=_of(run_key, compute),
+            name=f"{dataset.name}_{name}",  # unique in a code location; in the graph the op goes by its short name
+            ins={f"after_{other}": dg.In(dg.Nothing) for other in after},
+            outs=out(made),
+            required_resource_keys={run_key},
+            pool=dataset.name,  # one writer at a time: the next run waits in the queue, not in a slot that others use
+            **more,
+        )
+
+    maker = {name: step.name for step in steps(dataset) for name in step.tables}
+    ops = {LANDING: op(LANDING, landed, (), _landing(landed), description="Lands the new files of the inbox.")}
+    after: dict[str, list[str]] = {LANDING: []}
+    for step in steps(dataset):
+        after[step.name] = sorted({maker.get(source.table, LANDING) for source in step.inputs})
+        made = f"Makes {' and '.join(step.tables)}."
+        ops[step.name] = op(
+            step.name, step.tables, after[step.name], _step(step), code_version=step.rules, description=made
+        )
+    after[RECONCILIATION] = unread(dataset)
+    last = "Counts every record, from what is published."
+    ops[RECONCILIATION] = op(RECONCILIATION, [RECONCILIATION], after[RECONCILIATION], _reconciling, description=last)
+    place = dict.fromkeys(landed, LANDING) | maker | {RECONCILIATION: RECONCILIATION}
+    outputs = {name: place[name] for name in specs} | {_check_output(*key): place[key[0]] for key in checks}
+    graph = dg.GraphDefinition(
         name=f"{dataset.name}_tables",
-        specs=asset_specs(dataset),
-        check_specs=check_specs(dataset),
+        description=f"Lands and makes the tables of {dataset.name}: {dataset.description}",
+        node_defs=list(ops.values()),
+        dependencies={
+            dg.NodeInvocation(f"{dataset.name}_{name}", alias=name): {
+                f"after_{other}": dg.DependencyDefinition(other, _FRAMES) for other in others
+            }
+            for name, others in after.items()
+        },
+        output_mappings=[
+            dg.OutputMapping(graph_output_name=name, mapped_node_name=node, mapped_node_output_name=name)
+            for name, node in outputs.items()
+        ],
+    )
+    used = settings or load_settings
+    lake = {} if settings is None else {"lake": str(settings.lake), "cache": str(settings.cache)}
+    return dg.AssetsDefinition(
+        node_def=graph,
+        keys_by_output_name={name: spec.key for name, spec in specs.items()},
+        specs=list(specs.values()),
+        check_specs_by_output_name={_check_output(*key): spec for key, spec in checks.items()},
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        pool=dataset.name,  # one writer at a time: the next run waits in the queue, not in a slot that others could use
-        description=f"Lands and makes the tables of {dataset.name}: {dataset.description}",
+        resource_defs={
+            run_key: dataset_run(dataset, used if callable(used) else lambda: used, progress or NullProgress()),
+            door: LakeIOManager(**lake),
+        },
     )
-    def made(context: dg.AssetExecutionContext) -> Iterator[dg.Output[None]]:
-        try:
-            workspace = Workspace(dataset, settings or load_settings())
-            refused = _execute(context, workspace)
-            keep_current(context, workspace)
-        except EventAssetsError as error:
-            raise dg.Failure(str(error), allow_retries=False) from None
-        if refused:
-            raise dg.Failure(_blame(dataset, refused), metadata={"refused": len(refused)}, allow_retries=False)
-        yield from ()
-
-    return made
 
 
-def _execute(context: dg.AssetExecutionContext, workspace: Workspace) -> list[Outcome]:
-    """Do what the run was asked for; returns what was refused."""
-    selected = {key.path[-1] for key in context.selected_asset_keys}
-    landed = {table.name for table in workspace.tables.values() if table.landed}
-    asked = _dates(context)
-    report = reporter()
-    refused: list[Outcome] = []
-    intake = LandingSummary()
-    with workspace.writing():
-        workspace.refresh()
+def _of(run_key: str, compute: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """An op's body: what it computes with the dataset's run, errors in one line, failures at the end of the run."""
+
+    def body(context: dg.OpExecutionContext, _: Any) -> Iterator[Any]:
+        current: DatasetRun = getattr(context.resources, run_key)
+        with _in_one_line():
+            current.open(context)
+            yield from compute(context, current)
+            if current.finish(context.op.name):
+                if context.op.name != RECONCILIATION:
+                    _conclude(context, current)
+                current.raise_failures()
+
+    return body
+
+
+def _landing(landed: Sequence[str]) -> Callable[..., Iterator[Any]]:
+    def compute(context: dg.OpExecutionContext, current: DatasetRun) -> Iterator[Any]:
+        workspace, selected = current.workspace, selected_tables(context)
         if selected.intersection(landed):
-            intake = land_new_files(
-                workspace, now=lambda: dt.datetime.now(dt.UTC), run=context.run.run_id, progress=report.progress
+            current.intake = intake = land_new_files(
+                workspace,
+                now=lambda: dt.datetime.now(dt.UTC),
+                run=context.run.run_id,
+                progress=current.progress.progress,
             )
-            report.landed(workspace, intake)
-            _log_intake(context, intake)
-            log_events(context, landing_events(workspace, intake, asked or () if "raw_events" in selected else ()))
-        wanted = frozenset(selected.intersection(workspace.tables).difference({*landed, RECONCILIATION}))
-        if wanted:
-            for outcomes in run(workspace, Request(wanted, asked), report.progress):
-                log_events(context, (event for outcome in outcomes for event in outcome_events(workspace, outcome)))
-                _log_outcomes(context, outcomes)
-                for outcome in outcomes:
-                    report.made(outcome)
-                    if outcome.state == "refused":
-                        refused.append(outcome)
-        if workspace.recovered or REPORT_TAG in context.run.tags:
-            _report_lost_units(context, workspace)
-        reconciled, changed = publish_reconciliation(workspace)
-        if changed or RECONCILIATION in selected:
-            log_events(context, reconciliation_events(workspace, reconciled))
-        report.finished(reconciled)
-    intake.raise_failures()
-    return refused
+            current.progress.landed(workspace, intake)
+            log_landing(context, intake)
+            requested = requested_dates(context, workspace)
+            within = set(workspace.dates("raw_events")).intersection(requested or ())
+            dates = within if "raw_events" in selected else ()
+            log_events(context, landing_events(workspace, intake, dates))
+            if "raw_events" in selected:
+                _report_empty(context, current, ["raw_events"], empty_dates(workspace, requested))
+        if _FRAMES in context.selected_output_names:
+            yield dg.Output(None, _FRAMES)
+        yield from _outputs(context, current, landed, held={"source_files"} if current.intake.failures else set())
+
+    return compute
 
 
-def _report_lost_units(context: dg.AssetExecutionContext, workspace: Workspace) -> None:
-    units = list(unreported(context.instance, workspace))
-    log_events(context, (event for unit in units for event in late_report_events(workspace, unit)))
-    if units:
-        context.log.info(f"reported {len(units)} partitions that the lake has and that no run had reported")
+def _step(step: Step) -> Callable[..., Iterator[Any]]:
+    def compute(context: dg.OpExecutionContext, current: DatasetRun) -> Iterator[Any]:
+        output = StepOutput(context, current.open(context), current.steps_of(context, step), current.note)
+        if _FRAMES in context.selected_output_names:
+            yield dg.Output(output, _FRAMES)
+        else:  # no other op reads it
+            output.store()
+        dates = current.open(context).empty_dates(step)
+        _report_empty(context, current, [table for table in step.tables if table in selected_tables(context)], dates)
+        yield from _outputs(context, current, step.tables, output.held)
+
+    return compute
 
 
-def _dates(context: dg.AssetExecutionContext) -> frozenset[dt.date] | None:
-    """The dates that somebody asked for; None where the run shall make what is stale, whatever its dates."""
-    if context.run.tags.get(ONLY_STALE_TAG):
-        return None
-    keys = context.partition_keys if context.has_partition_key or context.has_partition_key_range else []
-    return frozenset(dt.date.fromisoformat(key) for key in keys)
+def _report_empty(
+    context: dg.OpExecutionContext, current: DatasetRun, made: Sequence[str], dates: Collection[dt.date]
+) -> None:
+    """Record the dates without raw records, all together: those that the run names, or that no run has recorded."""
+    requested = requested_dates(context, current.workspace)
+    for table in made if dates else ():
+        known: set[str] = set()
+        if requested is None:
+            known = context.instance.get_materialized_partitions(asset_key(current.workspace.dataset.name, table))
+        new = [date for date in dates if date.isoformat() not in known]
+        log_events(context, empty_events(current.workspace, table, new))
 
 
-def _log_intake(context: dg.AssetExecutionContext, intake: LandingSummary) -> None:
-    for warning in intake.warnings:
-        context.log.warning(warning)
-    for failure in intake.failures:
-        context.log.error(str(failure))
-    for file in intake.landed:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in file.reasons.items()) or "no rejects"
-        state = (
-            f"rejected as a whole: {file.reason}"
-            if file.reason
-            else f"{file.landed} landed, {file.rejected} rejected ({reasons})"
-        )
-        context.log.info(f"landed {file.file_id[:12]}: {file.records} records, {state}")
+def _reconciling(context: dg.OpExecutionContext, current: DatasetRun) -> Iterator[Any]:
+    if RECONCILIATION in selected_tables(context):
+        _conclude(context, current)
+    yield from _outputs(context, current, [RECONCILIATION], set())
 
 
-def _log_outcomes(context: dg.AssetExecutionContext, outcomes: Iterable[Outcome]) -> None:
-    """One line a date, not one a table: a year of a dataset is thousands of tables' dates."""
-    by_date: dict[dt.date | None, list[Outcome]] = {}
-    for outcome in outcomes:
-        by_date.setdefault(outcome.date, []).append(outcome)
-    for date, units in by_date.items():
-        unit = date or "all dates"
-        made = [outcome for outcome in units if outcome.state == "made"]
-        if made:
-            rows = ", ".join(f"{o.table} {o.rows}{'' if o.changed else ' (unchanged)'}" for o in made)
-            figures = {name: count for outcome in made for name, count in outcome.figures.items()}
-            counts = "; ".join([f"rows: {rows}", *(f"{name} {count}" for name, count in figures.items())])
-            context.log.info(f"{unit}: {counts}")
-        waiting = [outcome.table for outcome in units if outcome.state == "waiting"]
-        if waiting:
-            context.log.warning(f"{unit}: {', '.join(waiting)} wait for what they read, which was refused")
-        for outcome in units:
-            if outcome.state == "refused":
-                broken = "; ".join(check.says for check in outcome.checks if not check.passed)
-                why = broken or "made together with a refused table"
-                context.log.error(f"{outcome.table} {unit}: not published, the previous version is kept: {why}")
+def _outputs(
+    context: dg.OpExecutionContext, current: DatasetRun, made: Sequence[str], held: set[str]
+) -> Iterator[dg.Output[Any]]:
+    """The outputs of the tables that an op made, and of its checks.
+
+    Assets of users run after what they read, unless a partition of it was refused or waits. Checks that are executed
+    without their tables judge what is published.
+    """
+    selected = selected_tables(context)
+    for table in made:
+        if table in context.selected_output_names and table not in held and feeds_other_assets(context, table):
+            yield dg.Output(None, table, metadata=RECORDED)
+    judged = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}.difference(selected)
+    for table in (table for table in made if table in judged):
+        _judge(context, current, table)
+    for output in context.selected_output_names:
+        if output not in (_FRAMES, *made):
+            yield dg.Output(None, output)
 
 
-def _blame(dataset: Dataset, refused: list[Outcome]) -> str:
-    guilty = [outcome for outcome in refused if any(not check.passed for check in outcome.checks)]
-    first = guilty[0]
-    broken = "; ".join(check.says for check in first.checks if not check.passed)
-    more = f" and {len(guilty) - 1} more" if len(guilty) > 1 else ""
-    return (
-        f"{dataset.name}/{first.table} {first.date or ''}{more}: {broken}; not published (the previous version is "
-        "kept); fix the rule or the source and materialize it again"
-    )
+def _judge(context: dg.OpExecutionContext, current: DatasetRun, table: str) -> None:
+    workspace = current.workspace
+    names = {key.name for key in context.selected_asset_check_keys if key.asset_key.path[-1] == table}
+    units: list[dt.date | None] = [None]
+    if workspace.by_date(table):
+        requested = requested_dates(context, workspace)
+        units = [date for date in workspace.dates(table) if not requested or date in requested]
+    results = ((result, date) for date in units for result in published_results(workspace, table, date))
+    log_events(context, (evaluation(workspace.dataset, *found) for found in results if found[0].name in names))
+
+
+def _conclude(context: dg.OpExecutionContext, current: DatasetRun) -> None:
+    """What a run does at its end: report what no run did, count every record, bring the warehouse up to date."""
+    workspace, selected = current.workspace, selected_tables(context)
+    if not selected:  # checks alone change nothing
+        return
+    if workspace.recovered or REPORT_TAG in context.run.tags:
+        units = list(unreported(context.instance, workspace))
+        log_events(context, (event for unit in units for event in late_report_events(workspace, unit)))
+        if units:
+            context.log.info(f"reported {len(units)} partitions that the lake has and that no run had reported")
+    found, changed = publish_reconciliation(workspace)
+    if changed or RECONCILIATION in selected:
+        log_events(context, reconciliation_events(workspace, found))
+    current.progress.finished(found)
+    keep_current(context, workspace)
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """Let an error that a user can cause or cure end its op in one line, without a traceback."""
+    try:
+        yield
+    except EventAssetsError as error:
+        raise dg.Failure(str(error), allow_retries=False) from None
+
+
+def _check_output(table: str, check: str) -> str:
+    return f"{table}__{check}"

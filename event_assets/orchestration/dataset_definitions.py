@@ -10,10 +10,13 @@ from event_assets.orchestration.keys import ONLY_STALE_TAG
 from event_assets.orchestration.retention_job import retention_schedule
 from event_assets.orchestration.sensors import new_files_sensor, stale_sensor
 from event_assets.orchestration.up_to_date_check import up_to_date_check
+from event_assets.pipeline.progress import NullProgress
 from event_assets.settings import Settings
 
 
-def dataset_definitions(dataset: Dataset, settings: Settings | None = None) -> dg.Definitions:
+def dataset_definitions(
+    dataset: Dataset, settings: Settings | None = None, progress: NullProgress | None = None
+) -> dg.Definitions:
     """The definitions of one dataset; without settings, those of the environment at the time of a run."""
     # Its runs evaluate all checks of what they make. Were they selected as well, Dagster would plan a result of each
     # for the run's partitions, and one that has other partitions, or none, would stay planned for ever.
@@ -32,7 +35,7 @@ def dataset_definitions(dataset: Dataset, settings: Settings | None = None) -> d
         default_status=dg.DefaultScheduleStatus.STOPPED,
     )
     return dg.Definitions(
-        assets=[dataset_assets(dataset, settings)],
+        assets=[dataset_assets(dataset, settings, progress)],
         jobs=[job],
         asset_checks=[up_to_date_check(dataset, settings)],
         schedules=[daily, *retention_schedule(dataset, settings)],

@@ -1,99 +1,178 @@
-"""Lets any asset read tables of the lake, and write tables of its own beside them.
+"""The one door through which tables are stored: staged, checked against their contract, published, recorded.
 
-Dagster's `UPathIOManager` refuses outputs of several partitions and writes in place; this one takes one or
-many, checks the contract where the table has one, and publishes atomically (docs/adr/0004).
+Dagster's `UPathIOManager` refuses outputs of several partitions and writes in place; this one takes one partition or
+many, one after another, and publishes atomically (docs/adr/0004).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, get_origin
 
 import dagster as dg
 import polars as pl
+from pydantic import Field
 
-from event_assets.errors import ContractError, LakeError
+from event_assets.errors import ContractError, EventAssetsError, LakeError
+from event_assets.locations import parse_place
+from event_assets.orchestration.private.log_events import log_events
+from event_assets.orchestration.reporting import outcome_events
+from event_assets.orchestration.run_log import log_outcomes
+from event_assets.pipeline.publish import publish
+from event_assets.pipeline.results import Outcome
+from event_assets.pipeline.run import Run
+from event_assets.pipeline.steps import Step
 from event_assets.settings import load_settings
 from event_assets.storage.lake import Lake, TableStore, read_again
 from event_assets.storage.parquet import write_parquet
-from event_assets.storage.partitions import WHOLE, Staged, content_digest
+from event_assets.storage.partitions import WHOLE, Staged
+
+#: The key of the resource in a code location: assets of users name it where they are not in ours.
+IO_MANAGER = "lake_io_manager"
 
 
-class LakeIOManager(dg.IOManager):
-    """An asset key `[dataset, table]` is the table `LAKE/<dataset>/<table>`.
+class StepOutput:
+    """What an op hands to the IO manager: the partitions of its steps, which are drafted as they are stored."""
+
+    def __init__(
+        self,
+        context: dg.OpExecutionContext,
+        run: Run,
+        steps: Iterable[tuple[Step, bool]],
+        note: Callable[[list[Outcome]], None],
+    ) -> None:
+        self._context, self._run, self._steps, self._note = context, run, steps, note
+        self.held: set[str] = set()
+        """The tables of which a partition was refused, or waits."""
+        self.rows = self.partitions = 0
+
+    def store(self) -> None:
+        """Draft, publish and record all partitions, each as it comes."""
+        workspace = self._run.workspace
+        for step, only_stale in self._steps:
+            for outcomes in self._run.outcomes(step, only_stale=only_stale):
+                log_outcomes(self._context, workspace, outcomes)
+                log_events(self._context, (e for outcome in outcomes for e in outcome_events(workspace, outcome)))
+                self._note(outcomes)
+                self.rows += sum(outcome.rows for outcome in outcomes)
+                self.partitions += sum(outcome.state == "made" for outcome in outcomes)
+                self.held.update(outcome.table for outcome in outcomes if outcome.state != "made")
+
+
+class LakeIOManager(dg.ConfigurableIOManager):
+    """Reads and writes the tables of a lake: an asset key `[dataset, table]` is the table `LAKE/<dataset>/<table>`.
 
     Loads: a `pl.DataFrame` (or `pl.LazyFrame`, where the input is annotated so), of one partition or of many
     (then with a column `event_date`); annotated as `dict[str, pl.DataFrame]`, one frame a partition. A missing
     partition has no rows.
 
     Stores: a frame for one partition or a table without any; for many partitions a mapping of partition key to
-    frame, or one frame with a column `event_date`. Rows are kept in the order given.
+    frame, an iterator of (partition key, frame), of which one frame is in memory at a time, or one frame with a column
+    `event_date`. Rows are kept in the order given. A partition is published whole or not at all.
     """
 
+    lake: str = Field(default="", description="The lake: a folder or s3://bucket/key. EVENT_ASSETS_LAKE where empty.")
+    cache: str = Field(
+        default="", description="Where copies of a lake in an object store are kept. EVENT_ASSETS_CACHE where empty."
+    )
+
     def load_input(self, context: dg.InputContext) -> pl.DataFrame | pl.LazyFrame | dict[str, pl.DataFrame]:
-        store = _store(context.asset_key)
+        store = self._store(context.asset_key)
         keys = list(context.asset_partition_keys) if context.has_asset_partitions else [WHOLE]
         frames = read_again(lambda: {key: _read(store, key) for key in keys}, lambda: store.entries(again=True))
         wanted = context.dagster_type.typing_type
-        if get_origin(wanted) is dict:
-            return {key: frame for key, frame in frames.items() if frame is not None}
-        found = [
-            frame if key == WHOLE or len(keys) == 1 else frame.with_columns(event_date=pl.lit(key).str.to_date())
-            for key, frame in frames.items()
-            if frame is not None
-        ]
-        if not found:
+        known = [frame for frame in frames.values() if frame is not None]
+        empty = known[0].clear() if known else _columns(store)
+        if empty is None:
             raise LakeError(
                 context.asset_key.to_user_string(), f"has no partition {', '.join(keys[:3])}", "materialize it first"
             )
+        filled = {key: empty if frame is None else frame for key, frame in frames.items()}
+        if get_origin(wanted) is dict:
+            return filled
+        found = [
+            frame if key == WHOLE or len(keys) == 1 else frame.with_columns(event_date=pl.lit(key).str.to_date())
+            for key, frame in filled.items()
+        ]
         frame = pl.concat(found, how="diagonal")
         return frame.lazy() if wanted is pl.LazyFrame else frame
 
-    def handle_output(self, context: dg.OutputContext, obj: pl.DataFrame | pl.LazyFrame | Mapping[str, Any]) -> None:
-        frames = {key: _eager(frame) for key, frame in _by_unit(context, obj).items()}
-        first = next(iter(frames.values()))
-        hive = None if WHOLE in frames else "event_date"
-        lake = _lake()
-        dataset, table = context.asset_key.path[-2:]
-        schema = first.to_arrow(compat_level=pl.CompatLevel.oldest()).schema
-        if hive:
+    def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
+        if isinstance(obj, StepOutput):
+            obj.store()
+            context.add_output_metadata({"rows": obj.rows, "partitions": obj.partitions})
+            return
+        dataset = context.asset_key.path[-2]
+        lake = self._lake()
+        rows = 0
+        with lake.writing(dataset), lake.staging(dataset) as staging:
+            store: TableStore | None = None
+            for number, (unit, frame) in enumerate(_by_unit(context, obj)):
+                store = store or self._store(context.asset_key, frame, by_date=unit != WHOLE)
+                _publish(store, unit, frame, staging / f"{number}.parquet")
+                rows += frame.height
+            if store is not None:
+                store.flush()
+                context.add_output_metadata({"rows": rows, "folder": dg.MetadataValue.path(str(store.folder))})
+
+    def _store(self, key: dg.AssetKey, like: pl.DataFrame | None = None, *, by_date: bool = True) -> TableStore:
+        """The table of an asset; who writes it gives its columns by `like`."""
+        dataset, table = key.path[-2:]
+
+        def schema() -> Any:
             import pyarrow as pa
 
-            schema = schema.append(pa.field("event_date", pa.date32()))
-        store = lake.store(dataset, table, lambda: schema, hive)
-        with lake.writing(dataset), lake.staging(dataset) as staging:
-            for number, (unit, frame) in enumerate(sorted(frames.items())):
-                path = staging / f"{number}.parquet"
-                write_parquet(frame, path)
-                staged = [Staged(path, frame.height, unit or None)]
-                content = content_digest(staged)
-                store.publish(unit, staged, content, content)
-            store.flush()
-        rows = sum(frame.height for frame in frames.values())
-        context.add_output_metadata({"rows": rows, "folder": dg.MetadataValue.path(str(store.folder))})
+            assert like is not None
+            arrow = like.to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+            return arrow.append(pa.field("event_date", pa.date32())) if by_date else arrow
+
+        return self._lake().store(dataset, table, schema, "event_date" if by_date else None)
+
+    def _lake(self) -> Lake:
+        settings = load_settings()
+        place = parse_place(self.lake) if self.lake else settings.lake
+        return Lake(place, Path(self.cache) if self.cache else settings.cache)
 
 
-def _by_unit(context: dg.OutputContext, obj: Any) -> dict[str, Any]:
+def _publish(store: TableStore, unit: str, frame: pl.DataFrame, path: Path) -> None:
+    write_parquet(frame, path)
+    date = None if unit == WHOLE else dt.date.fromisoformat(unit)
+    publish(store, date, [Staged(path, frame.height, unit or None)])
+
+
+def _by_unit(context: dg.OutputContext, obj: Any) -> Iterator[tuple[str, pl.DataFrame]]:
+    """The partitions of an output, in order; each that the run is for, with no rows where the output has none."""
     keys = list(context.asset_partition_keys) if context.has_asset_partitions else [WHOLE]
-    if isinstance(obj, Mapping):
-        strange = sorted(set(obj) - set(keys))
-        if strange:
-            raise _refused(context, f"holds partitions that the run was not asked for: {', '.join(strange[:3])}")
-        obj = dict(obj)
-        first = next(iter(obj.values()), None)
-        if first is None:
-            raise _refused(context, "is an empty mapping, so its columns are unknown")
-        return {key: obj[key] if key in obj else _eager(first).clear() for key in keys}
-    if len(keys) == 1:
-        return {keys[0]: obj}
-    frame = _eager(obj)
+    if isinstance(obj, (pl.DataFrame, pl.LazyFrame)):
+        yield from _by_date(context, _eager(obj), keys) if len(keys) > 1 else [(keys[0], _eager(obj))]
+        return
+    pairs = obj.items() if isinstance(obj, Mapping) else obj
+    if not isinstance(pairs, Iterable):
+        raise _refused(context, f"is a {type(obj).__name__}, not a frame")
+    missing, first = dict.fromkeys(keys), None
+    for key, frame in pairs:
+        if key not in missing:
+            state = "was returned before" if key in keys else "was not requested of the run"
+            raise _refused(context, f"has the partition {key}, which {state}")
+        del missing[key]
+        eager = _eager(frame)
+        first = eager.clear() if first is None else first
+        yield key, eager
+    if first is None:
+        raise _refused(context, "has no partition, so its columns are unknown")
+    yield from ((key, first) for key in missing)
+
+
+def _by_date(context: dg.OutputContext, frame: pl.DataFrame, keys: list[str]) -> Iterator[tuple[str, pl.DataFrame]]:
     if "event_date" not in frame.columns:
         raise _refused(context, "is one frame for several partitions without a column event_date")
     dates = frame["event_date"].cast(pl.String)
-    return {key: frame.filter(dates == key).drop("event_date") for key in keys}
+    yield from ((key, frame.filter(dates == key).drop("event_date")) for key in keys)
 
 
-def _refused(context: dg.OutputContext, state: str) -> ContractError:
+def _refused(context: dg.OutputContext, state: str) -> EventAssetsError:
     remedy = "return one frame a partition, or one frame with event_date"
     return ContractError(context.asset_key.to_user_string(), f"the output {state}", remedy)
 
@@ -104,16 +183,13 @@ def _eager(frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     return collected
 
 
-def _store(key: dg.AssetKey) -> TableStore:
-    dataset, table = key.path[-2:]
-    return _lake().store(dataset, table, None, "event_date")  # a table without dates is then its one WHOLE
-
-
-def _lake() -> Lake:
-    settings = load_settings()
-    return Lake(settings.lake, settings.cache)
-
-
 def _read(store: TableStore, unit: str) -> pl.DataFrame | None:
     paths = store.paths(unit)
     return pl.concat([pl.read_parquet(path, hive_partitioning=False, glob=False) for path in paths]) if paths else None
+
+
+def _columns(store: TableStore) -> pl.DataFrame | None:
+    """No rows, with the columns of the table's last partition; None where it has no partition at all."""
+    units = sorted(store.entries())
+    frame = _read(store, units[-1]) if units else None
+    return None if frame is None else frame.clear()

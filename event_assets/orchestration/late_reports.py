@@ -9,37 +9,37 @@ import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from event_assets.digest import digest
-from event_assets.orchestration.checks import Finding, questions
 from event_assets.orchestration.keys import asset_key
-from event_assets.orchestration.reporting import Event, evaluation, partition_of, published
+from event_assets.orchestration.reporting import Event, evaluation, published
+from event_assets.pipeline.checks import checks
+from event_assets.pipeline.results import CheckResult
 from event_assets.pipeline.workspace import Unit, Workspace
 from event_assets.storage.partitions import WHOLE
 
 _MADE = dg.DagsterEventType.ASSET_MATERIALIZATION
-_SAYS = "The run that published it ended before it could report it, or its events were lost."
+_WHY = "The run that published it ended before it could report it, or its events were lost."
 
 
 def unreported(instance: dg.DagsterInstance, workspace: Workspace) -> Iterator[Unit]:
-    """The tables' dates (None for a table without) that hold something else than Dagster was last told, in order."""
+    """The partitions (date None for a table without) whose content is not what was last reported, in order."""
     for table, store in workspace.stores.items():
-        told = _last_reported_versions(instance, asset_key(workspace.dataset.name, table), by_date=store.by_date)
+        if workspace.tables[table].internal:
+            continue
+        reported = _last_reported_versions(instance, asset_key(workspace.dataset.name, table), by_date=store.by_date)
         for unit, entry in sorted(store.entries().items()):
-            if told.get(unit) == entry.content:
-                continue
-            date = dt.date.fromisoformat(unit) if store.by_date else None
-            if date is None or partition_of(workspace.dataset, date) is not None:  # else Dagster has no such date
-                yield table, date
+            if reported.get(unit) != entry.content:
+                yield table, dt.date.fromisoformat(unit) if store.by_date else None
 
 
 def late_report_events(workspace: Workspace, unit: Unit) -> Iterator[Event]:
-    """What a run would have reported of a unit, from the log alone: that it was published, and that its blocking
-    checks passed. No file is opened: there may be thousands, and far away."""
+    """What a run would have reported of a partition, as far as the log knows: that it was published, and that it kept
+    its blocking checks. No file is opened: there may be thousands, and far away."""
     table, date = unit
-    yield published(workspace, table, date, {"reported late": _SAYS})
-    for question in questions(workspace.dataset).values():
-        if question.table == table and question.blocking:
-            says = "it was published, so it was kept"
-            yield evaluation(workspace.dataset, Finding(question, True, says), date.isoformat() if date else None)
+    yield published(workspace, table, date, {"reported late": _WHY})
+    for check in checks(workspace.dataset).values():
+        if check.table == table and check.blocking:
+            message = "it was published, so it kept this check"
+            yield evaluation(workspace.dataset, CheckResult(table, check.name, True, message), date)
 
 
 def lake_state(workspace: Workspace) -> str:
@@ -48,7 +48,7 @@ def lake_state(workspace: Workspace) -> str:
 
 
 def _last_reported_versions(instance: dg.DagsterInstance, key: dg.AssetKey, *, by_date: bool) -> dict[str, str | None]:
-    """The content digest that Dagster received last, by unit."""
+    """The content that was last reported, by partition."""
     if by_date:
         tags = instance.event_log_storage.get_latest_tags_by_partition(key, _MADE, [DATA_VERSION_TAG])
         return {partition: found.get(DATA_VERSION_TAG) for partition, found in tags.items()}

@@ -1,4 +1,4 @@
-"""What a run tells Dagster: materializations and check evaluations, one per unit."""
+"""What a run reports to Dagster: a materialization and check evaluations for each partition."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import polars as pl
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from event_assets.declaration import Dataset
-from event_assets.orchestration.checks import Finding, file_findings, reconciliation_findings, unit_findings
-from event_assets.orchestration.keys import asset_key, partitions
+from event_assets.orchestration.keys import asset_key
+from event_assets.pipeline.checks import checks, file_results, quality_results, reconciliation_results
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.rejected_records import refused_by_file
-from event_assets.pipeline.results import Outcome
+from event_assets.pipeline.results import CheckResult, Outcome
 from event_assets.pipeline.steps import RECONCILIATION
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.partitions import WHOLE
@@ -26,15 +26,15 @@ Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
 
 
 def outcome_events(workspace: Workspace, outcome: Outcome) -> Iterator[Event]:
-    """The events of one unit: its materialization where it was published, and what its checks found."""
+    """The events of one partition: its materialization where it was published, and what its checks found."""
     dataset = workspace.dataset
-    partition = partition_of(dataset, outcome.date)
-    if outcome.date is not None and partition is None:
-        return  # Dagster has no such date: it lies beyond the declared ones
+    if workspace.tables[outcome.table].internal:
+        return
+    results = [result for result in outcome.checks if result.table == outcome.table]
     if outcome.state == "made":
         yield _materialization(workspace, outcome)
-    for finding in unit_findings(workspace, outcome):
-        yield evaluation(dataset, finding, partition)
+        results += quality_results(workspace, outcome.table, outcome.date, outcome.rows, outcome.figures)
+    yield from (evaluation(dataset, result, outcome.date) for result in results)
 
 
 def landing_events(workspace: Workspace, intake: LandingSummary, asked: Collection[dt.date] = ()) -> Iterator[Event]:
@@ -56,31 +56,40 @@ def landing_events(workspace: Workspace, intake: LandingSummary, asked: Collecti
         "MB per second": round(sum(file.bytes for file in intake.landed) / 1e6 / max(intake.seconds, 1e-9), 3),
     }
     metadata: dict[str, Any] = {**phase, "rejects by reason": _counts_table("reason", rejects)}
-    for table in ("source_files", "raw_profiles", "landing_rejects"):
-        if table in workspace.stores:
-            shown = metadata if table == "source_files" else {}
-            if table == "landing_rejects":
-                shown = {"rejects by file": _rejects_by_file(workspace, table, None)}
-            yield published(workspace, table, None, shown)
-    for date in sorted({*intake.dates, *asked}):
-        if partition_of(dataset, date) is not None:
-            yield published(workspace, "raw_events", date, {})
-    for finding in file_findings(workspace):
-        yield evaluation(dataset, finding, None)
+    if intake.landed or not intake.failures:  # a landing that failed leaves its assets as they were
+        for table in ("source_files", "raw_profiles", "landing_rejects"):
+            if table in workspace.stores:
+                shown = metadata if table == "source_files" else {}
+                if table == "landing_rejects":
+                    shown = {"rejects by file": _rejects_by_file(workspace, table, None)}
+                yield published(workspace, table, None, shown)
+    yield from (published(workspace, "raw_events", date, {}) for date in sorted({*intake.dates, *asked}))
+    yield from (evaluation(dataset, result, None) for result in file_results(workspace, intake.failures))
 
 
 def reconciliation_events(workspace: Workspace, found: Reconciliation) -> Iterator[Event]:
     """The events of the table that a run publishes last: its materialization with the totals, and its checks."""
     totals = {name: value for name, value in found.as_json().items() if isinstance(value, int)}
     yield published(workspace, RECONCILIATION, None, totals)
-    for finding in reconciliation_findings(workspace, found):
-        yield evaluation(workspace.dataset, finding, None)
+    results = reconciliation_results(workspace, found)
+    yield from (evaluation(workspace.dataset, result, None) for result in results)
+
+
+def empty_events(workspace: Workspace, table: str, dates: Collection[dt.date]) -> Iterator[Event]:
+    """The events of dates within the history that have no records: nothing is written, and nothing is missing."""
+    for date in dates:
+        yield published(workspace, table, date, {"empty": "no file has a record of this date"})
+        for check in checks(workspace.dataset).values():
+            if check.table == table:
+                yield evaluation(
+                    workspace.dataset, CheckResult(table, check.name, True, "the date has no records"), date
+                )
 
 
 def published(
     workspace: Workspace, table: str, date: dt.date | None, metadata: Mapping[str, Any]
 ) -> dg.AssetMaterialization:
-    """That a unit lies in the lake as it does now; its date is one that Dagster has."""
+    """That a partition is in the lake as it is now."""
     rows = "dagster/row_count" if date is None else "dagster/partition_row_count"
     return dg.AssetMaterialization(
         asset_key(workspace.dataset.name, table),
@@ -110,26 +119,19 @@ def _rejects_by_file(workspace: Workspace, table: str, date: dt.date | None) -> 
     return dg.MetadataValue.md(_markdown(refused_by_file(workspace, paths)))
 
 
-def evaluation(dataset: Dataset, finding: Finding, partition: str | None) -> dg.AssetCheckEvaluation:
-    asked = finding.question
+def evaluation(dataset: Dataset, result: CheckResult, date: dt.date | None) -> dg.AssetCheckEvaluation:
+    """What a check found on a partition, as Dagster records it."""
+    check = checks(dataset)[result.table, result.name]
     return dg.AssetCheckEvaluation(
-        asset_key=asset_key(dataset.name, asked.table),
-        check_name=asked.name,
-        passed=finding.passed,
-        description=finding.sentence,
-        severity=dg.AssetCheckSeverity.ERROR if asked.blocking else dg.AssetCheckSeverity.WARN,
-        blocking=asked.blocking,
-        metadata=dict(finding.figures),
-        partition=partition,
+        asset_key=asset_key(dataset.name, check.table),
+        check_name=check.name,
+        passed=result.passed,
+        description=check.explain(result),
+        severity=dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN,
+        blocking=check.blocking,
+        metadata=dict(result.figures),
+        partition=date.isoformat() if date else None,
     )
-
-
-def partition_of(dataset: Dataset, date: dt.date | None) -> str | None:
-    """Dagster's key of a date, None where it has none: it doesn't look at the keys of events that it receives."""
-    if date is None:
-        return None
-    key = date.isoformat()
-    return key if partitions(dataset).has_partition_key(key) else None
 
 
 def _place(workspace: Workspace, table: str, date: dt.date | None) -> Mapping[str, Any]:

@@ -56,7 +56,7 @@ def warehouse_resource(settings: Settings) -> DuckDBResource:
     return DuckDBResource(database=str(settings.warehouse), connection_config={"access_mode": "READ_ONLY"})
 
 
-def keep_current(context: dg.AssetExecutionContext, workspace: Workspace) -> None:
+def keep_current(context: dg.OpExecutionContext, workspace: Workspace) -> None:
     """Let the warehouse file know the tables of a dataset that was just run. The run succeeds even if it can't."""
     settings = workspace.settings
     if not isinstance(settings.lake, Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import narwhals as nw
 import polars as pl
 
 from event_assets.engines.engine import Content, Engine, Written
-from event_assets.pipeline.results import Check, sample
+from event_assets.pipeline.checks import accounting_result, contract_result
+from event_assets.pipeline.results import CheckResult, sample
 from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Unit, Workspace, unit_of
 from event_assets.storage.partitions import Staged
@@ -30,7 +32,7 @@ class Draft:
     """A unit of one table, written and looked at, not published."""
 
     staged: tuple[Staged, ...]
-    checks: tuple[Check, ...]
+    checks: tuple[CheckResult, ...]
     sample: pl.DataFrame | None = None
     plot: Series = field(default_factory=list)
     frame: pl.DataFrame | None = None
@@ -52,7 +54,7 @@ class Draft:
 class Drafting:
     """Drafts units into a staging folder. `recent` holds frames that were just made, so that they aren't read again."""
 
-    def __init__(self, workspace: Workspace, staging: Path, recent: dict[Unit, pl.DataFrame]) -> None:
+    def __init__(self, workspace: Workspace, staging: Path, recent: MutableMapping[Unit, pl.DataFrame]) -> None:
         self._workspace, self._staging, self._recent = workspace, staging, recent
         self._numbers = itertools.count(1)
 
@@ -90,7 +92,7 @@ class Drafting:
             return self._recent[unit]
         return paths
 
-    def _account(self, step: Step, date: dt.date | None, written: Written) -> Check | None:
+    def _account(self, step: Step, date: dt.date | None, written: Written) -> CheckResult | None:
         if step.equation is None:
             return None
         whole = self._workspace.rows(step.equation.whole, date)
@@ -98,12 +100,12 @@ class Drafting:
             part.lstrip("#"): written.figures[part[1:]] if part.startswith("#") else written.rows(part)
             for part in step.equation.parts
         }
-        says = f"{step.equation.whole} {whole} = " + " + ".join(f"{name} {n}" for name, n in parts.items())
-        missing = whole - sum(parts.values())
-        return Check("accounting", missing == 0, says if missing == 0 else f"{says} leaves {missing} unaccounted")
+        return accounting_result(step, whole, parts)
 
 
-def _examined(table: Table, date: dt.date | None, written: Written, accounted: Check | None, engine: Engine) -> Draft:
+def _examined(
+    table: Table, date: dt.date | None, written: Written, accounted: CheckResult | None, engine: Engine
+) -> Draft:
     """The contract is held against the very rows that were written: as frames, or read back where there are none."""
     pieces = written.pieces[table.name]
     staged = tuple(Staged(piece.path, piece.rows, piece.hive if date is None else unit_of(date)) for piece in pieces)
@@ -118,8 +120,7 @@ def _examined(table: Table, date: dt.date | None, written: Written, accounted: C
     else:
         broken, whole = list(engine.violations(table, pieces)), None
         look = pl.scan_parquet([piece.path for piece in pieces], hive_partitioning=False, glob=False)
-    says = "; ".join(map(str, broken)) if broken else f"all {rows} rows keep the contract of {table.name}"
-    contract = Check("contract", not broken, says)
+    contract = contract_result(table, rows, broken)
     checks = (contract, accounted) if accounted else (contract,)
     if broken:  # a sample and a plot need the contract's columns
         return Draft(staged, checks)

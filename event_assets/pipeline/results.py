@@ -1,4 +1,4 @@
-"""What a run tells of each unit: made, refused or waiting, with its checks, figures and a glimpse of its rows."""
+"""What a run reports of each partition: made, refused or waiting, with its checks, figures and first rows."""
 
 from __future__ import annotations
 
@@ -17,17 +17,19 @@ MASK = "•••"
 
 
 @dataclass(frozen=True)
-class Check:
-    """What one check found on one unit, as a sentence."""
+class CheckResult:
+    """What one check found on one partition: a sentence, and the numbers behind it."""
 
-    name: Literal["contract", "accounting"]
+    table: str
+    name: str
     passed: bool
-    says: str
+    message: str
+    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one table's unit in a run."""
+    """What became of one table's partition in a run."""
 
     table: str
     date: dt.date | None
@@ -37,11 +39,13 @@ class Outcome:
     changed: bool = False
     """Whether its rows differ from what was published before."""
     figures: Mapping[str, int] = field(default_factory=dict)
-    checks: tuple[Check, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
     sample: pl.DataFrame | None = None
     """The first rows, what is personal masked."""
     plot: Series = field(default_factory=list)
     seconds: float = 0.0
+    waits_for: tuple[str, dt.date | None] | None = None
+    """The table and date whose published version is stale, where the partition waits for it."""
 
 
 def sample(table: Table, rows: pl.LazyFrame) -> pl.DataFrame:

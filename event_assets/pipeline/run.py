@@ -1,7 +1,7 @@
-"""Makes what a request asks for, date by date, and publishes it.
+"""Makes what a request names: one step after another, all its dates, each staged, checked and published.
 
-A range goes date by date, so memory is bounded by the largest date. A unit that breaks its contract is
-never published; what lies downstream of it waits, everything else goes on.
+Memory is bounded by the largest date. A partition that breaks its contract is not published; what reads it waits,
+everything else goes on. What waits follows from the lake, so that a retry, which remembers nothing, does the same.
 """
 
 from __future__ import annotations
@@ -9,96 +9,120 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import polars as pl
-
 from event_assets.pipeline.build_partition import Draft, Drafting
+from event_assets.pipeline.publish import publish
+from event_assets.pipeline.recent_frames import RecentFrames
 from event_assets.pipeline.results import Outcome
-from event_assets.pipeline.schedule import Request, schedule
+from event_assets.pipeline.schedule import Blocker, Request, Schedule
 from event_assets.pipeline.staleness import made_from
 from event_assets.pipeline.steps import Step
-from event_assets.pipeline.workspace import Unit, Workspace, unit_of
-from event_assets.storage.partitions import content_digest
+from event_assets.pipeline.workspace import Workspace
 
-#: Finished units become visible together: one commit of a table costs as much for thirty dates as for one.
+#: Finished partitions become visible together: one commit of a table costs as much for thirty dates as for one.
 FLUSH_SECONDS = 5.0
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many units are done, and how many there are at most."""
 
 
-def run(workspace: Workspace, request: Request, progress: Progress = lambda *_: None) -> Iterator[list[Outcome]]:
-    """Make what is asked for; yields the outcomes of units once they are visible (or refused, or wait), some at a time.
+@dataclass(frozen=True)
+class Drafted:
+    """One date of a step (None for a step without dates): its tables, staged and checked, not yet published."""
 
-    The caller holds `workspace.writing()` and has called `workspace.refresh()`. An unexpected error is raised
-    after everything finished was published and yielded.
+    step: Step
+    date: dt.date | None
+    drafts: Mapping[str, Draft]
+    figures: Mapping[str, int]
+    made_from: str
+    seconds: float
+
+    @property
+    def sound(self) -> bool:
+        """Whether all tables can be published: those that are made together are published together or not at all."""
+        return all(draft.sound for draft in self.drafts.values())
+
+
+def run(workspace: Workspace, request: Request, progress: Progress = lambda *_: None) -> Iterator[list[Outcome]]:
+    """Make what is requested; yields the outcomes of partitions once they are visible (or refused, or wait).
+
+    The caller holds `workspace.writing()` and has called `workspace.refresh()`. An unexpected error is raised after
+    everything finished was published and yielded.
     """
     with workspace.lake.staging(workspace.dataset.name) as staging:
-        yield from _Run(workspace, request, staging).outcomes(progress)
+        current = Run(workspace, request, staging, progress)
+        for step in current.steps:
+            yield from current.outcomes(step)
 
 
-class _Run:
-    def __init__(self, workspace: Workspace, request: Request, staging: Path) -> None:
-        self._workspace, self._request = workspace, request
-        self._recent: dict[Unit, pl.DataFrame] = {}
+class Run:
+    """One run over a dataset. Take its steps in order; of each, publish the drafts as they come.
+
+    `drafts` and `publish` are for a consumer that stores partitions by itself; `outcomes` does both.
+    """
+
+    def __init__(
+        self, workspace: Workspace, request: Request, staging: Path, progress: Progress = lambda *_: None
+    ) -> None:
+        self.workspace, self.request = workspace, request
+        self._schedule = Schedule(workspace, request)
+        self._recent = RecentFrames(workspace)
         self._drafting = Drafting(workspace, staging, self._recent)
-        self._held: set[Unit] = set()  # refused or waiting in this run
-        self._changed: set[Unit] = set()
+        self._progress = progress
         self._finished: list[Outcome] = []
         self._flushed = time.monotonic()
-        self._keep_days = _keep_days(workspace.steps)
 
-    def outcomes(self, progress: Progress) -> Iterator[list[Outcome]]:
-        units = schedule(self._workspace, self._request)
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of the requested tables, and those of internal tables between them, upstream first."""
+        return self._schedule.steps
+
+    def outcomes(self, step: Step, *, only_stale: bool = False) -> Iterator[list[Outcome]]:
+        """Draft and publish all that is wanted of a step; yields outcomes once they are visible, some at a time."""
         try:
-            for done, (step, date) in enumerate(units):
-                self._forget(date)
-                if self._wanted(step, date):
-                    progress(f"{step.name} {date or ''}".strip(), done, len(units))
-                    self._make(step, date)
-                    if time.monotonic() - self._flushed > FLUSH_SECONDS:
-                        yield self._flush()
-            progress("", len(units), len(units))
-        except GeneratorExit:  # nobody listens any more; what is finished still becomes visible
-            self._flush()
+            for drafted in self.drafts(step, only_stale=only_stale):
+                self.publish(drafted)
+                if time.monotonic() - self._flushed > FLUSH_SECONDS:
+                    yield self.flush()
+        except GeneratorExit:  # the caller stopped listening; what is finished still becomes visible
+            self.flush()
             raise
         except BaseException:
-            yield self._flush()
+            yield self.flush()
             raise
-        yield self._flush()
+        if finished := self.flush():
+            yield finished
 
-    def _wanted(self, step: Step, date: dt.date | None) -> bool:
-        asked = self._request.dates
-        entries = [self._workspace.entry(table, date) for table in step.tables]
-        if asked is not None:
-            if date is None or date in asked:
-                return True
-            if not all(entries):
-                return False  # nobody asked for it, and what was never made can't have changed
-            if not any(unit in self._changed for unit in self._workspace.all_input_units(step, date)):
-                return False  # nothing that this run did reaches so far
-        expected = made_from(self._workspace, step, date)
-        return any(entry is None or entry.made_from != expected for entry in entries)
+    def drafts(self, step: Step, *, only_stale: bool = False) -> Iterator[Drafted]:
+        """The wanted dates of a step that need not wait, drafted in their order."""
+        wanted = self._schedule.wanted(step, only_stale=only_stale)
+        for done, date in enumerate(wanted):
+            blocker = self._schedule.blocker(step, date)
+            if blocker:
+                self._hold(step, date, "waiting", waits_for=blocker)
+                continue
+            self._progress(f"{step.name} {date or ''}".strip(), done, len(wanted))
+            began = time.perf_counter()
+            expected = made_from(self.workspace, step, date)
+            drafts, figures = self._drafting.draft(step, date)
+            yield Drafted(step, date, drafts, figures, expected, time.perf_counter() - began)
+        self._progress("", len(wanted), len(wanted))
 
-    def _make(self, step: Step, date: dt.date | None) -> None:
-        if self._must_wait(step, date):
-            self._hold(step, date, "waiting")
+    def publish(self, drafted: Drafted) -> None:
+        """Queue the tables of a draft for the next `flush`; one that breaks a check is discarded and refused."""
+        step, date = drafted.step, drafted.date
+        if not drafted.sound:
+            self._hold(step, date, "refused", drafted)
             return
-        began = time.perf_counter()
-        expected = made_from(self._workspace, step, date)
-        drafts, figures = self._drafting.draft(step, date)
-        if not all(draft.sound for draft in drafts.values()):
-            self._hold(step, date, "refused", drafts, figures)
-            return
-        seconds = (time.perf_counter() - began) / len(step.tables)
-        for name, draft in drafts.items():
-            content, changed = self._publish(name, date, draft, expected)
-            if changed:
-                self._changed.add((name, date))
-            if date is not None and draft.frame is not None and name in self._keep_days:
-                self._recent[name, date] = draft.frame
+        for name, draft in drafted.drafts.items():
+            content, changed = publish(self.workspace.stores[name], date, draft.staged, drafted.made_from)
+            if draft.frame is not None:
+                self._recent.keep((name, date), draft.frame)
+            self._schedule.made(step, date, name, changed=changed)
+            seconds = drafted.seconds / len(step.tables)
             self._finished.append(
                 Outcome(
                     name,
@@ -107,7 +131,7 @@ class _Run:
                     draft.rows,
                     content,
                     changed,
-                    figures,
+                    drafted.figures,
                     draft.checks,
                     draft.sample,
                     draft.plot,
@@ -115,61 +139,31 @@ class _Run:
                 )
             )
 
-    def _must_wait(self, step: Step, date: dt.date | None) -> bool:
-        if date is None:  # reads all dates, those too that were never published
-            sources = {source.table for source in step.inputs}
-            return any(table in sources for table, _ in self._held)
-        return any(unit in self._held for unit in self._workspace.all_input_units(step, date))
+    def flush(self) -> list[Outcome]:
+        """Make visible what was published since the last flush; what became of it and of what was held."""
+        for step in self.workspace.steps:  # upstream first: a kill in between leaves what is downstream stale
+            for name in step.tables:
+                self.workspace.stores[name].flush()
+        self._flushed = time.monotonic()
+        finished, self._finished = self._finished, []
+        return finished
 
-    def _publish(self, name: str, date: dt.date | None, draft: Draft, made: str) -> tuple[str, bool]:
-        """Queue a unit for the next flush; its content's digest, and whether it differs from what was there."""
-        before = self._workspace.entry(name, date)
-        content = content_digest(draft.staged)
-        changed = before is None or before.content != content
-        if before is not None and before.made_from == made and not changed:
-            draft.discard()
-        else:
-            self._workspace.stores[name].publish(unit_of(date), draft.staged, made, content)
-        return content, changed
+    def empty_dates(self, step: Step) -> list[dt.date]:
+        """The requested dates (all where none are named) that lie within the history and have no raw records."""
+        return self._schedule.empty_dates(step)
 
     def _hold(
         self,
         step: Step,
         date: dt.date | None,
         state: Literal["refused", "waiting"],
-        drafts: Mapping[str, Draft] | None = None,
-        figures: Mapping[str, int] | None = None,
+        drafted: Drafted | None = None,
+        waits_for: Blocker | None = None,
     ) -> None:
+        self._schedule.held(step, date)
         for name in step.tables:
-            draft = drafts[name] if drafts else None
+            draft = drafted.drafts[name] if drafted else None
             if draft:
                 draft.discard()
-            self._held.add((name, date))
-            checks = draft.checks if draft else ()
-            self._finished.append(Outcome(name, date, state, figures=figures or {}, checks=checks))
-
-    def _flush(self) -> list[Outcome]:
-        for step in self._workspace.steps:  # upstream first: a kill in between leaves what is downstream stale
-            for name in step.tables:
-                self._workspace.stores[name].flush()
-        self._flushed = time.monotonic()
-        finished, self._finished = self._finished, []
-        return finished
-
-    def _forget(self, date: dt.date | None) -> None:
-        """Let go of frames that no later date reads."""
-        if date is None:
-            return
-        for name, kept in list(self._recent):
-            if kept is not None and (date - kept).days > self._keep_days[name]:
-                del self._recent[name, kept]
-
-
-def _keep_days(steps: tuple[Step, ...]) -> dict[str, int]:
-    """For how many dates after its own a table is read by others, by table."""
-    days: dict[str, int] = {}
-    for step in steps:
-        for source in step.inputs:
-            back = source.before if isinstance(source.before, int) else 0
-            days[source.table] = max(days.get(source.table, 0), step.lag + back)
-    return days
+            checks, figures = (draft.checks, drafted.figures) if draft and drafted else ((), {})
+            self._finished.append(Outcome(name, date, state, figures=figures, checks=checks, waits_for=waits_for))

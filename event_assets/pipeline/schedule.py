@@ -1,18 +1,23 @@
-"""What a run is asked for, and in which order units can be made."""
+"""What a run is requested to make, which dates of a step that means, and which of them must wait."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from event_assets.pipeline.staleness import candidate_dates
-from event_assets.pipeline.steps import Step
-from event_assets.pipeline.workspace import Workspace
+from event_assets.pipeline.staleness import candidate_dates, is_fresh
+from event_assets.pipeline.steps import Input, Step
+from event_assets.pipeline.workspace import Unit, Workspace
+
+Blocker = Unit
+"""The table and date that a partition waits for: its published version is stale."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a run is asked for.
+    """What a run is requested to make.
 
     Without dates it makes what is stale, and nothing that is fresh. With dates it makes those dates of the
     named tables, fresh or stale, and of the same tables what that changes on the dates around.
@@ -32,26 +37,126 @@ def between(first: dt.date, last: dt.date) -> frozenset[dt.date]:
     return frozenset(first + dt.timedelta(days=n) for n in range((last - first).days + 1))
 
 
-def schedule(workspace: Workspace, request: Request) -> list[tuple[Step, dt.date | None]]:
-    """Every unit that could have to be made, each after all that it reads.
+def empty_dates(workspace: Workspace, requested: frozenset[dt.date] | None) -> list[dt.date]:
+    """The dates between the first and the last with raw records that have none; those of `requested` where named."""
+    raw = workspace.dates("raw_events")
+    if not raw:
+        return []
+    days = between(raw[0], raw[-1]) if requested is None else {day for day in requested if raw[0] <= day <= raw[-1]}
+    return sorted(days.difference(raw))
 
-    Dates go one by one through all tables, a table trailing by its `lag`, so that a range holds few dates at once.
-    Before that, keys that are looked up over many dates are made for all of them, so that their history is read once.
-    """
-    steps = [step for step in workspace.steps if request.tables.intersection(step.tables)]
-    looked_up = {source.table for step in workspace.steps for source in step.inputs if source.key}
-    dated: list[tuple[bool, dt.date, int, Step, dt.date]] = []
-    for place, step in enumerate(steps):
-        if step.by_date:
-            asked = (date for date in request.dates or () if not workspace.is_closed(step, date))
-            dates = {*candidate_dates(workspace, step), *asked}
-            later = looked_up.isdisjoint(step.tables)
-            dated.extend((later, date + dt.timedelta(days=step.lag), place, step, date) for date in dates)
-    dated.sort(key=lambda unit: (*unit[:3], unit[4]))
-    whole = [step for step in steps if not step.by_date]
-    merging = [step for step in whole if any(workspace.by_date(source.table) for source in step.inputs)]
-    return [
-        *((step, None) for step in whole if step not in merging),
-        *((step, date) for _, _, _, step, date in dated),
-        *((step, None) for step in merging),
-    ]
+
+class Schedule:
+    """Decides partition by partition, as a run goes on. Ask for a step once those before it are done."""
+
+    def __init__(self, workspace: Workspace, request: Request) -> None:
+        self._workspace, self._request = workspace, request
+        self._named = {step.name for step in workspace.steps if request.tables.intersection(step.tables)}
+        self._candidates: dict[str, dict[dt.date | None, None]] = {}
+        self._stale: dict[tuple[str, dt.date | None], bool] = {}
+        self._changed: set[Unit] = set()
+        self._between = self._internal_between()
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps with a named table, and those of internal tables that they are made from, upstream first."""
+        return tuple(s for s in self._workspace.steps if s.name in self._named or s.name in self._between)
+
+    def wanted(self, step: Step, *, only_stale: bool = False) -> list[dt.date | None]:
+        """The dates of a step that the run makes (None for a step without dates), in order.
+
+        `only_stale` leaves out what is fresh though it is requested: a retry finishes what another run began.
+        """
+        return [date for date in self.candidates(step) if self._is_wanted(step, date, only_stale)]
+
+    def candidates(self, step: Step) -> Collection[dt.date | None]:
+        """The dates on which a step can have rows or has a partition, in order."""
+        if step.name not in self._candidates:
+            dates: list[dt.date | None] = [*candidate_dates(self._workspace, step)] if step.by_date else [None]
+            self._candidates[step.name] = dict.fromkeys(dates)
+        return self._candidates[step.name].keys()
+
+    def empty_dates(self, step: Step) -> list[dt.date]:
+        """The empty dates of a step by date, as far as they are requested: those of which it has no partition."""
+        if not step.by_date:
+            return []
+        known, found = self.candidates(step), empty_dates(self._workspace, self._request.dates)
+        return [day for day in found if day not in known and not self._workspace.is_closed(step, day)]
+
+    def blocker(self, step: Step, date: dt.date | None) -> Blocker | None:
+        """What a partition must wait for: a stale input, followed upstream to where that begins.
+
+        A date that nobody requested, of a table that the run makes, blocks no other date: once it is made, what reads
+        it is stale. A table without dates reads all dates, and waits for all of them.
+        """
+        for upstream, day in self._inputs(step, date):
+            if not self.is_stale(upstream, day):
+                continue
+            beginning = self.blocker(upstream, day)
+            if self._is_neighbour(date, day) and (upstream.name in self._named or upstream.name in self._between):
+                if beginning and upstream.name in self._between:
+                    return beginning
+                continue
+            return beginning or (upstream.name, day)
+        return None
+
+    def is_stale(self, step: Step, date: dt.date | None) -> bool:
+        """Whether a partition, or one that it is made from, is not what its inputs and rules make of it."""
+        if (step.name, date) not in self._stale:
+            own = not is_fresh(self._workspace, step, date)
+            self._stale[step.name, date] = own or any(self.is_stale(*unit) for unit in self._inputs(step, date))
+        return self._stale[step.name, date]
+
+    def made(self, step: Step, date: dt.date | None, table: str, *, changed: bool) -> None:
+        """A table's partition was published."""
+        self._stale[step.name, date] = False
+        if changed:
+            self._changed.add((table, date))
+
+    def held(self, step: Step, date: dt.date | None) -> None:
+        """A step's date was refused, or waits."""
+        self._stale[step.name, date] = True
+
+    def _is_wanted(self, step: Step, date: dt.date | None, only_stale: bool) -> bool:
+        requested, fresh = self._request.dates, partial(is_fresh, self._workspace, step, date)
+        if requested is None:
+            return not fresh()
+        if step.name in self._named and (date is None or date in requested):
+            return not only_stale or not fresh()
+        if date in self._between.get(step.name, ()):
+            fed = date in requested or not any(self.is_stale(*unit) for unit in self._inputs(step, date))
+            return fed and not fresh()
+        if not all(self._workspace.entry(table, date) for table in step.tables):
+            return False  # not requested, and what was never made can't have changed
+        changed = any(unit in self._changed for unit in self._workspace.all_input_units(step, date))
+        return changed and not fresh()
+
+    def _is_neighbour(self, date: dt.date | None, day: dt.date | None) -> bool:
+        return bool(self._request.dates is not None and date and day and day not in self._request.dates)
+
+    def _inputs(self, step: Step, date: dt.date | None) -> Iterator[tuple[Step, dt.date | None]]:
+        """The partitions that a step reads for a date, of tables that steps make."""
+        for source in step.inputs:
+            upstream = self._workspace.step_of.get(source.table)
+            if upstream:
+                yield from ((upstream, day) for day in self._days(step, source, date, upstream))
+
+    def _days(self, step: Step, source: Input, date: dt.date | None, upstream: Step) -> Iterable[dt.date | None]:
+        known = self.candidates(upstream)
+        if date is None or not upstream.by_date:
+            return known
+        days = step.window(source, date, [day for day in known if day] if source.before == "all" else ())
+        return [day for day in days if day in known]
+
+    def _internal_between(self) -> dict[str, set[dt.date | None]]:
+        """By step of internal tables that named ones are made from: its dates that the requested ones read."""
+        needed: dict[str, set[dt.date | None]] = {
+            name: {None} if self._request.dates is None else {None, *self._request.dates} for name in self._named
+        }
+        for step in reversed(self._workspace.steps):
+            for source in step.inputs if step.name in needed else ():
+                upstream = self._workspace.step_of.get(source.table)
+                if upstream and upstream.name not in self._named and self._workspace.tables[source.table].internal:
+                    days = (day for date in needed[step.name] for day in self._days(step, source, date, upstream))
+                    needed.setdefault(upstream.name, set()).update(days if self._request.dates is not None else ())
+        return {name: dates for name, dates in needed.items() if name not in self._named}

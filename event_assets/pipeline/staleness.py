@@ -30,6 +30,15 @@ def made_from(workspace: Workspace, step: Step, date: dt.date | None) -> str:
     return digest(parts)
 
 
+def is_fresh(workspace: Workspace, step: Step, date: dt.date | None) -> bool:
+    """Whether a step's partition is there and made from what it would be made from now."""
+    entries = [workspace.entry(table, date) for table in step.tables]
+    if not all(entries):
+        return False
+    expected = made_from(workspace, step, date)
+    return all(entry is not None and entry.made_from == expected for entry in entries)
+
+
 def stale_units(workspace: Workspace) -> Iterator[Stale]:
     """The units that are stale as things stand, upstream first.
 

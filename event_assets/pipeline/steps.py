@@ -83,8 +83,6 @@ class Step:
     by_date: bool = True
     equation: Equation | None = None
     uses_geo: bool = False
-    lag: int = 0
-    """How many dates a range must have advanced beyond a date before all that the step reads is there."""
 
     @property
     def name(self) -> str:
@@ -102,7 +100,6 @@ class Step:
 def steps(dataset: Dataset) -> tuple[Step, ...]:
     """The dataset's steps, upstream first."""
     made = tables(dataset)
-    lags: dict[str, int] = {}
     found: list[Step] = []
 
     def add(
@@ -116,10 +113,8 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
             return
         present = tuple(source for source in inputs if source.table in made or source.table == "profile_snapshots")
         shapes = [_shape(made[name]) for name in names]
-        lag = max((lags.get(source.table, 0) + source.after for source in present), default=0)
-        lags.update(dict.fromkeys(names, lag))
         rules_digest = digest(VERSION, transform.__name__, dataset.name, rules, shapes)
-        found.append(Step(tuple(names), present, transform, rules_digest, lag=lag, **more))
+        found.append(Step(tuple(names), present, transform, rules_digest, **more))
 
     reach = dataset.dedupe_days
     columns = [c.rules(*_CLEANING_KEYS) for c in dataset.columns]
@@ -216,6 +211,12 @@ _CLEANING_KEYS = (
     "min",
     "max",
 )
+
+
+def unread(dataset: Dataset) -> list[str]:
+    """The first table of each step that no other step reads, in order."""
+    read = {source.table for step in steps(dataset) for source in step.inputs}
+    return [step.name for step in steps(dataset) if read.isdisjoint(step.tables)]
 
 
 def step_of(dataset: Dataset) -> dict[str, Step]:

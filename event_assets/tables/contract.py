@@ -85,6 +85,13 @@ def violations_of_file(table: Table, path: Path) -> list[Violation]:
     return merged([found])
 
 
+def repeated_keys_of_files(table: Table, paths: Sequence[Path]) -> list[Violation]:
+    """Whether rows of the files of a partition share a key; memory grows with the keys alone."""
+    keys = pl.scan_parquet(list(paths), hive_partitioning=False, glob=False).select(pl.struct(table.key))
+    rows, distinct = keys.select(pl.len(), pl.all().n_unique().alias("distinct")).collect(engine="streaming").row(0)
+    return [repeated_key(table, rows - distinct)] if rows > distinct else []
+
+
 def merged(found: Iterable[Sequence[Violation]]) -> list[Violation]:
     """The violations of several files or parts of one as those of the whole, each rule once."""
     rules: dict[str, Violation] = {}

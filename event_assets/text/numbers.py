@@ -10,7 +10,7 @@ import math
 import re
 from dataclasses import dataclass
 
-#: A longer text is no number.
+#: A longer text is not a number.
 MAX_CHARACTERS = 400
 _NUMBER = re.compile(r"([+-]?)(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[0-9]{1,4}))?")
 _JSON_NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?")

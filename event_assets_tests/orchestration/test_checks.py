@@ -49,8 +49,8 @@ def test_a_broken_partition_fails_its_check_and_the_run_and_is_not_materialized(
     result = platform.run()
     assert not result.success
     assert failure(result) == (
-        "clicks/cleaned_events 2025-01-07: price greater than or equal to(0): 1 rows (rows 0); "
-        "not published (the previous version is kept); fix the rule or the source and materialize it again"
+        "clicks/cleaned_events 2025-01-07: was not published (the previous version is kept): price greater than "
+        "or equal to(0): 1 rows (rows 0); fix the rule or the source and materialize it again"
     )
     assert platform.checked("cleaned_events", "contract") == {
         "2025-01-05": "SUCCEEDED",
@@ -94,7 +94,11 @@ def test_a_check_that_fails_says_what_it_found_and_what_to_do(platform: Platform
         "1 of 2 records are quarantined. What to do: see the reasons in the materialization, fix the rule, then "
         "event-assets quarantine clicks --replay"
     )
-    assert {name: entry.value for name, entry in rejects.metadata.items()} == {"quarantined share": 0.5}
+    assert {name: entry.value for name, entry in rejects.metadata.items()} == {
+        "quarantined": 1,
+        "records": 2,
+        "quarantined share": 0.5,
+    }
     assert evaluations["cleaned_events", "volume"].description == "1 events, 1 on the median of the 7 dates before"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import Iterator
 
 import dagster as dg
@@ -134,14 +135,25 @@ def test_a_table_without_dates_is_replaced_as_a_whole(facts: Platform) -> None:
     assert stored(facts, "numbers").rows() == [(3,)]
 
 
-def test_a_partition_that_was_never_made_is_named(facts: Platform) -> None:
+def test_a_table_without_any_partition_is_named(facts: Platform) -> None:
+    shutil.rmtree(facts.settings.lake / "clicks" / "joined_facts")
+    result = store(facts, copy_of_facts(), "2025-03-01")
+    assert not result.success
+    assert "clicks/joined_facts: has no partition 2025-03-01; materialize it first" in error(result)
+
+
+def test_a_missing_partition_has_no_rows(facts: Platform) -> None:
+    assert store(facts, copy_of_facts(), "2025-03-01").success
+    assert store(facts, copy_of_facts(), "2025-01-05").success
+    assert stored(facts, "copy")["event_date"].to_list() == [dt.date(2025, 1, 5)]
+
+
+def copy_of_facts() -> dg.AssetsDefinition:
     @dg.asset(key_prefix="clicks", partitions_def=DAILY, ins={"facts": FACTS})
     def copy(facts: pl.DataFrame) -> pl.DataFrame:
         return facts
 
-    result = store(facts, copy, "2025-03-01")
-    assert not result.success
-    assert "clicks/joined_facts: has no partition 2025-03-01; materialize it first" in error(result)
+    return copy
 
 
 def test_one_frame_for_many_partitions_needs_event_date(facts: Platform) -> None:
@@ -164,4 +176,6 @@ def test_a_mapping_may_hold_no_partition_that_was_not_asked_for(facts: Platform)
 
     result = store(facts, strange, "2025-01-05", "2025-01-06")
     assert not result.success
-    assert "clicks/strange: the output holds partitions that the run was not asked for: 2031-01-01" in error(result)
+    assert "clicks/strange: the output has the partition 2031-01-01, which was not requested of the run" in error(
+        result
+    )

@@ -18,9 +18,11 @@ def test_a_run_without_dates_lands_and_makes_every_table(platform: Platform) -> 
     result = platform.run()
     assert result.success
     units = platform.materialized(result)
-    by_date = {table.name for table in platform.workspace.tables.values() if table.partitioned_by}
+    by_date = {table.name for table in platform.workspace.tables.values() if table.by_date and not table.internal}
     assert {table for table, date in units if date} == by_date
-    assert {tuple(dates_of(units, table)) for table in by_date} == {("2025-01-05", "2025-01-06", "2025-01-08")}
+    assert {tuple(dates_of(units, table)) for table in by_date} == {
+        ("2025-01-05", "2025-01-06", "2025-01-07", "2025-01-08")
+    }
     assert units >= OVERALL
     assert platform.reconciled().holds
 
@@ -48,7 +50,7 @@ def test_a_range_materializes_each_of_its_dates_and_no_other(platform: Platform)
     platform.drop("clicks_1.csv", THREE_DAYS)
     platform.run()
     units = platform.materialized(platform.run(dates=("2025-01-06", "2025-01-08")))
-    tables = {table.name for table in platform.workspace.tables.values() if table.partitioned_by}
+    tables = {table.name for table in platform.workspace.tables.values() if table.by_date and not table.internal}
     assert {tuple(dates_of(units, table)) for table in tables} == {("2025-01-06", "2025-01-07", "2025-01-08")}
     assert platform.table("daily_summary").get_column("event_date").to_list() == [
         "2025-01-05",

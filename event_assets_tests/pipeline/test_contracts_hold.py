@@ -57,7 +57,7 @@ def lost(frame: nw.LazyFrame) -> nw.LazyFrame:
 
 def refused(outcomes: list[Outcome]) -> list[tuple[str, str, str]]:
     return [
-        (o.table, str(o.date), check.says)
+        (o.table, str(o.date), check.message)
         for o in outcomes
         for check in o.checks
         if o.state == "refused" and not check.passed

@@ -99,7 +99,7 @@ def test_rows_that_break_the_contract_are_not_published(module: Module, tmp_path
     world = World(tmp_path, declared("views_by_page"))
     world.drop("clicks_1.csv", lines("ann,view,2025-01-06T10:00:00,,"))
     [refused] = [outcome for outcome in world.refresh() if outcome.state == "refused"]
-    assert (refused.table, "page" in refused.checks[0].says) == ("views_by_page", True)
+    assert (refused.table, "page" in refused.checks[0].message) == ("views_by_page", True)
     assert world.table("views_by_page").is_empty()
 
 

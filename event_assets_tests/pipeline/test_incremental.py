@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from event_assets.pipeline.schedule import empty_dates
 from event_assets_tests.world import World, clicks, lines, made
 
 MONDAY = lines(
@@ -138,11 +140,13 @@ def test_a_backfill_of_one_date_leaves_the_edges_right(world: World) -> None:
     assert world.refresh() == []
 
 
-def test_a_range_with_a_hole_makes_an_empty_partition_for_each_date_without_rows(world: World) -> None:
+def test_a_date_without_raw_records_is_empty_and_nothing_is_written_for_it(world: World) -> None:
     outcomes = world.make(["2025-01-07", "2025-01-08", "2025-01-09", "2025-01-10"], ["cleaned_events", "sessions"])
-    assert dates_of(world, outcomes, "cleaned_events") == ["2025-01-07", "2025-01-08", "2025-01-09", "2025-01-10"]
-    entries = world.workspace.stores["cleaned_events"].entries()
-    assert (entries["2025-01-08"].rows, entries["2025-01-10"].rows) == (0, 1)
+    assert dates_of(world, outcomes, "cleaned_events") == ["2025-01-07", "2025-01-10"]
+    assert "2025-01-08" not in world.workspace.stores["cleaned_events"].entries()
+    assert empty_dates(world.workspace, None) == [dt.date(2025, 1, 8), dt.date(2025, 1, 9)]
+    outside = frozenset({dt.date(2025, 1, 1), dt.date(2025, 1, 9), dt.date(2025, 1, 11)})
+    assert empty_dates(world.workspace, outside) == [dt.date(2025, 1, 9)]
     assert world.refresh() == []
 
 

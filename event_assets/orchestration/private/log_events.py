@@ -19,7 +19,7 @@ _BACKFILL_TAG = "dagster/backfill"
 _Place = tuple[dg.AssetKey, str | None]
 
 
-def log_events(context: dg.AssetExecutionContext, events: Iterable[Event]) -> None:
+def log_events(context: dg.OpExecutionContext, events: Iterable[Event]) -> None:
     """Log the events, materializations first: each evaluation names the one that it judges.
 
     Dagster shows a check's result on a partition only where it was found on what was materialized there last. The
@@ -43,7 +43,7 @@ def log_events(context: dg.AssetExecutionContext, events: Iterable[Event]) -> No
         judged.update(_last_materialized(context.instance, others))
         for evaluation in evaluations:
             target = judged.get((evaluation.asset_key, evaluation.partition))
-            context.log_event(copy(evaluation, target_materialization_data=target))
+            context.log_event(copy(evaluation, target_materialization_data=target))  # type: ignore[arg-type]
 
 
 def events_together(instance: dg.DagsterInstance) -> AbstractContextManager[None]:

@@ -1,0 +1,167 @@
+"""One dataset, opened for one run of Dagster: what its ops share.
+
+Each op asks it for the part of the run that is its own. The op that runs last raises what failed: one that raised
+earlier would keep everything downstream of it from running.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import dagster as dg
+
+from event_assets.declaration import Dataset
+from event_assets.errors import ContractError
+from event_assets.orchestration.keys import ONLY_STALE_TAG
+from event_assets.pipeline.land_files import LandingSummary
+from event_assets.pipeline.progress import NullProgress
+from event_assets.pipeline.results import Outcome
+from event_assets.pipeline.run import Run
+from event_assets.pipeline.schedule import Request
+from event_assets.pipeline.steps import Step
+from event_assets.pipeline.workspace import Workspace
+from event_assets.settings import Settings
+
+LANDING = "landing"
+
+
+class DatasetRun:
+    """The run-scoped resource. Opened by the first op that runs, so that an error shows as that op's."""
+
+    def __init__(self, dataset: Dataset, settings: Settings, progress: NullProgress) -> None:
+        self.workspace, self.progress = Workspace(dataset, settings), progress
+        self.intake = LandingSummary()
+        self.failed: list[Outcome] = []
+        """What was refused, or waits, of the requested tables."""
+        self._open = ExitStack()
+        self._run: Run | None = None
+        self._to_do: set[str] = set()
+        self._caught_up: set[str] = set()
+
+    def open(self, context: dg.OpExecutionContext) -> Run:
+        """The run over the dataset; opens it where no op of this process has."""
+        if self._run is None:
+            workspace, request = self.workspace, self._requested(context)
+            if request.tables or (LANDING in planned_ops(context) and selected_tables(context)):
+                self._open.enter_context(workspace.writing())
+            staging = self._open.enter_context(workspace.lake.staging(workspace.dataset.name))
+            workspace.refresh()
+            self._run = Run(workspace, request, staging, self.progress.progress)
+            self._to_do = planned_ops(context)
+        return self._run
+
+    def close(self) -> None:
+        self._open.close()
+
+    def steps_of(self, context: dg.OpExecutionContext, step: Step) -> Iterator[tuple[Step, bool]]:
+        """The steps that an op makes, upstream first, each with whether it makes only what is stale of it.
+
+        Its own; where the run retries a failed one, whose other ops don't run again, the steps of those as well: what
+        waits follows from the lake.
+        """
+        run = self.open(context)
+        retried = context.run.parent_run_id is not None and bool(context.run.step_keys_to_execute)
+        if not retried:
+            yield from ((own, False) for own in run.steps if own.name == step.name)
+            return
+        planned, last = planned_ops(context), self._to_do == {step.name}
+        before = True
+        for one in run.steps:
+            if one.name == step.name:
+                before = False
+                yield one, True
+            elif one.name not in planned and one.name not in self._caught_up and (before or last):
+                self._caught_up.add(one.name)
+                yield one, True
+
+    def note(self, outcomes: list[Outcome]) -> None:
+        """Report outcomes to whoever receives the progress, and remember what failed."""
+        assert self._run is not None
+        request, tables = self._run.request, self.workspace.tables
+        for outcome in outcomes:
+            if not tables[outcome.table].internal:
+                self.progress.made(outcome)
+            # A table over all dates may be missing after a run for some of them: the run of the last date makes it.
+            waits = outcome.state == "waiting" and outcome.table in request.tables
+            if outcome.state == "refused" or (waits and (outcome.date is not None or not request.dates)):
+                self.failed.append(outcome)
+
+    def finish(self, op: str) -> bool:
+        """Note that an op is done; whether it was the last of the run."""
+        self._to_do.discard(op)
+        return not self._to_do
+
+    def raise_failures(self) -> None:
+        """LandingError or ContractError in the words of what failed first: a file, else a partition."""
+        self.intake.raise_failures()
+        if self.failed:
+            raise PartitionError(self.workspace.dataset, self.failed)
+
+    def _requested(self, context: dg.OpExecutionContext) -> Request:
+        workspace_steps = self.workspace.step_of
+        wanted = {name for name in selected_tables(context) if name in workspace_steps}
+        return Request(frozenset(wanted), requested_dates(context, self.workspace))
+
+
+class PartitionError(ContractError):
+    """Partitions that were not published: the first that broke a check, else the first that waits."""
+
+    def __init__(self, dataset: Dataset, failed: list[Outcome]) -> None:
+        guilty = [o for o in failed if any(not check.passed for check in o.checks)] or failed
+        first = guilty[0]
+        more = f" and {len(guilty) - 1} more" if len(guilty) > 1 else ""
+        culprit = f"{dataset.name}/{first.table} {first.date or ''}".strip() + more
+        if first.waits_for:
+            table, date = first.waits_for
+            source = f"{dataset.name}/{table} {date or ''}".strip()
+            super().__init__(culprit, f"waits for {source}, whose published version is stale", "materialize that first")
+        else:
+            broken = "; ".join(check.message for check in first.checks if not check.passed)
+            state = f"was not published (the previous version is kept): {broken}"
+            super().__init__(culprit, state, "fix the rule or the source and materialize it again")
+
+
+def dataset_run(dataset: Dataset, settings: Callable[[], Settings], progress: NullProgress) -> dg.ResourceDefinition:
+    """The resource that holds a dataset's run; its writer's lease ends with the run."""
+
+    @dg.resource(description=f"The run over {dataset.name}: its lease, what is requested, what became of it.")
+    def opened(_: dg.InitResourceContext) -> Iterator[DatasetRun]:
+        run = DatasetRun(dataset, settings(), progress)
+        try:
+            yield run
+        finally:
+            run.close()
+
+    return opened
+
+
+def selected_tables(context: dg.OpExecutionContext) -> set[str]:
+    """The tables that the run is to make."""
+    return {key.path[-1] for key in context.selected_asset_keys}
+
+
+def requested_dates(context: dg.OpExecutionContext, workspace: Workspace) -> frozenset[dt.date] | None:
+    """The dates that the run names; None where it makes what is stale, whatever its dates.
+
+    A run that names no dates for tables that have some makes what is stale of them; of tables without dates alone it
+    makes those that it names, fresh or stale.
+    """
+    if context.run.tags.get(ONLY_STALE_TAG):
+        return None
+    if context.has_partition_key or context.has_partition_key_range:
+        return frozenset(dt.date.fromisoformat(key) for key in context.partition_keys)
+    by_date = any(workspace.by_date(table) for table in selected_tables(context))
+    return None if by_date else frozenset()
+
+
+def planned_ops(context: dg.OpExecutionContext) -> set[str]:
+    """The ops of the dataset's graph that the run executes."""
+    graph = context.op_handle.path[0]
+    keys = context.run.step_keys_to_execute
+    if keys:
+        return {key.rsplit(".", 1)[-1] for key in keys if key.startswith(f"{graph}.")}
+    definition = context.job_def.graph.node_named(graph).definition
+    assert isinstance(definition, dg.GraphDefinition)
+    return {node.name for node in definition.nodes}

@@ -1,0 +1,247 @@
+"""The checks of a dataset's tables: what each requires, what it found, and what to do about it.
+
+Blocking checks (contract, accounting, landing) guard what is published: a partition that breaks one is not. Quality
+checks warn, and hold nothing back.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import polars as pl
+
+from event_assets.declaration import Dataset
+from event_assets.errors import EventAssetsError
+from event_assets.pipeline.reconcile import Reconciliation, reconcile, reconciliation
+from event_assets.pipeline.results import CheckResult
+from event_assets.pipeline.schema_drift import drifts
+from event_assets.pipeline.steps import RECONCILIATION, Step, steps
+from event_assets.pipeline.workspace import Workspace, unit_of
+from event_assets.storage.ledger import Kind, SourceFile
+from event_assets.tables.catalog import tables
+from event_assets.tables.contract import Violation, merged, repeated_keys_of_files, violations, violations_of_file
+from event_assets.tables.table import Table
+
+_REFUSED = "it is not published and the previous version is kept; fix the rule or the source and materialize it again"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check: the table that it is about, what it requires, and what to do where that isn't so."""
+
+    table: str
+    name: str
+    description: str
+    remedy: str
+    blocking: bool = False
+
+    def explain(self, result: CheckResult) -> str:
+        """What it found and, where it failed, what to do."""
+        return result.message if result.passed else f"{result.message}. What to do: {self.remedy}"
+
+
+@cache
+def checks(dataset: Dataset) -> dict[tuple[str, str], Check]:
+    """The checks of a dataset by table and name; internal tables are checked like others, and show none."""
+    found = [*_blocking(dataset), *_quality(dataset)]
+    shown = tables(dataset)
+    return {(check.table, check.name): check for check in found if not shown[check.table].internal}
+
+
+def _blocking(dataset: Dataset) -> Iterator[Check]:
+    for table in tables(dataset).values():
+        if not table.landed:
+            key = ", ".join(table.key)
+            description = f"Every row keeps the contract: columns, types, nulls, bounds, unique key ({key})."
+            yield Check(table.name, "contract", description, _REFUSED, blocking=True)
+    for step in steps(dataset):
+        if step.equation:
+            yield Check(step.name, "accounting", f"No record is lost: {step.equation}.", _REFUSED, blocking=True)
+    yield Check(
+        "source_files",
+        "accounting",
+        "No record is lost: for every file, records = landed + rejected + erased.",
+        "keep the file and the run's log and report them: this is an error of the platform, not of the file",
+        blocking=True,
+    )
+    yield Check(
+        RECONCILIATION,
+        "accounting",
+        "No record is lost over all dates, and no table is stale or was refused.",
+        "run again; see the failed checks of the tables of the dates named here",
+    )
+    yield Check(
+        "source_files",
+        "landing",
+        "Every new file of the inbox could be landed.",
+        "fix the file or the declaration and run again; nothing of the file is published",
+        blocking=True,
+    )
+
+
+def _quality(dataset: Dataset) -> Iterator[Check]:
+    name, quality = dataset.name, dataset.quality
+    share = f"{quality.max_rejected_share:.0%}"
+    yield Check(
+        "source_files",
+        "rejects",
+        f"At most {share} of the records of each file are rejected.",
+        f"look at landing_rejects (event-assets quarantine {name}), then fix the export or the declaration",
+    )
+    yield Check(
+        "source_files",
+        "drift",
+        "Files have the declared columns, of the declared kinds, and no others.",
+        "declare a new field that matters (it is kept in extra until then), ask the source for one that is missing",
+    )
+    yield Check(
+        "quarantine",
+        "rejects",
+        f"At most {share} of a date's records are quarantined.",
+        f"see the reasons in the materialization, fix the rule, then event-assets quarantine {name} --replay",
+    )
+    yield Check(
+        "cleaned_events",
+        "volume",
+        f"At most {quality.volume_factor:g} times more or fewer events than the median of the 7 dates before.",
+        "see in source_files whether a file of the date is missing, is cut off or came twice",
+    )
+    if dataset.profiles:
+        yield Check(
+            "joined_facts",
+            "orphans",
+            f"At most {quality.max_orphan_share:.0%} of a date's facts are of users without a profile.",
+            "drop a newer file of profiles, and what it changes is made again",
+        )
+
+
+def contract_result(table: Table, rows: int, broken: Sequence[Violation]) -> CheckResult:
+    """What the contract found on a partition."""
+    message = "; ".join(map(str, broken)) if broken else f"all {rows} rows keep the contract of {table.name}"
+    figures = {"rows": rows, "broken rules": len(broken), "broken rows": sum(v.rows for v in broken)}
+    return CheckResult(table.name, "contract", not broken, message, figures)
+
+
+def accounting_result(step: Step, whole: int, parts: Mapping[str, int]) -> CheckResult:
+    """Whether a step's equation holds on a partition; `parts` gives the records of each part by name."""
+    assert step.equation is not None
+    missing = whole - sum(parts.values())
+    message = f"{step.equation.whole} {whole} = " + " + ".join(f"{name} {n}" for name, n in parts.items())
+    message += f" leaves {missing} unaccounted" if missing else ""
+    figures = {step.equation.whole: whole, **parts, "unaccounted": missing}
+    return CheckResult(step.name, "accounting", not missing, message, figures)
+
+
+def file_results(workspace: Workspace, failures: Sequence[EventAssetsError] | None = ()) -> Iterator[CheckResult]:
+    """The checks of `source_files` by the ledger; `failures` stopped files (None: nothing was to be landed)."""
+    files = [file for kind in ("events", "profiles") for file in workspace.ledger.active(kind)]
+    names = workspace.ledger.names()
+    if failures is not None:
+        message = "; ".join(map(str, failures)) or "every new file was landed"
+        yield CheckResult("source_files", "landing", not failures, message, {"files that failed": len(failures)})
+
+    lost = [f for f in files if f.records != f.landed + f.rejected + f.erased]
+    counts = {name: sum(getattr(f, name) for f in files) for name in ("records", "landed", "rejected", "erased")}
+    message = f"{counts['records']} records = {counts['landed']} landed + {counts['rejected']} rejected"
+    message += f" + {counts['erased']} erased" if counts["erased"] else ""
+    message += f": {_named(lost, names)} lost records" if lost else ""
+    yield CheckResult("source_files", "accounting", not lost, message, counts)
+
+    share = workspace.dataset.quality.max_rejected_share
+    bad = [f for f in files if f.rejected > share * f.records]
+    message = f"{len(files)} files, each with at most {share:.0%} rejects"
+    message = f"{_named(bad, names)}: more than {share:.0%} rejected{_most_seen(bad)}" if bad else message
+    worst = max((f.rejected / f.records for f in files if f.records), default=0.0)
+    figures = {"files over the limit": len(bad), "highest rejected share": round(worst, 6)}
+    yield CheckResult("source_files", "rejects", not bad, message, figures)
+
+    drifted = [
+        f"{d.change} {d.field} ({d.kind}): {d.records} records of {d.files} files, first in {d.first_file} at"
+        f" {d.first_seen:%Y-%m-%d %H:%M} UTC"
+        for d in drifts(workspace)
+    ]
+    message = "; ".join(drifted) or "all files have the declared columns and no others"
+    yield CheckResult("source_files", "drift", not drifted, message, {"fields that drifted": len(drifted)})
+
+
+def quality_results(
+    workspace: Workspace, table: str, date: dt.date | None, rows: int, figures: Mapping[str, int]
+) -> Iterator[CheckResult]:
+    """The quality checks of a published partition: its rows, and what its transform counted."""
+    quality = workspace.dataset.quality
+    if table == "quarantine" and date is not None:
+        raw = workspace.rows("raw_events", date)
+        passed = rows <= quality.max_rejected_share * raw
+        shares = {"quarantined": rows, "records": raw, "quarantined share": round(rows / max(raw, 1), 6)}
+        yield CheckResult(table, "rejects", passed, f"{rows} of {raw} records are quarantined", shares)
+    if table == "joined_facts" and workspace.dataset.profiles:
+        orphans = figures.get("orphans", 0)
+        passed = orphans <= quality.max_orphan_share * max(rows, 1)
+        shares = {"without profile": orphans, "facts": rows, "share without profile": round(orphans / max(rows, 1), 6)}
+        yield CheckResult(table, "orphans", passed, f"{orphans} of {rows} facts have no profile", shares)
+    if table == "cleaned_events" and date is not None:
+        before = [workspace.rows(table, date - dt.timedelta(days=n)) for n in range(1, 8)]
+        usual = statistics.median([count for count in before if count] or [rows])
+        passed = usual / quality.volume_factor <= rows <= usual * quality.volume_factor
+        message = f"{rows} events, {usual:g} on the median of the 7 dates before"
+        yield CheckResult(table, "volume", passed, message, {"events": rows, "usual": usual})
+
+
+def reconciliation_results(workspace: Workspace, found: Reconciliation) -> Iterator[CheckResult]:
+    """The checks of `reconciliation`."""
+    table = workspace.tables[RECONCILIATION]
+    frame = reconciliation(found, table)
+    yield contract_result(table, frame.height, violations(table, frame))
+    lost = [text for text, passed in found.equations if not passed]
+    dates = frame.filter(~pl.col("holds"))["event_date"].drop_nulls().to_list()
+    wrong = [f"{', '.join(lost)}: not equal"] if lost else []
+    wrong += [f"{found.stale} partitions are stale"] if found.stale else []
+    wrong += [f"{len(dates)} dates don't hold, first {dates[0]}"] if dates else []
+    message = "; ".join(wrong or (text for text, _ in found.equations))
+    figures = {"stale partitions": found.stale, "dates that don't hold": len(dates)}
+    yield CheckResult(RECONCILIATION, "accounting", bool(frame["holds"][0]), message, figures)
+
+
+def published_results(workspace: Workspace, table: str, date: dt.date | None) -> Iterator[CheckResult]:
+    """All checks of a partition as it is published, read back from its files; nothing of one that isn't published."""
+    if table == "source_files":
+        yield from file_results(workspace, failures=None)
+        return
+    if table == RECONCILIATION:
+        yield from reconciliation_results(workspace, reconcile(workspace))
+        return
+    paths = workspace.stores[table].paths(unit_of(date))
+    contract = workspace.tables[table]
+    if not paths or contract.landed:
+        return
+    broken = merged(violations_of_file(contract, path) for path in paths)
+    rows, figures = workspace.rows(table, date), workspace.figures(table, date)
+    yield contract_result(contract, rows, [*broken, *repeated_keys_of_files(contract, paths)])
+    step = workspace.step_of[table]
+    if step.equation and step.name == table:
+        parts = {
+            part.lstrip("#"): figures.get(part[1:], 0) if part.startswith("#") else workspace.rows(part, date)
+            for part in step.equation.parts
+        }
+        yield accounting_result(step, workspace.rows(step.equation.whole, date), parts)
+    yield from quality_results(workspace, table, date, rows, figures)
+
+
+def _named(files: Sequence[SourceFile], names: Mapping[tuple[Kind, str], list[str]]) -> str:
+    """The first few files by name (by content where no name is left)."""
+    found = [(names.get((file.kind, file.file_id)) or [file.file_id[:12]])[0] for file in files]
+    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")
+
+
+def _most_seen(files: Sequence[SourceFile]) -> str:
+    counts: dict[str, int] = {}
+    for reason, count in (item for file in files for item in file.reasons.items()):
+        counts[reason] = counts.get(reason, 0) + count
+    if not counts:
+        return ""
+    reason = min(counts, key=lambda name: (-counts[name], name))
+    return f", most of them {reason} ({counts[reason]})"

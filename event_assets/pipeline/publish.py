@@ -1,0 +1,29 @@
+"""The one way in which a staged and checked partition takes the place of the version before it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from event_assets.pipeline.workspace import unit_of
+from event_assets.storage.lake import TableStore
+from event_assets.storage.partitions import Staged, content_digest
+
+
+def publish(
+    store: TableStore, date: dt.date | None, staged: Sequence[Staged], made_from: str | None = None
+) -> tuple[str, bool]:
+    """Queue staged files for the store's next flush; the digest of their rows, and whether it differs from before.
+
+    Files that hold the published rows, made from the same inputs, are discarded. `made_from` is the digest of what the
+    partition was made from; of rows that no step made it is that of the rows.
+    """
+    before = store.entries().get(unit_of(date))
+    content = content_digest(staged)
+    changed = before is None or before.content != content
+    if before is not None and not changed and before.made_from == (made_from or content):
+        for piece in staged:
+            piece.discard()
+    else:
+        store.publish(unit_of(date), staged, made_from or content, content)
+    return content, changed
