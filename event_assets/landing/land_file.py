@@ -199,7 +199,7 @@ class _Reading:
         missing = tuple(name for name in declared if self._present and name not in self._present)
         drift = Drift(dict(sorted(self._new.items())), missing, self._kinds.retyped())
         if self._dataset.drift == "fail" and str(drift):
-            raise FileRejected(f"{SCHEMA_DRIFT}: {drift}")
+            raise FileRejected(f"{SCHEMA_DRIFT}: {drift.without_names()}")
         return Landed(
             self._identity.file_id,
             self._kind,

@@ -127,7 +127,7 @@ def _examined(
     return Draft(
         staged,
         checks,
-        sample(table, look.lazy()),
+        None if table.has_users else sample(table, look.lazy()),
         table.plot(look) if table.plot else [],
         whole if engine.holds_frames else None,
     )

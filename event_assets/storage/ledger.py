@@ -111,6 +111,13 @@ class Erasure:
 
 
 @dataclass(frozen=True)
+class Key:
+    """The key of the ledger's hashes, drawn once: nothing else depends on it."""
+
+    salt: str
+
+
+@dataclass(frozen=True)
 class Expiry:
     """A table's dates before one were dropped, for good; a later one of the same table takes its place."""
 
@@ -118,7 +125,7 @@ class Expiry:
     before: str
 
 
-Entry = SourceFile | Binding | Retraction | Restoration | Erasure | Expiry
+Entry = SourceFile | Binding | Retraction | Restoration | Erasure | Key | Expiry
 
 
 class Ledger:
@@ -206,6 +213,16 @@ class Ledger:
         salt = self.salt or secrets.token_hex(16)
         return Erasure(_keyed_hash(salt, user_id), salt, spread, mentions)
 
+    def draw_key(self) -> None:
+        """Let the ledger have a key for its hashes."""
+        if self.salt is None:
+            self.append([Key(secrets.token_hex(16))])
+
+    def field_hash(self, name: str) -> str:
+        """A field's name as a keyed hash (`draw_key` was called before)."""
+        assert self.salt is not None
+        return _keyed_hash(self.salt, f"field {name}")
+
     def is_erased(self, user_id: str) -> bool:
         """Whether a user (by the id as cleaning writes it) was erased."""
         return self.salt is not None and _keyed_hash(self.salt, user_id) in self.erased
@@ -219,6 +236,7 @@ class Ledger:
         yield from self.files.values()
         yield from self.bindings.values()
         yield from (Retraction(file_id, at) for file_id, at in sorted(self.retracted.items()))
+        yield from [Key(self.salt)] if self.salt else []
         yield from (self.erased[user] for user in sorted(self.erased))
         yield from (Expiry(table, before.isoformat()) for table, before in sorted(self.expired_before.items()))
 
@@ -261,6 +279,8 @@ class Ledger:
                 known = self.erased.get(erasure.user)
                 self.erased[erasure.user] = replace(erasure, mentions=True) if known and known.mentions else erasure
                 self.salt = erasure.salt
+            case "keyed":
+                self.salt = document["salt"]
             case "expired":
                 table, before = document["table"], dt.date.fromisoformat(document["before"])
                 self.expired_before[table] = max(before, self.expired_before.get(table, before))
@@ -272,6 +292,7 @@ _WHAT = {
     Retraction: "retracted",
     Restoration: "restored",
     Erasure: "erased",
+    Key: "keyed",
     Expiry: "expired",
 }
 
