@@ -116,7 +116,8 @@ def _of_dataset(dataset: Dataset, n: int, wanted: Wanted | None) -> pl.DataFrame
     """The ranking out of the lake's rollup, as its last run left it."""
     from event_assets.errors import QueryError
     from event_assets.settings import load_settings
-    from event_assets.storage.lake import Lake, read_again
+    from event_assets.storage.lake import Lake
+    from event_assets.storage.read_again import read_again
     from event_assets.tables.catalog import tables
 
     rollup, settings = tables(dataset).get("platform_sessions"), load_settings()

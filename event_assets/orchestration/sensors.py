@@ -77,10 +77,17 @@ def stale_sensor(dataset: Dataset, job: str) -> dg.SensorDefinition:
         stale = [unit for unit in stale_units(workspace) if unit.date is not None or workspace.known_dates()]
         if stale:
             units = [(unit.step.name, str(unit.date), made_from(workspace, unit.step, unit.date)) for unit in stale]
-            yield _request(context, dataset, digest("stale", units), _count(len(stale), "stale partition"))
+            yield _request(
+                context, dataset, digest("stale", units, _damage(workspace)), _count(len(stale), "stale partition")
+            )
         elif not raw_tables_match_ledger(workspace):
             contents = [(name, sorted(store.entries().items())) for name, store in workspace.stores.items()]
-            yield _request(context, dataset, digest("aligned", str(contents)), "landed tables behind the ledger")
+            yield _request(
+                context,
+                dataset,
+                digest("aligned", str(contents), lake_state(workspace)),
+                "landed tables behind the ledger",
+            )
         elif since := workspace.lake.unfinished_since(dataset.name):
             # Files that a killed run replaced may still lie there: plain readers of the folders see both.
             yield _request(context, dataset, digest("unfinished", since), "what a killed run left")
@@ -92,6 +99,12 @@ def stale_sensor(dataset: Dataset, job: str) -> dg.SensorDefinition:
             yield dg.SkipReason(f"every table of {dataset.name} is what its inputs say")
 
     return watch
+
+
+def _damage(workspace: Workspace) -> list[str]:
+    """The damaged files and what else is wrong: what is lost again is another cause, since files' names are new."""
+    entries = (entry for store in workspace.stores.values() for entry in store.entries().values())
+    return [*(path for entry in entries for path in entry.damaged), *workspace.notices]
 
 
 def _unreported_units(context: dg.SensorEvaluationContext, workspace: Workspace) -> list[Unit]:

@@ -12,17 +12,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from event_assets.errors import LandingError
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, parts, sync_raw_tables
 from event_assets.pipeline.user_records import Erasing, Judge, canonical, rows_of, spread
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.lake import read_figures
 from event_assets.storage.ledger import SourceFile
-from event_assets.storage.parquet import write_parquet
-from event_assets.storage.partitions import Staged, content_digest
+from event_assets.storage.parquet import read_figures, read_parquet, write_parquet
+from event_assets.storage.partitions import content_digest
 from event_assets.storage.remove_rows import write_without
+from event_assets.storage.written_file import WrittenFile
 
 
 @dataclass(frozen=True)
@@ -108,8 +106,8 @@ def _cut_closed(workspace: Workspace, staging: Path, erasing: Erasing) -> None:
                 [path] = store.paths(date.isoformat())
                 theirs = rows_of(table, path, Judge(workspace.dataset, table.kind, erasing))
                 if theirs.any():
-                    left = pl.read_parquet(path, hive_partitioning=False, glob=False).filter(~theirs)
-                    piece = Staged(staging / f"{name}-{date}.parquet", left.height, date.isoformat())
+                    left = read_parquet(path).filter(~theirs)
+                    piece = WrittenFile(staging / f"{name}-{date}.parquet", left.height, date.isoformat())
                     write_parquet(left, piece.path, read_figures(path))
                     store.publish(date.isoformat(), [piece], entry.made_from, content_digest([piece]))
             store.flush()
@@ -163,7 +161,7 @@ def _of_rejects(
 ) -> dict[int, str]:
     """The row numbers of rejects that are taken out, with their reasons."""
     taken: dict[int, str] = {}
-    frame = pl.read_parquet(path, hive_partitioning=False, glob=False)
+    frame = read_parquet(path)
     for file_id, number, reason, raw in frame.select("file_id", "row_number", "reason", "raw").iter_rows():
         verdict = judge.text(raw, user_places.get(file_id))
         if judge.takes(verdict):
@@ -178,7 +176,7 @@ def place(workspace: Workspace, file: SourceFile, staged: dict[str, Path]) -> No
     for part in parts(workspace, file):
         if part.name in staged:
             store = workspace.stores[part.table]
-            store.place(Staged(staged[part.name], part.file.rows, part.file.hive), Path(part.file.path).name)
+            store.place(WrittenFile(staged[part.name], part.file.rows, part.file.hive), Path(part.file.path).name)
 
 
 def _without(file: SourceFile, part: str, found: dict[int, str | None]) -> tuple[SourceFile, int]:

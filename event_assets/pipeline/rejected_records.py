@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from event_assets.pipeline.workspace import Workspace
+from event_assets.storage.parquet import scan_parquet
 
 #: So many row numbers are shown of each file and reason, and so many files and reasons.
 _FIRST, _LINES = 3, 50
@@ -24,7 +25,7 @@ def refused_by_file(workspace: Workspace, paths: Sequence[Path]) -> pl.DataFrame
         return pl.DataFrame(schema=_SCHEMA)
     names = {file_id: found[0] for (_, file_id), found in workspace.ledger.names().items()}
     counted = (
-        pl.scan_parquet(list(paths), glob=False, hive_partitioning=False)
+        scan_parquet(*paths)
         .group_by("file_id", "reason")
         .agg(pl.len().cast(pl.Int64).alias("records"), pl.col("row_number").sort().head(_FIRST).alias("rows"))
         .collect()

@@ -60,6 +60,8 @@ def reason(workspace: Workspace, step: Step, date: dt.date | None) -> str | None
         entry = workspace.entry(table, date)
         if entry is None:
             return "never made"
+        if entry.damaged:
+            return "its file is missing or damaged"
         if entry.made_from != expected:
             return "its inputs or rules changed"
     return None

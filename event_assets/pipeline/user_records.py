@@ -24,6 +24,7 @@ from event_assets.declaration.blocks import Source
 from event_assets.declaration.values import value_of
 from event_assets.engines.polars.ports import PolarsPorts
 from event_assets.storage.ledger import Kind, Ledger
+from event_assets.storage.parquet import read_parquet
 from event_assets.tables.table import Table
 from event_assets.transforms.clean import required_columns
 from event_assets.transforms.interface import Scope
@@ -241,7 +242,7 @@ def rows_of(table: Table, path: Path, judge: Judge) -> pl.Series:
     if column is None:
         rows = pl.scan_parquet(path, hive_partitioning=False, glob=False).select(pl.len()).collect().item()
         return pl.repeat(False, rows, dtype=pl.Boolean, eager=True)
-    texts = pl.read_parquet(path, columns=[column], hive_partitioning=False, glob=False)[column].cast(pl.String)
+    texts = read_parquet(path, [column])[column].cast(pl.String)
     if column == "raw":
         return pl.Series([judge.takes(judge.text(raw)) for raw in texts], dtype=pl.Boolean)
     return judge.typed(texts)
