@@ -236,7 +236,7 @@ def _sessions(dataset: Dataset, read: Activity, path: Path, rows: pl.DataFrame) 
     columns = [column for column in dataset.columns if column.name != "activity_time"]
     required = required_columns(read.shipped)
     records = scope.ports.shared(judged(nw.from_native(rows.lazy()), columns, required, scope))
-    valid = records.filter(nw.col("valid")).select(*(nw.col(f"typed {c.name}").alias(c.name) for c in columns))
+    valid = records.filter(nw.col("is valid")).select(*(nw.col(f"typed {c.name}").alias(c.name) for c in columns))
     counts = nw.all_horizontal(
         ~nw.col("platform").is_null(), ~nw.col("source_session_id").is_null(), ignore_nulls=False
     )
