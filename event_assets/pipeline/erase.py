@@ -41,7 +41,7 @@ def erase(workspace: Workspace, user_id: str, *, mentions: bool = False) -> Eras
     """Take a user's records out of the landed tables, for good; what is made from them is stale then.
 
     With `mentions` also the refused records of others that mention the user. The caller holds `workspace.writing()` and
-    has called `workspace.refresh()`. LandingError where the text is no id of a user of this dataset. A user of whom
+    has called `workspace.refresh()`. LandingError where the text is not a user id of this dataset. A user of whom
     nothing is there gets a tombstone as well: files may come later.
     """
     user = canonical(user_id, workspace.dataset.column("user_id"))
@@ -123,7 +123,7 @@ def without_erased(
 ) -> tuple[SourceFile, dict[str, Path]]:
     """A source file without the records of erased users: as the ledger shall know it, and where its parts lie.
 
-    Parts are given and returned by name; one that held such records is written anew into `staging`, one that held
+    Parts are given and returned by name; one that held such records is written again into `staging`, one that held
     nothing else is left out. The same file and the same parts come back where no record is an erased user's. Records
     that stay though they mention one are added to `mentioned`.
     """
