@@ -88,7 +88,7 @@ def land_new_files(
     failures: list[LandingError] = []
     with workspace.lake.staging(workspace.dataset.name) as staging:
         landed, known = _land_all(workspace, files, staging, warnings, failures, now, run, progress)
-        if workspace.dataset.events.time.missing == "file_date" and files:
+        if files and any(block.time.missing == "file_date" for block in workspace.dataset.events):
             # A name that now stands for something else may have dated a content that another name still stands for.
             seen = {dropped.name for dropped in files}
             dated_anew = [dropped for dropped in pending(workspace)[0] if dropped.name not in seen]

@@ -20,7 +20,7 @@ import narwhals as nw
 import polars as pl
 
 from event_assets.declaration import Column, Dataset
-from event_assets.declaration.blocks import Source
+from event_assets.declaration.source import Source
 from event_assets.declaration.values import value_of
 from event_assets.engines.polars.ports import PolarsPorts
 from event_assets.storage.ledger import Kind, Ledger
@@ -72,18 +72,6 @@ def spread(text: str) -> int:
     return len(_APART.findall(text))
 
 
-def source_of(dataset: Dataset, kind: Kind) -> Source:
-    source = dataset.events if kind == "events" else dataset.profiles
-    assert source is not None
-    return source
-
-
-def user_column(source: Source) -> Column:
-    column = source.column("user_id")
-    assert column is not None
-    return column
-
-
 def canonical(text: str | None, column: Column) -> str | None:
     """A user id in the one form in which typed tables write it; None where the text is not an id of the type."""
     clean = normalised(column.constant if column.constant is not None else text or "", column)
@@ -97,12 +85,13 @@ class Judge:
     """Tells of the records of one kind whether they are an erased user's."""
 
     def __init__(self, dataset: Dataset, kind: Kind, erasing: Erasing) -> None:
-        self._dataset, self._source, self._erasing = dataset, source_of(dataset, kind), erasing
-        self._column = user_column(self._source)
+        self._dataset, self._kind, self._erasing = dataset, kind, erasing
+        self._blocks = dataset.blocks(kind)
+        self._column = next(column for column in dataset.columns_of(kind) if column.name == "user_id")
         aliases = {spread(alias) for alias in self._column.aliases}
         numbers = _SPREADS_OF_NUMBERS if self._column.type == "int64" else frozenset[int]()
         self._spreads = sorted(erasing.spreads | aliases | numbers)
-        required = {column.name for column in self._source.columns if column.required}
+        required = {column.name for column in dataset.columns_of(kind) if column.required}
         self._required = required_columns(dataset) if kind == "events" else required
         self._constant = self._column.constant is not None
 
@@ -156,17 +145,19 @@ class Judge:
         if self._constant or (found := self._found(whole)) is None:
             return None
         user = row["user_id"]
-        absent = user is None and self._source.format in ("json", "ndjson")
+        absent = user is None and any(block.format in ("json", "ndjson") for block in self._blocks)
         if absent or (user is not None and self._found(user)):
             return "theirs"
         return "taken" if self._erasing.takes_mentions(found) else "mentions"
 
     def _refused(self, frame: pl.DataFrame) -> pl.DataFrame:
         scope = Scope(self._dataset, PolarsPorts())
-        judge = judged(nw.from_native(frame.lazy()), self._source.columns, self._required, scope)
-        refused = nw.to_native(judge.filter(~nw.col("is valid"))).select("row_number").collect()
+        rows = nw.from_native(frame.lazy())
+        judge = judged(rows, self._dataset.columns_of(self._kind), self._required, scope, self._kind)
+        refused = judge.filter(~nw.col("is valid") & ~nw.col("is excluded")).select("row_number")
+        refused_rows: pl.DataFrame = nw.to_native(refused).collect()
         texts = [column for column in frame.columns if frame.schema[column] == pl.String and column != "file_id"]
-        return frame.select("row_number", *texts).join(refused, on="row_number", how="semi")
+        return frame.select("row_number", *texts).join(refused_rows, on="row_number", how="semi")
 
     def _found(self, text: str) -> str | None:
         """The erased user whose id the text contains as a whole token; None where there is none."""
@@ -181,13 +172,18 @@ class Judge:
         """The texts of the fields that hold the user; None where the record has none, or can't be split."""
         if raw.lstrip().startswith("{"):
             try:
-                value = _at(json.loads(raw, parse_int=str, parse_float=str), self._column.source)
+                document = json.loads(raw, parse_int=str, parse_float=str)
             except (ValueError, RecursionError):
                 return None
-            return None if value is None else [value if isinstance(value, str) else json.dumps(value)]
-        if self._source.format == "csv" and place is not None:
-            fields = _fields(raw, self._source)
-            return [fields[place]] if fields and place < len(fields) else None
+            columns = [column for block in self._blocks if (column := block.column("user_id"))]
+            values = [_at(document, source) for column in columns for source in column.sources]
+            return [v if isinstance(v, str) else json.dumps(v) for v in values if v is not None] or None
+        if place is None:
+            return None
+        for block in self._blocks:
+            fields = _fields(raw, block) if block.format == "csv" else None
+            if fields and place < len(fields):
+                return [fields[place]]
         return None
 
 

@@ -45,7 +45,7 @@ NAMES = internal_names()
 def declared(columns: Sequence[str], profile: Sequence[str] = (), **roles: str) -> Dataset:
     """Clicks whose further columns have these names; `page` (also shown by sessions), `by` and `step` name roles."""
     page, by, step = roles.get("page", "page"), roles.get("by", "device"), roles.get("step", "buy")
-    events: dict[str, Any] = clicks().events.model_dump(mode="json", by_alias=True)
+    events: dict[str, Any] = clicks().events[0].model_dump(mode="json", by_alias=True)
     plain = [{**c, "name": page} if c["name"] == "page" else c for c in events["columns"]]
     further = [{"name": name, "source": f"c{n}", "description": "It."} for n, name in enumerate([by, *columns])]
     described = [{"name": name, "source": f"p{n}", "description": "It."} for n, name in enumerate(profile)]
