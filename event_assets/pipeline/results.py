@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -49,8 +50,18 @@ class Outcome:
 
 
 def sample(table: Table, rows: pl.LazyFrame) -> pl.DataFrame:
-    """The first rows of a unit as the event log may keep them: no personal values."""
+    """The first rows of a partition as the event log may keep them: no personal values."""
+    return samples(table, {None: rows.head(SAMPLE_ROWS).collect()})[None]
+
+
+def samples(table: Table, partitions: Mapping[dt.date | None, pl.DataFrame]) -> dict[dt.date | None, pl.DataFrame]:
+    """The `sample` of each partition."""
+    if not partitions:
+        return {}
     masked = [pl.lit(MASK).alias(column.name) for column in table.columns if column.personal]
-    found = rows.head(SAMPLE_ROWS).collect().with_columns(masked)
+    heads = {date: rows.head(SAMPLE_ROWS) for date, rows in partitions.items()}
+    together = pl.concat([*heads.values()]).with_columns(masked)
     # Built again: a slice keeps all rows of what it was cut from in memory, and outcomes are kept until a run ends.
-    return pl.DataFrame(found.rows(), found.schema, orient="row")
+    together = pl.DataFrame(together.rows(), together.schema, orient="row")
+    ends = itertools.accumulate(head.height for head in heads.values())
+    return {date: together[end - head.height : end] for (date, head), end in zip(heads.items(), ends, strict=True)}
