@@ -141,16 +141,20 @@ def part_name(file: SourceFile, part: str) -> str:
     return f"{file.file_id}-{file.rules}{cut}.parquet"
 
 
-def publish_whole(workspace: Workspace, name: str, frame: pl.DataFrame) -> bool:
-    """Publish a table without dates that no step makes; False where the published rows are the same already."""
+def publish_whole(workspace: Workspace, name: str, frame: pl.DataFrame, made_from: str | None = None) -> bool:
+    """Publish a table without dates that no step makes; whether its rows differ from the published ones.
+
+    Nothing is written where they are the same and were made from the same (the rows themselves, where left out).
+    """
     store = workspace.stores[name]
     with workspace.lake.staging(workspace.dataset.name) as staging:
         staged = [WrittenFile(staging / f"{name}.parquet", frame.height)]
         write_parquet(frame, staged[0].path)
         content = content_digest(staged)
         before = store.entries().get(WHOLE)
-        if before is not None and not before.damaged and before.content == content:
+        same = before is not None and not before.damaged and before.content == content
+        if same and before is not None and before.made_from == (made_from or content):
             return False
-        store.publish(WHOLE, staged, content, content)
+        store.publish(WHOLE, staged, made_from or content, content)
         store.flush()
-        return True
+        return not same

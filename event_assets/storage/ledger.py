@@ -20,6 +20,7 @@ import polars as pl
 
 from event_assets.digest import digest
 from event_assets.errors import DamagedFileError, DamagedLogError, LakeError
+from event_assets.storage.aside import link_files
 from event_assets.storage.files import Files, files_of
 from event_assets.storage.parquet import read_parquet, write_parquet
 from event_assets.storage.read_again import read_again
@@ -196,6 +197,14 @@ class Ledger:
             self._write([_text(entry) for entry in self._state()], remove=self._read)
         else:
             self._write(texts, remove=[])
+
+    def link_to(self, other: Ledger) -> None:
+        """Begin with what the ledger of another lake has, by links to its files."""
+        files = other._log.files()
+        here = [self._files.here / file.path for file in files]
+        link_files(zip(other._files.local([file.path for file in files]), here, strict=True))
+        if files:
+            self._log.commit(files, [])
 
     def sweep(self) -> None:
         """Delete the files of a writer that died before its commit or before deleting what it replaced."""
