@@ -174,7 +174,7 @@ def _examined(table: Table, written: Written, engine: Engine) -> dict[dt.date | 
             continue
         plot = table.plot(whole[date]) if table.plot else []
         kept = whole[date] if engine.holds_frames else None
-        found[date] = Draft(staged, checks, previews[date], plot, kept)
+        found[date] = Draft(staged, checks, previews.get(date), plot, kept)
     return found
 
 
@@ -190,9 +190,7 @@ def _examined_files(table: Table, date: dt.date | None, pieces: Sequence[Written
     if broken:
         return Draft(staged, checks)
     rows = scan_parquet(*(piece.path for piece in pieces))
-    return Draft(
-        staged, checks, None if table.has_users else sample(table, rows), table.plot(rows) if table.plot else []
-    )
+    return Draft(staged, checks, sample(table, rows), table.plot(rows) if table.plot else [])
 
 
 def _staged(date: dt.date | None, pieces: Sequence[WrittenFile]) -> tuple[WrittenFile, ...]:
