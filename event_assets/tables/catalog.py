@@ -73,7 +73,9 @@ def _check_names(dataset: Dataset, table: Table) -> None:
     for name in names:
         if names.count(name) > 1:
             raise DeclarationError(
-                f"{dataset.name}: {name}", f"is also a column that {table.name} has of its own", "choose another name"
+                f"{dataset.name}: column {name}",
+                f"is also a column that {table.name} has of its own",
+                "choose another name",
             )
 
 

@@ -108,8 +108,8 @@ def _imported(dataset: Dataset, path: str) -> CustomTable:
 
 def _check(dataset: Dataset, path: str, custom: CustomTable, tables: Mapping[str, Table]) -> None:
     names = custom.table.names
-    if custom.table.name in tables:
-        raise _wrong(dataset, f"{path}: there is a table {custom.table.name} already", "call the function otherwise")
+    if custom.table.name.lower() in {*tables, "profile_snapshots"} or not custom.table.name[0].isalpha():
+        raise _wrong(dataset, f"{path}: the platform has a table of this name already", "rename the function")
     if not names or not custom.table.key or not set(custom.table.key) <= set(names) or len(set(names)) < len(names):
         raise _wrong(dataset, f"{path}: the key is not among its columns", "name columns once, and the key by them")
     for name in custom.inputs:
