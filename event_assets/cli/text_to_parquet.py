@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -64,7 +65,9 @@ def to_parquet(
         names = _names(prepared, source, read)
         if not names:
             raise FileRejected("holds no column")
-        fields = Fields({f"c{place}": name for place, name in enumerate(names)}, ())
+        # A member of JSON is known by its name as a whole, whatever marks of a path are in it.
+        quote = json.dumps if source.format != "csv" else str
+        fields = Fields({f"c{place}": quote(name) for place, name in enumerate(names)})
         _write(_frames(file, prepared, source, fields, settings, done, fail_fast, read), names, target)
     except FileRejected as rejected:
         raise QueryError(str(file), str(rejected), "fix the file, or say its --format") from None

@@ -240,6 +240,7 @@ class _Reading:
                     max_record_bytes=self._source.max_record_bytes,
                     memory_bytes=memory_bytes,
                     limits=limits,
+                    explode=self._source.explode,
                 )
             case _:
                 raise FileRejected(f"unreadable: format {self._source.format} has no reader yet")
