@@ -75,7 +75,7 @@ def to_parquet(
         raise QueryError(
             str(file), f"can't be converted ({error.strerror or error})", "fix that and try again"
         ) from None
-    if prepared.cut_off is not None:
+    for _ in prepared.rejects:
         _refuse(file, done, MALFORMED, done.rows + done.refused.total() + 1, fail_fast)
     return done
 

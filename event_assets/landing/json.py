@@ -11,6 +11,7 @@ import orjson
 import polars as pl
 
 from event_assets.declaration import Source
+from event_assets.declaration.source import NESTED
 from event_assets.landing.json_elements import elements_of
 from event_assets.landing.json_explode import exploded
 from event_assets.landing.json_objects import NOTHING, Objects
@@ -39,7 +40,9 @@ def read_json(
 ) -> Iterator[Batch]:
     """The elements of an array, or the lines of an NDJSON file, in order; `read` receives the number of bytes read."""
     cut = partial(elements_of, records=source.records) if source.format == "json" else lines_of
-    paths = {name: JsonPath.of(place) for name, place in fields.sources.items()}
+    # The names of a sheet's fields are no paths.
+    as_path = JsonPath.of if source.format in NESTED else lambda name: JsonPath((name,))
+    paths = {name: as_path(place) for name, place in fields.sources.items()}
     tree = tree_of(paths.values())
     blocks = cut(path, source.max_record_bytes, block_bytes=block_bytes, read=read)
     if source.explode:
