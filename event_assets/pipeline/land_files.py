@@ -16,12 +16,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from event_assets.errors import LandingError
-from event_assets.landing.file_identity import Identity, NotReadyError, identify, identify_object, on_disk
+from event_assets.landing.file_identity import (
+    Identity,
+    NotReadyError,
+    as_read,
+    file_id_as_read,
+    identify,
+    identify_object,
+    on_disk,
+)
 from event_assets.landing.inbox import InboxFile, look
 from event_assets.pipeline.erase import place, without_erased
 from event_assets.pipeline.landing_rules import Rules, is_known, limits, rules_of_today
-from event_assets.pipeline.schema_drift import drift_of
+from event_assets.pipeline.schema_drift import FieldNames, drift_of
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, files_missing_rows, parts_are_there, sync_raw_tables
+from event_assets.pipeline.user_records import Erasing
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Binding, Kind, SourceFile
 from event_assets.storage.ledger import Entry as LedgerEntry
@@ -87,11 +96,6 @@ def land_new_files(
     failures: list[LandingError] = []
     with workspace.lake.staging(workspace.dataset.name) as staging:
         landed, known = _land_all(workspace, files, staging, warnings, failures, now, run, progress)
-        if files and any(block.time.missing == "file_date" for block in workspace.dataset.events):
-            # A name that now stands for something else may have dated a content that another name still stands for.
-            seen = {dropped.name for dropped in files}
-            dated_anew = [dropped for dropped in pending(workspace)[0] if dropped.name not in seen]
-            landed += _land_all(workspace, dated_anew, staging, warnings, failures, now, run, progress)[0]
     failures += _lost(workspace)
     after = _raw_contents(workspace)
     dates = {dt.date.fromisoformat(d) for d in before.keys() | after.keys() if before.get(d) != after.get(d)}
@@ -137,12 +141,15 @@ def _land_all(
     try:
         works, bindings = _sort_out(workspace, files, pool, warnings, failures)
         entries.extend(bindings)
+        if works:
+            workspace.ledger.draw_key()
+        fields = FieldNames(workspace.ledger)
         together = max(1, min(workspace.settings.workers, len(works)))
         results = [pool.submit(_land, workspace, work, staging, now, together) for work in works]
         for done, (work, result) in enumerate(zip(works, results, strict=True)):
             progress(f"landing {work.dropped.name}", done, len(works))
             try:
-                file = replace(result.result(), run=work.first.run if work.first else run)
+                file = fields.kept(replace(result.result(), run=work.first.run if work.first else run))
             except NotReadyError as error:  # taken at the next look; the others go on
                 warnings.append(str(error))
                 continue
@@ -196,8 +203,10 @@ def _sort_out(
         elif isinstance(found, LandingError):
             failures.append(found)
         else:
-            binding = Binding(dropped.name, dropped.kind, found.file_id, dropped.signature)
-            identified.append((dropped, found, binding))
+            read = as_read(found, dropped.name, workspace.dataset, dropped.kind)
+            content = found.file_id if read.file_id != found.file_id else ""
+            binding = Binding(dropped.name, dropped.kind, read.file_id, dropped.signature, content)
+            identified.append((dropped, read, binding))
     rules = rules_of_today(workspace, [binding for _, _, binding in identified])
     for dropped, found, binding in identified:
         key = (dropped.kind, found.file_id)
@@ -241,7 +250,7 @@ def _land(
             workspace.dataset,
             kind,
             path,
-            work.rules.dated_by.get((kind, work.identity.file_id), work.dropped.name),
+            work.dropped.name,
             identity,
             staging,
             landed_at=landed_at,
@@ -253,7 +262,7 @@ def _land(
     file = _as_source_file(landed, rules, landed_at, work.identity.bytes)
     staged = _staged_parts(landed)
     if workspace.ledger.erased:
-        file, staged = without_erased(workspace, file, staged, staging, workspace.ledger.is_erased)
+        file, staged = without_erased(workspace, file, staged, staging, Erasing.of(workspace.ledger), [])
     place(workspace, file, staged)
     return file
 
@@ -282,6 +291,7 @@ def _as_source_file(landed: Landed, rules: str, landed_at: dt.datetime, size: in
         retyped=landed.drift.retyped,
         repairs=landed.repairs,
         reason=landed.reason,
+        user_place=landed.user_place,
     )
 
 
@@ -299,6 +309,9 @@ def _settled_in_ledger(
         return False
     if binding.file_id in workspace.ledger.retracted:
         return True
+    content = binding.content or binding.file_id
+    if file_id_as_read(content, dropped.name, workspace.dataset, dropped.kind) != binding.file_id:
+        return False
     return is_known(workspace, workspace.ledger.files.get((dropped.kind, binding.file_id)), rules)
 
 
