@@ -40,6 +40,7 @@ def erase(
     workspace = Workspace(declared, settings)
     with working(f"taking the user out of {dataset}"), workspace.writing():
         workspace.refresh()
+        known = set(workspace.ledger.erased)
         gone = take_out(workspace, user_id)
         rows = {**gone.rows, **rows_by_table(workspace, user_id)}
     with Watcher(dataset) as watcher:
@@ -55,6 +56,12 @@ def erase(
     kept = sorted({name for file in gone.files for name in names.get((file.kind, file.file_id), [])})
     there = {dropped.name for dropped in look(workspace.inbox, declared).files} if kept else set()
     kept = [name for name in kept if name in there]
+    if not rows and gone.user not in known:
+        raise LakeError(
+            f"--user-id {user_id}",
+            f"no record of {dataset} is this user's; files that come later are kept free of it all the same",
+            f"compare the spelling with SELECT DISTINCT user_id FROM {dataset}.raw_events",
+        )
     if as_json:
         print(json.dumps({"tombstone": gone.user, "rows": rows, "changed": changed, "in_inbox": kept}))
         return
