@@ -87,6 +87,8 @@ def named_dataset(name: str) -> Dataset:
     from event_assets.declaration import load_datasets  # half a second, which help and wrong usage needn't wait for
 
     found = load_datasets(load_settings().datasets)
+    if name in found.failures and name not in found:
+        raise found.failures[name]
     if name not in found:
         close = difflib.get_close_matches(name, found, n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(found)}"

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 _DURATION = re.compile(r"(\d+) ?(s|m|h|d)")
 _DURATION_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -32,6 +32,13 @@ def _duration(value: object) -> object:
     return dt.timedelta(seconds=int(match[1]) * _DURATION_SECONDS[match[2]])
 
 
+def duration_text(value: dt.timedelta) -> str:
+    """A duration as one writes it: `30m`, `24h` as `1d`, `90s`."""
+    seconds = int(value.total_seconds())
+    unit = next(unit for unit in ("d", "h", "m", "s") if seconds % _DURATION_SECONDS[unit] == 0)
+    return f"{seconds // _DURATION_SECONDS[unit]}{unit}"
+
+
 def within(longest: dt.timedelta, words: str) -> AfterValidator:
     """A duration is more than 0 and at most so long; `words` tell it as one writes it."""
 
@@ -43,4 +50,10 @@ def within(longest: dt.timedelta, words: str) -> AfterValidator:
     return AfterValidator(kept)
 
 
-Duration = Annotated[dt.timedelta, BeforeValidator(_duration)]
+def _as_written(value: dt.timedelta) -> str:
+    return f"{int(value.total_seconds())}s"
+
+
+Duration = Annotated[
+    dt.timedelta, BeforeValidator(_duration), PlainSerializer(_as_written, return_type=str, when_used="json")
+]

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
 from event_assets.declaration import Column
+from event_assets.text.number_notation import notation_pattern
 
 #: What the text of a value of a type looks like, blanks around it aside. Cleaning is stricter: a decimal with too
 #: many digits is refused there, but is still a number.
 _NUMBER = r"[+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?"
 _LOOKS = {"int64": r"[+-]?[0-9]+", "decimal": _NUMBER, "float64": _NUMBER, "date": r"[0-9]{4}-[0-9]{2}-[0-9]{2}.*"}
+
+
+#: In place of the name of a field that occurs in one file only.
+ONE_FILE = "(found in one file only)"
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,10 @@ class Drift:
     retyped: dict[str, int] = field(default_factory=dict)
     """Declared column to the number of values that aren't of its type, where these are most of its values."""
 
+    def without_names(self) -> Drift:
+        """The same without the names of new fields, which may be values (a map by user, a file without a header)."""
+        return replace(self, new={ONE_FILE: max(self.new.values())}) if self.new else self
+
     def __str__(self) -> str:
         """What differs, in one line; empty where nothing does."""
         parts = [f"new field {name} in {count} records" for name, count in self.new.items()]
@@ -43,7 +52,8 @@ class Kinds:
     """Counts the values of typed columns that don't look like their type, batch by batch."""
 
     def __init__(self, columns: Iterable[Column]) -> None:
-        looks = {column.name: _looks(column) for column in columns if column.constant is None}
+        columns = [column for column in columns if column.constant is None]
+        looks = {column.name: _looks(column) for column in columns}
         self._looks = {name: form for name, form in looks.items() if form is not None}
         self._nulls = {column.name: ["", *column.null_values] for column in columns}
         self._values: Counter[str] = Counter()
@@ -69,6 +79,8 @@ class Kinds:
 
 
 def _looks(column: Column) -> str | None:
+    if column.numbers is not None:
+        return _amid_blanks(notation_pattern(column.numbers.decimal, column.numbers.thousands))
     form = _LOOKS.get("decimal" if column.decimal else column.type)
     return _amid_blanks(form) if form else None
 

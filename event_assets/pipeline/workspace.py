@@ -87,6 +87,14 @@ class Workspace:
             return self._spilling_engine
         return self._merging_engine if date is None else self.engine
 
+    def batch_rows(self, step: Step) -> int:
+        """How many rows of small dates a step computes as one frame."""
+        most = self.engine.batch_rows
+        if not self.engine.holds_frames:
+            return most
+        columns = sum(len(self.tables[source.table].columns) for source in step.inputs if source.table in self.tables)
+        return min(most, self.settings.memory_bytes // (VALUE_BYTES * columns))
+
     @property
     def inbox(self) -> Place:
         return self.settings.inbox / self.dataset.name

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from event_assets.errors import DamagedLogError
 from event_assets.locations import ObjectUrl, Place
 from event_assets.settings import Settings
+from event_assets.storage.aside import link_files
 from event_assets.storage.damage import STATE, marked_files, unmark
+from event_assets.storage.declarations import Declarations
 from event_assets.storage.files import Files, LocalFiles, ObjectFiles, files_of
 from event_assets.storage.lease import WAIT_SECONDS, lease, unfinished_since
 from event_assets.storage.object_lease import held, object_lease
@@ -191,6 +193,15 @@ class TableStore:
         self._placed.difference_update(gone, unused)
         self._files.delete((*gone, *unused))
 
+    def link_to(self, other: TableStore) -> None:
+        """Make the current files of the same table of another lake current here as well, by links to them."""
+        other.entries()
+        there = [path for path in other._listed if path not in other._damaged]
+        here = [self._files.here / path for path in there]
+        link_files(zip(other._files.local(there), here, strict=True))
+        if other._listed:  # a damaged file has no link, so it counts as missing here
+            self._log.commit([*other._listed.values()], [])
+
     def finish(self) -> None:
         """Delete, at the end of a run that found damage, the files that the log doesn't list."""
         if self._sweep_later:
@@ -229,6 +240,10 @@ class Lake:
         from event_assets.storage.ledger import Ledger  # loads Polars, which reading a table's log needn't wait for
 
         return Ledger(self._files(dataset, f"{STATE}/ledger"), self.state(dataset))
+
+    def declarations(self, dataset: str) -> Declarations:
+        """The declarations by which the dataset's tables were made."""
+        return Declarations(self._files(dataset, f"{STATE}/rules"))
 
     def state(self, dataset: str) -> Path:
         """The folder, on this machine, of the dataset's staging and of what can be made again."""

@@ -64,8 +64,8 @@ def test_by_its_policy_a_dataset_keeps_warns_of_or_refuses_what_differs(tmp_path
         assert world.reconciled().holds
     assert outcomes == {
         "keep": ([], []),
-        "warn": ([], ["clicks_1.csv differs from its declaration: new field colour in 1 records"]),
-        "fail": (["schema_drift: new field colour in 1 records"], []),
+        "warn": ([], ["clicks_1.csv differs from its declaration: new field (found in one file only) in 1 records"]),
+        "fail": (["schema_drift: new field (found in one file only) in 1 records"], []),
     }
 
 
@@ -96,7 +96,7 @@ HOSTILE = [
 
 
 def test_whatever_a_file_is_called_its_records_land_under_its_name(tmp_path: Path) -> None:
-    world = World(tmp_path / "own", clicks(events={**clicks().events.model_dump(by_alias=True), "files": ["*.csv"]}))
+    world = World(tmp_path / "own", clicks(events={**clicks().events[0].model_dump(by_alias=True), "files": ["*.csv"]}))
     for number, name in enumerate(HOSTILE):
         world.drop(name, lines(f"{number},view,2024-01-02T00:00:0{number % 10},/,", ",view,2024-01-02,/,"))
     assert len(world.land().landed) == len(HOSTILE)
@@ -126,7 +126,7 @@ def test_what_is_quarantined_stays_over_any_number_of_runs_and_moves_once_when_i
         assert [frame.rows() for frame in again] == [frame.rows() for frame in refused]
     assert [frame.height for frame in refused] == [1, 1]
 
-    declared = clicks().events.model_dump(by_alias=True)
+    declared = clicks().events[0].model_dump(by_alias=True)
     price = next(column for column in declared["columns"] if column["name"] == "price")
     price["min"] = "-5"
     world.use(clicks(events=declared))
@@ -164,3 +164,16 @@ def test_refused_records_are_counted_by_file_and_reason_with_the_first_of_them(t
     ]
     files = sorted(stores["landing_rejects"].folder.glob("*.parquet"))
     assert refused_by_file(world.workspace, files).rows() == [("clicks_1.csv", "invalid_timestamp", 1, "6")]
+
+
+def test_a_field_name_that_one_file_alone_has_is_not_kept(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for number, names in enumerate(["zorro7731,colour", "colour,size"], 1):
+        world.drop(f"clicks_{number}.csv", f"user,kind,at,page,price,{names}\nann,view,2024-01-0{number},/,1,x,y\n")
+    world.drop("clicks_3.csv", "user,kind,at,page,price,colour\nann,view,2024-01-03,/,1,x\n")
+    world.refresh()
+    found = {d.field: d.files for d in drifts(world.workspace) if d.change == "new"}
+    assert found == {"(found in one file only)": 2, "colour": 3}
+    ledger = [path.read_bytes() for path in world.settings.lake.rglob("*") if "ledger" in str(path) and path.is_file()]
+    assert ledger
+    assert not any(b"zorro7731" in content for content in ledger)

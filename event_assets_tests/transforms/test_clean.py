@@ -129,7 +129,7 @@ def test_a_text_becomes_its_value_or_a_reason(bench: Bench, cases: list[Case]) -
     raw = bench.frame(
         [record(**{name: text for name, (_, text, _) in named.items()})], schema_of(dataset, "raw_events")
     )
-    scope = Scope(dataset, bench.ports, DAY)
+    scope = Scope(dataset, bench.ports, (DAY,))
     required = required_columns(dataset)
     records = judged(raw, dataset.columns, required, scope)
     (typed,), refused = bench.rows(records), bench.rows(rejects(records, dataset.columns, required, scope))
