@@ -78,13 +78,17 @@ class _Gzip:
         return self._inner.unused_data
 
 
-_DECOMPRESSORS: dict[str, Any] = {".gz": _Gzip, ".bz2": bz2.BZ2Decompressor, ".xz": lzma.LZMADecompressor}
+#: Ending of a name to the program's name, how a stream begins, and what unpacks one.
+_KINDS: dict[str, tuple[str, bytes, Any]] = {
+    ".gz": ("gzip", b"\x1f\x8b", _Gzip),
+    ".bz2": ("bzip2", b"BZh", bz2.BZ2Decompressor),
+    ".xz": ("xz", b"\xfd7zXZ", lzma.LZMADecompressor),
+}
 
 
 def _streams(file: BinaryIO, name: str) -> Chunks:
     """Streams one after another, as the programs themselves read them; zeros behind the last one are padding."""
-    kind = name[name.rindex(".") :]
-    make = _DECOMPRESSORS[kind]
+    kind, magic, make = _KINDS[name[name.rindex(".") :]]
     data, whole = file.read(_CHUNK), 0
     while data:
         if whole and not data.strip(b"\0"):
@@ -97,7 +101,7 @@ def _streams(file: BinaryIO, name: str) -> Chunks:
             except (zlib.error, OSError, lzma.LZMAError, EOFError) as error:
                 if whole and not begun:
                     return Ending(trailing=(start + file.read(MAX_RAW_BYTES))[:MAX_RAW_BYTES])
-                what = "is damaged" if whole or begun else f"is not {kind[1:]}, or damaged"
+                what = "is damaged" if whole or begun or start.startswith(magic) else f"is not {kind}"
                 raise FileRejected(f"unreadable: {what} ({error})") from None
             begun = begun or bool(chunk)
             if chunk:
