@@ -98,7 +98,7 @@ def folder_to_parquet(
     """Write the records of all files below a folder, by path, as `to_parquet` writes those of one.
 
     The columns are those of all files, in the order in which they first occur; what a file lacks is null. Hidden files
-    and those whose names begin with `_` are left out. QueryError where there is no file, or one can't be read.
+    and those whose names begin with `_` are left out. QueryError where a folder has no file, or one can't be read.
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path.relative_to(folder)))
     if not files:
