@@ -197,3 +197,22 @@ def test_a_log_is_read_from_its_checkpoint_on_and_one_that_was_cut_down_is_told(
         assert after.sql(asked).fetchall() == expected
         with pytest.raises(duckdb.Error, match="was cut down since these views were made; any run makes them again"):
             before.sql(asked).fetchall()
+
+
+def test_a_changed_dataset_leaves_the_views_of_others_and_a_gone_one_has_none(world: World) -> None:
+    other = clicks(name="visits")
+    assert refresh({"clicks": world.dataset, "visits": other}, world.settings) is True
+    with opened(world) as connection:
+        both = connection.sql("SELECT schema_name, view_name, sql FROM duckdb_views() WHERE NOT internal").fetchall()
+    assert {schema for schema, _, _ in both} == {"clicks", "visits"}
+    world.settings.warehouse.unlink()
+    assert refresh({"clicks": world.dataset, "visits": other}, world.settings) is True
+    with opened(world) as connection:
+        at_once = connection.sql("SELECT schema_name, view_name, sql FROM duckdb_views() WHERE NOT internal").fetchall()
+    assert sorted(both) == sorted(at_once)
+    assert refresh({"clicks": world.dataset}, world.settings) is True
+    with opened(world) as connection:
+        assert connection.sql("SELECT count(*) FROM clicks.cleaned_events").fetchall() == [(1,)]
+        assert connection.sql("SELECT DISTINCT schema_name FROM duckdb_views() WHERE NOT internal").fetchall() == [
+            ("clicks",)
+        ]
