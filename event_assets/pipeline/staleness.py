@@ -11,6 +11,9 @@ from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Workspace, unit_of
 from event_assets.storage.partitions import EMPTY_CONTENT
 
+#: Why a unit is stale, where its digest alone says that it is; `plan` tells inputs and rules apart.
+CHANGED = "its inputs or rules changed"
+
 
 @dataclass(frozen=True)
 class Stale:
@@ -63,7 +66,7 @@ def reason(workspace: Workspace, step: Step, date: dt.date | None) -> str | None
         if entry.damaged:
             return "its file is missing or damaged"
         if entry.made_from != expected:
-            return "its inputs or rules changed"
+            return CHANGED
     return None
 
 
