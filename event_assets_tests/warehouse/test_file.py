@@ -15,7 +15,6 @@ from event_assets.errors import LakeError
 from event_assets.storage.lake import TableStore
 from event_assets.storage.parquet import write_parquet
 from event_assets.storage.written_file import WrittenFile
-from event_assets.tables.catalog import tables
 from event_assets.warehouse.database_file import refresh
 from event_assets.warehouse.log_views import live_rows, macros
 from event_assets.warehouse.views import views
@@ -89,8 +88,8 @@ def test_tables_that_were_never_made_are_empty_views(tmp_path: Path) -> None:
     world = World(tmp_path)
     refresh({"clicks": world.dataset}, world.settings)
     with opened(world) as connection:
-        for name in tables(world.dataset):
-            assert connection.sql(f"FROM clicks.{name}").fetchall() == [], name
+        for view in views(world.dataset):
+            assert connection.sql(f"FROM {view.sql_name}").fetchall() == [], view.name
 
 
 def test_a_file_of_somebody_else_is_never_replaced(tmp_path: Path) -> None:
