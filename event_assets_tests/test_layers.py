@@ -59,7 +59,7 @@ WRITERS = (
     *("storage/", "landing/", "synthetic/", "engines/"),
     "appearing.py",
     *("draft/read_sample.py", "draft/trial.py"),  # the head of a file, a lake for the trial: in temporary folders
-    *("cli/convert.py", "cli/init.py", "cli/output.py", "cli/text_to_parquet.py"),
+    *("cli/convert.py", "cli/init.py", "cli/output.py", "cli/text_to_parquet.py", "cli/hive_folders.py"),
     "cli/dagster_runs.py",  # Dagster's own folder
     "warehouse/csv_output.py",  # CSV as text: whoever asked for it writes it
     "warehouse/database_file.py",  # the file of views, which holds no rows
@@ -312,7 +312,7 @@ def test_every_package_that_is_imported_is_a_declared_dependency() -> None:
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {re.split(r"[^\w-]", text)[0].replace("-", "_") for text in project["dependencies"]}
     known = {*declared, *sys.stdlib_module_names, "event_assets", "yaml"}
-    on_demand = {"pyspark", "obstore"}  # extras of the user's, or the cluster's own
+    on_demand = {"pyspark", "obstore", "fastavro", "python_calamine"}  # extras of the user's, or the cluster's own
     imported = {name.split(".")[0] for tree in package_files().values() for _, name in imports(tree)}
     assert "polars" in imported
     assert imported - known - on_demand == set()
