@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import zipfile
 from decimal import Decimal
 from pathlib import Path
 
+import fastavro
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from event_assets.draft.json_fields import json_fields
 from event_assets.draft.sample import Field
 from event_assets.draft.trial import Trial, try_out
 from event_assets.text.paths import parse_path
+from event_assets_tests.landing.test_formats import workbook
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
@@ -230,3 +233,23 @@ def test_remarks_and_aligned_columns_are_read(tmp_path: Path) -> None:
     made, trial = drafted(tmp_path, {"e.txt": csv("# made by hand", "time  user  type", *rows)})
     assert (made.dataset.events[0].csv.comment, made.dataset.events[0].csv.delimiter) == ("#", "whitespace")
     assert trial.taken == 9
+
+
+def test_files_of_other_formats_are_read_by_their_content(tmp_path: Path) -> None:
+    rows = [{"time": f"2025-01-01T10:00:{n:02d}Z", "user": f"u{n % 3}", "type": "view", "n": n} for n in range(9)]
+    (tmp_path / "samples").mkdir()
+    types = {"time": "string", "user": "string", "type": "string", "n": "long"}
+    schema = {"type": "record", "name": "e", "fields": [{"name": name, "type": kind} for name, kind in types.items()]}
+    with (tmp_path / "samples" / "e.avro").open("wb") as file:
+        fastavro.writer(file, fastavro.parse_schema(schema), rows)
+    sheet = [list(types), *([row["time"], row["user"], row["type"], float(row["n"])] for row in rows)]
+    (tmp_path / "samples" / "e.xlsx").write_bytes(workbook({"Events": sheet}))
+    with zipfile.ZipFile(tmp_path / "samples" / "e.zip", "w") as archive:
+        archive.writestr("inner/e.csv", csv("time,user,type,n", *(",".join(map(str, row.values())) for row in rows)))
+    for name, form in (("e.avro", "avro"), ("e.xlsx", "excel"), ("e.zip", "csv")):
+        made = draft("mine", tmp_path / "samples" / name)
+        assert made.dataset.events[0].format == form
+        assert [(c.name, c.type) for c in made.dataset.columns] == [
+            *(("user_id", "string"), ("event_type", "string"), ("n", "int64"))
+        ]
+        assert try_out(made.dataset, made.files, NOW).taken == 9
