@@ -142,6 +142,8 @@ def _time(sample: Sample, given: Field | None, remarks: list[str]) -> tuple[tupl
 
 def _note_forms(time: Field, forms: TimeFormats, remarks: list[str]) -> None:
     records = len(time.values)
+    if not forms.has_clock:
+        remarks.append(f"{time.source} has dates without a time of day: all events of a date are at midnight")
     if forms.ambiguous:
         remarks.append(
             f"{share(forms.ambiguous, records)} mean two different times in these formats and will be rejected as "

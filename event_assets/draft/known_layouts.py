@@ -28,9 +28,16 @@ _ALB = (
     r'(?P<ssl_protocol>\S+) (?P<target_group_arn>\S+) "(?P<trace_id>[^"]*)".*'
 )
 
+#: https://wiki.squid-cache.org/Features/LogFormat, the native one.
+_SQUID = (
+    r"(?P<time>\d+\.\d+) +(?P<elapsed>\d+) (?P<client_ip>\S+) (?P<result>\S+)/(?P<status>\d+) (?P<bytes>\d+) "
+    r"(?P<method>\S+) (?P<url>\S+) (?P<user>\S+) (?P<hierarchy>\S+) (?P<content_type>\S+)"
+)
+
 #: The longest first: a combined log begins as a common one does.
 LOGS = (
     Log("an AWS Application Load Balancer", _ALB, re.compile(_ALB)),
+    Log("Squid", _SQUID, re.compile(_SQUID)),
     Log("Apache or nginx, combined", "combined", re.compile(LOG_PATTERNS["combined"])),
     Log("Apache or nginx, common", "common", re.compile(LOG_PATTERNS["common"])),
 )
