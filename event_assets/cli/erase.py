@@ -51,6 +51,7 @@ def erase(
     workspace = Workspace(declared, settings)
     with working(f"taking the user out of {dataset}"), workspace.writing():
         workspace.refresh()
+        known = set(workspace.ledger.erased)
         gone = take_out(workspace, user_id, mentions=mentions)
         rows = {**gone.rows, **rows_by_table(workspace, user_id, mentions=mentions)}
     with Watcher(dataset) as watcher:
@@ -66,6 +67,12 @@ def erase(
     kept = sorted({name for file in gone.files for name in names.get((file.kind, file.file_id), [])})
     there = {dropped.name for dropped in look(workspace.inbox, declared).files} if kept else set()
     kept = [name for name in kept if name in there]
+    if not rows and not gone.mentioned and gone.user not in known:
+        raise LakeError(
+            f"--user-id {user_id}",
+            f"no record of {dataset} is this user's; files that come later are kept free of it all the same",
+            f"compare the spelling with SELECT DISTINCT user_id FROM {dataset}.raw_events",
+        )
     mentioned = [
         f"{found[0] if (found := _names(workspace, file_id)) else file_id} record {number}"
         for file_id, number in gone.mentioned

@@ -58,6 +58,7 @@ class Workspace:
         }
         self.ledger = self.lake.ledger(dataset.name)
         self._histories: dict[str, KeyHistory] = {}
+        self._dates: dict[str, tuple[set[str], list[dt.date]]] = {}
         self._writes = False
         self.notices: list[str] = []
         """What `refresh` found wrong with the lake and a run repairs, one line each."""
@@ -171,7 +172,11 @@ class Workspace:
 
     def dates(self, table: str) -> list[dt.date]:
         """The dates that a table by date has, in order."""
-        return sorted(dt.date.fromisoformat(unit) for unit in self.stores[table].entries())
+        units = self.stores[table].entries()
+        known = self._dates.get(table)
+        if known is None or known[0] != units.keys():
+            known = self._dates[table] = set(units), sorted(map(dt.date.fromisoformat, units))
+        return [*known[1]]
 
     def by_date(self, table: str) -> bool:
         return table in self.stores and self.stores[table].by_date
