@@ -7,7 +7,6 @@ checks warn, and hold nothing back.
 from __future__ import annotations
 
 import datetime as dt
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +19,7 @@ from event_assets.pipeline.reconcile import Reconciliation, reconcile, reconcili
 from event_assets.pipeline.results import CheckResult
 from event_assets.pipeline.schema_drift import drifts
 from event_assets.pipeline.steps import RECONCILIATION, Step, steps
+from event_assets.pipeline.volume import judge_volume
 from event_assets.pipeline.workspace import Workspace, unit_of
 from event_assets.storage.ledger import Kind, SourceFile
 from event_assets.tables.catalog import tables
@@ -107,7 +107,8 @@ def _quality(dataset: Dataset) -> Iterator[Check]:
     yield Check(
         "cleaned_events",
         "volume",
-        f"At most {quality.volume_factor:g} times more or fewer events than the median of the 7 dates before.",
+        f"At most {quality.volume_factor:g} times more or fewer events than the median of the same weekday of the last"
+        " weeks, or within three spreads of it.",
         "see in source_files whether a file of the date is missing, is cut off or came twice",
     )
     if dataset.profiles:
@@ -184,11 +185,10 @@ def quality_results(
         shares = {"without profile": orphans, "facts": rows, "share without profile": round(orphans / max(rows, 1), 6)}
         yield CheckResult(table, "orphans", passed, f"{orphans} of {rows} facts have no profile", shares)
     if table == "cleaned_events" and date is not None:
-        before = [workspace.rows(table, date - dt.timedelta(days=n)) for n in range(1, 8)]
-        usual = statistics.median([count for count in before if count] or [rows])
-        passed = usual / quality.volume_factor <= rows <= usual * quality.volume_factor
-        message = f"{rows} events, {usual:g} on the median of the 7 dates before"
-        yield CheckResult(table, "volume", passed, message, {"events": rows, "usual": usual})
+        counts = {day: workspace.rows(table, day) for day in workspace.dates(table)}
+        found = judge_volume({**counts, date: rows}, date, quality.volume_factor)
+        measured = {"events": rows, "usual": found.usual, "spread": found.spread}
+        yield CheckResult(table, "volume", found.passed, str(found), measured)
 
 
 def reconciliation_results(workspace: Workspace, found: Reconciliation) -> Iterator[CheckResult]:
