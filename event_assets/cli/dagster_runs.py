@@ -13,11 +13,11 @@ from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.keys import ONLY_STALE_TAG, WHY_TAG
+from event_assets.orchestration.line_logger import line_logger
 from event_assets.orchestration.private.quiet_instance import quiet_instance
 from event_assets.pipeline.progress import NullProgress
 from event_assets.settings import Settings, use_dagster_home
 
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
@@ -31,10 +31,12 @@ def run_job(
     dates: tuple[dt.date, dt.date] | None,
     progress: NullProgress,
     why: str | None = None,
+    *,
+    log: bool = False,
 ) -> str:
     """Run the dataset's job and return the run's id; without dates it lands what is new and makes what is stale.
 
-    `why` stands with the run in the UI: no personal data.
+    `why` is shown with the run in the UI: no personal data. With `log` the run's log goes to standard error.
 
     RunFailedError, in the words of the asset that failed, where it did; KeyboardInterrupt where the user stopped it.
     """
@@ -48,12 +50,13 @@ def run_job(
         tags = {_RANGE_START: dates[0].isoformat(), _RANGE_END: dates[1].isoformat()}
     if why:
         tags[WHY_TAG] = why
-    definitions = dg.Definitions.merge(
-        dataset_definitions(dataset, settings, progress), dg.Definitions(executor=dg.in_process_executor)
-    )
+    in_process = dg.Definitions(executor=dg.in_process_executor, loggers={"lines": line_logger})
+    definitions = dg.Definitions.merge(dataset_definitions(dataset, settings, progress), in_process)
     job = definitions.resolve_job_def(dataset.name)
     with quiet_instance(home) as instance:
-        result = job.execute_in_process(instance=instance, tags=tags, run_config=_QUIET, raise_on_error=False)
+        result = job.execute_in_process(
+            instance=instance, tags=tags, run_config={"loggers": {"lines": {"config": log}}}, raise_on_error=False
+        )
     if not result.success:
         raise _failure(dataset, result)
     return result.run_id

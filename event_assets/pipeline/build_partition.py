@@ -174,7 +174,7 @@ def _examined(table: Table, written: Written, engine: Engine) -> dict[dt.date | 
             continue
         plot = table.plot(whole[date]) if table.plot else []
         kept = whole[date] if engine.holds_frames else None
-        found[date] = Draft(staged, checks, previews[date], plot, kept)
+        found[date] = Draft(staged, checks, previews.get(date), plot, kept)
     return found
 
 

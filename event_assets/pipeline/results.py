@@ -49,14 +49,14 @@ class Outcome:
     """The table and date whose published version is stale, where the partition waits for it."""
 
 
-def sample(table: Table, rows: pl.LazyFrame) -> pl.DataFrame:
-    """The first rows of a partition as the event log may keep them: no personal values."""
-    return samples(table, {None: rows.head(SAMPLE_ROWS).collect()})[None]
+def sample(table: Table, rows: pl.LazyFrame) -> pl.DataFrame | None:
+    """The first rows of a partition as the event log may keep them; None of tables that tell of single users."""
+    return None if table.has_users else samples(table, {None: rows.head(SAMPLE_ROWS).collect()})[None]
 
 
 def samples(table: Table, partitions: Mapping[dt.date | None, pl.DataFrame]) -> dict[dt.date | None, pl.DataFrame]:
-    """The `sample` of each partition."""
-    if not partitions:
+    """The `sample` of each partition, where the table has one."""
+    if not partitions or table.has_users:
         return {}
     masked = [pl.lit(MASK).alias(column.name) for column in table.columns if column.personal]
     heads = {date: rows.head(SAMPLE_ROWS) for date, rows in partitions.items()}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from event_assets.pipeline.user_records import masked_names
 from event_assets.storage.ledger import SourceFile
 from event_assets.storage.parquet import read_parquet, write_parquet
 from event_assets.storage.partitions import WHOLE, content_digest
@@ -80,15 +81,19 @@ def _counting(workspace: Workspace) -> dict[str, list[LogFile]]:
 def source_files(workspace: Workspace) -> pl.DataFrame:
     """The rows of `source_files` from the ledger: one per content, ordered by landed_at and file_id."""
     ledger = workspace.ledger
-    names = ledger.names()
+    names, shown = ledger.names(), masked_names(workspace.dataset, ledger)
     rows = []
     for key, state in ledger.states().items():
         file = ledger.files[key]
+        if state != "active" and file.uncut:  # as it was landed, whether a user was erased before or after
+            uncut = dict(file.uncut)
+            rejected = uncut.pop(REJECTS)
+            file = replace(file, landed=file.records - rejected, rejected=rejected, dates=uncut)
         dates = [dt.date.fromisoformat(date) for date in file.dates]
         rows.append(
             {
                 "file_id": file.file_id,
-                "names": json.dumps(names.get(key, []), ensure_ascii=False),
+                "names": json.dumps([shown(name) for name in names.get(key, [])], ensure_ascii=False),
                 "bytes": file.bytes,
                 "records": file.records,
                 "landed": file.landed,

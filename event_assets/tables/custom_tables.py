@@ -108,14 +108,15 @@ def _imported(dataset: Dataset, path: str) -> CustomTable:
 
 def _check(dataset: Dataset, path: str, custom: CustomTable, tables: Mapping[str, Table]) -> None:
     names = custom.table.names
-    if custom.table.name in tables:
-        raise _wrong(dataset, f"{path}: there is a table {custom.table.name} already", "call the function otherwise")
+    if custom.table.name.lower() in {*tables, "profile_snapshots"} or not custom.table.name[0].isalpha():
+        raise _wrong(dataset, f"{path}: the platform has a table of this name already", "rename the function")
     if not names or not custom.table.key or not set(custom.table.key) <= set(names) or len(set(names)) < len(names):
         raise _wrong(dataset, f"{path}: the key is not among its columns", "name columns once, and the key by them")
     for name in custom.inputs:
         source = tables.get(name)
-        if source is None or name == "reconciliation":  # published after all others, so no other may depend on it
-            able = ", ".join(table for table in tables if table not in ("session_parts", "reconciliation"))
+        # The reconciliation is published after all others, so no other may depend on it.
+        if source is None or source.internal or name == "reconciliation":
+            able = ", ".join(one for one, table in tables.items() if not table.internal and one != "reconciliation")
             raise _wrong(
                 dataset, f"{path} reads {name}, which is not a table", f"name its parameters after some of {able}"
             )

@@ -71,7 +71,8 @@ def _compared(column: Column) -> list[str]:
 
 
 def _judged(raw: Frame, scope: Scope) -> Frame:
-    return judged(raw, scope.dataset.columns, required_columns(scope.dataset), scope)
+    timed = scope.ports.microseconds(raw, {"event_time": "event_time_us"})
+    return judged(timed, scope.dataset.columns, required_columns(scope.dataset), scope)
 
 
 def _quarantined(raw: Frame, refused: Frame, scope: Scope) -> Frame:

@@ -18,7 +18,7 @@ from event_assets_tests.transforms.bench import DAY, Bench, Rows, at, declared, 
 def record(number: int = 1, time: str = "10:00:00", **columns: Any) -> dict[str, Any]:
     """A raw record of user u; columns are the source's texts."""
     moment = at(time)
-    fixed = {"file_id": "file", "row_number": number, "event_time": moment, "event_time_us": micros(moment)}
+    fixed = {"file_id": "file", "row_number": number, "event_time": moment}
     return {**fixed, "time_assumed": False, "user_id": "u", "event_type": "view", **columns}
 
 
