@@ -15,6 +15,7 @@ import polars as pl
 
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
+from event_assets.pipeline.completeness import COMPLETENESS, arrivals, due_at
 from event_assets.pipeline.reconcile import Reconciliation, reconcile, reconciliation
 from event_assets.pipeline.results import CheckResult
 from event_assets.pipeline.schema_drift import drifts
@@ -28,6 +29,9 @@ from event_assets.tables.table import Table
 
 _REFUSED = "it is not published and the previous version is kept; fix the rule or the source and materialize it again"
 
+#: So many dates are named in a message.
+_SHOWN = 5
+
 
 @dataclass(frozen=True)
 class Check:
@@ -38,6 +42,8 @@ class Check:
     description: str
     remedy: str
     blocking: bool = False
+    severe: bool = False
+    """Whether a failure shows as an error though it holds nothing back."""
 
     def explain(self, result: CheckResult) -> str:
         """What it found and, where it failed, what to do."""
@@ -111,6 +117,14 @@ def _quality(dataset: Dataset) -> Iterator[Check]:
         " weeks, or within three spreads of it.",
         "see in source_files whether a file of the date is missing, is cut off or came twice",
     )
+    if dataset.expect:
+        yield Check(
+            COMPLETENESS,
+            "complete",
+            "Every date has the files that are expected for it.",
+            "drop the missing files; ask the source where they are overdue",
+            severe=dataset.expect.hold,
+        )
     if dataset.profiles:
         yield Check(
             "joined_facts",
@@ -169,6 +183,20 @@ def file_results(workspace: Workspace, failures: Sequence[EventAssetsError] | No
     yield CheckResult("source_files", "drift", not drifted, message, {"fields that drifted": len(drifted)})
 
 
+def completeness_results(workspace: Workspace) -> Iterator[CheckResult]:
+    """The check of `completeness`: which dates lack files, and since when these are due."""
+    found = arrivals(workspace.dataset, workspace.ledger)
+    missing = [one for one in found if not one.complete]
+    due = [due_at(workspace.dataset, one.date) for one in missing]
+    named = [
+        f"{one} (due since {at:%Y-%m-%d %H:%M %Z})" if at else str(one) for one, at in zip(missing, due, strict=True)
+    ]
+    more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
+    message = "; ".join(named[:_SHOWN]) + more if named else f"all {len(found)} dates are complete"
+    figures = {"dates": len(found), "dates that lack files": len(missing), "missing": sum(o.missing for o in missing)}
+    yield CheckResult(COMPLETENESS, "complete", not missing, message, figures)
+
+
 def quality_results(
     workspace: Workspace, table: str, date: dt.date | None, rows: int, figures: Mapping[str, int]
 ) -> Iterator[CheckResult]:
@@ -210,6 +238,9 @@ def published_results(workspace: Workspace, table: str, date: dt.date | None) ->
     """All checks of a partition as it is published, read back from its files; nothing of one that isn't published."""
     if table == "source_files":
         yield from file_results(workspace, failures=None)
+        return
+    if table == COMPLETENESS:
+        yield from completeness_results(workspace)
         return
     if table == RECONCILIATION:
         yield from reconciliation_results(workspace, reconcile(workspace))
