@@ -261,11 +261,18 @@ def _land(
     file = _as_source_file(landed, rules, landed_at, work.identity.bytes)
     staged = _staged_parts(landed)
     if workspace.ledger.erased:
-        file, staged = without_erased(workspace, file, staged, staging, Erasing.of(workspace.ledger), [])
-    names = [*(binding.name for binding in work.bindings), *workspace.ledger.names().get((kind, file.file_id), [])]
-    if not workspace.ledger.contradicts(file, names):
+        file, staged = without_erased(
+            workspace, file, staged, staging, Erasing.of(workspace.dataset, workspace.ledger), []
+        )
+    if not (workspace.ledger.manifests and _contradicted(workspace, file, work)):
         place(workspace, file, staged)
     return file
+
+
+def _contradicted(workspace: Workspace, file: SourceFile, work: _Work) -> bool:
+    """Whether a manifest gives the file another number of records: its rows are then not placed."""
+    names = workspace.ledger.names().get((file.kind, file.file_id), [])
+    return workspace.ledger.contradicts(file, [*names, *(binding.name for binding in work.bindings)])
 
 
 def _dropped(workspace: Workspace, file: SourceFile) -> str:
