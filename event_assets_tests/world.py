@@ -121,7 +121,9 @@ class World:
     def refresh(self) -> list[Outcome]:
         """Land what is new and make what is stale, as `run` and the sensor do."""
         self.land()
-        return self.make()
+        outcomes = self.make()
+        self.publish_reconciliation()
+        return outcomes
 
     def table(self, name: str) -> pl.DataFrame:
         """All rows of a published table in its row order, `event_date` in front where it has dates."""
