@@ -201,7 +201,7 @@ def elements_of(
 
     What follows the array is one malformed element, and so is the end of an array that isn't closed (with no
     text where it was cut off behind a whole element).
-    `records` is the path of the array in the file's object; what follows the array there is no record.
+    `records` is the path of the array in the file's object; what follows that array is left out.
     FileRejected where the file begins with something else than an array, or has none at that path.
     """
     cutter = _Cutter(max_bytes, block_bytes // _BLOCK_PARTS)
