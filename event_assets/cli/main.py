@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import gc
 import sys
 import traceback
@@ -92,7 +91,6 @@ def main() -> None:
     # Loading Dagster makes half a million objects that stay. To look through them for garbage every few hundred is a
     # seventh of a short run.
     gc.set_threshold(500_000)
-    atexit.register(gc.freeze)  # nor to look through all of them when the process ends anyway
     try:
         code = app(prog_name="event-assets", standalone_mode=False)
         if code == _STOPPED:  # typer makes this of Ctrl-C
