@@ -256,8 +256,8 @@ MUTANTS = (
     _mutant(
         "erase leaves rejects",
         "pipeline/erase.py",
-        "        if judge.takes(verdict):\n            taken[number] = reason",
-        "        if not judge:\n            taken[number] = reason",
+        "        if any(judge.takes(verdict) for judge, verdict in zip(judges, verdicts, strict=True)):",
+        "        if not judges:",
         _ERASURE,
     ),
     _mutant(
