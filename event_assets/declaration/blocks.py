@@ -148,7 +148,7 @@ class Quality(Declared):
     max_orphan_share: float = Field(0.5, ge=0, le=1)
     """Share of a date's facts whose user has no profile."""
     volume_factor: float = Field(5.0, gt=1)
-    """How many times more or fewer events a date may have than the median of the seven before."""
+    """How many times more or fewer events a date may have than the median of the same weekday of the last weeks."""
     stale_after: Duration = dt.timedelta(days=7)
     """How long it may be since the last file."""
 

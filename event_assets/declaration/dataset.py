@@ -22,6 +22,7 @@ from event_assets.declaration.blocks import (
 )
 from event_assets.declaration.column import NAME, Column, Numbers
 from event_assets.declaration.conditions import Where, check_where
+from event_assets.declaration.expect import Expect
 from event_assets.declaration.source import Events, Profiles, Source
 
 Kind = Literal["events", "profiles"]
@@ -99,6 +100,8 @@ class Dataset(Declared):
     """The tables for analysts that are made."""
     quality: Quality = Quality()
     """From where on a figure is worth a warning."""
+    expect: Expect | None = None
+    """Which files each date is complete with; where left out, nothing is expected."""
     retention: Retention = Retention()
     """How long dates are kept, by layer; for ever where nothing is said."""
 
