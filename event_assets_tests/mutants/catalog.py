@@ -263,7 +263,7 @@ MUTANTS = (
     _mutant(
         "erase leaves dates that retention closed",
         "pipeline/erase.py",
-        "        _cut_closed(workspace, staging, erasing)\n",
+        "        _cut_closed(workspace, staging, erasings)\n",
         "",
         _ERASURE,
         "event_assets_tests/pipeline/test_retention.py",
@@ -271,7 +271,7 @@ MUTANTS = (
     _mutant(
         "erase without a tombstone",
         "pipeline/erase.py",
-        "workspace.ledger.append([tombstone, *changed])",
+        "workspace.ledger.append([*tombstones, *changed])",
         "workspace.ledger.append([*changed])",
         _ERASURE,
     ),
