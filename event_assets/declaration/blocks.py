@@ -133,6 +133,8 @@ class Gold(Declared):
     """Events and users by type."""
     user_funnel: Funnel | None = None
     """How far each user got on a date, and the funnel over all dates."""
+    users_by: tuple[str, ...] = ()
+    """Columns of facts by which each date's users are kept as sets, so that `ask` counts the users of any dates."""
     retention: Nothing | None = None
     """Who came when and who came back: `first_seen`, `retention`, `retention_by_week` and `active_users`. They count
     persons where `identity` is declared."""

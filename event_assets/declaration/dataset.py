@@ -191,6 +191,14 @@ class Dataset(Declared):
             known("gold.top_users.by", self.gold.top_users.by)
         for step in self.gold.user_funnel.steps if self.gold.user_funnel else ():
             check_where(f"gold.user_funnel.steps: {step.name}: where", step.where, self.fact_column)
+        for name in self.gold.users_by:
+            counted = self.fact_column(name)
+            if counted is None and not (name == "geo_region" and self.geo):
+                raise ValueError(f"gold.users_by names no declared column: {name!r}")
+            if counted is not None and counted.type not in ("string", "int64", "date"):
+                raise ValueError(
+                    f"gold.users_by: {name} is a {counted.type}; name columns of type string, int64 or date"
+                )
         if self.gold.watch_time is not None:
             known("gold.watch_time.column", self.gold.watch_time.column)
             if self.column(self.gold.watch_time.column).decimal is None:

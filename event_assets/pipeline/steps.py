@@ -218,6 +218,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         steps_rule = {"funnel": gold["user_funnel"]}
         add(("user_funnel",), (Input("joined_facts", after=later),), funnel.user_funnel, steps_rule)
         add(("funnel_summary",), (Input("user_funnel"),), funnel.funnel_summary, steps_rule, by_date=False)
+    add(("users_by",), daily, active_users.users_by, {"users_by": gold["users_by"]})
     add(("daily_users",), daily, active_users.daily_users, {})
     add(("active_users",), (Input("daily_users", before=active_users.MONTH - 1),), active_users.active_users, {})
     users = Input("daily_users")
