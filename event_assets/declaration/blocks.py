@@ -131,9 +131,9 @@ class Traffic(Declared):
     """Who causes events: facts have `traffic`, which is `human`, `bot` or `internal`, and gold tables count humans."""
 
     user_agent: str | None = None
-    """The column of the user agent, by which bots are told."""
+    """The column of the user agent, by which bots are recognized."""
     address: str | None = None
-    """The column of the IP address, by which internal events are told."""
+    """The column of the IP address, by which internal events are recognized."""
     internal_addresses: tuple[str, ...] = ()
     """Addresses and networks of one's own, such as `10.0.0.0/8`."""
     internal_users: tuple[str, ...] = ()
