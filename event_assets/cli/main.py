@@ -10,6 +10,7 @@ from typing import Annotated
 import click
 import typer
 
+from event_assets.cli.ask import ask
 from event_assets.cli.convert import convert
 from event_assets.cli.dashboard import dashboard
 from event_assets.cli.demo import demo
@@ -47,6 +48,7 @@ app.command()(supply)
 app.command()(convert)
 app.command()(top)
 app.command()(query)
+app.command()(ask)
 app.command("list")(list_tables)
 app.command()(status)
 app.command()(dashboard)

@@ -10,6 +10,7 @@ from event_assets.declaration.blocks import (
     Funnel,
     FunnelStep,
     Gold,
+    Identity,
     Nothing,
     Quality,
     Sessions,
@@ -18,6 +19,7 @@ from event_assets.declaration.blocks import (
 )
 from event_assets.declaration.column import RESERVED_COLUMNS, Column, Numbers
 from event_assets.declaration.dataset import Dataset
+from event_assets.declaration.expect import Expect
 from event_assets.declaration.load import (
     COMPONENT_TYPE,
     SHIPPED,
@@ -41,9 +43,11 @@ __all__ = [
     "Declared",
     "Deduplicate",
     "Events",
+    "Expect",
     "Funnel",
     "FunnelStep",
     "Gold",
+    "Identity",
     "Log",
     "Nothing",
     "Numbers",

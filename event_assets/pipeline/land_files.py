@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING
 from event_assets.errors import LandingError
 from event_assets.landing.file_identity import Identity, NotReadyError, identify, identify_object, on_disk
 from event_assets.landing.inbox import InboxFile, look
+from event_assets.pipeline.completeness import warnings as completeness_warnings
 from event_assets.pipeline.erase import place, without_erased
 from event_assets.pipeline.landing_rules import Rules, is_known, limits, rules_of_today
+from event_assets.pipeline.manifests import take_manifests
 from event_assets.pipeline.schema_drift import FieldNames, drift_of
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, files_missing_rows, parts_are_there, sync_raw_tables
 from event_assets.pipeline.user_records import Erasing
@@ -83,8 +85,9 @@ def land_new_files(
     """
     began = time.perf_counter()
     before = _raw_contents(workspace)
+    unreadable = take_manifests(workspace)
     files, warnings = pending(workspace, files_missing_rows(workspace))
-    warnings[:0] = workspace.notices
+    warnings[:0] = [*workspace.notices, *unreadable]
     failures: list[LandingError] = []
     with workspace.lake.staging(workspace.dataset.name) as staging:
         landed, known = _land_all(workspace, files, staging, warnings, failures, now, run, progress)
@@ -94,6 +97,7 @@ def land_new_files(
             dated_anew = [dropped for dropped in pending(workspace)[0] if dropped.name not in seen]
             landed += _land_all(workspace, dated_anew, staging, warnings, failures, now, run, progress)[0]
     failures += _lost(workspace)
+    warnings += completeness_warnings(workspace.dataset, workspace.ledger, now())
     after = _raw_contents(workspace)
     dates = {dt.date.fromisoformat(d) for d in before.keys() | after.keys() if before.get(d) != after.get(d)}
     seconds = time.perf_counter() - began
@@ -257,9 +261,18 @@ def _land(
     file = _as_source_file(landed, rules, landed_at, work.identity.bytes)
     staged = _staged_parts(landed)
     if workspace.ledger.erased:
-        file, staged = without_erased(workspace, file, staged, staging, Erasing.of(workspace.ledger), [])
-    place(workspace, file, staged)
+        file, staged = without_erased(
+            workspace, file, staged, staging, Erasing.of(workspace.dataset, workspace.ledger), []
+        )
+    if not (workspace.ledger.manifests and _contradicted(workspace, file, work)):
+        place(workspace, file, staged)
     return file
+
+
+def _contradicted(workspace: Workspace, file: SourceFile, work: _Work) -> bool:
+    """Whether a manifest gives the file another number of records: its rows are then not placed."""
+    names = workspace.ledger.names().get((file.kind, file.file_id), [])
+    return workspace.ledger.contradicts(file, [*names, *(binding.name for binding in work.bindings)])
 
 
 def _dropped(workspace: Workspace, file: SourceFile) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from event_assets.declaration import Dataset
 from event_assets.engines.engine import Engine
 from event_assets.engines.select_engine import merging_engine, open_engine, spilling_engine
 from event_assets.locations import Place
+from event_assets.pipeline.completeness import Arrival, held_dates
 from event_assets.pipeline.steps import Input, Step, step_of, steps
 from event_assets.pipeline.sync_raw_tables import sync_raw_tables
 from event_assets.pipeline.upgrade import bring_over
@@ -65,12 +66,18 @@ class Workspace:
         }
         self.ledger = self.lake.ledger(dataset.name)
         self._histories: dict[str, KeyHistory] = {}
+        self._held_dates: tuple[int, Mapping[dt.date, Arrival]] | None = None
+        self._dates: dict[str, tuple[set[str], list[dt.date]]] = {}
         self._writes = False
         self.notices: list[str] = []
         """What `refresh` found wrong with the lake and a run repairs, one line each."""
         self.recovered = False
         """Whether `writing` had to repair what a killed writer began."""
-        self._validity = Validity(self.lake.state(dataset.name) / "history" / "validity.json", "user_id")
+        history = self.lake.state(dataset.name) / "history"
+        self._validity = {
+            "profiles": Validity(history / "validity.json", ["user_id"]),
+            "identities": Validity(history / "identities.json", ["column", "id"], says=["person_id"]),
+        }
 
     @cached_property
     def engine(self) -> Engine:
@@ -118,7 +125,8 @@ class Workspace:
                     store.finish()
             finally:
                 self._writes = False
-                self._validity.save()
+                for validity in self._validity.values():
+                    validity.save()
 
     def _recover(self) -> None:
         """Make good what a killed writer began: what entered the ledger counts, all else goes."""
@@ -173,7 +181,11 @@ class Workspace:
 
     def dates(self, table: str) -> list[dt.date]:
         """The dates that a table by date has, in order."""
-        return sorted(dt.date.fromisoformat(unit) for unit in self.stores[table].entries())
+        units = self.stores[table].entries()
+        known = self._dates.get(table)
+        if known is None or known[0] != units.keys():
+            known = self._dates[table] = set(units), sorted(map(dt.date.fromisoformat, units))
+        return [*known[1]]
 
     def by_date(self, table: str) -> bool:
         return table in self.stores and self.stores[table].by_date
@@ -227,7 +239,9 @@ class Workspace:
     def validity_digest(self, source: Input, date: dt.date) -> str:
         """What a table of users over time says on a date of the users who the date holds."""
         assert source.users_of is not None
-        return self._validity.digest(date, self._held(source.table, None), self._held(source.users_of, date))
+        return self._validity[source.table].digest(
+            date, self._held(source.table, None), self._held(source.users_of, date)
+        )
 
     def _held(self, table: str, date: dt.date | None) -> Held:
         return self.content(table, date), partial(self.stores[table].paths, unit_of(date))
@@ -237,6 +251,12 @@ class Workspace:
         wanted = self.tables if names is None else names
         found = {date for name in wanted if self.stores[name].by_date for date in self.dates(name)}
         return sorted(found)
+
+    def held_dates(self) -> Mapping[dt.date, Arrival]:
+        """The dates whose gold tables stay empty, since files of them are missing (`expect.hold`)."""
+        if self._held_dates is None or self._held_dates[0] != self.ledger.version:
+            self._held_dates = self.ledger.version, held_dates(self.dataset, self.ledger)
+        return self._held_dates[1]
 
     def profile_snapshots(self) -> pl.DataFrame:
         """Which profile file is a snapshot of when: file_id, name, snapshot_date (null: since ever), by name."""

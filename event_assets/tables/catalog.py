@@ -13,6 +13,7 @@ from event_assets.errors import DeclarationError
 from event_assets.tables import plots
 from event_assets.tables.custom_tables import with_custom
 from event_assets.tables.gold_tables import gold_tables
+from event_assets.tables.identity_tables import PERSON_ID, identity_tables
 from event_assets.tables.shared_columns import (
     EVENT_ID,
     EVENT_TIME,
@@ -55,11 +56,27 @@ RECONCILIATION = Table(
     key=("event_date",),
 )
 
+#: Which files of each date arrived, by their names (SPEC §10).
+COMPLETENESS = Table(
+    "completeness",
+    "How many files of each date arrived: each date from the first to the last in a file's name, or with records.",
+    (
+        Column("event_date", "date", "The date.", nullable=False),
+        count("expected", "Files that are expected for the date.", 0),
+        count("arrived", "Names of active files that count for the date.", 0),
+        count("missing", "Files that are still expected.", 0),
+        Column("complete", "bool", "Whether as many files arrived as are expected, or more.", nullable=False),
+    ),
+    key=("event_date",),
+    layer="bronze",
+)
+
 
 @cache
 def tables(dataset: Dataset) -> dict[str, Table]:
     """All tables that the dataset makes, by name, upstream first."""
-    made = (*_landed(dataset), *_cleaned(dataset), *gold_tables(dataset), RECONCILIATION)
+    expected = (COMPLETENESS,) if dataset.expect else ()
+    made = (*_landed(dataset), *expected, *_cleaned(dataset), *gold_tables(dataset), RECONCILIATION)
     found = with_custom(dataset, {table.name: table for table in made})
     for table in found.values():
         _check_names(dataset, table)
@@ -208,6 +225,8 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
     yield Table(
         "quarantine", "Dated records that break the contract.", **rejects, partitioned_by="event_date", retention="raw"
     )
+    if dataset.identity:
+        yield from identity_tables()
     yield Table(
         "session_edges",
         "A user's first and last activity on a date: what the neighbour dates need of it to cut sessions exactly.",
@@ -332,6 +351,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
         (
             *cleaned,
             replace(session_id, nullable=users_optional),
+            *((PERSON_ID,) if dataset.identity else ()),
             *geo,
             *(typed(c, nullable=True) for c in dataset.profile_columns),
             Column("has_profile", "bool", "Whether the user has a profile.", nullable=False, made_from=("user_id",)),

@@ -89,8 +89,8 @@ def test_tables_that_were_never_made_are_empty_views(tmp_path: Path) -> None:
     world = World(tmp_path)
     refresh({"clicks": world.dataset}, world.settings)
     with opened(world) as connection:
-        for name in (view.name for view in views(world.dataset)):
-            assert connection.sql(f"FROM clicks.{name}").fetchall() == [], name
+        for view in views(world.dataset):
+            assert connection.sql(f"FROM {view.sql_name}").fetchall() == [], view.name
 
 
 def test_a_file_of_somebody_else_is_never_replaced(tmp_path: Path) -> None:
@@ -199,3 +199,22 @@ def test_a_view_outlives_commits_and_one_of_a_log_without_checkpoint_names_the_r
         assert new.sql(asked).fetchall() == [(dt.date.fromisoformat(date), 10, 9, 9) for date in Table.DATES]
         with pytest.raises(duckdb.Error, match="was cut down since these views were made; any run makes them again"):
             old.sql(asked).fetchall()
+
+
+def test_a_changed_dataset_leaves_the_views_of_others_and_a_gone_one_has_none(world: World) -> None:
+    other = clicks(name="visits")
+    assert refresh({"clicks": world.dataset, "visits": other}, world.settings) is True
+    with opened(world) as connection:
+        both = connection.sql("SELECT schema_name, view_name, sql FROM duckdb_views() WHERE NOT internal").fetchall()
+    assert {schema for schema, _, _ in both} == {"clicks", "visits"}
+    world.settings.warehouse.unlink()
+    assert refresh({"clicks": world.dataset, "visits": other}, world.settings) is True
+    with opened(world) as connection:
+        at_once = connection.sql("SELECT schema_name, view_name, sql FROM duckdb_views() WHERE NOT internal").fetchall()
+    assert sorted(both) == sorted(at_once)
+    assert refresh({"clicks": world.dataset}, world.settings) is True
+    with opened(world) as connection:
+        assert connection.sql("SELECT count(*) FROM clicks.cleaned_events").fetchall() == [(1,)]
+        assert connection.sql("SELECT DISTINCT schema_name FROM duckdb_views() WHERE NOT internal").fetchall() == [
+            ("clicks",)
+        ]
