@@ -15,7 +15,7 @@ STAMP := $(VENV)/.stamp
 DAGSTER_HOME := data/dagster
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup demo ui test test-slow test-long bench docs pictures lint format lock clean
+.PHONY: help setup demo ui test test-slow test-long mutants bench docs pictures lint format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ test-slow: $(STAMP)  ## Spark, browsers, deployment, faults and what else takes 
 
 test-long: lint  ## all tests, and a thousand new examples for each law
 	$(BIN)/pytest $(IN_PARALLEL) -m "" --hypothesis-profile=long $(ARGS)
+
+mutants: $(STAMP)  ## break the code in thirty ways, each of which some test has to notice (ARGS="midnight")
+	$(BIN)/python -m event_assets_tests.mutants.run $(ARGS)
 
 bench: $(STAMP)  ## how fast and how big (ARGS="--rows 1000000")
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from event_assets.errors import LandingError
-from event_assets.landing.file_identity import Identity, NotReadyError, identify, identify_object, on_disk
+from event_assets.landing.file_identity import (
+    Identity,
+    NotReadyError,
+    as_read,
+    file_id_as_read,
+    identify,
+    identify_object,
+    on_disk,
+)
 from event_assets.landing.inbox import InboxFile, look
 from event_assets.pipeline.completeness import warnings as completeness_warnings
 from event_assets.pipeline.erase import place, without_erased
@@ -91,11 +99,6 @@ def land_new_files(
     failures: list[LandingError] = []
     with workspace.lake.staging(workspace.dataset.name) as staging:
         landed, known = _land_all(workspace, files, staging, warnings, failures, now, run, progress)
-        if files and any(block.time.missing == "file_date" for block in workspace.dataset.events):
-            # A name that now stands for something else may have dated a content that another name still stands for.
-            seen = {dropped.name for dropped in files}
-            dated_anew = [dropped for dropped in pending(workspace)[0] if dropped.name not in seen]
-            landed += _land_all(workspace, dated_anew, staging, warnings, failures, now, run, progress)[0]
     failures += _lost(workspace)
     warnings += completeness_warnings(workspace.dataset, workspace.ledger, now())
     after = _raw_contents(workspace)
@@ -204,8 +207,10 @@ def _sort_out(
         elif isinstance(found, LandingError):
             failures.append(found)
         else:
-            binding = Binding(dropped.name, dropped.kind, found.file_id, dropped.signature)
-            identified.append((dropped, found, binding))
+            read = as_read(found, dropped.name, workspace.dataset, dropped.kind)
+            content = found.file_id if read.file_id != found.file_id else ""
+            binding = Binding(dropped.name, dropped.kind, read.file_id, dropped.signature, content)
+            identified.append((dropped, read, binding))
     rules = rules_of_today(workspace, [binding for _, _, binding in identified])
     for dropped, found, binding in identified:
         key = (dropped.kind, found.file_id)
@@ -249,7 +254,7 @@ def _land(
             workspace.dataset,
             kind,
             path,
-            work.rules.dated_by.get((kind, work.identity.file_id), work.dropped.name),
+            work.dropped.name,
             identity,
             staging,
             landed_at=landed_at,
@@ -317,6 +322,9 @@ def _settled_in_ledger(
         return False
     if binding.file_id in workspace.ledger.retracted:
         return True
+    content = binding.content or binding.file_id
+    if file_id_as_read(content, dropped.name, workspace.dataset, dropped.kind) != binding.file_id:
+        return False
     return is_known(workspace, workspace.ledger.files.get((dropped.kind, binding.file_id)), rules)
 
 

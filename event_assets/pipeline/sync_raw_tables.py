@@ -89,7 +89,7 @@ def _counting(workspace: Workspace) -> dict[str, list[LogFile]]:
 def source_files(workspace: Workspace) -> pl.DataFrame:
     """The rows of `source_files` from the ledger: one per content, ordered by landed_at and file_id."""
     ledger = workspace.ledger
-    names, shown = ledger.names(), masked_names(workspace.dataset, ledger)
+    names, shown = ledger.names_so_far(), masked_names(workspace.dataset, ledger)
     rows = []
     for key, state in ledger.states().items():
         file = ledger.files[key]

@@ -11,6 +11,7 @@ import datetime as dt
 import hmac
 import json
 import secrets
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -82,6 +83,8 @@ class Binding:
     kind: Kind
     file_id: str
     signature: str
+    content: str = ""
+    """The SHA-256 of the bytes, where `file_id` is of more than these."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,8 @@ class Ledger:
     def _forget(self) -> None:
         self.files: dict[tuple[Kind, str], SourceFile] = {}
         self.bindings: dict[tuple[Kind, str], Binding] = {}
+        self.bound: defaultdict[tuple[Kind, str], dict[str, None]] = defaultdict(dict)
+        """Each content's names so far."""
         self.manifests: dict[str, Manifest] = {}
         """The manifests by name."""
         self.retracted: dict[str, str | None] = {}
@@ -228,6 +233,10 @@ class Ledger:
             names.setdefault((binding.kind, binding.file_id), []).append(binding.name)
         return names
 
+    def names_so_far(self) -> dict[tuple[Kind, str], list[str]]:
+        """The names that stand for each file's content, and of a file that none stands for, those that did."""
+        return {key: sorted(some) for key, some in self.bound.items()} | self.names()
+
     def states(self) -> dict[tuple[Kind, str], State]:
         """What became of each file, by (kind, file_id)."""
         names = self.names()
@@ -291,6 +300,9 @@ class Ledger:
 
     def _state(self) -> Iterator[Entry]:
         yield from self.files.values()
+        for (kind, file_id), names in self.bound.items():  # before those that are current, which replace them
+            former = (name for name in names if self.bindings[kind, name].file_id != file_id)
+            yield from (Binding(name, kind, file_id, "") for name in former)
         yield from self.bindings.values()
         yield from self.manifests.values()
         yield from (Retraction(file_id, at) for file_id, at in sorted(self.retracted.items()))
@@ -328,6 +340,7 @@ class Ledger:
             case "bound":
                 binding = Binding(**document)
                 self.bindings[binding.kind, binding.name] = binding
+                self.bound[binding.kind, binding.file_id][binding.name] = None
             case "manifest":
                 self.manifests[document["name"]] = Manifest(**document)
             case "retracted":
