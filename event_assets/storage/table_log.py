@@ -140,7 +140,7 @@ class TableLog:
     def _cut_down(self) -> None:
         """Leave only versions in the log whose files exist: those of a version before a removal are deleted.
 
-        A checkpoint holds what counts, so that the commits before it are needed no more.
+        A checkpoint has all current files, so that the commits before it are no longer needed.
         """
         assert self._table is not None
         self._table.create_checkpoint()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import threading
 from pathlib import Path
 
@@ -207,6 +209,21 @@ def test_a_dataset_has_one_writer_at_a_time(lake: Lake) -> None:
     assert "another run has been writing it" in refused[0]
     with lake.writing("shop", wait_seconds=0.1):
         pass
+
+
+def test_a_writer_that_waits_says_at_once_who_holds_the_lease(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    def wait() -> None:
+        with pytest.raises(LeaseError), lake.writing("shop", wait_seconds=0.8):
+            pass
+
+    with lake.writing("shop"):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        thread.join()
+    said = capsys.readouterr().err
+    assert re.fullmatch(
+        rf"shop is being written by process {os.getpid()} on \S+ since [\d: -]+ UTC; waiting .*\n", said
+    )
 
 
 def test_a_new_column_is_told_to_the_log(lake: Lake, writer: Writer) -> None:
