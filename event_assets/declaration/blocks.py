@@ -146,6 +146,8 @@ class Gold(Declared):
     retention: Nothing | None = None
     """Who came when and who came back: `first_seen`, `retention`, `retention_by_week` and `active_users`. They count
     persons where `identity` is declared."""
+    lateness: Nothing | None = None
+    """When the records of each date were landed, and how many sessions late ones changed."""
     custom: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")], ...] = ()
     """Tables of the user's own, as `module:function` each (`tables/custom_tables.py`)."""
 

@@ -41,6 +41,8 @@ VERSION = 1
 
 #: The table that a run publishes last, from what is published.
 RECONCILIATION = "reconciliation"
+#: The table that it publishes just before, where it is declared.
+LATENESS = "lateness"
 
 
 @dataclass(frozen=True)
