@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ from event_assets.transforms.interface import Outputs
 
 #: Stands beside the tables' names, none of which holds a blank.
 _FIGURES = "the figures"
+_PATH = "file path"
+#: So many files are read by a plan each.
+_FEW_FILES = 8
 
 
 class PolarsEngine:
@@ -44,7 +47,7 @@ class PolarsEngine:
         for in_memory, group in groupby(ordered, key=lambda item: isinstance(item[1], pl.DataFrame)):
             # One plan for each frame would cost more than to put small frames together.
             contents: dict[dt.date | None, Any] = dict(group)
-            parts += [_together(table, contents)] if in_memory else [_partition(table, *i) for i in contents.items()]
+            parts += [_together(table, contents)] if in_memory else _files(table, contents)
         if not parts:
             parts = [_with_date(pl.LazyFrame(schema=table.polars_schema()), table, None)]
         return nw.from_native(pl.concat(parts) if len(parts) > 1 else parts[0])
@@ -153,26 +156,44 @@ def _together(table: Table, partitions: Mapping[dt.date | None, pl.DataFrame]) -
     return together.lazy().with_columns(dates.explode())
 
 
-def _partition(table: Table, date: dt.date | None, content: Content) -> pl.LazyFrame:
+def _files(table: Table, partitions: Mapping[dt.date | None, Sequence[Path]]) -> Iterator[pl.LazyFrame]:
+    """The rows of files: each by its own plan, or those alike by one where they are many. Polars opens the files of all
+    plans at once, those of one some at a time."""
+    dates = {str(path): date for date, paths in partitions.items() for path in paths}
+    if len(dates) <= _FEW_FILES or table.partitioned_by != "event_date":
+        yield from (_partition(table, date, paths) for date, paths in partitions.items())
+        return
+    alike: dict[tuple[tuple[str, pl.DataType], ...], list[Path]] = {}
+    for path in (path for paths in partitions.values() for path in paths):
+        alike.setdefault(tuple(scan_parquet(path).collect_schema().items()), []).append(path)
     schema = table.polars_schema()
-    assert not isinstance(content, pl.DataFrame)
+    for paths in alike.values():
+        plan = _aligned(scan_parquet(*paths, into=_PATH), schema, _PATH)
+        of_paths = [dates[str(path)] for path in paths]
+        date = pl.col(_PATH).replace_strict([*map(str, paths)], of_paths, return_dtype=polars_type("date"))
+        yield plan.select(*schema.names(), date.alias("event_date"))
+
+
+def _partition(table: Table, date: dt.date | None, content: Sequence[Path]) -> pl.LazyFrame:
+    schema = table.polars_schema()
     if not content:
         plan = pl.LazyFrame(schema=schema)
     else:
         # Each file is read by its own schema: after a change of declaration old files stand beside new ones.
-        plan = pl.concat([_aligned(path, schema) for path in content])
+        plan = pl.concat([_aligned(scan_parquet(path), schema) for path in content])
     return _with_date(plan.select(schema.names()), table, date)
 
 
-def _aligned(path: Path, schema: pl.Schema) -> pl.LazyFrame:
-    plan = scan_parquet(path)
+def _aligned(plan: pl.LazyFrame, schema: pl.Schema, *more: str) -> pl.LazyFrame:
+    """Files as they are stored, in the columns of a contract, and further columns as they are."""
     stored = plan.collect_schema()
-    if stored == schema:
+    if list(stored.items()) == [*schema.items(), *((name, stored[name]) for name in more)]:
         return plan
-    return plan.select(
+    columns = (
         pl.col(name).cast(dtype, strict=False) if name in stored else pl.lit(None, dtype).alias(name)
         for name, dtype in schema.items()
     )
+    return plan.select(*columns, *more)
 
 
 def _with_date(plan: pl.LazyFrame, table: Table, date: dt.date | None) -> pl.LazyFrame:
