@@ -10,6 +10,9 @@
 | EVENT_ASSETS_ENGINE | what a dataset declares, else polars | what runs the transforms: polars, duckdb or spark |
 | EVENT_ASSETS_WORKERS | cores of the machine | how many threads or processes may work at once |
 | EVENT_ASSETS_MEMORY | half of the machine | bytes that landing and engines may take (`512MB`, `4GB`) |
+| EVENT_ASSETS_QUERY_MEMORY | EVENT_ASSETS_MEMORY | bytes of memory that one query may take |
+| EVENT_ASSETS_QUERY_SPILL | 100GB | bytes that one query may write to temporary files |
+| EVENT_ASSETS_QUERY_SECONDS | 3600 | how long one query may take |
 | EVENT_ASSETS_MAX_UNPACKED | 1TB | bytes that a compressed source file may unpack to |
 | EVENT_ASSETS_MAX_RATIO | 1000 | how many times its size it may unpack to |
 | EVENT_ASSETS_SPARK | local[*] | a Spark master (`spark://host:7077`) or Spark Connect URL (`sc://host:15002`) |
@@ -57,6 +60,10 @@ class Settings:
     """What runs every dataset, whatever it declares; None leaves it to the declaration."""
     workers: int = 1
     memory_bytes: int = 4 * 10**9
+    query_memory_bytes: int | None = None
+    """What one query may take; None is `memory_bytes`."""
+    query_spill_bytes: int = 10**11
+    query_seconds: int = 3600
     max_unpacked_bytes: int = 10**12
     max_ratio: int = 1000
     spark: str = "local[*]"
@@ -196,6 +203,9 @@ def load_settings(
         engine=engine,
         workers=_count(given, "EVENT_ASSETS_WORKERS") or os.cpu_count() or 1,
         memory_bytes=_size(given, "EVENT_ASSETS_MEMORY") or _machine_memory() // 2,
+        query_memory_bytes=_size(given, "EVENT_ASSETS_QUERY_MEMORY"),
+        query_spill_bytes=_size(given, "EVENT_ASSETS_QUERY_SPILL") or 10**11,
+        query_seconds=_count(given, "EVENT_ASSETS_QUERY_SECONDS") or 3600,
         max_unpacked_bytes=_size(given, "EVENT_ASSETS_MAX_UNPACKED") or 10**12,
         max_ratio=_count(given, "EVENT_ASSETS_MAX_RATIO") or 1000,
         spark=given.get("EVENT_ASSETS_SPARK") or "local[*]",

@@ -30,7 +30,8 @@ class Drill:
 class Panel:
     """What a panel shows: `shape` of the answers to its questions, the first of which it can't do without.
 
-    `needs` is the key below `gold:` of a declaration that gives its table; `chart` a name in static/specs.js.
+    `needs` is the key of a declaration (below `gold:`, but for `expect`) that gives its table; `chart` a name in
+    static/specs.js.
     """
 
     name: str
@@ -114,6 +115,15 @@ def _watch(rows: pl.DataFrame) -> str:
 def _refused(rows: pl.DataFrame) -> str:
     first = rows.row(0, named=True)
     return f"{count(int(rows['records'].sum()))} records; most for {first['reason']} ({count(first['records'])})."
+
+
+def _missing(rows: pl.DataFrame) -> str:
+    return f"{count(int(rows['missing'].sum()))} files are missing on {_days(rows.height)}."
+
+
+def _late(rows: pl.DataFrame) -> str:
+    records, sessions = count(int(rows["records"].sum())), count(int(rows["sessions_changed"].sum()))
+    return f"{records} records of {_days(rows['event_date'].n_unique())} came late; they changed {sessions} sessions."
 
 
 def _days(number: int) -> str:
@@ -213,6 +223,24 @@ PANELS = (
         chart="map",
         drill=Drill("watch_time", ("geo_region",)),
         span="full",
+        open_table=True,
+    ),
+    Panel(
+        "completeness",
+        "Dates that lack files",
+        "By the date in the names of files.",
+        (queries.completeness,),
+        _missing,
+        needs="expect",
+        open_table=True,
+    ),
+    Panel(
+        "lateness",
+        "What came late",
+        "Landed later than on the day after, and the sessions of the date that this changed.",
+        (queries.lateness,),
+        _late,
+        needs="lateness",
         open_table=True,
     ),
 )

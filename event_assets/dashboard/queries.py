@@ -179,3 +179,21 @@ def refused(at: Selection) -> Query | None:
         FROM {at.view("rejected_records")} WHERE event_date IS NULL OR {_IN_RANGE}
         GROUP BY reason ORDER BY records DESC, reason"""
     return Query("rejected_records", sql, at.dates)
+
+
+def completeness(at: Selection) -> Query | None:
+    """event_date, expected, arrived, missing: the dates that lack files."""
+    if not at.has("completeness"):
+        return None
+    sql = f"""SELECT event_date, expected, arrived, missing FROM {at.view("completeness")}
+        WHERE NOT complete AND {_IN_RANGE} ORDER BY event_date"""
+    return Query("completeness", sql, at.dates)
+
+
+def lateness(at: Selection) -> Query | None:
+    """event_date, landed_date, records, sessions_changed: what was landed later than on the day after the date."""
+    if not at.has("lateness"):
+        return None
+    sql = f"""SELECT event_date, landed_date, records, sessions_changed FROM {at.view("lateness")}
+        WHERE landed_date > event_date + 1 AND {_IN_RANGE} ORDER BY event_date, landed_date"""
+    return Query("lateness", sql, at.dates)

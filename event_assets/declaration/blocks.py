@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -28,8 +29,16 @@ class Deduplicate(Declared):
 class Sessions(Declared):
     gap: Annotated[Duration, within(dt.timedelta(hours=24), "24h")] = dt.timedelta(minutes=30)
     """A pause longer than this ends a session; at most 24h."""
+    by: Literal["source_session_id"] | None = None
+    """In place of a gap, the source's own sessions: all events of a user with one id, whatever the pauses."""
     column: str | None = None
     """The page or product column whose first and last value a session shows."""
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        if self.by and "gap" in self.model_fields_set and self.gap != dt.timedelta(minutes=30):
+            raise ValueError(f"by: {self.by} takes the source's sessions as they are; leave out gap")
+        return self
 
 
 class TopUsers(Declared):
@@ -118,6 +127,44 @@ class Identity(Declared):
         return tuple(dict.fromkeys(["user_id", *(column for pair in self.links for column in pair)]))
 
 
+class Traffic(Declared):
+    """Who causes events: facts have `traffic`, which is `human`, `bot` or `internal`, and gold tables count humans."""
+
+    user_agent: str | None = None
+    """The column of the user agent, by which bots are recognized."""
+    address: str | None = None
+    """The column of the IP address, by which internal events are recognized."""
+    internal_addresses: tuple[str, ...] = ()
+    """Addresses and networks of one's own, such as `10.0.0.0/8`."""
+    internal_users: tuple[str, ...] = ()
+    """Users of one's own, by their ids."""
+    count: tuple[Literal["human", "bot", "internal"], ...] = Field(("human",), min_length=1)
+    """What gold tables count."""
+
+    @field_validator("internal_addresses")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                ip_network(text, strict=False)
+            except ValueError:
+                raise ValueError(f"{text!r} is not an address or network; write one such as 10.0.0.0/8") from None
+        return value
+
+    @field_validator("internal_users", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        return [str(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+    @model_validator(mode="after")
+    def _tells_something(self) -> Self:
+        if self.internal_addresses and not self.address:
+            raise ValueError("internal_addresses need address: the column of the IP address")
+        if not (self.user_agent or self.internal_addresses or self.internal_users):
+            raise ValueError("nothing tells traffic apart; declare user_agent, internal_addresses or internal_users")
+        return self
+
+
 class Gold(Declared):
     """The gold tables that the dataset feeds; one that is left out is not made."""
 
@@ -138,6 +185,8 @@ class Gold(Declared):
     retention: Nothing | None = None
     """Who came when and who came back: `first_seen`, `retention`, `retention_by_week` and `active_users`. They count
     persons where `identity` is declared."""
+    lateness: Nothing | None = None
+    """When the records of each date were landed, and how many sessions late ones changed."""
     custom: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")], ...] = ()
     """Tables of the user's own, as `module:function` each (`tables/custom_tables.py`)."""
 

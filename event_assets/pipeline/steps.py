@@ -18,6 +18,7 @@ from event_assets.digest import digest
 from event_assets.tables.catalog import COMPLETENESS, tables
 from event_assets.tables.custom_tables import custom_tables
 from event_assets.tables.table import Table
+from event_assets.text import user_agents
 from event_assets.transforms import (
     active_users,
     clean,
@@ -28,18 +29,22 @@ from event_assets.transforms import (
     persons,
     profiles,
     sessions,
+    source_sessions,
     top_users,
     watch_time,
 )
 from event_assets.transforms import custom_tables as custom_transforms
 from event_assets.transforms.held_dates import empty_where_held
 from event_assets.transforms.interface import Inputs, Outputs, Scope
+from event_assets.transforms.traffic import counted_only
 
 #: Raised when a transform's meaning changes: every partition that it made is then stale.
 VERSION = 1
 
 #: The table that a run publishes last, from what is published.
 RECONCILIATION = "reconciliation"
+#: The table that it publishes just before, where it is declared.
+LATENESS = "lateness"
 
 
 @dataclass(frozen=True)
@@ -151,7 +156,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         "required": sorted(clean.required_columns(dataset)),
     }
     profile_columns = [c.rules(*_CLEANING_KEYS) for c in dataset.columns_of("profiles")]
-    gap = {**dataset.sessions.rules("gap", "column")}
+    gap = {**dataset.sessions.rules("gap", "column"), **({"by": dataset.sessions.by} if dataset.sessions.by else {})}
 
     add(
         ("profiles", "profile_quarantine"),
@@ -175,14 +180,17 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
     if dataset.identity:
         add(("identity_links",), (Input("cleaned_events"),), persons.identity_links, dataset.identity.rules())
         add(("identities",), (Input("identity_links"),), persons.identities, dataset.identity.rules(), by_date=False)
-    add(("session_edges",), (Input("cleaned_events"),), sessions.session_edges, gap)
-    add(
-        ("session_parts",),
-        (Input("cleaned_events"), Input("session_edges", before=sessions.edge_days(dataset), same_date=False)),
-        sessions.session_parts,
-        gap,
-    )
-    add(("sessions",), (Input("session_parts", after=1),), sessions.sessions, gap)
+    if dataset.sessions.by:
+        add(("session_parts",), (Input("cleaned_events"),), source_sessions.session_parts, gap)
+        add(("session_index",), (Input("session_parts"),), source_sessions.session_index, gap, by_date=False)
+        index = Input("session_index", users_of="session_parts")
+        add(("sessions",), (Input("session_parts"), index), source_sessions.sessions, gap)
+    else:
+        add(("session_edges",), (Input("cleaned_events"),), sessions.session_edges, gap)
+        edges = Input("session_edges", before=sessions.edge_days(dataset), same_date=False)
+        add(("session_parts",), (Input("cleaned_events"), edges), sessions.session_parts, gap)
+        add(("sessions",), (Input("session_parts", after=1),), sessions.sessions, gap)
+    facts = ("#human", "#bot", "#internal") if dataset.traffic else ("joined_facts",)
     add(
         ("joined_facts",),
         (
@@ -197,27 +205,39 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
             "geo": dataset.geo,
             "filter": [block.rules("filter") for block in dataset.profiles],
             **({"identity": dataset.identity.columns} if dataset.identity else {}),
+            **({"traffic": [dataset.traffic.rules(), user_agents.VERSION]} if dataset.traffic else {}),
             "profile_columns": profile_columns,
         },
-        equation=Equation("cleaned_events", ("joined_facts", "#filtered")),
+        equation=Equation("cleaned_events", (*facts, "#filtered")),
         uses_geo=dataset.geo is not None,
     )
     daily = (Input("joined_facts"),)
+    counted = {"count": dataset.traffic.count} if dataset.traffic else {}
     gold = dataset.gold.rules()
-    add(("daily_summary",), daily, daily_summary.daily_summary, {})
+    add(("daily_summary",), daily, counted_only(daily_summary.daily_summary), counted)
     top = {"top_users": gold["top_users"]}
-    add(("platform_sessions",), daily, top_users.platform_sessions, {"by": (gold["top_users"] or {}).get("by")})
+    add(
+        ("platform_sessions",),
+        daily,
+        counted_only(top_users.platform_sessions),
+        {"by": (gold["top_users"] or {}).get("by"), **counted},
+    )
     add(("top_users",), (Input("platform_sessions"),), top_users.top_users, top)
-    add(("watch_time",), daily, watch_time.watch_time, {"watch_time": gold["watch_time"]})
-    add(("events_by_minute",), daily, event_counts.events_by_minute, {})
-    add(("events_by_type",), daily, event_counts.events_by_type, {})
+    add(("watch_time",), daily, counted_only(watch_time.watch_time), {"watch_time": gold["watch_time"], **counted})
+    add(("events_by_minute",), daily, counted_only(event_counts.events_by_minute), counted)
+    add(("events_by_type",), daily, counted_only(event_counts.events_by_type), counted)
     if dataset.gold.user_funnel:
         later = funnel.funnel_days(dataset)
         steps_rule = {"funnel": gold["user_funnel"]}
-        add(("user_funnel",), (Input("joined_facts", after=later),), funnel.user_funnel, steps_rule)
+        add(
+            ("user_funnel",),
+            (Input("joined_facts", after=later),),
+            counted_only(funnel.user_funnel),
+            {**steps_rule, **counted},
+        )
         add(("funnel_summary",), (Input("user_funnel"),), funnel.funnel_summary, steps_rule, by_date=False)
-    add(("users_by",), daily, active_users.users_by, {"users_by": gold["users_by"]})
-    add(("daily_users",), daily, active_users.daily_users, {})
+    add(("users_by",), daily, counted_only(active_users.users_by), {"users_by": gold["users_by"], **counted})
+    add(("daily_users",), daily, counted_only(active_users.daily_users), counted)
     add(("active_users",), (Input("daily_users", before=active_users.MONTH - 1),), active_users.active_users, {})
     users = Input("daily_users")
     add(("first_seen",), (users,), active_users.first_seen, {}, by_date=False)
@@ -237,7 +257,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
             several_dates=own.several_dates,
         )
     # What facts read comes before them, tables over all dates come last.
-    ranks = {"profiles": 0, "identities": 1}
+    ranks = {"profiles": 0, "identities": 1, "session_index": 1}
     return tuple(sorted(found, key=lambda step: ranks.get(step.name, 1 if step.by_date else 2)))
 
 

@@ -54,7 +54,14 @@ class Workspace:
         self.steps: tuple[Step, ...] = steps(dataset)
         self.step_of = step_of(dataset)
         self.stores: dict[str, TableStore] = {
-            name: self.lake.store(dataset.name, name, table.arrow_schema, table.partitioned_by, internal=table.internal)
+            name: self.lake.store(
+                dataset.name,
+                name,
+                table.arrow_schema,
+                table.partitioned_by,
+                internal=table.internal,
+                measured=table.measured,
+            )
             for name, table in self.tables.items()
         }
         self.ledger = self.lake.ledger(dataset.name)
@@ -69,6 +76,7 @@ class Workspace:
         history = self.lake.state(dataset.name) / "history"
         self._validity = {
             "profiles": Validity(history / "validity.json", ["user_id"]),
+            "session_index": Validity(history / "session_index.json", ["session_id"]),
             "identities": Validity(history / "identities.json", ["column", "id"], says=["person_id"]),
         }
 

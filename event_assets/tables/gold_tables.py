@@ -25,7 +25,12 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
             (
                 user_id,
                 count("event_count", "Events of the user on the date.", made_from=("event_id",)),
-                count("session_count", "Sessions of the user with an event on the date.", made_from=("session_id",)),
+                count(
+                    "session_count",
+                    "Sessions of the user with an event on the date.",
+                    0 if dataset.sessions.by else 1,
+                    made_from=("session_id",),
+                ),
                 Column(
                     "first_event_time", "timestamp", "Time of the first.", nullable=False, made_from=("event_time",)
                 ),
@@ -62,6 +67,22 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
             ),
             key=("event_type",),
             **daily,
+        )
+    if gold.lateness:
+        yield Table(
+            "lateness",
+            "When the records of a date were landed, and how many of its sessions that changed.",
+            (
+                Column("event_date", "date", "The date of the events.", nullable=False),
+                Column("landed_date", "date", "The date, in the dataset's time zone, of landing.", nullable=False),
+                count("records", "Records of the date whose file was first landed on landed_date.", 0),
+                count(
+                    "sessions_changed",
+                    "Sessions of the date that are new, gone or otherwise than by the files landed before landed_date.",
+                    0,
+                ),
+            ),
+            key=("event_date", "landed_date"),
         )
     if gold.user_funnel:
         yield from _funnel(dataset, user_id)

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from event_assets.pipeline.lateness import publish_lateness
 from event_assets_tests.dashboard.conftest import served
-from event_assets_tests.world import World, lines
+from event_assets_tests.world import World, clicks, lines
 
 
 def got(address: str, **headers: str) -> tuple[int, str, Message]:
@@ -125,3 +126,18 @@ def test_the_page_is_served_without_dagster(repository: Path) -> None:
     code = "import event_assets.dashboard.server, event_assets.cli.dashboard, sys; print('dagster' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, timeout=100)
     assert (done.stdout, done.stderr) == ("False\n", "")
+
+
+def test_missing_files_and_late_records_have_panels_where_they_are_declared(tmp_path: Path) -> None:
+    world = World(tmp_path, clicks(expect={"count": 2}, gold={"daily_summary": {}, "lateness": {}}))
+    world.drop("clicks_2025-05-30.csv", lines("ann,view,2025-05-30T10:00:00,/a,"))
+    world.refresh()
+    with world.workspace.writing():
+        publish_lateness(world.workspace)
+    with served({"clicks": world.dataset}, world.settings) as address:
+        shown = got(f"{address}/clicks")[1]
+        assert "1 files are missing on 1 day." in shown
+        assert "1 records of 1 day came late; they changed 1 sessions." in shown
+        assert "<code>user_funnel</code>" in shown
+        rows = got(f"{address}/clicks/panels/completeness.csv")[1].splitlines()
+    assert rows == ["event_date,expected,arrived,missing", "2025-05-30,2,1,1"]
