@@ -34,11 +34,12 @@ def query(
     from event_assets.cli.output import check_suffix, json_text, note, print_rows, working, write_file
     from event_assets.declaration import load_datasets
     from event_assets.settings import load_settings
+    from event_assets.warehouse.known_datasets import known_datasets
     from event_assets.warehouse.query import read, read_rows
 
     check_suffix(out)
     settings = load_settings()
-    datasets = load_datasets(settings.datasets)
+    datasets = known_datasets(load_datasets(settings.datasets), settings)
     if out is not None:
         target = out
         with working(f"querying into {out}"):

@@ -35,6 +35,9 @@ class Dating:
         self._null_values = [value for column in declared for value in column.null_values]
         self._earliest = dt.datetime.combine(dataset.start_date, dt.time(), dataset.zone).astimezone(dt.UTC)
         self._latest = landed_at.astimezone(dt.UTC) + LEEWAY
+        if dataset.end_date:
+            end = dt.datetime.combine(dataset.end_date + dt.timedelta(days=1), dt.time(), dataset.zone)
+            self._latest = min(self._latest, end.astimezone(dt.UTC) - dt.timedelta(microseconds=1))
         date = file_date(name) if self._time.missing == "file_date" else None
         self._assumed = dt.datetime.combine(date, dt.time(), dataset.zone).astimezone(dt.UTC) if date else None
 

@@ -37,8 +37,11 @@ def outcome_events(workspace: Workspace, outcome: Outcome) -> Iterator[Event]:
     yield from (evaluation(dataset, result, outcome.date) for result in results)
 
 
-def landing_events(workspace: Workspace, intake: LandingSummary, asked: Collection[dt.date] = ()) -> Iterator[Event]:
-    """The events of a landing: the tables of files, and each date of raw events that changed or was asked for."""
+def landing_events(
+    workspace: Workspace, intake: LandingSummary, selected: Collection[str], requested: Collection[dt.date] = ()
+) -> Iterator[Event]:
+    """The events of a landing: the tables of files that are selected or changed, and each date of raw events that
+    changed or was requested."""
     dataset = workspace.dataset
     rejects: dict[str, int] = {}
     for file in intake.landed:
@@ -58,12 +61,12 @@ def landing_events(workspace: Workspace, intake: LandingSummary, asked: Collecti
     metadata: dict[str, Any] = {**phase, "rejects by reason": _counts_table("reason", rejects)}
     if intake.landed or not intake.failures:  # a landing that failed leaves its assets as they were
         for table in ("source_files", "raw_profiles", "landing_rejects"):
-            if table in workspace.stores:
+            if table in workspace.stores and (table in selected or intake.landed):
                 shown = metadata if table == "source_files" else {}
                 if table == "landing_rejects":
                     shown = {"rejects by file": _rejects_by_file(workspace, table, None)}
                 yield published(workspace, table, None, shown)
-    yield from (published(workspace, "raw_events", date, {}) for date in sorted({*intake.dates, *asked}))
+    yield from (published(workspace, "raw_events", date, {}) for date in sorted({*intake.dates, *requested}))
     yield from (evaluation(dataset, result, None) for result in file_results(workspace, intake.failures))
 
 
@@ -109,7 +112,8 @@ def _materialization(workspace: Workspace, outcome: Outcome) -> dg.AssetMaterial
         metadata["rejects by file"] = _rejects_by_file(workspace, outcome.table, outcome.date)
     elif outcome.plot:
         metadata["plot"] = dg.MetadataValue.md(_bars(outcome.plot))
-    if outcome.sample is not None and not outcome.sample.is_empty():
+    shown = not workspace.tables[outcome.table].has_users  # the log's readers are not those of the lake
+    if shown and outcome.sample is not None and not outcome.sample.is_empty():
         metadata["preview"] = dg.MetadataValue.md(_markdown(outcome.sample))
     return published(workspace, outcome.table, outcome.date, metadata)
 

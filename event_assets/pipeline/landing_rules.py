@@ -30,6 +30,7 @@ def landing_rules(dataset: Dataset, kind: Kind) -> str:
     time_source = dataset.events.time.source
     no_time = [column.null_values for column in dataset.columns if column.source == time_source]
     clock = [dataset.timezone, dataset.source_timezone, dataset.start_date, dataset.events.time.rules(), no_time]
+    clock += [dataset.end_date] if dataset.end_date else []
     return digest(LANDING_VERSION, kind, columns, json, reading, strict, clock if kind == "events" else [], length=8)
 
 

@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 
 from event_assets.orchestration.io_manager import LakeIOManager
-from event_assets.orchestration.keys import asset_key, partitions
+from event_assets.orchestration.keys import asset_key
 from event_assets_tests.orchestration.platform import RANGE_END, RANGE_START, Platform
-from event_assets_tests.world import clicks, lines
+from event_assets_tests.world import lines
 
-DAILY = partitions(clicks())
+DAILY = dg.DailyPartitionsDefinition("2024-01-01")
 FACTS = dg.AssetIn(asset_key("clicks", "joined_facts"))
 SINGLE_RUN = dg.BackfillPolicy.single_run()
 
