@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from event_assets.draft.columns import DraftColumn
 from event_assets.draft.field_roles import Roles
-from event_assets.draft.infer_types import PLAIN, Numbers
+from event_assets.draft.infer_types import PLAIN, Numbers, common_numbers
 from event_assets.draft.sample import Sample
 from event_assets.draft.yaml_text import check, checks, flow, one_line
 from event_assets.text.file_names import file_date
@@ -17,6 +16,9 @@ from event_assets.text.file_names import file_date
 #: Zones that patterns with %Z name, as `time.zones` has them. UTC and GMT are known anyway.
 _HOURS = {-8: "PST", -7: "PDT MST", -6: "MDT CST", -5: "CDT EST", -4: "EDT", 1: "CET BST", 2: "CEST", 9: "JST"}
 _ZONES = {name: f"{hours:+03d}:00" for hours, names in _HOURS.items() for name in names.split()}
+_EXAMPLES_LENGTH = 70
+#: More empty columns than this are left out, as remarks.
+_MAX_EMPTY = 15
 #: Parts of folders that only repeat the time.
 _TIME_PARTS = ("dt", "date", "day", "month", "year", "hour", "ds", "event_date")
 
@@ -43,7 +45,7 @@ def block_lines(block: Block, first: str, indent: str) -> Iterator[str]:
     yield f"{indent}format: {block.sample.format}"
     for key, value in block.sample.options.items():
         yield f"{indent}{key}: {flow(value)}"
-    numbers = _block_numbers(block.columns)
+    numbers = common_numbers(column.type for column in block.columns)
     if numbers != PLAIN:
         shown = f"1{numbers.thousands}234{numbers.decimal}50"
         yield f"{indent}numbers: {flow(_numbers(numbers))}  # CHECK: numbers are written as {shown}"
@@ -51,8 +53,15 @@ def block_lines(block: Block, first: str, indent: str) -> Iterator[str]:
         yield from checks(block.roles.remarks["time"], indent)
         yield f"{indent}time: {flow(_time(block))}{_zone_remark(block.roles)}"
     yield f"{indent}columns:"
+    aside = sum(column.is_empty for column in block.columns) > _MAX_EMPTY
     for column in block.columns:
-        yield from _column_lines(column, f"{indent}  ", numbers)
+        if not (aside and column.is_empty):
+            yield from _column_lines(column, f"{indent}  ", numbers)
+    if aside:
+        yield check(
+            "these fields are empty in all sampled records; undeclared fields are kept in `extra`", f"{indent}  "
+        )
+        yield from (f"{indent}  # - {flow(column_keys(column))}" for column in block.columns if column.is_empty)
     yield from _partition_lines(block, f"{indent}  ")
 
 
@@ -62,7 +71,7 @@ def _time(block: Block) -> dict[str, Any]:
     sources = [one.source for one in roles.time]
     formats = list(roles.forms.formats)
     found: dict[str, Any] = {"source": sources[0] if len(sources) == 1 else sources}
-    if formats != ["iso"]:
+    if formats != ["iso"] and sample.options.get("log", {}).get("pattern") not in ("common", "combined"):
         found |= {"format": formats[0]} if len(formats) == 1 else {"formats": formats}
     if any("%Z" in form for form in formats):
         names = {text.rpartition(" ")[2] for one in roles.time[-1:] for text in one.texts}
@@ -78,7 +87,7 @@ def _zone_remark(roles: Roles) -> str:
 
 def _column_lines(column: DraftColumn, indent: str, numbers: Numbers) -> Iterator[str]:
     yield from checks(column.remarks, indent)
-    shown = "" if column.personal else ", ".join(column.examples)
+    shown = "" if column.personal else ", ".join(column.examples)[:_EXAMPLES_LENGTH]
     where = " or ".join(column.sources)
     described = f"Such as {one_line(shown)}." if shown else f"The field {one_line(where)}."
     if column.constant is not None:
@@ -114,18 +123,6 @@ def column_keys(column: DraftColumn, numbers: Numbers = PLAIN) -> dict[str, Any]
 
 def _is_marked(column: DraftColumn) -> bool:
     return column.type.name == "float64" or column.type.name.startswith("decimal") or column.type.numbers != PLAIN
-
-
-def _block_numbers(columns: Sequence[DraftColumn]) -> Numbers:
-    """The marks of most columns with other marks than a point, if any."""
-    found = Counter(column.type.numbers for column in columns if column.type.numbers != PLAIN)
-    if not found:
-        return PLAIN
-    decimals = {numbers.decimal for numbers in found}
-    richest = max(found, key=lambda numbers: (found[numbers], bool(numbers.thousands)))
-    if len(decimals) == 1:  # a column that shows no mark of thousands is read with one as well
-        return max(found, key=lambda numbers: (bool(numbers.thousands), found[numbers]))
-    return richest
 
 
 def _numbers(numbers: Numbers) -> dict[str, str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from event_assets.declaration import RESERVED_COLUMNS
 from event_assets.draft.field_roles import Roles, differ_in_case
-from event_assets.draft.infer_types import ColumnType, is_identifier, type_of
+from event_assets.draft.infer_types import PLAIN, ColumnType, Numbers, common_numbers, is_identifier, type_of
 from event_assets.draft.sample import Field, share
 
 #: A column of more different values isn't taken for a category.
@@ -18,6 +18,13 @@ _PERSONAL = (
     *("email", "mail", "phone", "mobile", "address", "street", "firstname", "lastname", "fullname", "login"),
     *("username", "birthdate", "dateofbirth", "ssn", "ip", "ipaddress", "clientip", "useripaddress", "cip"),
     *("csusername", "telefon", "strasse", "adresse", "vorname", "nachname", "prenom", "nom", "mbox", "clientipaddress"),
+)
+
+
+#: Names that say little without the name of the object around them.
+_GENERIC = (
+    *("id", "name", "type", "value", "source", "medium", "title", "url", "key", "status", "version", "category"),
+    *("path", "language", "display", "en_us", "home_page"),
 )
 
 
@@ -33,6 +40,8 @@ class DraftColumn:
     examples: tuple[str, ...] = ()
     """Some values of a category; none that may identify a person."""
     constant: str | None = None
+    is_empty: bool = False
+    """Whether no sampled record has a value."""
     lower: bool = False
     """Whether texts that differ in case only become one."""
     remarks: tuple[str, ...] = ()
@@ -55,6 +64,7 @@ def event_columns(fields: Sequence[Field], roles: Roles) -> tuple[DraftColumn, .
     required = {one.source for one in (roles.type, roles.id) if one is not None}
     if roles.user is not None and roles.user_required:
         required.add(roles.user.source)
+    numbers = common_numbers(type_of(one) for one in fields)
     found = [] if roles.user else [_nobody()]
     found += [] if roles.type else [_event()]
     for one in fields:
@@ -63,7 +73,7 @@ def event_columns(fields: Sequence[Field], roles: Roles) -> tuple[DraftColumn, .
         name, one = fixed.get(one.source) or (_free(one.parts or (one.source,), taken), one)
         taken.add(name)
         is_text = one.source == (roles.type and roles.type.source) or one is roles.ip
-        kind = ColumnType("string") if is_text else type_of(one, identifier=one.source in ids)
+        kind = ColumnType("string") if is_text else _type(one, one.source in ids, numbers)
         if name == "user_id" and kind.name not in ("string", "int64"):
             kind = ColumnType("string", kind.null_values)
         remarks = (
@@ -75,7 +85,8 @@ def event_columns(fields: Sequence[Field], roles: Roles) -> tuple[DraftColumn, .
                 one.sources,
                 kind,
                 required=one.source in required,
-                personal=one.key in _PERSONAL,
+                personal=one.key in _PERSONAL or one.source == (roles.ip and roles.ip.source),
+                is_empty=not one.texts and name not in ("user_id", "event_type"),
                 lower=name == "event_type" and bool(differ_in_case(one.texts)),
                 examples=_examples(one) if one.source not in ids else (),
                 remarks=(*remarks, *_odd_values(one, kind)),
@@ -133,6 +144,15 @@ def _wider(one: ColumnType, other: ColumnType) -> ColumnType:
     return ColumnType("string", tuple(dict.fromkeys(one.null_values + other.null_values)))
 
 
+def _type(one: Field, identifier: bool, numbers: Numbers) -> ColumnType:
+    """A field's type; 1.234 is a thousand and more where other columns of the block write 1.893,71."""
+    kind = type_of(one, identifier=identifier)
+    is_grouped = numbers.thousands == "." and any("." in text for text in one.texts) and not one.is_number
+    if kind.numbers == PLAIN and is_grouped and all(numbers.plain(text) for text in one.texts):
+        return type_of(one, identifier=identifier, numbers=numbers)
+    return kind
+
+
 def _nobody() -> DraftColumn:
     remark = "no field names a user, so that all events are of one; name one with source: FIELD"
     return DraftColumn("user_id", (), ColumnType("string"), constant="everyone", remarks=(remark,))
@@ -161,12 +181,15 @@ def _examples(one: Field) -> tuple[str, ...]:
 def _free(parts: Sequence[str], taken: set[str], prefix: str = "source") -> str:
     """A column's name for a field: its own in lower case, longer where another has it."""
     plain = [_plain(part) for part in parts]
-    tries = ["_".join(plain[-count:]) for count in range(1, len(plain) + 1)]
+    least = 2 if plain[-1] in _GENERIC and len(plain) > 1 else 1
+    tries = ["_".join(plain[-count:]) for count in range(least, len(plain) + 1)]
     tries += [f"{prefix}_{tries[-1]}", *(f"{tries[-1]}_{number}" for number in range(2, 1000))]
     return next(name for name in tries if name not in taken)
 
 
 def _plain(text: str) -> str:
+    if "://" in text:  # a key that is an address is named by its end
+        text = text.rstrip("/").rpartition("/")[2]
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).casefold()
     ascii_text = unicodedata.normalize("NFKD", snake).encode("ascii", "ignore").decode()
     name = re.sub(r"[^a-z0-9]+", "_", ascii_text).strip("_")

@@ -258,12 +258,18 @@ def _with_table(dialect: Dialect, rows: list[Row], head: bytes, tail: bytes) -> 
     return replace(
         dialect,
         skip_lines=skipped,
-        preamble=" / ".join(head[:place].decode(errors="replace").split("\n")).strip(" /\r") if skipped else "",
+        preamble=_shown(head[:place]) if skipped else "",
         header_lines=header,
         footer_lines=_footer_lines(dialect, width, tail) if len(body) > 1 else 0,
         names=tuple(names),
         records=body,
     )
+
+
+def _shown(preamble: bytes) -> str:
+    """Skipped lines for a remark, without the delimiters of empty fields."""
+    lines = (line.strip(" ;,\t") for line in preamble.decode(errors="replace").splitlines())
+    return " / ".join(filter(None, lines))
 
 
 def _first_of_table(rows: Sequence[list[str | None] | None], width: int) -> int:

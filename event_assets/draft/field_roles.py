@@ -22,9 +22,20 @@ _CLOCK = ("time", "clock", "uhrzeit", "zeit", "heure", "hora", "ora", "timeofday
 _USER = (
     *("userid", "user", "uid", "customerid", "memberid", "accountid", "actorid", "personid", "playerid", "actormbox"),
     *("subscriberid", "employeeid", "distinctid", "clientid", "customer", "kundennr", "kundennummer", "kundenid"),
-    *("kunde", "benutzerid", "benutzer", "nutzerid", "nutzer", "idclient", "client", "noclient", "numeroclient"),
+    *(
+        "kunde",
+        "benutzerid",
+        "benutzer",
+        "nutzerid",
+        "nutzer",
+        "idclient",
+        "client",
+        "nclient",
+        "noclient",
+        "numeroclient",
+    ),
     *("utilisateur", "idutilisateur", "idusuario", "usuario", "idcliente", "cliente", "actor", "username", "login"),
-    *("csusername", "email", "mbox", "authorid", "author", "profileid", "actorname"),
+    *("csusername", "actoraccountname", "email", "mbox", "authorid", "author", "profileid", "actorname"),
 )
 #: Ids of browsers and devices, which stand for a user who isn't known.
 _ANONYMOUS = (
@@ -53,13 +64,16 @@ _PLATFORM = (
 )
 _IP = (
     *("ipaddress", "ip", "clientip", "userip", "remoteaddr", "remoteaddress", "ipaddr", "sourceip", "useripaddress"),
-    *("clientipaddress", "cip", "host", "locationip"),
+    *("clientipaddress", "cip", "host", "visitip"),
 )
 _PAGE = (
     *("pageurl", "pagelocation", "currenturl", "page", "url", "path", "pagepath", "csuristem", "screen", "screenname"),
     *("productid", "itemid", "sku", "videoid", "contentid", "reponame", "repo", "artikelnr", "artikel", "article"),
+    *("propertiesurl", "propertiespath", "requesturl", "requestpath"),
     *("mastermetadatatrackname", "trackname", "titleurl", "objectid", "pathname"),
 )
+#: Names that mean this at the root of a record only.
+_OF_THE_ROOT = ("url", "path")
 _MINUTES = ("watchtimemin", "watchminutes", "watchtime", "minuteswatched", "minutes")
 _MOST = 0.75
 #: More empty ids than this are no mistakes: such events are kept without a user.
@@ -94,7 +108,7 @@ def roles_of(sample: Sample, time: str | None, user: str | None, kind: str | Non
     remarks: dict[str, list[str]] = {"time": [], "user": [], "type": []}
     found_time, forms = _time(sample, _given(sample, time, "--time-column"), remarks["time"])
     left = [one for one in sample.fields if one not in found_time]
-    found_user = _user(left, _given(sample, user, "--user-column"), remarks["user"])
+    found_user = _user(left, _given(sample, user, "--user-column"), remarks["user"], _is_log(sample))
     required = found_user is not None and found_user.empty <= _MAX_EMPTY_USERS * len(found_user.values)
     if found_user is not None and not required:
         what = f"{share(found_user.empty, len(found_user.values))} have no user"
@@ -113,14 +127,20 @@ def roles_of(sample: Sample, time: str | None, user: str | None, kind: str | Non
         user=found_user,
         user_required=required,
         type=found_kind,
-        id=_first([one for one in left if not one.within], _ID, _is_unique),
+        id=_first([one for one in left if not one.within or one.key in _ID[:3]], _ID, _is_unique),
         session=_first(left, _SESSION, lambda one: not one.nested and bool(one.texts)),
         platform=_first(left, _PLATFORM, _is_category),
-        ip=_first([*left, *([found_user] if found_user else [])], _IP, _is_ip),
+        ip=_first(sample.fields, _IP, _is_ip),
         page=_first(left, _PAGE, lambda one: not one.nested and bool(one.texts)),
         minutes=_first(left, _MINUTES, lambda one: not one.nested),
         remarks=remarks,
     )
+
+
+def has_named_time(fields: Sequence[Field]) -> bool:
+    """Whether a field that is called like a time has times."""
+    named = _candidates(fields, _TIME, lambda one: not one.nested)
+    return any(_forms_of(one, True) for one in named)
 
 
 def user_of(sample: Sample) -> Field | None:
@@ -137,7 +157,7 @@ def _candidates(fields: Sequence[Field], names: Sequence[str], fits: Callable[[F
         for one in sorted(fields, key=lambda f: (bool(f.within), len(f.parts))):
             parts = one.parts or (one.source,)
             for name in [bare("".join(parts))] if whole else [bare(parts[-1]), bare("".join(parts[-2:]))]:
-                if fits(one):
+                if fits(one) and (whole or name not in _OF_THE_ROOT):
                     by_name.setdefault(name, one)
     return list({by_name[name].source: by_name[name] for name in names if name in by_name}.values())
 
@@ -230,8 +250,15 @@ def _date_and_clock(
     return ((date, clock), found) if found else None
 
 
-def _user(fields: Sequence[Field], given: Field | None, remarks: list[str]) -> Field | None:
-    """The user's field, with anonymous ids where it is empty; None where no field has one of the known names."""
+def _is_log(sample: Sample) -> bool:
+    return sample.format == "log" or sample.options.get("csv", {}).get("header") == "w3c"
+
+
+def _user(fields: Sequence[Field], given: Field | None, remarks: list[str], is_log: bool) -> Field | None:
+    """The user's field, with anonymous ids where it is empty; None where no field has one of the known names.
+
+    An address stands for a user in logs only, which know nothing better.
+    """
 
     def fits(one: Field) -> bool:
         return not one.nested
@@ -249,7 +276,7 @@ def _user(fields: Sequence[Field], given: Field | None, remarks: list[str]) -> F
     if not known:
         remarks.append(f"no field names a known user: {chosen.source} is what comes closest")
     for other in anonymous:
-        if other.source in chosen.sources or _is_ip(other):
+        if other.source in chosen.sources or (_is_ip(other) and not is_log):
             continue
         whole = chosen.or_else(other)
         if whole.empty < chosen.empty:

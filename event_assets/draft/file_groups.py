@@ -14,6 +14,10 @@ from event_assets.errors import LandingError
 #: So many files of a folder are looked at.
 MAX_FILES = 200
 _PROFILES = re.compile(r"user|profile|customer|member|account|kunde|nutzer|client|person|people", re.IGNORECASE)
+#: A part of a name with letters among digits, such as a hash: another file has another.
+_HASH = re.compile(
+    r"(?<![A-Za-z0-9])(?:(?=[a-z0-9]*(?:\d[a-z]+\d|[a-z]\d+[a-z]))[a-z0-9]{8,}|[0-9a-f]{12,})(?![A-Za-z0-9])"
+)
 _HIVE = re.compile(r"([A-Za-z_][\w.-]*)=([^/]+)")
 
 
@@ -112,8 +116,10 @@ def file_pattern(path: Path) -> str:
     """The file's name with `*` for the numbers in it, or before its ending where there are none."""
     name = plain_name(path)
     stem, dot, ending = name.rpartition(".")
-    stem = stem if dot else name
-    pattern = re.sub(r"\d+(?:[-_.T]*\d+)*", "*", "".join(f"[{c}]" if c in "*?[" else c for c in stem))
+    if not dot or re.search(r"\d", ending):  # access.log-20250106 ends in its date
+        stem, dot, ending = name, "", ""
+    escaped = "".join(f"[{c}]" if c in "*?[" else c for c in stem)
+    pattern = re.sub(r"(?<![_.-]v)\d+(?:[-_.T]*\d+)*", "*", _HASH.sub("*", escaped))
     return f"{pattern if '*' in pattern else f'{pattern}*'}{dot}{ending if dot else ''}"
 
 

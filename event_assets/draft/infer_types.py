@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from event_assets.draft.sample import Field, bare
@@ -37,17 +38,9 @@ _BOOLEANS = (
 )
 
 #: Marks of decimals and of thousands, as texts of numbers use them; the plain form first.
-MARKS = (
-    (".", ""),
-    (",", "."),
-    (",", " "),
-    (",", "\u00a0"),
-    (",", "\u202f"),
-    (",", "'"),
-    (".", ","),
-    (".", "'"),
-    (",", ""),
-)
+MARKS = ((".", ""), (",", "."), (",", " "), (",", "'"), (".", ","), (".", "'"), (",", ""))
+#: A blank between groups may be one at which no line is broken.
+_BLANKS = str.maketrans("\u00a0\u202f", "  ")
 
 
 @dataclass(frozen=True)
@@ -59,6 +52,7 @@ class Numbers:
 
     def plain(self, text: str) -> str | None:
         """The number with a point and without marks of thousands; None where the text is none."""
+        text = text.translate(_BLANKS)
         if not self.thousands:
             pattern = rf"[+-]?(?:[0-9]+(?:{re.escape(self.decimal)}[0-9]*)?|{re.escape(self.decimal)}[0-9]+)"
         else:
@@ -66,11 +60,8 @@ class Numbers:
             pattern = rf"[+-]?(?:[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+|[0-9]+)(?:{re.escape(self.decimal)}[0-9]*)?"
         if not re.fullmatch(pattern, text, re.ASCII):
             return None
-        return (
-            text.replace(self.thousands, "").replace(self.decimal, ".")
-            if self.thousands
-            else text.replace(self.decimal, ".")
-        )
+        plain = text.replace(self.thousands, "") if self.thousands else text
+        return plain.replace(self.decimal, ".")
 
 
 PLAIN = Numbers()
@@ -96,8 +87,18 @@ def is_identifier(name: str) -> bool:
     return bool(words) and words[-1].casefold() in _IDENTIFIERS
 
 
-def type_of(field: Field, *, identifier: bool = False) -> ColumnType:
-    """The type that all of a field's texts have, or nearly all: the others are `odd`. Of an identifier, all."""
+def common_numbers(types: Iterable[ColumnType]) -> Numbers:
+    """How most columns with other marks than a point write numbers; the plain way where none does."""
+    found = Counter(kind.numbers for kind in types if kind.numbers != PLAIN)
+    # Of equally frequent ones that with a mark of thousands reads the other, too.
+    return max(found, key=lambda numbers: (found[numbers], bool(numbers.thousands)), default=PLAIN)
+
+
+def type_of(field: Field, *, identifier: bool = False, numbers: Numbers | None = None) -> ColumnType:
+    """The type that all of a field's texts have, or nearly all: the others are `odd`. Of an identifier, all.
+
+    `numbers` is how numbers are written, where other columns show it.
+    """
     if field.nested:
         return ColumnType("json")
     nulls = tuple(word for word in _NULLS_OF_VALUES if word in field.texts)
@@ -112,7 +113,7 @@ def type_of(field: Field, *, identifier: bool = False) -> ColumnType:
     if words := _booleans(texts):
         mapped = () if {word for word, _ in words} <= {"true", "false"} else words
         return ColumnType("bool", nulls, mapped)
-    numbers = _numbers(texts) if not field.is_number else PLAIN
+    numbers = PLAIN if field.is_number else numbers or _numbers(texts)
     if (odd := _odd(texts, lambda text: numbers.plain(text) is not None or _FLOAT.fullmatch(text))) is not None:
         read = [numbers.plain(text) or text for text in texts if text not in odd]
         padded = any(_PADDED.match(text) for text in read)
@@ -166,8 +167,8 @@ def _numbers(texts: Sequence[str]) -> Numbers:
         read = sum(marks.plain(text) is not None for text in texts)
         if read > most:
             best, most = marks, read
-    if best.decimal == "," and best.thousands and not any(best.thousands in text for text in texts):
-        best = Numbers(",", "")
+    if best.thousands and not any(best.thousands in text.translate(_BLANKS) for text in texts):
+        best = Numbers(best.decimal, "")
     return best
 
 

@@ -38,12 +38,12 @@ def segment(name: str) -> str:
     return name if plain else json.dumps(name, ensure_ascii=False)
 
 
-def json_fields(records: Sequence[dict[str, Any]]) -> tuple[Field, ...]:
-    """The fields of records, in the order in which they first occur.
+def json_fields(records: Sequence[dict[str, Any]], prefix: str = "") -> tuple[Field, ...]:
+    """The fields of records, in the order in which they first occur; `prefix` begins their paths.
 
     The members of a large object follow it, marked as `within` it: most of them stay a part of its JSON column.
     """
-    return tuple(_fields(records, "", (), ""))
+    return tuple(_fields(records, prefix, (), ""))
 
 
 def array_path(document: Any) -> str | None:

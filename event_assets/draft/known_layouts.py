@@ -16,15 +16,17 @@ class Log:
     regex: re.Pattern[str]
 
 
+_TEXT = r'(?:[^"\\]|\\.)*'
 _COMMON = (
-    r"(?P<host>\S+) (?P<ident>\S+) (?P<user>\S+) \[(?P<time>[^\]]+)\] "
-    r'"(?P<method>\S+)(?: (?P<path>\S+)(?: (?P<protocol>[^"]*))?)?" (?P<status>\d{3}|-) (?P<bytes>\d+|-)'
+    r"(?P<host>\S+) (?P<ident>\S+) (?P<user>.*?) \[(?P<time>[^\]]*)\] "
+    rf'"(?:(?P<method>[A-Za-z]+) (?P<path>{_TEXT}?)(?: (?P<protocol>[A-Z]+/[0-9.]+))?|{_TEXT})" '
+    r"(?P<status>\S+) (?P<bytes>\S+)"
 )
-_COMBINED = _COMMON + r' "(?P<referrer>[^"]*)" "(?P<agent>[^"]*)"'
+_COMBINED = _COMMON + rf' "(?P<referrer>{_TEXT})" "(?P<agent>{_TEXT})"'
 #: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html; later versions
 #: append fields.
 _ALB = (
-    r"(?P<type>\S+) (?P<time>\S+) (?P<elb>\S+) (?P<client_ip>\S+):(?P<client_port>\d+) (?P<target>\S+) "
+    r"(?P<connection>\S+) (?P<time>\S+) (?P<elb>\S+) (?P<client_ip>\S+):(?P<client_port>\d+) (?P<target>\S+) "
     r"(?P<request_processing_time>\S+) (?P<target_processing_time>\S+) (?P<response_processing_time>\S+) "
     r"(?P<elb_status_code>\S+) (?P<target_status_code>\S+) (?P<received_bytes>\S+) (?P<sent_bytes>\S+) "
     r'"(?P<method>\S+) (?P<url>\S+) (?P<protocol>[^"]*)" "(?P<user_agent>[^"]*)" (?P<ssl_cipher>\S+) '

@@ -11,7 +11,8 @@ from typing import Any, Literal
 import polars as pl
 
 from event_assets.draft.csv_dialect import Dialect, detect
-from event_assets.draft.json_fields import array_path, json_fields, parse
+from event_assets.draft.field_roles import has_named_time
+from event_assets.draft.json_fields import array_path, json_fields, parse, segment
 from event_assets.draft.known_layouts import LOGS, header_of
 from event_assets.draft.sample import MAX_RECORDS, Field, Sample, trimmed
 from event_assets.errors import LandingError
@@ -67,11 +68,11 @@ def _read(path: Path) -> Sample:
 def _csv(path: Path) -> Sample:
     dialect = detect(path)
     names = dialect.names
-    remarks = list(_csv_remarks(dialect))
     known = header_of(len(names)) if not dialect.header_lines else None
-    if known:
-        remarks.append(f"no header: the columns are those of {known.title}")
-    columns = zip(*dialect.records, strict=True) if dialect.records else ([] for _ in names)
+    remarks = list(_csv_remarks(dialect, known.title if known else ""))
+    columns = list(zip(*dialect.records, strict=True)) if dialect.records else [() for _ in names]
+    if dialect.w3c:
+        columns = [tuple(None if value == "-" else value for value in values) for values in columns]
     parts = known.names if known else names
     fields = tuple(
         Field(name, trimmed(values), (part,)) for name, part, values in zip(names, parts, columns, strict=True)
@@ -84,7 +85,7 @@ def _csv(path: Path) -> Sample:
     return Sample((path,), "csv", fields, len(dialect.records), options, tuple(remarks))
 
 
-def _csv_remarks(dialect: Dialect) -> Iterator[str]:
+def _csv_remarks(dialect: Dialect, known: str) -> Iterator[str]:
     if dialect.encoding != "utf-8":
         yield f"encoding {dialect.encoding} was detected: are accents and signs right?"
     if dialect.skip_lines:
@@ -94,7 +95,8 @@ def _csv_remarks(dialect: Dialect) -> Iterator[str]:
     if dialect.header_lines > 1:
         yield f"the header takes {dialect.header_lines} lines, such as {dialect.names[0]!r}"
     if not dialect.header_lines and not dialect.w3c:
-        yield "no header was recognised: columns are known by their place, as column_1, column_2, ..."
+        named = f"; there are as many as {known} have" if known else ""
+        yield f"no header was recognised: columns are known by their place, as column_1, column_2, ...{named}"
     if dialect.comment:
         yield f"lines that begin with {dialect.comment} are remarks, not records"
 
@@ -130,7 +132,25 @@ def _json(path: Path, form: Literal["json", "ndjson"]) -> Sample:
                 {**options, "records": below},
             )
         records = [document]
-    return Sample((path,), form, json_fields(records), len(records), options)
+    fields = json_fields(records)
+    if (array := _events_within(records, fields)) is not None:
+        elements = [(record, element) for record in records for element in record.get(array) or [{}]]
+        around = [{key: value for key, value in record.items() if key != array} for record, _ in elements]
+        fields = (*json_fields([element for _, element in elements]), *json_fields(around, "^."))
+        return Sample((path,), form, fields, len(elements), {**options, "explode": segment(array)})
+    return Sample((path,), form, fields, len(records), options)
+
+
+def _events_within(records: list[dict[str, Any]], fields: Sequence[Field]) -> str | None:
+    """The member of records whose elements are the events: they have a time, and the records around have none."""
+    if has_named_time(fields):
+        return None
+    for name in dict.fromkeys(name for record in records for name in record):
+        arrays = [record[name] for record in records if isinstance(record.get(name), list)]
+        elements = [element for array in arrays for element in array]
+        if elements and all(isinstance(one, dict) for one in elements) and has_named_time(json_fields(elements)):
+            return name
+    return None
 
 
 def _elements(text: bytes, form: Literal["json", "ndjson"]) -> list[dict[str, Any]]:

@@ -14,7 +14,11 @@ _WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan"}
 def quoted(text: str) -> str:
     """A text, in quotes where YAML could read it as something else."""
     plain = _PLAIN.fullmatch(text) and text.lower() not in _WORDS
-    return text if plain else json.dumps(text, ensure_ascii=False)
+    if plain:
+        return text
+    if '"' in text and text.isprintable() and "'" not in text:
+        return f"'{text}'"
+    return json.dumps(text, ensure_ascii=False)
 
 
 def flow(value: Any) -> str:

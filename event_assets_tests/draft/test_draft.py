@@ -76,7 +76,7 @@ def test_a_shops_csv_is_known_with_types_roles_and_funnel(tmp_path: Path) -> Non
     assert (found.events.files, found.events.format, found.events.time.source) == (("*-Oct.csv",), "csv", "event_time")
     assert (found.sessions.column, str(found.start_date)) == ("product_id", "2019-10-01")
     assert found.gold.user_funnel is not None
-    assert found.gold.user_funnel.steps == ("view", "cart", "purchase")
+    assert [step.name for step in found.gold.user_funnel.steps] == ["view", "cart", "purchase"]
     world = landed(tmp_path, found, path)
     assert world.table("joined_facts").height == 3
     assert world.reconciled().holds
@@ -90,9 +90,9 @@ def test_nested_lines_of_json_become_columns_by_path_and_big_objects_stay_json(t
         ("event_type", "type", "string"),
         ("user_id", "actor.id", "int64"),
         ("login", "actor.login", "string"),
-        ("url", "actor.url", "string"),
+        ("actor_url", "actor.url", "string"),
         ("repo_id", "repo.id", "int64"),
-        ("name", "repo.name", "string"),
+        ("repo_name", "repo.name", "string"),
         ("payload", "payload", "json"),
         ("public", "public", "bool"),
     ]
