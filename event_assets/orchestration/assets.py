@@ -156,7 +156,7 @@ def _landing(landed: Sequence[str]) -> Callable[..., Iterator[Any]]:
             requested = requested_dates(context, workspace)
             within = set(workspace.dates("raw_events")).intersection(requested or ())
             dates = within if "raw_events" in selected else ()
-            log_events(context, landing_events(workspace, intake, dates))
+            log_events(context, landing_events(workspace, intake, selected, dates))
             if "raw_events" in selected:
                 _report_empty(context, current, ["raw_events"], empty_dates(workspace, requested))
         if _FRAMES in context.selected_output_names:
