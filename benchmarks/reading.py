@@ -149,7 +149,7 @@ def _plain(path: Path, dataset: Dataset, memory_bytes: int) -> str:
 
 
 def _rejecting(path: Path, dataset: Dataset, memory_bytes: int) -> str:
-    batches = csv.read_csv(path, dataset.events, Fields.of(dataset.events))
+    batches = csv.read_csv(path, dataset.events[0], Fields.of(dataset.events[0]))
     return f"{sum(batch.frame.height for batch in batches):,} rows"
 
 

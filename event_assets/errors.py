@@ -5,6 +5,8 @@ EventAssetsError                anything that a user can cause or cure; printed 
 ├── LandingError                a source file can't be landed as the dataset's mode demands
 ├── ContractError               a table's partition breaks its contract; it was not published
 ├── LakeError                   the lake can't be read or written
+│   ├── DamagedFileError        a published file can't be read; the next run recomputes it
+│   ├── DamagedLogError         a table's log can't be read; the next run rebuilds the table
 │   ├── LeaseError              another run writes this dataset
 │   └── ConflictError           somebody else published what this run was about to publish
 └── QueryError                  a query, a table or a file named by the user does not exist or can't be read
@@ -47,6 +49,14 @@ class ContractError(EventAssetsError):
 
 class LakeError(EventAssetsError):
     """The lake can't be read or written."""
+
+
+class DamagedFileError(LakeError):
+    """A published file of the right size that can't be read."""
+
+
+class DamagedLogError(LakeError):
+    """A table's log that was cut off, overwritten or deleted in part."""
 
 
 class LeaseError(LakeError):

@@ -54,7 +54,7 @@ def column(attributes: dict[str, Any], place: int) -> dict[str, Any]:
         (lambda a: a["events"]["columns"].pop(0), "events.columns must declare user_id"),
         (lambda a: column(a, 0).update(type="float64"), "user_id is an identifier: its type is string or int64"),
         (lambda a: a["events"].pop("time"), "clicks.yaml: events.time: is missing; add it"),
-        (lambda a: a["events"].update(encoding="klingon"), "'klingon' is no known encoding"),
+        (lambda a: a["events"].update(encoding="klingon"), "'klingon' is not a known encoding"),
         (lambda a: a.update(timezone="Mars/Olympus"), "'Mars/Olympus' is no IANA time zone"),
         (lambda a: a.update(deduplicate={"keys": ["log_id"]}), "deduplicate.keys names no declared column: 'log_id'"),
         (
@@ -111,8 +111,28 @@ def test_a_further_folder_adds_datasets_and_one_name_is_one_dataset(tmp_path: Pa
     (tmp_path / "clicks" / "defs.yaml").write_text(text)
     assert set(load_datasets(tmp_path)) == {*load_datasets(), "clicks"}
     (tmp_path / "clicks_again" / "defs.yaml").write_text(text)
-    with pytest.raises(DeclarationError, match="clicks is declared twice"):
-        load_datasets(tmp_path)
+    found = load_datasets(tmp_path)
+    assert set(found) == {*load_datasets(), "clicks"}
+    assert "clicks is declared twice" in str(found.failures["clicks_again"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("type: event_assets.EventDataset\nattribute: {}\n", "attribute: is not a key of the file; write it below"),
+        ("type: event_assets.EventDataset\nattributes:\n  name: a\n  name: b\n", "line 4: name: is written twice"),
+        ("attributes: " + "[" * 100_000, "is nested deeper than 50 levels"),
+        ("attributes: " + "{a: " * 100_000, "is nested deeper than 50 levels"),
+        ("attributes: \x00", "can't be read as YAML"),
+    ],
+)
+def test_a_wrong_file_is_one_line_and_stops_its_own_dataset_alone(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "wrong").mkdir()
+    (tmp_path / "wrong" / "defs.yaml").write_text(text)
+    found = load_datasets(tmp_path)
+    assert set(found) == set(load_datasets())
+    assert message in str(found.failures["wrong"])
+    assert "\n" not in str(found.failures["wrong"])
 
 
 def test_the_five_datasets_ship() -> None:

@@ -19,7 +19,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "event_assets"
 
-_BASE = {"errors", "digest", "locations", "settings"}
+_BASE = {"errors", "digest", "locations", "settings", "wording"}
 _PURE = {*_BASE, "declaration", "tables"}
 _STORED = {*_PURE, "storage", "text", "landing", "transforms", "synthetic", "engines"}
 #: Room to the rooms that it may import beside itself. Who adds a room says here where it stands.
@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "digest": set(),
     "locations": {"errors"},
+    "wording": set(),
     "settings": {"errors", "locations"},
     "storage": {"errors", "digest", "locations", "settings"},  # knows no dataset and no table by name
     "declaration": {*_BASE, "text"},

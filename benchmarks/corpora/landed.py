@@ -79,8 +79,7 @@ def land(path: Path, dataset: Dataset, *, name: str | None = None) -> Result:
         )
         result = Result(landed)
         if None in landed.parts:
-            assert dataset.profiles is not None
-            columns = [column.name for column in dataset.profiles.columns]
+            columns = [column.name for column in dataset.columns_of("profiles")]
             result.rows = pl.read_parquet(landed.parts[None], glob=False).select(columns).rows()
         if landed.rejects is not None:
             result.rejects = pl.read_parquet(landed.rejects, glob=False).select("row_number", "reason").rows()

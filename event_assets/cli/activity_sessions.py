@@ -127,14 +127,15 @@ def _rules(shipped: Dataset, names: Names, fail_fast: bool) -> Dataset:
     sources = asdict(names)
     columns = [c.model_copy(update={"source": sources[c.name], "required": True}) for c in shipped.columns]
     time = Column(name="activity_time", source=names.activity_time, required=True, description="When it happened.")
-    events = shipped.events.model_copy(
+    [block] = shipped.events
+    events = block.model_copy(
         update={
             "columns": (*columns, time),
-            "time": shipped.events.time.model_copy(update={"source": names.activity_time}),
+            "time": block.time.model_copy(update={"source": names.activity_time}),
         }
     )
     mode = "fail_fast" if fail_fast else "lenient"
-    return shipped.model_copy(update={"events": events, "mode": mode, "start_date": dt.date.min})
+    return shipped.model_copy(update={"events": (events,), "mode": mode, "start_date": dt.date.min})
 
 
 def _files(path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
@@ -155,15 +156,21 @@ def _with_hive(dataset: Dataset, hive: Mapping[str, str]) -> Dataset:
     """The rules for a file whose folder tells the value of a column."""
 
     def told(column: Column) -> Column:
-        if column.source not in hive or column.name == "activity_time":
+        [source] = column.sources
+        if source not in hive or column.name == "activity_time":
             return column
-        value = None if hive[column.source] == _HIVE_NULL else normalised(hive[column.source], column)
+        value = None if hive[source] == _HIVE_NULL else normalised(hive[source], column)
         if value is None:  # a column that the file doesn't have and needn't
-            return column.model_copy(update={"source": f"{column.source} ", "required": False, "in_every_file": False})
+            return column.model_copy(update={"source": f"{source} ", "required": False, "in_every_file": False})
         return column.model_copy(update={"constant": value})
 
     columns = tuple(told(column) for column in dataset.columns)
-    return dataset.model_copy(update={"events": dataset.events.model_copy(update={"columns": columns})})
+    return _with_events(dataset, columns=columns)
+
+
+def _with_events(dataset: Dataset, **keys: object) -> Dataset:
+    [block] = dataset.events
+    return dataset.model_copy(update={"events": (block.model_copy(update=keys),)})
 
 
 def _read(
@@ -178,8 +185,7 @@ def _read(
 ) -> Landed:
     kind = "parquet" if root.is_dir() else format_of(file)
     csv = CsvDialect(delimiter="\t" if kind == "tsv" else ",")
-    form = {"format": "csv" if kind == "tsv" else kind, "csv": csv}
-    dataset = dataset.model_copy(update={"events": dataset.events.model_copy(update=form)})
+    dataset = _with_events(dataset, format="csv" if kind == "tsv" else kind, csv=csv)
     name = file.name if file_date(file.name) or root == file else f"{root.absolute().name} {file.name}"
     if wanted is None and file_date(name) is None:
         name = f"{_NO_DATE} {name}"
@@ -208,18 +214,18 @@ def _read(
         raise QueryError(str(file), error.state.replace(" and mode is fail_fast: nothing landed", ""), remedy) from None
     except OSError as error:
         raise QueryError(str(file), f"can't be read ({error.strerror})", "name a file that can") from None
-    missing = [c.source for c in dataset.columns if c.name in landed.drift.missing and c.required]
+    missing = [s for c in dataset.columns if c.name in landed.drift.missing and c.required for s in c.sources]
     if landed.reason is not None or missing:
         reason = landed.reason or f"missing_column: {', '.join(missing)}"
         what, _, column = reason.partition(": ")
         if what != "missing_column":
             raise QueryError(str(file), reason, "fix the file")
         there = _columns_of(file, kind, csv.delimiter) or [
-            *(c.source for c in dataset.columns if c.source not in missing),
+            *(source for c in dataset.columns for source in c.sources if source not in missing),
             *landed.drift.new,
         ]
         remedy = "name yours by --user-column, --session-column, --platform-column, --time-column or --type-column"
-        raise QueryError(str(file), f"has no column {column}; there are {', '.join(there)}", remedy)
+        raise QueryError(str(file), f"has no column {column.partition(' (')[0]}; there are {', '.join(there)}", remedy)
     return landed
 
 
@@ -236,7 +242,7 @@ def _sessions(dataset: Dataset, read: Activity, path: Path, rows: pl.DataFrame) 
     columns = [column for column in dataset.columns if column.name != "activity_time"]
     required = required_columns(read.shipped)
     records = scope.ports.shared(judged(nw.from_native(rows.lazy()), columns, required, scope))
-    valid = records.filter(nw.col("valid")).select(*(nw.col(f"typed {c.name}").alias(c.name) for c in columns))
+    valid = records.filter(nw.col("is valid")).select(*(nw.col(f"typed {c.name}").alias(c.name) for c in columns))
     counts = nw.all_horizontal(
         ~nw.col("platform").is_null(), ~nw.col("source_session_id").is_null(), ignore_nulls=False
     )

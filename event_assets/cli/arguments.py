@@ -1,14 +1,17 @@
-"""Arguments that name things: datasets and dates."""
+"""Arguments that name things (datasets, tables, reasons, dates), and what completion offers for them."""
 
 from __future__ import annotations
 
 import datetime as dt
 import difflib
+import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from event_assets.settings import load_settings
+from event_assets.errors import EventAssetsError
+from event_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from event_assets.declaration import Dataset
@@ -25,11 +28,67 @@ def known_datasets(incomplete: str) -> list[str]:
 DatasetName = Annotated[str, typer.Argument(help="The dataset, such as shop.", autocompletion=known_datasets)]
 
 
+#: Options of the tables that commands print for people.
+WideOption = Annotated[bool, typer.Option("--wide", help="Show all columns, however long the lines become.")]
+RecordsOption = Annotated[bool, typer.Option("--records", help="Show a record a block, a column a line.")]
+
+
+def known_tables_at_the_end(incomplete: str) -> list[str]:
+    """What completion offers for a query: the tables that its last word may become."""
+    from event_assets.declaration import load_datasets
+    from event_assets.warehouse.views import views
+
+    before, last = re.fullmatch(r"(.*?)([\w.]*)", incomplete, re.DOTALL).groups()  # type: ignore[union-attr]
+    found = load_datasets(load_settings().datasets)
+    if not last or not any(f"{name}.".startswith(last[: len(name) + 1]) for name in found):
+        return []
+    names = (f"{name}.{view.name}" for name, dataset in found.items() for view in views(dataset))
+    return [before + name for name in names if name.startswith(last)]
+
+
+def known_reasons(context: typer.Context, incomplete: str) -> list[str]:
+    """What completion offers for --reason: the reasons for which records of the dataset are refused."""
+    return [reason for reason in _of_dataset(context, refusal_reasons) if reason.startswith(incomplete)]
+
+
+def known_dates(context: typer.Context, incomplete: str) -> list[str]:
+    """What completion offers for --from and --to: the dates of which the dataset has raw events."""
+    return [date for date in _of_dataset(context, _raw_dates) if date.startswith(incomplete)]
+
+
+def refusal_reasons(dataset: Dataset, settings: Settings) -> list[str]:
+    """The reasons for which records of a dataset are refused now, by name."""
+    from event_assets.warehouse.query import read_rows
+
+    sql = f"SELECT DISTINCT reason FROM {dataset.name}.rejected_records ORDER BY 1"
+    return read_rows(sql, {dataset.name: dataset}, settings, lambda found: [row[0] for row in found.rows])
+
+
+def _raw_dates(dataset: Dataset, settings: Settings) -> list[str]:
+    from event_assets.storage.lake import Lake
+
+    return sorted(Lake(settings.lake, settings.cache).store(dataset.name, "raw_events", None, "event_date").entries())
+
+
+def _of_dataset(context: typer.Context, values: Callable[[Dataset, Settings], list[str]]) -> list[str]:
+    """Values of the dataset that the line already names; none where it names none. Completion prints no error."""
+    from event_assets.declaration import load_datasets
+
+    try:
+        settings = load_settings()
+        dataset = load_datasets(settings.datasets).get(context.params.get("dataset", ""))
+        return values(dataset, settings) if dataset else []
+    except EventAssetsError:
+        return []
+
+
 def named_dataset(name: str) -> Dataset:
     """The dataset of that name; wrong usage where there is none."""
     from event_assets.declaration import load_datasets  # half a second, which help and wrong usage needn't wait for
 
     found = load_datasets(load_settings().datasets)
+    if name in found.failures and name not in found:
+        raise found.failures[name]
     if name not in found:
         close = difflib.get_close_matches(name, found, n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(found)}"

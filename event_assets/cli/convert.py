@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from event_assets.errors import EventAssetsError, QueryError
+from event_assets.wording import counted
 
 #: Each value of the partitioning column keeps a file open while the rows stream by.
 MAX_VALUES = 10_000
@@ -34,7 +35,8 @@ def convert(
     """Converts a file of any size to Snappy Parquet. Every value stays the text that it was: no type is guessed.
 
     \b
-    event-assets convert Dataset_20250101.csv --out data/by_platform --partition-by platform
+    event-assets convert Dataset_20250101.csv --out data/by_platform
+        --partition-by platform
     event-assets convert events.json.gz --out data/events
     """
     if form not in (None, "csv", "tsv", "json", "ndjson"):
@@ -74,7 +76,8 @@ def convert(
     for name in files:
         print(out / name)
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(read.refused.items()))
-    note(f"{read.rows:,} rows written; {read.refused.total():,} records refused{': ' + reasons if reasons else ''}")
+    refused = counted(read.refused.total(), "record") + " refused" + (f": {reasons}" if reasons else "")
+    note(f"{counted(read.rows, 'row')} written; {refused}")
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
@@ -14,6 +15,7 @@ from event_assets.errors import EventAssetsError
 from event_assets.orchestration.calendar import partitions
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.keys import DATES_TAG, ONLY_STALE_TAG, WHY_TAG
+from event_assets.orchestration.private.quiet_instance import quiet_instance
 from event_assets.orchestration.private.run_in_process import run_in_process
 from event_assets.pipeline.progress import NullProgress
 from event_assets.settings import Settings, use_dagster_home
@@ -47,7 +49,7 @@ def run_job(
         dataset_definitions(dataset, settings, progress), dg.Definitions(executor=dg.in_process_executor)
     )
     tags = _tags(partitions(dataset, settings), dates) | ({WHY_TAG: why} if why else {})
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with quiet_instance(home) as instance:
         job = definitions.resolve_job_def(dataset.name)
         run, events = run_in_process(job, instance, tags, "event_assets.definitions", "event_assets")
     if not run.is_success:
@@ -75,11 +77,16 @@ def _failure(dataset: Dataset, run: dg.DagsterRun, events: Sequence[dg.DagsterEv
             error = data.error
             while error is not None and error.cause is not None:
                 error = error.cause
-            if error is not None and error.cls_name == "DagsterExecutionInterruptedError":
+            if error is not None and _is_interruption(error.cls_name, error.message):
                 raise KeyboardInterrupt
             message = " ".join(error.message.split()) if error else "it gave no reason"
             return RunFailedError(dataset.name, message, remedy)
     return RunFailedError(dataset.name, "the run failed before its first step", remedy)
+
+
+def _is_interruption(name: str | None, message: str) -> bool:
+    """Whether the user stopped the step; DuckDB makes an error of its own of it."""
+    return name == "DagsterExecutionInterruptedError" or (name == "RuntimeError" and "Query interrupted" in message)
 
 
 class _Said(RunFailedError):
@@ -87,3 +94,27 @@ class _Said(RunFailedError):
 
     def __init__(self, line: str) -> None:
         Exception.__init__(self, " ".join(line.split()))
+
+
+@dataclass(frozen=True)
+class LastRun:
+    """The newest run of a dataset's job."""
+
+    run_id: str
+    state: str
+    """Dagster's word in lower case: success, failure, canceled, started, queued, ..."""
+    ended: dt.datetime
+    """When it ended, or where it goes on, when it began; in this machine's time zone."""
+
+
+def last_runs(names: list[str], settings: Settings) -> dict[str, LastRun]:
+    """The newest run of each of these datasets, by name; Dagster's home exists."""
+    use_dagster_home(settings.dagster_home)
+    found = {}
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        for name in names:
+            for record in instance.get_run_records(dg.RunsFilter(job_name=name), limit=1):
+                run, since = record.dagster_run, record.end_time or record.start_time
+                ended = dt.datetime.fromtimestamp(since, dt.UTC) if since else record.create_timestamp
+                found[name] = LastRun(run.run_id, run.status.value.lower(), ended.astimezone())
+    return found

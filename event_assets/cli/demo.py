@@ -29,7 +29,7 @@ def demo(
 
     \b
     event-assets demo
-    event-assets demo --inbox /data/exports      (with /data/exports/shop/events_1.csv, ...)
+    event-assets demo --inbox /data/exports      (with one folder a dataset)
     """
     from event_assets.declaration import load_datasets
 
@@ -37,14 +37,15 @@ def demo(
     datasets = load_datasets(settings.datasets)
     folder = local_folder(settings.inbox, "EVENT_ASSETS_INBOX")
     if inbox is None:
-        _make_samples(folder, list(datasets))
+        _make_samples(folder)
     present = {name: dataset for name, dataset in datasets.items() if (folder / name).is_dir()}
     if not present:
         raise LakeError(str(folder), "has no folder of a dataset", f"make one of {', '.join(datasets)} in it")
 
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.output import json_text, note
-    from event_assets.cli.run_report import Watcher, console, frame_table, reconciliation_table
+    from event_assets.cli.run_report import Watcher, console, reconciliation_tables
+    from event_assets.cli.text_table import print_table
     from event_assets.pipeline.read_tables import first_rows
     from event_assets.pipeline.workspace import Workspace
 
@@ -63,8 +64,9 @@ def demo(
         workspace = Workspace(dataset, settings)
         for table in SHOWN_TABLES:
             if table in workspace.tables:
-                console.print(frame_table(f"{name}.{table}", first_rows(workspace, table)))
-    console.print(reconciliation_table(list(found.values())))
+                print_table(first_rows(workspace, table, SHOWN_ROWS), f"{name}.{table}")
+    for shown in reconciliation_tables(list(found.values())):
+        console.print(shown)
     console.print(
         f"Tables:  {settings.lake}/DATASET/TABLE/  (Snappy Parquet, by event_date)", markup=False, soft_wrap=True
     )
@@ -93,20 +95,25 @@ def _places(inbox: Path | None) -> Settings:
     return dataclasses.replace(settings, inbox=inbox.absolute(), lake=lake, warehouse=warehouse)
 
 
-def _make_samples(inbox: Path, names: list[str]) -> None:
-    from event_assets.synthetic import generate
+def _make_samples(inbox: Path) -> None:
+    """Files for each dataset that ships and has none; a dataset of the user's has no generator."""
+    from event_assets.synthetic import RECIPES, generate
 
-    for name in names:
+    for name in RECIPES:
         folder = inbox / name
         if not folder.exists():
             generate(name, rows=SAMPLE["rows"], days=SAMPLE["days"], seed=SAMPLE["seed"], out=folder)
 
 
 def _how_to_open_the_ui(settings: Settings) -> str:
-    default = Settings()
+    usual = load_settings()
     variables = [
-        f"EVENT_ASSETS_{key.upper()}={value}"
-        for key, value in (("inbox", settings.inbox), ("lake", settings.lake), ("warehouse", settings.warehouse))
-        if value != Path(getattr(default, key)).absolute()
+        f"EVENT_ASSETS_{key.upper()}={getattr(settings, key)}"
+        for key in ("inbox", "lake", "warehouse")
+        if getattr(settings, key) != getattr(usual, key)
     ]
-    return " ".join([*variables, "make ui"])
+    makefile = Path("Makefile")
+    if makefile.is_file() and "\nui:" in makefile.read_text(encoding="utf-8", errors="replace"):
+        return " ".join([*variables, "make ui"])
+    home = f"DAGSTER_HOME={settings.dagster_home}"
+    return " ".join([*variables, home, "dagster dev -m event_assets.definitions"])

@@ -9,6 +9,7 @@ import typer
 
 from event_assets.cli.arguments import DatasetName, named_dataset
 from event_assets.settings import load_settings
+from event_assets.wording import counted
 
 
 def erase(
@@ -58,7 +59,9 @@ def erase(
         print(json.dumps({"tombstone": gone.user, "rows": rows, "changed": changed, "in_inbox": kept}))
         return
     for table in [table for table in workspace.tables if table in rows]:
-        console.print(f"{table}: {rows[table]:,} rows taken out", markup=False)
-    console.print(f"{sum(rows.values()):,} rows taken out, {changed} partitions changed", markup=False)
+        console.print(f"{table}: {counted(rows[table], 'row')} taken out", markup=False)
+    console.print(
+        f"{counted(sum(rows.values()), 'row')} taken out, {counted(changed, 'partition')} changed", markup=False
+    )
     if kept:
         console.print(f"left alone in {workspace.inbox}, though they hold the user: {', '.join(kept)}", markup=False)

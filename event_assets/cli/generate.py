@@ -24,8 +24,9 @@ def generate(
     """Writes synthetic files in the dataset's input format, and says how many records of each kind are in them.
 
     \b
-    event-assets generate shop --rows 100000 --days 30 --seed 7 --out data/inbox/shop
-    event-assets generate streaming --rows 1000000 --days 1 --files 4 --out /tmp/logs --mess 0
+    event-assets generate shop --rows 100000 --days 30 --out data/inbox/shop
+    event-assets generate streaming --rows 1000000 --days 1 --files 4 --mess 0
+        --out /tmp/logs
     """
     named_dataset(dataset)
     first = parse_date(start, "--start") if start else None

@@ -11,6 +11,7 @@ import typer
 
 from event_assets.errors import DeclarationError
 from event_assets.settings import Settings, load_settings
+from event_assets.wording import counted
 
 if TYPE_CHECKING:
     from event_assets.draft import Draft
@@ -116,16 +117,14 @@ def _as_json(name: str, made: Draft, trial: Trial) -> dict[str, Any]:
 
 def _report(trial: Trial) -> None:
     """What became of the samples, on standard error: a drafted YAML may go to standard output."""
-    from rich.console import Console
-
     from event_assets.cli.output import note
-    from event_assets.cli.run_report import frame_table
+    from event_assets.cli.text_table import print_table
 
     note("")
     note("The sample, read by this draft:")
     refused = sum(one.records for one in trial.refused)
-    duplicates = f"{trial.duplicates:,} duplicate{'' if trial.duplicates == 1 else 's'}"
-    note(f"  {trial.records:,} records: {trial.taken:,} taken, {duplicates}, {refused:,} refused")
+    became = f"{trial.taken:,} taken, {counted(trial.duplicates, 'duplicate')}, {refused:,} refused"
+    note(f"  {counted(trial.records, 'record')}: {became}")
     for one in trial.refused:
         note(f"  refused {one.records:,} as {one.reason}, such as {one.example[:_EXAMPLE_LENGTH]}")
     for file, reason in trial.files_refused:
@@ -133,7 +132,4 @@ def _report(trial: Trial) -> None:
     for file in trial.shortened:
         note(f"  of {file} only the first records were tried")
     if trial.rows.height:
-        console = Console(stderr=True, highlight=False)
-        if not console.is_terminal:
-            console.width = max(console.width, 200)
-        console.print(frame_table("The first events", trial.rows))
+        print_table(trial.rows, "The first events", err=True)

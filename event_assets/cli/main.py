@@ -16,11 +16,13 @@ from event_assets.cli.demo import demo
 from event_assets.cli.erase import erase
 from event_assets.cli.generate import generate
 from event_assets.cli.init import init
+from event_assets.cli.list import list_tables
 from event_assets.cli.quarantine import quarantine
 from event_assets.cli.query import query
 from event_assets.cli.retention import retention
 from event_assets.cli.retract import retract
 from event_assets.cli.run import run
+from event_assets.cli.status import status
 from event_assets.cli.supply import supply
 from event_assets.cli.top import top
 from event_assets.errors import EventAssetsError, without_secrets
@@ -30,6 +32,7 @@ app = typer.Typer(
     name="event-assets",
     help="Turns messy exports of user events into tables that an analyst can trust.",
     no_args_is_help=True,
+    suggest_commands=False,  # click suggests them by itself
     rich_markup_mode=None,  # plain help: rich's takes as long to load as all the rest, on every start
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -42,6 +45,8 @@ app.command()(supply)
 app.command()(convert)
 app.command()(top)
 app.command()(query)
+app.command("list")(list_tables)
+app.command()(status)
 app.command()(dashboard)
 app.command()(quarantine)
 app.command()(retract)

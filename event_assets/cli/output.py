@@ -1,32 +1,33 @@
-"""What commands print and write: tables for people, JSON, and files of results."""
+"""What commands write for other programs: JSON, CSV and Parquet, to a file or to standard output."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import orjson
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from event_assets.cli.text_table import plain
 from event_assets.storage.atomic_write import atomic_write
 
 if TYPE_CHECKING:
     import polars as pl
 
-FORMATS = (".csv", ".parquet", ".json")
-_PIPE_WIDTH = 200
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+FORMATS = (".csv", ".parquet", ".json", ".ndjson")
+#: So many bytes of an answer are held in memory before it goes to a temporary file.
+_HELD_BYTES = 16_000_000
 
 
 def working(title: str) -> AbstractContextManager[object]:
     """Shows that something goes on and since when, on standard error and only where that is a terminal."""
+    from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
@@ -38,29 +39,7 @@ def working(title: str) -> AbstractContextManager[object]:
 
 def note(text: str) -> None:
     """A line beside the data: on standard error."""
-    typer.echo(_CONTROLS.sub(" ", text), err=True)
-
-
-def print_table(frame: pl.DataFrame, title: str | None = None) -> None:
-    """The rows of a small frame."""
-    print_rows({name: dtype.is_numeric() for name, dtype in frame.schema.items()}, frame.iter_rows(), title)
-
-
-def print_rows(numeric: Mapping[str, bool], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
-    """A few rows, as they are but for control characters, which a terminal would obey; numbers to the right."""
-    table = Table(title=Text(title) if title else None, title_justify="left")
-    for name, is_number in numeric.items():
-        table.add_column(Text(name), justify="right" if is_number else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text("" if value is None else _CONTROLS.sub(_as_escape, str(value))) for value in row))
-    console = Console(highlight=False)
-    if not console.is_terminal:  # a file or a pipe has no edge at which to fold texts
-        console.width = max(console.width, _PIPE_WIDTH)
-    console.print(table)
-
-
-def _as_escape(match: re.Match[str]) -> str:
-    return match[0].encode("unicode_escape").decode()
+    typer.echo(plain(text), err=True)
 
 
 def json_text(value: object) -> str:
@@ -77,8 +56,11 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def json_array(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Rows as the pieces of one JSON array, an object a line."""
+def json_pieces(rows: Iterable[Mapping[str, Any]], form: str = "json") -> Iterator[str]:
+    """Rows as the pieces of one JSON array, an object a line; of NDJSON where `form` is that."""
+    if form == "ndjson":
+        yield from (f"{json_text(row)}\n" for row in rows)
+        return
     before = "["
     for row in rows:
         yield f"{before}\n{json_text(row)}"
@@ -92,33 +74,55 @@ def check_suffix(out: Path | None) -> None:
         raise typer.BadParameter(f"--out {out.name} ends in none of {', '.join(FORMATS)}")
 
 
-def write_file(frames: Iterable[pl.DataFrame], out: Path, *, raw: bool = False) -> int:
-    """Write frames of the same columns as a .csv, .parquet or .json file that appears whole; the number of rows.
+def write_file(frames: Iterable[pl.DataFrame], out: Path, *, form: str | None = None, raw: bool = False) -> int:
+    """Write frames of the same columns as a file that appears whole, in the format of its ending or in `form` (csv,
+    parquet, json, ndjson); the number of rows.
 
     In CSV a text that a spreadsheet would run as a formula gets a ' in front, unless `raw`; texts that read as
     "no value" (NA, null, the empty text) are quoted, nulls are empty.
     """
+    with atomic_write(out) as stream:
+        return write_stream(frames, stream, form or out.suffix[1:], raw=raw)
+
+
+def write_stream(frames: Iterable[pl.DataFrame], stream: BinaryIO, form: str, *, raw: bool = False) -> int:
+    """Write frames as `write_file` does; the number of rows."""
     from event_assets.warehouse.csv_output import csv_pieces  # loads a database, which printing needn't wait for
 
     rows = 0
 
-    def counted() -> Iterator[pl.DataFrame]:
+    def counting() -> Iterator[pl.DataFrame]:
         nonlocal rows
         for frame in frames:
             rows += frame.height
             yield frame
 
-    with atomic_write(out) as stream:
-        match out.suffix:
-            case ".csv":
-                for text in csv_pieces(counted(), raw=raw):
-                    stream.write(text.encode())
-            case ".json":
-                for text in json_array(row for frame in counted() for row in frame.iter_rows(named=True)):
-                    stream.write(text.encode())
-            case _:
-                _write_parquet(counted(), stream)
+    if form == "parquet":
+        _write_parquet(counting(), stream)
+        return rows
+    named = (row for frame in counting() for row in frame.iter_rows(named=True))
+    pieces = csv_pieces(counting(), raw=raw) if form == "csv" else json_pieces(named, form)
+    for text in pieces:
+        stream.write(text.encode())
     return rows
+
+
+@contextmanager
+def whole_output() -> Iterator[BinaryIO]:
+    """A stream that is printed once the block has ended well: a query can fail, or begin again, at its last row."""
+    with tempfile.SpooledTemporaryFile(_HELD_BYTES) as held:
+        yield cast(BinaryIO, held)
+        held.seek(0)
+        sys.stdout.flush()
+        shutil.copyfileobj(held, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+
+
+def from_the_start(stream: BinaryIO) -> BinaryIO:
+    """The stream without what was written to it before."""
+    stream.seek(0)
+    stream.truncate()
+    return stream
 
 
 def _write_parquet(frames: Iterator[pl.DataFrame], stream: BinaryIO) -> None:

@@ -9,12 +9,21 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from event_assets.cli.arguments import DatasetName, named_dataset
+from event_assets.cli.arguments import (
+    DatasetName,
+    RecordsOption,
+    WideOption,
+    known_reasons,
+    named_dataset,
+    refusal_reasons,
+)
 from event_assets.settings import Settings, load_settings
+from event_assets.wording import counted
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from event_assets.cli.text_table import Shown
     from event_assets.declaration import Dataset
 
 T = TypeVar("T")
@@ -25,7 +34,10 @@ RAW_SHOWN, FILES_SHOWN = 200, 20
 
 def quarantine(
     dataset: DatasetName,
-    reason: Annotated[str | None, typer.Option(help="Only records refused for this, such as missing_user_id.")] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(help="Only records refused for this, such as missing_user_id.", autocompletion=known_reasons),
+    ] = None,
     limit: Annotated[int, typer.Option(min=0, help="How many records to show.")] = 10,
     out: Annotated[Path | None, typer.Option(help="Write all of them to this .csv, .parquet or .json file.")] = None,
     raw: Annotated[
@@ -35,6 +47,8 @@ def quarantine(
         bool,
         typer.Option("--replay", help="First read again what fixed rules read otherwise, and make what is stale."),
     ] = False,
+    wide: WideOption = False,
+    blocks: RecordsOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print counts and records as JSON.")] = False,
 ) -> None:
     """Counts the refused records by reason, date and file and shows the first ones, with the text as it came.
@@ -47,29 +61,43 @@ def quarantine(
     """
     declared, settings = named_dataset(dataset), load_settings()
 
-    from event_assets.cli.output import check_suffix, json_text, note, print_table
+    from event_assets.cli.output import check_suffix, json_text, note
+    from event_assets.cli.text_table import Shown, print_table
 
     check_suffix(out)
+    if reason is not None:
+        _check_reason(declared, settings, reason)
+    shown = Shown(wide, blocks)
     refused = _Refused(declared, settings, reason)
     replayed = _replay(refused) if replay else None
     counts, files, records = refused.counts(), refused.by_file(), refused.records(limit)
     if out is not None:
-        note(
-            f"{refused.write(out, raw=raw):,} records in {out}" + (", formulas left as they are (--raw)" if raw else "")
-        )
+        written = counted(refused.write(out, raw=raw), "record")
+        note(f"{written} in {out}" + (", formulas left as they are (--raw)" if raw else ""))
     if as_json:
         found = {"counts": counts.to_dicts(), "files": files.to_dicts(), "records": records.to_dicts()}
         print(json_text({**found, "replayed": replayed}))
         return
     if replayed:
-        print("{left:,} records left quarantine, {entered:,} entered it, {stayed:,} stayed".format(**replayed))
+        left = counted(replayed["left"], "record")
+        print("{0} left quarantine, {entered:,} entered it, {stayed:,} stayed".format(left, **replayed))
     if counts.is_empty():
         print(f"No record of {dataset} is refused" + (f" for {reason}" if reason else ""))
         return
-    print_table(counts, f"{counts['records'].sum():,} refused records of {dataset}")
-    _print_files(files)
+    print_table(counts, f"{counted(int(counts['records'].sum()), 'refused record')} of {dataset}", shown)
+    _print_files(files, shown)
     if limit:
-        print_table(_shortened(records), f"The first {records.height}")
+        print_table(_shortened(records), f"The first {records.height}", shown)
+
+
+def _check_reason(dataset: Dataset, settings: Settings, reason: str) -> None:
+    """Wrong usage where no record of the dataset is, or could be, refused for a reason."""
+    from event_assets.pipeline.rejected_records import possible_reasons
+
+    there = refusal_reasons(dataset, settings)
+    if reason not in there and reason not in possible_reasons(dataset):
+        are = f"refused are records for {', '.join(there)}" if there else "no record of it is refused"
+        raise typer.BadParameter(f"{dataset.name} refuses no record for {reason!r}; {are}")
 
 
 @dataclass(frozen=True)
@@ -151,18 +179,19 @@ def _replay(refused: _Refused) -> dict[str, int]:
     return {"left": len(before - after), "entered": len(after - before), "stayed": len(before & after)}
 
 
-def _print_files(files: pl.DataFrame) -> None:
+def _print_files(files: pl.DataFrame, shown: Shown) -> None:
     """What each file holds of each reason, over all dates; of many, those with the most records."""
     import polars as pl
 
-    from event_assets.cli.output import note, print_table
+    from event_assets.cli.output import note
+    from event_assets.cli.text_table import print_table
 
     dates = pl.col("event_date")
     found = files.group_by("file", "file_id", "reason").agg(
         pl.col("records").sum(), dates.min().alias("first_date"), dates.max().alias("last_date")
     )
     found = found.sort("records", "file", "file_id", "reason", descending=[True, False, False, False]).drop("file_id")
-    print_table(found.head(FILES_SHOWN), "By file")
+    print_table(found.head(FILES_SHOWN), "By file", shown)
     if found.height > FILES_SHOWN:
         note(f"These are the first {FILES_SHOWN} of {found.height:,} lines; --json gives all of them.")
 

@@ -9,6 +9,7 @@ import typer
 
 from event_assets.cli.arguments import DatasetName, named_dataset
 from event_assets.settings import load_settings
+from event_assets.wording import counted
 
 
 def retention(
@@ -49,6 +50,8 @@ def retention(
     did = "would drop" if dry_run else "dropped"
     for one in found:
         dates = f"{one.dates[0]} to {one.dates[-1]}"
-        console.print(f"{one.table}: {did} {len(one.dates)} dates ({dates}), {one.rows:,} rows", markup=False)
+        console.print(
+            f"{one.table}: {did} {counted(len(one.dates), 'date')} ({dates}), {counted(one.rows, 'row')}", markup=False
+        )
     if not found:
         console.print(f"{dataset} has no date that is older than it keeps them", markup=False)

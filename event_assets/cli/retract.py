@@ -10,6 +10,7 @@ import typer
 
 from event_assets.cli.arguments import DatasetName, named_dataset
 from event_assets.settings import load_settings
+from event_assets.wording import counted
 
 
 def retract(
@@ -72,5 +73,6 @@ def retract(
         print(json.dumps({**found, "rejects": rejects, "changed": changed, "undo": undo}))
         return
     done = "brought back" if undo else "taken out"
-    of = shown[0] if len(shown) == 1 else f"{len(shown)} files"
-    console.print(f"{of}: {rows} rows and {rejects} rejects {done}, {changed} partitions changed", markup=False)
+    of = shown[0] if len(shown) == 1 else counted(len(shown), "file")
+    what = f"{counted(rows, 'row')} and {counted(rejects, 'reject')} {done}"
+    console.print(f"{of}: {what}, {counted(changed, 'partition')} changed", markup=False)

@@ -8,16 +8,19 @@ from typing import Annotated
 
 import typer
 
-from event_assets.cli.arguments import DatasetName, named_dataset, parse_date
+from event_assets.cli.arguments import DatasetName, known_dates, named_dataset, parse_date
 from event_assets.settings import load_settings
 
 
 def run(
     dataset: DatasetName,
     first: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="First date to make, fresh or stale.")
+        str | None,
+        typer.Option("--from", metavar="DATE", help="First date to make, fresh or stale.", autocompletion=known_dates),
     ] = None,
-    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last date to make.")] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="Last date to make.", autocompletion=known_dates)
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be touched, and why.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -35,7 +38,7 @@ def run(
         return
 
     from event_assets.cli.dagster_runs import run_job
-    from event_assets.cli.run_report import Watcher, console, performance, reconciliation_table
+    from event_assets.cli.run_report import Watcher, console, performance, reconciliation_tables
 
     with Watcher(dataset) as watcher:
         run_id = run_job(declared, load_settings(), dates, watcher)
@@ -51,7 +54,8 @@ def run(
     if intake:
         for warning in intake.warnings:
             console.print(f"warning: {warning}", markup=False, soft_wrap=True)
-    console.print(reconciliation_table([watcher.reconciliation]))
+    for shown in reconciliation_tables([watcher.reconciliation]):
+        console.print(shown)
     for name, reason in watcher.reconciliation.files_rejected.items():
         console.print(f"rejected file {name}: {reason}", markup=False)
     for line in performance(intake, watcher.made_units):

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
-import polars as pl
 from rich import box
 from rich.console import Console
 from rich.progress import (
@@ -21,14 +20,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
-from rich.text import Text
 
 from event_assets.cli.progress_bar import Rate
+from event_assets.cli.text_table import terminal_width
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.progress import NullProgress
 from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.workspace import Workspace
+from event_assets.wording import counted
 
 console = Console(highlight=False)
 
@@ -75,8 +75,25 @@ class Watcher(NullProgress):
         self.reconciliation = reconciliation
 
 
-def reconciliation_table(found: list[Reconciliation]) -> Table:
-    """One column a dataset, one line a place where records are."""
+#: What a dataset takes beside its name, and the names of the lines, in the tables of the reconciliation.
+_LABELS, _FIGURES = 28, 12
+
+
+def reconciliation_tables(found: list[Reconciliation]) -> Iterator[Table]:
+    """One column a dataset, one line a place where records are; as many tables as the terminal's width needs."""
+    some, left = list[Reconciliation](), terminal_width() - _LABELS
+    for one in found:
+        width = max(len(one.dataset), _FIGURES) + 2
+        if some and width > left:
+            yield _reconciliation_table(some)
+            some, left = [], terminal_width() - _LABELS
+        some.append(one)
+        left -= width
+    if some:
+        yield _reconciliation_table(some)
+
+
+def _reconciliation_table(found: list[Reconciliation]) -> Table:
     table = Table(title="Every record accounted for", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("", no_wrap=True)
     for one in found:
@@ -128,20 +145,9 @@ def performance(intake: LandingSummary | None, outcomes: list[Outcome]) -> Itera
         megabytes = sum(file.bytes for file in files) / 1e6
         records = sum(file.records for file in files)
         rate = f"{megabytes / max(intake.seconds, 1e-9):,.1f} MB/s"
-        took = f"{records:,} records in {intake.seconds:.1f} s ({rate})"
-        yield f"landing: {len(files)} files, {megabytes:,.1f} MB, {took}"
+        took = f"{counted(records, 'record')} in {intake.seconds:.1f} s ({rate})"
+        yield f"landing: {counted(len(files), 'file')}, {megabytes:,.1f} MB, {took}"
     made = [outcome for outcome in outcomes if outcome.state == "made"]
     seconds, rows = sum(outcome.seconds for outcome in made), sum(outcome.rows for outcome in made)
     rate = f" ({rows / seconds:,.0f} rows/s)" if seconds else ""
-    yield f"tables: {len(made)} partitions, {rows:,} rows in {seconds:.1f} s{rate}"
-
-
-def frame_table(title: str, frame: pl.DataFrame) -> Table:
-    """A few rows of a table as they are."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, dtype in frame.schema.items():
-        table.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
-    for row in frame.iter_rows():
-        # Text: a value is never read as markup.
-        table.add_row(*(Text("" if value is None else str(value)) for value in row))
-    return table
+    yield f"tables: {counted(len(made), 'partition')}, {counted(rows, 'row')} in {seconds:.1f} s{rate}"

@@ -11,6 +11,7 @@ import typer
 
 from event_assets.cli.arguments import known_datasets, named_dataset
 from event_assets.settings import load_settings, local_folder
+from event_assets.wording import counted
 
 
 def supply(
@@ -60,4 +61,7 @@ def supply(
     if as_json:
         print(json_text({"files": files}))
         return
-    typer.echo(f"{files} files dropped; event-assets run {dataset} lands them, as the sensor in the UI does", err=True)
+    typer.echo(
+        f"{counted(files, 'file')} dropped; event-assets run {dataset} lands them, as the sensor in the UI does",
+        err=True,
+    )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from event_assets.cli.arguments import parse_date
+from event_assets.cli.arguments import RecordsOption, WideOption, parse_date
+from event_assets.wording import counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -44,6 +45,8 @@ def top(
     raw: Annotated[
         bool, typer.Option("--raw", help="In CSV, leave texts that a spreadsheet would run as formulas as they are.")
     ] = False,
+    wide: WideOption = False,
+    records: RecordsOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the users as a JSON array.")] = False,
 ) -> None:
     """Ranks users by their distinct sessions on each platform; equal ones by user_id as text.
@@ -52,13 +55,14 @@ def top(
 
     \b
     event-assets top Dataset_20250101.csv --n 50
-    event-assets top data/by_platform --n 5 --platform ios     (a folder that convert made)
-    event-assets top activity --n 3 --from 2025-01-01 --to 2025-01-07 --out week.csv
+    event-assets top data/by_platform --n 5 --platform ios  (by convert)
+    event-assets top activity --from 2025-01-01 --to 2025-01-07 --out week.csv
     """
     wanted = _dates(first, last)
 
     from event_assets.cli.input_formats import stem_of
-    from event_assets.cli.output import check_suffix, json_array, note, print_table, write_file
+    from event_assets.cli.output import check_suffix, json_pieces, note, write_file
+    from event_assets.cli.text_table import Shown, print_table
     from event_assets.declaration import load_datasets
     from event_assets.settings import load_settings
 
@@ -78,10 +82,10 @@ def top(
     target = out or Path(f"Result_{source if source in datasets else stem_of(path)}_top{n}.csv")
     write_file([ranked.drop("rank")], target, raw=raw)
     if as_json:
-        print("".join(json_array(ranked.iter_rows(named=True))), end="")
+        print("".join(json_pieces(ranked.iter_rows(named=True))), end="")
     else:
-        print_table(ranked)
-    note(f"{ranked.height} users in {target}")
+        print_table(ranked, shown=Shown(wide, records))
+    note(f"{counted(ranked.height, 'user')} in {target}")
 
 
 def _dates(first: str | None, last: str | None) -> Wanted | None:
@@ -106,9 +110,10 @@ def _of_files(
         read = read_activity(path, names, wanted, load_settings(), Path(staging), fail_fast=fail_fast)
         ranked = _ranked(read.rules, n, {None: read.sessions})
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(read.refused.items()))
-    note(f"{read.records:,} records; {read.refused.total():,} refused{': ' + reasons if reasons else ''}")
+    note(f"{counted(read.records, 'record')}; {read.refused.total():,} refused{': ' + reasons if reasons else ''}")
     if read.uncounted:
-        note(f"{read.uncounted:,} records don't count: they have no platform or no session")
+        uncounted = counted(read.uncounted, "record")
+        note(f"not counted: {uncounted} without a platform or a session")
     return read.rules, ranked
 
 
@@ -116,7 +121,8 @@ def _of_dataset(dataset: Dataset, n: int, wanted: Wanted | None) -> pl.DataFrame
     """The ranking out of the lake's rollup, as its last run left it."""
     from event_assets.errors import QueryError
     from event_assets.settings import load_settings
-    from event_assets.storage.lake import Lake, read_again
+    from event_assets.storage.lake import Lake
+    from event_assets.storage.read_again import read_again
     from event_assets.tables.catalog import tables
 
     rollup, settings = tables(dataset).get("platform_sessions"), load_settings()

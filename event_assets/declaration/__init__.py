@@ -6,24 +6,28 @@ Here lives the meaning of every key. No Dagster, no frames, no paths of the lake
 
 from event_assets.declaration.base import Declared
 from event_assets.declaration.blocks import (
-    CsvDialect,
     Deduplicate,
-    Events,
     Funnel,
     FunnelStep,
     Gold,
     Nothing,
-    Profiles,
     Quality,
     Sessions,
-    Source,
-    Time,
     TopUsers,
     WatchTime,
 )
-from event_assets.declaration.column import RESERVED_COLUMNS, Column
+from event_assets.declaration.column import RESERVED_COLUMNS, Column, Numbers
 from event_assets.declaration.dataset import Dataset
-from event_assets.declaration.load import COMPONENT_TYPE, SHIPPED, load_dataset, load_datasets, parse_dataset
+from event_assets.declaration.load import (
+    COMPONENT_TYPE,
+    SHIPPED,
+    Datasets,
+    load_dataset,
+    load_datasets,
+    parse_dataset,
+    read_yaml,
+)
+from event_assets.declaration.source import CsvDialect, Events, Log, Profiles, Source, Time
 from event_assets.digest import digest
 
 __all__ = [
@@ -33,13 +37,16 @@ __all__ = [
     "Column",
     "CsvDialect",
     "Dataset",
+    "Datasets",
     "Declared",
     "Deduplicate",
     "Events",
     "Funnel",
     "FunnelStep",
     "Gold",
+    "Log",
     "Nothing",
+    "Numbers",
     "Profiles",
     "Quality",
     "Sessions",
@@ -51,4 +58,5 @@ __all__ = [
     "load_dataset",
     "load_datasets",
     "parse_dataset",
+    "read_yaml",
 ]

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 _DURATION = re.compile(r"(\d+) ?(s|m|h|d)")
 _DURATION_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -43,4 +43,10 @@ def within(longest: dt.timedelta, words: str) -> AfterValidator:
     return AfterValidator(kept)
 
 
-Duration = Annotated[dt.timedelta, BeforeValidator(_duration)]
+def _as_written(value: dt.timedelta) -> str:
+    return f"{int(value.total_seconds())}s"
+
+
+Duration = Annotated[
+    dt.timedelta, BeforeValidator(_duration), PlainSerializer(_as_written, return_type=str, when_used="json")
+]

@@ -1,118 +1,14 @@
-"""The parts of a declaration: what each key means, and which values it takes."""
+"""What is made of a dataset's records: deduplication, sessions, gold tables, limits of quality, retention."""
 
 from __future__ import annotations
 
 import datetime as dt
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from event_assets.declaration.base import Declared, Duration, within
-from event_assets.declaration.column import Column
 from event_assets.declaration.conditions import Where
-
-
-class CsvDialect(Declared):
-    delimiter: str = ","
-    """What stands between two fields; it may be several characters."""
-    quote: str = '"'
-    """What a field is wrapped in that holds a delimiter, a quote or a line end."""
-    escape: str = '"'
-    """What stands before a quote inside of quotes."""
-    header: bool = True
-    """Where false, the fields stand in the order of the declared columns' sources."""
-    header_lines: int = Field(1, ge=1)
-    """How many records the header takes; a field's name is its parts, joined by a blank."""
-    skip_lines: int = Field(0, ge=0)
-    """Lines before the header that are no data (a preamble)."""
-    footer_lines: int = Field(0, ge=0)
-    """Lines at the file's end that are no data, blank ones not counted."""
-
-    @model_validator(mode="after")
-    def _tells_fields_apart(self) -> Self:
-        marks = {"delimiter": self.delimiter, "quote": self.quote, "escape": self.escape}
-        for key, mark in marks.items():
-            if "\n" in mark or "\r" in mark:
-                raise ValueError(f"{key} holds a line end, which ends a record")
-        if not self.delimiter or self.delimiter == self.quote:
-            raise ValueError('delimiter is the text between two fields, and not the quote, such as "," or ";"')
-        return self
-
-
-class Time(Declared):
-    """Which source field holds an event's time, and how it is written."""
-
-    source: str
-    """Where the time stands: a CSV header or a dotted path into nested JSON."""
-    format: Literal["iso", "epoch_seconds", "epoch_millis", "epoch_micros"] = "iso"
-    """ISO 8601 in its variants, or a number since 1970-01-01 UTC."""
-    missing: Literal["reject", "file_date"] = Field("reject", alias="missing_time")
-    """A record without any time is refused, or takes midnight of the date in its file's name."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Source(Declared):
-    """The files of one kind (events or profiles) and how they are read."""
-
-    files: tuple[str, ...] = Field(min_length=1)
-    """Patterns of file names in the dataset's inbox; `.gz` and `.zst` after a pattern match as well."""
-    format: Literal["csv", "json", "ndjson", "parquet"]
-    """`json` is an array of objects; a file of one object a line is `ndjson`."""
-    csv: CsvDialect = CsvDialect()
-    """The dialect, where the format is `csv`."""
-    encoding: str = "utf-8"
-    """Python's name of an encoding; `detect` finds it out from each file (UTF-8 wherever it can be), and records it."""
-    lines: Literal["plain", "quoted_whole"] = "plain"
-    """`quoted_whole`: every line of the file is wrapped in quotes as a whole."""
-    max_record_bytes: int = Field(16 * 1024 * 1024, ge=1024)
-    """A longer record is refused as `record_too_long`."""
-    columns: tuple[Column, ...] = Field(min_length=1)
-    """The columns, from their place in the source to their meaning."""
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, value: str) -> str:
-        if value == "detect":
-            return value
-        try:
-            "".encode(value)
-        except LookupError:
-            raise ValueError(f"{value!r} is no known encoding; write one such as cp1252, or detect") from None
-        return value
-
-    @model_validator(mode="after")
-    def _unique_columns(self) -> Self:
-        names = [column.name for column in self.columns]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"column {name} is declared twice")
-        return self
-
-    @model_validator(mode="after")
-    def _user_is_required(self) -> Self:
-        """Every record has a user, unless the declaration says `required: false`."""
-        columns = tuple(
-            column.model_copy(update={"required": True})
-            if column.name == "user_id" and "required" not in column.model_fields_set
-            else column
-            for column in self.columns
-        )
-        object.__setattr__(self, "columns", columns)
-        return self
-
-    def column(self, name: str) -> Column | None:
-        return next((column for column in self.columns if column.name == name), None)
-
-
-class Events(Source):
-    time: Time
-    """Which field holds the time."""
-
-
-class Profiles(Source):
-    filter: Where = Field(default_factory=dict)
-    """Column to the values that are kept, or to `{not: [...]}`; facts whose profile differs are counted as filtered."""
 
 
 class Deduplicate(Declared):

@@ -10,6 +10,7 @@ from pydantic import field_validator, model_validator
 
 from event_assets.declaration.base import Declared
 from event_assets.declaration.values import bound_text, decimal_parts, form_of, value_of
+from event_assets.text.paths import FILE_PATH
 
 #: Columns that the platform itself adds to events; a declaration may not use these names.
 RESERVED_COLUMNS = frozenset(
@@ -19,6 +20,8 @@ RESERVED_COLUMNS = frozenset(
         "event_time_us",
         "event_date",
         "time_assumed",
+        "time_text",
+        "source_block",
         "extra",
         "file_id",
         "row_number",
@@ -38,6 +41,27 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TYPE = re.compile(r"string|int64|float64|bool|date|timestamp|json|decimal\((\d+), ?(\d+)\)")
 
 
+class Numbers(Declared):
+    """How the texts of a source write numbers. Numbers of JSON, Parquet, Avro and Excel are read as they are."""
+
+    decimal: str = "."
+    """The mark before the fraction, such as `,`."""
+    thousands: str | None = None
+    """The mark between groups of three digits, such as `.`; where there is one, it is before every group or none. A
+    blank stands for the no-break and the narrow no-break space as well."""
+
+    @model_validator(mode="after")
+    def _two_marks(self) -> Self:
+        for key, mark in (("decimal", self.decimal), ("thousands", self.thousands)):
+            if mark is not None and (len(mark) != 1 or mark.isalnum() or mark in "+-"):
+                raise ValueError(
+                    f'{key} is one mark that is no digit, letter or sign, such as {{decimal: ",", thousands: "."}}'
+                )
+        if self.decimal == self.thousands:
+            raise ValueError('decimal and thousands are one mark; write two, such as {decimal: ",", thousands: "."}')
+        return self
+
+
 class Column(Declared):
     """One declared column, from its place in the source to its type, rules and meaning."""
 
@@ -47,8 +71,14 @@ class Column(Declared):
     """What a value means. It stands in the UI, in the warehouse and in the data dictionary."""
     type: str = "string"
     """`string`, `int64`, `float64`, `decimal(p,s)`, `bool`, `date`, `timestamp` or `json`."""
-    source: str = ""
-    """Where the value stands: a CSV header or a dotted path into nested JSON; the name where left out."""
+    source: str | tuple[str, ...] = ""
+    """Where the value stands: a CSV header, or a path into a nested record (`details.page`, `x."k.with.dot".id`,
+    `parent[0].id`, `params[key=page].value`); the name where left out. Of a list of fields the first is taken that is
+    not null. `file_path` is the path of the file in the inbox."""
+    pattern: str | None = None
+    """A regular expression whose first group is the value, for `source: file_path`: `dt=([0-9-]+)`."""
+    numbers: Numbers | None = None
+    """How texts write numbers, for a numeric column."""
     constant: str | None = None
     """A value that every record gets, for a column that the source doesn't have."""
     required: bool = False
@@ -98,6 +128,10 @@ class Column(Declared):
     def _consistent(self) -> Self:
         if not self.source:
             object.__setattr__(self, "source", self.name)
+        if self.pattern is not None and self.source != FILE_PATH:
+            raise ValueError("pattern takes a part of the path of a file: it goes with source: file_path")
+        if self.numbers is not None and not self.is_number:
+            raise ValueError(f"numbers goes with a numeric type, such as decimal(10,2); the type is {self.type}")
         if (self.min is not None or self.max is not None) and self.type in ("string", "json", "bool"):
             raise ValueError(f"min and max make no sense for type {self.type}")
         for key, bound in (("min", self.min), ("max", self.max)):
@@ -106,6 +140,26 @@ class Column(Declared):
                     f"column {self.name}, {key}: {bound!r} is not a valid {self.type}; write {form_of(self.type)}"
                 )
         return self
+
+    @field_validator("pattern")
+    @classmethod
+    def _one_group(cls, value: str | None) -> str | None:
+        try:
+            groups = re.compile(value or "()").groups
+        except re.error as error:
+            raise ValueError(f"{value!r} is not a regular expression ({error}); write such as dt=([0-9-]+)") from None
+        if not groups:
+            raise ValueError(f"{value!r} has no group; put the part that is the value in brackets, as in dt=([0-9-]+)")
+        return value
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The fields of which the first that is not null is the value."""
+        return (self.source,) if isinstance(self.source, str) else self.source
+
+    @property
+    def is_number(self) -> bool:
+        return self.type in ("int64", "float64") or self.decimal is not None
 
     @property
     def decimal(self) -> tuple[int, int] | None:

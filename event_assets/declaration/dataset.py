@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from event_assets.declaration.base import Declared
 from event_assets.declaration.blocks import (
     Deduplicate,
-    Events,
     Gold,
-    Profiles,
     Quality,
     Retention,
     Sessions,
 )
-from event_assets.declaration.column import NAME, Column
-from event_assets.declaration.conditions import check_where
+from event_assets.declaration.column import NAME, Column, Numbers
+from event_assets.declaration.conditions import Where, check_where
+from event_assets.declaration.source import Events, Profiles, Source
+
+Kind = Literal["events", "profiles"]
+#: What a column of several blocks may have in each of them; all else belongs to the column, and is declared once.
+_OF_A_BLOCK = {"source", "constant", "pattern", "numbers", "in_every_file"}
+
+
+def _as_list(value: object) -> object:
+    """One block is written without a list around it."""
+    if value is None:
+        return ()
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+EventBlocks = Annotated[
+    tuple[Events, ...],
+    BeforeValidator(_as_list, json_schema_input_type=Events | list[Events]),
+    Field(min_length=1),
+]
+ProfileBlocks = Annotated[
+    tuple[Profiles, ...], BeforeValidator(_as_list, json_schema_input_type=Profiles | list[Profiles] | None)
+]
 
 
 class Dataset(Declared):
@@ -47,12 +68,15 @@ class Dataset(Declared):
     it as well (`warn`), or it is refused as a whole (`fail`)."""
     engine: Literal["polars", "duckdb", "spark"] = "polars"
     """What runs the transforms, where EVENT_ASSETS_ENGINE doesn't say so for all datasets. It changes no row."""
-    events: Events
-    """The files of events and how they are read."""
+    events: EventBlocks
+    """The files of events and how they are read. Several kinds of files are a list of blocks: columns of one name are
+    one column, null for files of a block that lacks it."""
     event_id: str | None = None
     """The declared column that already is each event's unique id."""
-    profiles: Profiles | None = None
-    """The files that say who the users are; facts get their columns by `user_id`."""
+    profiles: ProfileBlocks = ()
+    """The files that say who the users are, one block or a list; facts get their columns by `user_id`."""
+    numbers: Numbers | None = None
+    """How texts write numbers, where neither a block nor a column declares another way."""
     deduplicate: Deduplicate = Deduplicate()
     """What makes two records the same."""
     sessions: Sessions = Sessions()
@@ -80,6 +104,33 @@ class Dataset(Declared):
             raise ValueError(f"{value!r} is no IANA time zone; write one such as Europe/Berlin")
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _columns_of_further_blocks(cls, attributes: Any) -> Any:
+        """What an earlier block declares of a column holds for later blocks, too."""
+        if not isinstance(attributes, dict):
+            return attributes
+        blocks = {kind: attributes[kind] for kind in ("events", "profiles") if isinstance(attributes.get(kind), list)}
+        return {**attributes, **{kind: _with_earlier(some) for kind, some in blocks.items()}}
+
+    @model_validator(mode="after")
+    def _one_meaning_of_a_column(self) -> Self:
+        kinds: tuple[Kind, ...] = ("events", "profiles")
+        for kind in kinds:
+            for block in self.blocks(kind):
+                columns = (_with_numbers(column, block.numbers or self.numbers) for column in block.columns)
+                object.__setattr__(block, "columns", tuple(columns))
+            first = {column.name: column for column in self.columns_of(kind)}
+            for block in self.blocks(kind)[1:]:
+                for column in block.columns:
+                    for key in type(column).model_fields.keys() - _OF_A_BLOCK - {"description"}:
+                        if getattr(column, key) != getattr(first[column.name], key):
+                            raise ValueError(
+                                f"{kind}: column {column.name} has another {key} in a further block; columns of one "
+                                "name are one column: leave the key out there, or rename the column"
+                            )
+        return self
+
     @field_validator("start_date")
     @classmethod
     def _within_reach(cls, value: dt.date) -> dt.date:
@@ -89,7 +140,7 @@ class Dataset(Declared):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        columns = {column.name for column in self.events.columns}
+        columns = {column.name for column in self.columns}
 
         def known(key: str, name: str | None, extra: set[str] = frozenset()) -> None:  # type: ignore[assignment]
             if name is not None and name not in columns | extra:
@@ -125,19 +176,20 @@ class Dataset(Declared):
                 raise ValueError("gold.watch_time.column: minutes are a decimal(p,s), so that a sum is exact")
             if self.geo is None:
                 raise ValueError("gold.watch_time needs geo: the column that holds an IP address")
-        if self.profiles is not None:
-            profile_columns = {column.name for column in self.profiles.columns}
-            if "user_id" not in profile_columns:
+        for block in self.profiles:
+            profile_columns = {column.name for column in self.columns_of("profiles")}
+            profile_user = block.column("user_id")
+            if profile_user is None:
                 raise ValueError("profiles.columns must declare user_id")
-            if not (profile_user := self.profiles.column("user_id")).required:  # type: ignore[union-attr]
+            if not profile_user.required:
                 raise ValueError("profiles.columns: user_id is required, since a profile is a user's")
-            if profile_user and profile_user.type != user.type:
+            if profile_user.type != user.type:
                 raise ValueError(
                     f"profiles.user_id is {profile_user.type} and events.user_id {user.type}: make them one"
                 )
             for name in sorted((profile_columns & columns) - {"user_id"}):
                 raise ValueError(f"column {name} is declared for events and for profiles; rename one")
-            check_where("profiles.filter", self.profiles.filter, self.profiles.column)
+            check_where("profiles.filter", block.filter, block.column)
         return self
 
     def __hash__(self) -> int:
@@ -149,28 +201,50 @@ class Dataset(Declared):
 
     def column(self, name: str) -> Column:
         """The declared event column of that name; KeyError where there is none."""
-        column = self.events.column(name)
-        if column is None:
-            raise KeyError(name)
-        return column
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
 
     def fact_column(self, name: str) -> Column | None:
         """The declared column of an event or its profile, as facts have it."""
-        return self.events.column(name) or next((c for c in self.profile_columns if c.name == name), None)
+        return next((c for c in (*self.columns, *self.profile_columns) if c.name == name), None)
 
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
 
+    def blocks(self, kind: Kind) -> tuple[Source, ...]:
+        """The blocks of files of a kind, in declared order."""
+        return self.events if kind == "events" else self.profiles
+
+    def columns_of(self, kind: Kind) -> tuple[Column, ...]:
+        """The columns of all blocks of a kind, in the order in which they are first declared."""
+        return _merged(self.blocks(kind))
+
+    def is_mixed(self, kind: Kind) -> bool:
+        """Whether cleaning has to know which block a record was read by: their `where` or `numbers` differ."""
+        blocks = self.blocks(kind)
+        return any(block.where != blocks[0].where or _numbers(block) != _numbers(blocks[0]) for block in blocks[1:])
+
+    def leaves_out(self, kind: Kind) -> bool:
+        """Whether a block of a kind has a `where`, by which records can be excluded."""
+        return any(block.where for block in self.blocks(kind))
+
     @property
     def columns(self) -> tuple[Column, ...]:
         """The declared event columns, in declared order."""
-        return self.events.columns
+        return self.columns_of("events")
 
     @property
     def profile_columns(self) -> tuple[Column, ...]:
         """The declared profile columns but user_id, in declared order."""
-        return tuple(c for c in self.profiles.columns if c.name != "user_id") if self.profiles else ()
+        return tuple(column for column in self.columns_of("profiles") if column.name != "user_id")
+
+    @property
+    def profile_filter(self) -> Where:
+        """What a fact's profile must hold."""
+        return {name: values for block in self.profiles for name, values in block.filter.items()}
 
     @property
     def dedupe_keys(self) -> tuple[str, ...]:
@@ -184,5 +258,51 @@ class Dataset(Declared):
         """How many dates back a duplicate is looked for (SPEC §4, Deduplication)."""
         if self.deduplicate.days is not None:
             return self.deduplicate.days
-        times = {"event_time"} | {c.name for c in self.columns if c.source == self.events.time.source}
+        times = {"event_time"} | {
+            column.name for block in self.events for column in block.columns if column.source == block.time.source
+        }
         return 0 if times & set(self.dedupe_keys) else "all"
+
+
+def _with_earlier(blocks: list[Any]) -> list[Any]:
+    """The blocks' own YAML, with what a column leaves out that an earlier block declares of it."""
+    known: dict[str, dict[str, Any]] = {}
+    completed = []
+    for block in blocks:
+        columns = block.get("columns") if isinstance(block, dict) else None
+        if isinstance(columns, list) and all(isinstance(column, dict) for column in columns):
+            columns = [{**known.get(str(column.get("name")), {}), **column} for column in columns]
+            for column in columns:
+                rules = {key: value for key, value in column.items() if key not in _OF_A_BLOCK}
+                known.setdefault(str(column.get("name")), rules)
+            block = {**block, "columns": columns}
+        completed.append(block)
+    return completed
+
+
+def _with_numbers(column: Column, numbers: Numbers | None) -> Column:
+    """The column with the notation of its block or dataset, where it declares none itself."""
+    if numbers is None or column.numbers is not None or not column.is_number:
+        return column
+    return column.model_copy(update={"numbers": numbers})
+
+
+def _numbers(block: Source) -> dict[str, Numbers | None]:
+    return {column.name: column.numbers for column in block.columns}
+
+
+def _merged(blocks: Sequence[Source]) -> tuple[Column, ...]:
+    """Columns of one name as one: a constant where it is the same in all blocks, else landing writes it into raw."""
+    if len(blocks) == 1:
+        return blocks[0].columns
+    found: dict[str, Column] = {}
+    for block in blocks:
+        for column in block.columns:
+            found.setdefault(column.name, column)
+    return tuple(column.model_copy(update={"constant": _constant(name, blocks)}) for name, column in found.items())
+
+
+def _constant(name: str, blocks: Sequence[Source]) -> str | None:
+    columns = [block.column(name) for block in blocks]
+    constants = {column.constant if column else None for column in columns}
+    return constants.pop() if len(constants) == 1 else None

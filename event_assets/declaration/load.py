@@ -19,6 +19,23 @@ COMPONENT_TYPE = "event_assets.EventDataset"
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 #: Where the datasets lie that come with the package.
 SHIPPED = Path(__file__).parent.parent / "defs"
+#: The keys of a component's file, of which Dagster reads all but `attributes`.
+_TOP_KEYS = ("type", "attributes", "template_vars_module", "requirements", "post_processing")
+#: Deeper than any declaration; PyYAML builds what it reads by calling itself.
+_MAX_DEPTH = 50
+
+
+class _Loader(_LOADER):  # type: ignore[misc, valid-type]
+    """Refuses keys that are written twice, of which YAML would take the last one without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and keys.count(key.value) > 1:
+                line = max(other.start_mark.line for other, _ in node.value if other.value == key.value)
+                raise DeclarationError(f"line {line + 1}: {key.value}", "is written twice", "remove one of the two")
+        made: dict[Any, Any] = super().construct_mapping(node, deep)
+        return made
 
 
 def parse_dataset(attributes: object, origin: str) -> Dataset:
@@ -27,38 +44,85 @@ def parse_dataset(attributes: object, origin: str) -> Dataset:
         return Dataset.model_validate(attributes)
     except ValidationError as error:
         problems = error.errors()
-        # A key that is spelt wrong is missing as well: say what stands there rather than what doesn't.
+        # A key that is spelt wrong is missing as well: report what is there rather than what isn't.
         first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
-        key = ".".join(str(part) for part in first["loc"]) or "attributes"
+        key = ".".join(str(part) for part in _as_written(first["loc"], attributes)) or "attributes"
         raise DeclarationError(f"{origin}: {key}", _what(first), _remedy(first, attributes)) from None
 
 
 def load_dataset(path: Path) -> Dataset:
     """The dataset that one `defs.yaml` declares."""
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), _LOADER)
-    except (OSError, yaml.YAMLError) as error:
+        document = read_yaml(path.read_text(encoding="utf-8"))
+    except DeclarationError as error:
+        raise DeclarationError(f"{path}: {error.culprit}", error.state, error.remedy) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise DeclarationError(str(path), f"can't be read as YAML ({error})", "fix the file") from None
     if not isinstance(document, dict) or document.get("type") != COMPONENT_TYPE:
         raise DeclarationError(
             f"{path}: type", f"is not {COMPONENT_TYPE}", f"begin the file with 'type: {COMPONENT_TYPE}'"
         )
+    for key in document:
+        if key not in _TOP_KEYS:
+            raise DeclarationError(
+                f"{path}: {key}",
+                "is not a key of the file",
+                f"write it below attributes, or remove it; the keys are {', '.join(_TOP_KEYS)}",
+            )
     return parse_dataset(document.get("attributes"), str(path))
 
 
-def load_datasets(further: Path | None = None) -> dict[str, Dataset]:
+def read_yaml(text: str) -> Any:
+    """The one document of a YAML text. DeclarationError (which names the line) where a key is written twice or values
+    are nested too deeply, YAMLError where it is no YAML."""
+    depth = 0
+    for event in yaml.parse(text, _LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _MAX_DEPTH:
+            line = event.start_mark.line + 1 if event.start_mark else "?"
+            raise DeclarationError(f"line {line}", f"is nested deeper than {_MAX_DEPTH} levels", "close the brackets")
+    return yaml.load(text, _Loader)
+
+
+class Datasets(dict[str, Dataset]):
+    """The declared datasets by name, and why others could not be loaded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures: dict[str, DeclarationError] = {}
+        """Folder of a declaration to its error. Its dataset alone is stopped; the others load and run."""
+
+
+def load_datasets(further: Path | None = None) -> Datasets:
     """Every declared dataset by name: those that ship, and those of a further folder (one `NAME/defs.yaml` each).
 
-    DeclarationError where one can't be understood or two have one name.
+    A declaration that can't be understood, or that has the name of an earlier one, is among the `failures`.
     """
-    found: dict[str, Dataset] = {}
+    found = Datasets()
     for folder in [SHIPPED, *([further] if further else [])]:
         for path in sorted(folder.glob("*/defs.yaml")):
-            dataset = load_dataset(path)
-            if dataset.name in found:
-                raise DeclarationError(f"{path}: name", f"{dataset.name} is declared twice", "give it another name")
-            found[dataset.name] = dataset
+            try:
+                dataset = load_dataset(path)
+                if dataset.name in found:
+                    state = f"{dataset.name} is declared twice"
+                    raise DeclarationError(f"{path}: name", state, "give it another name")
+            except DeclarationError as error:
+                found.failures[path.parent.name] = error
+            else:
+                found[dataset.name] = dataset
     return found
+
+
+def _as_written(location: tuple[Any, ...], attributes: object) -> tuple[Any, ...]:
+    """The place of a problem in the YAML: a single block is written without a list, a shorthand without its parts."""
+    if len(location) > 1 and location[0] in ("events", "profiles") and location[1] == 0:
+        written = attributes.get(location[0]) if isinstance(attributes, dict) else None
+        if not isinstance(written, list):
+            location = (location[0], *location[2:])
+    return tuple(part for part in location if not str(part).startswith(("function-", "tuple[", "constrained-")))
 
 
 def _what(problem: Mapping[str, Any]) -> str:
@@ -80,7 +144,9 @@ def _remedy(problem: Mapping[str, Any], attributes: object) -> str:
         close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
         return f"did you mean {close[0]}?" if close else f"remove it; known are {', '.join(known)}"
     value = problem.get("input")
-    return "fix it" if isinstance(value, (dict, list)) or value is attributes else f"fix {value!r}"
+    if isinstance(value, (dict, list, tuple)) or value is attributes or len(repr(value)) > 60:
+        return "fix it"
+    return f"fix {value!r}"
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:

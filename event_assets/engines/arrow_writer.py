@@ -9,7 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from event_assets.storage.parquet import NO_VALUE, Piece, footer, naming_disk_errors
+from event_assets.storage.parquet import NO_VALUE, footer, naming_disk_errors
+from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.column_types import arrow_type
 from event_assets.tables.table import Table
 
@@ -25,19 +26,19 @@ def file_schema(table: Table, figures: Mapping[str, int]) -> pa.Schema:
 
 def write_pieces(
     batches: Iterable[pa.RecordBatch], table: Table, folder: Path, stem: str, figures: Mapping[str, int]
-) -> Iterator[Piece]:
+) -> Iterator[WrittenFile]:
     """Write rows that come in order (a Hive column in front) as one file, or as one for each of its values."""
     schema = file_schema(table, figures)
     groups = groupby(_row_groups(batches, table.hive_column), key=lambda group: group[0])
     for number, (hive, tables) in enumerate(groups):
         path = folder / f"{stem}-{number:04d}.parquet"
-        yield Piece(path, _write(path, schema, (rows for _, rows in tables)), hive)
+        yield WrittenFile(path, _write(path, schema, (rows for _, rows in tables)), hive)
 
 
-def write_nothing(table: Table, folder: Path, stem: str, figures: Mapping[str, int]) -> Piece:
+def write_nothing(table: Table, folder: Path, stem: str, figures: Mapping[str, int]) -> WrittenFile:
     """A table that was made and has no rows still stands there with its columns."""
     path = folder / f"{stem}-0000.parquet"
-    return Piece(path, _write(path, file_schema(table, figures), ()), NO_VALUE if table.hive_column else None)
+    return WrittenFile(path, _write(path, file_schema(table, figures), ()), NO_VALUE if table.hive_column else None)
 
 
 def by_schema(paths: Sequence[Path]) -> list[tuple[pa.Schema, list[Path]]]:

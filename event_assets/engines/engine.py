@@ -13,7 +13,7 @@ from typing import Protocol
 
 import polars as pl
 
-from event_assets.storage.parquet import Piece
+from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.contract import Violation
 from event_assets.tables.table import Table
 from event_assets.transforms.interface import Frame, Outputs, Ports
@@ -26,7 +26,7 @@ Content = Sequence[Path] | pl.DataFrame
 class Written:
     """A transform's tables as files, each table's in row order, and the figures that it counted."""
 
-    pieces: Mapping[str, Sequence[Piece]]
+    pieces: Mapping[str, Sequence[WrittenFile]]
     figures: Mapping[str, int]
     frames: Mapping[str, Sequence[pl.DataFrame]] = field(default_factory=dict)
     """The rows of each piece, where the engine holds frames: nobody has to read them again."""
@@ -63,6 +63,6 @@ class Engine(Protocol):
         folder is the caller's and not there yet. LakeError where nothing can be written there."""
         ...
 
-    def violations(self, table: Table, pieces: Sequence[Piece]) -> Sequence[Violation]:
+    def violations(self, table: Table, pieces: Sequence[WrittenFile]) -> Sequence[Violation]:
         """Every rule of the contract that the written rows break, however many they are."""
         ...

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import BinaryIO
@@ -25,8 +26,24 @@ from event_assets.landing.csv_records import RecordParser, Values
 from event_assets.landing.line_blocks import BLOCK_BYTES, LineBlocks, open_plain
 from event_assets.landing.record_batches import TOO_LONG, Batch, Fields, FileRejected
 
-_MAX_HEADER_BYTES = 1024 * 1024
+_HEAD_BYTES = 1024 * 1024
+#: Of a file without a header so many records tell how many fields one has.
+_SAMPLED_RECORDS = 1000
 _LINE = re.compile(rb"[^\r\n]*+(?:\r\n?|\n|\Z)")
+_FIELDS = re.compile(rb"^#Fields:([^\r\n]*)(?:\r?\n|\Z)", re.M)
+
+
+@dataclass(frozen=True)
+class Section:
+    """Records that have the same fields in the same places."""
+
+    layout: Layout
+    parser: RecordParser
+
+    @classmethod
+    def of(cls, names: list[str], source: Source, fields: Fields) -> Section:
+        layout = Layout.of(names, fields, dash_is_null=source.csv.header == "w3c")
+        return cls(layout, RecordParser(source.csv, len(names), source.max_record_bytes))
 
 
 def read_csv(
@@ -43,37 +60,111 @@ def read_csv(
     FileRejected where the header is unreadable, names a field twice or lacks a required one.
     """
     with open_plain(path, until=_footer_start(path, source.csv.footer_lines), read=read) as file:
-        names = _header(file, source, list(dict.fromkeys(fields.sources.values())))
-        if names is None:
-            return
-        layout = Layout.of(names, fields)
-        parser = RecordParser(source.csv, len(names), source.max_record_bytes)
-        blocks = LineBlocks(file, source.max_record_bytes, bare_cr=True, block_bytes=block_bytes)
-        yield from _in_order(partial(to_batch, layout=layout, parser=parser), _segmented(blocks, parser), workers)
+        if source.csv.header == "w3c":
+            some = _sections_by_directive(_blocks(file, source, block_bytes), source, fields)
+        else:
+            names = _header(file, source)
+            if names is None:
+                return
+            section = Section.of(names, source, fields)
+            some = ((section, segments) for segments in _segmented(_blocks(file, source, block_bytes), section.parser))
+        yield from _in_order(_batch, some, workers)
 
 
-def _header(file: BinaryIO, source: Source, sources: list[str]) -> list[str] | None:
-    """The fields' names, None in a file without a header (and so without records); the file stands behind it."""
-    start = file.tell()
-    head = file.read(_MAX_HEADER_BYTES)
-    parser = RecordParser(source.csv, None, _MAX_HEADER_BYTES)
+def _blocks(file: BinaryIO, source: Source, block_bytes: int) -> LineBlocks:
+    return LineBlocks(file, source.max_record_bytes, bare_cr=True, block_bytes=block_bytes)
+
+
+def _batch(records: tuple[Section, list[Segment]]) -> Batch:
+    section, segments = records
+    return to_batch(segments, layout=section.layout, parser=section.parser)
+
+
+def _header(file: BinaryIO, source: Source) -> list[str] | None:
+    """The fields' names, None in a file without any record; the file stands behind the header.
+
+    FileRejected where it can't be read as a whole.
+    """
+    start, size = file.tell(), _HEAD_BYTES
+    parser = RecordParser(source.csv, None, source.max_record_bytes)
+    while True:
+        file.seek(start)
+        head = file.read(size)
+        found = _header_of(head, source, parser, final=len(head) < size)
+        if found is not None:
+            names, place = found
+            file.seek(start + place)
+            return names
+        if size > source.max_record_bytes:
+            raise FileRejected(f"unreadable: its header is longer than {source.max_record_bytes} bytes")
+        size *= 4
+
+
+def _header_of(
+    head: bytes, source: Source, parser: RecordParser, *, final: bool
+) -> tuple[list[str] | None, int] | None:
+    """(the names in the file's head, where its records begin); None where the header may go on beyond the head."""
     place = 0
     for _ in range(source.csv.skip_lines):
-        place = parser.line(head, place)[1]
-    wanted = source.csv.header_lines if source.csv.header else 0
+        end, place = parser.line(head, place)
+        if end == place and not final:
+            return None
+    if not source.csv.header:
+        return _names_by_place(head, place, parser, final=final), place
     rows: list[Values] = []
-    while len(rows) < wanted and place < len(head):
-        taken = parser.take(head, place, final=True)
-        assert taken is not None
+    while len(rows) < source.csv.header_lines and place < len(head):
+        taken = parser.take(head, place, final=final)
+        if taken is None:
+            return None
         place = taken.next
         if taken.reason:
-            raise FileRejected(f"unreadable: its header is a {taken.reason}")
+            raise FileRejected(f"unreadable: its header is a {taken.reason}{_of_other_encoding(head)}")
         if taken.values is not None:
             rows.append(taken.values)
-    file.seek(start + place)
-    if not wanted:
-        return sources
-    return header_names(rows) if rows else None
+    if len(rows) < source.csv.header_lines and not final:
+        return None
+    return header_names(rows) if rows else None, place
+
+
+def _of_other_encoding(head: bytes) -> str:
+    wide = head[:2] in (b"\xff\xfe", b"\xfe\xff") or head[:64].count(b"\0") > len(head[:64]) // 4
+    return "; it looks like UTF-16: declare encoding: utf-16, or detect" if wide else ""
+
+
+def _names_by_place(head: bytes, place: int, parser: RecordParser, *, final: bool) -> list[str] | None:
+    """`column_1`, `column_2`, ... for as many fields as most of the first records have."""
+    widths: Counter[int] = Counter()
+    while place < len(head) and widths.total() < _SAMPLED_RECORDS:
+        taken = parser.take(head, place, final=final)
+        if taken is None:
+            break
+        place = taken.next
+        if taken.values is not None:
+            widths[len(taken.values)] += 1
+    if not widths:
+        return None if place >= len(head) else []
+    width = min(widths, key=lambda width: (-widths[width], width))
+    return [f"column_{number}" for number in range(1, width + 1)]
+
+
+def _sections_by_directive(
+    blocks: LineBlocks, source: Source, fields: Fields
+) -> Iterator[tuple[Section, list[Segment]]]:
+    """The records of a log in W3C's extended format, under the fields that the `#Fields:` line before them names."""
+    section: Section | None = None
+    for block in blocks:
+        place = 0
+        for directive in [*_FIELDS.finditer(block.data), None]:
+            data = block.data[place : directive.start() if directive else len(block.data)]
+            if block.too_long and section:
+                yield section, [Segment(data, reason=TOO_LONG)]
+            elif section and data:
+                yield section, segments_of(data, section.parser, final=True)[0]
+            elif data and any(not line.startswith(b"#") for line in data.split()[:1]):
+                raise FileRejected("unreadable: it has records before any #Fields: line")
+            if directive is not None:
+                place = directive.end()
+                section = Section.of(directive[1].decode("utf-8", "replace").split(), source, fields)
 
 
 def header_names(rows: list[Values]) -> list[str]:
@@ -93,7 +184,7 @@ def _footer_start(path: Path, lines: int) -> int | None:
     with path.open("rb") as file:
         size = start = file.seek(0, os.SEEK_END)
         tail = b""
-        while start and len(tail) < _MAX_HEADER_BYTES:
+        while start and len(tail) < _HEAD_BYTES:
             start = max(0, start - BLOCK_BYTES)
             file.seek(start)
             tail = file.read(size - start)
@@ -138,7 +229,11 @@ def segments_of(data: bytes, parser: RecordParser, *, final: bool) -> tuple[list
     return segments, len(data)
 
 
-def _in_order(work: Callable[[list[Segment]], Batch], items: Iterable[list[Segment]], workers: int) -> Iterator[Batch]:
+def _in_order(
+    work: Callable[[tuple[Section, list[Segment]]], Batch],
+    items: Iterable[tuple[Section, list[Segment]]],
+    workers: int,
+) -> Iterator[Batch]:
     """The batches in the items' order, made ahead by threads where there are several workers."""
     if workers < 2:
         yield from map(work, items)

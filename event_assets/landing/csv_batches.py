@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
@@ -66,15 +67,18 @@ class Layout:
     columns: dict[str, int | None]
     """Column to the place of its field; None where the file has no such field."""
     undeclared: dict[str, int]
+    dash_is_null: bool = False
+    """Whether a field that is `-` is null, as logs in W3C's format have it."""
 
     @classmethod
-    def of(cls, names: list[str], fields: Fields) -> Layout:
+    def of(cls, names: list[str], fields: Fields, *, dash_is_null: bool = False) -> Layout:
         """The layout under a header; FileRejected as `Fields.check` says."""
         fields.check(names)
         places = {name: place for place, name in enumerate(names)}
         used = set(fields.sources.values())
         columns = {name: places.get(source) for name, source in fields.sources.items()}
-        return cls(len(names), columns, {name: place for name, place in places.items() if name not in used})
+        undeclared = {name: place for name, place in places.items() if name not in used}
+        return cls(len(names), columns, undeclared, dash_is_null)
 
 
 def to_batch(segments: list[Segment], *, layout: Layout, parser: RecordParser) -> Batch:
@@ -104,6 +108,8 @@ def to_batch(segments: list[Segment], *, layout: Layout, parser: RecordParser) -
     frame = pl.concat(frames) if frames else pl.DataFrame(schema=_schema(layout.width))
     if singles:
         frame = frame.sort(ROW_NUMBER)
+    if layout.dash_is_null:
+        frame = frame.with_columns(pl.when(pl.col(pl.String) != "-").then(pl.col(pl.String)).name.keep())
     return Batch(
         firsts[-1] - 1,
         _columns(frame, layout),
@@ -121,6 +127,8 @@ def _schema(width: int) -> pl.Schema:
 def _read_lines(parts: list[bytes], width: int, parser: RecordParser) -> tuple[pl.DataFrame, list[int]]:
     """(the fields of certified lines by their places, which lines from 0 have another number of fields)."""
     data = b"".join(part if part.endswith(b"\n") else part + b"\n" for part in parts)
+    if parser.whitespace:
+        data = _BLANKS.sub(b"\t", _PADDING.sub(b"", data))
     names = [f"{place}" for place in range(width)]
     wrong: list[int] = []
 
@@ -149,6 +157,11 @@ def _read_lines(parts: list[bytes], width: int, parser: RecordParser) -> tuple[p
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
     return frame, wrong
+
+
+#: Certified lines hold no quotes here: every run of blanks separates two fields, or none at a line's ends.
+_PADDING = re.compile(rb"^[ \t]++|[ \t]++(?=\r?$)", re.M)
+_BLANKS = re.compile(rb"[ \t]+")
 
 
 def _columns(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:

@@ -32,7 +32,7 @@ def odd_lines(data: bytes, parser: RecordParser) -> list[int]:
     places = np.concatenate(
         [_marks(data, b"\0"), _bare_cr(data), _undecodable(data), _misplaced_quotes(data, ends, parser)]
     )
-    odd = [np.searchsorted(ends, places), _blanks(data, starts, ends)]
+    odd = [np.searchsorted(ends, places), _blanks(data, starts, ends), _comments(data, starts, parser)]
     if len(data) > parser.max_bytes:
         odd.append(np.flatnonzero(ends - starts > parser.max_bytes))
     return list(starts[np.unique(np.concatenate(odd))].tolist())
@@ -53,6 +53,7 @@ def _is_plain(data: bytes, parser: RecordParser) -> bool:
         and _is_utf8(data)
         and not (b"\r" in data and _has_bare_cr(data))
         and not (parser.quote and parser.quote in data and _has_misplaced_quotes(data, parser))
+        and not (parser.comment and (data.startswith(parser.comment) or b"\n" + parser.comment in data))
         and (parser.width != 1 or not (data[:1] in (b"\r", b"\n", b" ", b"\t") or _MAYBE_BLANK.search(data)))
     )
 
@@ -78,7 +79,7 @@ def _has_bare_cr(data: bytes) -> bool:
 
 def _has_misplaced_quotes(data: bytes, parser: RecordParser) -> bool:
     """Whether any quote is one of `_misplaced_quotes`: faster where none is, for then they pair up across lines too."""
-    if parser.escape != parser.quote:
+    if parser.escape != parser.quote or parser.whitespace:
         return True
     quotes = _marks(data, parser.quote)
     if len(quotes) % 2:
@@ -129,6 +130,14 @@ def _blanks(data: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
     return np.array(blank, np.int64)
 
 
+def _comments(data: bytes, starts: np.ndarray, parser: RecordParser) -> np.ndarray:
+    """Which lines begin with the mark of a comment."""
+    if not parser.comment or parser.comment not in data:
+        return np.empty(0, np.int64)
+    first = np.flatnonzero(np.frombuffer(data + b"\n", np.uint8)[starts] == parser.comment[0])
+    return np.array([line for line in first.tolist() if data.startswith(parser.comment, starts[line])], np.int64)
+
+
 def _misplaced_quotes(data: bytes, ends: np.ndarray, parser: RecordParser) -> np.ndarray:
     """Quotes that don't pair up as fields do, seen from the start of their own line.
 
@@ -139,6 +148,8 @@ def _misplaced_quotes(data: bytes, ends: np.ndarray, parser: RecordParser) -> np
     if not parser.quote or parser.quote not in data:
         return np.empty(0, np.int64)
     quotes = _marks(data, parser.quote)
+    if parser.whitespace:
+        return quotes
     if parser.escape != parser.quote:  # which quote closes depends on what stands before it: the rule knows
         return np.concatenate([quotes, _marks(data, parser.escape)]) if parser.escape else quotes
     until = np.searchsorted(quotes, ends)  # the number of quotes up to each line's end

@@ -36,12 +36,15 @@ class RecordParser:
     def __init__(self, dialect: CsvDialect, width: int | None, max_record_bytes: int) -> None:
         """`width` is the number of fields that a record must have (None for a header: any)."""
         self.width, self.max_bytes = width, max_record_bytes
-        self.delimiter, self.quote, self.escape = (
-            text.encode() for text in (dialect.delimiter, dialect.quote, dialect.escape)
-        )
-        self.blanks = bytes(blank for blank in b" \t" if blank not in self.delimiter)
+        self.whitespace = dialect.delimiter == "whitespace"
+        """Whether any run of blanks and tabs separates fields; those around a line separate nothing."""
+        delimiter = "\t" if self.whitespace else dialect.delimiter
+        self.delimiter, self.quote, self.escape = (text.encode() for text in (delimiter, dialect.quote, dialect.escape))
+        self.comment = b"#" if dialect.header == "w3c" else (dialect.comment or "").encode()
+        """What a line begins with that is not a record; empty where all lines are."""
+        self.blanks = b" \t" if self.whitespace else bytes(b for b in b" \t" if b not in self.delimiter)
         """What a blank line may hold; an empty line always is one."""
-        quote, escape, delimiter = (re.escape(mark) for mark in (self.quote, self.escape, self.delimiter))
+        quote, escape, separator = (re.escape(mark) for mark in (self.quote, self.escape, self.delimiter))
         if self.escape in (b"", self.quote):
             inner, self._escaped = (
                 _anything_but(quote) + rb"|" + quote + quote,
@@ -53,13 +56,20 @@ class RecordParser:
                 re.compile(escape + rb"(.)", re.S),
             )
         self._quoted = re.compile(quote + rb"((?:" + inner + rb")*+)" + quote, re.S)
-        self._plain = re.compile(rb"(?:" + _anything_but(delimiter, rb"\r", rb"\n") + rb")*+", re.S)
+        self._plain = re.compile(rb"(?:" + _anything_but(separator, rb"\r", rb"\n") + rb")*+", re.S)
+        self._separator = re.compile(separator)
+        if self.whitespace:
+            self._plain = re.compile(rb"[^ \t\r\n]*+")
+            self._separator = re.compile(rb"[ \t]++(?![\r\n]|\Z)")
 
     def take(self, data: bytes, start: int, *, final: bool) -> Taken | None:
         """The record that begins at `start`; None where only more data can tell.
 
         `final` says that the file ends with the data, or that it must be decided without more.
         """
+        if self.comment and data.startswith(self.comment, start):
+            end, after = self.line(data, start)
+            return None if after >= len(data) - 1 and not final and not data.endswith(b"\n") else Taken(end, after)
         taken, width = self._fields(data, start, final)
         if taken is None:
             return None
@@ -77,7 +87,7 @@ class RecordParser:
     def _fields(self, data: bytes, start: int, final: bool) -> tuple[Taken | None, int]:
         """The record by the grammar alone, and the number of its fields."""
         values: list[bytes] = []
-        place = start
+        place = self._behind_padding(data, start)
         while True:
             if self.quote and data.startswith(self.quote, place):
                 match = self._quoted.match(data, place)
@@ -90,9 +100,10 @@ class RecordParser:
                 assert match is not None
                 values.append(match[0])
             place = match.end()
-            if data.startswith(self.delimiter, place):
-                place += len(self.delimiter)
+            if separator := self._separator.match(data, place):
+                place = separator.end()
                 continue
+            place = self._behind_padding(data, place)
             if place == len(data):
                 return (self._decoded(values, place, place) if final else None), len(values)
             after = self._behind_line_end(data, place, final)
@@ -102,6 +113,12 @@ class RecordParser:
                 end = self.line(data, place)[0]
                 return self._broken(end, self._behind_line_end(data, end, True) or end), 0
             return self._decoded(values, place, after), len(values)
+
+    def _behind_padding(self, data: bytes, place: int) -> int:
+        """The place behind blanks that separate nothing."""
+        while self.whitespace and place < len(data) and data[place] in b" \t":
+            place += 1
+        return place
 
     def _recover(self, data: bytes, start: int, taken: Taken, reason: str) -> Taken:
         """The reject, cut short before the first of its lines that is a record of its own."""
@@ -126,13 +143,14 @@ class RecordParser:
 
     def _stray(self, data: bytes, start: int, end: int) -> bool:
         """Whether an unquoted field of a well-formed line holds a quote."""
-        place = start
+        place = self._behind_padding(data, start)
         while place < end:
             match = self._quoted.match(data, place, end) or self._plain.match(data, place, end)
             assert match is not None
             if not data.startswith(self.quote, place) and self.quote in match[0]:
                 return True
-            place = match.end() + len(self.delimiter)
+            separator = self._separator.match(data, match.end(), end)
+            place = separator.end() if separator else end
         return False
 
     @staticmethod

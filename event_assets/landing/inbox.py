@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
 
 from event_assets.declaration import Dataset
+from event_assets.declaration.dataset import Kind
 from event_assets.locations import ObjectUrl, Place
 from event_assets.storage.object_store import Objects, ObjectStoreError
+from event_assets.text.file_patterns import matches
 
-Kind = Literal["events", "profiles"]
-
-#: What may follow a file's name when it is compressed.
-COMPRESSED = (".gz", ".zst")
 #: Names that programs give to files which they still write.
 UNFINISHED = (".tmp", ".part", ".crdownload")
 
@@ -28,7 +23,7 @@ class InboxFile:
 
     path: Place
     name: str
-    """Its name; bytes in it that aren't UTF-8 are shown as \\xNN."""
+    """Its path below the inbox; bytes in it that aren't UTF-8 are shown as \\xNN."""
     kind: Kind
     signature: str
     modified: float
@@ -48,7 +43,8 @@ class Inbox:
 
 
 def look(folder: Place, dataset: Dataset) -> Inbox:
-    """The dataset's files that lie directly in the folder, or right below the URL (none where there is not a folder).
+    """The dataset's files in the folder or below the URL, by path (none where the folder is missing). Folders are
+    looked into where a pattern of the dataset reaches into some.
 
     Hidden and unfinished names are passed over in silence; whatever else can't be landed is named in a
     warning. A name that events and profiles both claim is an events file.
@@ -56,37 +52,51 @@ def look(folder: Place, dataset: Dataset) -> Inbox:
     if isinstance(folder, ObjectUrl):
         return _look_at_objects(folder, dataset)
     inbox = Inbox()
+    _look_into(folder, "", dataset, inbox)
+    inbox.files.sort(key=lambda file: file.name.encode())
+    return inbox
+
+
+def _look_into(folder: Path, below: str, dataset: Dataset, inbox: Inbox) -> None:
+    """Add a folder's files, whose names begin with its path `below` the inbox."""
     try:
         entries = sorted(os.listdir(os.fsencode(folder)))
     except FileNotFoundError:
-        return inbox
+        return
     except OSError as error:
         inbox.warnings.append(f"{folder} can't be listed ({error.strerror}); nothing is landed from it")
-        return inbox
+        return
     for entry in entries:
         # A name need not be UTF-8, and no table could hold such a one: it is known by what it looks like.
         name = entry.decode("utf-8", "backslashreplace")
         if _is_passed_over(name):
             continue
-        found = _dropped(folder / os.fsdecode(entry), name, dataset)
+        path = folder / os.fsdecode(entry)
+        if _reaches_into_folders(dataset) and path.is_dir() and not path.is_symlink():
+            _look_into(path, f"{below}{name}/", dataset, inbox)
+            continue
+        found = _dropped(path, below + name, dataset)
         if isinstance(found, InboxFile):
             inbox.files.append(found)
         elif found:
             inbox.warnings.append(found)
-    return inbox
 
 
 def _look_at_objects(url: ObjectUrl, dataset: Dataset) -> Inbox:
     inbox, store = Inbox(), Objects(url)
+    folders: list[str] = []
     try:
-        objects, folders = store.listing()
+        if _reaches_into_folders(dataset):
+            objects = [found for found in store.all() if found.key and not found.key.endswith("/")]
+        else:
+            objects, folders = store.listing()
     except ObjectStoreError as error:
         inbox.warnings.append(f"{error}; nothing is landed from it")
         return inbox
     inbox.warnings.extend(f"{name} is a directory and is left alone" for name in folders if not _is_passed_over(name))
     for found in objects:
         name, kind = found.key, _kind(found.key, dataset)
-        if _is_passed_over(name):
+        if any(map(_is_passed_over, name.split("/"))):
             continue
         if kind is None:
             inbox.warnings.append(f"{name} matches no file pattern of {dataset.name} and is left alone")
@@ -95,6 +105,16 @@ def _look_at_objects(url: ObjectUrl, dataset: Dataset) -> Inbox:
         signature = f"{found.bytes}-{found.version}-{modified:.0f}"
         inbox.files.append(InboxFile(url / name, name, kind, signature, modified, found.version, store))
     return inbox
+
+
+def block_of(name: str, dataset: Dataset, kind: Kind) -> int | None:
+    """Which block of a kind a file is read by: the first with a pattern that its path matches."""
+    blocks = enumerate(dataset.blocks(kind))
+    return next((number for number, block in blocks if any(matches(name, one) for one in block.files)), None)
+
+
+def _reaches_into_folders(dataset: Dataset) -> bool:
+    return any("/" in pattern for block in (*dataset.events, *dataset.profiles) for pattern in block.files)
 
 
 def _is_passed_over(name: str) -> bool:
@@ -122,7 +142,8 @@ def _dropped(path: Path, name: str, dataset: Dataset) -> InboxFile | str | None:
         if stat.S_ISLNK(mode):
             if not path.exists():
                 return f"{name} is a broken link and is left alone"
-            if path.parent.resolve() not in path.resolve().parents:
+            inbox = path.parents[name.count("/")].resolve()
+            if inbox not in path.resolve().parents:
                 return f"{name} is a link that leads out of the inbox and is left alone"
             mode = path.stat().st_mode
         if not stat.S_ISREG(mode):
@@ -138,16 +159,8 @@ def _dropped(path: Path, name: str, dataset: Dataset) -> InboxFile | str | None:
 
 
 def _kind(name: str, dataset: Dataset) -> Kind | None:
-    if _matches(name, dataset.events.files):
-        return "events"
-    if dataset.profiles and _matches(name, dataset.profiles.files):
-        return "profiles"
-    return None
-
-
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-    plain = next((name.removesuffix(end) for end in COMPRESSED if name.endswith(end)), name)
-    return any(fnmatchcase(n, pattern) for pattern in patterns for n in (name, plain))
+    kinds: tuple[Kind, ...] = ("events", "profiles")
+    return next((kind for kind in kinds if block_of(name, dataset, kind) is not None), None)
 
 
 def _what(mode: int) -> str:

@@ -78,7 +78,9 @@ def _batch(elements: Elements, fields: Fields, tree: Tree) -> Batch:
     columns: dict[str, list[str | None]] = {}
     present = set()
     for name, source in fields.sources.items():
-        columns[name], found = _column(objects, source, verbatim=name in fields.json)
+        columns[name], found = _column(
+            objects, source, verbatim=name in fields.json, mark=fields.decimal_marks.get(name)
+        )
         if found:
             present.add(name)
     undeclared: Counter[str] = Counter()
@@ -98,7 +100,7 @@ def _batch(elements: Elements, fields: Fields, tree: Tree) -> Batch:
     return Batch(len(own), frame, rejects, texts, frozenset(present), undeclared)
 
 
-def _column(objects: Objects, source: str, *, verbatim: bool) -> tuple[list[str | None], bool]:
+def _column(objects: Objects, source: str, *, verbatim: bool, mark: str | None) -> tuple[list[str | None], bool]:
     """(the texts of the values at a declared place, whether any object has that place).
 
     `verbatim` texts are JSON as the source writes it; of others strings are decoded, and nested values minified.
@@ -118,11 +120,14 @@ def _column(objects: Objects, source: str, *, verbatim: bool) -> tuple[list[str 
             for at, value in enumerate(values)
         ]
     elif not kinds <= {str, type(None)}:
+        numbers = [at for at, value in enumerate(values) if type(value) in (int, float)] if mark else []
         # 0 may be written -0
         values = [str(value) if type(value) is int and value != 0 else value for value in values]
         for at, value in enumerate(values):
             if type(value) is not str and value is not None:
                 values[at] = _text(objects, at, (source,) if at in literal else path)
+        for at in numbers:  # as the texts beside them are written, so that cleaning reads all alike
+            values[at] = str(values[at]).replace(".", mark or ".")
     return values, found
 
 

@@ -14,13 +14,24 @@ from pathlib import Path
 import polars as pl
 
 from event_assets.declaration import Dataset, Events, Source
+from event_assets.declaration.dataset import Kind
 from event_assets.errors import LandingError
+from event_assets.landing.assemble_columns import Assembly, present_columns
 from event_assets.landing.date_writer import Spool
 from event_assets.landing.decode_file import Prepared, prepare
 from event_assets.landing.event_dates import Dating
 from event_assets.landing.file_identity import Identity, check_unchanged
-from event_assets.landing.inbox import Kind
-from event_assets.landing.record_batches import MALFORMED, ROW_NUMBER, Batch, Fields, FileRejected, Reject, raw_text
+from event_assets.landing.inbox import block_of
+from event_assets.landing.record_batches import (
+    MALFORMED,
+    ROW_NUMBER,
+    Batch,
+    Fields,
+    FileRejected,
+    Reject,
+    is_read,
+    raw_text,
+)
 from event_assets.landing.schema_drift import Drift, Kinds
 from event_assets.landing.unpack_limits import DEFAULT_LIMITS, Limits
 from event_assets.tables.catalog import tables
@@ -165,15 +176,14 @@ class _Reading:
         rejects: Take,
     ) -> None:
         self._dataset, self._kind, self._name, self._identity = dataset, kind, name, identity
-        source = dataset.events if kind == "events" else dataset.profiles
-        assert source is not None
-        self._source: Source = source
-        self._dating = Dating(dataset, name, landed_at) if isinstance(source, Events) else None
+        self._source: Source = dataset.blocks(kind)[block_of(name, dataset, kind) or 0]
+        self._assembly = Assembly(dataset, kind, self._source)
+        self._dating = Dating(dataset, self._source, name, landed_at) if isinstance(self._source, Events) else None
         self._take_rows, self._take_rejects = rows, rejects
         self._reject_schema = tables(dataset)["landing_rejects"].polars_schema()
         self._reasons: Counter[str] = Counter()
         self._new: Counter[str] = Counter()
-        self._kinds = Kinds(source.columns)
+        self._kinds = Kinds(self._source.columns)
         self._present: set[str] = set()
         self._records = self._landed = 0
 
@@ -192,7 +202,7 @@ class _Reading:
         prepared = prepare(path, self._name, self._source, staging, limits)
         for batch in self._batches(prepared, fields, memory_bytes, workers, limits):
             self._take(batch)
-        declared = [column.name for column in self._source.columns if column.name in fields.sources]
+        declared = [column.name for column in self._source.columns if is_read(column)]
         missing = tuple(name for name in declared if self._present and name not in self._present)
         drift = Drift(dict(sorted(self._new.items())), missing, self._kinds.retyped())
         if self._dataset.drift == "fail" and str(drift):
@@ -231,6 +241,8 @@ class _Reading:
                     memory_bytes=memory_bytes,
                     limits=limits,
                 )
+            case _:
+                raise FileRejected(f"unreadable: format {self._source.format} has no reader yet")
         if prepared.cut_off is not None:
             text = prepared.cut_off
             yield Batch(
@@ -241,7 +253,7 @@ class _Reading:
             )
 
     def _take(self, batch: Batch) -> None:
-        frame = batch.frame
+        frame = self._assembly.columns(batch.frame, self._name)
         self._kinds.look(frame)
         rejects: list[_Rejected] = [(reject.row_number, reject.reason, None, reject.text) for reject in batch.rejects]
         if self._dating:
@@ -254,7 +266,7 @@ class _Reading:
         self._take_rows(self._as_rows(frame))
         self._landed += frame.height
         self._new.update(batch.undeclared)
-        self._present |= batch.present
+        self._present |= present_columns(batch.present, self._source.columns)
         self._records += batch.count
 
     def _reject(self, rejects: list[_Rejected]) -> None:
@@ -279,9 +291,4 @@ class _Reading:
 
     def _as_rows(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The batch's frame in the columns of the raw table, numbered as in the file."""
-        constants = [c.name for c in self._source.columns if c.constant is not None]
-        return frame.with_columns(
-            pl.col(ROW_NUMBER) + self._records,
-            pl.lit(self._identity.file_id).alias("file_id"),
-            *(pl.lit(None, pl.String).alias(name) for name in constants),
-        )
+        return frame.with_columns(pl.col(ROW_NUMBER) + self._records, pl.lit(self._identity.file_id).alias("file_id"))

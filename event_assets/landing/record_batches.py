@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 import polars as pl
 
-from event_assets.declaration import Events, Source
+from event_assets.declaration import Column, Events, Source
+from event_assets.landing.missing_columns import missing_column, shown_name
+from event_assets.text.paths import FILE_PATH
 
 #: The text of a record's time travels in this column, whose name no declared column may have.
 TIME = "event_time"
+#: The same as it came, in the raw table.
+TIME_TEXT = "time_text"
 ROW_NUMBER = "row_number"
 EXTRA = "extra"
 EVENT_DATE = "event_date"
@@ -32,24 +36,40 @@ class FileRejected(Exception):
 
 @dataclass(frozen=True)
 class Fields:
-    """The fields to be read: column name to its place in the source, time included."""
+    """The fields to be read: a reader's column to its place in the source, the time's included.
+
+    A column of several sources is read into several (`user_id`, `user_id 2`), which `Assembly` makes one.
+    """
 
     sources: dict[str, str]
-    required: tuple[str, ...]
-    """Sources without which a CSV or Parquet file is rejected."""
+    required: tuple[tuple[str, ...], ...] = ()
+    """Sources of which a file with a header must have one of each group, else it is rejected."""
     json: frozenset[str] = frozenset()
     """Columns of JSON: a JSON source's values are kept as they are written, strings with their quotes."""
+    decimal_marks: Mapping[str, str] = field(default_factory=dict)
+    """Column to the mark with which its texts write a fraction, where it is no point: numbers are written alike."""
 
     @classmethod
     def of(cls, source: Source) -> Fields:
-        columns = [column for column in source.columns if column.constant is None]
-        sources = {column.name: column.source for column in columns}
-        required = [column.source for column in columns if column.required or column.in_every_file]
+        columns = [column for column in source.columns if is_read(column)]
+        sources: dict[str, str] = {}
+        for column in columns:
+            sources |= dict(zip(names_of(column.name, column.sources), column.sources, strict=True))
+        required = [column.sources for column in columns if column.required or column.in_every_file]
         if isinstance(source, Events):
-            sources[TIME] = source.time.source
-            required.append(source.time.source)
-        json = frozenset(column.name for column in columns if column.type == "json")
-        return cls(sources, tuple(dict.fromkeys(required)), json)
+            sources |= dict(zip(names_of(TIME, source.time.sources), source.time.sources, strict=True))
+            required += [(path,) for path in source.time.sources]
+        return cls(
+            sources,
+            tuple(dict.fromkeys(required)),
+            frozenset(name for c in columns if c.type == "json" for name in names_of(c.name, c.sources)),
+            {
+                name: column.numbers.decimal
+                for column in columns
+                if column.numbers is not None and column.numbers.decimal != "."
+                for name in names_of(column.name, column.sources)
+            },
+        )
 
     @property
     def schema(self) -> pl.Schema:
@@ -60,10 +80,20 @@ class Fields:
         """FileRejected where a header has two fields of one name or lacks a required one."""
         for name, times in Counter(names).items():
             if times > 1:
-                raise FileRejected(f"duplicate_column: {name}")
-        for source in self.required:
-            if source not in names:
-                raise FileRejected(f"missing_column: {source}")
+                raise FileRejected(f"duplicate_column: {shown_name(name)}")
+        missing = [group for group in self.required if not set(group) & set(names)]
+        if missing:
+            raise FileRejected(missing_column(missing, names))
+
+
+def is_read(column: Column) -> bool:
+    """Whether a column's values are in the records, and not in the declaration or in the file's path."""
+    return column.constant is None and column.source != FILE_PATH
+
+
+def names_of(name: str, sources: Sequence[str]) -> list[str]:
+    """The reader's columns of a column with these sources."""
+    return [name if number == 1 else f"{name} {number}" for number in range(1, len(sources) + 1)]
 
 
 @dataclass(frozen=True)

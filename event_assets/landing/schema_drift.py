@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from event_assets.declaration import Column
+from event_assets.text.number_notation import notation_pattern
 
 #: What the text of a value of a type looks like, blanks around it aside. Cleaning is stricter: a decimal with too
 #: many digits is refused there, but is still a number.
@@ -43,7 +44,8 @@ class Kinds:
     """Counts the values of typed columns that don't look like their type, batch by batch."""
 
     def __init__(self, columns: Iterable[Column]) -> None:
-        looks = {column.name: _looks(column) for column in columns if column.constant is None}
+        columns = [column for column in columns if column.constant is None]
+        looks = {column.name: _looks(column) for column in columns}
         self._looks = {name: form for name, form in looks.items() if form is not None}
         self._nulls = {column.name: ["", *column.null_values] for column in columns}
         self._values: Counter[str] = Counter()
@@ -69,6 +71,8 @@ class Kinds:
 
 
 def _looks(column: Column) -> str | None:
+    if column.numbers is not None:
+        return _amid_blanks(notation_pattern(column.numbers.decimal, column.numbers.thousands))
     form = _LOOKS.get("decimal" if column.decimal else column.type)
     return _amid_blanks(form) if form else None
 

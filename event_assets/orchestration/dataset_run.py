@@ -47,6 +47,9 @@ class DatasetRun:
                 self._open.enter_context(workspace.writing())
             staging = self._open.enter_context(workspace.lake.staging(workspace.dataset.name))
             workspace.refresh()
+            if LANDING not in planned_ops(context):  # else they are among the landing's warnings
+                for notice in workspace.notices:
+                    context.log.warning(notice)
             self._run = Run(workspace, request, staging, self.progress.progress)
             self._to_do = planned_ops(context)
         return self._run

@@ -25,9 +25,11 @@ from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.run import Run
 from event_assets.pipeline.steps import Step
 from event_assets.settings import load_settings
-from event_assets.storage.lake import Lake, TableStore, read_again
-from event_assets.storage.parquet import write_parquet
-from event_assets.storage.partitions import WHOLE, Staged
+from event_assets.storage.lake import Lake, TableStore
+from event_assets.storage.parquet import read_parquet, write_parquet
+from event_assets.storage.partitions import WHOLE
+from event_assets.storage.read_again import read_again
+from event_assets.storage.written_file import WrittenFile
 
 #: The key of the resource in a code location: assets of users name it where they are not in ours.
 IO_MANAGER = "lake_io_manager"
@@ -139,7 +141,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
 def _publish(store: TableStore, unit: str, frame: pl.DataFrame, path: Path) -> None:
     write_parquet(frame, path)
     date = None if unit == WHOLE else dt.date.fromisoformat(unit)
-    publish(store, date, [Staged(path, frame.height, unit or None)])
+    publish(store, date, [WrittenFile(path, frame.height, unit or None)])
 
 
 def _by_unit(context: dg.OutputContext, obj: Any) -> Iterator[tuple[str, pl.DataFrame]]:
@@ -185,7 +187,7 @@ def _eager(frame: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
 
 def _read(store: TableStore, unit: str) -> pl.DataFrame | None:
     paths = store.paths(unit)
-    return pl.concat([pl.read_parquet(path, hive_partitioning=False, glob=False) for path in paths]) if paths else None
+    return pl.concat([read_parquet(path) for path in paths]) if paths else None
 
 
 def _columns(store: TableStore) -> pl.DataFrame | None:

@@ -84,10 +84,14 @@ def _for_stale_tables(
     stale = [unit for unit in stale_units(workspace) if unit.date is not None or workspace.known_dates()]
     if stale:
         units = [(unit.step.name, str(unit.date), made_from(workspace, unit.step, unit.date)) for unit in stale]
-        return _request(context, dataset, digest("stale", units), _count(len(stale), "stale partition")), reported
+        return _request(
+            context, dataset, digest("stale", units, _damage(workspace)), _count(len(stale), "stale partition")
+        ), reported
     if not raw_tables_match_ledger(workspace):
         contents = [(name, sorted(store.entries().items())) for name, store in workspace.stores.items()]
-        return _request(context, dataset, digest("aligned", str(contents)), "landed tables behind the ledger"), reported
+        return _request(
+            context, dataset, digest("aligned", str(contents), lake_state(workspace)), "landed tables behind the ledger"
+        ), reported
     if since := workspace.lake.unfinished_since(dataset.name):
         # Files that a killed run replaced may still be there: plain readers of the folders see both.
         return _request(context, dataset, digest("unfinished", since), "what a killed run left"), reported
@@ -98,6 +102,12 @@ def _for_stale_tables(
         what = _count(len(lost), "partition") + " that no run reported"
         return _request(context, dataset, digest("unreported", units), what, {REPORT_TAG: "true"}), reported
     return dg.SkipReason(f"every table of {dataset.name} is what its inputs say"), state
+
+
+def _damage(workspace: Workspace) -> list[str]:
+    """The damaged files and what else is wrong: what is lost again is another cause, since files' names are new."""
+    entries = (entry for store in workspace.stores.values() for entry in store.entries().values())
+    return [*(path for entry in entries for path in entry.damaged), *workspace.notices]
 
 
 def _cursor(text: str | None) -> tuple[float, str]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from event_assets.pipeline.checks import accounting_result, contract_result
 from event_assets.pipeline.results import CheckResult, sample
 from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Unit, Workspace, unit_of
-from event_assets.storage.partitions import Staged
+from event_assets.storage.damage import damaged, damaged_files
+from event_assets.storage.parquet import read_parquet, scan_parquet
+from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.contract import violations
 from event_assets.tables.plots import Series
 from event_assets.tables.table import Table
@@ -31,7 +34,7 @@ FEW_ROWS = 250_000
 class Draft:
     """A unit of one table, written and looked at, not published."""
 
-    staged: tuple[Staged, ...]
+    staged: tuple[WrittenFile, ...]
     checks: tuple[CheckResult, ...]
     sample: pl.DataFrame | None = None
     plot: Series = field(default_factory=list)
@@ -63,14 +66,27 @@ class Drafting:
         workspace = self._workspace
         tables = {name: workspace.tables[name] for name in step.tables}
         engine = workspace.engine_for(step, date)
-        inputs = {source.table: self._scan(step, source, date, engine) for source in step.inputs}
-        scope = Scope(workspace.dataset, engine.ports, date)
-        folder = self._staging / f"{next(self._numbers):08d}"
-        # The outputs get no name here: what they share is let go once they are computed, before they are sorted.
-        written = engine.write(step.transform(inputs, scope), tables, folder)
+        with self._blaming_damaged_input(step, date):
+            inputs = {source.table: self._scan(step, source, date, engine) for source in step.inputs}
+            scope = Scope(workspace.dataset, engine.ports, date)
+            folder = self._staging / f"{next(self._numbers):08d}"
+            # The outputs get no name here: what they share is let go once they are computed, before they are sorted.
+            written = engine.write(step.transform(inputs, scope), tables, folder)
         accounted = self._account(step, date, written)
         drafts = {name: _examined(table, date, written, accounted, engine) for name, table in tables.items()}
         return drafts, dict(written.figures)
+
+    @contextmanager
+    def _blaming_damaged_input(self, step: Step, date: dt.date | None) -> Iterator[None]:
+        """DamagedFileError where what fails inside fails because an input file can't be read."""
+        try:
+            yield
+        except Exception:
+            stores = self._workspace.stores
+            units = [unit for unit in self._workspace.all_input_units(step, date) if unit[0] in stores]
+            if found := damaged_files(path for name, day in units for path in stores[name].paths(unit_of(day))):
+                raise damaged(found[0]) from None
+            raise
 
     def _scan(self, step: Step, source: Input, date: dt.date | None, engine: Engine) -> nw.LazyFrame[Any]:
         workspace = self._workspace
@@ -108,18 +124,16 @@ def _examined(
 ) -> Draft:
     """The contract is held against the very rows that were written: as frames, or read back where there are none."""
     pieces = written.pieces[table.name]
-    staged = tuple(Staged(piece.path, piece.rows, piece.hive if date is None else unit_of(date)) for piece in pieces)
+    staged = tuple(pieces) if date is None else tuple(replace(piece, hive=unit_of(date)) for piece in pieces)
     rows = sum(piece.rows for piece in pieces)
     if engine.holds_frames or rows <= FEW_ROWS:
-        frames = written.frames.get(table.name) or [
-            pl.read_parquet(piece.path, hive_partitioning=False, glob=False) for piece in pieces
-        ]
+        frames = written.frames.get(table.name) or [read_parquet(piece.path) for piece in pieces]
         broken = [violation for frame in frames for violation in violations(table, frame)]
         whole = frames[0] if len(frames) == 1 else pl.concat(frames)
         look: pl.DataFrame | pl.LazyFrame = whole
     else:
         broken, whole = list(engine.violations(table, pieces)), None
-        look = pl.scan_parquet([piece.path for piece in pieces], hive_partitioning=False, glob=False)
+        look = scan_parquet(*(piece.path for piece in pieces))
     contract = contract_result(table, rows, broken)
     checks = (contract, accounted) if accounted else (contract,)
     if broken:  # a sample and a plot need the contract's columns

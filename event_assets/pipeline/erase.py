@@ -11,23 +11,22 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from event_assets.declaration import Column, Dataset
-from event_assets.declaration.blocks import Source
+from event_assets.declaration import Column, Source
 from event_assets.errors import DeclarationError, LandingError
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, parts, sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.lake import read_figures
-from event_assets.storage.ledger import Kind, SourceFile
-from event_assets.storage.parquet import write_parquet
-from event_assets.storage.partitions import Staged, content_digest
+from event_assets.storage.ledger import SourceFile
+from event_assets.storage.parquet import read_figures, read_parquet, write_parquet
+from event_assets.storage.partitions import content_digest
 from event_assets.storage.remove_rows import write_without
+from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.table import Table
 from event_assets.transforms.casts import bound
 from event_assets.transforms.normalize import normalised
@@ -84,9 +83,9 @@ def rows_by_table(workspace: Workspace, user_id: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for name, store in workspace.stores.items():
         files = [path for entry in store.entries().values() if entry.rows for path in entry.files]
-        source = _source(workspace.dataset, "profiles" if "profile" in name else "events")
+        blocks = workspace.dataset.blocks("profiles" if "profile" in name else "events")
         theirs = (
-            _theirs(workspace.tables[name], store.file(path), source, lambda text: text == user) for path in files
+            _theirs(workspace.tables[name], store.file(path), blocks, lambda text: text == user) for path in files
         )
         rows = sum(int(mine.sum()) for mine in theirs)
         if rows:
@@ -94,22 +93,22 @@ def rows_by_table(workspace: Workspace, user_id: str) -> dict[str, int]:
     return found
 
 
-def _theirs(table: Table, path: Path, source: Source, is_erased: IsErased) -> pl.Series:
+def _theirs(table: Table, path: Path, blocks: Sequence[Source], is_erased: IsErased) -> pl.Series:
     """For each row of a table's file, whether it is an erased user's."""
     column = "raw" if "raw" in table.names else "user_id" if "user_id" in table.names else table.names[0]
-    texts = pl.read_parquet(path, columns=[column], hive_partitioning=False, glob=False)[column].cast(pl.String)
+    texts = read_parquet(path, [column])[column].cast(pl.String)
     if column == "raw":
-        return pl.Series([_is_theirs(raw, source, is_erased) for raw in texts], dtype=pl.Boolean)
+        return pl.Series([_is_theirs(raw, blocks, is_erased) for raw in texts], dtype=pl.Boolean)
     if column != "user_id":
         return pl.repeat(False, len(texts), eager=True)
-    declared = _user_column(source) if table.name in ("raw_events", "raw_profiles") else None
+    declared = _user_column(blocks) if table.name in ("raw_events", "raw_profiles") else None
     users = {text: canonical(text, declared) if declared else text for text in texts.unique()}
     return texts.is_in([text for text, user in users.items() if user is not None and is_erased(user)], nulls_equal=True)
 
 
 def _cut_closed(workspace: Workspace, staging: Path, is_erased: IsErased) -> None:
     """Take the rows out of those dates that can't be made again, since retention dropped what they were made from."""
-    source = _source(workspace.dataset, "events")
+    blocks: Sequence[Source] = workspace.dataset.events
     for step in workspace.steps:
         for name in step.tables:
             store, table = workspace.stores[name], workspace.tables[name]
@@ -118,10 +117,10 @@ def _cut_closed(workspace: Workspace, staging: Path, is_erased: IsErased) -> Non
                 if not entry.rows or not workspace.is_closed(step, date):
                     continue
                 [path] = store.paths(date.isoformat())
-                theirs = _theirs(table, path, source, is_erased)
+                theirs = _theirs(table, path, blocks, is_erased)
                 if theirs.any():
-                    left = pl.read_parquet(path, hive_partitioning=False, glob=False).filter(~theirs)
-                    piece = Staged(staging / f"{name}-{date}.parquet", left.height, date.isoformat())
+                    left = read_parquet(path).filter(~theirs)
+                    piece = WrittenFile(staging / f"{name}-{date}.parquet", left.height, date.isoformat())
                     write_parquet(left, piece.path, read_figures(path))
                     store.publish(date.isoformat(), [piece], entry.made_from, content_digest([piece]))
             store.flush()
@@ -135,11 +134,11 @@ def without_erased(
     Parts are given and returned by name; one that held such records is written again into `staging`, one that held
     nothing else is left out. The same file and the same parts come back where no record is an erased user's.
     """
-    source = _source(workspace.dataset, file.kind)
+    blocks = workspace.dataset.blocks(file.kind)
     left = dict(there)
     for name, path in there.items():
         table = "landing_rejects" if name == REJECTS else "raw_profiles" if name == ROWS else "raw_events"
-        found = _found(path, workspace.tables[table], source, is_erased)
+        found = _found(path, workspace.tables[table], blocks, is_erased)
         if not found:
             continue
         file, rows = _without(file, name, found)
@@ -155,7 +154,7 @@ def place(workspace: Workspace, file: SourceFile, staged: dict[str, Path]) -> No
     for part in parts(workspace, file):
         if part.name in staged:
             store = workspace.stores[part.table]
-            store.place(Staged(staged[part.name], part.file.rows, part.file.hive), Path(part.file.path).name)
+            store.place(WrittenFile(staged[part.name], part.file.rows, part.file.hive), Path(part.file.path).name)
 
 
 def canonical(text: str | None, column: Column) -> str | None:
@@ -192,54 +191,52 @@ def _cut(before: str, row_numbers: dict[int, Any]) -> str:
     return f"{digest:016x}"
 
 
-def _found(part: Path, table: Table, source: Source, is_erased: IsErased) -> dict[int, str | None]:
+def _found(part: Path, table: Table, blocks: Sequence[Source], is_erased: IsErased) -> dict[int, str | None]:
     """The row numbers of erased users' records in a landed part, with their reasons where they are rejects."""
-    theirs = _theirs(table, part, source, is_erased)
+    theirs = _theirs(table, part, blocks, is_erased)
     if not theirs.any():
         return {}
     columns = ["row_number", *(["reason"] if "reason" in table.names else [])]
-    rows = pl.read_parquet(part, columns=columns, hive_partitioning=False, glob=False).filter(theirs)
+    rows = read_parquet(part, columns).filter(theirs)
     reasons = rows["reason"] if "reason" in columns else [None] * rows.height
     return dict(zip(rows["row_number"], reasons, strict=True))
 
 
-def _is_theirs(raw: str | None, source: Source, is_erased: IsErased) -> bool:
-    column = _user_column(source)
+def _is_theirs(raw: str | None, blocks: Sequence[Source], is_erased: IsErased) -> bool:
+    column = _user_column(blocks)
     return any(
-        (user := canonical(text, column)) is not None and is_erased(user) for text in set(named_ids(raw, source))
+        (user := canonical(text, column)) is not None and is_erased(user) for text in set(named_ids(raw, blocks))
     )
 
 
-def _user_column(source: Source) -> Column:
-    column = source.column("user_id")
-    assert column is not None
-    return column
+def _user_column(blocks: Sequence[Source]) -> Column:
+    return next(column for block in blocks if (column := block.column("user_id")))
 
 
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _BARE = re.compile(r"[^\s,;|:\"'{}\[\]()<>=]+")
 
 
-def named_ids(raw: str | None, source: Source) -> Iterator[str]:
+def named_ids(raw: str | None, blocks: Sequence[Source]) -> Iterator[str]:
     """The texts of a reject that may be its user's id: that of its user field, where the text can be read as a JSON
     object; else every field, quoted text and word, since nobody knows which of them was meant."""
-    column = _user_column(source)
-    if column.constant is not None:
-        yield column.constant
+    columns = [column for block in blocks if (column := block.column("user_id"))]
+    yield from (column.constant for column in columns if column.constant is not None)
     if not raw:
         return
     if raw.lstrip().startswith("{"):
         try:
-            value = _at(json.loads(raw, parse_int=str, parse_float=str), column.source)
+            document = json.loads(raw, parse_int=str, parse_float=str)
         except (ValueError, RecursionError):
             pass
         else:
-            if value is not None:
-                yield str(value)
+            found = [_at(document, source) for column in columns for source in column.sources]
+            yield from (str(value) for value in found if value is not None)
             return
-    if source.format == "csv":
-        yield from (field.strip("\"' \t\r\n") for field in raw.split(source.csv.delimiter))
-        yield from _fields(raw, source)
+    for block in blocks:
+        if block.format == "csv":
+            yield from (field.strip("\"' \t\r\n") for field in raw.split(block.csv.delimiter))
+            yield from _fields(raw, block)
     yield from (match[1] for match in _QUOTED.finditer(raw))
     yield from _BARE.findall(raw)
 
@@ -264,9 +261,3 @@ def _at(document: Any, path: str) -> Any:
             return None
         document = document.get(key)
     return document
-
-
-def _source(dataset: Dataset, kind: Kind) -> Source:
-    source = dataset.events if kind == "events" else dataset.profiles
-    assert source is not None
-    return source

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,18 +83,37 @@ def land_new_files(
     began = time.perf_counter()
     before = _raw_contents(workspace)
     files, warnings = pending(workspace, files_missing_rows(workspace))
+    warnings[:0] = workspace.notices
     failures: list[LandingError] = []
     with workspace.lake.staging(workspace.dataset.name) as staging:
         landed, known = _land_all(workspace, files, staging, warnings, failures, now, run, progress)
-        if workspace.dataset.events.time.missing == "file_date" and files:
+        if files and any(block.time.missing == "file_date" for block in workspace.dataset.events):
             # A name that now stands for something else may have dated a content that another name still stands for.
             seen = {dropped.name for dropped in files}
             dated_anew = [dropped for dropped in pending(workspace)[0] if dropped.name not in seen]
             landed += _land_all(workspace, dated_anew, staging, warnings, failures, now, run, progress)[0]
+    failures += _lost(workspace)
     after = _raw_contents(workspace)
     dates = {dt.date.fromisoformat(d) for d in before.keys() | after.keys() if before.get(d) != after.get(d)}
     seconds = time.perf_counter() - began
     return LandingSummary(tuple(landed), known, tuple(warnings), frozenset(dates), seconds, tuple(failures))
+
+
+def _lost(workspace: Workspace) -> Iterator[LandingError]:
+    """What is missing or damaged in the lake and can't be made again: the source is missing, too, or was dropped."""
+    for file in files_missing_rows(workspace):
+        name = workspace.ledger.names()[file.kind, file.file_id][0]
+        remedy = f"put it back and run again, or event-assets retract {workspace.dataset.name} {name}"
+        state = "its landed rows are missing from the lake; nothing of it was changed"
+        yield LandingError(str(workspace.inbox / name), state, remedy)
+    for step in workspace.steps:
+        for table in step.tables if step.by_date else ():
+            for date in workspace.dates(table):
+                entry = workspace.entry(table, date)
+                if entry and entry.damaged and workspace.is_closed(step, date):
+                    path = str(workspace.stores[table].folder / entry.damaged[0])
+                    state = "is missing or damaged, and what it was made from was dropped by retention"
+                    yield LandingError(path, state, "restore it from a backup")
 
 
 def _land_all(

@@ -2,63 +2,86 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from event_assets.declaration import Dataset, Source
+from event_assets.declaration import Dataset, Events
 from event_assets.digest import digest
+from event_assets.landing.inbox import block_of
 from event_assets.landing.unpack_limits import TOO_LARGE, Limits
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Binding, Kind, SourceFile
 from event_assets.text.file_names import file_date
 
 #: Raised when landing reads the same bytes otherwise than before: every file is then read again.
-LANDING_VERSION = 1
+LANDING_VERSION = 2
 
 
-def landing_rules(dataset: Dataset, kind: Kind) -> str:
-    """The digest of those parts of the declaration by which a file of a kind is read."""
-    source = _source(dataset, kind)
+def landing_rules(dataset: Dataset, kind: Kind, number: int) -> str:
+    """The digest of those parts of the declaration by which files of a block are read."""
+    block = dataset.blocks(kind)[number]
     columns = [
-        (column.name, column.source, column.constant, column.required, column.in_every_file)
-        for column in source.columns
+        (c.name, c.sources, c.pattern, c.constant, c.required, c.in_every_file, c.type == "json") for c in block.columns
     ]
-    reading = source.rules("format", "csv", "encoding", "lines", "max_record_bytes")
-    json = [column.name for column in source.columns if column.type == "json"]
+    # Null values tell which of several fields holds a value, and which times are missing.
+    nulls = [c.null_values for c in block.columns if len(c.sources) > 1]
+    numbers = [c.numbers.rules() for c in block.columns if c.numbers is not None]
+    reading = block.rules(
+        "format", "csv", "log", "excel", "encoding", "lines", "records", "explode", "max_record_bytes"
+    )
     # Only the strict policy refuses what the others land, and only for it a column's type matters here.
-    strict = [(column.type, column.null_values) for column in source.columns] if dataset.drift == "fail" else []
-    time_source = dataset.events.time.source
-    no_time = [column.null_values for column in dataset.columns if column.source == time_source]
-    clock = [dataset.timezone, dataset.source_timezone, dataset.start_date, dataset.events.time.rules(), no_time]
-    clock += [dataset.end_date] if dataset.end_date else []
-    return digest(LANDING_VERSION, kind, columns, json, reading, strict, clock if kind == "events" else [], length=8)
+    strict = [(column.type, column.null_values) for column in block.columns] if dataset.drift == "fail" else []
+    raw = [(c.name, c.constant) for c in dataset.columns_of(kind)], number if dataset.is_mixed(kind) else None
+    clock: list[Any] = []
+    if isinstance(block, Events):
+        times = block.time.sources
+        no_time = [column.null_values for column in block.columns if column.source in times]
+        clock = [dataset.timezone, dataset.source_timezone, dataset.start_date, block.time.rules(), no_time]
+        clock += [dataset.end_date] if dataset.end_date else []
+    return digest(LANDING_VERSION, kind, columns, nulls, numbers, reading, strict, raw, clock, length=8)
 
 
 @dataclass(frozen=True)
 class Rules:
     """The rules of today: a digest of much of the declaration, which ten thousand files shall not each ask for."""
 
-    by_kind: Mapping[Kind, str]
+    by_block: Mapping[tuple[Kind, int], str]
+    blocks: Mapping[tuple[Kind, str], int]
+    """The block by which a content is read, where there are several: of all names that stand for it the first block, so
+    that it doesn't matter which name came first."""
     dated_by: Mapping[tuple[Kind, str], str]
     """With `missing_time: file_date`, the name that dates a content: of all that stand for it the one with the earliest
     date (of these the first), so that it doesn't matter which came first."""
 
     def of(self, kind: Kind, file_id: str) -> str:
-        name, rules = self.dated_by.get((kind, file_id)), self.by_kind.get(kind, "")
+        rules = self.by_block.get((kind, self.blocks.get((kind, file_id), 0)), "")
+        name = self.dated_by.get((kind, file_id))
         return digest(rules, str(file_date(name)), length=8) if name else rules
 
 
 def rules_of_today(workspace: Workspace, bindings: Iterable[Binding] = ()) -> Rules:
     """The rules by which files are to be read, once these names are bound besides those in the ledger."""
     dataset = workspace.dataset
-    kinds: tuple[Kind, ...] = ("events", "profiles") if dataset.profiles else ("events",)
-    dated_by: dict[tuple[Kind, str], str] = {}
-    if dataset.events.time.missing == "file_date":
-        bound = {b.name: b.file_id for b in (*workspace.ledger.bindings.values(), *bindings) if b.kind == "events"}
-        dated = [(date, name) for name in bound if (date := file_date(name))]
-        for _, name in sorted(dated, reverse=True):
-            dated_by["events", bound[name]] = name
-    return Rules({kind: landing_rules(dataset, kind) for kind in kinds}, dated_by)
+    kinds: tuple[Kind, ...] = ("events", "profiles")
+    by_block = {
+        (kind, number): landing_rules(dataset, kind, number)
+        for kind in kinds
+        for number in range(len(dataset.blocks(kind)))
+    }
+    bound = {(b.kind, b.name): b.file_id for b in (*workspace.ledger.bindings.values(), *bindings)}
+    blocks: dict[tuple[Kind, str], int] = {}
+    dated: list[tuple[dt.date, str, tuple[Kind, str]]] = []
+    for (kind, name), file_id in bound.items():
+        some = dataset.blocks(kind)
+        number = block_of(name, dataset, kind) or 0 if len(some) > 1 else 0
+        if number or len(some) > 1:
+            blocks[kind, file_id] = min(number, blocks.get((kind, file_id), number))
+        block = some[number] if some else None
+        if isinstance(block, Events) and block.time.missing == "file_date" and (date := file_date(name)):
+            dated.append((date, name, (kind, file_id)))
+    return Rules(by_block, blocks, {key: name for _, name, key in sorted(dated, reverse=True)})
 
 
 def is_known(workspace: Workspace, file: SourceFile | None, rules: Rules) -> bool:
@@ -71,9 +94,3 @@ def is_known(workspace: Workspace, file: SourceFile | None, rules: Rules) -> boo
 def limits(workspace: Workspace) -> Limits:
     """How far a file may unpack, as the settings say."""
     return Limits(workspace.settings.max_unpacked_bytes, workspace.settings.max_ratio)
-
-
-def _source(dataset: Dataset, kind: Kind) -> Source:
-    source = dataset.events if kind == "events" else dataset.profiles
-    assert source is not None
-    return source

@@ -10,6 +10,7 @@ from event_assets.landing.inbox import InboxFile
 from event_assets.pipeline.land_files import pending
 from event_assets.pipeline.staleness import Stale, reachable, stale_units
 from event_assets.pipeline.workspace import Workspace
+from event_assets.wording import counted
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,10 @@ class Preview:
         yield from (f"would make {unit.step.name} {unit.date or ''}".rstrip() + f": {unit.why}" for unit in self.stale)
         total = sum(len(dates) for dates in self.at_most.values())
         files, stale = len(self.files), len(self.stale)
-        yield f"{files} files, {stale} stale partitions, at most {total} touched with what lies downstream"
+        yield (
+            f"{counted(files, 'file')}, {counted(stale, 'stale partition')}, at most {total} touched with what lies"
+            " downstream"
+        )
         if self.files:
             yield "The dates of new files are known once they are landed."
 

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 
 from event_assets.pipeline.workspace import unit_of
 from event_assets.storage.lake import TableStore
-from event_assets.storage.partitions import Staged, content_digest
+from event_assets.storage.partitions import content_digest
+from event_assets.storage.written_file import WrittenFile
 
 
 def publish(
-    store: TableStore, date: dt.date | None, staged: Sequence[Staged], made_from: str | None = None
+    store: TableStore, date: dt.date | None, staged: Sequence[WrittenFile], made_from: str | None = None
 ) -> tuple[str, bool]:
     """Queue staged files for the store's next flush; the digest of their rows, and whether it differs from before.
 
-    Files that hold the published rows, made from the same inputs, are discarded. `made_from` is the digest of what the
+    Files that hold the published rows, made from the same inputs, are discarded, unless the published ones are
+    damaged. `made_from` is the digest of what the
     partition was made from; of rows that no step made it is that of the rows.
     """
     before = store.entries().get(unit_of(date))

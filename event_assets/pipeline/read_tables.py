@@ -5,7 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.lake import read_again
+from event_assets.storage.parquet import read_parquet
+from event_assets.storage.read_again import read_again
 
 
 def first_rows(workspace: Workspace, table: str, count: int = 5) -> pl.DataFrame:
@@ -19,7 +20,7 @@ def first_rows(workspace: Workspace, table: str, count: int = 5) -> pl.DataFrame
             return workspace.tables[table].polars_schema().to_frame()
         frames = []
         for path in paths:
-            frame = pl.read_parquet(path, n_rows=count, hive_partitioning=False, glob=False)
+            frame = read_parquet(path, rows=count)
             if store.partitioned_by:
                 value = path.parent.name.split("=", 1)[1]
                 frame = frame.select(pl.lit(value).alias(store.partitioned_by), pl.all())

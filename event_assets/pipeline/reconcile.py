@@ -13,7 +13,8 @@ from event_assets.pipeline.staleness import stale_units
 from event_assets.pipeline.steps import RECONCILIATION
 from event_assets.pipeline.sync_raw_tables import publish_whole
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.lake import read_again
+from event_assets.storage.parquet import read_parquet
+from event_assets.storage.read_again import read_again
 from event_assets.tables.table import Table
 
 #: The tables whose rows the equations compare, date by date, and the figure that each gives.
@@ -186,9 +187,7 @@ def quarantined_by_reason(workspace: Workspace) -> dict[str, int]:
         paths = [path for unit in units for path in store.paths(unit)]
         if not paths:
             return {}
-        counts = pl.concat(
-            [pl.read_parquet(path, columns=["reason"], hive_partitioning=False, glob=False) for path in paths]
-        )
+        counts = pl.concat([read_parquet(path, ["reason"]) for path in paths])
         return dict(counts.group_by("reason").len().sort("reason").iter_rows())
 
     return read_again(read, lambda: store.entries(again=True))

@@ -89,6 +89,9 @@ class Schedule:
         A date that nobody requested, of a table that the run makes, blocks no other date: once it is made, what reads
         it is stale. A table without dates reads all dates, and waits for all of them.
         """
+        for unit in self._workspace.all_input_units(step, date):
+            if unit[0] not in self._workspace.step_of and self._workspace.is_damaged(unit):
+                return unit  # raw rows whose source file is missing, or they would have been landed again
         for upstream, day in self._inputs(step, date):
             if not self.is_stale(upstream, day):
                 continue
@@ -123,6 +126,8 @@ class Schedule:
             return not fresh()
         if step.name in self._named and (date is None or date in requested):
             return not only_stale or not fresh()
+        if any(self._workspace.is_damaged((table, date)) for table in step.tables):
+            return True
         if date in self._between.get(step.name, ()):
             fed = date in requested or not any(self.is_stale(*unit) for unit in self._inputs(step, date))
             return fed and not fresh()

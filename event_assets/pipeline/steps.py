@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, Literal
 
 from event_assets.declaration import Dataset
+from event_assets.declaration.dataset import Kind
 from event_assets.digest import digest
 from event_assets.tables.catalog import tables
 from event_assets.tables.custom_tables import custom_tables
@@ -116,25 +117,36 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         rules_digest = digest(VERSION, transform.__name__, dataset.name, rules, shapes)
         found.append(Step(tuple(names), present, transform, rules_digest, **more))
 
+    def excluded(kind: Kind) -> tuple[str, ...]:
+        return ("#excluded",) if dataset.leaves_out(kind) else ()
+
+    def blocks(kind: Kind) -> list[Any]:
+        """What each block has of its own by which its records are judged."""
+        return [
+            [block.rules("where"), {c.name: c.numbers and c.numbers.rules() for c in block.columns}]
+            for block in dataset.blocks(kind)
+        ]
+
     reach = dataset.dedupe_days
     columns = [c.rules(*_CLEANING_KEYS) for c in dataset.columns]
     cleaning = {
         "columns": columns,
+        "blocks": blocks("events"),
         "keys": dataset.dedupe_keys,
         "event_id": dataset.event_id,
         "source_timezone": dataset.source_timezone,
         "required": sorted(clean.required_columns(dataset)),
     }
-    profile_columns = [c.rules(*_CLEANING_KEYS) for c in dataset.profiles.columns] if dataset.profiles else []
+    profile_columns = [c.rules(*_CLEANING_KEYS) for c in dataset.columns_of("profiles")]
     gap = {**dataset.sessions.rules("gap", "column")}
 
     add(
         ("profiles", "profile_quarantine"),
         (Input("raw_profiles"), Input("profile_snapshots")),
         profiles.profiles,
-        {"columns": profile_columns, "source_timezone": dataset.source_timezone},
+        {"columns": profile_columns, "blocks": blocks("profiles"), "source_timezone": dataset.source_timezone},
         by_date=False,
-        equation=Equation("raw_profiles", ("#valid", "profile_quarantine")),
+        equation=Equation("raw_profiles", ("#valid", "profile_quarantine", *excluded("profiles"))),
     )
     add(("event_keys",), (Input("raw_events"),), clean.event_keys, cleaning)
     add(
@@ -145,7 +157,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         ),
         clean.clean,
         {**cleaning, "days": reach},
-        equation=Equation("raw_events", ("cleaned_events", "#duplicates", "quarantine")),
+        equation=Equation("raw_events", ("cleaned_events", "#duplicates", "quarantine", *excluded("events"))),
     )
     add(("session_edges",), (Input("cleaned_events"),), sessions.session_edges, gap)
     add(
@@ -162,7 +174,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         {
             **gap,
             "geo": dataset.geo,
-            "filter": dataset.profiles.rules("filter") if dataset.profiles else None,
+            "filter": [block.rules("filter") for block in dataset.profiles],
             "profile_columns": profile_columns,
         },
         equation=Equation("cleaned_events", ("joined_facts", "#filtered")),

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from event_assets.errors import LakeError
 from event_assets.storage.ledger import SourceFile
-from event_assets.storage.parquet import write_parquet
-from event_assets.storage.partitions import WHOLE, Staged, content_digest
+from event_assets.storage.parquet import read_parquet, write_parquet
+from event_assets.storage.partitions import WHOLE, content_digest
 from event_assets.storage.table_log import LogFile
+from event_assets.storage.written_file import WrittenFile
 
 if TYPE_CHECKING:
     from event_assets.pipeline.workspace import Workspace
@@ -26,13 +26,9 @@ ROWS, REJECTS = "rows", "rejects"
 def sync_raw_tables(workspace: Workspace) -> None:
     """Publish in the raw tables exactly the active files' rows of dates that have not expired, and `source_files`.
 
-    Does nothing where they do.
+    Does nothing where they do. Rows that are missing stay listed: see `files_missing_rows`.
     """
     ledger = workspace.ledger
-    for file in files_missing_rows(workspace):
-        name = ledger.names()[file.kind, file.file_id][0]
-        remedy = f"put it back and run again, or event-assets retract {workspace.dataset.name} {name}"
-        raise LakeError(str(workspace.inbox / name), "its landed rows are missing from the lake", remedy)
     counting = _counting(workspace)
     for table, files in counting.items():
         workspace.stores[table].replace_files(files)
@@ -43,7 +39,7 @@ def sync_raw_tables(workspace: Workspace) -> None:
 
 
 def files_missing_rows(workspace: Workspace) -> list[SourceFile]:
-    """Active source files whose landed rows are missing from the lake, as after a partial restore."""
+    """Active source files whose landed rows are missing from the lake or damaged there."""
     ledger = workspace.ledger
     counting = (*ledger.active("events"), *ledger.active("profiles"))
     return [file for file in counting if not parts_are_there(workspace, file)]
@@ -57,11 +53,16 @@ def raw_tables_match_ledger(workspace: Workspace) -> bool:
     if not workspace.ledger.files:
         return True
     for table, files in _counting(workspace).items():
-        listed = {path for entry in workspace.stores[table].entries().values() for path in entry.files}
-        if listed != {file.path for file in files}:
+        listed = workspace.stores[table].entries().values()
+        if {path for entry in listed for path in entry.files} != {file.path for file in files}:
             return False
+        if any(entry.damaged for entry in listed):
+            return False
+    shown_entry = workspace.entry("source_files", None)
+    if shown_entry is None or shown_entry.damaged:
+        return False
     paths = workspace.stores["source_files"].paths(WHOLE)
-    shown = [pl.read_parquet(path, hive_partitioning=False, glob=False) for path in paths]
+    shown = [read_parquet(path) for path in paths]
     return bool(shown) and shown[0].equals(source_files(workspace))
 
 
@@ -126,7 +127,7 @@ def parts(workspace: Workspace, file: SourceFile) -> Iterator[Part]:
 
 def parts_are_there(workspace: Workspace, file: SourceFile) -> bool:
     """Whether the rows of a file still lie in the lake: those of a superseded one were deleted."""
-    return all(workspace.stores[part.table].has(part.file.path) for part in parts(workspace, file))
+    return all(workspace.stores[part.table].has(part.file) for part in parts(workspace, file))
 
 
 def part_name(file: SourceFile, part: str) -> str:
@@ -139,11 +140,11 @@ def publish_whole(workspace: Workspace, name: str, frame: pl.DataFrame) -> bool:
     """Publish a table without dates that no step makes; False where the published rows are the same already."""
     store = workspace.stores[name]
     with workspace.lake.staging(workspace.dataset.name) as staging:
-        staged = [Staged(staging / f"{name}.parquet", frame.height)]
+        staged = [WrittenFile(staging / f"{name}.parquet", frame.height)]
         write_parquet(frame, staged[0].path)
         content = content_digest(staged)
         before = store.entries().get(WHOLE)
-        if before is not None and before.content == content:
+        if before is not None and not before.damaged and before.content == content:
             return False
         store.publish(WHOLE, staged, content, content)
         store.flush()

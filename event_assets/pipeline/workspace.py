@@ -15,9 +15,10 @@ from event_assets.engines.engine import Engine
 from event_assets.engines.select_engine import merging_engine, open_engine, spilling_engine
 from event_assets.locations import Place
 from event_assets.pipeline.steps import Input, Step, step_of, steps
-from event_assets.pipeline.sync_raw_tables import files_missing_rows, sync_raw_tables
+from event_assets.pipeline.sync_raw_tables import sync_raw_tables
 from event_assets.settings import Settings
-from event_assets.storage.lake import Lake, TableStore, read_figures
+from event_assets.storage.lake import Lake, TableStore
+from event_assets.storage.parquet import read_figures
 from event_assets.storage.partitions import EMPTY_CONTENT, WHOLE, Entry
 from event_assets.storage.validity_index import Unit as Held
 from event_assets.storage.validity_index import Validity
@@ -57,6 +58,8 @@ class Workspace:
         self.ledger = self.lake.ledger(dataset.name)
         self._histories: dict[str, KeyHistory] = {}
         self._writes = False
+        self.notices: list[str] = []
+        """What `refresh` found wrong with the lake and a run repairs, one line each."""
         self.recovered = False
         """Whether `writing` had to repair what a killed writer began."""
         self._validity = Validity(self.lake.state(dataset.name) / "history" / "validity.json", "user_id")
@@ -95,6 +98,8 @@ class Workspace:
             self._writes = True
             try:
                 yield
+                for store in self.stores.values():
+                    store.finish()
             finally:
                 self._writes = False
                 self._validity.save()
@@ -102,21 +107,37 @@ class Workspace:
     def _recover(self) -> None:
         """Make good what a killed writer began: what entered the ledger counts, all else goes."""
         self.recovered = True
+        self._writes = True  # the lease is held already
         self.refresh()
-        if not files_missing_rows(self):  # rows that are gone are landed again first (`intake`)
-            sync_raw_tables(self)
+        sync_raw_tables(self)
         self.ledger.sweep()
         for store in self.stores.values():
             store.sweep()
 
     def refresh(self) -> None:
-        """Read the ledger and all tables' logs as they are now."""
+        """Read the ledger and all tables' logs as they are now, and look for files that are missing or damaged.
+
+        The dataset's writer begins a new log for each table whose log can't be read. LakeError where the ledger can't
+        be read, or is missing although records were landed: nothing is changed then.
+        """
         self.ledger.reload()
-        for store in self.stores.values():
-            store.entries(again=True)
+        unreadable = {name: wrong for name, store in self.stores.items() if (wrong := store.refresh())}
+        landed = (name for name, table in self.tables.items() if table.landed and table.has_records)
+        if self.ledger.is_new and any(self.stores[name].entries() for name in landed):
+            raise self.ledger.unreadable("it is missing although records were landed")
+        self.notices = [f"{wrong}; the table is rebuilt with a new log" for wrong in unreadable.values()]
+        if unreadable and self._writes:
+            for name in unreadable:
+                self.stores[name].rebuild()
+            sync_raw_tables(self)
 
     def entry(self, table: str, date: dt.date | None) -> Entry | None:
         return self.stores[table].entries().get(unit_of(date))
+
+    def is_damaged(self, unit: Unit) -> bool:
+        """Whether a published unit can't be read, since a file of it is missing or damaged."""
+        entry = self.entry(*unit) if unit[0] in self.stores else None
+        return entry is not None and bool(entry.damaged)
 
     def content(self, table: str, date: dt.date | None) -> str:
         """The digest of what a unit holds; a unit that was never made holds nothing."""

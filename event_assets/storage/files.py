@@ -7,19 +7,21 @@ and whatever reads tables goes on reading paths.
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from event_assets.errors import LakeError
 from event_assets.locations import ObjectUrl, Place
 from event_assets.storage.object_lease import Lease
 from event_assets.storage.object_store import Objects
 
 #: A copy of a file that counts no more stays so long after its last use: somebody may be about to open it.
 GRACE_SECONDS = 600.0
+_LOG = "_delta_log"
 #: So many files come from the object store at once.
 _TOGETHER = 8
 
@@ -31,6 +33,10 @@ class Files(Protocol):
     def folder(self) -> Place: ...
 
     @property
+    def here(self) -> Path:
+        """The folder on this machine where the files are read."""
+
+    @property
     def storage_options(self) -> Mapping[str, str] | None:
         """What delta-rs needs beside the folder."""
 
@@ -40,9 +46,11 @@ class Files(Protocol):
     def local(self, paths: Sequence[str]) -> list[Path]:
         """Where they can be read on this machine."""
 
-    def has(self, path: str) -> bool: ...
+    def size(self, path: str) -> int | None:
+        """A file's bytes; None where there is no such file."""
 
-    def size(self, path: str) -> int: ...
+    def sizes(self, paths: Collection[str]) -> dict[str, int]:
+        """The bytes of those of the files that exist, as a listing has them now."""
 
     def delete(self, paths: Iterable[str]) -> None: ...
 
@@ -51,6 +59,12 @@ class Files(Protocol):
 
     def forget(self, counting: Collection[str]) -> None:
         """Bring what is known of the folder up to the files that count now."""
+
+    def log_files(self) -> dict[str, bytes]:
+        """The content of the files of the table's log, by name."""
+
+    def delete_log(self) -> None:
+        """Delete the table's log, which can't be read."""
 
     def check(self) -> None:
         """LeaseError where this writer may write no more."""
@@ -62,7 +76,7 @@ class LocalFiles:
     storage_options = None
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder = self.here = folder
 
     def place(self, staged: Path, path: str) -> None:
         target = self.folder / path
@@ -72,11 +86,14 @@ class LocalFiles:
     def local(self, paths: Sequence[str]) -> list[Path]:
         return [self.folder / path for path in paths]
 
-    def has(self, path: str) -> bool:
-        return (self.folder / path).exists()
+    def size(self, path: str) -> int | None:
+        try:
+            return os.stat(f"{self.folder}/{path}").st_size  # a Path for each of thousands of files costs more
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
-    def size(self, path: str) -> int:
-        return (self.folder / path).stat().st_size
+    def sizes(self, paths: Collection[str]) -> dict[str, int]:
+        return {path: size for path in paths if (size := self.size(path)) is not None}
 
     def delete(self, paths: Iterable[str]) -> None:
         for path in paths:
@@ -87,6 +104,17 @@ class LocalFiles:
 
     def forget(self, counting: Collection[str]) -> None:
         pass
+
+    def log_files(self) -> dict[str, bytes]:
+        files = [path for path in (self.folder / _LOG).glob("*") if path.is_file()]
+        return {path.name: path.read_bytes() for path in files}
+
+    def delete_log(self) -> None:
+        discarded = self.folder / f"{_LOG}.discarded"
+        shutil.rmtree(discarded, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            (self.folder / _LOG).rename(discarded)  # at once: what a kill leaves of it must not look like a log
+            shutil.rmtree(discarded)
 
     def check(self) -> None:
         pass
@@ -101,7 +129,6 @@ class ObjectFiles:
     def __init__(self, objects: Objects, copies: Path, lease: Callable[[], Lease | None] = lambda: None) -> None:
         self._objects, self._copies, self._lease = objects, copies, lease
         self._sizes: dict[str, int] = {}
-        self._all_known = False
 
     @property
     def folder(self) -> ObjectUrl:
@@ -122,19 +149,20 @@ class ObjectFiles:
         with ThreadPoolExecutor(_TOGETHER) as pool:
             return list(pool.map(self._copy, paths))
 
-    def has(self, path: str) -> bool:
-        if path not in self._sizes and not self._all_known:  # one listing for all that are asked for
-            self._sizes |= {found.key: found.bytes for found in self._objects.all()}
-            self._all_known = True
-        return path in self._sizes
+    @property
+    def here(self) -> Path:
+        return self._copies
 
-    def size(self, path: str) -> int:
-        if path not in self._sizes:
-            found = self._objects.look(path)
-            if found is None:
-                raise LakeError(str(self.folder / path), "is not there", "run again")
+    def size(self, path: str) -> int | None:
+        if path not in self._sizes and (found := self._objects.look(path)) is not None:
             self._sizes[path] = found.bytes
-        return self._sizes[path]
+        return self._sizes.get(path)
+
+    def sizes(self, paths: Collection[str]) -> dict[str, int]:
+        if not paths:
+            return {}
+        self._sizes = {found.key: found.bytes for found in self._objects.all()}
+        return {path: self._sizes[path] for path in paths if path in self._sizes}
 
     def delete(self, paths: Iterable[str]) -> None:
         gone = list(paths)
@@ -153,7 +181,7 @@ class ObjectFiles:
         ]
 
     def forget(self, counting: Collection[str]) -> None:
-        self._sizes, self._all_known = {}, False
+        self._sizes = {}
         for path in _parquet(self._copies):
             copy = self._copies / path
             try:
@@ -161,6 +189,15 @@ class ObjectFiles:
                     copy.unlink()
             except FileNotFoundError:  # another process cleans up as well
                 continue
+
+    def log_files(self) -> dict[str, bytes]:
+        log = self._objects.below(_LOG)
+        names = [found.key for found in log.all()]
+        return {name: found[0] for name in names if (found := log.read(name)) is not None}
+
+    def delete_log(self) -> None:
+        log = self._objects.below(_LOG)
+        log.delete([found.key for found in log.all()])
 
     def check(self) -> None:
         if lease := self._lease():
@@ -170,8 +207,11 @@ class ObjectFiles:
         copy = self._copies / path
         try:
             os.utime(copy)
+            if copy.stat().st_size == self._sizes.get(path, copy.stat().st_size):
+                return copy
         except FileNotFoundError:
-            self._objects.download(path, copy)
+            pass
+        self._objects.download(path, copy)
         return copy
 
 

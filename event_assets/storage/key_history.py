@@ -20,6 +20,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from event_assets.storage.parquet import read_parquet
+
 Hashes = npt.NDArray[np.uint64]
 Days = npt.NDArray[np.int32]
 Units = Mapping[dt.date, tuple[str, Callable[[], Sequence[Path]]]]
@@ -136,10 +138,7 @@ class KeyHistory:
         content, paths_of = units[date]
         kept = self._kept(date, content)
         if kept is None:
-            frames = [
-                pl.read_parquet(path, columns=[self._column], hive_partitioning=False, glob=False)
-                for path in paths_of()
-            ]
+            frames = [read_parquet(path, [self._column]) for path in paths_of()]
             column = pl.concat(frames)[self._column] if frames else pl.Series(dtype=pl.String)
             kept = np.unique(column.hash().to_numpy())
             if save:

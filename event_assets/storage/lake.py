@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import itertools
 import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
+from event_assets.errors import DamagedLogError
 from event_assets.locations import ObjectUrl, Place
 from event_assets.settings import Settings
+from event_assets.storage.damage import STATE, marked_files, unmark
 from event_assets.storage.files import Files, LocalFiles, ObjectFiles, files_of
 from event_assets.storage.lease import WAIT_SECONDS, lease, unfinished_since
 from event_assets.storage.object_lease import held, object_lease
 from event_assets.storage.object_lease import unfinished_since as object_lease_unfinished_since
 from event_assets.storage.object_store import Objects
-from event_assets.storage.partitions import Entry, Staged, entries, part_name
+from event_assets.storage.partitions import Entry, entries, part_name
 from event_assets.storage.table_log import LogFile, TableLog
+from event_assets.storage.written_file import WrittenFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from event_assets.storage.ledger import Ledger
-
-T = TypeVar("T")
-
-STATE = "_state"
 
 
 class TableStore:
@@ -36,7 +34,14 @@ class TableStore:
     Publishing queues; `flush` makes everything queued visible in one commit and then deletes what it replaced.
     """
 
-    def __init__(self, files: Path | Files, schema: Callable[[], pa.Schema] | None, partitioned_by: str | None) -> None:
+    def __init__(
+        self,
+        files: Path | Files,
+        schema: Callable[[], pa.Schema] | None,
+        partitioned_by: str | None,
+        state: Path | None = None,
+    ) -> None:
+        self._state_folder = state
         self._files, self.partitioned_by = files_of(files), partitioned_by
         self.folder = self._files.folder
         self._log = TableLog(self._files, schema, partitioned_by)
@@ -44,6 +49,10 @@ class TableStore:
         self._add: list[LogFile] = []
         self._remove: list[str] = []
         self._opened = False
+        self._listed: dict[str, LogFile] = {}
+        self._placed: set[str] = set()
+        self._damaged: set[str] = set()
+        self._sweep_later = False
 
     @property
     def by_date(self) -> bool:
@@ -57,11 +66,53 @@ class TableStore:
     def entries(self, *, again: bool = False) -> Mapping[str, Entry]:
         """Every unit with what was published of it, this writer's queue included."""
         if again or not self._opened:
-            counting = self._log.files()
-            self._entries = entries(counting, by_date=self.by_date)
-            self._files.forget({file.path for file in counting})
+            self._listed = {file.path: file for file in self._log.files()}
+            self._take_entries()
+            self._files.forget(self._listed.keys())
             self._opened = True
         return self._entries
+
+    def _take_entries(self) -> None:
+        found = entries(self._listed.values(), by_date=self.by_date)
+        damaged = self._damaged
+        self._entries = {unit: entry.without(damaged) for unit, entry in found.items()} if damaged else found
+
+    def refresh(self) -> str | None:
+        """Read the log again, and look which of its files are missing, have another size or are marked as damaged.
+
+        A log that is damaged, or missing though there are files, counts as empty. Then the state of the table is
+        returned, in one line; the dataset's one writer calls `rebuild`.
+        """
+        self._damaged, self._placed = set(), set()
+        try:
+            self.entries(again=True)
+        except DamagedLogError as error:
+            self._listed, self._entries, self._opened = {}, {}, True
+            return f"{error.culprit}: {error.state}"
+        if self._log.version < 0:
+            return f"{self.folder}: its log is missing" if self._files.leftovers(()) else None
+        self._look_for_damage()
+        return None
+
+    def _look_for_damage(self) -> None:
+        marks = marked_files(self._state_folder) if self._state_folder else set()
+        while True:
+            sizes = self._files.sizes(self._listed.keys())
+            self._damaged = {path for path, file in self._listed.items() if sizes.get(path) != file.bytes}
+            if marks:
+                self._damaged.update(path for path in self._listed if self._files.here / path in marks)
+            if not self._damaged:
+                return
+            before = self._log.version
+            self.entries(again=True)  # a writer may just have replaced what seems to be missing
+            if self._log.version == before:
+                self._sweep_later = True
+                return
+
+    def rebuild(self) -> None:
+        """Begin a new log in place of one that can't be read; files that it will not list are deleted by `finish`."""
+        self._log.discard()
+        self._sweep_later = True
 
     def paths(self, unit: str) -> list[Path]:
         """The files of a unit, to be read on this machine; none where it was never published."""
@@ -72,11 +123,18 @@ class TableStore:
         """Where a file of the table can be read on this machine; `path` is as the log has it."""
         return self._files.local([path])[0]
 
-    def has(self, path: str) -> bool:
-        """Whether a file lies in the table's folder, whether it counts or not."""
-        return self._files.has(path)
+    def has(self, file: LogFile) -> bool:
+        """Whether a file is in the table's folder with all its rows, listed or not."""
+        if file.path in self._placed:
+            return True
+        self.entries()
+        if file.path in self._listed:
+            return file.path not in self._damaged
+        from event_assets.storage.parquet import holds_rows
 
-    def publish(self, unit: str, staged: Sequence[Staged], made_from: str, content: str) -> Entry:
+        return self._files.size(file.path) is not None and holds_rows(self.file(file.path), file.rows)
+
+    def publish(self, unit: str, staged: Sequence[WrittenFile], made_from: str, content: str) -> Entry:
         """Put a unit's staged files in place of those before, from the next flush on."""
         before = self.entries().get(unit)
         version = self._log.version + 1
@@ -88,17 +146,27 @@ class TableStore:
         self._entries[unit] = entry
         return entry
 
-    def place(self, piece: Staged, name: str) -> LogFile:
+    def place(self, piece: WrittenFile, name: str) -> LogFile:
         """Move a staged file to its final name, where nobody reads it before a log says so."""
         path = f"{self.partitioned_by}={piece.hive}/{name}" if self.partitioned_by else name
+        size = piece.path.stat().st_size
         self._files.place(piece.path, path)
-        return LogFile(path, piece.rows, piece.hive)
+        self._placed.add(path)
+        return LogFile(path, piece.rows, piece.hive, size)
 
     def replace_files(self, files: Iterable[LogFile]) -> None:
-        """Make exactly these files count (they lie in place already), in one commit."""
+        """Make exactly these files count (they lie in place already), in one commit.
+
+        A damaged file that was written again is listed again, with its new size. One that is missing stays listed if
+        it was, so that nothing forgets it.
+        """
         wanted = {file.path: file for file in files}
-        current = {file.path for file in self._log.files()}
-        self._queue([wanted[path] for path in sorted(wanted.keys() - current)], sorted(current - wanted.keys()))
+        self.entries(again=True)
+        current = self._listed.keys()
+        repaired = self._damaged & self._placed & wanted.keys()
+        new = [path for path in wanted.keys() - current if self._files.size(path) is not None]
+        self._queue([wanted[path] for path in sorted({*new, *repaired})], sorted(current - wanted.keys()))
+        self._damaged -= repaired
         self.flush()
         self.entries(again=True)
 
@@ -117,8 +185,17 @@ class TableStore:
         gone = [path for path in self._remove if path not in queued]
         unused = [path for path in self._remove if path in queued]
         self._log.commit([file for file in self._add if file.path not in set(unused)], gone)
+        if self._state_folder and self._sweep_later:
+            unmark(self._state_folder, [self._files.here / path for path in (*queued, *gone)])
         self._add, self._remove = [], []
+        self._placed.difference_update(gone, unused)
         self._files.delete((*gone, *unused))
+
+    def finish(self) -> None:
+        """Delete, at the end of a run that found damage, the files that the log doesn't list."""
+        if self._sweep_later:
+            self.sweep()
+            self._sweep_later = False
 
     def sweep(self) -> None:
         """Delete the files of a writer that died before its commit or before deleting what it replaced."""
@@ -145,7 +222,7 @@ class Lake:
         self, dataset: str, table: str, schema: Callable[[], pa.Schema] | None, partitioned_by: str | None
     ) -> TableStore:
         """A table; who only reads it needs no schema."""
-        return TableStore(self._files(dataset, table), schema, partitioned_by)
+        return TableStore(self._files(dataset, table), schema, partitioned_by, self.state(dataset))
 
     def ledger(self, dataset: str) -> Ledger:
         """The dataset's ledger of source files."""
@@ -204,27 +281,4 @@ def _new_folder(parent: Path) -> Path:
             return folder
         except FileExistsError:
             continue
-    raise AssertionError("unreachable")
-
-
-def read_figures(path: Path) -> dict[str, int]:
-    """The figures that were written with a file."""
-    import polars as pl
-
-    from event_assets.storage.parquet import FIGURE
-
-    metadata = pl.read_parquet_metadata(path)
-    return {key.removeprefix(FIGURE): int(value) for key, value in metadata.items() if key.startswith(FIGURE)}
-
-
-def read_again(read: Callable[[], T], refresh: Callable[[], object], attempts: int = 5) -> T:
-    """Read files of a list that a writer may have replaced meanwhile: on a missing file take the new list."""
-    for attempt in range(attempts):
-        try:
-            return read()
-        except FileNotFoundError:
-            if attempt == attempts - 1:
-                raise
-            time.sleep(0.05 * 2**attempt)
-            refresh()
     raise AssertionError("unreachable")

@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from event_assets.digest import digest
+from event_assets.errors import DamagedFileError, DamagedLogError, LakeError
 from event_assets.storage.files import Files, files_of
-from event_assets.storage.parquet import write_parquet
+from event_assets.storage.parquet import read_parquet, write_parquet
+from event_assets.storage.read_again import read_again
 from event_assets.storage.table_log import LogFile, TableLog
 
 if TYPE_CHECKING:
@@ -138,13 +140,28 @@ class Ledger:
         self._entries = 0
 
     def reload(self) -> Ledger:
-        """Bring the state up to what was committed by now."""
+        """Bring the state up to what was committed by now. LakeError where it can't be read: nothing may change."""
+        try:
+            return read_again(self._reload, lambda: None)
+        except (DamagedLogError, DamagedFileError, FileNotFoundError) as error:
+            raise self.unreadable(" ".join(str(error).split())) from None
+
+    def unreadable(self, why: str) -> LakeError:
+        remedy = "restore it from a backup; nothing was changed"
+        return LakeError(str(self._files.folder), f"the ledger of source files can't be read ({why})", remedy)
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever committed to it."""
+        return self._log.version < 0
+
+    def _reload(self) -> Ledger:
         paths = [file.path for file in self._log.files()]
         if self._read and set(self._read) - set(paths):  # compacted meanwhile
             self._forget()
         new = [path for path in paths if path not in self._read]
         if new:
-            frame = pl.concat([pl.read_parquet(path, glob=False) for path in self._files.local(new)]).sort("sequence")
+            frame = pl.concat([read_parquet(path) for path in self._files.local(new)]).sort("sequence")
             for text in frame["entry"]:
                 self._apply(json.loads(text))
             self._entries += frame.height

@@ -1,15 +1,16 @@
-"""Staged Parquet files: what they are, and how a frame becomes one."""
+"""The Parquet files of the lake: how a frame becomes one, and how one is read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from event_assets.errors import LakeError
+from event_assets.storage.damage import damaged, damaged_files
+from event_assets.storage.written_file import WrittenFile
 
 #: Figures stand in a file's footer under this and their names.
 FIGURE = "event_assets."
@@ -17,13 +18,24 @@ FIGURE = "event_assets."
 NO_VALUE = "Unknown"
 
 
-@dataclass(frozen=True)
-class Piece:
-    """One written file; `hive` is the value of the table's Hive column, where it has one that is not a date."""
+def read_parquet(path: Path, columns: Sequence[str] | None = None, *, rows: int | None = None) -> pl.DataFrame:
+    """The rows (the first so many) of one file of the lake, in the file's own columns.
 
-    path: Path
-    rows: int
-    hive: str | None = None
+    DamagedFileError where it can't be read; the file is then marked, and the next run recomputes it.
+    """
+    try:
+        return pl.read_parquet(
+            path, columns=list(columns) if columns else None, n_rows=rows, hive_partitioning=False, glob=False
+        )
+    except (pl.exceptions.ComputeError, OSError):
+        if damaged_files([path]):
+            raise damaged(path) from None
+        raise
+
+
+def scan_parquet(*paths: Path) -> pl.LazyFrame:
+    """The rows of files of the lake that have the same columns. A file that can't be read shows when it is computed."""
+    return pl.scan_parquet(list(paths), hive_partitioning=False, glob=False)
 
 
 def write_parquet(frame: pl.DataFrame, path: Path, figures: Mapping[str, int] | None = None) -> None:
@@ -33,9 +45,9 @@ def write_parquet(frame: pl.DataFrame, path: Path, figures: Mapping[str, int] | 
         frame.write_parquet(path, compression="snappy", statistics=True, metadata=footer(figures or {}))
 
 
-def by_hive(pieces: Iterable[Piece]) -> list[list[Piece]]:
+def by_hive(pieces: Iterable[WrittenFile]) -> list[list[WrittenFile]]:
     """The pieces of each Hive value, within which a key is unique."""
-    values: dict[str | None, list[Piece]] = {}
+    values: dict[str | None, list[WrittenFile]] = {}
     for piece in pieces:
         values.setdefault(piece.hive, []).append(piece)
     return list(values.values())
@@ -44,6 +56,25 @@ def by_hive(pieces: Iterable[Piece]) -> list[list[Piece]]:
 def footer(figures: Mapping[str, int]) -> dict[str, str]:
     """A file's metadata that tells its figures."""
     return {FIGURE + name: str(value) for name, value in figures.items()}
+
+
+def read_figures(path: Path) -> dict[str, int]:
+    """The figures that were written with a file."""
+    try:
+        metadata = pl.read_parquet_metadata(path)
+    except (pl.exceptions.ComputeError, OSError):
+        if damaged_files([path]):
+            raise damaged(path) from None
+        raise
+    return {key.removeprefix(FIGURE): int(value) for key, value in metadata.items() if key.startswith(FIGURE)}
+
+
+def holds_rows(path: Path, rows: int) -> bool:
+    """Whether a file can be opened and its footer counts so many rows."""
+    try:
+        return int(scan_parquet(path).select(pl.len()).collect().item()) == rows
+    except (pl.exceptions.ComputeError, OSError):
+        return False
 
 
 @contextmanager

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import xxhash
 
 from event_assets.storage.table_log import LogFile
+from event_assets.storage.written_file import WrittenFile
 
 #: The content of a unit without rows, published or not: an empty partition that appears changes nothing.
 EMPTY_CONTENT = "0" * 16
@@ -32,18 +33,13 @@ class Entry:
     rows: int
     made_from: str
     content: str
+    damaged: tuple[str, ...] = ()
+    """Those of the files that are missing or can't be read."""
 
-
-@dataclass(frozen=True)
-class Staged:
-    """One file of a unit, written and checked, not yet published. `hive` is its folder's value, if any."""
-
-    path: Path
-    rows: int
-    hive: str | None = None
-
-    def discard(self) -> None:
-        self.path.unlink(missing_ok=True)
+    def without(self, files: Collection[str]) -> Entry:
+        """The same where some files are damaged: made from nothing that is known, so it is stale."""
+        damaged = tuple(path for path in self.files if path in files)
+        return replace(self, made_from="", damaged=damaged) if damaged else self
 
 
 def part_name(version: int, made_from: str, content: str, number: int) -> str:
@@ -78,7 +74,7 @@ def _place(path: str) -> tuple[str, int]:
     return folder, int(match[3] or 0) if match else 0
 
 
-def content_digest(staged: Sequence[Staged]) -> str:
+def content_digest(staged: Sequence[WrittenFile]) -> str:
     """A digest of a unit's rows in their order, taken over the files' pages.
 
     The footer is left out: figures stand there that may change while no row does. Another engine's pages may

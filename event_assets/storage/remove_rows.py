@@ -8,14 +8,13 @@ from pathlib import Path
 import polars as pl
 
 from event_assets.errors import LakeError
+from event_assets.storage.parquet import scan_parquet
 
 
 def write_without(part: Path, row_numbers: Collection[int], into: Path) -> None:
     """Copy a landed part but for the rows of these numbers: streaming, since a date may be larger than memory."""
     gone = pl.Series(sorted(row_numbers), dtype=pl.Int64)
-    kept = pl.scan_parquet(part, hive_partitioning=False, glob=False).filter(
-        ~pl.col("row_number").is_in(gone.implode())
-    )
+    kept = scan_parquet(part).filter(~pl.col("row_number").is_in(gone.implode()))
     try:
         into.parent.mkdir(parents=True, exist_ok=True)
         kept.sink_parquet(into, compression="snappy", maintain_order=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.schema import Schema
 from deltalake.transaction import AddAction, CommitProperties, RemoveAction, create_table_with_add_actions
 
-from event_assets.errors import ConflictError, LakeError
+from event_assets.errors import ConflictError, DamagedLogError, LakeError
 from event_assets.storage.files import Files, files_of
 from event_assets.storage.object_store import brief
 
@@ -27,6 +28,11 @@ _CONFIGURATION = {
     "delta.logRetentionDuration": "interval 1 days",
     "delta.enableDeletionVectors": "false",
 }
+#: A log of a later version of the format is not damaged.
+_NEWER = re.compile(r"unsupported|not supported|(?:reader|writer) (?:version|feature)", re.IGNORECASE)
+_BACKTRACE = re.compile(r" 0: (?:<|0x|\w+::)")
+#: So many characters of an error are shown: it may quote the whole log.
+_SHOWN = 200
 #: Never on top of a commit that this writer has not seen.
 _ONCE = CommitProperties(max_commit_retries=0)
 
@@ -38,6 +44,8 @@ class LogFile:
     path: str
     rows: int
     hive: str | None = None
+    bytes: int = 0
+    """Its size, as the log has it."""
 
 
 class TableLog:
@@ -67,11 +75,10 @@ class TableLog:
         names = actions.column_names
         hive = f"partition.{self._hive}" if self._hive else None
         values = actions.column(hive).to_pylist() if hive and hive in names else [None] * actions.num_rows
+        columns = (actions.column(name).to_pylist() for name in ("path", "num_records", "size_bytes"))
         found = (
-            LogFile(path, rows, None if value is None else str(value))
-            for path, rows, value in zip(
-                actions.column("path").to_pylist(), actions.column("num_records").to_pylist(), values, strict=True
-            )
+            LogFile(path, rows, None if value is None else str(value), size)
+            for path, rows, size, value in zip(*columns, values, strict=True)
         )
         return sorted(found, key=lambda file: file.path)
 
@@ -134,7 +141,10 @@ class TableLog:
         return DeltaTable(str(self.folder), storage_options=self._options)
 
     def _said(self, error: Exception) -> str:
-        return " ".join(str(error).split()) if isinstance(self.folder, Path) else brief(error)
+        if not isinstance(self.folder, Path):
+            return brief(error)
+        text = " ".join(str(error).split())
+        return _BACKTRACE.split(text)[0][:_SHOWN]
 
     def _refreshed(self) -> DeltaTable | None:
         self._looked = True
@@ -146,10 +156,21 @@ class TableLog:
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
-            raise LakeError(
-                str(self.folder), f"its log can't be read ({self._said(error)})", "restore the folder"
-            ) from None
+            raise self._unreadable(error) from None
         return self._table
+
+    def _unreadable(self, error: Exception) -> LakeError:
+        """DamagedLogError where all files of the log can be opened, and delta-rs can't make sense of them."""
+        said = self._said(error)
+        if not _NEWER.search(said) and self._files.log_files():
+            command = f"event-assets run {self.folder.parts[-2]}" if isinstance(self.folder, Path) else "a run"
+            return DamagedLogError(str(self.folder), f"its log is damaged ({said})", f"{command} rebuilds the table")
+        return LakeError(str(self.folder), f"its log can't be read ({said})", "fix the cause and run again")
+
+    def discard(self) -> None:
+        """Delete the log, if there is one, so that the next commit begins a new one."""
+        self._files.delete_log()
+        self._table = None
 
     def _add_new_columns(self) -> None:
         """Tell the log of columns that a changed declaration brings.
@@ -167,7 +188,7 @@ class TableLog:
     def _add_action(self, file: LogFile) -> AddAction:
         return AddAction(
             path=file.path,
-            size=self._files.size(file.path),
+            size=file.bytes or self._files.size(file.path) or 0,
             partition_values={self._hive: file.hive} if self._hive else {},
             modification_time=0,
             data_change=True,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from event_assets.storage.parquet import read_parquet
 from event_assets.storage.partitions import EMPTY_CONTENT
 
 Unit = tuple[str, Callable[[], Sequence[Path]]]
@@ -73,4 +74,4 @@ class Validity:
 
 
 def _read(paths: Sequence[Path], columns: list[str] | None = None) -> pl.DataFrame:
-    return pl.concat([pl.read_parquet(path, columns=columns, hive_partitioning=False, glob=False) for path in paths])
+    return pl.concat([read_parquet(path, columns) for path in paths])

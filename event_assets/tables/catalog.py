@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from event_assets.declaration import Dataset
+from event_assets.declaration.dataset import Kind
 from event_assets.errors import DeclarationError
 from event_assets.tables import plots
 from event_assets.tables.custom_tables import with_custom
@@ -107,7 +108,9 @@ def _landed(dataset: Dataset) -> Iterable[Table]:
             *lineage,
             EVENT_TIME,
             Column("event_time_us", "int64", "event_time as microseconds since 1970-01-01 UTC.", nullable=False),
+            Column("time_text", "string", "The time's own text, of several fields joined by a blank."),
             Column("time_assumed", "bool", "Whether the time was taken from the file's name.", nullable=False),
+            *_source_block(dataset, "events"),
         ),
         key=("file_id", "row_number"),
         partitioned_by="event_date",
@@ -117,7 +120,7 @@ def _landed(dataset: Dataset) -> Iterable[Table]:
         yield Table(
             "raw_profiles",
             "Every profile record as it came.",
-            (*as_text(dataset.profiles.columns), *lineage),
+            (*as_text(dataset.columns_of("profiles")), *lineage, *_source_block(dataset, "profiles")),
             key=("file_id", "row_number"),
             layer="bronze",
             kind="profiles",
@@ -129,6 +132,12 @@ def _landed(dataset: Dataset) -> Iterable[Table]:
         key=("file_id", "row_number"),
         layer="bronze",
     )
+
+
+def _source_block(dataset: Dataset, kind: Kind) -> list[Column]:
+    """Which block read a record, where cleaning has to know."""
+    text = "Which block of files the record was read by, from 0: they differ in `where` or `numbers`."
+    return [Column("source_block", "int64", text, nullable=False)] if dataset.is_mixed(kind) else []
 
 
 def _cleaned(dataset: Dataset) -> Iterable[Table]:

@@ -70,7 +70,7 @@ def _top_users(dataset: Dataset, user_id: Column) -> Iterable[Table]:
     assert dataset.gold.top_users is not None
     by = dataset.gold.top_users.by
     within = (typed(dataset.column(by), nullable=False),) if by else ()
-    source = dataset.events.column("source_session_id")
+    source = next((c for c in dataset.columns if c.name == "source_session_id"), None)
     session = Column(
         "session_id",
         source.type if source else "string",

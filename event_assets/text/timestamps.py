@@ -1,17 +1,12 @@
-"""Times of declared timestamp columns: ISO 8601 as SPEC's "Times" reads it."""
+"""Times of declared timestamp columns and of bounds: ISO 8601, read by the forms of event times."""
 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Callable, Sequence
 from zoneinfo import ZoneInfo
 
-_ISO = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)"
-    r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)? ?(Z|UTC|[+-]\d\d(?::?\d\d)?)?)?",
-    re.ASCII,
-)
+from event_assets.text.time_forms import read_form, time_form
 
 
 def instant(text: str, zone: ZoneInfo) -> dt.datetime | None:
@@ -19,36 +14,28 @@ def instant(text: str, zone: ZoneInfo) -> dt.datetime | None:
 
     A date alone is midnight; a naive time is in `zone`, in a clock change's gap or fold as PEP 495 with fold=0.
     """
-    match = _ISO.fullmatch(text)
-    if match is None:
+    found = read_form(time_form("iso"), text)
+    if found is None:
         return None
-    year, month, day, hour, minute, second, fraction, offset = match.groups()
+    local, offset = found
     try:
-        local = dt.datetime(
-            int(year),
-            int(month),
-            int(day),
-            int(hour or 0),
-            int(minute or 0),
-            int(second or 0),
-            int((fraction or "")[:6].ljust(6, "0")),
-        )
-        return local.replace(tzinfo=_offset(offset) if offset else zone).astimezone(dt.UTC)
-    except (ValueError, OverflowError):
+        if offset is None:
+            return local.replace(tzinfo=zone).astimezone(dt.UTC)
+        return (local - dt.timedelta(seconds=offset)).replace(tzinfo=dt.UTC)
+    except OverflowError:
         return None
 
 
-def instants(zone: ZoneInfo) -> Callable[[Sequence[Sequence[str | None]]], list[dt.datetime | None]]:
+def instants(zone: ZoneInfo) -> Callable[[Sequence[Sequence[str | None]]], Sequence[dt.datetime | None]]:
     """`instant` over a column of texts."""
-    return lambda columns: [None if text is None else instant(text, zone) for text in columns[0]]
 
+    def read(columns: Sequence[Sequence[str | None]]) -> Sequence[dt.datetime | None]:
+        import polars as pl  # a bound of a declaration needs none of it
 
-def _offset(text: str) -> dt.tzinfo:
-    if text in ("Z", "UTC"):
-        return dt.UTC
-    digits = text[1:].replace(":", "").ljust(4, "0")
-    hours, minutes = int(digits[:2]), int(digits[2:])
-    if hours > 23 or minutes > 59:
-        raise ValueError(text)
-    ahead = dt.timedelta(hours=hours, minutes=minutes)
-    return dt.timezone(-ahead if text[0] == "-" else ahead)
+        from event_assets.text.times import parse_times
+
+        texts = pl.Series(columns[0], dtype=pl.String)
+        times: list[dt.datetime | None] = parse_times(texts, format="iso", source_timezone=zone.key).to_list()
+        return times
+
+    return read

@@ -16,17 +16,18 @@ def clean(inputs: Inputs, scope: Scope) -> Outputs:
     """cleaned_events and quarantine of one date.
 
     Inputs: raw_events of the date and, where deduplication looks back, event_keys of the earlier dates
-    (`dataset.dedupe_days` of them, or all). Figures: raw, duplicates, quarantined, cleaned.
+    (`dataset.dedupe_days` of them, or all). Figures: raw, duplicates, quarantined, cleaned
+    and, where a block has `where`, excluded.
     """
     dataset = scope.dataset
     raw = scope.ports.held(inputs["raw_events"])
     values = [name for column in dataset.columns for name in _compared(column)]
     lineage = ["event_time", "event_time_us", "file_id", "row_number"]
-    records = scope.ports.shared(_judged(raw, scope).select("is valid", *values, *lineage))
-    refused = records.filter(~nw.col("is valid")).select("file_id", "row_number")
+    records = scope.ports.shared(_judged(raw, scope).select("is valid", "is excluded", *values, *lineage))
+    refused = records.filter(~nw.col("is valid") & ~nw.col("is excluded")).select("file_id", "row_number")
     quarantine = _quarantined(raw, refused, scope)
 
-    valid = with_event_id(records.filter(nw.col("is valid")).drop("is valid"), scope)
+    valid = with_event_id(records.filter(nw.col("is valid")).drop("is valid", "is excluded"), scope)
     if dataset.dedupe_days != 0:
         valid = _with_earlier(valid, earlier_keys(inputs["event_keys"], scope))
     placed = scope.ports.shared(
@@ -42,8 +43,13 @@ def clean(inputs: Inputs, scope: Scope) -> Outputs:
             "cleaned_events": scope.shaped(cleaned, "cleaned_events"),
             "quarantine": scope.shaped(quarantine, "quarantine"),
         },
-        counted(raw=raw, duplicates=duplicates, quarantined=refused, cleaned=kept),
+        counted(raw=raw, duplicates=duplicates, quarantined=refused, cleaned=kept, **_excluded(records, dataset)),
     )
+
+
+def _excluded(records: Frame, dataset: Dataset) -> dict[str, Frame]:
+    """The records that `where` leaves out, to be counted; nothing where no block has one."""
+    return {"excluded": records.filter(nw.col("is excluded"))} if dataset.leaves_out("events") else {}
 
 
 def event_keys(inputs: Inputs, scope: Scope) -> Outputs:

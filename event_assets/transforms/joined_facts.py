@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from event_assets.declaration import Column, Profiles
 from event_assets.transforms.conditions import holds
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, counted, with_user
 
@@ -20,15 +19,15 @@ def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
     facts = _with_session(cleaned, inputs["session_parts"], scope)
     if scope.dataset.geo:
         facts = scope.ports.region(facts, address=scope.dataset.geo, into="geo_region")
-    profiles = scope.dataset.profiles
-    if profiles is None:
+    if not scope.dataset.profiles:
         kept = scope.ports.shared(facts.with_columns(nw.lit(False).alias("has_profile")))
         filtered = orphans = kept.head(0)
     else:
         facts = scope.ports.shared(_with_profiles(facts, inputs["profiles"], scope))
         kept, filtered = facts, facts.head(0)
-        if profiles.filter:
-            wanted = holds(profiles.filter, lambda name: _declared(profiles, name))
+        if scope.dataset.profile_filter:
+            columns = {column.name: column for column in scope.dataset.columns_of("profiles")}
+            wanted = holds(scope.dataset.profile_filter, columns.__getitem__)
             kept, filtered = facts.filter(wanted), facts.filter(~wanted)
         orphans = with_user(facts, scope).filter(~nw.col("has_profile"))
     without_user = {} if _all_have_users(scope) else {"without_user": kept.filter(nw.col("user_id").is_null())}
@@ -65,9 +64,3 @@ def _with_profiles(facts: Frame, profiles: Frame, scope: Scope) -> Frame:
     current = known.filter(is_open & holds).select("user_id", *columns, nw.lit(True).alias("has_profile"))
     joined = scope.ports.lookup(facts, current, ["user_id"])
     return joined.with_columns(nw.col("has_profile").fill_null(False))
-
-
-def _declared(profiles: Profiles, name: str) -> Column:
-    column = profiles.column(name)
-    assert column is not None
-    return column

@@ -18,18 +18,18 @@ def profiles(inputs: Inputs, scope: Scope) -> Outputs:
     """profiles (one row per user and interval) and profile_quarantine.
 
     Inputs: raw_profiles; profile_snapshots: file_id, name, snapshot_date (null: since ever), one row per name
-    of a file. Figures: raw, quarantined, valid.
+    of a file. Figures: raw, quarantined, valid and, where a block has `where`, excluded.
     """
-    declared = scope.dataset.profiles
-    assert declared is not None
-    required = {column.name for column in declared.columns if column.required} | {"user_id"}
-    records = judged(inputs["raw_profiles"], declared.columns, required, scope)
-    refused = rejects(records, declared.columns, required, scope)
+    columns = scope.dataset.columns_of("profiles")
+    required = {column.name for column in columns if column.required} | {"user_id"}
+    records = judged(inputs["raw_profiles"], columns, required, scope, "profiles")
+    refused = rejects(records, columns, required, scope)
+    excluded = records.filter(nw.col("is excluded"))
     valid = records.filter(nw.col("is valid")).select(
         "file_id",
         "row_number",
-        *(nw.col(f"typed {column.name}").alias(column.name) for column in declared.columns),
-        *(f"canonical {column.name}" for column in declared.columns if column.type == "json"),
+        *(nw.col(f"typed {column.name}").alias(column.name) for column in columns),
+        *(f"canonical {column.name}" for column in columns if column.type == "json"),
     )
     stated = _as_of(_last(valid, ["file_id", "user_id"], ["row_number"]), inputs["profile_snapshots"])
     compared = [f"canonical {c.name}" if c.type == "json" else c.name for c in scope.dataset.profile_columns]
@@ -39,7 +39,12 @@ def profiles(inputs: Inputs, scope: Scope) -> Outputs:
             "profiles": scope.shaped(intervals, "profiles"),
             "profile_quarantine": scope.shaped(refused, "profile_quarantine"),
         },
-        counted(raw=inputs["raw_profiles"], quarantined=refused, valid=valid),
+        counted(
+            raw=inputs["raw_profiles"],
+            quarantined=refused,
+            valid=valid,
+            **({"excluded": excluded} if scope.dataset.leaves_out("profiles") else {}),
+        ),
     )
 
 

@@ -14,7 +14,7 @@ def platform_sessions(inputs: Inputs, scope: Scope) -> Outputs:
     Rows without that column's value or without a session (the source's, where it gives one) don't count.
     Input: joined_facts of the date.
     """
-    given = scope.dataset.events.column("source_session_id") is not None
+    given = any(column.name == "source_session_id" for column in scope.dataset.columns)
     session = nw.col("source_session_id" if given else "session_id").alias("session_id")
     by = _by(scope)
     rows = with_user(inputs["joined_facts"], scope).select(*by, "user_id", session)

@@ -1,19 +1,23 @@
 """Raw records judged: normalised, typed, and told apart into valid and rejected.
 
 A judged frame holds the raw frame's own columns and, for each declared column NAME, `text NAME` (trimmed,
-aliased, folded; null where it means null) and `typed NAME`, of JSON also `canonical NAME`, and `is valid` (bool).
+aliased, folded; null where it means null) and `typed NAME`, of JSON also `canonical NAME`, and `is valid` and
+`is excluded` (bool, not both): excluded are records that a block's `where` leaves out.
 Declared names hold no blank, so none of these can collide with one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import narwhals as nw
 
-from event_assets.declaration import Column
+from event_assets.declaration import Column, Source
+from event_assets.declaration.dataset import Kind
+from event_assets.text.number_notation import mark_pattern, notation_pattern
 from event_assets.text.timestamps import instants
 from event_assets.transforms.casts import (
     canonical_numbers,
@@ -23,14 +27,18 @@ from event_assets.transforms.casts import (
     typed,
     within_bounds,
 )
+from event_assets.transforms.conditions import holds
 from event_assets.transforms.interface import Frame, Scope, TextFunction
 from event_assets.transforms.normalize import BLANKS, named, trimmed
 
 _RAW_BYTES = 64 * 1024
 
 
-def judged(raw: Frame, columns: Sequence[Column], required: Collection[str], scope: Scope) -> Frame:
-    """The raw frame with texts, typed values and `valid`; `required` names the columns that may not be null."""
+def judged(
+    raw: Frame, columns: Sequence[Column], required: Collection[str], scope: Scope, kind: Kind = "events"
+) -> Frame:
+    """The raw frame with texts, typed values, `is valid` and `is excluded`; `required` names the columns that may not
+    be null. `kind` is whose blocks the records were read by."""
     frame = raw.with_columns(*(_text(column).alias(f"text {column.name}") for column in columns))
     frame = _named(frame, [c for c in columns if (c.aliases or c.case) and c.type != "json"], scope)
     booleans = {f"lower {column.name}": (f"text {column.name}", "lower") for column in columns if column.type == "bool"}
@@ -43,7 +51,7 @@ def judged(raw: Frame, columns: Sequence[Column], required: Collection[str], sco
             case "timestamp":
                 text, into = [f"text {column.name}"], f"typed {column.name}"
                 frame = scope.ports.from_text(frame, text, into=into, declared_type="timestamp", function=read_times)
-    frame = _with_canonical_digits(frame, [column for column in columns if is_number(column)], scope)
+    frame = _with_canonical_digits(frame, [column for column in columns if is_number(column)], scope, kind)
     frame = frame.with_columns(
         *(
             typed(nw.col(_before_cast(c)), c).alias(f"typed {c.name}")
@@ -52,7 +60,33 @@ def judged(raw: Frame, columns: Sequence[Column], required: Collection[str], sco
         )
     )
     rules = [good for column in columns if (good := _good(column, column.name in required)) is not None]
-    return frame.with_columns(nw.all_horizontal(nw.lit(True), *rules, ignore_nulls=False).alias("is valid"))
+    frame = frame.with_columns(_excluded(columns, scope, kind).alias("is excluded"))
+    return frame.with_columns(nw.all_horizontal(~nw.col("is excluded"), *rules, ignore_nulls=False).alias("is valid"))
+
+
+def _by_block(kind: Kind, scope: Scope, expression: Callable[[Source], nw.Expr]) -> nw.Expr:
+    """What an expression gives for each record's own block, where blocks differ."""
+    blocks = scope.dataset.blocks(kind)
+    if not scope.dataset.is_mixed(kind):
+        return expression(blocks[0])
+    made = expression(blocks[-1])
+    for number, block in enumerate(blocks[:-1]):
+        made = nw.when(nw.col("source_block") == number).then(expression(block)).otherwise(made)
+    return made
+
+
+def _excluded(columns: Sequence[Column], scope: Scope, kind: Kind) -> nw.Expr:
+    """Whether a block's `where` leaves a record out; never null. One whose columns can't be cast is quarantined."""
+    by_name = {column.name: column for column in columns}
+
+    def excluded(block: Source) -> nw.Expr:
+        if not block.where:
+            return nw.lit(False)
+        cast = [nw.col(f"text {name}").is_null() | ~nw.col(f"typed {name}").is_null() for name in block.where]
+        wanted = holds(block.where, by_name.__getitem__, lambda name: nw.col(f"typed {name}"))
+        return nw.all_horizontal(*cast, ~wanted, ignore_nulls=False)
+
+    return _by_block(kind, scope, excluded)
 
 
 def _before_cast(column: Column) -> str:
@@ -61,11 +95,18 @@ def _before_cast(column: Column) -> str:
     return f"{'lower' if column.type == 'bool' else 'text'} {column.name}"
 
 
-def _with_canonical_digits(frame: Frame, columns: Sequence[Column], scope: Scope) -> Frame:
+def _with_canonical_digits(frame: Frame, columns: Sequence[Column], scope: Scope, kind: Kind) -> Frame:
     """The frame with `digits NAME`: a number's text where it is plain, else its canonical digits (null if invalid)."""
     if not columns:
         return frame
-    odd = {column.name: odd_number(nw.col(f"text {column.name}"), column) for column in columns}
+    noted = {column.name: f"text {column.name}" for column in columns}
+    for column in columns:
+        if any(own.numbers for block in scope.dataset.blocks(kind) if (own := block.column(column.name))):
+            noted[column.name] = f"noted {column.name}"
+            frame = frame.with_columns(
+                _by_block(kind, scope, partial(_in_points, column.name)).alias(noted[column.name])
+            )
+    odd = {column.name: odd_number(nw.col(noted[column.name]), column) for column in columns}
     frame = frame.with_columns(*(expr.alias(f"odd {name}") for name, expr in odd.items()))
     for column in columns:
         into, function = f"digits {column.name}", canonical_numbers(column)
@@ -74,12 +115,23 @@ def _with_canonical_digits(frame: Frame, columns: Sequence[Column], scope: Scope
         )
     digits = [
         nw.when(nw.col(f"odd {c.name}").is_null())
-        .then(nw.col(f"text {c.name}"))
+        .then(nw.col(noted[c.name]))
         .otherwise(nw.col(f"digits {c.name}"))
         .alias(f"digits {c.name}")
         for c in columns
     ]
     return frame.with_columns(*digits).drop(*(f"odd {name}" for name in odd))
+
+
+def _in_points(name: str, block: Source) -> nw.Expr:
+    """The text of a block's number column with a point and without thousands; null where it is written otherwise."""
+    text, column = nw.col(f"text {name}"), block.column(name)
+    if column is None or column.numbers is None:
+        return text
+    decimal, thousands = column.numbers.decimal, column.numbers.thousands
+    plain = text.str.replace_all(mark_pattern(thousands), "") if thousands else text
+    plain = plain.str.replace_all(decimal, ".", literal=True)
+    return nw.when(text.str.contains(rf"\A(?:{notation_pattern(decimal, thousands)})\z")).then(plain)
 
 
 def _with_json(frame: Frame, column: Column, scope: Scope) -> Frame:
@@ -98,7 +150,7 @@ def _with_json(frame: Frame, column: Column, scope: Scope) -> Frame:
 
 def rejects(frame: Frame, columns: Sequence[Column], required: Collection[str], scope: Scope) -> Frame:
     """file_id, row_number, reason, reasons, column, raw of the judged records that are not valid."""
-    bad = frame.filter(~nw.col("is valid"))
+    bad = frame.filter(~nw.col("is valid") & ~nw.col("is excluded"))
     reasons = {column.name: _reason(column, column.name in required) for column in columns}
     bad = bad.with_columns(*(reason.alias(f"reason {name}") for name, reason in reasons.items()))
     every = [nw.col(f"reason {name}") for name in reasons]
@@ -107,7 +159,7 @@ def rejects(frame: Frame, columns: Sequence[Column], required: Collection[str], 
         nw.concat_str(every, separator=",", ignore_nulls=True).alias("reasons"),
         nw.coalesce(*(nw.when(~nw.col(f"reason {n}").is_null()).then(nw.lit(n)) for n in reasons)).alias("column"),
     )
-    sources = {column.name: column.source for column in columns if column.constant is None}
+    sources = {column.name: column.sources[0] for column in columns if column.constant is None}
     return scope.ports.from_text(
         bad, [*sources, "extra"], into="raw", declared_type="string", function=_records([*sources.values()])
     )

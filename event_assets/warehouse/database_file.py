@@ -15,7 +15,7 @@ from event_assets.declaration import Dataset
 from event_assets.digest import digest
 from event_assets.errors import LakeError
 from event_assets.settings import Settings
-from event_assets.storage.lake import read_again
+from event_assets.storage.read_again import read_again
 from event_assets.warehouse.views import lasting_views, literal
 
 #: The oldest format of files that DuckDB writes, so that tools with an older DuckDB can open it.

@@ -16,7 +16,9 @@ import duckdb
 from event_assets.declaration import Dataset
 from event_assets.errors import LakeError, QueryError
 from event_assets.settings import Settings
-from event_assets.storage.lake import Lake, read_again
+from event_assets.storage.damage import damaged, damaged_files
+from event_assets.storage.lake import Lake
+from event_assets.storage.read_again import read_again
 from event_assets.warehouse.views import create_views, identifier, literal, paths_literal
 
 if TYPE_CHECKING:
@@ -42,6 +44,16 @@ _NUMBERS = {
 _ZONED = "timestamp with time zone"
 _NESTED = {"list", "array", "struct", "map", "union", "variant"}
 _GONE = re.compile(r"No files found|No such file|Cannot open file", re.IGNORECASE)
+
+
+#: What DuckDB raises where a file isn't the Parquet that it should be; no error of a query's text.
+_PERHAPS_DAMAGED = (
+    duckdb.InvalidInputException,
+    duckdb.IOException,
+    duckdb.SerializationException,
+    duckdb.InternalException,
+    duckdb.FatalException,
+)
 
 
 class _ReplacedError(Exception):
@@ -98,7 +110,9 @@ def _again(settings: Settings, once: Callable[[], T]) -> T:
     try:
         return read_again(attempt, lambda: None)
     except FileNotFoundError as error:
-        raise LakeError(str(settings.lake), f"its files can't be found ({error})", "run again, or restore it") from None
+        raise LakeError(
+            str(settings.lake), f"its files can't be found ({error})", "event-assets run DATASET recomputes them"
+        ) from None
 
 
 def _read(
@@ -115,7 +129,7 @@ def _read(
         files: list[Path] = []
         try:
             _check_that_it_only_reads(connection, sql)
-            files = create_views(connection, datasets, Lake(settings.lake, settings.cache), sql)
+            create_views(connection, datasets, Lake(settings.lake, settings.cache), sql, files)
             connection.execute(f"SET allowed_paths = {paths_literal(files)}")
             for name, value in {
                 "temp_directory": literal(spill),
@@ -132,6 +146,8 @@ def _read(
             # DuckDB calls a file that was deleted meanwhile forbidden: it can't find it among the allowed ones.
             if any(not file.exists() for file in files):
                 raise _ReplacedError(" ".join(str(error).split())) from None
+            if isinstance(error, _PERHAPS_DAMAGED) and (found := damaged_files(files)):
+                raise damaged(found[0]) from None
             raise (error if isinstance(error, QueryError) else _understood(error)) from None
 
 

@@ -68,17 +68,18 @@ def views(dataset: Dataset) -> Iterator[View]:
 
 
 def create_views(
-    connection: duckdb.DuckDBPyConnection, datasets: Mapping[str, Dataset], lake: Lake, sql: str
-) -> list[Path]:
-    """Create the views of the datasets that `sql` mentions (of all, with comments, where it asks the catalogue); the
-    files that those read which it mentions.
+    connection: duckdb.DuckDBPyConnection, datasets: Mapping[str, Dataset], lake: Lake, sql: str, files: list[Path]
+) -> None:
+    """Create the views of the datasets that `sql` mentions (of all, with comments, where it asks the catalogue).
+
+    The files that they read are added to `files`, also where one of them can't be read.
 
     A table that was never made gives a view without rows. Opening all tables' logs takes seconds, so only
     views that the query mentions by name are given their files; the others have their columns, and an
     error in place of rows.
     """
     words = set(re.findall(r"\w+", sql.lower()))
-    files, statements = list[Path](), list[str]()
+    statements = list[str]()
     described, listed = _COMMENTS.search(sql) is not None, _CATALOGUE.search(sql) is not None
     for name, dataset in datasets.items():
         if name not in words and not listed:
@@ -93,7 +94,6 @@ def create_views(
                 body = _unread(view)
             statements += [f"CREATE VIEW {view.sql_name} AS {body}", *(_comments(view) if described else ())]
     connection.execute(";\n".join(statements))
-    return files
 
 
 def lasting_views(datasets: Mapping[str, Dataset], lake: Path) -> list[str]:

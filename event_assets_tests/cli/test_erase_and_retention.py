@@ -26,7 +26,7 @@ def test_erase_says_what_it_took_out_of_each_table_and_what_it_left_alone(comman
     said = command("erase", "clicks", "--user-id", " ann")
     assert (said.code, said.err) == (0, "")
     told = said.out.splitlines()
-    assert told[:2] == ["raw_events: 5 rows taken out", "landing_rejects: 1 rows taken out"]
+    assert told[:2] == ["raw_events: 5 rows taken out", "landing_rejects: 1 row taken out"]
     assert "cleaned_events: 5 rows taken out" in told
     assert told[-1].endswith("though they hold the user: clicks_1.csv")
     assert set(world.table("daily_summary")["user_id"]) == {"bob"}

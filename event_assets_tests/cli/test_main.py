@@ -8,11 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 import typer.main
 
 from event_assets.cli.main import app
 from event_assets_tests.cli.conftest import Command
+from event_assets_tests.world import World, lines
 
 COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
@@ -46,6 +48,36 @@ def test_completion_offers_commands_and_datasets() -> None:
     assert complete("qu") == ["query", "quarantine"]
     assert complete("run", "s") == ["shop", "streaming"]
     assert complete("quarantine", "b") == ["benefits"]
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_fits_eighty_columns(command: Command, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = command(*filter(None, [name]), "--help").out.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+
+
+def test_a_command_that_is_spelt_wrong_is_suggested_once(command: Command) -> None:
+    assert command("rnu").err.count("Did you mean") == 1
+
+
+def test_completion_offers_tables_reasons_and_dates(clicks_world: World) -> None:
+    clicks_world.drop("clicks_1.csv", lines("ann,view,2025-01-06T10:00:00,/a,1", ",view,2025-01-07T10:00:00,/a,1"))
+    clicks_world.refresh()
+
+    def offered(name: str, parameter: str, incomplete: str, **given: str) -> list[str]:
+        documented = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+        context = click.Context(documented)
+        context.params = dict(given)
+        found = next(one for one in documented.params if one.name == parameter)
+        return [item.value for item in found.shell_complete(context, incomplete)]
+
+    assert offered("query", "sql", "SELECT * FROM clicks.fu") == ["SELECT * FROM clicks.funnel_summary"]
+    assert "shop.sessions" in offered("query", "sql", "sho")
+    assert offered("query", "sql", "SELECT 1 ") == []
+    assert offered("quarantine", "reason", "mis", dataset="clicks") == ["missing_user_id"]
+    assert offered("run", "first", "2025", dataset="clicks") == ["2025-01-06", "2025-01-07"]
+    assert offered("run", "first", "2025", dataset="nobody") == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)

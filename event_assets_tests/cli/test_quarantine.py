@@ -78,7 +78,16 @@ def test_one_reason_is_shown_and_exported_alone(command: Command, world: World) 
     header, line = Path("bad.csv").read_text().splitlines()
     assert header == "event_date,file,row_number,reason,reasons,column,raw,file_id"
     assert line.startswith(',clicks_1.csv,5,malformed_record,malformed_record,,"bob,view",')
-    assert "No record of clicks is refused for nothing" in command("quarantine", "clicks", "--reason", "nothing").out
+    none = command("quarantine", "clicks", "--reason", "missing_event_type")
+    assert (none.code, none.out) == (0, "No record of clicks is refused for missing_event_type\n")
+
+
+def test_a_reason_that_no_record_can_have_is_wrong_usage_that_names_those_there_are(
+    command: Command, world: World
+) -> None:
+    said = command("quarantine", "clicks", "--reason", "nonsense")
+    assert said.code == 2
+    assert "refused are records for invalid_price, invalid_timestamp, malformed_record, missing_user_id" in said.err
 
 
 def test_a_replay_after_a_rule_was_mended_moves_what_it_now_takes_once(

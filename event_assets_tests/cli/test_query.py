@@ -49,6 +49,31 @@ def test_many_rows_are_cut_in_print_and_whole_in_json(command: Command, world: W
     assert len(json.loads(command("query", "SELECT i FROM range(70000) t(i)", "--json").out)) == 70_000
 
 
+def test_a_format_prints_all_rows_for_other_programs(command: Command, world: World) -> None:
+    csv = "event_date,user_id,price\n2025-01-06,ann,1.50\n2025-01-07,bob,2.00\n"
+    assert command("query", EVENTS, "--format", "csv").out == csv
+    assert command("query", EVENTS, "--out", "-").out == csv
+    assert command("query", EVENTS, "--format", "json").out == command("query", EVENTS, "--json").out
+    ndjson = command("query", EVENTS, "--format", "ndjson", "--out", "-")
+    assert [json.loads(line)["user_id"] for line in ndjson.out.splitlines()] == ["ann", "bob"]
+    assert command("query", EVENTS, "--format", "table").out == command("query", EVENTS).out
+    assert ndjson.err == ""
+
+
+def test_a_format_decides_for_a_file_of_any_name(command: Command, world: World) -> None:
+    assert command("query", EVENTS, "--format", "ndjson", "--out", "rows.txt").out == "2 rows in rows.txt\n"
+    assert len(Path("rows.txt").read_text().splitlines()) == 2
+    assert command("query", EVENTS, "--out", "rows.ndjson").code == 0
+    assert Path("rows.ndjson").read_text() == Path("rows.txt").read_text()
+
+
+def test_formats_that_contradict_each_other_are_wrong_usage(command: Command, world: World) -> None:
+    assert command("query", EVENTS, "--json", "--format", "csv").code == 2
+    assert command("query", EVENTS, "--format", "table", "--out", "x.csv").code == 2
+    assert command("query", EVENTS, "--out", "x.txt").code == 2
+    assert command("query", EVENTS, "--format", "xml").code == 2
+
+
 def test_each_format_of_a_result_file_holds_the_rows(command: Command, world: World) -> None:
     for ending in ("csv", "parquet", "json"):
         said = command("query", EVENTS, "--out", f"result.{ending}")

@@ -15,7 +15,7 @@ def test_a_file_and_a_run_are_taken_out_and_brought_back(command: Command, click
     before = world.tables()
     said = command("retract", "clicks", "--run", run[:8])
     assert (said.code, said.err) == (0, "")
-    assert said.out.startswith("clicks_1.csv: 1 rows and 1 rejects taken out, ")
+    assert said.out.startswith("clicks_1.csv: 1 row and 1 reject taken out, ")
     assert world.table("joined_facts").is_empty()
     world.drop("clicks_2.csv", lines("ann,view,2025-01-01T12:00:00,/a,1", "ann,view,never,/a,1"))
     assert "clicks_2.csv was retracted on " in command("run", "clicks").out

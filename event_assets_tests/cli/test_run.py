@@ -62,7 +62,7 @@ def test_a_run_shows_where_every_record_went_and_what_each_phase_took(inbox: Pat
     (inbox / "clicks_1.csv").write_text(GOOD + "eve,view,soon,/a,\n")
     shown = event_assets("run", "clicks").stdout
     assert "invalid_timestamp" in shown
-    assert re.search(r"landing: 1 files, 0\.0 MB, 4 records in \d+\.\d s \(\d+\.\d MB/s\)", shown)
+    assert re.search(r"landing: 1 file, 0\.0 MB, 4 records in \d+\.\d s \(\d+\.\d MB/s\)", shown)
     assert re.search(r"tables: \d+ partitions, \d+ rows in \d+\.\d s \([\d,]+ rows/s\)", shown)
 
 

@@ -38,7 +38,7 @@ def test_ctrl_c_stops_a_feed_cleanly_and_leaves_whole_files(tmp_path: Path) -> N
         _, said = feed.communicate(timeout=60)
     assert (feed.returncode, said) == (
         0,
-        "1 files dropped; event-assets run shop lands them, as the sensor in the UI does\n",
+        "1 file dropped; event-assets run shop lands them, as the sensor in the UI does\n",
     )
     assert list((tmp_path / "inbox" / "shop").iterdir()) == [first]
 

@@ -47,7 +47,7 @@ def test_users_rank_by_distinct_sessions_and_then_by_their_id_as_text(command: C
     ]
     assert said.err.splitlines() == [
         "11 records; 3 refused: invalid_timestamp 1, malformed_record 1, missing_user_id 1",
-        "2 records don't count: they have no platform or no session",
+        "not counted: 2 records without a platform or a session",
         "3 users in Result_users_top10.csv",
     ]
     assert (

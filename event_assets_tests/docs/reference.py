@@ -156,7 +156,9 @@ def _texts(model: type[BaseModel]) -> dict[str, str]:
 
 def _key(name: str, field: FieldInfo, text: str) -> str:
     assert text, f"the field {name} has no text below it"
-    return f"| `{field.alias or name}` | {_value(field.annotation)} | {_default(field)} | {_cell(text)} |"
+    written = (getattr(rule, "json_schema_input_type", PydanticUndefined) for rule in field.metadata)
+    annotation = next((one for one in written if one not in (PydanticUndefined, Any)), field.annotation)
+    return f"| `{field.alias or name}` | {_value(annotation)} | {_default(field)} | {_cell(text)} |"
 
 
 def _value(annotation: Any) -> str:
@@ -165,7 +167,7 @@ def _value(annotation: Any) -> str:
         return " or ".join(_value(part) for part in arguments if part is not type(None))
     if origin is Literal:
         return ", ".join(f"`{value}`" for value in arguments)
-    if origin is tuple:
+    if origin in (tuple, list):
         return f"list of {_value(arguments[0])}"
     if origin is not None and issubclass(origin, Mapping):
         return f"map of text to {_value(arguments[1])}"

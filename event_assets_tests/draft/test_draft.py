@@ -73,7 +73,11 @@ def test_a_shops_csv_is_known_with_types_roles_and_funnel(tmp_path: Path) -> Non
         ("user_id", "user_id", "int64"),
         ("source_session_id", "user_session", "string"),
     ]
-    assert (found.events.files, found.events.format, found.events.time.source) == (("*-Oct.csv",), "csv", "event_time")
+    assert (found.events[0].files, found.events[0].format, found.events[0].time.source) == (
+        ("*-Oct.csv",),
+        "csv",
+        "event_time",
+    )
     assert (found.sessions.column, str(found.start_date)) == ("product_id", "2019-10-01")
     assert found.gold.user_funnel is not None
     assert [step.name for step in found.gold.user_funnel.steps] == ["view", "cart", "purchase"]
@@ -96,7 +100,7 @@ def test_nested_lines_of_json_become_columns_by_path_and_big_objects_stay_json(t
         ("payload", "payload", "json"),
         ("public", "public", "bool"),
     ]
-    assert (found.events.format, found.events.files, found.event_id) == ("ndjson", ("*.json",), "id")
+    assert (found.events[0].format, found.events[0].files, found.event_id) == ("ndjson", ("*.json",), "id")
     assert found.column("login").personal
     assert landed(tmp_path, found, path).table("joined_facts").height == 12
 
@@ -110,7 +114,7 @@ def test_a_semicolon_file_in_latin_1_lands_with_its_dialect_and_encoding(tmp_pat
         ("strasse", "Straße", "string"),
         ("preis_eur", "Preis (EUR)", "decimal(18,2)"),
     ]
-    assert (found.events.csv.delimiter, found.events.time.source) == (";", "Datum")
+    assert (found.events[0].csv.delimiter, found.events[0].time.source) == (";", "Datum")
     facts = landed(tmp_path, found, path).table("joined_facts")
     assert facts["event_type"].unique().sort().to_list() == ["Kaufen", "Öffnen"]
     assert facts["strasse"][0] == "Hauptstraße 1"
@@ -165,7 +169,11 @@ def test_times_in_milliseconds_are_told_by_their_size(tmp_path: Path) -> None:
         text = "ts\tuid\taction\n" + "".join(f"{(1738317600 + n) * unit}\tu{n % 2}\topen\n" for n in range(5))
         path = tmp_path / f"log-{unit}.tsv"
         found = drafted(path, text)
-        assert (found.events.time.source, found.events.time.format, found.events.csv.delimiter) == ("ts", form, "\t")
+        assert (found.events[0].time.source, found.events[0].time.read_as[0], found.events[0].csv.delimiter) == (
+            "ts",
+            form,
+            "\t",
+        )
         assert landed(tmp_path / str(unit), found, path).table("joined_facts").height == 5
 
 
@@ -282,13 +290,13 @@ def test_hostile_headers_and_values_stay_text_in_the_draft(tmp_path: Path) -> No
 def test_the_inputs_of_every_shipped_dataset_are_drafted_as_they_are_declared(tmp_path: Path, name: str) -> None:
     made = generate(name, rows=400, days=1, seed=3, out=tmp_path)
     declared = load_dataset(SHIPPED / name / "defs.yaml")
-    path = next(path for path in made.files if path.match(declared.events.files[0]))
+    path = next(path for path in made.files if path.match(declared.events[0].files[0]))
     found = draft("mine", path).dataset
-    assert found.events.files == declared.events.files or found.events.files == ("raw_events_*.json",)
-    assert (found.events.format, found.events.time) == (declared.events.format, declared.events.time)
+    assert found.events[0].files == declared.events[0].files or found.events[0].files == ("raw_events_*.json",)
+    assert (found.events[0].format, found.events[0].time) == (declared.events[0].format, declared.events[0].time)
     assert found.geo == declared.geo
     for column in ("user_id", "event_type", "source_session_id"):
-        theirs, ours = declared.events.column(column), found.events.column(column)
+        theirs, ours = declared.events[0].column(column), found.events[0].column(column)
         assert (ours and ours.source) == (theirs and theirs.source) or (theirs and theirs.constant)
     world = landed(tmp_path / "world", found, path)
     assert world.reconciled().holds

@@ -17,7 +17,7 @@ from event_assets.engines.duckdb.engine import DuckDBEngine
 from event_assets.engines.select_engine import engine_name
 from event_assets.errors import DeclarationError, LakeError
 from event_assets.settings import Settings, load_settings
-from event_assets.storage.parquet import Piece
+from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.contract import violations_of_file
 from event_assets.tables.table import Column, Table
 from event_assets.transforms.interface import Outputs
@@ -100,7 +100,7 @@ def test_rows_that_break_the_contract_are_found_in_files_of_any_size(engine: str
     for number, values in enumerate(files):
         path = tmp_path / f"{number}.parquet"
         pl.DataFrame({"n": values, "t": ["x"] * len(values)}).write_parquet(path)
-        pieces.append(Piece(path, len(values)))
+        pieces.append(WrittenFile(path, len(values)))
     found = Bench(engine).opened.violations(NUMBERS, pieces)
     says = {violation.rule.split(" is ")[0]: violation.rows for violation in found}
     assert says.get("n greater than or equal to(0)") == 1
@@ -114,7 +114,7 @@ def test_a_key_is_unique_within_its_hive_value(engine: str, tmp_path: Path) -> N
     for number, (hive, values) in enumerate([("AF", [1, 2]), ("EU", [1, 2]), ("Unknown", [1])]):
         path = tmp_path / f"{number}.parquet"
         pl.DataFrame({"n": values, "t": ["x"] * len(values)}).write_parquet(path)
-        pieces.append(Piece(path, len(values), hive))
+        pieces.append(WrittenFile(path, len(values), hive))
     opened = Bench(engine).opened
     assert opened.violations(BY_REGION, pieces) == []
     pl.DataFrame({"n": [2, 2], "t": ["x", "y"]}).write_parquet(pieces[1].path)

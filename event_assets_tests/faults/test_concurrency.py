@@ -12,9 +12,11 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from event_assets.storage.lake import Lake, read_again
+from event_assets.storage.lake import Lake
 from event_assets.storage.parquet import write_parquet
-from event_assets.storage.partitions import Staged, content_digest
+from event_assets.storage.partitions import content_digest
+from event_assets.storage.read_again import read_again
+from event_assets.storage.written_file import WrittenFile
 from event_assets.warehouse.query import read
 from event_assets_tests.faults import children
 from event_assets_tests.faults.lakes import at_rest, rows_of, same
@@ -39,7 +41,7 @@ def count_up(root: Path, runs: int) -> None:
             before = [n for path in store.paths(DATE) for n in pl.read_parquet(path, hive_partitioning=False)["n"]]
             path = staging / "next.parquet"
             write_parquet(pl.DataFrame({"n": [(before or [0])[0] + 1]}), path)
-            staged = [Staged(path, 1, DATE)]
+            staged = [WrittenFile(path, 1, DATE)]
             content = content_digest(staged)
             store.publish(DATE, staged, content, content)
             store.flush()

@@ -211,7 +211,7 @@ def test_landed_rows_that_are_gone_with_their_file_are_named(platform: Platform)
     (platform.settings.inbox / "clicks" / "clicks_1.csv").unlink()
     result = platform.run()
     assert not result.success
-    assert "clicks_1.csv: its landed rows are missing from the lake; put it back and run again, or" in failure(result)
+    assert "clicks_1.csv: its landed rows are missing from the lake; nothing of it was changed;" in failure(result)
     platform.use(platform.dataset)
     platform.retract("clicks_1.csv")
     assert platform.run().success
@@ -223,3 +223,14 @@ def opened(platform: Platform) -> Workspace:
     platform.use(platform.dataset)
     platform.workspace.refresh()
     return platform.workspace
+
+
+def test_a_tick_of_the_sensor_recomputes_missing_files_however_often_they_are_lost(platform: Platform) -> None:
+    expected = rows_of(platform)
+    for _ in range(2):
+        for table in ("sessions", "raw_events"):
+            for path in (platform.settings.lake / "clicks" / table).glob("event_date=*/*.parquet"):
+                path.unlink()
+            heal(platform)
+            same(rows_of(platform), expected)
+            at_rest(platform)

@@ -56,7 +56,7 @@ def test_bulk_reading_gives_what_the_rule_gives(data: bytes, dialect: CsvDialect
 def test_the_blocks_of_a_file_do_not_matter(tmp_path_factory: pytest.TempPathFactory, data: bytes, size: int) -> None:
     path = Path(tmp_path_factory.mktemp("blocks") / "events.csv")
     path.write_bytes(b"user_id,at\n" + data)
-    source = declare().events
+    source = declare().events[0]
     fields = Fields.of(source)
 
     def read(block_bytes: int) -> tuple[list[tuple[object, ...]], list[tuple[int, str, bytes]]]:

@@ -92,12 +92,12 @@ def test_declared_null_values_of_the_time_are_missing_times(land: Land) -> None:
     columns = [
         {"name": "user_id", "description": "x"},
         {"name": "event_type", "description": "x"},
-        {"name": "time_text", "source": "at", "null_values": ["NULL"], "description": "x"},
+        {"name": "at_text", "source": "at", "null_values": ["NULL"], "description": "x"},
     ]
     outcome = land("user_id,event_type,at\n1,a,NULL\n2,b,null\n", declare(columns=columns))
     assert [reject[:3] for reject in outcome.rejects] == [
-        (1, "missing_timestamp", "time_text"),
-        (2, "invalid_timestamp", "time_text"),
+        (1, "missing_timestamp", "at_text"),
+        (2, "invalid_timestamp", "at_text"),
     ]
 
 

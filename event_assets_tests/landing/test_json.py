@@ -226,7 +226,7 @@ def test_a_file_that_is_no_array_is_rejected_with_what_to_declare(land: Land) ->
 def test_a_record_over_the_limit_is_too_long(land: Land, dataset: Dataset, length: int) -> None:
     long = '{"user_id": "' + "x" * length + '"}'
     parts = [GOOD[0], long, GOOD[1]]
-    content = "\n".join(parts) if dataset.events.format == "ndjson" else "[" + ",\n".join(parts) + "]"
+    content = "\n".join(parts) if dataset.events[0].format == "ndjson" else "[" + ",\n".join(parts) + "]"
     outcome = land(content, dataset)
     assert outcome.values("row_number", "user_id") == [(1, "1"), (3, "2")]
     assert outcome.rejects == [(2, "record_too_long", None, long[: 64 * 1024])]
@@ -303,7 +303,7 @@ def test_an_object_lands_in_company_as_it_does_alone(
     tmp_path_factory: pytest.TempPathFactory, objects: list[str]
 ) -> None:
     """What all objects of a block have in common is found out together; it must make no difference to any."""
-    path, source = tmp_path_factory.mktemp("company") / "events.json", ndjson().events
+    path, source = tmp_path_factory.mktemp("company") / "events.json", ndjson().events[0]
     fields = Fields.of(source)
 
     def landed(lines: list[str]) -> Batch:
@@ -342,7 +342,7 @@ def _undeclared(value: dict[str, object], declared: dict[str, object]) -> dict[s
 @example([_FULL % ("", ',"new":1', ""), _FULL % (',"zip":1', "", "")])
 def test_what_nobody_declared_is_kept(tmp_path_factory: pytest.TempPathFactory, objects: list[str]) -> None:
     objects = [one for one in objects if not has_repeats(one)]
-    path, source = tmp_path_factory.mktemp("undeclared") / "events.json", ndjson().events
+    path, source = tmp_path_factory.mktemp("undeclared") / "events.json", ndjson().events[0]
     path.write_text("\n".join(objects))
     kept = [extra for batch in read_json(path, source, Fields.of(source)) for extra in batch.frame["extra"]]
     read = partial(json.loads, parse_int=str, parse_float=str)

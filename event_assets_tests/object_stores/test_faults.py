@@ -15,11 +15,12 @@ import pytest
 from event_assets.errors import ConflictError, LeaseError
 from event_assets.locations import ObjectUrl
 from event_assets.storage import object_lease
-from event_assets.storage.lake import Lake, read_again
+from event_assets.storage.lake import Lake
 from event_assets.storage.object_lease import unfinished_since
 from event_assets.storage.object_store import Objects
-from event_assets.storage.partitions import Staged
+from event_assets.storage.read_again import read_again
 from event_assets.storage.table_log import TableLog
+from event_assets.storage.written_file import WrittenFile
 from event_assets_tests.faults import children
 from event_assets_tests.object_stores.proxy import losing_replies
 from event_assets_tests.object_stores.world import ObjectWorld, from_scratch
@@ -241,6 +242,6 @@ def _table(bucket: ObjectUrl, cache: Path):  # type: ignore[no-untyped-def]
     return Lake(bucket / "lake", cache).store("shop", "numbers", lambda: schema, "event_date")
 
 
-def _staged(path: Path, numbers: list[int]) -> Staged:
+def _staged(path: Path, numbers: list[int]) -> WrittenFile:
     pl.DataFrame({"n": numbers}, schema={"n": pl.Int64}).write_parquet(path)
-    return Staged(path, len(numbers), "2025-01-06")
+    return WrittenFile(path, len(numbers), "2025-01-06")

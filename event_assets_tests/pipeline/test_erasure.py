@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_assets.declaration.blocks import Source
+from event_assets.declaration import Source
 from event_assets.errors import LandingError
 from event_assets.pipeline import landing_rules
 from event_assets.pipeline.erase import Erased, canonical, erase, named_ids, rows_by_table
@@ -234,7 +234,7 @@ def test_numbers_are_one_user_however_they_are_written(tmp_path: Path) -> None:
         {**column.model_dump(mode="json"), **({"type": "int64"} if column.name == "user_id" else {})}
         for column in clicks().columns
     ]
-    events = {**clicks().events.model_dump(mode="json", by_alias=True), "columns": columns}
+    events = {**clicks().events[0].model_dump(mode="json", by_alias=True), "columns": columns}
     world = World(tmp_path, clicks(events=events))
     world.drop("clicks_1.csv", lines(*(f"{user},view,2025-01-06T10:00:00,/a,7" for user in ("7", "007", " 7", "8"))))
     world.refresh()
@@ -264,11 +264,13 @@ def test_an_id_with_a_blank_is_found_in_what_is_left_of_a_record(raw: str) -> No
 
 
 def test_an_id_is_compared_as_cleaning_writes_it() -> None:
-    column = source().columns[0].model_copy(update={"case": "lower", "null_values": ("?",), "aliases": {"old": "new"}})
+    column = (
+        source()[0].columns[0].model_copy(update={"case": "lower", "null_values": ("?",), "aliases": {"old": "new"}})
+    )
     assert [canonical(text, column) for text in (" Ann", "?", "OLD", "", None)] == ["ann", None, "new", None, None]
 
 
-def source() -> Source:
+def source() -> tuple[Source, ...]:
     return clicks().events
 
 

@@ -15,7 +15,7 @@ EARLY, LATE = "clicks_20250107.csv", "clicks_20250109.csv"
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    events = {**clicks().events.model_dump(mode="json", by_alias=True), "time": TIME}
+    events = {**clicks().events[0].model_dump(mode="json", by_alias=True), "time": TIME}
     return World(tmp_path, clicks(events=events))
 
 

@@ -111,7 +111,7 @@ def test_a_changed_rule_makes_stale_what_it_touches_and_a_quarantined_record_mov
     columns = [c.model_dump(mode="json") for c in world.dataset.columns]
     for column in columns:
         column["min"] = None
-    events = {**world.dataset.events.model_dump(mode="json", by_alias=True), "columns": columns}
+    events = {**world.dataset.events[0].model_dump(mode="json", by_alias=True), "columns": columns}
     world.use(clicks(events=events))
     outcomes = world.refresh()
     assert world.table("quarantine").is_empty()

@@ -96,7 +96,7 @@ HOSTILE = [
 
 
 def test_whatever_a_file_is_called_its_records_land_under_its_name(tmp_path: Path) -> None:
-    world = World(tmp_path / "own", clicks(events={**clicks().events.model_dump(by_alias=True), "files": ["*.csv"]}))
+    world = World(tmp_path / "own", clicks(events={**clicks().events[0].model_dump(by_alias=True), "files": ["*.csv"]}))
     for number, name in enumerate(HOSTILE):
         world.drop(name, lines(f"{number},view,2024-01-02T00:00:0{number % 10},/,", ",view,2024-01-02,/,"))
     assert len(world.land().landed) == len(HOSTILE)
@@ -126,7 +126,7 @@ def test_what_is_quarantined_stays_over_any_number_of_runs_and_moves_once_when_i
         assert [frame.rows() for frame in again] == [frame.rows() for frame in refused]
     assert [frame.height for frame in refused] == [1, 1]
 
-    declared = clicks().events.model_dump(by_alias=True)
+    declared = clicks().events[0].model_dump(by_alias=True)
     price = next(column for column in declared["columns"] if column["name"] == "price")
     price["min"] = "-5"
     world.use(clicks(events=declared))

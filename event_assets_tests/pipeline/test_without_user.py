@@ -8,7 +8,7 @@ from event_assets_tests.world import World, clicks, lines
 
 
 def test_events_without_a_user_are_facts_and_are_in_no_table_by_user(tmp_path: Path) -> None:
-    events = clicks().events.model_dump(mode="json", by_alias=True)
+    events = clicks().events[0].model_dump(mode="json", by_alias=True)
     columns = [
         {**column, **({"required": False} if column["name"] == "user_id" else {})} for column in events["columns"]
     ]

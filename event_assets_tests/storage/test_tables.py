@@ -10,10 +10,12 @@ import pyarrow as pa
 import pytest
 
 from event_assets.errors import ConflictError, LeaseError
-from event_assets.storage.lake import Lake, TableStore, read_again, read_figures
-from event_assets.storage.parquet import write_parquet
-from event_assets.storage.partitions import EMPTY_CONTENT, Staged, content_digest, entries, part_name
+from event_assets.storage.lake import Lake, TableStore
+from event_assets.storage.parquet import read_figures, write_parquet
+from event_assets.storage.partitions import EMPTY_CONTENT, content_digest, entries, part_name
+from event_assets.storage.read_again import read_again
 from event_assets.storage.table_log import LogFile
+from event_assets.storage.written_file import WrittenFile
 
 SCHEMA = pa.schema([("n", pa.int64()), ("event_date", pa.date32())])
 A, B = "a" * 16, "b" * 16
@@ -29,7 +31,7 @@ class Writer:
         self.count += 1
         path = self.staging / f"{self.count}.parquet"
         write_parquet(pl.DataFrame({"n": values}, schema={"n": pl.Int64}), path, figures)
-        staged = [Staged(path, len(values), date)]
+        staged = [WrittenFile(path, len(values), date)]
         self.store.publish(date, staged, made_from, content_digest(staged))
         if flush:
             self.store.flush()
@@ -120,7 +122,7 @@ def test_the_content_digest_tells_rows_and_their_order_but_not_figures(writer: W
     def digest(rows: list[int], **figures: int) -> str:
         path = writer.staging / "x.parquet"
         write_parquet(pl.DataFrame({"n": rows}), path, figures)
-        return content_digest([Staged(path, len(rows), "2025-01-01")])
+        return content_digest([WrittenFile(path, len(rows), "2025-01-01")])
 
     assert digest([1, 2], duplicates=1) == digest([1, 2], duplicates=7)
     assert digest([1, 2]) != digest([2, 1])
@@ -213,7 +215,7 @@ def test_a_new_column_is_told_to_the_log(lake: Lake, writer: Writer) -> None:
     wider = lake.store("shop", "numbers", lambda: SCHEMA.append(pa.field("word", pa.string())), "event_date")
     path = writer.staging / "wide.parquet"
     write_parquet(pl.DataFrame({"n": [2], "word": ["x"]}), path)
-    wider.publish("2025-01-02", [Staged(path, 1, "2025-01-02")], B, B)
+    wider.publish("2025-01-02", [WrittenFile(path, 1, "2025-01-02")], B, B)
     wider.flush()
     assert [field.name for field in DeltaTable(str(writer.store.folder)).schema().fields] == ["n", "event_date", "word"]
     assert set(wider.entries(again=True)) == {"2025-01-01", "2025-01-02"}

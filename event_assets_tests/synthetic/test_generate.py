@@ -73,7 +73,7 @@ def test_files_match_the_patterns_and_columns_of_the_declaration(dataset: str, t
     generated = generate(dataset, rows=900, days=3, seed=5, out=tmp_path)
     names = [path.name for path in generated.files]
 
-    events = declared(dataset).events
+    events = declared(dataset).events[0]
     assert names[:3] == [
         f"{RECIPES[dataset].stem}_{RECIPES[dataset].start + dt.timedelta(day):%Y%m%d}.{events.format}"
         for day in range(3)
@@ -84,7 +84,9 @@ def test_files_match_the_patterns_and_columns_of_the_declaration(dataset: str, t
     }
     assert sources == fields(tmp_path / names[0], events)
     if profiles := declared(dataset).profiles:
-        assert [any(fnmatch(name, pattern) for pattern in profiles.files) for name in names[3:]] == [True]
+        assert [any(fnmatch(name, pattern) for block in profiles for pattern in block.files) for name in names[3:]] == [
+            True
+        ]
 
 
 def fields(path: Path, source: Source) -> set[str]:

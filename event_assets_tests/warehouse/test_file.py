@@ -14,7 +14,7 @@ import pytest
 from event_assets.errors import LakeError
 from event_assets.storage.lake import TableStore
 from event_assets.storage.parquet import write_parquet
-from event_assets.storage.partitions import Staged
+from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.catalog import tables
 from event_assets.warehouse.database_file import refresh
 from event_assets.warehouse.log_views import live_rows, macros
@@ -125,7 +125,7 @@ class Table:
         for date in self.DATES:
             staged = self._staging / f"{date}.parquet"
             write_parquet(pl.DataFrame({"x": [value] * 10}), staged)
-            self._store.publish(date, [Staged(staged, 10, date)], f"{value:016x}", f"{value:016x}")
+            self._store.publish(date, [WrittenFile(staged, 10, date)], f"{value:016x}", f"{value:016x}")
         self._store.flush()
 
     def view(self, connection: duckdb.DuckDBPyConnection) -> None:

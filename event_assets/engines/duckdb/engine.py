@@ -19,7 +19,8 @@ from event_assets.engines.arrow_writer import by_schema, write_nothing, write_pi
 from event_assets.engines.duckdb.ports import DuckDBPorts, quoted, sql_type
 from event_assets.engines.engine import Content, Written
 from event_assets.errors import LakeError
-from event_assets.storage.parquet import Piece, by_hive
+from event_assets.storage.parquet import by_hive
+from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.column_types import arrow_type
 from event_assets.tables.contract import Violation, merged, repeated_key, violations_of_file
 from event_assets.tables.table import Table
@@ -88,7 +89,7 @@ class DuckDBEngine:
             self.ports.release()
         return Written(pieces, figures)
 
-    def _write(self, frame: Frame, table: Table, folder: Path, figures: Mapping[str, int]) -> list[Piece]:
+    def _write(self, frame: Frame, table: Table, folder: Path, figures: Mapping[str, int]) -> list[WrittenFile]:
         relation: duckdb.DuckDBPyRelation = nw.to_native(frame)
         hive = [name] if (name := table.hive_column) else []
         order = ", ".join(f"{quoted(column)} NULLS FIRST" for column in (*hive, *table.row_order))
@@ -98,12 +99,12 @@ class DuckDBEngine:
             write_nothing(table, folder, table.name, figures)
         ]
 
-    def violations(self, table: Table, pieces: Sequence[Piece]) -> Sequence[Violation]:
+    def violations(self, table: Table, pieces: Sequence[WrittenFile]) -> Sequence[Violation]:
         broken = merged(violations_of_file(table, piece.path) for piece in pieces)
         repeated = sum(self._repeated(table, alike) for alike in by_hive(pieces))
         return [*broken, *([repeated_key(table, repeated)] if repeated else [])]
 
-    def _repeated(self, table: Table, pieces: Sequence[Piece]) -> int:
+    def _repeated(self, table: Table, pieces: Sequence[WrittenFile]) -> int:
         files = self._connection.from_parquet([_literally(piece.path) for piece in pieces], hive_partitioning=False)
         key = ", ".join(map(quoted, table.key))
         distinct: int = files.project(key).distinct().aggregate("count(*)").fetchall()[0][0]

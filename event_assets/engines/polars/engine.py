@@ -12,7 +12,8 @@ import polars as pl
 
 from event_assets.engines.engine import Content, Written
 from event_assets.engines.polars.ports import PolarsPorts, Way, in_order
-from event_assets.storage.parquet import NO_VALUE, Piece, write_parquet
+from event_assets.storage.parquet import NO_VALUE, read_parquet, scan_parquet, write_parquet
+from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.column_types import polars_type
 from event_assets.tables.contract import Violation, violations
 from event_assets.tables.table import Table
@@ -55,8 +56,8 @@ class PolarsEngine:
             parts[name] = list(by_hive.values())
         return Written(pieces, figures, parts)
 
-    def violations(self, table: Table, pieces: Sequence[Piece]) -> Sequence[Violation]:
-        frames = (pl.read_parquet(piece.path, hive_partitioning=False, glob=False) for piece in pieces)
+    def violations(self, table: Table, pieces: Sequence[WrittenFile]) -> Sequence[Violation]:
+        frames = (read_parquet(piece.path) for piece in pieces)
         return [violation for frame in frames for violation in violations(table, frame)]
 
     def collect(self, outputs: Outputs, tables: Mapping[str, Table]) -> tuple[dict[str, pl.DataFrame], dict[str, int]]:
@@ -95,12 +96,12 @@ def _by_hive(frame: pl.DataFrame, table: Table) -> dict[str | None, pl.DataFrame
 
 def _write(
     parts: Mapping[str | None, pl.DataFrame], table: Table, folder: Path, figures: Mapping[str, int]
-) -> list[Piece]:
+) -> list[WrittenFile]:
     pieces = []
     for number, (value, part) in enumerate(parts.items()):
         path = folder / f"{table.name}-{number:04d}.parquet"
         write_parquet(part, path, figures)
-        pieces.append(Piece(path, part.height, value))
+        pieces.append(WrittenFile(path, part.height, value))
     return pieces
 
 
@@ -125,7 +126,7 @@ def _partition(table: Table, date: dt.date | None, content: Content) -> pl.LazyF
 
 
 def _aligned(path: Path, schema: pl.Schema) -> pl.LazyFrame:
-    plan = pl.scan_parquet(path, hive_partitioning=False, glob=False)
+    plan = scan_parquet(path)
     stored = plan.collect_schema()
     if stored == schema:
         return plan

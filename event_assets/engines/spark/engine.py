@@ -20,7 +20,8 @@ from event_assets.engines.arrow_writer import by_schema, write_nothing, write_pi
 from event_assets.engines.engine import Content, Written
 from event_assets.engines.spark.ports import SparkPorts, column_of, native, spark_type
 from event_assets.errors import LakeError
-from event_assets.storage.parquet import Piece, by_hive
+from event_assets.storage.parquet import by_hive
+from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.column_types import arrow_type
 from event_assets.tables.contract import Violation, merged, repeated_key, violations_of_file
 from event_assets.tables.table import Table
@@ -89,7 +90,7 @@ class SparkEngine:
                 self.ports.release()
         return Written(pieces, figures)
 
-    def violations(self, table: Table, pieces: Sequence[Piece]) -> Sequence[Violation]:
+    def violations(self, table: Table, pieces: Sequence[WrittenFile]) -> Sequence[Violation]:
         paths = [str(piece.path) for piece in pieces]
         with _last_reported_versions():
             listed = self._spark.createDataFrame([(path,) for path in paths], "path string")
@@ -98,7 +99,7 @@ class SparkEngine:
             repeated = sum(self._repeated(table, alike) for alike in by_hive(pieces))
         return [*broken, *([repeated_key(table, repeated)] if repeated else [])]
 
-    def _repeated(self, table: Table, pieces: Sequence[Piece]) -> int:
+    def _repeated(self, table: Table, pieces: Sequence[WrittenFile]) -> int:
         files = self._spark.read.parquet(*map(_literally, (piece.path for piece in pieces)))
         distinct = files.select(*map(column_of, table.key)).distinct().count()
         return sum(piece.rows for piece in pieces) - distinct
@@ -111,14 +112,14 @@ def _figures(outputs: Outputs) -> dict[str, int]:
     return {name: int(value) for name, value in row.asDict().items()}
 
 
-def _write(frame: DataFrame, table: Table, folder: Path, figures: Mapping[str, int]) -> list[Piece]:
+def _write(frame: DataFrame, table: Table, folder: Path, figures: Mapping[str, int]) -> list[WrittenFile]:
     hive = [name] if (name := table.hive_column) else []
     order = [column_of(name).asc_nulls_first() for name in (*hive, *table.row_order)]
     rows = frame.select(*map(column_of, (*hive, *table.names))).orderBy(*order)
     # Partitions are ranges of that order: their numbers give the order of files.
     written = rows.mapInArrow(_writer(table, folder, figures), _WRITTEN_DDL).collect()
     written.sort(key=lambda row: (row.part, row.path))
-    return [Piece(Path(row.path), row.rows, row.hive) for row in written] or [
+    return [WrittenFile(Path(row.path), row.rows, row.hive) for row in written] or [
         write_nothing(table, folder, table.name, figures)
     ]
 

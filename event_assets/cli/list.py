@@ -1,0 +1,67 @@
+"""`event-assets list`: the datasets and their tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from event_assets.cli.arguments import RecordsOption, WideOption, known_datasets, named_dataset
+from event_assets.settings import load_settings
+
+if TYPE_CHECKING:
+    from event_assets.declaration import Dataset
+
+
+def list_tables(
+    dataset: Annotated[
+        str | None, typer.Argument(help="One dataset; all where left out.", autocompletion=known_datasets)
+    ] = None,
+    wide: WideOption = False,
+    records: RecordsOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print datasets and tables as a JSON array.")] = False,
+) -> None:
+    """Lists the datasets and their tables: layer, partitions, key, and what a row is.
+
+    \b
+    event-assets list
+    event-assets list shop
+    event-assets list --json
+    """
+    from event_assets.declaration import load_datasets
+
+    found = [named_dataset(dataset)] if dataset else list(load_datasets(load_settings().datasets).values())
+    listed = [_listed(one) for one in found]
+    if as_json:
+        from event_assets.cli.output import json_text
+
+        print(json_text(listed))
+        return
+
+    from event_assets.cli.text_table import Shown, print_rows
+
+    names = ("table", "layer", "by", "key", "description")
+    for one in listed:
+        print(f"{one['dataset']}: {one['description']}")
+        rows = [(t["table"], t["layer"], t["by"], ", ".join(t["key"]), t["description"]) for t in one["tables"]]
+        print_rows(dict.fromkeys(names, False), rows, shown=Shown(wide, records))
+
+
+def _listed(dataset: Dataset) -> dict[str, Any]:
+    from event_assets.tables.catalog import tables
+
+    return {
+        "dataset": dataset.name,
+        "description": dataset.description,
+        "tables": [
+            {
+                "table": table.name,
+                "layer": table.layer,
+                "by": table.partitioned_by,
+                "key": table.key,
+                "description": table.description,
+            }
+            for table in tables(dataset).values()
+            if not table.internal
+        ],
+    }

@@ -1,0 +1,103 @@
+"""`event-assets status`: how the datasets stand."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from event_assets.cli.arguments import RecordsOption, WideOption, known_datasets, named_dataset
+from event_assets.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from event_assets.cli.dagster_runs import LastRun
+    from event_assets.declaration import Dataset
+    from event_assets.pipeline.status import DatasetStatus
+
+
+def status(
+    dataset: Annotated[
+        str | None,
+        typer.Argument(help="One dataset, with its tables; all where left out.", autocompletion=known_datasets),
+    ] = None,
+    wide: WideOption = False,
+    records: RecordsOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Shows dates, rows, the share of refused records, what is stale or waits in the inbox, and the last run.
+
+    Nothing is landed or computed. What lies downstream of a stale partition is known to be stale once that is
+    computed.
+
+    \b
+    event-assets status
+    event-assets status shop
+    event-assets status --json
+    """
+    from event_assets.declaration import load_datasets
+
+    settings = load_settings()
+    found = [named_dataset(dataset)] if dataset else list(load_datasets(settings.datasets).values())
+    statuses = [_status(one, settings) for one in found]
+    runs = _last_runs(found, settings)
+    if as_json:
+        from event_assets.cli.output import json_text
+
+        shown = [_as_json(one, runs.get(one.dataset)) for one in statuses]
+        print(json_text(shown[0] if dataset else shown))
+        return
+
+    from event_assets.cli.output import note
+    from event_assets.cli.text_table import Shown, print_rows
+
+    print_rows(_COLUMNS, [_row(one, runs.get(one.dataset)) for one in statuses], shown=Shown(wide, records))
+    if dataset:
+        tables = [tuple(asdict(table).values()) for table in statuses[0].tables]
+        numeric = {"table": False, "partitions": True, "rows": True, "first date": False, "last date": False}
+        print_rows({**numeric, "stale": True}, tables, shown=Shown(wide, records))
+    for one in statuses:
+        for warning in one.warnings:
+            note(f"warning: {one.dataset}: {warning}")
+        if one.stale or one.new_files:
+            note(f"event-assets run {one.dataset} makes what is stale and lands what is new; run --dry-run shows why")
+
+
+#: Columns of the datasets' table, and whether they hold numbers.
+_COLUMNS = {
+    "dataset": False,
+    "first date": False,
+    "last date": False,
+    "records": True,
+    "refused": True,
+    "stale": True,
+    "new files": True,
+    "last run": False,
+    "files": True,
+}
+
+
+def _row(found: DatasetStatus, run: LastRun | None) -> tuple[object, ...]:
+    share = f"{found.refused_share:.1%}" if found.records else ""
+    last = f"{run.ended:%m-%d %H:%M} {run.state}" if run else ""
+    dates = (found.first_date, found.last_date)
+    return (found.dataset, *dates, f"{found.records:,}", share, found.stale, found.new_files, last, found.files)
+
+
+def _as_json(found: DatasetStatus, run: LastRun | None) -> dict[str, Any]:
+    return {**asdict(found), "refused_share": found.refused_share, "last_run": asdict(run) if run else None}
+
+
+def _status(dataset: Dataset, settings: Settings) -> DatasetStatus:
+    from event_assets.pipeline.status import status as status_of
+    from event_assets.pipeline.workspace import Workspace
+
+    return status_of(Workspace(dataset, settings))
+
+
+def _last_runs(datasets: list[Dataset], settings: Settings) -> dict[str, LastRun]:
+    if not (settings.dagster_home / "dagster.yaml").exists():  # Dagster takes a second to load
+        return {}
+    from event_assets.cli.dagster_runs import last_runs
+
+    return last_runs([dataset.name for dataset in datasets], settings)

@@ -1,0 +1,110 @@
+"""Rows for people to read in a terminal: a table as wide as the terminal, or a record a block.
+
+A value is never broken inside. Columns that don't fit are left out and named.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from event_assets.wording import counted
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+#: What a column takes beside its values: a blank on both sides and a line.
+_EDGE = 3
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How rows are shown."""
+
+    wide: bool = False
+    """All columns, however long the lines become."""
+    records: bool = False
+    """A record a block, a column a line."""
+
+
+def print_table(frame: pl.DataFrame, title: str | None = None, shown: Shown = Shown(), *, err: bool = False) -> None:
+    """The rows of a small frame."""
+    numeric = {name: dtype.is_numeric() for name, dtype in frame.schema.items()}
+    print_rows(numeric, frame.iter_rows(), title, shown, err=err)
+
+
+def print_rows(
+    numeric: Mapping[str, bool],
+    rows: Iterable[Sequence[Any]],
+    title: str | None = None,
+    shown: Shown = Shown(),
+    *,
+    err: bool = False,
+) -> None:
+    """A few rows, on standard output or error; numbers to the right. Control characters, which a terminal would obey,
+    are printed as escapes."""
+    cells = [["" if value is None else plain(str(value)) for value in row] for row in rows]
+    widths = [
+        max(map(cell_len, (name, *column))) for name, column in zip(numeric, _columns(cells, len(numeric)), strict=True)
+    ]
+    fitting = range(len(numeric)) if shown.wide else _fitting(widths, terminal_width())
+    if shown.records or not fitting:
+        for line in _blocks(list(numeric), cells, title):
+            typer.echo(line, err=err)
+        return
+    table = Table(title=Text(title) if title else None, title_justify="left")
+    names = list(numeric)
+    for place in fitting:
+        table.add_column(Text(names[place]), justify="right" if numeric[names[place]] else "left", no_wrap=True)
+    for row in cells:
+        table.add_row(*(Text(row[place]) for place in fitting))
+    console = Console(stderr=err, highlight=False)
+    console.width = max(terminal_width(), 1 + sum(widths[place] + _EDGE for place in fitting))
+    console.print(table)
+    left_out = [name for place, name in enumerate(names) if place not in fitting]
+    if left_out:
+        what = counted(len(left_out), "column")
+        typer.echo(f"{what} not shown: {', '.join(left_out)} (--wide or --records shows them)", err=True)
+
+
+def terminal_width() -> int:
+    """The columns of the terminal (COLUMNS where set); 80 where there is none."""
+    return Console().width
+
+
+def plain(text: str) -> str:
+    """A text without what a terminal would obey."""
+    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def _columns(cells: list[list[str]], count: int) -> list[tuple[str, ...]]:
+    return list(zip(*cells, strict=True)) if cells else [()] * count
+
+
+def _fitting(widths: Sequence[int], width: int) -> list[int]:
+    """The places of the columns that fit, from the left; one that is too wide leaves its room to later ones."""
+    left, fitting = width - 1, []
+    for place, wanted in enumerate(widths):
+        if wanted + _EDGE <= left:
+            fitting.append(place)
+            left -= wanted + _EDGE
+    return fitting
+
+
+def _blocks(names: list[str], cells: list[list[str]], title: str | None) -> Iterator[str]:
+    if title:
+        yield title
+    label = max(map(cell_len, names), default=0)
+    for number, row in enumerate(cells, 1):
+        yield f"[ record {number} ]"
+        for name, value in zip(names, row, strict=True):
+            yield f"{name}{' ' * (label - cell_len(name))} | {value}"

@@ -1,0 +1,32 @@
+"""Dagster's instance for runs inside a command's own process, which prints for itself.
+
+Dagster captures what a step prints by two processes a step. They cost time at every step, and on Ctrl-C each of them
+prints a traceback. What the instance's own settings say of compute logs is overruled here, by private names: no public
+way sets a part of an instance.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.instance.ref import InstanceRef
+
+_NO_COMPUTE_LOGS = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+}
+
+
+@contextmanager
+def quiet_instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    """The instance of a home as its dagster.yaml has it, but for compute logs."""
+    # A connection that Ctrl-C interrupts while it is closed is no news to the user.
+    logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL + 1)
+    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_COMPUTE_LOGS)) as instance:
+        yield instance
