@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": {*_PURE, "storage", "text", "landing", "transforms", "engines"},
     "draft": {*_PURE, "storage", "text", "landing", "pipeline"},  # a draft is tried on its sample
     "warehouse": {*_STORED, "pipeline"},
-    "orchestration": {*_STORED, "pipeline", "warehouse", "draft"},
+    "orchestration": {*_STORED, "pipeline", "warehouse", "draft"},  # scaffolding drafts a declaration
     "defs": set(),  # declarations alone
     "dashboard": {*_STORED, "pipeline", "warehouse"},
     "definitions": {*_STORED, "pipeline", "warehouse", "orchestration"},
@@ -61,6 +61,7 @@ WRITERS = (
     *("draft/read_sample.py", "draft/trial.py"),  # the head of a file, a lake for the trial: in temporary folders
     *("cli/convert.py", "cli/init.py", "cli/output.py", "cli/text_to_parquet.py"),
     "cli/dagster_runs.py",  # Dagster's own folder
+    "orchestration/scaffold.py",  # `dg scaffold`, whose very task it is
     "warehouse/csv_output.py",  # CSV as text: whoever asked for it writes it
     "warehouse/database_file.py",  # the file of views, which holds no rows
 )
