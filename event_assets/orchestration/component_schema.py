@@ -20,8 +20,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from event_assets.declaration import Dataset, Declared
 
 _TEMPLATE = {"type": "string", "pattern": r"\{\{.*\}\}"}
-#: What YAML makes of a plain `0`, `1.5` or `true` where a text is meant.
-_SCALAR = ["string", "number", "boolean"]
+_SHORT_FORMS = ["string", "number", "boolean", "array"]
 
 
 class DatasetAttributes(RootModel[dict[str, Any]]):
@@ -38,24 +37,33 @@ def attributes_schema() -> dict[str, Any]:
     schema = Dataset.model_json_schema(by_alias=True, schema_generator=_Lenient)
     definitions = schema.pop("$defs", {})
     for model in _models(Declared):
-        _describe(schema if model is Dataset else definitions.get(model.__name__, {}), model)
+        _describe(_object(schema if model is Dataset else definitions.get(model.__name__, {})), model)
     found: dict[str, Any] = {**_templated(schema), "$defs": {k: _templated(v) for k, v in definitions.items()}}
     return found
 
 
 class _Lenient(GenerateJsonSchema):
-    """A text may be written as a number or a truth value where the parser turns it into a text."""
+    """What the parser turns into a value before it judges it may be written in another form: a number or a truth value
+    where a text is meant, a text for an object, a list for one element."""
 
     def function_before_schema(self, schema: Any) -> dict[str, Any]:
-        return _as_scalar(super().function_before_schema(schema))
+        found = super().function_before_schema(schema)
+        return found if "properties" in found else _or_short(found)
+
+    def model_schema(self, schema: Any) -> dict[str, Any]:
+        found = super().model_schema(schema)
+        return _or_short(found) if schema["schema"]["type"] == "function-before" else found
 
 
-def _as_scalar(schema: dict[str, Any]) -> dict[str, Any]:
-    if schema.get("type") == "string":
-        return {**schema, "type": _SCALAR}
-    if "anyOf" in schema:
-        return {**schema, "anyOf": [_as_scalar(option) for option in schema["anyOf"]]}
-    return schema
+def _or_short(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": _SHORT_FORMS}]}
+
+
+def _object(schema: dict[str, Any]) -> dict[str, Any]:
+    """The part of a model's schema that has its keys."""
+    return next((found for option in schema.get("anyOf", ()) if (found := _object(option))), {}) or (
+        schema if "properties" in schema else {}
+    )
 
 
 def _models(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
