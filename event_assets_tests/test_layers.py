@@ -72,6 +72,7 @@ CLOCK_AND_CHANCE = {
     "orchestration/assets.py": "hands landing the clock for a file's first landed_at, which the ledger then keeps",
     "orchestration/calendar.py": "shows two dates ahead of today: no table depends on it",
     "orchestration/sensors.py": "tells how long a file has lain still, and ticks by the clock",
+    "cli/plan.py": "hands the difference its moment of landing",
     "cli/retract.py": "the time of a retraction, which the ledger keeps and no table shows",
     "cli/init.py": "hands the trial of a sample its moment of landing",
     "cli/supply.py": "hands a live feed its clock",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import narwhals as nw
 import polars as pl
 import yaml
 
@@ -19,6 +21,9 @@ from event_assets.pipeline.schedule import Request, everything
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings
 from event_assets.storage.ledger import SourceFile
+from event_assets.transforms.interface import Inputs, Outputs, Scope
+
+Break = Callable[[nw.LazyFrame], nw.LazyFrame]
 
 NOW = dt.datetime(2025, 6, 1, 12, tzinfo=dt.UTC)
 
@@ -116,7 +121,9 @@ class World:
     def refresh(self) -> list[Outcome]:
         """Land what is new and make what is stale, as `run` and the sensor do."""
         self.land()
-        return self.make()
+        outcomes = self.make()
+        self.publish_reconciliation()
+        return outcomes
 
     def table(self, name: str) -> pl.DataFrame:
         """All rows of a published table in its row order, `event_date` in front where it has dates."""
@@ -170,3 +177,18 @@ class World:
 def made(outcomes: Iterable[Outcome], table: str | None = None) -> set[tuple[str, str]]:
     """The units that were made, as (table, date)."""
     return {(o.table, str(o.date or "")) for o in outcomes if o.state == "made" and table in (None, o.table)}
+
+
+def wrong_on(date: str, table: str, transform: Callable[[Inputs, Scope], Outputs], how: Break) -> Callable:
+    """A transform that makes a table wrong on one date, however many it computes together."""
+
+    def made(inputs: Inputs, scope: Scope) -> Outputs:
+        outputs = transform(inputs, scope)
+        if date not in map(str, scope.dates):
+            return outputs
+        frame = outputs.tables[table]
+        is_date = nw.col("event_date") == nw.lit(dt.date.fromisoformat(date))
+        wrong = nw.concat([frame.filter(~is_date), how(frame.filter(is_date))]) if scope.several else how(frame)
+        return dataclasses.replace(outputs, tables={**outputs.tables, table: wrong})
+
+    return made

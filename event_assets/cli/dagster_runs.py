@@ -15,6 +15,7 @@ from event_assets.errors import EventAssetsError
 from event_assets.orchestration.calendar import partitions
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.keys import DATES_TAG, ONLY_STALE_TAG, WHY_TAG
+from event_assets.orchestration.line_logger import line_logger
 from event_assets.orchestration.private.quiet_instance import quiet_instance
 from event_assets.orchestration.private.run_in_process import run_in_process
 from event_assets.pipeline.progress import NullProgress
@@ -33,10 +34,12 @@ def run_job(
     dates: tuple[dt.date, dt.date] | None,
     progress: NullProgress,
     why: str | None = None,
+    *,
+    log: bool = False,
 ) -> str:
     """Run the dataset's job and return the run's id; without dates it lands what is new and makes what is stale.
 
-    `why` stands with the run in the UI: no personal data.
+    `why` is shown with the run in the UI: no personal data. With `log` the run's log goes to standard error.
 
     RunFailedError, in the words of the asset that failed, where it did; KeyboardInterrupt where the user stopped it.
     """
@@ -45,13 +48,13 @@ def run_job(
     if not (home / "dagster.yaml").exists():
         shutil.copyfile(Path(__file__).parent.parent / "orchestration" / "dagster.yaml", home / "dagster.yaml")
     use_dagster_home(home)
-    definitions = dg.Definitions.merge(
-        dataset_definitions(dataset, settings, progress), dg.Definitions(executor=dg.in_process_executor)
-    )
+    in_process = dg.Definitions(executor=dg.in_process_executor, loggers={"lines": line_logger})
+    definitions = dg.Definitions.merge(dataset_definitions(dataset, settings, progress), in_process)
     tags = _tags(partitions(dataset, settings), dates) | ({WHY_TAG: why} if why else {})
     with quiet_instance(home) as instance:
         job = definitions.resolve_job_def(dataset.name)
-        run, events = run_in_process(job, instance, tags, "event_assets.definitions", "event_assets")
+        loggers = {"loggers": {"lines": {"config": log}}}
+        run, events = run_in_process(job, instance, tags, loggers, "event_assets.definitions", "event_assets")
     if not run.is_success:
         raise _failure(dataset, run, events)
     return run.run_id

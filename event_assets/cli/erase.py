@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,16 +11,27 @@ from event_assets.cli.arguments import DatasetName, named_dataset
 from event_assets.settings import load_settings
 from event_assets.wording import counted
 
+if TYPE_CHECKING:
+    from event_assets.pipeline.workspace import Workspace
+
+#: So many records that mention a user are named.
+_NAMED = 20
+
 
 def erase(
     dataset: DatasetName,
     user_id: Annotated[str, typer.Option("--user-id", help="The user, by the id as tables show it.")],
+    mentions: Annotated[
+        bool, typer.Option("--mentions", help="Take refused records of others that mention the user, too.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was taken out as JSON.")] = False,
 ) -> None:
     """Takes a user's rows out of every table, raw ones and rejects included; nothing brings them back.
 
     Neither a backfill nor the same or another file landed later: the user's records are left out of it. Source
-    files in the inbox are left alone.
+    files in the inbox are left alone. A refused record is the user's where the field that holds the user contains the
+    id as a whole token, in any spelling (7731.0 for 7731). Refused records of others that mention the id are counted
+    and named; --mentions takes them out, too.
 
     \b
     event-assets erase shop --user-id 541312140
@@ -40,13 +51,14 @@ def erase(
     workspace = Workspace(declared, settings)
     with working(f"taking the user out of {dataset}"), workspace.writing():
         workspace.refresh()
-        gone = take_out(workspace, user_id)
-        rows = {**gone.rows, **rows_by_table(workspace, user_id)}
+        known = set(workspace.ledger.erased)
+        gone = take_out(workspace, user_id, mentions=mentions)
+        rows = {**gone.rows, **rows_by_table(workspace, user_id, mentions=mentions)}
     with Watcher(dataset) as watcher:
         run_job(declared, settings, None, watcher, why=f"erasure {gone.user[:12]}: {sum(rows.values())} rows taken out")
     with working(f"looking for the user in {dataset}"):
         workspace.refresh()
-        left = rows_by_table(workspace, user_id)
+        left = rows_by_table(workspace, user_id, mentions=mentions)
     if left:
         state = f"rows of the user are left in {', '.join(left)}, which can't be made"
         raise LakeError(dataset, state, f"fix the cause and run event-assets run {dataset}; the erasure itself stands")
@@ -55,8 +67,19 @@ def erase(
     kept = sorted({name for file in gone.files for name in names.get((file.kind, file.file_id), [])})
     there = {dropped.name for dropped in look(workspace.inbox, declared).files} if kept else set()
     kept = [name for name in kept if name in there]
+    if not rows and not gone.mentioned and gone.user not in known:
+        raise LakeError(
+            f"--user-id {user_id}",
+            f"no record of {dataset} is this user's; files that come later are kept free of it all the same",
+            f"compare the spelling with SELECT DISTINCT user_id FROM {dataset}.raw_events",
+        )
+    mentioned = [
+        f"{found[0] if (found := _names(workspace, file_id)) else file_id} record {number}"
+        for file_id, number in gone.mentioned
+    ]
     if as_json:
-        print(json.dumps({"tombstone": gone.user, "rows": rows, "changed": changed, "in_inbox": kept}))
+        told = {"tombstone": gone.user, "rows": rows, "changed": changed, "in_inbox": kept, "mentioned": mentioned}
+        print(json.dumps(told))
         return
     for table in [table for table in workspace.tables if table in rows]:
         console.print(f"{table}: {counted(rows[table], 'row')} taken out", markup=False)
@@ -65,3 +88,15 @@ def erase(
     )
     if kept:
         console.print(f"left alone in {workspace.inbox}, though they hold the user: {', '.join(kept)}", markup=False)
+    if mentioned:
+        more = f" and {len(mentioned) - _NAMED:,} more" if len(mentioned) > _NAMED else ""
+        console.print(
+            f"{len(mentioned):,} refused records of others mention the user: {', '.join(mentioned[:_NAMED])}{more}; "
+            "--mentions takes them out, too",
+            markup=False,
+        )
+
+
+def _names(workspace: Workspace, file_id: str) -> list[str]:
+    """The names that a file has in the inbox."""
+    return [name for (_, known), names in workspace.ledger.names().items() if known == file_id for name in names]

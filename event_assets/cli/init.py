@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from event_assets.settings import Settings, load_settings
 from event_assets.wording import counted
 
 if TYPE_CHECKING:
+    from event_assets.declaration import Dataset
     from event_assets.draft import Draft
     from event_assets.draft.trial import Trial
 
@@ -48,13 +50,16 @@ def init(
     event-assets init github --from 2015-01-01-15.json.gz --user-column actor.id
     event-assets init shop_web --from exports/ --show
     """
+    from event_assets.declaration import load_datasets
     from event_assets.draft import draft
     from event_assets.draft.trial import try_out
 
     settings = load_settings()
-    _refuse_existing(name, settings)
     made = draft(name, samples, time=time_column, user=user_column, kind=type_column)
     now = dt.datetime.now(dt.UTC)
+    if (declared := load_datasets(settings.datasets).get(name)) is not None:
+        _compare(declared, made, now, as_json)
+        return
     trial = try_out(made.dataset.model_copy(update={"start_date": EARLIEST}), made.files, now)
     if trial.first_date is not None:
         made = made.starting(trial.first_date)
@@ -75,11 +80,22 @@ def init(
         typer.echo(f"then: event-assets run {name}", err=True)
 
 
-def _refuse_existing(name: str, settings: Settings) -> None:
-    from event_assets.declaration import load_datasets
+def _compare(declared: Dataset, made: Draft, now: dt.datetime, as_json: bool) -> None:
+    """Propose what the samples ask of the declaration; nothing is written."""
+    from event_assets.draft.difference import differences, with_files
+    from event_assets.draft.trial import try_out
 
-    if name in load_datasets(settings.datasets):
-        raise DeclarationError(name, "is declared already", "choose another name, or edit its defs.yaml")
+    trial = try_out(with_files(declared, made.files, made), made.files, now)
+    changes = differences(declared, made, trial)
+    if as_json:
+        print(json.dumps({**_as_json(declared.name, made, trial), "changes": [asdict(change) for change in changes]}))
+        return
+    count = f"{counted(len(changes), 'change')} proposed" if changes else "nothing to change"
+    typer.echo(f"{declared.name} is declared already, and nothing is written; {count}")
+    for change in changes:
+        kept = f"{change.declared} -> " if change.declared else ("add " if change.proposed else "")
+        typer.echo(f"  {change.key}: {kept}{change.proposed or 'remove, or keep for other files'}  # {change.why}")
+    _report(trial, "The sample, read by the declaration as it is:")
 
 
 def _write(name: str, text: str, settings: Settings) -> Path:
@@ -115,13 +131,13 @@ def _as_json(name: str, made: Draft, trial: Trial) -> dict[str, Any]:
     }
 
 
-def _report(trial: Trial) -> None:
+def _report(trial: Trial, title: str = "The sample, read by this draft:") -> None:
     """What became of the samples, on standard error: a drafted YAML may go to standard output."""
     from event_assets.cli.output import note
     from event_assets.cli.text_table import print_table
 
     note("")
-    note("The sample, read by this draft:")
+    note(title)
     refused = sum(one.records for one in trial.refused)
     became = f"{trial.taken:,} taken, {counted(trial.duplicates, 'duplicate')}, {refused:,} refused"
     note(f"  {counted(trial.records, 'record')}: {became}")

@@ -17,6 +17,7 @@ from event_assets.cli.erase import erase
 from event_assets.cli.generate import generate
 from event_assets.cli.init import init
 from event_assets.cli.list import list_tables
+from event_assets.cli.plan import plan
 from event_assets.cli.quarantine import quarantine
 from event_assets.cli.query import query
 from event_assets.cli.retention import retention
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(init)
 app.command()(run)
+app.command()(plan)
 app.command()(generate)
 app.command()(supply)
 app.command()(convert)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
 from typing import Annotated
@@ -22,6 +23,7 @@ def run(
         str | None, typer.Option("--to", metavar="DATE", help="Last date to make.", autocompletion=known_dates)
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be touched, and why.")] = False,
+    log: Annotated[bool, typer.Option("--log", help="Print the run's log, with times, on standard error.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Lands what is new in the dataset's inbox and makes every table that it touches.
@@ -30,6 +32,7 @@ def run(
     event-assets run shop
     event-assets run shop --from 2020-09-24 --to 2020-09-30
     event-assets run shop --dry-run
+    event-assets run shop --log 2> run.log
     """
     declared = named_dataset(dataset)
     dates = _dates(first, last, declared.start_date)
@@ -38,17 +41,24 @@ def run(
         return
 
     from event_assets.cli.dagster_runs import run_job
+    from event_assets.cli.failed_checks import failed_checks
     from event_assets.cli.run_report import Watcher, console, performance, reconciliation_tables
+    from event_assets.pipeline.workspace import Workspace
 
     with Watcher(dataset) as watcher:
-        run_id = run_job(declared, load_settings(), dates, watcher)
+        run_id = run_job(declared, load_settings(), dates, watcher, log=log)
     assert watcher.reconciliation is not None
+    workspace = Workspace(declared, load_settings())
+    workspace.refresh()
+    failed = list(failed_checks(workspace, watcher.made_units, watcher.reconciliation))
     if as_json:
         made = [
             {"table": o.table, "date": str(o.date or ""), "rows": o.rows, "changed": o.changed}
             for o in watcher.made_units
         ]
-        print(json.dumps({"run_id": run_id, "made": made, **watcher.reconciliation.as_json()}, default=str))
+        reconciled = watcher.reconciliation.as_json()
+        checks = [dataclasses.asdict(one) for one in failed]
+        print(json.dumps({"run_id": run_id, "made": made, "failed_checks": checks, **reconciled}, default=str))
         return
     intake = watcher.intake
     if intake:
@@ -58,10 +68,15 @@ def run(
         console.print(shown)
     for name, reason in watcher.reconciliation.files_rejected.items():
         console.print(f"rejected file {name}: {reason}", markup=False)
+    for one in failed:
+        console.print(str(one), markup=False, soft_wrap=True, style="yellow")
     for line in performance(intake, watcher.made_units):
         console.print(line, markup=False, soft_wrap=True)
     if intake and intake.landed:
-        console.print(f"run {run_id[:8]} (event-assets retract {dataset} --run {run_id[:8]} takes its files out again)")
+        console.print(
+            f"run {run_id[:8]} (event-assets retract {dataset} --run {run_id[:8]} takes its files out again)",
+            soft_wrap=True,
+        )
     console.print(f"in {load_settings().lake / dataset}", markup=False, soft_wrap=True)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter, defaultdict
+from collections import defaultdict
 
 import polars as pl
 
 from event_assets.pipeline.reconcile import Reconciliation
+from event_assets.pipeline.schema_drift import drifts
 from event_assets.pipeline.workspace import Workspace
 
 #: A record is late if it is dated before what had been landed so long before its own file.
@@ -36,21 +37,16 @@ def accounted(found: Reconciliation) -> pl.DataFrame:
 def drift(workspace: Workspace) -> pl.DataFrame:
     """field, kind, found, records, files: what active files have beyond the declaration, and what they lack.
 
-    `found` is `undeclared` (kept in `extra`; records tells how many have it) or `absent` (an optional column that
-    files lack). By field.
+    `found` is `undeclared` (kept in `extra`; records tells how many have it), `absent` (an optional column that files
+    lack) or `of another type` (records tells of how many values). By field.
     """
-    records: Counter[tuple[str, str, str]] = Counter()
-    files: Counter[tuple[str, str, str]] = Counter()
-    for kind in ("events", "profiles"):
-        for file in workspace.ledger.active(kind):
-            for field, count in file.new_fields.items():
-                records[field, kind, "undeclared"] += count
-                files[field, kind, "undeclared"] += 1
-            for column in file.missing_columns:
-                files[column, kind, "absent"] += 1
-    rows = [(*key, records.get(key), files[key]) for key in sorted(files)]
+    found = {"new": "undeclared", "missing": "absent", "retyped": "of another type"}
+    rows = [
+        (d.field, d.kind, found[d.change], None if d.change == "missing" else d.records, d.files)
+        for d in drifts(workspace)
+    ]
     schema = {"field": pl.String, "kind": pl.String, "found": pl.String, "records": pl.Int64, "files": pl.Int64}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    return pl.DataFrame(sorted(rows, key=lambda row: row[:3]), schema=schema, orient="row")
 
 
 def late(workspace: Workspace) -> pl.DataFrame:

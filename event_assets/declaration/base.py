@@ -32,6 +32,13 @@ def _duration(value: object) -> object:
     return dt.timedelta(seconds=int(match[1]) * _DURATION_SECONDS[match[2]])
 
 
+def duration_text(value: dt.timedelta) -> str:
+    """A duration as one writes it: `30m`, `24h` as `1d`, `90s`."""
+    seconds = int(value.total_seconds())
+    unit = next(unit for unit in ("d", "h", "m", "s") if seconds % _DURATION_SECONDS[unit] == 0)
+    return f"{seconds // _DURATION_SECONDS[unit]}{unit}"
+
+
 def within(longest: dt.timedelta, words: str) -> AfterValidator:
     """A duration is more than 0 and at most so long; `words` tell it as one writes it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import keyword
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
@@ -42,6 +43,16 @@ EventBlocks = Annotated[
 ProfileBlocks = Annotated[
     tuple[Profiles, ...], BeforeValidator(_as_list, json_schema_input_type=Profiles | list[Profiles] | None)
 ]
+
+#: A dataset is a schema of DuckDB and a job of Dagster: the names that these use themselves.
+RESERVED_NAMES = frozenset(
+    {
+        *("information_schema", "main", "memory", "pg_catalog", "system", "temp", "warehouse"),
+        *("arg_dict", "bool", "conf", "config", "context", "dict", "float", "input", "input_arg_dict", "int", "meta"),
+        *("output", "output_arg_dict", "str", "type"),
+        *keyword.kwlist,
+    }
+)
 
 
 class Dataset(Declared):
@@ -95,6 +106,8 @@ class Dataset(Declared):
     def _plain_name(cls, value: str) -> str:
         if not NAME.fullmatch(value):
             raise ValueError("a dataset's name is lower case letters, digits and _, beginning with a letter")
+        if value in RESERVED_NAMES:
+            raise ValueError(f"{value} is a name that DuckDB or Dagster uses itself; choose another name")
         return value
 
     @field_validator("timezone", "source_timezone")

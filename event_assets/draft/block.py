@@ -9,7 +9,7 @@ from typing import Any
 from event_assets.draft.columns import DraftColumn
 from event_assets.draft.field_roles import Roles
 from event_assets.draft.infer_types import PLAIN, Numbers, common_numbers
-from event_assets.draft.sample import Sample
+from event_assets.draft.sample import Field, Sample
 from event_assets.draft.yaml_text import check, checks, flow, one_line
 from event_assets.text.file_names import file_date
 
@@ -34,6 +34,14 @@ class Block:
     """None of profiles, which have no time."""
     partitions: dict[str, str]
 
+    @property
+    def sources(self) -> set[str]:
+        """Every place that the sampled records have."""
+        return {one.source for one in self.sample.fields}
+
+    def field(self, source: str) -> Field:
+        return next(one for one in self.sample.fields if one.source == source)
+
     def column(self, source: str) -> DraftColumn:
         return next(column for column in self.columns if column.source == source)
 
@@ -51,7 +59,7 @@ def block_lines(block: Block, first: str, indent: str) -> Iterator[str]:
         yield f"{indent}numbers: {flow(_numbers(numbers))}  # CHECK: numbers are written as {shown}"
     if block.roles:
         yield from checks(block.roles.remarks["time"], indent)
-        yield f"{indent}time: {flow(_time(block))}{_zone_remark(block.roles)}"
+        yield f"{indent}time: {flow(block_time(block))}{_zone_remark(block.roles)}"
     yield f"{indent}columns:"
     aside = sum(column.is_empty for column in block.columns) > _MAX_EMPTY
     for column in block.columns:
@@ -65,7 +73,8 @@ def block_lines(block: Block, first: str, indent: str) -> Iterator[str]:
     yield from _partition_lines(block, f"{indent}  ")
 
 
-def _time(block: Block) -> dict[str, Any]:
+def block_time(block: Block) -> dict[str, Any]:
+    """The block's `time`."""
     roles, sample = block.roles, block.sample
     assert roles is not None
     sources = [one.source for one in roles.time]
@@ -87,12 +96,15 @@ def _zone_remark(roles: Roles) -> str:
 
 def _column_lines(column: DraftColumn, indent: str, numbers: Numbers) -> Iterator[str]:
     yield from checks(column.remarks, indent)
-    shown = "" if column.personal else ", ".join(column.examples)[:_EXAMPLES_LENGTH]
-    where = " or ".join(column.sources)
-    described = f"Such as {one_line(shown)}." if shown else f"The field {one_line(where)}."
+    yield f"{indent}- {flow({**column_keys(column, numbers), 'description': described(column)})}"
+
+
+def described(column: DraftColumn) -> str:
+    """A first description of a column."""
     if column.constant is not None:
-        described = "The same for all events."
-    yield f"{indent}- {flow({**column_keys(column, numbers), 'description': described})}"
+        return "The same for all events."
+    shown = "" if column.personal else ", ".join(column.examples)[:_EXAMPLES_LENGTH]
+    return f"Such as {one_line(shown)}." if shown else f"The field {one_line(' or '.join(column.sources))}."
 
 
 def column_keys(column: DraftColumn, numbers: Numbers = PLAIN) -> dict[str, Any]:

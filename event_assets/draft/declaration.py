@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
@@ -43,6 +43,8 @@ class Draft:
     """How many records were looked at."""
     files: tuple[Found, ...]
     """The files that were looked at."""
+    blocks: tuple[Block, ...] = field(repr=False)
+    """The kinds of events in them."""
 
     def starting(self, date: dt.date) -> Draft:
         """The same with another start date."""
@@ -79,7 +81,7 @@ def draft(
     text = "\n".join(_lines(name, blocks, profiles, [*remarks, *left_out])) + "\n"
     dataset = parse_dataset(yaml.safe_load(text)["attributes"], f"the draft of {name}")
     records = sum(group.sample.records for group in groups)
-    return Draft(text, dataset, records, tuple(file for group in groups for file in group.files))
+    return Draft(text, dataset, records, tuple(file for group in groups for file in group.files), tuple(blocks))
 
 
 def _blocks(

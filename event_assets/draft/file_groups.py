@@ -33,6 +33,11 @@ class Found:
         """The path below the root, with `/`."""
         return self.path.relative_to(self.root).as_posix()
 
+    @property
+    def plain_place(self) -> str:
+        """The same without the ending of its compression."""
+        return self.path.with_name(plain_name(self.path)).relative_to(self.root).as_posix()
+
 
 @dataclass(frozen=True)
 class Group:

@@ -27,8 +27,10 @@ _RFC_2822 = re.compile(
 #: Patterns of dates by the shape of their text; several where a text can mean several.
 _DATES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"\d{4}(?P<m>[-/.])\d{1,2}(?P=m)\d{1,2}", ("%Y{m}%m{m}%d",)),
-    (r"\d{1,2}(?P<m>[-/.])\d{1,2}(?P=m)\d{4}", ("%d{m}%m{m}%Y", "%m{m}%d{m}%Y")),
-    (r"\d{1,2}(?P<m>[-/.])\d{1,2}(?P=m)\d{2}", ("%d{m}%m{m}%y", "%m{m}%d{m}%y")),
+    (r"\d{1,2}\.\d{1,2}\.\d{4}", ("%d.%m.%Y",)),  # with points the day is first, everywhere
+    (r"\d{1,2}\.\d{1,2}\.\d{2}", ("%d.%m.%y",)),
+    (r"\d{1,2}(?P<m>[-/])\d{1,2}(?P=m)\d{4}", ("%d{m}%m{m}%Y", "%m{m}%d{m}%Y")),
+    (r"\d{1,2}(?P<m>[-/])\d{1,2}(?P=m)\d{2}", ("%d{m}%m{m}%y", "%m{m}%d{m}%y")),
     (r"\d{8}", ("%Y%m%d",)),
     (r"\d{1,2}(?P<m>[-/ .])[A-Z][a-z]{2}(?P=m)\d{4}", ("%d{m}%b{m}%Y",)),
     (r"\d{1,2}(?P<m>[-/ .])[A-Z][a-z]{2}(?P=m)\d{2}", ("%d{m}%b{m}%y",)),

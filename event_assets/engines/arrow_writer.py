@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from event_assets.engines.engine import Figures, split_column
 from event_assets.storage.parquet import NO_VALUE, footer, naming_disk_errors
 from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.column_types import arrow_type
@@ -25,20 +28,33 @@ def file_schema(table: Table, figures: Mapping[str, int]) -> pa.Schema:
 
 
 def write_pieces(
-    batches: Iterable[pa.RecordBatch], table: Table, folder: Path, stem: str, figures: Mapping[str, int]
-) -> Iterator[WrittenFile]:
-    """Write rows that come in order (a Hive column in front) as one file, or as one for each of its values."""
-    schema = file_schema(table, figures)
-    groups = groupby(_row_groups(batches, table.hive_column), key=lambda group: group[0])
-    for number, (hive, tables) in enumerate(groups):
+    batches: Iterable[pa.RecordBatch], table: Table, folder: Path, stem: str, figures: Figures
+) -> Iterator[tuple[dt.date | None, WrittenFile]]:
+    """Write rows that come in order (the date or Hive column in front) as one file, or as one for each of its values;
+    yields each with its date."""
+    dates = [*figures]
+    groups = groupby(_row_groups(batches, split_column(table, dates)), key=lambda group: group[0])
+    for number, (value, tables) in enumerate(groups):
+        date, hive = (value, None) if len(dates) > 1 else (dates[0], value)
         path = folder / f"{stem}-{number:04d}.parquet"
-        yield WrittenFile(path, _write(path, schema, (rows for _, rows in tables)), hive)
+        yield (
+            date,
+            WrittenFile(path, _write(path, file_schema(table, figures[date]), (rows for _, rows in tables)), hive),
+        )
 
 
-def write_nothing(table: Table, folder: Path, stem: str, figures: Mapping[str, int]) -> WrittenFile:
-    """A table that was made and has no rows still stands there with its columns."""
-    path = folder / f"{stem}-0000.parquet"
-    return WrittenFile(path, _write(path, file_schema(table, figures), ()), NO_VALUE if table.hive_column else None)
+def with_empty(
+    pieces: Iterable[tuple[dt.date | None, WrittenFile]], table: Table, folder: Path, figures: Figures
+) -> dict[dt.date | None, list[WrittenFile]]:
+    """The pieces by date; a date of which there are none gets a file without rows, with the table's columns."""
+    found: dict[dt.date | None, list[WrittenFile]] = {date: [] for date in figures}
+    for date, piece in pieces:
+        found[date].append(piece)
+    for number, date in enumerate(date for date in figures if not found[date]):
+        path = folder / f"{table.name}-empty-{number:04d}.parquet"
+        rows = _write(path, file_schema(table, figures[date]), ())
+        found[date].append(WrittenFile(path, rows, NO_VALUE if table.hive_column else None))
+    return found
 
 
 def by_schema(paths: Sequence[Path]) -> list[tuple[pa.Schema, list[Path]]]:
@@ -63,11 +79,11 @@ def _write(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) -> int:
     return rows
 
 
-def _row_groups(batches: Iterable[pa.RecordBatch], hive: str | None) -> Iterator[tuple[str | None, pa.Table]]:
-    """The rows in groups of one Hive value and at most ROW_GROUP rows."""
+def _row_groups(batches: Iterable[pa.RecordBatch], split: str | None) -> Iterator[tuple[Any, pa.Table]]:
+    """The rows in groups of one value of the column that splits them, and at most ROW_GROUP rows."""
     held: list[pa.Table] = []
-    value: str | None = None
-    for run_value, run in _runs(batches, hive):
+    value: Any = None
+    for run_value, run in _runs(batches, split):
         if held and run_value != value:
             yield value, pa.concat_tables(held).combine_chunks()
             held = []
@@ -81,16 +97,16 @@ def _row_groups(batches: Iterable[pa.RecordBatch], hive: str | None) -> Iterator
         yield value, pa.concat_tables(held).combine_chunks()
 
 
-def _runs(batches: Iterable[pa.RecordBatch], hive: str | None) -> Iterator[tuple[str | None, pa.Table]]:
-    """Batches cut where the Hive value changes."""
+def _runs(batches: Iterable[pa.RecordBatch], split: str | None) -> Iterator[tuple[Any, pa.Table]]:
+    """Batches cut where that value changes."""
     for batch in batches:
         rows = pa.Table.from_batches([batch])
-        if hive is None:
+        if split is None:
             yield None, rows
             continue
         start = 0
         # Rows come in order of that column, so each of its values is one run.
-        for count in rows[hive].combine_chunks().value_counts():
+        for count in rows[split].combine_chunks().value_counts():
             length = count["counts"].as_py()
             yield count["values"].as_py(), rows.slice(start, length)
             start += length

@@ -117,6 +117,7 @@ def to_batch(segments: list[Segment], *, layout: Layout, parser: RecordParser) -
         texts,
         frozenset(name for name, place in layout.columns.items() if place is not None),
         Counter({name: frame.height - frame[f"{place}"].null_count() for name, place in layout.undeclared.items()}),
+        layout.columns.get("user_id"),
     )
 
 

@@ -40,7 +40,7 @@ class Dating:
         self._assumed = _midnight(date, dataset) if date else None
 
     def date(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[tuple[int, str]]]:
-        """(the records with event_time, event_time_us, time_assumed and event_date; (number, reason) of the others).
+        """(the records with event_time, time_assumed and event_date; (number, reason) of the others).
 
         The frame's event_time is the text of the time, null where it is missing.
         """
@@ -61,7 +61,7 @@ class Dating:
         undated = refused.select(ROW_NUMBER, _REASON).rows()
         dated = frame.filter(~bad)
         dates = event_dates(dated[TIME], self._dataset.timezone).alias(EVENT_DATE)
-        return dated.with_columns(pl.col(TIME).cast(pl.Int64).alias("event_time_us"), dates), undated
+        return dated.with_columns(dates), undated
 
 
 def _midnight(date: dt.date, dataset: Dataset) -> dt.datetime:

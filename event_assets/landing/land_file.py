@@ -66,6 +66,8 @@ class Landed:
     """What was fixed on the way, such as `encoding: cp1252` or `lines: quoted_whole`."""
     reason: str | None = None
     """Why the whole file is rejected; then nothing of it landed."""
+    user_place: int | None = None
+    """The place of the user's field among a CSV file's fields, from 0."""
 
 
 #: Is given rows in the order of the file, some at a time.
@@ -185,6 +187,7 @@ class _Reading:
         self._new: Counter[str] = Counter()
         self._kinds = Kinds(self._source.columns)
         self._present: set[str] = set()
+        self._user_place: int | None = None
         self._records = self._landed = 0
 
     def run(self, path: Path, staging: Path, memory_bytes: int, workers: int, limits: Limits) -> Landed:
@@ -206,7 +209,7 @@ class _Reading:
         missing = tuple(name for name in declared if self._present and name not in self._present)
         drift = Drift(dict(sorted(self._new.items())), missing, self._kinds.retyped())
         if self._dataset.drift == "fail" and str(drift):
-            raise FileRejected(f"{SCHEMA_DRIFT}: {drift}")
+            raise FileRejected(f"{SCHEMA_DRIFT}: {drift.without_names()}")
         return Landed(
             self._identity.file_id,
             self._kind,
@@ -216,6 +219,7 @@ class _Reading:
             reasons=dict(sorted(self._reasons.items())),
             drift=drift,
             repairs=prepared.repairs,
+            user_place=self._user_place,
         )
 
     def _batches(
@@ -267,6 +271,7 @@ class _Reading:
         self._landed += frame.height
         self._new.update(batch.undeclared)
         self._present |= present_columns(batch.present, self._source.columns)
+        self._user_place = batch.user_place if batch.user_place is not None else self._user_place
         self._records += batch.count
 
     def _reject(self, rejects: list[_Rejected]) -> None:

@@ -121,6 +121,8 @@ class Batch:
     """Names of columns whose source occurs at all, if only with nulls."""
     undeclared: Counter[str] = field(default_factory=Counter)
     """Undeclared field to the number of records that hold it."""
+    user_place: int | None = None
+    """The place of the user's field among a CSV record's fields, from 0."""
 
 
 def gathered(batches: Iterable[Batch], size: int) -> Iterator[Batch]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -21,6 +21,10 @@ _NUMBER = r"[+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?"
 _LOOKS = {"int64": r"[+-]?[0-9]+", "decimal": _NUMBER, "float64": _NUMBER, "date": r"[0-9]{4}-[0-9]{2}-[0-9]{2}.*"}
 
 
+#: In place of the name of a field that occurs in one file only.
+ONE_FILE = "(found in one file only)"
+
+
 @dataclass(frozen=True)
 class Drift:
     """How a file's fields differ from the declared ones."""
@@ -31,6 +35,10 @@ class Drift:
     """Declared columns that the file has no field for, in declared order."""
     retyped: dict[str, int] = field(default_factory=dict)
     """Declared column to the number of values that aren't of its type, where these are most of its values."""
+
+    def without_names(self) -> Drift:
+        """The same without the names of new fields, which may be values (a map by user, a file without a header)."""
+        return replace(self, new={ONE_FILE: max(self.new.values())}) if self.new else self
 
     def __str__(self) -> str:
         """What differs, in one line; empty where nothing does."""

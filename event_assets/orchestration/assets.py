@@ -31,7 +31,7 @@ from event_assets.orchestration.late_reports import late_report_events, unreport
 from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
 from event_assets.orchestration.private.log_events import log_events
 from event_assets.orchestration.reporting import empty_events, evaluation, landing_events, reconciliation_events
-from event_assets.orchestration.run_log import log_landing
+from event_assets.orchestration.run_log import log_landing, log_totals
 from event_assets.orchestration.warehouse_asset import keep_current
 from event_assets.pipeline.checks import published_results, summary
 from event_assets.pipeline.land_files import land_new_files
@@ -152,7 +152,7 @@ def _landing(landed: Sequence[str]) -> Callable[..., Iterator[Any]]:
                 progress=current.progress.progress,
             )
             current.progress.landed(workspace, intake)
-            log_landing(context, intake)
+            log_landing(context, workspace, intake)
             requested = requested_dates(context, workspace)
             within = set(workspace.dates("raw_events")).intersection(requested or ())
             dates = within if "raw_events" in selected else ()
@@ -249,6 +249,7 @@ def _conclude(context: dg.OpExecutionContext, current: DatasetRun) -> None:
     found, changed = publish_reconciliation(workspace)
     if changed or RECONCILIATION in selected:
         log_events(context, reconciliation_events(workspace, found))
+    log_totals(context, found)
     current.progress.finished(found)
     keep_current(context, workspace)
 

@@ -11,6 +11,7 @@ from event_assets.errors import DeclarationError
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.io_manager import LakeIOManager
 from event_assets.orchestration.keys import asset_key
+from event_assets.orchestration.line_logger import line_logger
 from event_assets.orchestration.warehouse_asset import warehouse_definitions
 from event_assets.settings import load_settings
 
@@ -26,7 +27,9 @@ def location_definitions() -> dg.Definitions:
         *(dataset_definitions(dataset) for dataset in datasets.values()),
         dg.Definitions(assets=[_not_loaded(name, error) for name, error in datasets.failures.items()]),
         warehouse_definitions(datasets),
-        dg.Definitions(resources={"io_manager": LakeIOManager()}, executor=dg.in_process_executor),
+        dg.Definitions(
+            resources={"io_manager": LakeIOManager()}, executor=dg.in_process_executor, loggers={"lines": line_logger}
+        ),
     )
 
 

@@ -42,6 +42,7 @@ def up_to_date_check(dataset: Dataset, settings: Settings | None = None) -> dg.A
             if found.is_empty
             else f"{len(found.files)} files, {len(found.stale)} partitions",
             metadata={
+                "changed keys": len(found.changes),
                 "files": len(found.files),
                 "stale partitions": len(found.stale),
                 "touched at most": sum(len(dates) for dates in found.at_most.values()),

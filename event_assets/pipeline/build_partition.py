@@ -1,10 +1,10 @@
-"""Makes one unit as far as staging: reads its inputs, runs the transform, writes, reads back, checks."""
+"""Makes partitions as far as staging: reads their inputs, runs the transform, writes, reads back, checks."""
 
 from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,15 +13,15 @@ from typing import Any
 import narwhals as nw
 import polars as pl
 
-from event_assets.engines.engine import Content, Engine, Written
+from event_assets.engines.engine import Content, Dates, Engine, Written
 from event_assets.pipeline.checks import accounting_result, contract_result
-from event_assets.pipeline.results import CheckResult, sample
+from event_assets.pipeline.results import CheckResult, sample, samples
 from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Unit, Workspace, unit_of
 from event_assets.storage.damage import damaged, damaged_files
 from event_assets.storage.parquet import read_parquet, scan_parquet
-from event_assets.storage.written_file import WrittenFile
-from event_assets.tables.contract import violations
+from event_assets.storage.written_file import WrittenFile, discard_folder
+from event_assets.tables.contract import keep_contract, violations
 from event_assets.tables.plots import Series
 from event_assets.tables.table import Table
 from event_assets.transforms.interface import Scope
@@ -49,6 +49,9 @@ class Draft:
     def sound(self) -> bool:
         return all(check.passed for check in self.checks)
 
+    def with_check(self, check: CheckResult | None) -> Draft:
+        return replace(self, checks=(*self.checks, check)) if check else self
+
     def discard(self) -> None:
         for piece in self.staged:
             piece.discard()
@@ -61,38 +64,44 @@ class Drafting:
         self._workspace, self._staging, self._recent = workspace, staging, recent
         self._numbers = itertools.count(1)
 
-    def draft(self, step: Step, date: dt.date | None) -> tuple[dict[str, Draft], dict[str, int]]:
-        """The step's tables on a date, drafted, and what its transform counted."""
+    def draft(self, step: Step, dates: Dates) -> dict[dt.date | None, tuple[Mapping[str, Draft], Mapping[str, int]]]:
+        """The step's tables of dates that are computed together (`batches`), drafted, and what its transform counted,
+        by date."""
         workspace = self._workspace
         tables = {name: workspace.tables[name] for name in step.tables}
-        engine = workspace.engine_for(step, date)
-        with self._blaming_damaged_input(step, date):
-            inputs = {source.table: self._scan(step, source, date, engine) for source in step.inputs}
-            scope = Scope(workspace.dataset, engine.ports, date)
-            folder = self._staging / f"{next(self._numbers):08d}"
+        engine = workspace.engine_for(step, dates[0]) if len(dates) == 1 else workspace.engine
+        folder = self._staging / f"{next(self._numbers):08d}"
+        with self._failing(step, dates, folder):
+            inputs = {source.table: self._scan(step, source, dates, engine) for source in step.inputs}
+            scope = Scope(workspace.dataset, engine.ports, tuple(date for date in dates if date))
             # The outputs get no name here: what they share is let go once they are computed, before they are sorted.
-            written = engine.write(step.transform(inputs, scope), tables, folder)
-        accounted = self._account(step, date, written)
-        drafts = {name: _examined(table, date, written, accounted, engine) for name, table in tables.items()}
-        return drafts, dict(written.figures)
+            written = engine.write(step.transform(inputs, scope), tables, folder, dates)
+        drafts = {name: _examined(table, written, engine) for name, table in tables.items()}
+        found: dict[dt.date | None, tuple[Mapping[str, Draft], Mapping[str, int]]] = {}
+        for date, figures in written.figures.items():
+            check = self._account(step, date, written)
+            found[date] = {name: of_table[date].with_check(check) for name, of_table in drafts.items()}, figures
+        return found
 
     @contextmanager
-    def _blaming_damaged_input(self, step: Step, date: dt.date | None) -> Iterator[None]:
-        """DamagedFileError where what fails inside fails because an input file can't be read."""
+    def _failing(self, step: Step, dates: Dates, folder: Path) -> Iterator[None]:
+        """Leave nothing of what fails inside; DamagedFileError where it fails because an input file can't be read."""
         try:
             yield
         except Exception:
+            discard_folder(folder)  # dates of a batch are tried again, one by one
             stores = self._workspace.stores
-            units = [unit for unit in self._workspace.all_input_units(step, date) if unit[0] in stores]
+            inputs = (unit for date in dates for unit in self._workspace.all_input_units(step, date))
+            units = dict.fromkeys(unit for unit in inputs if unit[0] in stores)
             if found := damaged_files(path for name, day in units for path in stores[name].paths(unit_of(day))):
                 raise damaged(found[0]) from None
             raise
 
-    def _scan(self, step: Step, source: Input, date: dt.date | None, engine: Engine) -> nw.LazyFrame[Any]:
+    def _scan(self, step: Step, source: Input, dates: Dates, engine: Engine) -> nw.LazyFrame[Any]:
         workspace = self._workspace
         if source.table == "profile_snapshots":
             return engine.constant(workspace.profile_snapshots())
-        units = workspace.input_units(step, source, date)
+        units = dict.fromkeys(unit for date in dates for unit in workspace.input_units(step, source, date))
         contents = {unit[1]: content for unit in units if len(content := self._content(step, unit, engine))}
         return engine.scan(workspace.tables[source.table], contents)
 
@@ -112,36 +121,77 @@ class Drafting:
         if step.equation is None:
             return None
         whole = self._workspace.rows(step.equation.whole, date)
+        figures = written.figures[date]
         parts = {
-            part.lstrip("#"): written.figures[part[1:]] if part.startswith("#") else written.rows(part)
+            part.lstrip("#"): figures[part[1:]] if part.startswith("#") else written.rows(part, date)
             for part in step.equation.parts
         }
         return accounting_result(step, whole, parts)
 
 
-def _examined(
-    table: Table, date: dt.date | None, written: Written, accounted: CheckResult | None, engine: Engine
-) -> Draft:
-    """The contract is held against the very rows that were written: as frames, or read back where there are none."""
+def batches(workspace: Workspace, step: Step, dates: Iterable[dt.date | None]) -> Iterator[list[dt.date | None]]:
+    """The dates in their order, those together that are computed as one frame: small ones. A date that is as large as
+    a batch is one by itself, so it costs what it must, and memory is bounded by it."""
+    if not (step.by_date and step.several_dates):
+        yield from ([date] for date in dates)
+        return
+    most, inputs = workspace.batch_rows(step), [s.table for s in step.inputs if workspace.by_date(s.table)]
+    batch: list[dt.date | None] = []
+    rows = 0
+    for date in dates:
+        more = max(workspace.rows(table, date) for table in inputs)
+        if batch and rows + more > most:
+            yield batch
+            batch, rows = [], 0
+        batch.append(date)
+        rows += more
+    if batch:
+        yield batch
+
+
+def _examined(table: Table, written: Written, engine: Engine) -> dict[dt.date | None, Draft]:
+    """A table's dates, looked at: each by itself only where not all of them keep the contract."""
     pieces = written.pieces[table.name]
-    staged = tuple(pieces) if date is None else tuple(replace(piece, hive=unit_of(date)) for piece in pieces)
-    rows = sum(piece.rows for piece in pieces)
-    if engine.holds_frames or rows <= FEW_ROWS:
-        frames = written.frames.get(table.name) or [read_parquet(piece.path) for piece in pieces]
-        broken = [violation for frame in frames for violation in violations(table, frame)]
-        whole = frames[0] if len(frames) == 1 else pl.concat(frames)
-        look: pl.DataFrame | pl.LazyFrame = whole
-    else:
-        broken, whole = list(engine.violations(table, pieces)), None
-        look = scan_parquet(*(piece.path for piece in pieces))
-    contract = contract_result(table, rows, broken)
-    checks = (contract, accounted) if accounted else (contract,)
-    if broken:  # a sample and a plot need the contract's columns
+    rows = {date: sum(piece.rows for piece in of_date) for date, of_date in pieces.items()}
+    if not (engine.holds_frames or sum(rows.values()) <= FEW_ROWS):
+        return {date: _examined_files(table, date, of_date, engine) for date, of_date in pieces.items()}
+    frames = written.frames.get(table.name) or {
+        date: [read_parquet(piece.path) for piece in of_date] for date, of_date in pieces.items()
+    }
+    whole = {date: pl.concat(parts) if len(parts) > 1 else parts[0] for date, parts in frames.items()}
+    sound = len(frames) > 1 and keep_contract(table, _with_dates(whole))
+    broken = {
+        date: [] if sound else [violation for part in parts for violation in violations(table, part)]
+        for date, parts in frames.items()
+    }
+    # A sample and a plot need the contract's columns.
+    previews = samples(table, {date: rows for date, rows in whole.items() if not broken[date]})
+    found = {}
+    for date in frames:
+        staged, checks = _staged(date, pieces[date]), (contract_result(table, rows[date], broken[date]),)
+        if broken[date]:
+            found[date] = Draft(staged, checks)
+            continue
+        plot = table.plot(whole[date]) if table.plot else []
+        kept = whole[date] if engine.holds_frames else None
+        found[date] = Draft(staged, checks, previews.get(date), plot, kept)
+    return found
+
+
+def _with_dates(partitions: Mapping[dt.date | None, pl.DataFrame]) -> pl.DataFrame:
+    """The partitions as one frame with `event_date`."""
+    return pl.concat([rows.with_columns(event_date=pl.lit(date, pl.Date)) for date, rows in partitions.items()])
+
+
+def _examined_files(table: Table, date: dt.date | None, pieces: Sequence[WrittenFile], engine: Engine) -> Draft:
+    """What was written as more rows than are looked at as one frame, read back."""
+    broken = list(engine.violations(table, pieces))
+    staged, checks = _staged(date, pieces), (contract_result(table, sum(piece.rows for piece in pieces), broken),)
+    if broken:
         return Draft(staged, checks)
-    return Draft(
-        staged,
-        checks,
-        sample(table, look.lazy()),
-        table.plot(look) if table.plot else [],
-        whole if engine.holds_frames else None,
-    )
+    rows = scan_parquet(*(piece.path for piece in pieces))
+    return Draft(staged, checks, sample(table, rows), table.plot(rows) if table.plot else [])
+
+
+def _staged(date: dt.date | None, pieces: Sequence[WrittenFile]) -> tuple[WrittenFile, ...]:
+    return tuple(pieces) if date is None else tuple(replace(piece, hive=unit_of(date)) for piece in pieces)

@@ -20,8 +20,9 @@ from event_assets.landing.file_identity import Identity, NotReadyError, identify
 from event_assets.landing.inbox import InboxFile, look
 from event_assets.pipeline.erase import place, without_erased
 from event_assets.pipeline.landing_rules import Rules, is_known, limits, rules_of_today
-from event_assets.pipeline.schema_drift import drift_of
+from event_assets.pipeline.schema_drift import FieldNames, drift_of
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, files_missing_rows, parts_are_there, sync_raw_tables
+from event_assets.pipeline.user_records import Erasing
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Binding, Kind, SourceFile
 from event_assets.storage.ledger import Entry as LedgerEntry
@@ -137,12 +138,15 @@ def _land_all(
     try:
         works, bindings = _sort_out(workspace, files, pool, warnings, failures)
         entries.extend(bindings)
+        if works:
+            workspace.ledger.draw_key()
+        fields = FieldNames(workspace.ledger)
         together = max(1, min(workspace.settings.workers, len(works)))
         results = [pool.submit(_land, workspace, work, staging, now, together) for work in works]
         for done, (work, result) in enumerate(zip(works, results, strict=True)):
             progress(f"landing {work.dropped.name}", done, len(works))
             try:
-                file = replace(result.result(), run=work.first.run if work.first else run)
+                file = fields.kept(replace(result.result(), run=work.first.run if work.first else run))
             except NotReadyError as error:  # taken at the next look; the others go on
                 warnings.append(str(error))
                 continue
@@ -253,7 +257,7 @@ def _land(
     file = _as_source_file(landed, rules, landed_at, work.identity.bytes)
     staged = _staged_parts(landed)
     if workspace.ledger.erased:
-        file, staged = without_erased(workspace, file, staged, staging, workspace.ledger.is_erased)
+        file, staged = without_erased(workspace, file, staged, staging, Erasing.of(workspace.ledger), [])
     place(workspace, file, staged)
     return file
 
@@ -282,6 +286,7 @@ def _as_source_file(landed: Landed, rules: str, landed_at: dt.datetime, size: in
         retyped=landed.drift.retyped,
         repairs=landed.repairs,
         reason=landed.reason,
+        user_place=landed.user_place,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from event_assets.declaration.changes import declaration_digest, normalised
 from event_assets.pipeline.staleness import stale_units
 from event_assets.pipeline.steps import RECONCILIATION
 from event_assets.pipeline.sync_raw_tables import publish_whole
@@ -102,7 +103,25 @@ def publish_reconciliation(workspace: Workspace) -> tuple[Reconciliation, bool]:
     The last thing that a run does. The caller holds `workspace.writing()`.
     """
     found = reconcile(workspace)
-    return found, publish_whole(workspace, RECONCILIATION, reconciliation(found, workspace.tables[RECONCILIATION]))
+    return found, publish_whole(
+        workspace,
+        RECONCILIATION,
+        reconciliation(found, workspace.tables[RECONCILIATION]),
+        made_from=_last_fresh_by(workspace, found),
+    )
+
+
+def _last_fresh_by(workspace: Workspace, found: Reconciliation) -> str:
+    """The digest of the declaration by which all tables were last fresh, which `plan` compares with today's."""
+    before = workspace.entry(RECONCILIATION, None)
+    if found.stale and before is not None:
+        return before.made_from
+    declaration = normalised(workspace.dataset)
+    key, name = declaration_digest(declaration), workspace.dataset.name
+    if before is None or before.made_from != key:
+        with workspace.lake.staging(name) as staging:
+            workspace.lake.declarations(name).keep(key, declaration, staging)
+    return key
 
 
 def reconcile(workspace: Workspace) -> Reconciliation:

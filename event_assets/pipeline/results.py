@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -48,9 +49,19 @@ class Outcome:
     """The table and date whose published version is stale, where the partition waits for it."""
 
 
-def sample(table: Table, rows: pl.LazyFrame) -> pl.DataFrame:
-    """The first rows of a unit as the event log may keep them: no personal values."""
+def sample(table: Table, rows: pl.LazyFrame) -> pl.DataFrame | None:
+    """The first rows of a partition as the event log may keep them; None of tables that tell of single users."""
+    return None if table.has_users else samples(table, {None: rows.head(SAMPLE_ROWS).collect()})[None]
+
+
+def samples(table: Table, partitions: Mapping[dt.date | None, pl.DataFrame]) -> dict[dt.date | None, pl.DataFrame]:
+    """The `sample` of each partition, where the table has one."""
+    if not partitions or table.has_users:
+        return {}
     masked = [pl.lit(MASK).alias(column.name) for column in table.columns if column.personal]
-    found = rows.head(SAMPLE_ROWS).collect().with_columns(masked)
+    heads = {date: rows.head(SAMPLE_ROWS) for date, rows in partitions.items()}
+    together = pl.concat([*heads.values()]).with_columns(masked)
     # Built again: a slice keeps all rows of what it was cut from in memory, and outcomes are kept until a run ends.
-    return pl.DataFrame(found.rows(), found.schema, orient="row")
+    together = pl.DataFrame(together.rows(), together.schema, orient="row")
+    ends = itertools.accumulate(head.height for head in heads.values())
+    return {date: together[end - head.height : end] for (date, head), end in zip(heads.items(), ends, strict=True)}

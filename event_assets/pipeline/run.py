@@ -1,7 +1,8 @@
 """Makes what a request names: one step after another, all its dates, each staged, checked and published.
 
-Memory is bounded by the largest date. A partition that breaks its contract is not published; what reads it waits,
-everything else goes on. What waits follows from the lake, so that a retry, which remembers nothing, does the same.
+Small dates are computed together, as one frame, so memory is bounded by a batch of them or by the largest date. A
+partition that breaks its contract is not published; what reads it waits, everything else goes on. What waits follows
+from the lake, so that a retry, which remembers nothing, does the same.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from event_assets.pipeline.build_partition import Draft, Drafting
+from event_assets.engines.engine import Dates
+from event_assets.pipeline.build_partition import Draft, Drafting, batches
 from event_assets.pipeline.publish import publish
 from event_assets.pipeline.recent_frames import RecentFrames
 from event_assets.pipeline.results import Outcome
@@ -99,17 +101,35 @@ class Run:
     def drafts(self, step: Step, *, only_stale: bool = False) -> Iterator[Drafted]:
         """The wanted dates of a step that need not wait, drafted in their order."""
         wanted = self._schedule.wanted(step, only_stale=only_stale)
-        for done, date in enumerate(wanted):
-            blocker = self._schedule.blocker(step, date)
-            if blocker:
-                self._hold(step, date, "waiting", waits_for=blocker)
-                continue
-            self._progress(f"{step.name} {date or ''}".strip(), done, len(wanted))
-            began = time.perf_counter()
-            expected = made_from(self.workspace, step, date)
-            drafts, figures = self._drafting.draft(step, date)
-            yield Drafted(step, date, drafts, figures, expected, time.perf_counter() - began)
+        ready = [date for date in wanted if not self._waits(step, date)]
+        done = len(wanted) - len(ready)
+        for batch in batches(self.workspace, step, ready):
+            self._progress(f"{step.name} {batch[0] or ''}".strip(), done, len(wanted))
+            yield from self._together(step, batch)
+            done += len(batch)
         self._progress("", len(wanted), len(wanted))
+
+    def _together(self, step: Step, batch: Dates) -> Iterator[Drafted]:
+        """Draft a batch. Where that fails, each date by itself: those before the one that fails alone are drafted."""
+        began = time.perf_counter()
+        expected = {date: made_from(self.workspace, step, date) for date in batch}
+        try:
+            drafts = self._drafting.draft(step, batch)
+        except Exception:
+            if len(batch) == 1:
+                raise
+            for date in batch:
+                yield from self._together(step, [date])
+            return
+        seconds = (time.perf_counter() - began) / len(batch)
+        for date, (tables, figures) in drafts.items():
+            yield Drafted(step, date, tables, figures, expected[date], seconds)
+
+    def _waits(self, step: Step, date: dt.date | None) -> bool:
+        blocker = self._schedule.blocker(step, date)
+        if blocker:
+            self._hold(step, date, "waiting", waits_for=blocker)
+        return blocker is not None
 
     def publish(self, drafted: Drafted) -> None:
         """Queue the tables of a draft for the next `flush`; one that breaks a check is discarded and refused."""

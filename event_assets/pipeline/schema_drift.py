@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from event_assets.landing.schema_drift import Drift
+from event_assets.landing.schema_drift import ONE_FILE, Drift
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Kind, SourceFile
+from event_assets.storage.ledger import Kind, Ledger, SourceFile
+
+#: Before the hash of a name.
+_HIDDEN = "hidden:"
 
 
 @dataclass(frozen=True)
@@ -26,19 +30,55 @@ class FieldDrift:
     first_file: str
 
 
+class FieldNames:
+    """Which names of new fields the ledger keeps: those that at least two files have, of others a keyed hash.
+
+    A name that occurs in one file only may be a value, such as the id of a user by whom a map is keyed.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._files: dict[str, set[str]] = {}
+        self._known: dict[str, str] = {}
+        for file in ledger.files.values():
+            for name in file.new_fields:
+                self._files.setdefault(self._hidden(name), set()).add(file.file_id)
+                if not name.startswith(_HIDDEN):
+                    self._known[self._hidden(name)] = name
+
+    def kept(self, file: SourceFile) -> SourceFile:
+        """A file that was just landed as the ledger may keep it."""
+        counts: dict[str, int] = {}
+        for name, count in file.new_fields.items():
+            hidden = self._hidden(name)
+            files = self._files.setdefault(hidden, set())
+            counts[name if files - {file.file_id} else hidden] = count
+            files.add(file.file_id)
+        return replace(file, new_fields=counts)
+
+    def shown(self, name: str) -> str:
+        """The name as it is shown: that of a later file that has the field as well, if there is one."""
+        return self._known.get(name, ONE_FILE) if name.startswith(_HIDDEN) else name
+
+    def _hidden(self, name: str) -> str:
+        return name if name.startswith(_HIDDEN) else _HIDDEN + self._ledger.field_hash(name)
+
+
 def drift_of(file: SourceFile) -> Drift:
     """How one landed file differs from its declaration."""
-    return Drift(dict(file.new_fields), file.missing_columns, dict(file.retyped))
+    new = {name: count for name, count in file.new_fields.items() if not name.startswith(_HIDDEN)}
+    hidden = [count for name, count in file.new_fields.items() if name.startswith(_HIDDEN)]
+    return Drift({**new, **({ONE_FILE: max(hidden)} if hidden else {})}, file.missing_columns, dict(file.retyped))
 
 
 def drifts(workspace: Workspace) -> list[FieldDrift]:
     """What differs in the active files, by kind, change and field."""
-    names = workspace.ledger.names()
+    names, fields = workspace.ledger.names(), FieldNames(workspace.ledger)
     found: dict[tuple[Kind, str, str], list[tuple[SourceFile, int]]] = {}
     for kind in ("events", "profiles"):
         for file in workspace.ledger.active(kind):
             for change, counts in (
-                ("new", file.new_fields),
+                ("new", _by_shown_name(file.new_fields, fields)),
                 ("missing", dict.fromkeys(file.missing_columns, file.records)),
                 ("retyped", file.retyped),
             ):
@@ -51,3 +91,10 @@ def drifts(workspace: Workspace) -> list[FieldDrift]:
         records = sum(count for _, count in files)
         drifted.append(FieldDrift(kind, change, field, records, len(files), first.landed_at, name))
     return drifted
+
+
+def _by_shown_name(counts: Mapping[str, int], fields: FieldNames) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for name, count in counts.items():
+        found[fields.shown(name)] = max(count, found.get(fields.shown(name), 0))
+    return found

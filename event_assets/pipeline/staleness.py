@@ -11,6 +11,9 @@ from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Workspace, unit_of
 from event_assets.storage.partitions import EMPTY_CONTENT
 
+#: Why a unit is stale, where its digest alone says that it is; `plan` tells inputs and rules apart.
+CHANGED = "its inputs or rules changed"
+
 
 @dataclass(frozen=True)
 class Stale:
@@ -57,7 +60,7 @@ def reason(workspace: Workspace, step: Step, date: dt.date | None) -> str | None
     if any(entry and entry.damaged for entry in entries):
         return "its file is missing or damaged"
     expected = made_from(workspace, step, date)
-    return None if all(entry and entry.made_from == expected for entry in entries) else "its inputs or rules changed"
+    return None if all(entry and entry.made_from == expected for entry in entries) else CHANGED
 
 
 def candidate_dates(workspace: Workspace, step: Step) -> list[dt.date]:

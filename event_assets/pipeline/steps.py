@@ -84,6 +84,8 @@ class Step:
     by_date: bool = True
     equation: Equation | None = None
     uses_geo: bool = False
+    several_dates: bool = True
+    """Whether the transform computes several dates at once."""
 
     @property
     def name(self) -> str:
@@ -205,6 +207,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
             custom_transforms.transform_of(own),
             {"function": own.rules},
             by_date=own.by_date,
+            several_dates=own.several_dates,
         )
     # Tables without dates that need none come first, those over all dates last.
     return tuple(sorted(found, key=lambda step: 0 if step.name == "profiles" else 1 if step.by_date else 2))

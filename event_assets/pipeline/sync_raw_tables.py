@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from event_assets.pipeline.user_records import masked_names
 from event_assets.storage.ledger import SourceFile
 from event_assets.storage.parquet import read_parquet, write_parquet
 from event_assets.storage.partitions import WHOLE, content_digest
@@ -80,15 +81,19 @@ def _counting(workspace: Workspace) -> dict[str, list[LogFile]]:
 def source_files(workspace: Workspace) -> pl.DataFrame:
     """The rows of `source_files` from the ledger: one per content, ordered by landed_at and file_id."""
     ledger = workspace.ledger
-    names = ledger.names()
+    names, shown = ledger.names(), masked_names(workspace.dataset, ledger)
     rows = []
     for key, state in ledger.states().items():
         file = ledger.files[key]
+        if state != "active" and file.uncut:  # as it was landed, whether a user was erased before or after
+            uncut = dict(file.uncut)
+            rejected = uncut.pop(REJECTS)
+            file = replace(file, landed=file.records - rejected, rejected=rejected, dates=uncut)
         dates = [dt.date.fromisoformat(date) for date in file.dates]
         rows.append(
             {
                 "file_id": file.file_id,
-                "names": json.dumps(names.get(key, []), ensure_ascii=False),
+                "names": json.dumps([shown(name) for name in names.get(key, [])], ensure_ascii=False),
                 "bytes": file.bytes,
                 "records": file.records,
                 "landed": file.landed,
@@ -136,16 +141,20 @@ def part_name(file: SourceFile, part: str) -> str:
     return f"{file.file_id}-{file.rules}{cut}.parquet"
 
 
-def publish_whole(workspace: Workspace, name: str, frame: pl.DataFrame) -> bool:
-    """Publish a table without dates that no step makes; False where the published rows are the same already."""
+def publish_whole(workspace: Workspace, name: str, frame: pl.DataFrame, made_from: str | None = None) -> bool:
+    """Publish a table without dates that no step makes; whether its rows differ from the published ones.
+
+    Nothing is written where they are the same and were made from the same (the rows themselves, where left out).
+    """
     store = workspace.stores[name]
     with workspace.lake.staging(workspace.dataset.name) as staging:
         staged = [WrittenFile(staging / f"{name}.parquet", frame.height)]
         write_parquet(frame, staged[0].path)
         content = content_digest(staged)
         before = store.entries().get(WHOLE)
-        if before is not None and not before.damaged and before.content == content:
+        same = before is not None and not before.damaged and before.content == content
+        if same and before is not None and before.made_from == (made_from or content):
             return False
-        store.publish(WHOLE, staged, content, content)
+        store.publish(WHOLE, staged, made_from or content, content)
         store.flush()
-        return True
+        return not same

@@ -16,6 +16,7 @@ from event_assets.engines.select_engine import merging_engine, open_engine, spil
 from event_assets.locations import Place
 from event_assets.pipeline.steps import Input, Step, step_of, steps
 from event_assets.pipeline.sync_raw_tables import sync_raw_tables
+from event_assets.pipeline.upgrade import bring_over
 from event_assets.settings import Settings
 from event_assets.storage.lake import Lake, TableStore
 from event_assets.storage.parquet import read_figures
@@ -52,7 +53,7 @@ class Workspace:
         self.steps: tuple[Step, ...] = steps(dataset)
         self.step_of = step_of(dataset)
         self.stores: dict[str, TableStore] = {
-            name: self.lake.store(dataset.name, name, table.arrow_schema, table.partitioned_by)
+            name: self.lake.store(dataset.name, name, table.arrow_schema, table.partitioned_by, internal=table.internal)
             for name, table in self.tables.items()
         }
         self.ledger = self.lake.ledger(dataset.name)
@@ -86,6 +87,14 @@ class Workspace:
         if values * VALUE_BYTES > self.settings.memory_bytes:
             return self._spilling_engine
         return self._merging_engine if date is None else self.engine
+
+    def batch_rows(self, step: Step) -> int:
+        """How many rows of small dates a step computes as one frame."""
+        most = self.engine.batch_rows
+        if not self.engine.holds_frames:
+            return most
+        columns = sum(len(self.tables[source.table].columns) for source in step.inputs if source.table in self.tables)
+        return min(most, self.settings.memory_bytes // (VALUE_BYTES * columns))
 
     @property
     def inbox(self) -> Place:
@@ -121,6 +130,8 @@ class Workspace:
         be read, or is missing although records were landed: nothing is changed then.
         """
         self.ledger.reload()
+        if self._writes:
+            bring_over(self)
         unreadable = {name: wrong for name, store in self.stores.items() if (wrong := store.refresh())}
         landed = (name for name, table in self.tables.items() if table.landed and table.has_records)
         if self.ledger.is_new and any(self.stores[name].entries() for name in landed):

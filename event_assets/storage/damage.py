@@ -50,14 +50,14 @@ def damaged_files(paths: Iterable[Path]) -> list[Path]:
 
 def damaged(path: Path) -> DamagedFileError:
     """The error that names a damaged file, and the command that recomputes it."""
-    dataset = _dataset_folder(path)
+    dataset = dataset_folder(path)
     command = f"event-assets run {dataset.name}" if dataset else "event-assets run"
     return DamagedFileError(str(path), "is damaged and can't be read", f"{command} recomputes it")
 
 
 def mark(path: Path) -> None:
     """Let the next run know that a published file is damaged. Does nothing where the lake can't be written."""
-    folder = _dataset_folder(path)
+    folder = dataset_folder(path)
     if folder is None or folder / STATE / "ledger" in path.parents:  # nobody but a backup repairs the ledger
         return
     with suppress(OSError):
@@ -81,7 +81,7 @@ def unmark(state: Path, paths: Collection[Path]) -> None:
         (state / _FOLDER / quote(path.relative_to(state.parent).as_posix(), safe="")).unlink(missing_ok=True)
 
 
-def _dataset_folder(path: Path) -> Path | None:
+def dataset_folder(path: Path) -> Path | None:
     """The folder of the dataset that a table's file belongs to: the one with the `_state` folder."""
     outside = [folder for folder in path.parents if STATE not in folder.relative_to(folder.anchor).parts]
     return next((folder for folder in outside if (folder / STATE).is_dir()), None)

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from event_assets.errors import DamagedLogError
 from event_assets.locations import ObjectUrl, Place
 from event_assets.settings import Settings
+from event_assets.storage.aside import link_files
 from event_assets.storage.damage import STATE, marked_files, unmark
+from event_assets.storage.declarations import Declarations
 from event_assets.storage.files import Files, LocalFiles, ObjectFiles, files_of
 from event_assets.storage.lease import WAIT_SECONDS, lease, unfinished_since
 from event_assets.storage.object_lease import held, object_lease
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from event_assets.storage.ledger import Ledger
+
+
+#: Where the internal tables of a dataset are stored.
+INTERNAL = f"{STATE}/tables"
 
 
 class TableStore:
@@ -52,6 +58,7 @@ class TableStore:
         self._listed: dict[str, LogFile] = {}
         self._placed: set[str] = set()
         self._damaged: set[str] = set()
+        self._marked: set[str] = set()
         self._sweep_later = False
 
     @property
@@ -83,7 +90,7 @@ class TableStore:
         A log that is damaged, or missing though there are files, counts as empty. Then the state of the table is
         returned, in one line; the dataset's one writer calls `rebuild`.
         """
-        self._damaged, self._placed = set(), set()
+        self._damaged, self._marked, self._placed = set(), set(), set()
         try:
             self.entries(again=True)
         except DamagedLogError as error:
@@ -99,8 +106,8 @@ class TableStore:
         while True:
             sizes = self._files.sizes(self._listed.keys())
             self._damaged = {path for path, file in self._listed.items() if sizes.get(path) != file.bytes}
-            if marks:
-                self._damaged.update(path for path in self._listed if self._files.here / path in marks)
+            self._marked = {path for path in self._listed if marks and self._files.here / path in marks}
+            self._damaged |= self._marked
             if not self._damaged:
                 return
             before = self._log.version
@@ -123,13 +130,20 @@ class TableStore:
         """Where a file of the table can be read on this machine; `path` is as the log has it."""
         return self._files.local([path])[0]
 
+    def listed(self) -> list[LogFile]:
+        """The files of the log, by path."""
+        self.entries()
+        return list(self._listed.values())
+
     def has(self, file: LogFile) -> bool:
         """Whether a file is in the table's folder with all its rows, listed or not."""
         if file.path in self._placed:
             return True
         self.entries()
-        if file.path in self._listed:
-            return file.path not in self._damaged
+        if file.path in self._listed and file.path not in self._damaged:
+            return True
+        if file.path in self._marked:
+            return False
         from event_assets.storage.parquet import holds_rows
 
         return self._files.size(file.path) is not None and holds_rows(self.file(file.path), file.rows)
@@ -157,13 +171,13 @@ class TableStore:
     def replace_files(self, files: Iterable[LogFile]) -> None:
         """Make exactly these files count (they lie in place already), in one commit.
 
-        A damaged file that was written again is listed again, with its new size. One that is missing stays listed if
+        A file that was written again in another size is listed with its new size. One that is missing stays listed if
         it was, so that nothing forgets it.
         """
         wanted = {file.path: file for file in files}
         self.entries(again=True)
         current = self._listed.keys()
-        repaired = self._damaged & self._placed & wanted.keys()
+        repaired = {path for path in self._damaged & wanted.keys() if self.has(wanted[path])}
         new = [path for path in wanted.keys() - current if self._files.size(path) is not None]
         self._queue([wanted[path] for path in sorted({*new, *repaired})], sorted(current - wanted.keys()))
         self._damaged -= repaired
@@ -190,6 +204,15 @@ class TableStore:
         self._add, self._remove = [], []
         self._placed.difference_update(gone, unused)
         self._files.delete((*gone, *unused))
+
+    def link_to(self, other: TableStore) -> None:
+        """Make the current files of the same table of another lake current here as well, by links to them."""
+        other.entries()
+        there = [path for path in other._listed if path not in other._damaged]
+        here = [self._files.here / path for path in there]
+        link_files(zip(other._files.local(there), here, strict=True))
+        if other._listed:  # a damaged file has no link, so it counts as missing here
+            self._log.commit([*other._listed.values()], [])
 
     def finish(self) -> None:
         """Delete, at the end of a run that found damage, the files that the log doesn't list."""
@@ -219,16 +242,50 @@ class Lake:
         self._here = root.below(cache) if isinstance(root, ObjectUrl) else root
 
     def store(
-        self, dataset: str, table: str, schema: Callable[[], pa.Schema] | None, partitioned_by: str | None
+        self,
+        dataset: str,
+        table: str,
+        schema: Callable[[], pa.Schema] | None,
+        partitioned_by: str | None,
+        *,
+        internal: bool = False,
     ) -> TableStore:
-        """A table; who only reads it needs no schema."""
-        return TableStore(self._files(dataset, table), schema, partitioned_by, self.state(dataset))
+        """A table; who only reads it needs no schema. An internal one is stored below the dataset's `_state`."""
+        folder = f"{INTERNAL}/{table}" if internal else table
+        return TableStore(self._files(dataset, folder), schema, partitioned_by, self.state(dataset))
+
+    def make_internal(self, dataset: str, table: str) -> bool:
+        """Move a table of a lake of the version before below `_state`; False where there is none."""
+        if self._objects:  # objects can't be renamed: the table is computed again
+            old = self._objects.below(dataset).below(table)
+            keys = [found.key for found in old.all()]
+            old.delete(keys)
+            return bool(keys)
+        old_folder, new_folder = self._here / dataset / table, self._here / dataset / INTERNAL / table
+        if not old_folder.is_dir():
+            return False
+        if new_folder.exists():
+            shutil.rmtree(old_folder)
+        else:
+            new_folder.parent.mkdir(parents=True, exist_ok=True)
+            old_folder.rename(new_folder)
+        return True
+
+    def has_table(self, dataset: str, table: str) -> bool:
+        """Whether files of a table are stored beside those that users read."""
+        if self._objects:
+            return any(True for _ in self._objects.below(dataset).below(table).all())
+        return (self._here / dataset / table).is_dir()
 
     def ledger(self, dataset: str) -> Ledger:
         """The dataset's ledger of source files."""
         from event_assets.storage.ledger import Ledger  # loads Polars, which reading a table's log needn't wait for
 
         return Ledger(self._files(dataset, f"{STATE}/ledger"), self.state(dataset))
+
+    def declarations(self, dataset: str) -> Declarations:
+        """The declarations by which the dataset's tables were made."""
+        return Declarations(self._files(dataset, f"{STATE}/rules"))
 
     def state(self, dataset: str) -> Path:
         """The folder, on this machine, of the dataset's staging and of what can be made again."""

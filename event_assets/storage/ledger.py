@@ -12,7 +12,7 @@ import hmac
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +20,7 @@ import polars as pl
 
 from event_assets.digest import digest
 from event_assets.errors import DamagedFileError, DamagedLogError, LakeError
+from event_assets.storage.aside import link_files
 from event_assets.storage.files import Files, files_of
 from event_assets.storage.parquet import read_parquet, write_parquet
 from event_assets.storage.read_again import read_again
@@ -62,6 +63,11 @@ class SourceFile:
     """Why the whole file was rejected, where it was."""
     erased: int = 0
     """Records that are not landed, or no longer, since their user was erased."""
+    uncut: Mapping[str, int] = field(default_factory=dict)
+    """Rejected records, and rows by date, before records of erased users were taken out; empty where none were. What
+    `source_files` shows of a file that is no longer active, so that it doesn't matter which came first."""
+    user_place: int | None = None
+    """The place of the user's field among a CSV file's fields, from 0."""
     cuts: Mapping[str, str] = field(default_factory=dict)
     """Which of the file's parts lack erased records: the part to a digest of their row numbers."""
     run: str | None = None
@@ -101,6 +107,17 @@ class Erasure:
     user: str
     salt: str
     """The key of the hash, one for the whole ledger."""
+    spread: int = 0
+    """How many characters that end tokens are within the id: what the id can be found by (user_records.py)."""
+    mentions: bool = False
+    """Whether refused records of others that mention the user are left out as well."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """The key of the ledger's hashes, drawn once: nothing else depends on it."""
+
+    salt: str
 
 
 @dataclass(frozen=True)
@@ -111,7 +128,7 @@ class Expiry:
     before: str
 
 
-Entry = SourceFile | Binding | Retraction | Restoration | Erasure | Expiry
+Entry = SourceFile | Binding | Retraction | Restoration | Erasure | Key | Expiry
 
 
 class Ledger:
@@ -131,8 +148,8 @@ class Ledger:
         self.bindings: dict[tuple[Kind, str], Binding] = {}
         self.retracted: dict[str, str | None] = {}
         """Retracted content to the time of its retraction (None in a ledger of an older version)."""
-        self.erased: set[str] = set()
-        """The hashes of erased users."""
+        self.erased: dict[str, Erasure] = {}
+        """Erased users by their hash."""
         self.salt: str | None = None
         self.expired_before: dict[str, dt.date] = {}
         """Table to the date before which retention dropped its dates."""
@@ -181,6 +198,14 @@ class Ledger:
         else:
             self._write(texts, remove=[])
 
+    def link_to(self, other: Ledger) -> None:
+        """Begin with what the ledger of another lake has, by links to its files."""
+        files = other._log.files()
+        here = [self._files.here / file.path for file in files]
+        link_files(zip(other._files.local([file.path for file in files]), here, strict=True))
+        if files:
+            self._log.commit(files, [])
+
     def sweep(self) -> None:
         """Delete the files of a writer that died before its commit or before deleting what it replaced."""
         self._files.delete(self._files.leftovers({file.path for file in self._log.files()}))
@@ -209,20 +234,36 @@ class Ledger:
         """The files of a kind whose records count, by file_id."""
         return [self.files[key] for key, state in self.states().items() if state == "active" and key[0] == kind]
 
-    def erasure(self, user_id: str) -> Erasure:
+    def erasure(self, user_id: str, *, spread: int = 0, mentions: bool = False) -> Erasure:
         """The tombstone of a user. The first one of a ledger draws the key, on which nothing else depends."""
         salt = self.salt or secrets.token_hex(16)
-        return Erasure(_keyed_hash(salt, user_id), salt)
+        return Erasure(_keyed_hash(salt, user_id), salt, spread, mentions)
+
+    def draw_key(self) -> None:
+        """Let the ledger have a key for its hashes."""
+        if self.salt is None:
+            self.append([Key(secrets.token_hex(16))])
+
+    def field_hash(self, name: str) -> str:
+        """A field's name as a keyed hash (`draw_key` was called before)."""
+        assert self.salt is not None
+        return _keyed_hash(self.salt, f"field {name}")
 
     def is_erased(self, user_id: str) -> bool:
         """Whether a user (by the id as cleaning writes it) was erased."""
         return self.salt is not None and _keyed_hash(self.salt, user_id) in self.erased
 
+    def takes_mentions(self, user_id: str) -> bool:
+        """Whether an erased user's mentions in refused records of others are left out as well."""
+        erasure = self.erased.get(_keyed_hash(self.salt, user_id)) if self.salt is not None else None
+        return erasure is not None and erasure.mentions
+
     def _state(self) -> Iterator[Entry]:
         yield from self.files.values()
         yield from self.bindings.values()
         yield from (Retraction(file_id, at) for file_id, at in sorted(self.retracted.items()))
-        yield from (Erasure(user, self.salt or "") for user in sorted(self.erased))
+        yield from [Key(self.salt)] if self.salt else []
+        yield from (self.erased[user] for user in sorted(self.erased))
         yield from (Expiry(table, before.isoformat()) for table, before in sorted(self.expired_before.items()))
 
     def _write(self, texts: list[str], remove: list[str]) -> None:
@@ -260,7 +301,11 @@ class Ledger:
             case "restored":
                 self.retracted.pop(document["file_id"], None)
             case "erased":
-                self.erased.add(document["user"])
+                erasure = Erasure(**document)
+                known = self.erased.get(erasure.user)
+                self.erased[erasure.user] = replace(erasure, mentions=True) if known and known.mentions else erasure
+                self.salt = erasure.salt
+            case "keyed":
                 self.salt = document["salt"]
             case "expired":
                 table, before = document["table"], dt.date.fromisoformat(document["before"])
@@ -273,6 +318,7 @@ _WHAT = {
     Retraction: "retracted",
     Restoration: "restored",
     Erasure: "erased",
+    Key: "keyed",
     Expiry: "expired",
 }
 

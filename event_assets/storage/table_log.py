@@ -15,6 +15,7 @@ from deltalake.schema import Schema
 from deltalake.transaction import AddAction, CommitProperties, RemoveAction, create_table_with_add_actions
 
 from event_assets.errors import ConflictError, DamagedLogError, LakeError
+from event_assets.storage.damage import dataset_folder
 from event_assets.storage.files import Files, files_of
 from event_assets.storage.object_store import brief
 
@@ -163,7 +164,8 @@ class TableLog:
         """DamagedLogError where all files of the log can be opened, and delta-rs can't make sense of them."""
         said = self._said(error)
         if not _NEWER.search(said) and self._files.log_files():
-            command = f"event-assets run {self.folder.parts[-2]}" if isinstance(self.folder, Path) else "a run"
+            dataset = dataset_folder(self._files.here / "_delta_log")
+            command = f"event-assets run {dataset.name}" if dataset else "the next run"
             return DamagedLogError(str(self.folder), f"its log is damaged ({said})", f"{command} rebuilds the table")
         return LakeError(str(self.folder), f"its log can't be read ({said})", "fix the cause and run again")
 

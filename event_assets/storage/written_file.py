@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,3 +17,8 @@ class WrittenFile:
 
     def discard(self) -> None:
         self.path.unlink(missing_ok=True)
+
+
+def discard_folder(folder: Path) -> None:
+    """Delete a folder of written files, as far as there is one."""
+    shutil.rmtree(folder, ignore_errors=True)

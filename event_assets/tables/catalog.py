@@ -73,7 +73,9 @@ def _check_names(dataset: Dataset, table: Table) -> None:
     for name in names:
         if names.count(name) > 1:
             raise DeclarationError(
-                f"{dataset.name}: {name}", f"is also a column that {table.name} has of its own", "choose another name"
+                f"{dataset.name}: column {name}",
+                f"is also a column that {table.name} has of its own",
+                "choose another name",
             )
 
 
@@ -107,7 +109,6 @@ def _landed(dataset: Dataset) -> Iterable[Table]:
             *as_text(dataset.columns),
             *lineage,
             EVENT_TIME,
-            Column("event_time_us", "int64", "event_time as microseconds since 1970-01-01 UTC.", nullable=False),
             Column("time_text", "string", "The time's own text, of several fields joined by a blank."),
             Column("time_assumed", "bool", "Whether the time was taken from the file's name.", nullable=False),
             *_source_block(dataset, "events"),
@@ -192,6 +193,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
             key=("event_id",),
             partitioned_by="event_date",
             layer="silver",
+            internal=True,
         )
     yield Table(
         "cleaned_events",
@@ -235,6 +237,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
         key=("user_id",),
         partitioned_by="event_date",
         layer="silver",
+        internal=True,
     )
     session_id = Column(
         "session_id",
@@ -285,6 +288,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
         key=("session_id",),
         partitioned_by="event_date",
         layer="silver",
+        internal=True,
         order=("user_id", "part_start"),
     )
     yield Table(

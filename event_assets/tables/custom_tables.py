@@ -30,6 +30,8 @@ class CustomTable:
     function: Callable[..., Any]
     rules: str
     """Digest of the function's source and version: where it changes, the table is stale."""
+    several_dates: bool = False
+    """Whether the function takes frames of several dates at once."""
 
     @property
     def by_date(self) -> bool:
@@ -44,14 +46,16 @@ def gold_table(
     by_date: bool = True,
     version: int = 1,
     users: str | None = None,
+    several_dates: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a function as a gold table of its name.
 
     Its parameters are named after the tables that it reads, and given as Narwhals lazy frames: of one date where the
     table is made `by_date`, else of all dates. It returns such a frame with the columns, in any order of rows. No two
     rows share the key. `users` names the column that holds ids of users where it is not `user_id`, so that erasing a
-    user reaches the table as well. Raise the version where something changes that the function calls but its source
-    doesn't show.
+    user reaches the table as well. With `several_dates` the frames may hold rows of several dates, told apart by their
+    column `event_date`, and the returned frame must have it too: small dates then cost a fraction. Raise the version
+    where something changes that the function calls but its source doesn't show.
     """
 
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,7 +68,11 @@ def gold_table(
             users=users,
         )
         rules = digest(textwrap.dedent(inspect.getsource(function)), version)
-        setattr(function, _MARK, CustomTable(table, tuple(inspect.signature(function).parameters), function, rules))
+        setattr(
+            function,
+            _MARK,
+            CustomTable(table, tuple(inspect.signature(function).parameters), function, rules, several_dates),
+        )
         return function
 
     return declare
@@ -100,14 +108,15 @@ def _imported(dataset: Dataset, path: str) -> CustomTable:
 
 def _check(dataset: Dataset, path: str, custom: CustomTable, tables: Mapping[str, Table]) -> None:
     names = custom.table.names
-    if custom.table.name in tables:
-        raise _wrong(dataset, f"{path}: there is a table {custom.table.name} already", "call the function otherwise")
+    if custom.table.name.lower() in {*tables, "profile_snapshots"} or not custom.table.name[0].isalpha():
+        raise _wrong(dataset, f"{path}: the platform has a table of this name already", "rename the function")
     if not names or not custom.table.key or not set(custom.table.key) <= set(names) or len(set(names)) < len(names):
         raise _wrong(dataset, f"{path}: the key is not among its columns", "name columns once, and the key by them")
     for name in custom.inputs:
         source = tables.get(name)
-        if source is None or name == "reconciliation":  # published after all others, so no other may depend on it
-            able = ", ".join(table for table in tables if table not in ("session_parts", "reconciliation"))
+        # The reconciliation is published after all others, so no other may depend on it.
+        if source is None or source.internal or name == "reconciliation":
+            able = ", ".join(one for one, table in tables.items() if not table.internal and one != "reconciliation")
             raise _wrong(
                 dataset, f"{path} reads {name}, which is not a table", f"name its parameters after some of {able}"
             )

@@ -7,15 +7,15 @@ import narwhals as nw
 from event_assets.declaration import Column, Dataset
 from event_assets.transforms.deduplicate import earlier_keys
 from event_assets.transforms.ids import with_event_id
-from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, counted
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope
 from event_assets.transforms.row_numbers import among_equals
 from event_assets.transforms.validate import judged, rejects
 
 
 def clean(inputs: Inputs, scope: Scope) -> Outputs:
-    """cleaned_events and quarantine of one date.
+    """cleaned_events and quarantine.
 
-    Inputs: raw_events of the date and, where deduplication looks back, event_keys of the earlier dates
+    Inputs: raw_events of the dates and, where deduplication looks back, event_keys of the earlier dates
     (`dataset.dedupe_days` of them, or all). Figures: raw, duplicates, quarantined, cleaned
     and, where a block has `where`, excluded.
     """
@@ -23,27 +23,27 @@ def clean(inputs: Inputs, scope: Scope) -> Outputs:
     raw = scope.ports.held(inputs["raw_events"])
     values = [name for column in dataset.columns for name in _compared(column)]
     lineage = ["event_time", "event_time_us", "file_id", "row_number"]
-    records = scope.ports.shared(_judged(raw, scope).select("is valid", "is excluded", *values, *lineage))
-    refused = records.filter(~nw.col("is valid") & ~nw.col("is excluded")).select("file_id", "row_number")
+    records = scope.ports.shared(_judged(raw, scope).select(*scope.by("is valid", "is excluded", *values, *lineage)))
+    refused = records.filter(~nw.col("is valid") & ~nw.col("is excluded")).select(*scope.by("file_id", "row_number"))
     quarantine = _quarantined(raw, refused, scope)
 
     valid = with_event_id(records.filter(nw.col("is valid")).drop("is valid", "is excluded"), scope)
     if dataset.dedupe_days != 0:
-        valid = _with_earlier(valid, earlier_keys(inputs["event_keys"], scope))
+        valid = _with_earlier(valid, inputs["event_keys"], scope)
     placed = scope.ports.shared(
-        among_equals(valid, ["event_time_us", *values, "file_id", "row_number"], within=["event_id"])
+        among_equals(valid, ["event_time_us", *values, "file_id", "row_number"], within=scope.by("event_id"))
     )
     stays = nw.col("row place") == 1 if dataset.dedupe_days == 0 else (nw.col("row place") == 1) & ~nw.col("is earlier")
     kept, duplicates = placed.filter(stays), placed.filter(~stays)
 
     named = [nw.col(f"typed {column.name}").alias(column.name) for column in dataset.columns]
-    cleaned = kept.select("event_id", "event_time", *named, "file_id", "row_number")
+    cleaned = kept.select(*scope.by("event_id", "event_time"), *named, "file_id", "row_number")
     return Outputs(
         {
             "cleaned_events": scope.shaped(cleaned, "cleaned_events"),
             "quarantine": scope.shaped(quarantine, "quarantine"),
         },
-        counted(raw=raw, duplicates=duplicates, quarantined=refused, cleaned=kept, **_excluded(records, dataset)),
+        scope.counted(raw=raw, duplicates=duplicates, quarantined=refused, cleaned=kept, **_excluded(records, dataset)),
     )
 
 
@@ -53,9 +53,9 @@ def _excluded(records: Frame, dataset: Dataset) -> dict[str, Frame]:
 
 
 def event_keys(inputs: Inputs, scope: Scope) -> Outputs:
-    """event_keys of one date: the distinct ids of its valid records, kept or not. Input: raw_events of the date."""
+    """event_keys: the distinct ids of a date's valid records, kept or not. Input: raw_events of the dates."""
     valid = _judged(inputs["raw_events"], scope).filter(nw.col("is valid"))
-    ids = with_event_id(valid, scope).select("event_id").unique()
+    ids = with_event_id(valid, scope).select(*scope.by("event_id")).unique()
     return Outputs({"event_keys": scope.shaped(ids, "event_keys")})
 
 
@@ -71,19 +71,20 @@ def _compared(column: Column) -> list[str]:
 
 
 def _judged(raw: Frame, scope: Scope) -> Frame:
-    return judged(raw, scope.dataset.columns, required_columns(scope.dataset), scope)
+    timed = scope.ports.microseconds(raw, {"event_time": "event_time_us"})
+    return judged(timed, scope.dataset.columns, required_columns(scope.dataset), scope)
 
 
 def _quarantined(raw: Frame, refused: Frame, scope: Scope) -> Frame:
     """The refused records with their reasons. They are few: judging them again costs less than keeping every text."""
     # By number first, which leaves few rows to be found by the long text of their file's id.
     likely = raw.join(refused.select("row_number").unique(), on="row_number", how="semi")
-    texts = likely.join(refused, on=["file_id", "row_number"], how="semi")
+    texts = likely.join(refused.select("file_id", "row_number"), on=["file_id", "row_number"], how="semi")
     return rejects(_judged(texts, scope), scope.dataset.columns, required_columns(scope.dataset), scope)
 
 
-def _with_earlier(valid: Frame, earlier: Frame) -> Frame:
+def _with_earlier(valid: Frame, event_keys: Frame, scope: Scope) -> Frame:
     """The records with `is earlier`: whether their key occurs on an earlier date within reach."""
-    known = earlier.with_columns(nw.lit(True).alias("is earlier"))
-    joined = valid.join(known, on="event_id", how="left")
+    known = earlier_keys(event_keys, valid, scope).with_columns(nw.lit(True).alias("is earlier"))
+    joined = valid.join(known, on=scope.by("event_id"), how="left")
     return joined.with_columns(nw.col("is earlier").fill_null(False))

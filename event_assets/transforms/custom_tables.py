@@ -20,7 +20,7 @@ def transform_of(custom: CustomTable) -> Callable[[Inputs, Scope], Outputs]:
         if not isinstance(made, nw.LazyFrame):
             raise ContractError(name, f"its function returns a {type(made).__name__}", "return a Narwhals lazy frame")
         there = made.collect_schema().names()
-        missing = [column for column in custom.table.names if column not in there]
+        missing = [column for column in scope.by(*custom.table.names) if column not in there]
         if missing:
             state = f"its function returns no column {missing[0]}; there are {', '.join(there)}"
             raise ContractError(name, state, "return the declared columns")

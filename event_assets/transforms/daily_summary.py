@@ -8,10 +8,10 @@ from event_assets.transforms.interface import Inputs, Outputs, Scope, with_user
 
 
 def daily_summary(inputs: Inputs, scope: Scope) -> Outputs:
-    """daily_summary of one date: a row per user. Input: joined_facts of the date."""
+    """daily_summary: a row per user. Input: joined_facts of the dates."""
     summary = (
         with_user(inputs["joined_facts"], scope)
-        .group_by("user_id")
+        .group_by(scope.by("user_id"))
         .agg(
             nw.len().alias("event_count"),
             nw.col("session_id").n_unique().alias("session_count"),

@@ -15,7 +15,7 @@ import narwhals as nw
 from event_assets.declaration import Column, Dataset, Funnel, FunnelStep
 from event_assets.transforms.casts import millionths
 from event_assets.transforms.conditions import holds
-from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, on_date, with_user
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, with_user
 from event_assets.transforms.row_numbers import with_place
 
 _DAY = dt.timedelta(days=1)
@@ -30,9 +30,9 @@ def funnel_days(dataset: Dataset) -> int:
 
 
 def user_funnel(inputs: Inputs, scope: Scope) -> Outputs:
-    """user_funnel of one date: a row per user with a fact on it.
+    """user_funnel of dates: a row per user with a fact on it.
 
-    Input: joined_facts of the date and the `funnel_days` after it.
+    Input: joined_facts of the dates and the `funnel_days` after each.
     """
     options = _options(scope.dataset)
     numbers = range(1, len(options.steps) + 1)
@@ -40,13 +40,13 @@ def user_funnel(inputs: Inputs, scope: Scope) -> Outputs:
     meets = [_meets(step, scope).alias(_met(number)) for number, step in enumerate(options.steps, 1)]
     facts = facts.select("user_id", "event_id", "event_time", "event_date", *meets)
     users = (
-        on_date(facts, scope.day)
-        .group_by("user_id")
+        scope.on_dates(facts)
+        .group_by(scope.by("user_id"))
         .agg(*(nw.col(_met(n)).cast(nw.Int64).sum().alias(f"{_name(options, n)}_count") for n in numbers))
     )
     for number, best in enumerate(_reached(facts, scope), 1):
         times = [nw.col(_time(n)).alias(f"{_time(n)} by {number}") for n in numbers[:number]]
-        users = users.join(best.select("user_id", *times), on="user_id", how="left")
+        users = users.join(best.select(*scope.by("user_id"), *times), on=scope.by("user_id"), how="left")
     furthest = nw.lit(0)
     for number in numbers:
         furthest = nw.when(~nw.col(f"{_time(1)} by {number}").is_null()).then(nw.lit(number)).otherwise(furthest)
@@ -75,13 +75,15 @@ def _meets(step: FunnelStep, scope: Scope) -> nw.Expr:
 
 
 def _reached(facts: Frame, scope: Scope) -> list[Frame]:
-    """For each step the users with an attempt that reached it: user_id and the times up to it, of the earliest such."""
+    """For each step the users (by date) with an attempt that reached it; the times up to it are the earliest such's."""
     options = _options(scope.dataset)
     window = options.window // dt.timedelta(microseconds=1)
     facts, next_from = _in_sequence(facts, scope)
-    starts = on_date(facts, scope.day).filter(nw.col(_met(1)))
+    starts = scope.on_dates(facts).filter(nw.col(_met(1)))
     attempts = starts.select(
-        "user_id", nw.col("event_time").alias(_time(1)), "in sequence", nw.col("time us").alias("begin us")
+        *scope.by("user_id", "in sequence"),
+        nw.col("event_time").alias(_time(1)),
+        nw.col("time us").alias("begin us"),
     ).unique()
     levels = [attempts]
     for number in range(2, len(options.steps) + 1):
@@ -95,7 +97,7 @@ def _reached(facts: Frame, scope: Scope) -> list[Frame]:
         levels.append(found.filter(nw.col("next us") - nw.col("begin us") <= window).drop("next us"))
     # A later attempt never reaches a step earlier than one before it: the least of each time is one attempt's.
     return [
-        level.group_by("user_id").agg(*(nw.col(_time(n)).min() for n in range(1, number + 1)))
+        level.group_by(scope.by("user_id")).agg(*(nw.col(_time(n)).min() for n in range(1, number + 1)))
         for number, level in enumerate(levels, 1)
     ]
 

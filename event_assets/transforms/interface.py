@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Protocol
 
 import narwhals as nw
@@ -109,48 +110,76 @@ class Ports(Protocol):
 
 @dataclass(frozen=True)
 class Scope:
-    """Which dataset and which date a transform computes; `date` is None for a table that has no dates."""
+    """Which dataset and which dates a transform computes together: in order, none for a table that has no dates.
+
+    A transform by date groups, joins and orders rows within their date too, wherever it does so at all (`by`). Of a
+    single date the rows have no other date, so there `by` adds nothing, and that date costs no more than it must.
+    """
 
     dataset: Dataset
     ports: Ports
-    date: dt.date | None = None
+    dates: tuple[dt.date, ...] = ()
 
     @property
-    def day(self) -> dt.date:
-        """The date of a transform that computes one."""
-        assert self.date is not None, "a date-partitioned table was computed without its date"
-        return self.date
+    def several(self) -> bool:
+        """Whether rows of different dates are in one frame. Frames of outputs then have the column `event_date`."""
+        return len(self.dates) > 1
+
+    def by(self, *columns: str) -> list[str]:
+        """The columns by which rows are grouped, joined or ordered within their date."""
+        return [*self.dated, *columns]
+
+    @property
+    def dated(self) -> list[str]:
+        """The column that tells the scope's dates apart, where there are several."""
+        return ["event_date"] if self.several else []
+
+    def on_dates(self, frame: Frame) -> Frame:
+        """The rows of the scope's dates out of a window of dates."""
+        return self._of(frame, self.dates)
+
+    def days_before(self, frame: Frame, days: int) -> Frame:
+        """The rows of the date so many days before each date of the scope (negative: after it), under that date of
+        the scope."""
+        if not self.several:
+            return self._of(frame, [date - dt.timedelta(days=days) for date in self.dates])
+        moved = (nw.col("event_date") + nw.lit(dt.timedelta(days=days))).cast(nw.Date)
+        return self.on_dates(frame.with_columns(moved.alias("event_date")))
 
     def shaped(self, frame: Frame, table: str, *hive: str) -> Frame:
         """The frame in the columns and types of a table's contract (and its Hive columns): the one cast at the end."""
-        columns = tables(self.dataset)[table].columns
-        return frame.select(*(nw.col(c.name).cast(narwhals_type(c.type)) for c in columns if c.name not in hive), *hive)
+        columns = (column for column in tables(self.dataset)[table].columns if column.name not in hive)
+        return frame.select(*self.dated, *(nw.col(c.name).cast(narwhals_type(c.type)) for c in columns), *hive)
+
+    def counted(self, **parts: Frame) -> Frame:
+        """int64 figures: how many rows each part has. One row; of several dates one for each that has rows in a part,
+        and `event_date`."""
+        counts = [self._count(part, name, parts) for name, part in parts.items()]
+        if not self.several:
+            return reduce(lambda left, right: left.join(right, how="cross"), counts)
+        return nw.concat(counts).group_by("event_date").agg(nw.col(*parts).sum().cast(nw.Int64))
+
+    def _count(self, part: Frame, name: str, names: Iterable[str]) -> Frame:
+        count = nw.len().cast(nw.Int64).alias(name)
+        if not self.several:
+            return part.select(count)
+        of_others = (nw.lit(0, nw.Int64).alias(other) for other in names if other != name)
+        return part.group_by("event_date").agg(count).with_columns(*of_others).select("event_date", *names)
+
+    def _of(self, frame: Frame, dates: Sequence[dt.date]) -> Frame:
+        date = nw.col("event_date")
+        return frame.filter(date.is_in(dates) if self.several else date == nw.lit(dates[0]))
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """A transform's tables by name, each in its contract's columns and types (rows in any order), and what
-    it counted on the way: a frame of one row whose columns are int64 figures, such as `duplicates`."""
+    """A transform's tables by name, each in its contract's columns and types (rows in any order; of several dates
+    also `event_date`), and what it counted on the way (`Scope.counted`), such as `duplicates`."""
 
     tables: Mapping[str, Frame]
     figures: Frame | None = None
 
 
-def on_date(frame: Frame, date: dt.date) -> Frame:
-    """The rows of one date out of a window of dates."""
-    return frame.filter(nw.col("event_date") == nw.lit(date))
-
-
 def with_user(frame: Frame, scope: Scope) -> Frame:
     """The rows that have a user: only these count in sessions and tables by user."""
     return frame if scope.dataset.column("user_id").required else frame.filter(~nw.col("user_id").is_null())
-
-
-def counted(**parts: Frame) -> Frame:
-    """One row of int64 figures: how many rows each part has."""
-    figures: Frame | None = None
-    for name, part in parts.items():
-        count = part.select(nw.len().cast(nw.Int64).alias(name))
-        figures = count if figures is None else figures.join(count, how="cross")
-    assert figures is not None
-    return figures

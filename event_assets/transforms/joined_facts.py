@@ -5,13 +5,13 @@ from __future__ import annotations
 import narwhals as nw
 
 from event_assets.transforms.conditions import holds
-from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, counted, with_user
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, with_user
 
 
 def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
-    """joined_facts of one date; an event is never multiplied.
+    """joined_facts; an event is never multiplied.
 
-    Inputs: cleaned_events and session_parts of the date, profiles where the dataset has them. Figures: cleaned,
+    Inputs: cleaned_events and session_parts of the dates, profiles where the dataset has them. Figures: cleaned,
     facts, filtered (by the profile filter), orphans (cleaned events whose user has no profile; 0 in a dataset
     without profiles) and, where `user_id` may be null, without_user (facts without a user).
     """
@@ -33,7 +33,7 @@ def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
     without_user = {} if _all_have_users(scope) else {"without_user": kept.filter(nw.col("user_id").is_null())}
     return Outputs(
         {"joined_facts": scope.shaped(kept, "joined_facts")},
-        counted(cleaned=cleaned, facts=kept, filtered=filtered, orphans=orphans, **without_user),
+        scope.counted(cleaned=cleaned, facts=kept, filtered=filtered, orphans=orphans, **without_user),
     )
 
 
@@ -55,12 +55,14 @@ def _with_session(cleaned: Frame, session_parts: Frame, scope: Scope) -> Frame:
 def _with_profiles(facts: Frame, profiles: Frame, scope: Scope) -> Frame:
     """Snapshots count from a date's midnight, so all events of a date see one and the same interval of a user:
     the one that holds on it, or the user's first where that begins later."""
-    day = nw.lit(scope.day)
+    day = nw.col("event_date") if scope.several else nw.lit(scope.dates[0])
     # An interval ends where the user's next one begins (`profiles`), so one at most holds on the day.
     known = scope.ports.previous(profiles, {"valid_from": "from before"}, by=["user_id"], order=["valid_from"])
     is_open = nw.col("valid_to").is_null() | (nw.col("valid_to") > day)
     holds = (nw.col("valid_from") <= day) | nw.col("from before").is_null()
     columns = [column.name for column in scope.dataset.profile_columns]
-    current = known.filter(is_open & holds).select("user_id", *columns, nw.lit(True).alias("has_profile"))
-    joined = scope.ports.lookup(facts, current, ["user_id"])
+    if scope.several:
+        known = facts.select("event_date", "user_id").unique().join(known, on="user_id", how="inner")
+    current = known.filter(is_open & holds).select(*scope.by("user_id", *columns), nw.lit(True).alias("has_profile"))
+    joined = scope.ports.lookup(facts, current, scope.by("user_id"))
     return joined.with_columns(nw.col("has_profile").fill_null(False))

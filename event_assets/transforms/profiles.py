@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import narwhals as nw
 
-from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, counted
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope
 from event_assets.transforms.row_numbers import among_equals
 from event_assets.transforms.validate import judged, rejects
 
@@ -39,7 +39,7 @@ def profiles(inputs: Inputs, scope: Scope) -> Outputs:
             "profiles": scope.shaped(intervals, "profiles"),
             "profile_quarantine": scope.shaped(refused, "profile_quarantine"),
         },
-        counted(
+        scope.counted(
             raw=inputs["raw_profiles"],
             quarantined=refused,
             valid=valid,

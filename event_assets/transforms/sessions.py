@@ -15,7 +15,7 @@ Times are compared as int64 microseconds; the column `part us` is the start of a
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Final
@@ -25,15 +25,15 @@ import narwhals as nw
 from event_assets.declaration import Dataset
 from event_assets.transforms.casts import millionths
 from event_assets.transforms.ids import SESSIONS, with_id
-from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, on_date, with_user
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, with_user
 
 _DAY = dt.timedelta(days=1)
 #: Up to here the lengths of a zone's dates are looked at: its rules do not change after the last known one.
 _LAST_KNOWN = dt.date(2038, 1, 1)
 #: Between the event types of a part, so that those of two parts can be separated and merged.
 _BETWEEN_TYPES = "\x1f"
-#: In which each user's events follow each other: total, since ids are unique.
-_ORDER: Final[Mapping[str, Sequence[str]]] = {"by": ["user_id"], "order": ["time us", "event_id"]}
+#: In which each user's events of a date follow each other: total, since ids are unique.
+_ORDER: Final = ["time us", "event_id"]
 
 
 @cache
@@ -53,10 +53,11 @@ def edge_days(dataset: Dataset) -> int:
 
 
 def session_edges(inputs: Inputs, scope: Scope) -> Outputs:
-    """session_edges of one date. Input: cleaned_events of the date."""
-    paused = _paused(with_user(inputs["cleaned_events"], scope).select("user_id", "event_id", "event_time"), scope)
+    """session_edges. Input: cleaned_events of the dates."""
+    events = with_user(inputs["cleaned_events"], scope).select(*scope.by("user_id", "event_id", "event_time"))
+    paused = _paused(events, scope)
     started = paused.with_columns(nw.when(nw.col("is gap start")).then(nw.col("event_time")).alias("gap time"))
-    edges = started.group_by("user_id").agg(
+    edges = started.group_by(scope.by("user_id")).agg(
         nw.col("event_time").min().alias("first_time"),
         nw.col("event_time").max().alias("last_time"),
         nw.col("gap time").max().alias("last_gap_start"),
@@ -65,15 +66,15 @@ def session_edges(inputs: Inputs, scope: Scope) -> Outputs:
 
 
 def session_parts(inputs: Inputs, scope: Scope) -> Outputs:
-    """session_parts of one date. Inputs: cleaned_events of the date, session_edges of the `edge_days` before it."""
+    """session_parts. Inputs: cleaned_events of the dates, session_edges of the `edge_days` before each."""
     shown = scope.dataset.sessions.column
     values = [nw.col(shown).alias("shown value")] if shown else []
     events = with_user(inputs["cleaned_events"], scope).select(
-        "user_id", "event_id", "event_type", "event_time", *values
+        *scope.by("user_id", "event_id", "event_type", "event_time"), *values
     )
     timed = scope.ports.shared(_with_part(events, scope))
     parts = scope.ports.microseconds(_summed(timed, scope), {"part_start": "part us"})
-    parts = parts.join(_open_sessions(inputs["session_edges"], scope), on="user_id", how="left")
+    parts = parts.join(_open_sessions(inputs["session_edges"], scope), on=scope.by("user_id"), how="left")
     # Only a user's first part of the date can begin within the gap after the date before.
     goes_on = (nw.col("part us") - nw.col("last us") <= _gap(scope)).fill_null(False)
     parts = parts.with_columns(
@@ -85,13 +86,13 @@ def session_parts(inputs: Inputs, scope: Scope) -> Outputs:
 
 
 def sessions(inputs: Inputs, scope: Scope) -> Outputs:
-    """sessions that start on the date. Input: session_parts of the date and the next."""
+    """sessions that start on the dates. Input: session_parts of each and of the next."""
     parts = inputs["session_parts"]
     begun = nw.col("session_start") == nw.col("part_start")
-    own = on_date(parts, scope.day).filter(begun)
-    later = on_date(parts, scope.day + _DAY).filter(~begun)
+    own = scope.on_dates(parts).filter(begun)
+    later = scope.days_before(parts, -1).filter(~begun)
     # Few go on past midnight; all others are their one part.
-    alone = own.join(later.select("session_id"), on="session_id", how="anti").with_columns(
+    alone = own.join(later.select(*scope.by("session_id")), on=scope.by("session_id"), how="anti").with_columns(
         nw.col("part_end").alias("session_end"),
         nw.col("event_types").str.replace_all(_BETWEEN_TYPES, ",", literal=True),
     )
@@ -102,19 +103,21 @@ def sessions(inputs: Inputs, scope: Scope) -> Outputs:
 
 
 def _paused(events: Frame, scope: Scope) -> Frame:
-    """One date's events with `time us`, `us before` (that of the user's event before, if any) and `is gap start`
+    """The events with `time us`, `us before` (that of the user's event before on the date, if any) and `is gap start`
     (whether it is more than the gap later)."""
     frame = scope.ports.microseconds(events, {"event_time": "time us"})
-    frame = scope.ports.previous(frame, {"time us": "us before"}, **_ORDER)
+    frame = scope.ports.previous(frame, {"time us": "us before"}, by=scope.by("user_id"), order=_ORDER)
     paused = (nw.col("time us") - nw.col("us before") > _gap(scope)).fill_null(False)
     return frame.with_columns(paused.alias("is gap start"))
 
 
 def _with_part(events: Frame, scope: Scope) -> Frame:
-    """One date's events with `time us` and `part us` (that of their part)."""
+    """The events with `time us` and `part us` (that of their part)."""
     begins = nw.col("is gap start") | nw.col("us before").is_null()
     frame = _paused(events, scope).with_columns(nw.when(begins).then(nw.col("time us")).alias("part us"))
-    return scope.ports.latest(frame, ["part us"], **_ORDER).drop("us before", "is gap start")
+    return scope.ports.latest(frame, ["part us"], by=scope.by("user_id"), order=_ORDER).drop(
+        "us before", "is gap start"
+    )
 
 
 def _gap(scope: Scope) -> int:
@@ -125,21 +128,24 @@ def _gap(scope: Scope) -> int:
 def _open_sessions(edges: Frame, scope: Scope) -> Frame:
     """user_id, `last us` (time of the last event), `carried start` (start of the last session) of the users whose
     session of the date before may go on: those with a gap start on it. Input: edges of the `edge_days` before."""
-    yesterday = on_date(edges, scope.day - _DAY)
-    earlier = edges.filter(nw.col("event_date") < nw.lit(scope.day - _DAY))
-    before = scope.ports.microseconds(earlier, {"last_time": "last before"})
-    before = before.group_by("user_id").agg(nw.col("last before").max())
+    earlier = [
+        scope.days_before(edges, days).select(*scope.by("user_id", "last_time"))
+        for days in range(2, edge_days(scope.dataset) + 1)
+    ]
+    before = scope.ports.microseconds(nw.concat(earlier), {"last_time": "last before"})
+    before = before.group_by(scope.by("user_id")).agg(nw.col("last before").max())
+    yesterday = scope.days_before(edges, 1)
     frame = scope.ports.microseconds(yesterday, {"first_time": "first us", "last_time": "last us"})
-    frame = frame.join(before, on="user_id", how="left")
+    frame = frame.join(before, on=scope.by("user_id"), how="left")
     first_is_gap_start = (nw.col("first us") - nw.col("last before") > _gap(scope)).fill_null(True)
     frame = frame.filter(~nw.col("last_gap_start").is_null() | first_is_gap_start)
     carried = nw.coalesce("last_gap_start", "first_time").alias("carried start")
-    return frame.select("user_id", "last us", carried)
+    return frame.select(*scope.by("user_id", "last us"), carried)
 
 
 def _summed(timed: Frame, scope: Scope) -> Frame:
     """One row a part out of its events; of the declared column the first and last value that is not null."""
-    key = ["user_id", "part us"]
+    key = scope.by("user_id", "part us")
     frame = timed.group_by(*key).agg(
         nw.col("event_time").min().alias("part_start"),
         nw.col("event_time").max().alias("part_end"),
@@ -149,9 +155,7 @@ def _summed(timed: Frame, scope: Scope) -> Frame:
     frame = frame.join(types, on=key, how="left")
     if column := scope.dataset.sessions.column:
         first, last = f"first_{column}", f"last_{column}"
-        ends = scope.ports.ends(
-            timed, by=key, column="shown value", order=["time us", "event_id"], first=first, last=last
-        )
+        ends = scope.ports.ends(timed, by=key, column="shown value", order=_ORDER, first=first, last=last)
         frame = frame.join(ends, on=key, how="left")
     return frame.drop("part us")
 
@@ -161,10 +165,10 @@ def _with_rest(own: Frame, later: Frame, scope: Scope) -> Frame:
     column = scope.dataset.sessions.column
     shown = [f"first_{column}", f"last_{column}"] if column else []
     rest = later.select(
-        "session_id",
+        *scope.by("session_id"),
         *(nw.col(name).alias(f"{name} later") for name in ("part_end", "event_count", "event_types", *shown)),
     )
-    both = own.join(rest, on="session_id", how="inner").with_columns(
+    both = own.join(rest, on=scope.by("session_id"), how="inner").with_columns(
         nw.col("part_end later").alias("session_end"),
         (nw.col("event_count") + nw.col("event_count later")).alias("event_count"),
     )

@@ -9,22 +9,22 @@ from event_assets.transforms.row_numbers import with_place
 
 
 def platform_sessions(inputs: Inputs, scope: Scope) -> Outputs:
-    """platform_sessions of one date: the distinct sessions of each user, within each value of the ranking's column.
+    """platform_sessions of dates: the distinct sessions of each user, within each value of the ranking's column.
 
     Rows without that column's value or without a session (the source's, where it gives one) don't count.
-    Input: joined_facts of the date.
+    Input: joined_facts of the dates.
     """
     given = any(column.name == "source_session_id" for column in scope.dataset.columns)
     session = nw.col("source_session_id" if given else "session_id").alias("session_id")
     by = _by(scope)
-    rows = with_user(inputs["joined_facts"], scope).select(*by, "user_id", session)
+    rows = with_user(inputs["joined_facts"], scope).select(*scope.by(*by, "user_id"), session)
     rows = rows.filter(*(~nw.col(name).is_null() for name in (*by, "session_id")))
     return Outputs({"platform_sessions": scope.shaped(scope.ports.distinct(rows), "platform_sessions")})
 
 
 def top_users(inputs: Inputs, scope: Scope) -> Outputs:
-    """top_users of one date. Input: platform_sessions of the date."""
-    users = inputs["platform_sessions"].group_by(*_by(scope), "user_id").agg(nw.len().alias("session_count"))
+    """top_users of dates. Input: platform_sessions of the dates."""
+    users = inputs["platform_sessions"].group_by(scope.by(*_by(scope), "user_id")).agg(nw.len().alias("session_count"))
     return Outputs({"top_users": scope.shaped(_ranked(users, scope), "top_users")})
 
 
@@ -50,5 +50,7 @@ def _ranked(users: Frame, scope: Scope) -> Frame:
         (-nw.col("session_count").cast(nw.Int64)).alias("fewest last"),
         nw.col("user_id").cast(nw.String).alias("user text"),
     )
-    placed = with_place(users, ["fewest last", "user text"], within=by).filter(nw.col("row place") <= options.n)
+    placed = with_place(users, ["fewest last", "user text"], within=scope.by(*by)).filter(
+        nw.col("row place") <= options.n
+    )
     return placed.with_columns(nw.col("row place").alias("rank"))

@@ -10,16 +10,16 @@ from event_assets.transforms.interface import Inputs, Outputs, Scope, with_user
 
 
 def watch_time(inputs: Inputs, scope: Scope) -> Outputs:
-    """watch_time of one date: a row per region and user; records without minutes count as logs of none.
+    """watch_time of dates: a row per region and user; records without minutes count as logs of none.
 
-    Input: joined_facts of the date.
+    Input: joined_facts of the dates.
     """
     options = scope.dataset.gold.watch_time
     assert options is not None
     total = nw.col(options.column).cast(_total_type(scope)).sum()
     rows = (
         with_user(inputs["joined_facts"], scope)
-        .group_by("geo_region", "user_id")
+        .group_by(scope.by("geo_region", "user_id"))
         .agg(total.alias("total_watch_time_min"), nw.len().alias("log_count"))
     )
     return Outputs({"watch_time": scope.shaped(rows, "watch_time")})

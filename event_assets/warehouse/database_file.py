@@ -34,6 +34,12 @@ def refresh(datasets: Mapping[str, Dataset], settings: Settings) -> bool:
             f"can't hold views over {lake}, an object store",
             "use event-assets query, which reads copies on this disk",
         )
+    if path.stem in datasets:
+        raise LakeError(
+            str(path),
+            f"has the name of the dataset {path.stem}, and DuckDB could not tell the two apart",
+            "name another file by EVENT_ASSETS_WAREHOUSE",
+        )
     from filelock import FileLock  # loads asyncio, which a query needn't wait for
 
     mark = path.with_name(f".{path.name}.views")

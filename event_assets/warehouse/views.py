@@ -61,6 +61,8 @@ def views(dataset: Dataset) -> Iterator[View]:
     """
     made = tables(dataset)
     for table in made.values():
+        if table.internal:
+            continue
         yield View(dataset.name, table.name, table.description, _columns(table), (table,))
     refused = tuple(made[name] for name in _REJECTED_TABLES)
     text = "Every refused record: those that can't be read or dated, and those that break the contract."

@@ -35,6 +35,18 @@ def test_erase_says_what_it_took_out_of_each_table_and_what_it_left_alone(comman
     assert (again["rows"], again["changed"], again["in_inbox"]) == ({}, 0, [])
 
 
+def test_erasing_a_user_of_whom_nothing_is_there_is_an_error_that_stands_for_later_files(
+    command: Command, world: World
+) -> None:
+    said = command("erase", "clicks", "--user-id", "nobody")
+    assert (said.code, said.err.count("\n")) == (1, 1)
+    assert "no record of clicks is this user's" in said.err
+    world.drop("clicks_2.csv", lines("nobody,view,2025-01-02T12:00:00,/a,1", "eve,view,2025-01-02T12:00:00,/a,1"))
+    world.refresh()
+    assert set(world.table("raw_events")["user_id"]) == {"ann", "bob", "eve"}
+    assert command("erase", "clicks", "--user-id", "nobody").code == 0
+
+
 def test_nothing_that_dagster_keeps_names_the_erased_user(command: Command, world: World) -> None:
     home = world.folder / "dagster"
     user = "Mnemosyne"

@@ -28,15 +28,43 @@ def test_a_draft_is_a_dataset_at_once(command: Command, tmp_path: Path) -> None:
     assert "would land export_1.csv" in command("run", "doors", "--dry-run").out
 
 
-def test_what_stands_there_is_never_overwritten(command: Command) -> None:
+def test_a_declaration_that_exists_is_never_overwritten(command: Command) -> None:
     Path("export.csv").write_text(EXPORT)
     arguments = ("init", "doors", "--from", "export.csv", "--user-column", "who")
     assert command(*arguments).code == 0
     before = Path("datasets/doors/defs.yaml").read_bytes()
     again = command(*arguments)
-    assert (again.code, again.out) == (1, "")
-    assert again.err == "doors: is declared already; choose another name, or edit its defs.yaml\n"
-    assert command("init", "shop", "--from", "export.csv").err.startswith("shop: is declared already")
+    assert (again.code, again.out) == (0, "doors is declared already, and nothing is written; nothing to change\n")
+    assert Path("datasets/doors/defs.yaml").read_bytes() == before
+    Path("datasets/doors/defs.yaml").write_text("type: x\n")
+    assert "defs.yaml: exists already; choose another name, or remove it first" in command(*arguments).err
+
+
+def test_a_newer_sample_proposes_the_difference(command: Command) -> None:
+    Path("export_1.csv").write_text(EXPORT)
+    assert command("init", "doors", "--from", "export_1.csv", "--user-column", "who").code == 0
+    before = Path("datasets/doors/defs.yaml").read_bytes()
+    Path("log_2.csv").write_text(
+        "when,who,floor\n2025-01-05T10:00:00Z,ann,1\n06.01.2025 10:01,bob,2\n07.01.2025 10:01,bob,2\n"
+    )
+    said = command("init", "doors", "--from", "log_2.csv", "--user-column", "who")
+    assert said.out.splitlines() == [
+        "doors is declared already, and nothing is written; 5 changes proposed",
+        "  start_date: 2025-01-06 -> 2025-01-05  # earlier events are refused as out_of_range",
+        '  events.files: ["export_*.csv"] -> ["export_*.csv", "log_*.csv"]  # log_2.csv matches none',
+        '  events.time: {source: when} -> {source: when, formats: ["%d.%m.%Y %H:%M", iso]}'
+        "  # 2 records are refused as invalid_timestamp",
+        '  events.columns: add {name: floor, type: int64, description: "The field floor."}'
+        "  # a new field, in 3 of 3 sampled records",
+        "  events.columns.what: what -> remove, or keep for other files  # no sampled record has this field",
+    ]
+    assert "3 records: 0 taken, 0 duplicates, 3 refused\n" in said.err
+    changes = json.loads(command("init", "doors", "--from", "log_2.csv", "--user-column", "who", "--json").out)[
+        "changes"
+    ]
+    assert [change["key"] for change in changes] == [
+        *("start_date", "events.files", "events.time", "events.columns", "events.columns.what")
+    ]
     assert Path("datasets/doors/defs.yaml").read_bytes() == before
 
 
@@ -69,8 +97,8 @@ def test_the_sample_is_tried_and_each_reason_of_refusal_shown_with_an_example(co
     assert "33 records: 30 taken, 1 duplicate, 2 refused\n" in said.err
     assert "refused 1 as invalid_timestamp, such as 20x5-01-02,u1,view,1.0\n" in said.err
     assert "refused 1 as invalid_price, such as " in said.err
-    assert re.search(r"event_time +user_id +event_type +price", said.err)
-    assert re.search(r"2025-01-01 10:00:00\+00:00 +u0 +view +0\.50", said.err)
+    assert re.search(r"event_time\W+user_id\W+event_type\W+price", said.err)
+    assert re.search(r"2025-01-01 10:00:00\+00:00\W+u0\W+view\W+0\.50", said.err)
 
 
 def test_the_start_date_is_the_first_of_the_whole_sample(command: Command) -> None:

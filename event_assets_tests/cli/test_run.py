@@ -66,6 +66,27 @@ def test_a_run_shows_where_every_record_went_and_what_each_phase_took(inbox: Pat
     assert re.search(r"tables: \d+ partitions, \d+ rows in \d+\.\d s \([\d,]+ rows/s\)", shown)
 
 
+def test_a_run_prints_the_quality_checks_that_failed_with_the_reason_seen_most_and_a_remedy(inbox: Path) -> None:
+    users = ["ann", "", "", "bob"]
+    (inbox / "clicks_1.csv").write_text(lines(*(f"{u},view,2025-01-06T1{n}:00:00,/a," for n, u in enumerate(users))))
+    done = event_assets("run", "clicks", "--log")
+    assert done.returncode == 0
+    [failed] = [line for line in done.stdout.splitlines() if line.startswith("check ")]
+    assert failed.startswith(
+        "check quarantine.rejects failed: 2025-01-06: 2 of 4 records are quarantined, most of all for missing_user_id"
+        " (2 in all). What to do: "
+    )
+    logged = [re.sub(r"^[\d-]{10} [\d:]{8},\d{3} - ", "", line) for line in done.stderr.splitlines()]
+    assert logged[:2] == [
+        "INFO - Loaded 4 events of 4 records from clicks_1.csv",
+        "INFO - cleaned_events 2025-01-06: 4 raw_events -> 2 (dropped 2: quarantine 2)",
+    ]
+    assert "INFO - Totals of clicks: 4 records of 1 file, 4 raw events, 2 cleaned, 2 facts, 2 sessions" in logged
+    assert "INFO - Dropped by reason: missing_user_id 2" in logged
+    found = json.loads(event_assets("run", "clicks", "--json").stdout)
+    assert found["failed_checks"] == []
+
+
 def test_a_dry_run_says_what_would_be_touched_and_touches_nothing(inbox: Path, tmp_path: Path) -> None:
     (inbox / "clicks_1.csv").write_text(GOOD)
     done = event_assets("run", "clicks", "--dry-run")

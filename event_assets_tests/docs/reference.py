@@ -199,7 +199,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _dictionary(dataset: Dataset) -> str:
-    made = tables(dataset).values()
+    made = [table for table in tables(dataset).values() if not table.internal]
     lines = [f"# Tables of {dataset.name}", "", dataset.description, ""]
     lines += ["| table | one row per | by | holds |", "|---|---|---|---|"]
     for table in made:

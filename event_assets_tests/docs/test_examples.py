@@ -24,7 +24,7 @@ def test_the_tutorial_makes_tables_of_ones_own_file(after_the_tutorial: Path) ->
     assert len(list(after_the_tutorial.glob("data/lake/rides/sessions/event_date=*/*.parquet"))) == 2
 
 
-@pytest.mark.parametrize("name", ["late-data", "replay", "backfill", "undo"])
+@pytest.mark.parametrize("name", ["late-data", "replay", "backfill", "undo", "plan"])
 def test_a_how_to_does_what_it_says(repository: Path, after_the_tutorial: Path, tmp_path: Path, name: str) -> None:
     folder = tmp_path / "rides"
     shutil.copytree(after_the_tutorial, folder)

@@ -37,10 +37,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 def test_raw_events_stand_by_date_as_they_came(world: World) -> None:
-    assert rows(world, "raw_events", "event_date", "row_number", "event_type", "price", "event_time_us")[:3] == [
-        ("2020-09-24", 1, "product_view", "31.9", 1600941600000000),
-        ("2020-09-24", 2, " Add-To-Cart", "31.9", 1600941630000000),
-        ("2020-09-24", 3, "BUY", "31.9", 1600943430000000),
+    assert rows(world, "raw_events", "event_date", "row_number", "event_type", "price", "event_time")[:3] == [
+        ("2020-09-24", 1, "product_view", "31.9", "2020-09-24 10:00:00+00:00"),
+        ("2020-09-24", 2, " Add-To-Cart", "31.9", "2020-09-24 10:00:30+00:00"),
+        ("2020-09-24", 3, "BUY", "31.9", "2020-09-24 10:30:30+00:00"),
     ]
     dates = world.table("raw_events")["event_date"].value_counts(sort=True)
     assert dates.rows() == [("2020-09-24", 7), ("2020-09-25", 1)]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import narwhals as nw
@@ -12,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from event_assets.engines.arrow_writer import by_schema, write_nothing, write_pieces
+from event_assets.engines.arrow_writer import by_schema, with_empty, write_pieces
 from event_assets.engines.duckdb.engine import DuckDBEngine
 from event_assets.engines.select_engine import engine_name
 from event_assets.errors import DeclarationError, LakeError
@@ -21,7 +23,7 @@ from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.contract import violations_of_file
 from event_assets.tables.table import Column, Table
 from event_assets.transforms.interface import Outputs
-from event_assets_tests.engines.available import ENGINES
+from event_assets_tests.engines.available import ENGINES, ENGINES_OF_MANY
 from event_assets_tests.transforms.bench import Bench
 from event_assets_tests.world import clicks
 
@@ -35,10 +37,14 @@ def batches(*numbers: list[int]) -> list[pa.RecordBatch]:
     return [pa.record_batch({"n": pa.array(part, pa.int64()), "t": ["é"] * len(part)}) for part in numbers]
 
 
+def pieces_of(*written: Any) -> list[WrittenFile]:
+    return [piece for _, piece in write_pieces(*written)]
+
+
 def test_the_same_rows_are_the_same_bytes_however_they_came(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("event_assets.engines.arrow_writer.ROW_GROUP", 4)
     cuts = [[list(range(10))], [[0], [1, 2, 3, 4, 5], [], [6, 7, 8, 9]], [[n] for n in range(10)]]
-    written = [list(write_pieces(batches(*cut), NUMBERS, tmp_path, f"f{i}", {})) for i, cut in enumerate(cuts)]
+    written = [list(pieces_of(batches(*cut), NUMBERS, tmp_path, f"f{i}", {None: {}})) for i, cut in enumerate(cuts)]
     assert [[piece.rows for piece in pieces] for pieces in written] == [[10], [10], [10]]
     assert len({piece.path.read_bytes() for pieces in written for piece in pieces}) == 1
     groups = pq.ParquetFile(written[0][0].path).metadata
@@ -51,16 +57,35 @@ def test_each_hive_value_is_a_file_and_figures_stand_in_its_footer(tmp_path: Pat
         pa.record_batch({"geo_region": [r for r, _ in part], "n": [n for _, n in part], "t": ["x"] * len(part)})
         for part in (rows[:1], rows[1:4], rows[4:])
     ]
-    pieces = list(write_pieces(parts, BY_REGION, tmp_path, "numbers", {"duplicates": 3}))
+    pieces = list(pieces_of(parts, BY_REGION, tmp_path, "numbers", {None: {"duplicates": 3}}))
     assert [(piece.hive, piece.rows) for piece in pieces] == [("AF", 2), ("EU", 1), ("Unknown", 2)]
     assert pl.read_parquet(pieces[2].path)["n"].to_list() == [1, 3]
     assert pl.read_parquet_metadata(pieces[1].path)["event_assets.duplicates"] == "3"
 
 
 def test_a_table_without_rows_is_a_file_with_its_columns(tmp_path: Path) -> None:
-    piece = write_nothing(BY_REGION, tmp_path, "numbers", {})
+    (piece,) = with_empty([], BY_REGION, tmp_path, {None: {}})[None]
     assert (piece.rows, piece.hive) == (0, "Unknown")
     assert pl.read_parquet_schema(piece.path) == {"n": pl.Int64, "t": pl.String}
+
+
+@pytest.mark.parametrize("engine", ENGINES_OF_MANY)
+def test_several_dates_are_written_as_each_is_alone(engine: str, tmp_path: Path) -> None:
+    bench, table = Bench(engine), dataclasses.replace(NUMBERS, partitioned_by="event_date")
+    first, second, third = dates = [dt.date(2024, 5, day) for day in (1, 2, 3)]
+    schema = {"event_date": pl.Date(), "n": pl.Int64(), "t": pl.String(), "duplicates": pl.Int64()}
+    rows = {first: [3, 1, 2], third: [1]}
+    dated = [{"event_date": day, "n": n, "t": "é"} for day, numbers in rows.items() for n in numbers]
+    counts = bench.frame([{"event_date": third, "duplicates": 7}], schema).select("event_date", "duplicates")
+    outputs = Outputs({"numbers": bench.frame(dated, schema).select("event_date", "n", "t")}, counts)
+    written = bench.opened.write(outputs, {"numbers": table}, tmp_path / "all", dates)
+    assert written.figures == {first: {"duplicates": 0}, second: {"duplicates": 0}, third: {"duplicates": 7}}
+    for day in dates:
+        figures = bench.frame([{"duplicates": written.figures[day]["duplicates"]}], schema).select("duplicates")
+        frame = bench.frame([row for row in dated if row["event_date"] == day], schema).select("n", "t")
+        alone = bench.opened.write(Outputs({"numbers": frame}, figures), {"numbers": table}, tmp_path / str(day), [day])
+        (one,), (other,) = alone.pieces["numbers"][day], written.pieces["numbers"][day]
+        assert (one.rows, one.path.read_bytes()) == (other.rows, other.path.read_bytes())
 
 
 def test_files_of_an_old_declaration_stand_apart(tmp_path: Path) -> None:
@@ -133,7 +158,7 @@ def test_duckdb_sorts_what_is_larger_than_its_memory(tmp_path: Path) -> None:
         "SELECT (n * 7919) % 3000017 AS n, repeat('x', 60) AS t FROM range(3000017) r(n)"
     )
     written = engine.write(Outputs({"numbers": nw.from_native(rows)}), {"numbers": NUMBERS}, tmp_path / "out")
-    (piece,) = written.pieces["numbers"]
+    (piece,) = written.pieces["numbers"][None]
     assert piece.rows == 3_000_017
     numbers = pl.scan_parquet(piece.path).select(
         pl.col("n").is_sorted().alias("sorted"), pl.col("n").max().alias("max")

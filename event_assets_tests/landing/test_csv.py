@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from event_assets.landing.record_batches import MAX_RAW_BYTES
@@ -11,9 +13,9 @@ HEADER = "user_id,event_type,value,at\n"
 
 def test_a_row_lands_as_the_texts_that_the_source_wrote(land: Land) -> None:
     outcome = land(HEADER + '1,view,12.50,2024-01-02\n02,"a ""b"", c",,2024-01-02 03:04:05\n', declare())
-    assert outcome.values("row_number", "user_id", "event_type", "value", "extra", "event_time_us", "time_assumed") == [
-        (1, "1", "view", "12.50", None, 1704153600000000, False),
-        (2, "02", 'a "b", c', None, None, 1704164645000000, False),
+    assert outcome.values("row_number", "user_id", "event_type", "value", "extra", "event_time", "time_assumed") == [
+        (1, "1", "view", "12.50", None, dt.datetime(2024, 1, 2, tzinfo=dt.UTC), False),
+        (2, "02", 'a "b", c', None, None, dt.datetime(2024, 1, 2, 3, 4, 5, tzinfo=dt.UTC), False),
     ]
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 
 import dagster as dg
-import narwhals as nw
 import pytest
 
 from event_assets.declaration import Dataset
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.keys import ONLY_STALE_TAG, asset_key
 from event_assets.pipeline.steps import steps
-from event_assets.transforms.interface import Inputs, Outputs, Scope
-from event_assets_tests.world import World
+from event_assets_tests.world import Break, World, wrong_on
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
@@ -77,23 +75,14 @@ def failure(result: dg.ExecuteInProcessResult) -> str:
     return str(event.step_failure_data.user_failure_data.description)
 
 
-def break_table(
-    monkeypatch: pytest.MonkeyPatch, table: str, date: str, how: Callable[[nw.LazyFrame], nw.LazyFrame]
-) -> None:
+def break_table(monkeypatch: pytest.MonkeyPatch, table: str, date: str, how: Break) -> None:
     """Let the step that makes a table make it wrong on one date."""
 
     def broken(dataset: Dataset) -> tuple:
-        def wrapped(transform: Callable[[Inputs, Scope], Outputs]) -> Callable[[Inputs, Scope], Outputs]:
-            def made(inputs: Inputs, scope: Scope) -> Outputs:
-                outputs = transform(inputs, scope)
-                if str(scope.date) != date:
-                    return outputs
-                return dataclasses.replace(outputs, tables={**outputs.tables, table: how(outputs.tables[table])})
-
-            return made
-
         return tuple(
-            dataclasses.replace(step, transform=wrapped(step.transform)) if table in step.tables else step
+            dataclasses.replace(step, transform=wrong_on(date, table, step.transform, how))
+            if table in step.tables
+            else step
             for step in steps(dataset)
         )
 

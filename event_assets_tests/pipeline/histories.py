@@ -62,6 +62,9 @@ def _same_page(days: int | str) -> Rules:
     return Rules(clicks(deduplicate={"keys": ["page"], "days": days}, gold=FEW))
 
 
+#: From each date by itself to all together.
+BATCH_ROWS = (1, 3, 6, 100_000)
+
 RULES = {
     "all columns as the key": Rules(clicks()),
     "duplicates within two days": _same_page(2),
@@ -83,6 +86,8 @@ class History:
     doings: tuple[tuple[str, ...], ...]
     """By file: `stale`, `again`, or the dates of a run by hand, in its order."""
     profiles: tuple[tuple[str, str], ...] = ()
+    batch_rows: int = 1
+    """How many rows of small dates are computed together as they come; in one batch, all are."""
 
     def in_one_batch(self, world: World) -> None:
         world.drop("clicks_all.csv", lines(*self.records))
@@ -91,6 +96,7 @@ class History:
         world.refresh()
 
     def as_it_came(self, world: World) -> None:
+        world.workspace.engine.batch_rows = self.batch_rows
         for (name, content), doings in zip(self.files, self.doings, strict=True):
             world.drop(name, content)
             world.land()
@@ -120,7 +126,7 @@ def _history(rules: Rules, chance: random.Random) -> History:
     files = [(f"clicks_{n}.csv", lines(*piece) + "\n" * n) for n, piece in enumerate(pieces)]
     files = chance.sample([*files, *profiles], len(files) + len(profiles))
     doings = [tuple(_doings(rules, chance)) if n < len(files) - 1 else () for n in range(len(files))]
-    return History(rules, tuple(records), tuple(files), tuple(doings), profiles)
+    return History(rules, tuple(records), tuple(files), tuple(doings), profiles, chance.choice(BATCH_ROWS))
 
 
 def _records(rules: Rules, chance: random.Random) -> list[str]:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 
 import narwhals as nw
 import pytest
 
 from event_assets.pipeline.results import Outcome
-from event_assets.transforms.interface import Inputs, Outputs, Scope
-from event_assets_tests.world import World, lines, made
+from event_assets_tests.world import Break, World, lines, made, wrong_on
 
 BROKEN_DATE = "2025-01-07"
-Break = Callable[[nw.LazyFrame], nw.LazyFrame]
 
 
 @pytest.fixture
@@ -28,17 +25,10 @@ def world(tmp_path: Path) -> World:
 def break_table(world: World, table: str, how: Break) -> None:
     """Let the step that makes a table make it wrong on one date."""
 
-    def broken(step_transform: Callable[[Inputs, Scope], Outputs]) -> Callable[[Inputs, Scope], Outputs]:
-        def transform(inputs: Inputs, scope: Scope) -> Outputs:
-            outputs = step_transform(inputs, scope)
-            if str(scope.date) != BROKEN_DATE:
-                return outputs
-            return dataclasses.replace(outputs, tables={**outputs.tables, table: how(outputs.tables[table])})
-
-        return transform
-
     world.workspace.steps = tuple(
-        dataclasses.replace(step, transform=broken(step.transform)) if table in step.tables else step
+        dataclasses.replace(step, transform=wrong_on(BROKEN_DATE, table, step.transform, how))
+        if table in step.tables
+        else step
         for step in world.workspace.steps
     )
 

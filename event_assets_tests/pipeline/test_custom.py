@@ -141,7 +141,7 @@ def test_a_function_that_returns_another_table_is_told(
         (
             VIEWS.replace("views_by_page", "sessions"),
             "sessions",
-            "there is a table sessions already; call the function",
+            "the platform has a table of this name already; rename the function",
         ),
         (VIEWS.replace('key=["page"]', 'key=["x"]'), "views_by_page", "the key is not among its columns"),
     ],

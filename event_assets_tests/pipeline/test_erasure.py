@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import tempfile
 from pathlib import Path
 
@@ -11,11 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_assets.declaration import Source
+from event_assets.declaration import Dataset
 from event_assets.errors import LandingError
 from event_assets.pipeline import landing_rules
-from event_assets.pipeline.erase import Erased, canonical, erase, named_ids, rows_by_table
-from event_assets_tests.world import World, clicks, lines, made
+from event_assets.pipeline.erase import Erased, erase, rows_by_table
+from event_assets.pipeline.retract import named_files, retract
+from event_assets.pipeline.user_records import Erasing, Judge, canonical, spread, tokens
+from event_assets_tests.world import NOW, World, clicks, lines, made
 
 FILE = lines(
     "ann,view,2025-01-06T10:00:00,/a,",
@@ -243,35 +246,141 @@ def test_numbers_are_one_user_however_they_are_written(tmp_path: Path) -> None:
         take_out(world, "seven")
 
 
+def verdict(raw: str, user: str = "ann", place: int | None = None, dataset: Dataset | None = None) -> str | None:
+    return Judge(dataset or clicks(), "events", Erasing.only(user, mentions=False)).text(raw, place)
+
+
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
-        ('{"user": "ann", "page": "bob"}', {"ann"}),
-        ('{"user": 17, "at": 18}', {"17"}),
-        ('{"page": "ann"}', set()),
-        ("ann, view,never", {"ann", "view", "never"}),
+        ('{"user": "ann", "page": "bob"}', "theirs"),
+        ('{"user": "#ann (dup)", "page": "bob"}', "theirs"),
+        ('{"user": "bob", "page": "/ann"}', "mentions"),
+        ('{"user": "joann", "page": "ann_b"}', None),
+        ('{"userId": "ann", "page": "bob"}', "theirs"),  # the source renamed its field: all are searched
+        ('{"map": {"ann": 1}}', "theirs"),
+        ('{"user": "\\u0061nn", "at"', "theirs"),  # cut off: all of it is searched
+        ('{"userId":"ann","page":"bob"', "theirs"),
+        ('{"other":"x:ann"}', None),
+        ("ann, view,never", "theirs"),
+        ("ann.b,view,never", None),
+        ("ann-7,x@ann,ann:1", None),
     ],
 )
-def test_a_json_object_says_whose_it_is_and_any_field_of_another_text_may(raw: str, expected: set[str]) -> None:
-    assert set(filter(None, (text.strip() for text in named_ids(raw, source())))) == expected
+def test_a_refused_record_is_the_users_where_its_field_holds_the_id_as_a_token(raw: str, expected: str | None) -> None:
+    assert verdict(raw) == expected
+
+
+def test_a_csv_record_that_can_be_split_is_judged_by_its_users_field() -> None:
+    assert verdict("bob,view,never,/ann,", place=0) == "mentions"
+    assert verdict('"ann ""x""",view,never,,', place=0) == "theirs"
+    assert verdict("bob,view", place=7) is None
+    assert verdict('ann,"view', place=1) == "theirs"  # can't be split
 
 
 @pytest.mark.parametrize(
     "raw", ['"ann lee,view', '{"user": "ann lee", "at', '[1, "ann lee"]', 'x;"ann lee"', "ann lee,view,a,b,c,d,e"]
 )
 def test_an_id_with_a_blank_is_found_in_what_is_left_of_a_record(raw: str) -> None:
-    assert "ann lee" in set(named_ids(raw, source()))
+    assert verdict(raw, "ann lee") == "theirs"
+
+
+def numbered(tmp_path: Path, **changes: object) -> World:
+    columns = [
+        {"name": "user_id", "type": "int64", "required": True, "description": "Who."},
+        {"name": "event_type", "required": True, "description": "What."},
+        {"name": "mail", "description": "Where."},
+    ]
+    events = {"files": ["e*.ndjson"], "format": "ndjson", "time": {"source": "at"}, "columns": columns}
+    return World(tmp_path, clicks(events=events, sessions={}, gold={"daily_summary": {}, **changes}))
+
+
+def test_every_spelling_of_a_number_is_the_user(tmp_path: Path) -> None:
+    world = numbered(tmp_path)
+    users = ["7777001.0", "7.777001E6", "+7777001", "7777001 (dup)", "#7777001", "(007777001)", "77770010", "1-7777001"]
+    records = [
+        f'{{"user_id":"{user}","event_type":"v","at":"2025-01-06T10:00","mail":"secret{n}@x"}}'
+        for n, user in enumerate(users)
+    ]
+    world.drop("e1.ndjson", "\n".join(records))
+    world.refresh()
+    assert world.table("cleaned_events")["user_id"].to_list() == [7777001] * 3 + [77770010]
+    assert take_out(world, "7777001").rows == {"raw_events": 6}
+    world.make()
+    left = world.table("raw_events")["user_id"].to_list()
+    assert left == ["77770010", "1-7777001"]
+    assert files_with(world, "secret0@x") == files_with(world, "secret4@x") == []
+    world.drop("e2.ndjson", records[3].replace("10:00", "11:00") + "\n" + records[7].replace("10:00", "11:00"))
+    world.refresh()
+    assert world.table("raw_events").height == 3  # the tombstone judges a later file alike
+    assert world.reconciled().holds
+
+
+def test_a_user_in_a_renamed_field_is_taken_out_and_mentions_on_request(tmp_path: Path) -> None:
+    world = numbered(tmp_path)
+    at = '"event_type":"v","at":"2025-01-06T10:00"'
+    records = [f'{{"userId":773100779,{at}}}', f'{{"user_id":"x",{at},"mail":"773100779"}}', f'{{"user_id":8,{at}}}']
+    world.drop("e1.ndjson", "\n".join(records))
+    world.refresh()
+    gone = take_out(world, "773100779")
+    assert (gone.rows, [number for _, number in gone.mentioned]) == ({"raw_events": 1}, [2])
+    with world.workspace.writing():
+        assert erase(world.workspace, "773100779", mentions=True).rows == {"raw_events": 1}
+    world.make()
+    assert world.table("raw_events")["row_number"].to_list() == [3]
+    assert files_with(world, "773100779") == []
+
+
+@pytest.mark.parametrize("first", ["retract", "erase"])
+def test_source_files_do_not_depend_on_what_was_first(tmp_path: Path, first: str) -> None:
+    world = World(tmp_path)
+    world.drop("clicks_1.csv", FILE)
+    world.drop("clicks_2.csv", lines("ann,view,2025-02-06T10:00:00,/a,", "bob,view,2025-02-06T10:00:00,/a,"))
+    world.refresh()
+    acts = [lambda: take_back(world, "clicks_1.csv"), lambda: take_out(world, "ann")]
+    for act in acts if first == "retract" else acts[::-1]:
+        act()
+    world.make()
+    shown = world.table("source_files").sort("records").drop("file_id", "bytes", "names", "landed_at", "reason")
+    assert [tuple(map(str, row)) for row in shown.rows()] == [
+        ("2", "1", "0", "2025-02-06", "2025-02-06", "active"),
+        ("7", "4", "3", "2025-01-06", "2025-01-08", "retracted"),
+    ]
+
+
+def take_back(world: World, name: str) -> None:
+    with world.workspace.writing():
+        world.workspace.refresh()
+        retract(world.workspace, named_files(world.workspace, name), NOW)
+
+
+def test_a_file_that_is_named_after_the_user_is_shown_without_the_id(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.drop(
+        "clicks_zorro-7731.csv", lines("zorro-7731,view,2025-01-06T10:00:00,/a,", "bob,view,2025-01-06T10:00:00,/a,")
+    )
+    world.refresh()
+    take_out(world, "zorro-7731")
+    assert world.table("source_files")["names"].to_list() == ['["clicks_•••.csv"]']
+
+
+TEXTS = st.text(st.sampled_from("an7 .-,;#()@\"'"), max_size=12)
+
+
+@given(TEXTS, TEXTS, st.sampled_from(["an", "an 7", "a,n", "7", "a-7", "#7"]))
+def test_a_token_is_found_exactly_where_neither_neighbour_belongs_to_a_word(before: str, after: str, user: str) -> None:
+    text = before + user + after
+    found = user in set(tokens(text, [spread(user)]))
+    places = [match.start() for match in re.finditer(f"(?={re.escape(user)})", text)]
+    inner = re.compile(r"[\w\-.@:%]")
+    sides = [(text[at - 1 : at] if at else "", text[at + len(user) :][:1]) for at in places]
+    apart = [not inner.match(left) and not inner.match(right) for left, right in sides]
+    assert found == any(apart)
 
 
 def test_an_id_is_compared_as_cleaning_writes_it() -> None:
-    column = (
-        source()[0].columns[0].model_copy(update={"case": "lower", "null_values": ("?",), "aliases": {"old": "new"}})
-    )
+    column = clicks().columns[0].model_copy(update={"case": "lower", "null_values": ("?",), "aliases": {"old": "new"}})
     assert [canonical(text, column) for text in (" Ann", "?", "OLD", "", None)] == ["ann", None, "new", None, None]
-
-
-def source() -> tuple[Source, ...]:
-    return clicks().events
 
 
 BOUNDED = settings(max_examples=5 if settings.default.max_examples < 1000 else 1000)  # type: ignore[union-attr]

@@ -64,8 +64,8 @@ def test_by_its_policy_a_dataset_keeps_warns_of_or_refuses_what_differs(tmp_path
         assert world.reconciled().holds
     assert outcomes == {
         "keep": ([], []),
-        "warn": ([], ["clicks_1.csv differs from its declaration: new field colour in 1 records"]),
-        "fail": (["schema_drift: new field colour in 1 records"], []),
+        "warn": ([], ["clicks_1.csv differs from its declaration: new field (found in one file only) in 1 records"]),
+        "fail": (["schema_drift: new field (found in one file only) in 1 records"], []),
     }
 
 
@@ -164,3 +164,16 @@ def test_refused_records_are_counted_by_file_and_reason_with_the_first_of_them(t
     ]
     files = sorted(stores["landing_rejects"].folder.glob("*.parquet"))
     assert refused_by_file(world.workspace, files).rows() == [("clicks_1.csv", "invalid_timestamp", 1, "6")]
+
+
+def test_a_field_name_that_one_file_alone_has_is_not_kept(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for number, names in enumerate(["zorro7731,colour", "colour,size"], 1):
+        world.drop(f"clicks_{number}.csv", f"user,kind,at,page,price,{names}\nann,view,2024-01-0{number},/,1,x,y\n")
+    world.drop("clicks_3.csv", "user,kind,at,page,price,colour\nann,view,2024-01-03,/,1,x\n")
+    world.refresh()
+    found = {d.field: d.files for d in drifts(world.workspace) if d.change == "new"}
+    assert found == {"(found in one file only)": 2, "colour": 3}
+    ledger = [path.read_bytes() for path in world.settings.lake.rglob("*") if "ledger" in str(path) and path.is_file()]
+    assert ledger
+    assert not any(b"zorro7731" in content for content in ledger)

@@ -88,11 +88,34 @@ class Bench:
     ) -> tuple[dict[str, Rows], dict[str, int]]:
         """The transform's tables and figures. Rows of tables by date that name no `event_date` get `date`."""
         frames = {name: self.frame(_dated(rows, date), schema_of(dataset, name)) for name, rows in inputs.items()}
-        outputs = transform(frames, Scope(dataset, self.ports, date))
+        outputs = transform(frames, Scope(dataset, self.ports, (date,) if date else ()))
         for name, frame in outputs.tables.items():
             assert schema_of(dataset, name, hive=False) == self.schema(frame), name
         figures = self.rows(outputs.figures)[0] if outputs.figures is not None else {}
-        return {name: self.rows(frame) for name, frame in outputs.tables.items()}, figures
+        made = {name: self.rows(frame) for name, frame in outputs.tables.items()}
+        if date:
+            self._check_batch(transform, dataset, frames, date, made, figures)
+        return made, figures
+
+    def _check_batch(
+        self,
+        transform: Transform,
+        dataset: Dataset,
+        frames: Inputs,
+        date: dt.date,
+        made: Mapping[str, Rows],
+        figures: Mapping[str, int],
+    ) -> None:
+        """A date has the same rows and figures where it is computed together with the dates around it."""
+        day = dt.timedelta(days=1)
+        together = transform(frames, Scope(dataset, self.ports, (date - day, date, date + day)))
+        for name, frame in together.tables.items():
+            rows = [row for row in self.rows(frame) if row.pop("event_date") == date]
+            assert rows == made[name], name
+        counts = [] if together.figures is None else self.rows(together.figures)
+        assert [row for row in counts if row.pop("event_date") == date and any(row.values())] == (
+            [figures] if any(figures.values()) else []
+        )
 
     def table(self, transform: Transform, dataset: Dataset, inputs: Any, date: dt.date | None = DAY) -> Rows:
         """The one table that the transform makes."""

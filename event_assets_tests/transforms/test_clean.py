@@ -18,7 +18,7 @@ from event_assets_tests.transforms.bench import DAY, Bench, Rows, at, declared, 
 def record(number: int = 1, time: str = "10:00:00", **columns: Any) -> dict[str, Any]:
     """A raw record of user u; columns are the source's texts."""
     moment = at(time)
-    fixed = {"file_id": "file", "row_number": number, "event_time": moment, "event_time_us": micros(moment)}
+    fixed = {"file_id": "file", "row_number": number, "event_time": moment}
     return {**fixed, "time_assumed": False, "user_id": "u", "event_type": "view", **columns}
 
 
@@ -129,7 +129,7 @@ def test_a_text_becomes_its_value_or_a_reason(bench: Bench, cases: list[Case]) -
     raw = bench.frame(
         [record(**{name: text for name, (_, text, _) in named.items()})], schema_of(dataset, "raw_events")
     )
-    scope = Scope(dataset, bench.ports, DAY)
+    scope = Scope(dataset, bench.ports, (DAY,))
     required = required_columns(dataset)
     records = judged(raw, dataset.columns, required, scope)
     (typed,), refused = bench.rows(records), bench.rows(rejects(records, dataset.columns, required, scope))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from event_assets.transforms.clean import clean, event_keys
-from event_assets_tests.transforms.bench import Bench, Rows, at, declared, micros
+from event_assets_tests.transforms.bench import Bench, Rows, at, declared
 
 DATASET = declared(
     [
@@ -47,7 +47,7 @@ def raw_events(draw: st.DrawFn) -> Rows:
     for number in range(draw(st.integers(0, 12))):
         moment = at(draw(st.sampled_from(["10:00:00", "10:00:00.000001", "23:59:59.999999"])))
         row: dict[str, Any] = {name: draw(values) for name, values in columns.items()}
-        time = {"event_time": moment, "event_time_us": micros(moment), "time_assumed": False}
+        time = {"event_time": moment, "time_assumed": False}
         rows.append({**row, **time, "file_id": draw(st.sampled_from("fg")), "row_number": number + 1})
     return rows
 

@@ -45,7 +45,7 @@ def test_a_view_holds_the_rows_of_its_table_with_the_date_in_front(world: World)
 def test_every_table_is_an_empty_view_of_its_columns_before_it_is_made(tmp_path: Path) -> None:
     settings, shipped = World(tmp_path).settings, load_datasets()
     for name, dataset in ((name, shipped[name]) for name in ("shop", "streaming")):
-        for table in tables(dataset).values():
+        for table in (table for table in tables(dataset).values() if not table.internal):
             frame = read(f"FROM {name}.{table.name}", {name: dataset}, settings, pl.concat)
             hive = {table.partitioned_by: pl.Date if table.partitioned_by == "event_date" else pl.String}
             expected = {**(hive if table.partitioned_by else {}), **table.polars_schema()}

@@ -15,9 +15,9 @@ import narwhals as nw
 import polars as pl
 import pyarrow as pa
 
-from event_assets.engines.arrow_writer import by_schema, write_nothing, write_pieces
+from event_assets.engines.arrow_writer import by_schema, with_empty, write_pieces
 from event_assets.engines.duckdb.ports import DuckDBPorts, quoted, sql_type
-from event_assets.engines.engine import Content, Written
+from event_assets.engines.engine import Content, Dates, Figures, Written, figures_by_date, split_column
 from event_assets.errors import LakeError
 from event_assets.storage.parquet import by_hive
 from event_assets.storage.written_file import WrittenFile
@@ -34,6 +34,7 @@ class DuckDBEngine:
 
     name = "duckdb"
     holds_frames = False
+    batch_rows = 250_000
 
     def __init__(self, memory_bytes: int, workers: int, geo_db: Path | None = None) -> None:
         self._memory_bytes, self._workers, self._geo_db = memory_bytes, workers, geo_db
@@ -74,9 +75,9 @@ class DuckDBEngine:
     def constant(self, rows: pl.DataFrame) -> Frame:
         return nw.from_native(self._connection.from_arrow(rows.to_arrow()))
 
-    def write(self, outputs: Outputs, tables: Mapping[str, Table], folder: Path) -> Written:
+    def write(self, outputs: Outputs, tables: Mapping[str, Table], folder: Path, dates: Dates = (None,)) -> Written:
         try:
-            figures = _figures(outputs)
+            figures = _figures(outputs, dates)
             folder.mkdir(parents=True, exist_ok=True)
             pieces = {name: self._write(frame, tables[name], folder, figures) for name, frame in outputs.tables.items()}
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
@@ -89,15 +90,15 @@ class DuckDBEngine:
             self.ports.release()
         return Written(pieces, figures)
 
-    def _write(self, frame: Frame, table: Table, folder: Path, figures: Mapping[str, int]) -> list[WrittenFile]:
+    def _write(
+        self, frame: Frame, table: Table, folder: Path, figures: Figures
+    ) -> dict[dt.date | None, list[WrittenFile]]:
         relation: duckdb.DuckDBPyRelation = nw.to_native(frame)
-        hive = [name] if (name := table.hive_column) else []
-        order = ", ".join(f"{quoted(column)} NULLS FIRST" for column in (*hive, *table.row_order))
-        rows = relation.project(", ".join(map(quoted, (*hive, *table.names)))).order(order)
+        split = [name] if (name := split_column(table, [*figures])) else []
+        order = ", ".join(f"{quoted(column)} NULLS FIRST" for column in (*split, *table.row_order))
+        rows = relation.project(", ".join(map(quoted, (*split, *table.names)))).order(order)
         batches = rows.to_arrow_reader(_BATCH_ROWS)
-        return list(write_pieces(batches, table, folder, table.name, figures)) or [
-            write_nothing(table, folder, table.name, figures)
-        ]
+        return with_empty(write_pieces(batches, table, folder, table.name, figures), table, folder, figures)
 
     def violations(self, table: Table, pieces: Sequence[WrittenFile]) -> Sequence[Violation]:
         broken = merged(violations_of_file(table, piece.path) for piece in pieces)
@@ -111,12 +112,11 @@ class DuckDBEngine:
         return sum(piece.rows for piece in pieces) - distinct
 
 
-def _figures(outputs: Outputs) -> dict[str, int]:
+def _figures(outputs: Outputs, dates: Dates) -> Figures:
     if outputs.figures is None:
-        return {}
+        return figures_by_date((), (), dates)
     relation: duckdb.DuckDBPyRelation = nw.to_native(outputs.figures)
-    (row,) = relation.fetchall()
-    return dict(zip(relation.columns, map(int, row), strict=True))
+    return figures_by_date(relation.columns, relation.fetchall(), dates)
 
 
 def _union(parts: Sequence[duckdb.DuckDBPyRelation]) -> duckdb.DuckDBPyRelation:

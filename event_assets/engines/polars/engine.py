@@ -1,16 +1,17 @@
-"""The default engine: Polars, one date at a time in memory."""
+"""The default engine: Polars, as many dates in memory as are computed together."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import narwhals as nw
 import polars as pl
 
-from event_assets.engines.engine import Content, Written
+from event_assets.engines.engine import Content, Dates, Figures, Written, figures_by_date, split_column
 from event_assets.engines.polars.ports import PolarsPorts, Way, in_order
 from event_assets.storage.parquet import NO_VALUE, read_parquet, scan_parquet, write_parquet
 from event_assets.storage.written_file import WrittenFile
@@ -31,30 +32,36 @@ class PolarsEngine:
 
     name = "polars"
     holds_frames = True
+    batch_rows = 100_000
 
     def __init__(self, geo_db: Path | None = None, way: Way = "in-memory") -> None:
         self.ports = PolarsPorts(geo_db, way)
         self._way: Way = way
 
     def scan(self, table: Table, partitions: Mapping[dt.date | None, Content]) -> nw.LazyFrame[Any]:
-        frames = [_partition(table, date, content) for date, content in sorted(partitions.items(), key=_by_date)]
-        if not frames:
-            frames = [_with_date(pl.LazyFrame(schema=table.polars_schema()), table, None)]
-        return nw.from_native(pl.concat(frames) if len(frames) > 1 else frames[0])
+        parts: list[pl.LazyFrame] = []
+        ordered = sorted(partitions.items(), key=_date_of)
+        for in_memory, group in groupby(ordered, key=lambda item: isinstance(item[1], pl.DataFrame)):
+            # One plan for each frame would cost more than to put small frames together.
+            contents: dict[dt.date | None, Any] = dict(group)
+            parts += [_together(table, contents)] if in_memory else [_partition(table, *i) for i in contents.items()]
+        if not parts:
+            parts = [_with_date(pl.LazyFrame(schema=table.polars_schema()), table, None)]
+        return nw.from_native(pl.concat(parts) if len(parts) > 1 else parts[0])
 
     def constant(self, rows: pl.DataFrame) -> nw.LazyFrame[Any]:
         return nw.from_native(rows.lazy())
 
-    def write(self, outputs: Outputs, tables: Mapping[str, Table], folder: Path) -> Written:
-        plans = _plans(outputs, tables)
+    def write(self, outputs: Outputs, tables: Mapping[str, Table], folder: Path, dates: Dates = (None,)) -> Written:
+        plans = _plans(outputs, tables, dates)
         del outputs  # with the plans it is all that holds what the tables share, which sorting needs room beside
-        frames, figures = _computed(plans, tables, self._way)
+        frames, figures = _computed(plans, tables, self._way, dates)
         pieces, parts = {}, {}
         for name, table in tables.items():
-            by_hive = _by_hive(frames.pop(name), table)
-            pieces[name] = _write(by_hive, table, folder, figures)
-            parts[name] = list(by_hive.values())
-        return Written(pieces, figures, parts)
+            parts[name] = _parts(frames.pop(name), table, dates)
+            pieces[name] = _write(parts[name], table, folder, figures)
+        rows = {name: {date: [*by_value.values()] for date, by_value in found.items()} for name, found in parts.items()}
+        return Written(pieces, figures, rows)
 
     def violations(self, table: Table, pieces: Sequence[WrittenFile]) -> Sequence[Violation]:
         frames = (read_parquet(piece.path) for piece in pieces)
@@ -63,61 +70,93 @@ class PolarsEngine:
     def collect(self, outputs: Outputs, tables: Mapping[str, Table]) -> tuple[dict[str, pl.DataFrame], dict[str, int]]:
         """Every output table in its contract's row order (its Hive column kept, if it is not a date), and the
         transform's figures; what they share is computed once."""
-        return _computed(_plans(outputs, tables), tables, self._way)
+        frames, figures = _computed(_plans(outputs, tables, (None,)), tables, self._way, (None,))
+        return frames, dict(figures[None])
 
 
-def _plans(outputs: Outputs, tables: Mapping[str, Table]) -> dict[str, pl.LazyFrame]:
+def _plans(outputs: Outputs, tables: Mapping[str, Table], dates: Dates) -> dict[str, pl.LazyFrame]:
     """Of each table, in its contract's columns, and of the figures, if there are any."""
-    plans = {name: nw.to_native(frame).select(_columns(tables[name])) for name, frame in outputs.tables.items()}
+    plans = {
+        name: nw.to_native(frame).select(*_split(tables[name], dates), *tables[name].names)
+        for name, frame in outputs.tables.items()
+    }
     return plans if outputs.figures is None else {**plans, _FIGURES: nw.to_native(outputs.figures)}
 
 
 def _computed(
-    plans: dict[str, pl.LazyFrame], tables: Mapping[str, Table], way: Way
-) -> tuple[dict[str, pl.DataFrame], dict[str, int]]:
+    plans: dict[str, pl.LazyFrame], tables: Mapping[str, Table], way: Way, dates: Dates
+) -> tuple[dict[str, pl.DataFrame], Figures]:
     """Uses the plans up: they hold what they share."""
     computed = dict(zip(plans, pl.collect_all(list(plans.values()), engine=way), strict=True))
     plans.clear()
-    figures = computed.pop(_FIGURES).row(0, named=True) if _FIGURES in computed else {}
+    counts = computed.pop(_FIGURES) if _FIGURES in computed else pl.DataFrame()
     # One at a time, so that only one is there twice.
     frames = {
-        name: in_order(computed.pop(name), [*_hive(tables[name]), *tables[name].row_order]) for name in [*computed]
+        name: in_order(computed.pop(name), [*_split(tables[name], dates), *tables[name].row_order])
+        for name in [*computed]
     }
-    return frames, {name: int(value) for name, value in figures.items()}
+    return frames, figures_by_date(counts.columns, counts.rows(), dates)
 
 
-def _by_hive(frame: pl.DataFrame, table: Table) -> dict[str | None, pl.DataFrame]:
-    hive = table.hive_column
-    if hive is None:
-        return {None: frame}
-    found = frame.partition_by(hive, as_dict=True, include_key=False)
-    return {str(key[0]): part for key, part in sorted(found.items())} or {NO_VALUE: frame.drop(hive)}
+#: The rows of a table by date and by value of its own Hive column.
+_Parts = Mapping[dt.date | None, Mapping[str | None, pl.DataFrame]]
 
 
-def _write(
-    parts: Mapping[str | None, pl.DataFrame], table: Table, folder: Path, figures: Mapping[str, int]
-) -> list[WrittenFile]:
-    pieces = []
-    for number, (value, part) in enumerate(parts.items()):
+def _parts(frame: pl.DataFrame, table: Table, dates: Dates) -> _Parts:
+    """A frame, which is in order, cut into the rows of each file."""
+    split = split_column(table, dates)
+    if split is None:
+        return {dates[0]: {None: frame}}
+    found = _runs(frame, split)
+    empty = frame.clear().drop(split)
+    if len(dates) > 1:
+        assert found.keys() <= set(dates), "a transform made rows of other dates than its own"
+        return {date: {None: found.get(date, empty)} for date in dates}
+    return {dates[0]: found or {NO_VALUE: empty}}
+
+
+def _write(parts: _Parts, table: Table, folder: Path, figures: Figures) -> dict[dt.date | None, list[WrittenFile]]:
+    pieces: dict[dt.date | None, list[WrittenFile]] = {date: [] for date in parts}
+    rows = ((date, hive, part) for date, by_value in parts.items() for hive, part in by_value.items())
+    for number, (date, hive, part) in enumerate(rows):
         path = folder / f"{table.name}-{number:04d}.parquet"
-        write_parquet(part, path, figures)
-        pieces.append(WrittenFile(path, part.height, value))
+        write_parquet(part, path, figures[date])
+        pieces[date].append(WrittenFile(path, part.height, hive))
     return pieces
 
 
-def _columns(table: Table) -> list[str]:
-    return [*_hive(table), *table.names]
+def _runs(frame: pl.DataFrame, split: str) -> dict[Any, pl.DataFrame]:
+    """The rows of each value of a column by which they are in order, without it."""
+    lengths = frame[split].rle().struct.unnest()
+    rows = frame.drop(split)
+    offsets = lengths["len"].cum_sum() - lengths["len"]
+    return {
+        value: rows.slice(offset, length)
+        for value, offset, length in zip(lengths["value"], offsets, lengths["len"], strict=True)
+    }
 
 
-def _hive(table: Table) -> list[str]:
-    return [column] if (column := table.hive_column) else []
+def _split(table: Table, dates: Dates) -> list[str]:
+    return [column] if (column := split_column(table, dates)) else []
+
+
+def _together(table: Table, partitions: Mapping[dt.date | None, pl.DataFrame]) -> pl.LazyFrame:
+    """Frames of several dates as one."""
+    names = table.polars_schema().names()
+    if len(partitions) == 1:
+        ((date, rows),) = partitions.items()
+        return _with_date(rows.lazy().select(names), table, date)
+    lengths = pl.Series([rows.height for rows in partitions.values()])
+    dates = pl.Series("event_date", [*partitions], pl.Date).repeat_by(lengths)
+    alike = [rows if rows.columns == names else rows.select(names) for rows in partitions.values()]
+    together = pl.concat(alike, rechunk=True)
+    return together.lazy().with_columns(dates.explode())
 
 
 def _partition(table: Table, date: dt.date | None, content: Content) -> pl.LazyFrame:
     schema = table.polars_schema()
-    if isinstance(content, pl.DataFrame):
-        plan = content.lazy()
-    elif not content:
+    assert not isinstance(content, pl.DataFrame)
+    if not content:
         plan = pl.LazyFrame(schema=schema)
     else:
         # Each file is read by its own schema: after a change of declaration old files stand beside new ones.
@@ -142,5 +181,5 @@ def _with_date(plan: pl.LazyFrame, table: Table, date: dt.date | None) -> pl.Laz
     return plan.with_columns(pl.lit(date, polars_type("date")).alias("event_date"))
 
 
-def _by_date(item: tuple[dt.date | None, object]) -> dt.date:
+def _date_of(item: tuple[dt.date | None, object]) -> dt.date:
     return item[0] or dt.date.min

@@ -16,8 +16,8 @@ import narwhals as nw
 import polars as pl
 import pyarrow as pa
 
-from event_assets.engines.arrow_writer import by_schema, write_nothing, write_pieces
-from event_assets.engines.engine import Content, Written
+from event_assets.engines.arrow_writer import by_schema, with_empty, write_pieces
+from event_assets.engines.engine import Content, Dates, Figures, Written, figures_by_date, split_column
 from event_assets.engines.spark.ports import SparkPorts, column_of, native, spark_type
 from event_assets.errors import LakeError
 from event_assets.storage.parquet import by_hive
@@ -31,8 +31,16 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 #: What an executor tells of a file that it wrote.
-_WRITTEN = pa.schema([("part", pa.int32()), ("path", pa.string()), ("rows", pa.int64()), ("hive", pa.string())])
-_WRITTEN_DDL = "part int, path string, rows bigint, hive string"
+_WRITTEN = pa.schema(
+    [
+        ("part", pa.int32()),
+        ("path", pa.string()),
+        ("rows", pa.int64()),
+        ("hive", pa.string()),
+        ("date", pa.date32()),
+    ]
+)
+_WRITTEN_DDL = "part int, path string, rows bigint, hive string, date date"
 _BROKEN_DDL = "rule string, rows bigint, first_rows array<bigint>"
 
 
@@ -41,6 +49,7 @@ class SparkEngine:
 
     name = "spark"
     holds_frames = False
+    batch_rows = 1_000_000
 
     def __init__(self, open_session: Callable[[], SparkSession], geo_db: Path | None = None) -> None:
         self._open_session = open_session
@@ -78,10 +87,10 @@ class SparkEngine:
         plain = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
         return nw.from_native(self._spark.createDataFrame(plain))
 
-    def write(self, outputs: Outputs, tables: Mapping[str, Table], folder: Path) -> Written:
+    def write(self, outputs: Outputs, tables: Mapping[str, Table], folder: Path, dates: Dates = (None,)) -> Written:
         with _last_reported_versions():
             try:
-                figures = _figures(outputs)
+                figures = _figures(outputs, dates)
                 folder.mkdir(parents=True, exist_ok=True)
                 pieces = {
                     name: _write(native(frame), tables[name], folder, figures) for name, frame in outputs.tables.items()
@@ -105,27 +114,32 @@ class SparkEngine:
         return sum(piece.rows for piece in pieces) - distinct
 
 
-def _figures(outputs: Outputs) -> dict[str, int]:
+def _figures(outputs: Outputs, dates: Dates) -> Figures:
     if outputs.figures is None:
-        return {}
-    (row,) = native(outputs.figures).collect()
-    return {name: int(value) for name, value in row.asDict().items()}
+        return figures_by_date((), (), dates)
+    counts = native(outputs.figures)
+    return figures_by_date(counts.columns, counts.collect(), dates)
 
 
-def _write(frame: DataFrame, table: Table, folder: Path, figures: Mapping[str, int]) -> list[WrittenFile]:
-    hive = [name] if (name := table.hive_column) else []
-    order = [column_of(name).asc_nulls_first() for name in (*hive, *table.row_order)]
-    rows = frame.select(*map(column_of, (*hive, *table.names))).orderBy(*order)
-    # Partitions are ranges of that order: their numbers give the order of files.
+def _write(frame: DataFrame, table: Table, folder: Path, figures: Figures) -> dict[dt.date | None, list[WrittenFile]]:
+    split = [name] if (name := split_column(table, [*figures])) else []
+    order = [column_of(name).asc_nulls_first() for name in (*split, *table.row_order)]
+    rows = frame.select(*map(column_of, (*split, *table.names)))
+    if len(figures) > 1:  # they are small: each is a file, whatever is computed together
+        rows = rows.repartition("event_date").sortWithinPartitions(*order)
+    else:  # partitions are ranges of the order: their numbers give the order of files
+        rows = rows.orderBy(*order)
     written = rows.mapInArrow(_writer(table, folder, figures), _WRITTEN_DDL).collect()
     written.sort(key=lambda row: (row.part, row.path))
-    return [WrittenFile(Path(row.path), row.rows, row.hive) for row in written] or [
-        write_nothing(table, folder, table.name, figures)
-    ]
+    dates = [*figures]
+    pieces = (
+        (row.date if len(dates) > 1 else dates[0], WrittenFile(Path(row.path), row.rows, row.hive)) for row in written
+    )
+    return with_empty(pieces, table, folder, figures)
 
 
 def _writer(
-    table: Table, folder: Path, figures: Mapping[str, int]
+    table: Table, folder: Path, figures: Figures
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Runs on an executor: writes its partition, tells of the files. An attempt that fails or comes second leaves
     files that no log lists; they go with the folder."""
@@ -136,8 +150,8 @@ def _writer(
         task: Any = TaskContext.get()
         part = task.partitionId()
         stem = f"{table.name}-{part:06d}-{task.taskAttemptId()}"
-        for piece in write_pieces(batches, table, folder, stem, figures):
-            told = {"part": part, "path": str(piece.path), "rows": piece.rows, "hive": piece.hive}
+        for date, piece in write_pieces(batches, table, folder, stem, figures):
+            told = {"part": part, "path": str(piece.path), "rows": piece.rows, "hive": piece.hive, "date": date}
             yield pa.RecordBatch.from_pylist([told], _WRITTEN)
 
     return write

@@ -19,17 +19,19 @@ _REPOSITORY = "__repository__"
 
 
 def run_in_process(
-    job: dg.JobDefinition, instance: dg.DagsterInstance, tags: Mapping[str, str], module: str, location: str
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    tags: Mapping[str, str],
+    run_config: Mapping[str, object],
+    module: str,
+    location: str,
 ) -> tuple[dg.DagsterRun, Sequence[dg.DagsterEvent]]:
-    """Run a job of the code location that a module defines; the run as it ended, and its events.
-
-    The console shows no log of it.
-    """
+    """Run a job of the code location that a module defines; the run as it ended, and its events."""
     target = LoadableTargetOrigin(executable_path=sys.executable, module_name=module)
     repository = RemoteRepositoryOrigin(ManagedGrpcPythonEnvCodeLocationOrigin(target, location), _REPOSITORY)
     run = instance.create_run_for_job(
         job_def=job,
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        run_config=run_config,
         tags=tags,
         remote_job_origin=RemoteJobOrigin(repository, job.name),
     )

@@ -1,0 +1,58 @@
+"""The quality checks that a run leaves failed, each in one line with the reason seen most and what to do."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from event_assets.pipeline.checks import checks, file_results, quality_results
+from event_assets.pipeline.reconcile import Reconciliation
+from event_assets.pipeline.results import CheckResult, Outcome
+from event_assets.pipeline.workspace import Workspace
+from event_assets.wording import counted
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """A check that failed, on one partition or several."""
+
+    table: str
+    check: str
+    partitions: int
+    message: str
+    """What it found first, and the reason seen most where records were refused."""
+    remedy: str
+
+    def __str__(self) -> str:
+        more = f" (and on {counted(self.partitions - 1, 'other partition')})" if self.partitions > 1 else ""
+        return f"check {self.table}.{self.check} failed: {self.message}{more}. What to do: {self.remedy}"
+
+
+def failed_checks(workspace: Workspace, outcomes: Iterable[Outcome], found: Reconciliation) -> Iterator[FailedCheck]:
+    """The checks of quality that failed on what a run made, and those of the files as they are now."""
+    known = checks(workspace.dataset)
+    failed: dict[tuple[str, str], list[str]] = {}
+    results: list[tuple[dt.date | None, CheckResult]] = [(None, result) for result in file_results(workspace, None)]
+    results += [
+        (o.date, result)
+        for o in outcomes
+        if o.state == "made"
+        for result in quality_results(workspace, o.table, o.date, o.rows, o.figures)
+    ]
+    for date, result in results:
+        if not result.passed:
+            where = f"{date}: " if date else ""
+            failed.setdefault((result.table, result.name), []).append(where + result.message)
+    for key, messages in failed.items():
+        check = known.get(key)
+        if check is not None and not check.blocking:
+            most = _most(found.quarantined_by_reason) if key == ("quarantine", "rejects") else ""
+            yield FailedCheck(*key, len(messages), messages[0] + most, check.remedy)
+
+
+def _most(reasons: Mapping[str, int]) -> str:
+    if not reasons:
+        return ""
+    reason = min(reasons, key=lambda name: (-reasons[name], name))
+    return f", most of all for {reason} ({reasons[reason]:,} in all)"

@@ -1,0 +1,146 @@
+"""`event-assets plan`: what a run would do, why, and how the rows of each table would differ."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from event_assets.cli.arguments import DatasetName, named_dataset
+from event_assets.settings import load_settings
+
+if TYPE_CHECKING:
+    from event_assets.pipeline.compare_rows import Difference
+    from event_assets.pipeline.plan import Plan
+    from event_assets.pipeline.run_aside import PlannedDifference
+
+#: So many rows that differ are shown for each table.
+_SAMPLE = 3
+#: With --exit-code, where a run would do something; as `git diff --exit-code`.
+_SOMETHING = 1
+
+
+def plan(
+    dataset: DatasetName,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Compute it aside, and count the rows added, removed and changed.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as one JSON object.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write it to a file: .json as --json prints it; .csv or .parquet: each row that differs."),
+    ] = None,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 1 where a run would do something, else with 0.")
+    ] = False,
+) -> None:
+    """Shows what `run` would do now and why: new files, changed keys of the declaration, partitions to be made.
+
+    With --diff it also computes them in a temporary folder, over the same files, and compares them with the published
+    tables by key. Nothing of the lake is touched, and `run` makes exactly this difference.
+
+    \b
+    event-assets plan shop
+    event-assets plan shop --diff
+    event-assets plan shop --diff --out plan.json --exit-code
+    """
+    from event_assets.cli.output import check_suffix
+
+    declared = named_dataset(dataset)
+    check_suffix(out)
+    listed = out is not None and out.suffix != ".json"
+    if listed and not diff:
+        raise typer.BadParameter(f"--out {out} lists rows that differ: add --diff, or name a .json file")
+
+    from event_assets.cli.output import json_text, working, write_file
+    from event_assets.pipeline.compare_rows import SAMPLE_ROWS
+    from event_assets.pipeline.plan import preview
+    from event_assets.pipeline.run_aside import planned_difference
+    from event_assets.pipeline.workspace import Workspace
+    from event_assets.storage.atomic_write import atomic_write
+
+    workspace = Workspace(declared, load_settings())
+    found: Plan | PlannedDifference
+    if diff:
+        with working(f"computing {dataset} aside"):
+            rows = None if listed else SAMPLE_ROWS
+            found = planned_difference(workspace, now=lambda: dt.datetime.now(dt.UTC), rows=rows)
+        planned = found.plan
+    else:
+        workspace.refresh()
+        found = planned = preview(workspace)
+    if out is not None and listed:
+        write_file([_differing_rows(found)], out)
+    elif out is not None:
+        with atomic_write(out) as stream:
+            stream.write(json_text(found.as_json()).encode() + b"\n")
+    if as_json:
+        print(json_text(found.as_json()))
+    else:
+        _print(found, planned)
+    if exit_code and not planned.is_empty:
+        raise typer.Exit(_SOMETHING)
+
+
+def _print(found: Plan | PlannedDifference, planned: Plan) -> None:
+    from event_assets.cli.text_table import print_rows
+    from event_assets.pipeline.run_aside import PlannedDifference
+
+    for warning in planned.warnings:
+        typer.echo(f"warning: {warning}")
+    for line in planned.lines():
+        typer.echo(line)
+    if not isinstance(found, PlannedDifference):
+        return
+    for table, dates in found.refused.items():
+        typer.echo(f"would not be published: {table} {', '.join(dates)}".rstrip())
+    if not found.tables:
+        typer.echo("No row of any table would differ.")
+        return
+    numeric = {"table": False, "dates": False, "added": True, "removed": True, "changed": True, "columns": False}
+    print_rows(numeric, _counts(found), "Rows that would differ")
+    print_rows(dict.fromkeys(("table", "date", "change", "key", "columns"), False), _samples(found), "Some of them")
+
+
+def _counts(found: PlannedDifference) -> Iterator[tuple[Any, ...]]:
+    """A line a table."""
+    for table, dates in found.tables.items():
+        known = sorted(date for date in dates if date)
+        shown = known[0] if len(known) == 1 else f"{known[0]} to {known[-1]} ({len(known)})" if known else ""
+        columns: dict[str, int] = {}
+        for unit in dates.values():
+            for name, count in unit.columns.items():
+                columns[name] = columns.get(name, 0) + count
+        sums = (sum(getattr(unit, kind) for unit in dates.values()) for kind in ("added", "removed", "changed"))
+        yield (table, shown, *sums, ", ".join(f"{name} {count}" for name, count in columns.items()))
+
+
+def _samples(found: PlannedDifference) -> Iterator[tuple[Any, ...]]:
+    for table, dates in found.tables.items():
+        rows = [(date, *row) for date, unit in sorted(dates.items()) for row in _rows(unit)]
+        yield from ((table, *row) for row in rows[:_SAMPLE])
+
+
+def _rows(unit: Difference) -> Iterator[tuple[str, str, str]]:
+    from event_assets.cli.output import json_text
+
+    for change, key, columns in unit.sample:
+        yield change, json_text(dict(key)), ", ".join(columns)
+
+
+def _differing_rows(found: Plan | PlannedDifference) -> Any:
+    """table, event_date (null for a table without dates), change, key (JSON), columns: a row for each that differs."""
+    import polars as pl
+
+    tables = getattr(found, "tables", {})
+    rows = [
+        (table, date or None, *row)
+        for table, dates in tables.items()
+        for date, unit in dates.items()
+        for row in _rows(unit)
+    ]
+    schema = dict.fromkeys(("table", "event_date", "change", "key", "columns"), pl.String())
+    return pl.DataFrame(rows, schema, orient="row")

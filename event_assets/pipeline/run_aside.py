@@ -1,0 +1,111 @@
+"""Computes what a run would make in a lake aside, over the same immutable files, and how that differs from now.
+
+Nothing is copied or published, and no log of the lake moves. It needs no lease, so runs go on meanwhile.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from event_assets.errors import LakeError
+from event_assets.pipeline.compare_rows import SAMPLE_ROWS, Difference, compare
+from event_assets.pipeline.land_files import Progress, land_new_files
+from event_assets.pipeline.plan import Plan, preview
+from event_assets.pipeline.reconcile import publish_reconciliation
+from event_assets.pipeline.run import run
+from event_assets.pipeline.schedule import Request, everything
+from event_assets.pipeline.workspace import Workspace
+from event_assets.storage.aside import folder_aside, link_tree
+
+#: So often the work begins again where a run replaced files that it was about to read.
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class PlannedDifference:
+    """What a run would come to: what it would make, and how the rows of each unit would differ."""
+
+    plan: Plan
+    made: dict[str, list[str]]
+    """Table to its dates (`""` for a table without) that the run would make."""
+    refused: dict[str, list[str]]
+    """Those that it would not publish, since they break a check or wait for one that does."""
+    tables: dict[str, dict[str, Difference]] = field(default_factory=dict)
+    """Table to date to its difference, where there is one."""
+
+    def as_json(self) -> dict[str, Any]:
+        counts = {
+            table: {d: {"added": x.added, "removed": x.removed, "changed": x.changed} for d, x in dates.items()}
+            for table, dates in self.tables.items()
+        }
+        return {**self.plan.as_json(), "units": self.made, "refused": self.refused, "tables": counts}
+
+
+def planned_difference(
+    workspace: Workspace,
+    *,
+    now: Callable[[], dt.datetime],
+    rows: int | None = SAMPLE_ROWS,
+    progress: Progress = lambda *_: None,
+) -> PlannedDifference:
+    """What `run` would do now, and how each table would differ afterwards.
+
+    `rows` bounds the differing rows that are kept of each unit (None: all of them). LakeError where other runs keep
+    replacing the files that this one reads.
+    """
+    for _ in range(_ATTEMPTS):
+        workspace.refresh()
+        try:
+            with _aside(workspace) as aside:
+                return _difference(workspace, aside, now, rows, progress)
+        except FileNotFoundError:  # replaced by a run meanwhile
+            continue
+    raise LakeError(str(workspace.lake.root), "other runs keep writing it", "plan again once they are done")
+
+
+@contextmanager
+def _aside(workspace: Workspace) -> Iterator[Workspace]:
+    """The same dataset in a lake aside that begins with what is published."""
+    name = workspace.dataset.name
+    with folder_aside() as folder:
+        aside = Workspace(workspace.dataset, replace(workspace.settings, lake=folder))
+        for table, store in aside.stores.items():
+            store.link_to(workspace.stores[table])
+        aside.ledger.link_to(workspace.ledger)
+        for kept in ("history", "rules"):
+            link_tree(workspace.lake.state(name) / kept, aside.lake.state(name) / kept)
+        yield aside
+
+
+def _difference(
+    workspace: Workspace, aside: Workspace, now: Callable[[], dt.datetime], rows: int | None, progress: Progress
+) -> PlannedDifference:
+    found = PlannedDifference(preview(workspace), {}, {})
+    with aside.writing():
+        aside.refresh()
+        intake = land_new_files(aside, now=now, progress=progress)
+        for outcomes in run(aside, Request(everything(aside)), progress):
+            for outcome in outcomes:
+                by_table = found.made if outcome.state == "made" else found.refused
+                by_table.setdefault(outcome.table, []).append(str(outcome.date or ""))
+        publish_reconciliation(aside)
+    warnings = [*intake.warnings, *map(str, intake.failures)]
+    shown = {name: table for name, table in workspace.tables.items() if not table.internal}
+    for name, table in shown.items():
+        before, after = workspace.stores[name], aside.stores[name]
+        old, new = before.entries(), after.entries()
+        for unit in sorted(old.keys() | new.keys()):
+            if unit in old and unit in new and old[unit].content == new[unit].content:
+                continue
+            if difference := compare(table, before.paths(unit), after.paths(unit), rows):
+                found.tables.setdefault(name, {})[unit] = difference
+    return replace(
+        found,
+        plan=replace(found.plan, warnings=tuple(warnings)),
+        made={name: sorted(found.made[name]) for name in shown if name in found.made},
+        refused={name: sorted(found.refused[name]) for name in shown if name in found.refused},
+    )

@@ -1,0 +1,252 @@
+"""Which records are an erased user's (SPEC §8, erase).
+
+A typed row is the user's where its user column is the id. A record that is refused has no typed user: it is the user's
+where a field that could hold the user contains the id as a whole token, in any spelling that denotes it. Where the
+record has no such field, or can't be split into fields, all of it is searched. Other refused records that contain the
+id only mention the user.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import narwhals as nw
+import polars as pl
+
+from event_assets.declaration import Column, Dataset
+from event_assets.declaration.source import Source
+from event_assets.declaration.values import value_of
+from event_assets.engines.polars.ports import PolarsPorts
+from event_assets.storage.ledger import Kind, Ledger
+from event_assets.storage.parquet import read_parquet
+from event_assets.tables.table import Table
+from event_assets.transforms.clean import required_columns
+from event_assets.transforms.interface import Scope
+from event_assets.transforms.normalize import normalised
+from event_assets.transforms.validate import judged
+
+Verdict = Literal["theirs", "taken", "mentions"]
+"""The user's own record, one of another that mentions the user and is taken out with it, or one that only does that."""
+#: So many raw rows are judged at once.
+_ROWS = 250_000
+#: In place of an id.
+MASK = "•••"
+#: In names of files, ids have `.`, `_` and `-` beside them as well.
+_PART = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+#: What ends a token: no letter, no digit and none of `_ - . @ : %`.
+_APART = re.compile(r"[^\w\-.@:%]")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.S)
+#: An exponent may have a sign, which is apart: `7.731E+3`.
+_SPREADS_OF_NUMBERS = frozenset({0, 1})
+
+
+@dataclass(frozen=True)
+class Erasing:
+    """The users who are erased, known by the id as cleaning writes it."""
+
+    is_erased: Callable[[str], bool]
+    takes_mentions: Callable[[str], bool]
+    """Whether refused records that only mention the user are taken out, too."""
+    spreads: frozenset[int]
+    """How many characters that end tokens are within the ids: only texts with so many can be one of them."""
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> Erasing:
+        """All users with a tombstone."""
+        spreads = frozenset(erasure.spread for erasure in ledger.erased.values())
+        return cls(ledger.is_erased, ledger.takes_mentions, spreads)
+
+    @classmethod
+    def only(cls, user: str, *, mentions: bool) -> Erasing:
+        return cls(lambda found: found == user, lambda _: mentions, frozenset({spread(user)}))
+
+
+def spread(text: str) -> int:
+    """How many characters that end tokens are within a text."""
+    return len(_APART.findall(text))
+
+
+def canonical(text: str | None, column: Column) -> str | None:
+    """A user id in the one form in which typed tables write it; None where the text is not an id of the type."""
+    clean = normalised(column.constant if column.constant is not None else text or "", column)
+    if clean is None or column.type == "string":
+        return clean
+    value = value_of(clean, column.type)
+    return None if value is None else str(value)
+
+
+class Judge:
+    """Tells of the records of one kind whether they are an erased user's."""
+
+    def __init__(self, dataset: Dataset, kind: Kind, erasing: Erasing) -> None:
+        self._dataset, self._kind, self._erasing = dataset, kind, erasing
+        self._blocks = dataset.blocks(kind)
+        self._column = next(column for column in dataset.columns_of(kind) if column.name == "user_id")
+        aliases = {spread(alias) for alias in self._column.aliases}
+        numbers = _SPREADS_OF_NUMBERS if self._column.type == "int64" else frozenset[int]()
+        self._spreads = sorted(erasing.spreads | aliases | numbers)
+        required = {column.name for column in dataset.columns_of(kind) if column.required}
+        self._required = required_columns(dataset) if kind == "events" else required
+        self._constant = self._column.constant is not None
+
+    def users(self, texts: pl.Series) -> pl.Series:
+        """For each text of a user column, whether it is an erased user's id."""
+        known = {text: canonical(text, self._column) for text in texts.unique()}
+        theirs = [text for text, user in known.items() if user is not None and self._erasing.is_erased(user)]
+        return texts.is_in(theirs, nulls_equal=True)
+
+    def masked(self, name: str) -> str:
+        """A name of a file or field with every part that is an erased user's id covered."""
+        for part in dict.fromkeys([*tokens(name, self._spreads), *_PART.findall(name), *re.findall(r"[\w-]+", name)]):
+            user = canonical(part, self._column)
+            if user is not None and self._erasing.is_erased(user):
+                name = name.replace(part, MASK)
+        return name
+
+    def takes(self, verdict: Verdict | None) -> bool:
+        """Whether a record is taken out."""
+        return verdict in ("theirs", "taken")
+
+    def typed(self, texts: pl.Series) -> pl.Series:
+        """For each value of a typed table's user column, as text, whether it is an erased user's id."""
+        return texts.is_in([text for text in texts.unique().drop_nulls() if self._erasing.is_erased(text)])
+
+    def rows(self, path: Path) -> Iterator[tuple[int, Verdict]]:
+        """(row_number, verdict) of those rows of a landed part of raw records that are about an erased user."""
+        plan = pl.scan_parquet(path, hive_partitioning=False, glob=False)
+        for start in range(0, plan.select(pl.len()).collect().item(), _ROWS):
+            frame = plan.slice(start, _ROWS).collect()
+            theirs = self.users(frame["user_id"])
+            yield from ((number, "theirs") for number in frame["row_number"].filter(theirs))
+            for row in self._refused(frame.filter(~theirs)).iter_rows(named=True):
+                if verdict := self._of_fields(row):
+                    yield row["row_number"], verdict
+
+    def text(self, raw: str | None, user_place: int | None = None) -> Verdict | None:
+        """The verdict on a refused record by its own text; `user_place` is the user's among the fields of its file."""
+        if self._constant:
+            return "theirs" if self._erasing.is_erased(canonical(None, self._column) or "") else None
+        whole = self._found(raw or "")
+        if whole is None:
+            return None
+        users = self._user_texts(raw or "", user_place)
+        if users is None or any(self._found(text) for text in users):
+            return "theirs"
+        return "taken" if self._erasing.takes_mentions(whole) else "mentions"
+
+    def _of_fields(self, row: dict[str, Any]) -> Verdict | None:
+        whole = "\n".join(value for value in row.values() if isinstance(value, str))
+        if self._constant or (found := self._found(whole)) is None:
+            return None
+        user = row["user_id"]
+        absent = user is None and any(block.format in ("json", "ndjson") for block in self._blocks)
+        if absent or (user is not None and self._found(user)):
+            return "theirs"
+        return "taken" if self._erasing.takes_mentions(found) else "mentions"
+
+    def _refused(self, frame: pl.DataFrame) -> pl.DataFrame:
+        scope = Scope(self._dataset, PolarsPorts())
+        rows = nw.from_native(frame.lazy())
+        judge = judged(rows, self._dataset.columns_of(self._kind), self._required, scope, self._kind)
+        refused = judge.filter(~nw.col("is valid") & ~nw.col("is excluded")).select("row_number")
+        refused_rows: pl.DataFrame = nw.to_native(refused).collect()
+        texts = [column for column in frame.columns if frame.schema[column] == pl.String and column != "file_id"]
+        return frame.select("row_number", *texts).join(refused_rows, on="row_number", how="semi")
+
+    def _found(self, text: str) -> str | None:
+        """The erased user whose id the text contains as a whole token; None where there is none."""
+        for part in _readings(text):
+            for token in tokens(part, self._spreads):
+                user = canonical(token, self._column)
+                if user is not None and self._erasing.is_erased(user):
+                    return user
+        return None
+
+    def _user_texts(self, raw: str, place: int | None) -> list[str] | None:
+        """The texts of the fields that hold the user; None where the record has none, or can't be split."""
+        if raw.lstrip().startswith("{"):
+            try:
+                document = json.loads(raw, parse_int=str, parse_float=str)
+            except (ValueError, RecursionError):
+                return None
+            columns = [column for block in self._blocks if (column := block.column("user_id"))]
+            values = [_at(document, source) for column in columns for source in column.sources]
+            return [v if isinstance(v, str) else json.dumps(v) for v in values if v is not None] or None
+        if place is None:
+            return None
+        for block in self._blocks:
+            fields = _fields(raw, block) if block.format == "csv" else None
+            if fields and place < len(fields):
+                return [fields[place]]
+        return None
+
+
+def tokens(text: str, spreads: list[int]) -> Iterator[str]:
+    """The parts of a text that have so many characters that end tokens, and one of them (or nothing) on both sides."""
+    bounds = [-1, *(match.start() for match in _APART.finditer(text)), len(text)]
+    for inner in spreads:
+        for left, right in zip(bounds, bounds[inner + 1 :], strict=False):
+            yield text[left + 1 : right]
+
+
+def _readings(text: str) -> Iterator[str]:
+    """A text as it is, and its quoted parts as JSON and CSV read them."""
+    # The colon of a JSON member is no part of a value, though one is of many ids.
+    yield text.replace('":', '" ')
+    if '""' in text:
+        yield text.replace('""', '"')
+    if "\\" in text:
+        for match in _QUOTED.finditer(text):
+            try:
+                yield str(json.loads(match[0], strict=False))
+            except ValueError:
+                continue
+
+
+def _fields(raw: str, source: Source) -> list[str] | None:
+    """The fields of a CSV record; None where it can't be split."""
+    dialect = source.csv
+    if len(dialect.delimiter) != 1:
+        return raw.split(dialect.delimiter)
+    try:
+        rows = list(csv.reader([raw], delimiter=dialect.delimiter, quotechar=dialect.quote or None, strict=True))
+    except (csv.Error, TypeError):
+        return None
+    return rows[0] if len(rows) == 1 else None
+
+
+def _at(document: Any, path: str) -> Any:
+    """The value at a key of a JSON object, or at a dotted path into it."""
+    if isinstance(document, dict) and path in document:
+        return document[path]
+    for key in path.split("."):
+        if not isinstance(document, dict):
+            return None
+        document = document.get(key)
+    return document
+
+
+def rows_of(table: Table, path: Path, judge: Judge) -> pl.Series:
+    """For each row of a published file of a table that a step makes, whether it is an erased user's."""
+    column = "raw" if "raw" in table.names else table.user_column
+    if column is None:
+        rows = pl.scan_parquet(path, hive_partitioning=False, glob=False).select(pl.len()).collect().item()
+        return pl.repeat(False, rows, dtype=pl.Boolean, eager=True)
+    texts = read_parquet(path, [column])[column].cast(pl.String)
+    if column == "raw":
+        return pl.Series([judge.takes(judge.text(raw)) for raw in texts], dtype=pl.Boolean)
+    return judge.typed(texts)
+
+
+def masked_names(dataset: Dataset, ledger: Ledger) -> Callable[[str], str]:
+    """A file's name as tables show it: without the ids of erased users."""
+    if not ledger.erased:
+        return lambda name: name
+    judge = Judge(dataset, "events", Erasing.of(ledger))
+    return judge.masked

@@ -1,0 +1,56 @@
+"""A lake of the version before is brought over at the first run: no row changes, nothing is computed again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+from deltalake import DeltaTable
+
+from event_assets.pipeline.staleness import stale_units
+from event_assets_tests.world import World, lines
+
+CONTENT = lines("ann,view,2025-01-08T23:50:00,/a,1.00", "ann,buy,2025-01-09T00:10:00,/b,2.00", "bob,view,bad,/c,")
+
+
+def test_internal_tables_are_stored_below_state_and_raw_events_have_no_number_of_their_time(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.drop("clicks_1.csv", CONTENT)
+    world.refresh()
+    lake = world.settings.lake / "clicks"
+    assert sorted(path.name for path in (lake / "_state" / "tables").iterdir()) == ["session_edges", "session_parts"]
+    assert not (lake / "session_edges").exists()
+    assert "event_time_us" not in world.table("raw_events").columns
+
+
+def test_a_lake_of_the_version_before_is_brought_over(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.drop("clicks_1.csv", CONTENT)
+    world.refresh()
+    expected = {name: world.table(name) for name in world.workspace.tables}
+    make_old(world)
+    shutil.rmtree(world.settings.inbox)  # nothing can be landed again
+    world.use(world.dataset)
+    assert world.refresh() == []
+    assert {name: world.table(name) for name in world.workspace.tables}.keys() == expected.keys()
+    for name, frame in expected.items():
+        assert world.table(name).equals(frame), name
+    assert list(stale_units(world.workspace)) == []
+    lake = world.settings.lake / "clicks"
+    assert not any((lake / table).exists() for table in ("session_edges", "session_parts"))
+    assert "event_time_us" not in [field.name for field in DeltaTable(lake / "raw_events").schema().fields]
+
+
+def make_old(world: World) -> None:
+    """Lay the lake out as the version before did."""
+    lake = world.settings.lake / "clicks"
+    for table in ("session_edges", "session_parts"):
+        (lake / "_state" / "tables" / table).rename(lake / table)
+    world.workspace.refresh()
+    store = world.workspace.stores["raw_events"]
+    for file in world.files_on_disk("raw_events"):
+        frame = pl.read_parquet(file, hive_partitioning=False)
+        frame.with_columns(event_time_us=pl.col("event_time").dt.timestamp("us")).write_parquet(file)
+    world.workspace.refresh()
+    store.replace_files(store.listed())
