@@ -145,12 +145,13 @@ def _landing(landed: Sequence[str]) -> Callable[..., Iterator[Any]]:
     def compute(context: dg.OpExecutionContext, current: DatasetRun) -> Iterator[Any]:
         workspace, selected = current.workspace, selected_tables(context)
         if selected.intersection(landed):
-            current.intake = intake = land_new_files(
+            intake = land_new_files(
                 workspace,
                 now=lambda: dt.datetime.now(dt.UTC),
                 run=context.run.run_id,
                 progress=current.progress.progress,
             )
+            current.landed(intake)
             current.progress.landed(workspace, intake)
             log_landing(context, workspace, intake)
             requested = requested_dates(context, workspace)

@@ -54,6 +54,11 @@ class DatasetRun:
             self._to_do = planned_ops(context)
         return self._run
 
+    def landed(self, intake: LandingSummary) -> None:
+        """Note what a landing brought: the run goes on with the dates that there are now."""
+        assert self._run is not None
+        self.intake, self._run = intake, self._run.anew()
+
     def close(self) -> None:
         self._open.close()
 
