@@ -59,7 +59,7 @@ WRITERS = (
     *("storage/", "landing/", "synthetic/", "engines/"),
     "appearing.py",
     *("draft/read_sample.py", "draft/trial.py"),  # the head of a file, a lake for the trial: in temporary folders
-    *("cli/convert.py", "cli/init.py", "cli/output.py", "cli/text_to_parquet.py"),
+    *("cli/convert.py", "cli/init.py", "cli/output.py", "cli/text_to_parquet.py", "cli/hive_folders.py"),
     "cli/dagster_runs.py",  # Dagster's own folder
     "orchestration/scaffold.py",  # `dg scaffold`, whose very task it is
     "warehouse/csv_output.py",  # CSV as text: whoever asked for it writes it

@@ -10,18 +10,25 @@ from typing import Annotated
 
 import typer
 
-from event_assets.errors import EventAssetsError, QueryError
+from event_assets.errors import EventAssetsError
 from event_assets.wording import counted
-
-#: Each value of the partitioning column keeps a file open while the rows stream by.
-MAX_VALUES = 10_000
 
 
 def convert(
-    file: Annotated[Path, typer.Argument(help="A CSV, TSV, JSON array or NDJSON file, also .gz or .zst.")],
+    file: Annotated[
+        Path, typer.Argument(help="A CSV, TSV, JSON array or NDJSON file, also .gz or .zst; or a folder of such files.")
+    ],
     out: Annotated[Path, typer.Option(help="The folder to write; it is new, or --overwrite replaces it.")],
     partition_by: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="One Hive folder COLUMN=VALUE a value; without, one file.")
+    ] = None,
+    unify_as: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            metavar="DATASET",
+            help="Unify values as the dataset's declaration says; none keeps them where a shipped dataset would match.",
+        ),
     ] = None,
     form: Annotated[
         str | None, typer.Option("--format", help="csv, tsv, json or ndjson, where the name doesn't tell.")
@@ -32,7 +39,10 @@ def convert(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder of Parquet files.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
 ) -> None:
-    """Converts a file of any size to Snappy Parquet. Every value stays the text that it was: no type is guessed.
+    """Converts files of any size to Snappy Parquet. Every value stays the text that it was: no type is guessed.
+
+    Values are unified (blanks, null values, aliases, case) as a dataset declares them with --as, and without it where
+    name and columns are those of exactly one shipped dataset.
 
     \b
     event-assets convert Dataset_20250101.csv --out data/by_platform
@@ -43,24 +53,38 @@ def convert(
         raise typer.BadParameter(f"--format {form} is none of csv, tsv, json, ndjson")
     _check_target(out, overwrite)
 
+    import polars as pl
+
+    from event_assets.cli.hive_folders import write_hive_folders
     from event_assets.cli.output import json_text, note
     from event_assets.cli.progress_bar import progressing
-    from event_assets.cli.text_to_parquet import to_parquet
+    from event_assets.cli.text_to_parquet import folder_to_parquet, to_parquet
+    from event_assets.cli.unify_values import declared_as
+    from event_assets.declaration import load_datasets
     from event_assets.settings import load_settings
 
-    target = out.absolute()
+    target, settings = out.absolute(), load_settings()
+    datasets = load_datasets(settings.datasets)
+    inside = [path for path in file.rglob("*") if path.is_file()] if file.is_dir() else [file]
     try:
-        size = file.stat().st_size / 1e6 if file.is_file() else 0.0
+        size = sum(path.stat().st_size for path in inside if path.is_file()) / 1e6
         with progressing(f"converting {file.name}", size, "MB") as advance, _beside(target) as at:
             plain, finished = at / "00000000.parquet", at / "finished"
-            read = to_parquet(
-                file, form, plain, load_settings(), fail_fast=fail_fast, progress=lambda share: advance(share * size)
+            read = (folder_to_parquet if file.is_dir() else to_parquet)(
+                file,
+                form,
+                plain,
+                settings,
+                fail_fast=fail_fast,
+                declared=lambda name, columns: declared_as(unify_as, datasets, name, columns),
+                progress=lambda share: advance(share * size),
             )
             finished.mkdir()
             if partition_by is None:
                 plain.replace(finished / plain.name)
             else:
-                _partition(file, plain, finished, partition_by)
+                rows = pl.scan_parquet(plain, hive_partitioning=False, glob=False)
+                write_hive_folders(str(file), rows, finished, partition_by)
             _check_rows(finished, read.rows)
             if target.exists():
                 target.replace(at / "replaced")
@@ -71,12 +95,15 @@ def convert(
         ) from None
     files = sorted(path.relative_to(target).as_posix() for path in target.rglob("*.parquet"))
     if as_json:
-        print(json_text({"out": str(out), "files": files, "rows": read.rows, "refused": dict(read.refused)}))
+        found = {"out": str(out), "files": files, "rows": read.rows, "refused": dict(read.refused)}
+        print(json_text({**found, "as": sorted(read.unified)}))
         return
     for name in files:
         print(out / name)
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(read.refused.items()))
     refused = counted(read.refused.total(), "record") + " refused" + (f": {reasons}" if reasons else "")
+    if read.unified and unify_as is None:
+        note(f"Values are unified as {' and '.join(sorted(read.unified))} declares them; --as none keeps them.")
     note(f"{counted(read.rows, 'row')} written; {refused}")
 
 
@@ -97,23 +124,6 @@ def _check_target(out: Path, overwrite: bool) -> None:
     # A slip such as --out ~ must not cost more than what this command writes.
     if foreign := [path for path in there if path.suffix != ".parquet"]:
         raise EventAssetsError(f"--out {out}", f"holds {foreign[0].name}, no Parquet file", "name another folder")
-
-
-def _partition(file: Path, plain: Path, into: Path, column: str) -> None:
-    import polars as pl
-
-    rows = pl.scan_parquet(plain, hive_partitioning=False, glob=False)
-    names = rows.collect_schema().names()
-    if column not in names:
-        raise QueryError(str(file), f"has no column {column}", f"choose one of {', '.join(names) or 'none'}")
-    if len(names) == 1:
-        raise QueryError(str(file), f"has no column but {column}", "leave out --partition-by")
-    values = rows.select(pl.col(column).n_unique()).collect(engine="streaming").item()
-    if values > MAX_VALUES:
-        raise QueryError(str(file), f"has {values:,} values of {column}", f"choose a column of at most {MAX_VALUES:,}")
-    # One file a value, its rows in the order of the source.
-    folders = pl.PartitionBy(into, key=column, include_key=False, approximate_bytes_per_file=None)
-    rows.sink_parquet(folders, compression="snappy", maintain_order=True, mkdir=True)
 
 
 def _check_rows(finished: Path, rows: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from event_assets.cli.input_formats import csv_header, format_of
+from event_assets.cli.unify_values import Declared
 from event_assets.declaration import Column, CsvDialect, Source
 from event_assets.errors import QueryError
 from event_assets.landing.csv import read_csv
@@ -27,11 +28,13 @@ _GROUP_BYTES = 64 * 1024 * 1024
 
 @dataclass
 class Converted:
-    """What became of a file's records: rows + refused = all of them."""
+    """What became of the records of files: rows + refused = all of them."""
 
     rows: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     """Reason to the number of records."""
+    unified: set[str] = field(default_factory=set)
+    """The datasets as whose files values were unified."""
 
 
 def to_parquet(
@@ -41,14 +44,16 @@ def to_parquet(
     settings: Settings,
     *,
     fail_fast: bool,
+    declared: Callable[[str, Sequence[str]], Declared | None] = lambda name, columns: None,
     progress: Callable[[float], None] = lambda share: None,
 ) -> Converted:
     """Write the file's records, in their order, as Snappy Parquet of text columns.
 
     The columns are those of the header, or all members of the JSON objects in the order in which they first
     occur; nested values are JSON text, empty CSV fields null. Records that can't be read are refused by
-    landing's rules. `progress` receives which share more of the work is done. QueryError where nothing can be read, and
-    with `fail_fast` at the first refused record.
+    landing's rules. `declared` tells by a file's name and columns how its values are unified. `progress` receives which
+    share more of the work is done. QueryError where nothing can be read, and with `fail_fast` at the first refused
+    record.
     """
     done = Converted()
     try:
@@ -65,7 +70,10 @@ def to_parquet(
         if not names:
             raise FileRejected("holds no column")
         fields = Fields({f"c{place}": name for place, name in enumerate(names)}, ())
-        _write(_frames(file, prepared, source, fields, settings, done, fail_fast, read), names, target)
+        frames = _frames(file, prepared, source, fields, settings, done, fail_fast, read)
+        unify = declared(file.name, names)
+        done.unified.update([unify.dataset] if unify else [])
+        _write(frames, names, target, unify)
     except FileRejected as rejected:
         raise QueryError(str(file), str(rejected), "fix the file, or say its --format") from None
     except OSError as error:
@@ -75,6 +83,49 @@ def to_parquet(
     if prepared.cut_off is not None:
         _refuse(file, done, MALFORMED, done.rows + done.refused.total() + 1, fail_fast)
     return done
+
+
+def folder_to_parquet(
+    folder: Path,
+    form: str | None,
+    target: Path,
+    settings: Settings,
+    *,
+    fail_fast: bool,
+    declared: Callable[[str, Sequence[str]], Declared | None] = lambda name, columns: None,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Converted:
+    """Write the records of all files below a folder, by path, as `to_parquet` writes those of one.
+
+    The columns are those of all files, in the order in which they first occur; what a file lacks is null. Hidden files
+    and those whose names begin with `_` are left out. QueryError where a folder has no file, or one can't be read.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path.relative_to(folder)))
+    if not files:
+        raise QueryError(str(folder), "has no file", "name a file, or a folder with files")
+    done, parts = Converted(), target.parent / "parts"
+    parts.mkdir()
+    for number, file in enumerate(files):
+        part = parts / f"{number:08d}.parquet"
+        made = to_parquet(
+            file,
+            form,
+            part,
+            settings,
+            fail_fast=fail_fast,
+            declared=declared,
+            progress=lambda share: progress(share / len(files)),
+        )
+        done.rows += made.rows
+        done.refused.update(made.refused)
+        done.unified.update(made.unified)
+    scans = [pl.scan_parquet(part, hive_partitioning=False, glob=False) for part in sorted(parts.iterdir())]
+    pl.concat(scans, how="diagonal").sink_parquet(target, compression="snappy", maintain_order=True)
+    return done
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(name.startswith((".", "_")) for name in path.parts)
 
 
 def _source(form: str) -> Source:
@@ -129,12 +180,13 @@ def _refuse(file: Path, done: Converted, reason: str, number: int, fail_fast: bo
     done.refused[reason] += 1
 
 
-def _write(frames: Iterator[pl.DataFrame], names: list[str], target: Path) -> None:
+def _write(frames: Iterator[pl.DataFrame], names: list[str], target: Path, unify: Declared | None) -> None:
     """Row groups of a good size, whatever the size of the frames."""
     schema = pa.schema([(name, pa.large_string()) for name in names])
     with pq.ParquetWriter(target, schema, compression="snappy") as writer:
         for frame in _gathered(frames):
-            writer.write_table(frame.rename(dict(zip(frame.columns, names, strict=True))).to_arrow().cast(schema))
+            named = frame.rename(dict(zip(frame.columns, names, strict=True)))
+            writer.write_table((unify.unified(named) if unify else named).to_arrow().cast(schema))
 
 
 def _gathered(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -104,6 +104,20 @@ class Nothing(Declared):
     """A table that takes no options: write `{}`."""
 
 
+class Identity(Declared):
+    """Which ids are one person's: those that one event holds together, over the whole history."""
+
+    links: tuple[tuple[str, str], ...] = Field(min_length=1)
+    """Pairs of columns, such as `[anonymous_id, user_id]`: an event that holds both links the two ids."""
+    max_ids: int = Field(1, ge=1)
+    """An id of a pair's first column that is linked with more ids of the second links nothing: many people use it."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of ids, `user_id` first: that of an event's user says who it is before all others."""
+        return tuple(dict.fromkeys(["user_id", *(column for pair in self.links for column in pair)]))
+
+
 class Gold(Declared):
     """The gold tables that the dataset feeds; one that is left out is not made."""
 
@@ -119,6 +133,9 @@ class Gold(Declared):
     """Events and users by type."""
     user_funnel: Funnel | None = None
     """How far each user got on a date, and the funnel over all dates."""
+    retention: Nothing | None = None
+    """Who came when and who came back: `first_seen`, `retention`, `retention_by_week` and `active_users`. They count
+    persons where `identity` is declared."""
     custom: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")], ...] = ()
     """Tables of the user's own, as `module:function` each (`tables/custom_tables.py`)."""
 

@@ -15,6 +15,7 @@ from event_assets.declaration.base import Declared
 from event_assets.declaration.blocks import (
     Deduplicate,
     Gold,
+    Identity,
     Quality,
     Retention,
     Sessions,
@@ -92,6 +93,8 @@ class Dataset(Declared):
     """What makes two records the same."""
     sessions: Sessions = Sessions()
     """What ends a session."""
+    identity: Identity | None = None
+    """Which ids are one person's; facts then have `person_id`."""
     geo: str | None = None
     """The declared column that holds an IP address."""
     gold: Gold = Gold()
@@ -179,6 +182,10 @@ class Dataset(Declared):
             raise ValueError(f"with event_id: {self.event_id} the deduplication key is that column alone")
         known("sessions.column", self.sessions.column)
         known("geo", self.geo)
+        for name in self.identity.columns if self.identity else ():
+            known("identity.links", name)
+            if self.column(name).type not in ("string", "int64"):
+                raise ValueError(f"identity.links: {name} is an identifier: its type is string or int64")
         if self.gold.top_users is not None:
             known("gold.top_users.by", self.gold.top_users.by)
         for step in self.gold.user_funnel.steps if self.gold.user_funnel else ():

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from event_assets.errors import LandingError
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, parts, sync_raw_tables
-from event_assets.pipeline.user_records import Erasing, Judge, canonical, rows_of, spread
-from event_assets.pipeline.workspace import Workspace
+from event_assets.pipeline.user_records import Erasing, Judge, canonical, judges_of, rows_of, spread, tombstone_name
+from event_assets.pipeline.workspace import Workspace, unit_of
 from event_assets.storage.ledger import SourceFile
 from event_assets.storage.parquet import read_figures, read_parquet, write_parquet
 from event_assets.storage.partitions import content_digest
@@ -50,24 +51,31 @@ def erase(workspace: Workspace, user_id: str, *, mentions: bool = False) -> Eras
         raise LandingError(
             f"--user-id {user_id!r}", f"is no {kind}, as user ids of {name} are", "give one as tables show it"
         )
-    tombstone = workspace.ledger.erasure(user, spread=spread(user), mentions=mentions)
-    erasing = Erasing.only(user, mentions=mentions)
+    ids = linked_ids(workspace, user)
+    workspace.ledger.draw_key()
+    tombstones = [
+        workspace.ledger.erasure(tombstone_name(column, found), spread=spread(found), mentions=mentions)
+        for column, some in ids.items()
+        for found in sorted(some)
+    ]
+    erasings = [Erasing.only(some, mentions=mentions, column=column) for column, some in ids.items()]
     changed: list[SourceFile] = []
     mentioned: list[tuple[str, int]] = []
     rows: Counter[str] = Counter()
     with workspace.lake.staging(workspace.dataset.name) as staging:
         for file in (*workspace.ledger.active("events"), *workspace.ledger.active("profiles")):
             there = {part.name: workspace.stores[part.table].file(part.file.path) for part in parts(workspace, file)}
-            left, written = without_erased(workspace, file, there, staging, erasing, mentioned)
+            left, written = without_erased(workspace, file, there, staging, erasings, mentioned)
             if left is not file:
                 place(workspace, left, {name: path for name, path in written.items() if path != there[name]})
                 changed.append(left)
                 rows["landing_rejects"] += file.rejected - left.rejected
                 rows["raw_events" if file.kind == "events" else "raw_profiles"] += file.landed - left.landed
-        _cut_closed(workspace, staging, erasing)
-        workspace.ledger.append([tombstone, *changed])
+        _cut_closed(workspace, staging, erasings)
+        workspace.ledger.append([*tombstones, *changed])
     sync_raw_tables(workspace)
-    return Erased(tombstone.user, tuple(changed), dict(+rows), tuple(sorted(mentioned)))
+    own = workspace.ledger.erasure(user)
+    return Erased(own.user, tuple(changed), dict(+rows), tuple(sorted(mentioned)))
 
 
 def rows_by_table(workspace: Workspace, user_id: str, *, mentions: bool = False) -> dict[str, int]:
@@ -76,25 +84,39 @@ def rows_by_table(workspace: Workspace, user_id: str, *, mentions: bool = False)
     found: dict[str, int] = {}
     if user is None:
         return found
-    erasing = Erasing.only(user, mentions=mentions)
+    erasings = [Erasing.only(some, mentions=mentions, column=c) for c, some in linked_ids(workspace, user).items()]
     users = {file.file_id: file.user_place for file in workspace.ledger.files.values()}
     for name, store in workspace.stores.items():
         table = workspace.tables[name]
-        judge = Judge(workspace.dataset, table.kind, erasing)
+        judges = judges_of(workspace.dataset, table.kind, erasings)
         rows = 0
         for path in (store.file(path) for entry in store.entries().values() if entry.rows for path in entry.files):
             if name in ("raw_events", "raw_profiles"):
-                rows += sum(judge.takes(verdict) for _, verdict in judge.rows(path))
+                rows += len(_of_rows(path, judges, "", []))
             elif name == "landing_rejects":
-                rows += len(_of_rejects(path, judge, users, []))
+                rows += len(_of_rejects(path, judges, users, []))
             else:
-                rows += int(rows_of(table, path, judge).sum())
+                rows += int(rows_of(table, path, judges).sum())
         if rows:
             found[name] = rows
     return found
 
 
-def _cut_closed(workspace: Workspace, staging: Path, erasing: Erasing) -> None:
+def linked_ids(workspace: Workspace, user: str) -> dict[str, set[str]]:
+    """Column to the ids of the user's person in it: where `identity` is declared, all that are linked with the user."""
+    found = {"user_id": {user}}
+    if workspace.dataset.identity is None:
+        return found
+    paths = workspace.stores["identities"].paths(unit_of(None))
+    for path in paths:
+        rows = read_parquet(path, ["column", "id", "person_id"])
+        person = rows.filter((rows["column"] == "user_id") & (rows["id"] == user))["person_id"]
+        for column, id_ in rows.filter(rows["person_id"].is_in(person.to_list())).select("column", "id").iter_rows():
+            found.setdefault(column, set()).add(id_)
+    return found
+
+
+def _cut_closed(workspace: Workspace, staging: Path, erasings: Sequence[Erasing]) -> None:
     """Take the rows out of those dates that can't be made again, since retention dropped what they were made from."""
     for step in workspace.steps:
         for name in step.tables:
@@ -104,7 +126,7 @@ def _cut_closed(workspace: Workspace, staging: Path, erasing: Erasing) -> None:
                 if not entry.rows or not workspace.is_closed(step, date):
                     continue
                 [path] = store.paths(date.isoformat())
-                theirs = rows_of(table, path, Judge(workspace.dataset, table.kind, erasing))
+                theirs = rows_of(table, path, judges_of(workspace.dataset, table.kind, erasings))
                 if theirs.any():
                     left = read_parquet(path).filter(~theirs)
                     piece = WrittenFile(staging / f"{name}-{date}.parquet", left.height, date.isoformat())
@@ -118,7 +140,7 @@ def without_erased(
     file: SourceFile,
     there: dict[str, Path],
     staging: Path,
-    erasing: Erasing,
+    erasings: Sequence[Erasing],
     mentioned: list[tuple[str, int]],
 ) -> tuple[SourceFile, dict[str, Path]]:
     """A source file without the records of erased users: as the ledger shall know it, and where its parts lie.
@@ -127,14 +149,14 @@ def without_erased(
     nothing else is left out. The same file and the same parts come back where no record is an erased user's. Records
     that stay though they mention one are added to `mentioned`.
     """
-    judge = Judge(workspace.dataset, file.kind, erasing)
+    judges = judges_of(workspace.dataset, file.kind, erasings)
     left = dict(there)
     for name, path in there.items():
         found: dict[int, str | None]
         if name == REJECTS:
-            found = dict(_of_rejects(path, judge, {file.file_id: file.user_place}, mentioned))
+            found = dict(_of_rejects(path, judges, {file.file_id: file.user_place}, mentioned))
         else:
-            found = dict.fromkeys(_of_rows(path, judge, file.file_id, mentioned))
+            found = dict.fromkeys(_of_rows(path, judges, file.file_id, mentioned))
         if not found:
             continue
         file, rows = _without(file, name, found)
@@ -145,28 +167,26 @@ def without_erased(
     return file, left
 
 
-def _of_rows(path: Path, judge: Judge, file_id: str, mentioned: list[tuple[str, int]]) -> list[int]:
+def _of_rows(path: Path, judges: Sequence[Judge], file_id: str, mentioned: list[tuple[str, int]]) -> list[int]:
     """The row numbers of a landed part of raw records that are taken out."""
-    taken = []
-    for number, verdict in judge.rows(path):
-        if judge.takes(verdict):
-            taken.append(number)
-        else:
-            mentioned.append((file_id, number))
-    return taken
+    found = [(number, judge.takes(verdict)) for judge in judges for number, verdict in judge.rows(path)]
+    taken = {number for number, takes in found if takes}
+    mentioned += sorted({(file_id, number) for number, _ in found if number not in taken})
+    return sorted(taken)
 
 
 def _of_rejects(
-    path: Path, judge: Judge, user_places: dict[str, int | None], mentioned: list[tuple[str, int]]
+    path: Path, judges: Sequence[Judge], user_places: dict[str, int | None], mentioned: list[tuple[str, int]]
 ) -> dict[int, str]:
     """The row numbers of rejects that are taken out, with their reasons."""
     taken: dict[int, str] = {}
     frame = read_parquet(path)
     for file_id, number, reason, raw in frame.select("file_id", "row_number", "reason", "raw").iter_rows():
-        verdict = judge.text(raw, user_places.get(file_id))
-        if judge.takes(verdict):
+        places = [user_places.get(file_id) if judge.column == "user_id" else None for judge in judges]
+        verdicts = [judge.text(raw, place) for judge, place in zip(judges, places, strict=True)]
+        if any(judge.takes(verdict) for judge, verdict in zip(judges, verdicts, strict=True)):
             taken[number] = reason
-        elif verdict:
+        elif any(verdicts):
             mentioned.append((file_id, number))
     return taken
 

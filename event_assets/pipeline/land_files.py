@@ -257,7 +257,9 @@ def _land(
     file = _as_source_file(landed, rules, landed_at, work.identity.bytes)
     staged = _staged_parts(landed)
     if workspace.ledger.erased:
-        file, staged = without_erased(workspace, file, staged, staging, Erasing.of(workspace.ledger), [])
+        file, staged = without_erased(
+            workspace, file, staged, staging, Erasing.of(workspace.dataset, workspace.ledger), []
+        )
     place(workspace, file, staged)
     return file
 

@@ -19,11 +19,13 @@ from event_assets.tables.catalog import tables
 from event_assets.tables.custom_tables import custom_tables
 from event_assets.tables.table import Table
 from event_assets.transforms import (
+    active_users,
     clean,
     daily_summary,
     event_counts,
     funnel,
     joined_facts,
+    persons,
     profiles,
     sessions,
     top_users,
@@ -161,6 +163,9 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         {**cleaning, "days": reach},
         equation=Equation("raw_events", ("cleaned_events", "#duplicates", "quarantine", *excluded("events"))),
     )
+    if dataset.identity:
+        add(("identity_links",), (Input("cleaned_events"),), persons.identity_links, dataset.identity.rules())
+        add(("identities",), (Input("identity_links"),), persons.identities, dataset.identity.rules(), by_date=False)
     add(("session_edges",), (Input("cleaned_events"),), sessions.session_edges, gap)
     add(
         ("session_parts",),
@@ -171,12 +176,18 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
     add(("sessions",), (Input("session_parts", after=1),), sessions.sessions, gap)
     add(
         ("joined_facts",),
-        (Input("cleaned_events"), Input("session_parts"), Input("profiles", users_of="session_parts")),
+        (
+            Input("cleaned_events"),
+            Input("session_parts"),
+            Input("profiles", users_of="session_parts"),
+            Input("identities", users_of="identity_links"),
+        ),
         joined_facts.joined_facts,
         {
             **gap,
             "geo": dataset.geo,
             "filter": [block.rules("filter") for block in dataset.profiles],
+            **({"identity": dataset.identity.columns} if dataset.identity else {}),
             "profile_columns": profile_columns,
         },
         equation=Equation("cleaned_events", ("joined_facts", "#filtered")),
@@ -196,6 +207,12 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         steps_rule = {"funnel": gold["user_funnel"]}
         add(("user_funnel",), (Input("joined_facts", after=later),), funnel.user_funnel, steps_rule)
         add(("funnel_summary",), (Input("user_funnel"),), funnel.funnel_summary, steps_rule, by_date=False)
+    add(("daily_users",), daily, active_users.daily_users, {})
+    add(("active_users",), (Input("daily_users", before=active_users.MONTH - 1),), active_users.active_users, {})
+    users = Input("daily_users")
+    add(("first_seen",), (users,), active_users.first_seen, {}, by_date=False)
+    cohorts = ("retention", "retention_by_week")
+    add(cohorts, (Input("first_seen"), users), active_users.retention, {}, by_date=False)
     add(("top_users_overall",), (Input("platform_sessions"),), top_users.top_users_overall, top, by_date=False)
     totals = ("watch_time_overall", "watch_time_by_user")
     add(totals, (Input("watch_time"),), watch_time.watch_time_overall, {}, by_date=False)
@@ -209,8 +226,9 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
             by_date=own.by_date,
             several_dates=own.several_dates,
         )
-    # Tables without dates that need none come first, those over all dates last.
-    return tuple(sorted(found, key=lambda step: 0 if step.name == "profiles" else 1 if step.by_date else 2))
+    # What facts read comes before them, tables over all dates come last.
+    ranks = {"profiles": 0, "identities": 1}
+    return tuple(sorted(found, key=lambda step: ranks.get(step.name, 1 if step.by_date else 2)))
 
 
 _CLEANING_KEYS = (

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -48,8 +48,9 @@ _SPREADS_OF_NUMBERS = frozenset({0, 1})
 
 @dataclass(frozen=True)
 class Erasing:
-    """The users who are erased, known by the id as cleaning writes it."""
+    """The ids of one column that are erased: of users, and of what is linked with them; as cleaning writes them."""
 
+    column: str
     is_erased: Callable[[str], bool]
     takes_mentions: Callable[[str], bool]
     """Whether refused records that only mention the user are taken out, too."""
@@ -57,14 +58,33 @@ class Erasing:
     """How many characters that end tokens are within the ids: only texts with so many can be one of them."""
 
     @classmethod
-    def of(cls, ledger: Ledger) -> Erasing:
-        """All users with a tombstone."""
+    def of(cls, dataset: Dataset, ledger: Ledger) -> list[Erasing]:
+        """All ids with a tombstone, by column."""
         spreads = frozenset(erasure.spread for erasure in ledger.erased.values())
-        return cls(ledger.is_erased, ledger.takes_mentions, spreads)
+        return [
+            cls(
+                column,
+                lambda found, column=column: ledger.is_erased(tombstone_name(column, found)),  # type: ignore[misc]
+                lambda found, column=column: ledger.takes_mentions(tombstone_name(column, found)),  # type: ignore[misc]
+                spreads,
+            )
+            for column in id_columns(dataset)
+        ]
 
     @classmethod
-    def only(cls, user: str, *, mentions: bool) -> Erasing:
-        return cls(lambda found: found == user, lambda _: mentions, frozenset({spread(user)}))
+    def only(cls, ids: Collection[str], *, mentions: bool, column: str = "user_id") -> Erasing:
+        spreads = frozenset(map(spread, ids))
+        return cls(column, lambda found: found in ids, lambda _: mentions, spreads)
+
+
+def id_columns(dataset: Dataset) -> tuple[str, ...]:
+    """The columns whose ids an erasure takes: that of users, and those that are linked with it."""
+    return dataset.identity.columns if dataset.identity else ("user_id",)
+
+
+def tombstone_name(column: str, found: str) -> str:
+    """What a tombstone hashes: the id, of other columns than the user's with the column."""
+    return found if column == "user_id" else f"{column}={found}"
 
 
 def spread(text: str) -> int:
@@ -87,7 +107,8 @@ class Judge:
     def __init__(self, dataset: Dataset, kind: Kind, erasing: Erasing) -> None:
         self._dataset, self._kind, self._erasing = dataset, kind, erasing
         self._blocks = dataset.blocks(kind)
-        self._column = next(column for column in dataset.columns_of(kind) if column.name == "user_id")
+        self._column = next(column for column in dataset.columns_of(kind) if column.name == erasing.column)
+        self.column = erasing.column
         aliases = {spread(alias) for alias in self._column.aliases}
         numbers = _SPREADS_OF_NUMBERS if self._column.type == "int64" else frozenset[int]()
         self._spreads = sorted(erasing.spreads | aliases | numbers)
@@ -122,7 +143,7 @@ class Judge:
         plan = pl.scan_parquet(path, hive_partitioning=False, glob=False)
         for start in range(0, plan.select(pl.len()).collect().item(), _ROWS):
             frame = plan.slice(start, _ROWS).collect()
-            theirs = self.users(frame["user_id"])
+            theirs = self.users(frame[self.column])
             yield from ((number, "theirs") for number in frame["row_number"].filter(theirs))
             for row in self._refused(frame.filter(~theirs)).iter_rows(named=True):
                 if verdict := self._of_fields(row):
@@ -137,15 +158,16 @@ class Judge:
             return None
         users = self._user_texts(raw or "", user_place)
         if users is None or any(self._found(text) for text in users):
-            return "theirs"
+            return "theirs" if users or self.column == "user_id" else "mentions"
         return "taken" if self._erasing.takes_mentions(whole) else "mentions"
 
     def _of_fields(self, row: dict[str, Any]) -> Verdict | None:
         whole = "\n".join(value for value in row.values() if isinstance(value, str))
         if self._constant or (found := self._found(whole)) is None:
             return None
-        user = row["user_id"]
-        absent = user is None and any(block.format in ("json", "ndjson") for block in self._blocks)
+        user = row[self.column]
+        may_lack = any(block.format in ("json", "ndjson") for block in self._blocks)
+        absent = user is None and may_lack and self.column == "user_id"
         if absent or (user is not None and self._found(user)):
             return "theirs"
         return "taken" if self._erasing.takes_mentions(found) else "mentions"
@@ -175,7 +197,7 @@ class Judge:
                 document = json.loads(raw, parse_int=str, parse_float=str)
             except (ValueError, RecursionError):
                 return None
-            columns = [column for block in self._blocks if (column := block.column("user_id"))]
+            columns = [column for block in self._blocks if (column := block.column(self.column))]
             values = [_at(document, source) for column in columns for source in column.sources]
             return [v if isinstance(v, str) else json.dumps(v) for v in values if v is not None] or None
         if place is None:
@@ -232,9 +254,27 @@ def _at(document: Any, path: str) -> Any:
     return document
 
 
-def rows_of(table: Table, path: Path, judge: Judge) -> pl.Series:
+def judges_of(dataset: Dataset, kind: Kind, erasings: Iterable[Erasing]) -> list[Judge]:
+    """A judge for each column of erased ids that the files of a kind have."""
+    names = [column.name for column in dataset.columns_of(kind)]
+    return [Judge(dataset, kind, erasing) for erasing in erasings if erasing.column in names]
+
+
+def rows_of(table: Table, path: Path, judges: Sequence[Judge]) -> pl.Series:
     """For each row of a published file of a table that a step makes, whether it is an erased user's."""
-    column = "raw" if "raw" in table.names else table.user_column
+    found = [_rows_of(table, path, judge) for judge in judges]
+    theirs = found[0]
+    for more in found[1:]:
+        theirs = theirs | more
+    return theirs
+
+
+def _rows_of(table: Table, path: Path, judge: Judge) -> pl.Series:
+    own = judge.column if judge.column in table.names else None
+    column = "raw" if "raw" in table.names else table.user_column if judge.column == "user_id" else own
+    if table.users == "id":  # ids of all columns, told apart by `column`
+        frame = read_parquet(path, ["column", "id"])
+        return judge.typed(frame["id"]) & (frame["column"] == judge.column)
     if column is None:
         rows = pl.scan_parquet(path, hive_partitioning=False, glob=False).select(pl.len()).collect().item()
         return pl.repeat(False, rows, dtype=pl.Boolean, eager=True)
@@ -248,5 +288,11 @@ def masked_names(dataset: Dataset, ledger: Ledger) -> Callable[[str], str]:
     """A file's name as tables show it: without the ids of erased users."""
     if not ledger.erased:
         return lambda name: name
-    judge = Judge(dataset, "events", Erasing.of(ledger))
-    return judge.masked
+    judges = judges_of(dataset, "events", Erasing.of(dataset, ledger))
+
+    def masked(name: str) -> str:
+        for judge in judges:
+            name = judge.masked(name)
+        return name
+
+    return masked

@@ -58,12 +58,17 @@ class Workspace:
         }
         self.ledger = self.lake.ledger(dataset.name)
         self._histories: dict[str, KeyHistory] = {}
+        self._dates: dict[str, tuple[set[str], list[dt.date]]] = {}
         self._writes = False
         self.notices: list[str] = []
         """What `refresh` found wrong with the lake and a run repairs, one line each."""
         self.recovered = False
         """Whether `writing` had to repair what a killed writer began."""
-        self._validity = Validity(self.lake.state(dataset.name) / "history" / "validity.json", "user_id")
+        history = self.lake.state(dataset.name) / "history"
+        self._validity = {
+            "profiles": Validity(history / "validity.json", ["user_id"]),
+            "identities": Validity(history / "identities.json", ["column", "id"], says=["person_id"]),
+        }
 
     @cached_property
     def engine(self) -> Engine:
@@ -111,7 +116,8 @@ class Workspace:
                     store.finish()
             finally:
                 self._writes = False
-                self._validity.save()
+                for validity in self._validity.values():
+                    validity.save()
 
     def _recover(self) -> None:
         """Make good what a killed writer began: what entered the ledger counts, all else goes."""
@@ -166,7 +172,11 @@ class Workspace:
 
     def dates(self, table: str) -> list[dt.date]:
         """The dates that a table by date has, in order."""
-        return sorted(dt.date.fromisoformat(unit) for unit in self.stores[table].entries())
+        units = self.stores[table].entries()
+        known = self._dates.get(table)
+        if known is None or known[0] != units.keys():
+            known = self._dates[table] = set(units), sorted(map(dt.date.fromisoformat, units))
+        return [*known[1]]
 
     def by_date(self, table: str) -> bool:
         return table in self.stores and self.stores[table].by_date
@@ -220,7 +230,9 @@ class Workspace:
     def validity_digest(self, source: Input, date: dt.date) -> str:
         """What a table of users over time says on a date of the users who the date holds."""
         assert source.users_of is not None
-        return self._validity.digest(date, self._held(source.table, None), self._held(source.users_of, date))
+        return self._validity[source.table].digest(
+            date, self._held(source.table, None), self._held(source.users_of, date)
+        )
 
     def _held(self, table: str, date: dt.date | None) -> Held:
         return self.content(table, date), partial(self.stores[table].paths, unit_of(date))

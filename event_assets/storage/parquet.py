@@ -41,7 +41,8 @@ def scan_parquet(*paths: Path) -> pl.LazyFrame:
 def write_parquet(frame: pl.DataFrame, path: Path, figures: Mapping[str, int] | None = None) -> None:
     """Write a staged file out of memory; LakeError where it can't be written."""
     with naming_disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
         frame.write_parquet(path, compression="snappy", statistics=True, metadata=footer(figures or {}))
 
 

@@ -21,10 +21,13 @@ Unit = tuple[str, Callable[[], Sequence[Path]]]
 
 
 class Validity:
-    """Digests of a table with `key`, `valid_from` and `valid_to`, by date; kept in one file."""
+    """Digests of a table with the columns `key`, by date; kept in one file.
 
-    def __init__(self, path: Path, key: str) -> None:
-        self._path, self._key = path, key
+    Its rows hold over an interval where it has `valid_from` and `valid_to`. Only the columns `says` count, where named.
+    """
+
+    def __init__(self, path: Path, key: Sequence[str], says: Sequence[str] = ()) -> None:
+        self._path, self._key, self._says = path, list(key), list(says)
         self._digests: dict[str, list[str]] | None = None
         self._rows: tuple[str, pl.DataFrame] | None = None
         self._changed = False
@@ -63,13 +66,15 @@ class Validity:
             return ""
         if self._rows is None or self._rows[0] != rows[0]:
             self._rows = (rows[0], _read(rows[1]()))
-        keys = _read(holding[1](), [self._key]).unique()
+        keys = _read(holding[1](), self._key).unique()
         valid = self._rows[1].join(keys, on=self._key, how="semi")
-        valid = valid.filter(pl.col("valid_to").is_null() | (pl.col("valid_to") > date))
-        valid = valid.filter(pl.col("valid_from") == pl.col("valid_from").min().over(self._key))
+        if "valid_from" in valid.columns:
+            valid = valid.filter(pl.col("valid_to").is_null() | (pl.col("valid_to") > date))
+            valid = valid.filter(pl.col("valid_from") == pl.col("valid_from").min().over(self._key))
+            valid = valid.drop("valid_from", "valid_to")
         if valid.is_empty():
             return ""
-        said = valid.drop("valid_from", "valid_to").sort(self._key).write_ndjson()
+        said = valid.select([*self._key, *self._says] if self._says else pl.all()).sort(self._key).write_ndjson()
         return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
 
 

@@ -13,6 +13,7 @@ from event_assets.errors import DeclarationError
 from event_assets.tables import plots
 from event_assets.tables.custom_tables import with_custom
 from event_assets.tables.gold_tables import gold_tables
+from event_assets.tables.identity_tables import PERSON_ID, identity_tables
 from event_assets.tables.shared_columns import (
     EVENT_ID,
     EVENT_TIME,
@@ -208,6 +209,8 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
     yield Table(
         "quarantine", "Dated records that break the contract.", **rejects, partitioned_by="event_date", retention="raw"
     )
+    if dataset.identity:
+        yield from identity_tables()
     yield Table(
         "session_edges",
         "A user's first and last activity on a date: what the neighbour dates need of it to cut sessions exactly.",
@@ -332,6 +335,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
         (
             *cleaned,
             replace(session_id, nullable=users_optional),
+            *((PERSON_ID,) if dataset.identity else ()),
             *geo,
             *(typed(c, nullable=True) for c in dataset.profile_columns),
             Column("has_profile", "bool", "Whether the user has a profile.", nullable=False, made_from=("user_id",)),

@@ -6,6 +6,7 @@ import narwhals as nw
 
 from event_assets.transforms.conditions import holds
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, with_user
+from event_assets.transforms.persons import with_person
 
 
 def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
@@ -19,6 +20,8 @@ def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
     facts = _with_session(cleaned, inputs["session_parts"], scope)
     if scope.dataset.geo:
         facts = scope.ports.region(facts, address=scope.dataset.geo, into="geo_region")
+    if scope.dataset.identity:
+        facts = with_person(facts, inputs["identities"], scope)
     if not scope.dataset.profiles:
         kept = scope.ports.shared(facts.with_columns(nw.lit(False).alias("has_profile")))
         filtered = orphans = kept.head(0)

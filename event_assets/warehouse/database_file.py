@@ -1,11 +1,13 @@
 """The warehouse file: a DuckDB database of views, for the DuckDB shell and tools that draw charts.
 
-It holds no rows, so it is made again only where a view would be another: a new dataset, a changed declaration, a
-table's first files. Readers have the old file open and go on with it; nobody waits for anybody.
+It holds no rows, so a dataset's views are made again only where one would be another: a new dataset, a changed
+declaration, a table's first files. Readers have the old file open and go on with it; nobody waits for anybody.
 """
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,10 +18,13 @@ from event_assets.digest import digest
 from event_assets.errors import LakeError
 from event_assets.settings import Settings
 from event_assets.storage.read_again import read_again
-from event_assets.warehouse.views import lasting_views, literal
+from event_assets.warehouse.log_views import macros
+from event_assets.warehouse.views import identifier, lasting_views, literal
 
 #: The oldest format of files that DuckDB writes, so that tools with an older DuckDB can open it.
 _STORAGE_VERSION = "v1.0.0"
+#: Stands for the functions that the views of all schemas call; no dataset has this name.
+_EVERY = ""
 
 
 def refresh(datasets: Mapping[str, Dataset], settings: Settings) -> bool:
@@ -46,17 +51,26 @@ def refresh(datasets: Mapping[str, Dataset], settings: Settings) -> bool:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f".{path.name}.lock")):  # else the slower of two would put back an older state
-            statements = lasting_views(datasets, lake)
-            made_of = digest(duckdb.__version__, statements)
+            schemas = {name: lasting_views(dataset, lake) for name, dataset in datasets.items()}
+            made_of = {
+                _EVERY: digest(duckdb.__version__, list(macros())),
+                **{name: digest(statements) for name, statements in schemas.items()},
+            }
             if path.exists() and not mark.exists():
                 raise LakeError(
                     str(path), "is a file that event_assets didn't make", "name another by EVENT_ASSETS_WAREHOUSE"
                 )
-            if path.exists() and mark.read_text(encoding="utf-8") == made_of:
+            known = _made_of(mark) if path.exists() else {}
+            if known == made_of:
                 return False
             mark.write_text("", encoding="utf-8")
-            read_again(lambda: _write(statements, path), lambda: None)
-            mark.write_text(made_of, encoding="utf-8")
+            if known.get(_EVERY) == made_of[_EVERY]:
+                gone = [name for name in known if name not in (_EVERY, *schemas)]
+                changed = {name: statements for name, statements in schemas.items() if known.get(name) != made_of[name]}
+                read_again(lambda: _write({**{name: [] for name in gone}, **changed}, path, path), lambda: None)
+            else:
+                read_again(lambda: _write(schemas, path), lambda: None)
+            mark.write_text(json.dumps(made_of), encoding="utf-8")
     except OSError as error:
         raise LakeError(
             str(path), f"can't be written ({error})", "fix that and run again; no table is touched"
@@ -64,9 +78,24 @@ def refresh(datasets: Mapping[str, Dataset], settings: Settings) -> bool:
     return True
 
 
-def _write(statements: list[str], path: Path) -> None:
+def _made_of(mark: Path) -> dict[str, str]:
+    """Digests of what the file's views were made of, by schema; none where a writer was killed."""
+    text = mark.read_text(encoding="utf-8")
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:  # of an earlier version
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write(schemas: Mapping[str, list[str]], path: Path, before: Path | None = None) -> None:
+    """Put a file with these schemas in place of the one before; `before` is one whose other schemas are kept."""
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)
+    if before:
+        shutil.copyfile(before, fresh)
+    drops = [f"DROP SCHEMA IF EXISTS {identifier(name)} CASCADE" for name in schemas] if before else [*macros()]
+    statements = [*drops, *(statement for schema in schemas.values() for statement in schema)]
     with duckdb.connect() as connection:
         try:
             connection.execute(f"ATTACH {literal(str(fresh))} AS warehouse (STORAGE_VERSION '{_STORAGE_VERSION}')")

@@ -14,7 +14,7 @@ from event_assets.declaration.values import decimal_parts
 from event_assets.storage.lake import Lake
 from event_assets.tables.catalog import tables
 from event_assets.tables.table import Column, Table
-from event_assets.warehouse.log_views import live_rows, macros
+from event_assets.warehouse.log_views import live_rows
 
 #: The view that unites what landing and cleaning refused (SPEC §3).
 REJECTED = "rejected_records"
@@ -98,17 +98,16 @@ def create_views(
     connection.execute(";\n".join(statements))
 
 
-def lasting_views(datasets: Mapping[str, Dataset], lake: Path) -> list[str]:
-    """The statements that make all views, with comments, for a file that stays: they ask the tables' logs themselves.
+def lasting_views(dataset: Dataset, lake: Path) -> list[str]:
+    """The statements that make a dataset's views, with comments, for a file that stays: they ask the tables' logs
+    themselves, through `macros`.
 
     A table that has no file yet is a view without rows.
     """
-    statements = list(macros())
-    for name, dataset in datasets.items():
-        statements.append(f"CREATE SCHEMA {identifier(name)}")
-        for view in views(dataset):
-            scans = (_live_rows(view, table, lake / name / table.name) for table in view.tables)
-            statements += [f"CREATE VIEW {view.sql_name} AS {_united(view, scans)}", *_comments(view)]
+    statements = [f"CREATE SCHEMA {identifier(dataset.name)}"]
+    for view in views(dataset):
+        scans = (_live_rows(view, table, lake / dataset.name / table.name) for table in view.tables)
+        statements += [f"CREATE VIEW {view.sql_name} AS {_united(view, scans)}", *_comments(view)]
     return statements
 
 

@@ -155,3 +155,67 @@ def test_a_file_that_is_not_there_or_tells_no_format_is_told(command: Command) -
     Path("data.bin").write_text("x")
     assert "its name tells no format" in command("convert", "data.bin", "--out", "out").err
     assert command("convert", "data.bin", "--out", "out", "--format", "xml").code == 2
+
+
+ACTIVITY = "user_id,session_id,platform,activity_time,activity_type\n" + "".join(
+    f"u{number},s{number},{platform},2025-01-01T10:00:00,Login\n"
+    for number, platform in enumerate(["iOS", "ios", " iOS ", "IOS", "Android", "ANDROID", "web", "Web", "Unknown", ""])
+)
+
+
+def folders(out: str) -> list[str]:
+    return sorted(path.name for path in Path(out).iterdir())
+
+
+def test_a_file_of_a_shipped_dataset_is_unified_as_it_declares(command: Command) -> None:
+    Path("Dataset_20250101.csv").write_text(ACTIVITY)
+    said = convert(command, "Dataset_20250101.csv", "--out", "out", "--partition-by", "platform")
+    assert folders("out") == ["platform=Android", "platform=Web", "platform=__HIVE_DEFAULT_PARTITION__", "platform=iOS"]
+    assert "Values are unified as activity declares them; --as none keeps them." in said.err
+    convert(command, "Dataset_20250101.csv", "--out", "kept", "--partition-by", "platform", "--as", "none")
+    assert len(folders("kept")) == 10
+
+
+def test_a_file_of_another_name_or_with_other_columns_is_unified_where_asked_alone(command: Command) -> None:
+    Path("dump.csv").write_text(ACTIVITY)
+    Path("Dataset_1.csv").write_text("platform,other\nios,1\n iOS,2\n")
+    for file in ("dump.csv", "Dataset_1.csv"):
+        convert(command, file, "--out", file[:4], "--partition-by", "platform")
+        convert(command, file, "--out", f"as_{file[:4]}", "--partition-by", "platform", "--as", "activity")
+    assert (len(folders("dump")), len(folders("as_dump"))) == (10, 4)
+    assert folders("Data") == ["platform=%20iOS", "platform=ios"]
+    assert folders("as_Data") == ["platform=iOS"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [("nobody", "--as nobody: is not a dataset; name one of activity"), ("shop", "declares no column of data.csv")],
+)
+def test_a_declaration_that_does_not_fit_is_named(command: Command, wanted: str, said: str) -> None:
+    Path("data.csv").write_text("a,b\n1,2\n")
+    found = command("convert", "data.csv", "--out", "out", "--as", wanted)
+    assert found.code == 1
+    assert said in found.err
+
+
+def test_a_folder_is_converted_file_by_file_and_its_columns_are_united(command: Command) -> None:
+    Path("in/sub").mkdir(parents=True)
+    Path("in/b.csv").write_text("x,y\n1,2\n")
+    Path("in/sub/c.ndjson").write_text('{"y": "3", "z": [1, 1]}\n')
+    Path("in/a.csv").write_text("x\n0\n")
+    Path("in/.hidden").write_text("?")
+    convert(command, "in", "--out", "out")
+    rows = pl.read_parquet("out/00000000.parquet").rows(named=True)
+    assert rows == [
+        {"x": "0", "y": None, "z": None},
+        {"x": "1", "y": "2", "z": None},
+        {"x": None, "y": "3", "z": "[1,1]"},
+    ]
+    Path("empty").mkdir()
+    assert "empty: has no file" in command("convert", "empty", "--out", "none").err
+
+
+def test_of_repeated_members_the_last_stands_as_in_landing(command: Command) -> None:
+    Path("data.ndjson").write_text('{"a": 1, "a": 2, "b": {"x": 1, "x": 2}}\n')
+    convert(command, "data.ndjson", "--out", "out")
+    assert pl.read_parquet("out/00000000.parquet").rows() == [("2", '{"x":1,"x":2}')]

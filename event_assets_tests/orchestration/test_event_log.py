@@ -25,7 +25,7 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from event_assets.orchestration.private.event_log import EventLog
+from event_assets.orchestration.private.event_log import REVISION, EventLog
 from event_assets.orchestration.private.log_events import events_together
 
 KEY = dg.AssetKey(["clicks", "sessions"])
@@ -183,6 +183,18 @@ def _rows(folder: Path) -> dict[str, Sequence[object]]:
             found[f"{path.name} {table}"] = rows
         database.close()
     return found
+
+
+def test_the_databases_are_those_that_dagster_migrates(logs: tuple[EventLog, SqliteEventLogStorage]) -> None:
+    schemas = []
+    for log in logs:
+        log.store_event(_entry(1, "message", "run-4", "sessions", None, True))
+        for shard in ("index", "run-4"):
+            with sqlite3.connect(log.path_for_shard(shard)) as database:
+                created = database.execute("SELECT type, name FROM sqlite_master ORDER BY 1, 2").fetchall()
+                schemas.append((created, database.execute("SELECT * FROM alembic_version").fetchall()))
+    assert schemas[:2] == schemas[2:]
+    assert all(stamped == [(REVISION,)] for _, stamped in schemas)
 
 
 def test_events_of_a_batch_are_reserved_under_the_ids_that_they_get(instance: dg.DagsterInstance) -> None:

@@ -247,7 +247,7 @@ def test_numbers_are_one_user_however_they_are_written(tmp_path: Path) -> None:
 
 
 def verdict(raw: str, user: str = "ann", place: int | None = None, dataset: Dataset | None = None) -> str | None:
-    return Judge(dataset or clicks(), "events", Erasing.only(user, mentions=False)).text(raw, place)
+    return Judge(dataset or clicks(), "events", Erasing.only({user}, mentions=False)).text(raw, place)
 
 
 @pytest.mark.parametrize(

@@ -26,11 +26,15 @@ from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as Status
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as Executions
+from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Events
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
-from sqlalchemy import Connection, Engine, bindparam, create_engine, event, select
+from sqlalchemy import Connection, Engine, bindparam, create_engine, event, inspect, select
+from sqlalchemy.exc import DatabaseError
 
 _BUSY_SECONDS = 60
+#: The newest revision of the tables that Dagster's migrations know.
+REVISION: Final = "29b539ebc72a"
 _EVALUATED: Final = DagsterEventType.ASSET_CHECK_EVALUATION
 #: The kinds of events that are stored in bulk.
 _BULK: Final = frozenset({*ASSET_EVENTS, *ASSET_CHECK_EVENTS} - {DagsterEventType.FRESHNESS_STATE_CHANGE})
@@ -162,6 +166,23 @@ class EventLog(SqliteEventLogStorage):
                 with self._begin(shard) as connection:
                     yield connection
 
+    def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
+        """As the stock storage does it, but for loading all migrations where the newest is known to be there: they
+        take a fifth of a second at every start, and as long for every run's new database."""
+        try:
+            with engine.begin() as connection:
+                tables = inspect(connection).get_table_names()
+                if not tables and not for_index_shard:
+                    _create(connection)
+                    return
+                if "alembic_version" in tables:
+                    stamped = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all()
+                    if stamped == [REVISION]:
+                        return
+        except DatabaseError:
+            pass  # another process is creating it: the stock storage waits for that
+        super()._initdb(engine, for_index_shard)
+
     @contextmanager
     def _begin(self, shard: str) -> Iterator[Connection]:
         engine = self._engines.get(shard)
@@ -178,6 +199,17 @@ class EventLog(SqliteEventLogStorage):
             engine.dispose()
         self._engines.clear()
         super().dispose()
+
+
+def _create(connection: Connection) -> None:
+    """Create the tables of a new run's database, stamped as alembic does it."""
+    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+    SqlEventLogStorageMetadata.create_all(connection)
+    connection.exec_driver_sql(
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
+        " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
+    )
+    connection.exec_driver_sql("INSERT INTO alembic_version (version_num) VALUES (?)", (REVISION,))
 
 
 def _in_transaction(connection: Connection) -> bool:

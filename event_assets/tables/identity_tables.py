@@ -1,0 +1,49 @@
+"""The tables that say which ids are one person's (SPEC §10, Persons)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from event_assets.tables.table import Column, Table
+
+PERSON_ID = Column(
+    "person_id",
+    "string",
+    "The person: the least user id among the ids that are linked with the event's, else the least other id.",
+    made_from=("user_id",),
+    personal=True,
+)
+
+
+def identity_tables() -> Iterable[Table]:
+    """identity_links by date, and what follows from all of them."""
+    column = Column("column", "string", "The declared column that holds the id.", nullable=False)
+    id_ = Column("id", "string", "The id as text.", nullable=False, personal=True)
+    yield Table(
+        "identity_links",
+        "The ids of a date, and which of them one event holds together.",
+        (
+            column,
+            id_,
+            Column("linked_column", "string", "The column of the other id; null in the row of the id itself."),
+            Column("linked_id", "string", "The other id that the same event holds.", personal=True),
+        ),
+        key=("column", "id", "linked_column", "linked_id"),
+        partitioned_by="event_date",
+        layer="silver",
+        users="id",
+        internal=True,
+    )
+    yield Table(
+        "identities",
+        "The person of each id, over the whole history.",
+        (
+            column,
+            id_,
+            Column("person_id", "string", PERSON_ID.description, nullable=False, personal=True),
+            Column("since", "date", "The first date on which the id occurs.", nullable=False),
+        ),
+        key=("column", "id"),
+        layer="silver",
+        users="id",
+    )

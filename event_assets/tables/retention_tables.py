@@ -1,0 +1,68 @@
+"""The tables of who came when, and who came back (SPEC §10, Retention)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from event_assets.declaration import Dataset
+from event_assets.tables.identity_tables import PERSON_ID
+from event_assets.tables.shared_columns import count
+from event_assets.tables.table import Column, Table
+
+
+def retention_tables(dataset: Dataset, user_id: Column) -> Iterable[Table]:
+    """The rollup `daily_users` and what is counted from it; of persons where the dataset declares `identity`."""
+    who = replace(PERSON_ID, nullable=False) if dataset.identity else user_id
+    users = "persons" if dataset.identity else "users"
+    yield Table(
+        "daily_users",
+        f"The {users} with a fact on a date.",
+        (who,),
+        key=(who.name,),
+        partitioned_by="event_date",
+        users=who.name,
+        internal=True,
+    )
+    yield Table(
+        "active_users",
+        f"How many {users} were active on a date, and in the week and the four weeks that end on it.",
+        (
+            count("day", f"Distinct {users} of the date.", made_from=(who.name,)),
+            count("week", f"Distinct {users} of the 7 dates that end on it.", made_from=(who.name,)),
+            count("month", f"Distinct {users} of the 28 dates that end on it.", made_from=(who.name,)),
+        ),
+        key=("day",),
+        partitioned_by="event_date",
+    )
+    yield Table(
+        "first_seen",
+        f"The first date of each of the {users}.",
+        (who, Column("date", "date", "The first date with a fact.", nullable=False, made_from=(who.name,))),
+        key=(who.name,),
+        users=who.name,
+    )
+    yield Table(
+        "retention",
+        f"How many of the {users} first seen on a date were active so many days later.",
+        (
+            Column(
+                "cohort_date", "date", "The date on which they were first seen.", nullable=False, made_from=("date",)
+            ),
+            count("offset_days", "Days since then; 0 is the date itself.", 0, made_from=("date",)),
+            count("users", f"Those {users} with a fact on that day.", made_from=(who.name,)),
+        ),
+        key=("cohort_date", "offset_days"),
+    )
+    yield Table(
+        "retention_by_week",
+        f"How many of the {users} first seen in an ISO week were active so many weeks later.",
+        (
+            Column(
+                "cohort_week", "date", "Monday of the week of their first date.", nullable=False, made_from=("date",)
+            ),
+            count("offset_weeks", "Weeks since then; 0 is the week itself.", 0, made_from=("date",)),
+            count("users", f"Those {users} with a fact in that week.", made_from=(who.name,)),
+        ),
+        key=("cohort_week", "offset_weeks"),
+    )

@@ -1,0 +1,96 @@
+"""Who came when: users by date as sets, from which cohorts and active users of any span of dates are counted.
+
+Nothing is counted from events here: `daily_users` has each user (each person, where `identity` is declared) of a date
+once, and all other tables are made from it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import narwhals as nw
+
+from event_assets.declaration import Dataset
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope
+
+#: `active_users` counts the dates of a week and of four weeks that end on a date.
+WEEK, MONTH = 7, 28
+_DAY_MICROSECONDS = 86_400_000_000
+#: Added to days since 1970-01-01, a Thursday, Mondays are multiples of 7; and no date is below 0.
+_TO_MONDAY = 3 + 7 * 10_000
+
+
+def who(dataset: Dataset) -> str:
+    """The column of those who are counted."""
+    return "person_id" if dataset.identity else "user_id"
+
+
+def daily_users(inputs: Inputs, scope: Scope) -> Outputs:
+    """daily_users of a date: each user or person with a fact on it. Input: joined_facts of the date."""
+    column = who(scope.dataset)
+    rows = inputs["joined_facts"].select(*scope.dated, column).filter(~nw.col(column).is_null())
+    return Outputs({"daily_users": scope.shaped(scope.ports.distinct(rows), "daily_users")})
+
+
+def active_users(inputs: Inputs, scope: Scope) -> Outputs:
+    """active_users of a date: one row. Input: daily_users of the date and the 27 before it."""
+    column = who(scope.dataset)
+    spans = []
+    for name, days in (("day", 1), ("week", WEEK), ("month", MONTH)):
+        windows = [scope.days_before(inputs["daily_users"], back) for back in range(days)]
+        users = nw.concat([window.select(*scope.dated, column) for window in windows]).unique()
+        spans.append((name, users))
+    counts = scope.counted(**dict(spans))
+    return Outputs({"active_users": scope.shaped(counts.filter(nw.col("day") > 0), "active_users")})
+
+
+def first_seen(inputs: Inputs, scope: Scope) -> Outputs:
+    """first_seen: the first date of each user or person. Input: daily_users of all dates."""
+    column = who(scope.dataset)
+    first = inputs["daily_users"].group_by(column).agg(nw.col("event_date").min().alias("date"))
+    return Outputs({"first_seen": scope.shaped(first, "first_seen")})
+
+
+def retention(inputs: Inputs, scope: Scope) -> Outputs:
+    """retention and retention_by_week: of those first seen on a date (in an ISO week), how many came so much later.
+
+    Inputs: first_seen and daily_users of all dates.
+    """
+    column = who(scope.dataset)
+    first = inputs["first_seen"].select(column, nw.col("date").alias("cohort_date"))
+    seen = inputs["daily_users"].join(first, on=column, how="inner")
+    days = _with_numbers(seen, {"event_date": "seen day", "cohort_date": "first day"}, scope)
+    seen_day, first_day = nw.col("seen day"), nw.col("first day")
+    days = scope.ports.shared(days.with_columns((seen_day - first_day).alias("offset_days")))
+    by_date = days.group_by("cohort_date", "offset_days").agg(nw.len().alias("users"))
+    cohort, weeks = _monday(nw.col("cohort_date"), first_day), _week(seen_day) - _week(first_day)
+    by_week = days.select(column, cohort.alias("cohort_week"), weeks.alias("offset_weeks")).unique()
+    by_week = by_week.group_by("cohort_week", "offset_weeks").agg(nw.len().alias("users"))
+    return Outputs(
+        {
+            "retention": scope.shaped(by_date, "retention"),
+            "retention_by_week": scope.shaped(by_week, "retention_by_week"),
+        }
+    )
+
+
+def _with_numbers(frame: Frame, columns: dict[str, str], scope: Scope) -> Frame:
+    """The frame with an int64 column for each date column: its days since 1970-01-01."""
+    times = {column: f"{column} as time" for column in columns}
+    frame = frame.with_columns(*(nw.col(c).cast(nw.Datetime("us", "UTC")).alias(time) for c, time in times.items()))
+    frame = scope.ports.microseconds(frame, {time: columns[column] for column, time in times.items()})
+    return frame.with_columns(*(nw.col(into) // _DAY_MICROSECONDS for into in columns.values())).drop(*times.values())
+
+
+def _week(day: nw.Expr) -> nw.Expr:
+    """The number of the ISO week of a numbered day."""
+    return (day + _TO_MONDAY) // 7
+
+
+def _monday(date: nw.Expr, day: nw.Expr) -> nw.Expr:
+    """The Monday of the ISO week of a date, whose number is given too."""
+    monday = date
+    for after in range(1, 7):
+        earlier = (date - nw.lit(dt.timedelta(days=after))).cast(nw.Date)
+        monday = nw.when((day + _TO_MONDAY) % 7 == after).then(earlier).otherwise(monday)
+    return monday

@@ -1,0 +1,213 @@
+"""Persons, cohorts and active users: equal to a scan of all events, whatever the order and the cut of files."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from event_assets.declaration import Dataset
+from event_assets.pipeline.erase import erase, rows_by_table
+from event_assets.pipeline.retract import named_files, retract
+from event_assets_tests.pipeline.test_erasure import files_with
+from event_assets_tests.world import NOW, World, clicks, made
+
+HEADER = "user,kind,at,device,cookie"
+LINKS = [["device", "user_id"], ["cookie", "user_id"]]
+FEW = 6 if settings.default.max_examples < 1000 else 300  # type: ignore[union-attr]
+
+Event = tuple[str | None, str, str | None, str | None]
+"""user, time, device, cookie"""
+
+
+def dataset(*, identity: bool = True, max_ids: int = 1, **changes: object) -> Dataset:
+    """Clicks with two anonymous ids; persons are declared unless said otherwise."""
+    columns = [
+        {"name": "user_id", "source": "user", "required": False, "description": "Who."},
+        {"name": "event_type", "source": "kind", "description": "What."},
+        {"name": "device", "description": "On which device."},
+        {"name": "cookie", "description": "With which cookie."},
+    ]
+    events = {"files": ["*.csv"], "format": "csv", "time": {"source": "at"}, "columns": columns}
+    persons = {"identity": {"links": LINKS, "max_ids": max_ids}} if identity else {}
+    return clicks(events=events, sessions={}, gold={"retention": {}, "daily_summary": {}}, **persons, **changes)
+
+
+def text(events: Iterable[Event]) -> str:
+    rows = [f"{user or ''},v,{at},{device or ''},{cookie or ''}" for user, at, device, cookie in events]
+    return "\n".join([HEADER, *rows]) + "\n"
+
+
+def people(events: Iterable[Event], max_ids: int = 1) -> dict[tuple[str, str], str]:
+    """(column, id) to person by union-find, read off the rule."""
+    parent: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def root(node: tuple[str, str]) -> tuple[str, str]:
+        parent.setdefault(node, node)
+        while parent[node] != node:
+            node = parent[node]
+        return node
+
+    linked: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
+    for user, _, device, cookie in events:
+        ids = {"user_id": user, "device": device, "cookie": cookie}
+        for column, value in ids.items():
+            if value:
+                root((column, value))
+        for column, other in LINKS:
+            if ids[column] and ids[other]:
+                linked[column, str(ids[column])].add((other, str(ids[other])))
+    for node, others in linked.items():
+        for other in others if len(others) <= max_ids else ():
+            parent[root(node)] = root(other)
+    members: dict[tuple[str, str], list[tuple[bool, str]]] = defaultdict(list)
+    for node in parent:
+        members[root(node)].append((node[0] != "user_id", node[1]))
+    return {node: min(members[root(node)])[1] for node in parent}
+
+
+def person(event: Event, persons: dict[tuple[str, str], str]) -> str | None:
+    user, _, device, cookie = event
+    ids = (("user_id", user), ("device", device), ("cookie", cookie))
+    return next((persons[column, value] for column, value in ids if value), None)
+
+
+def expected(events: list[Event], who: Any) -> dict[str, list[tuple[Any, ...]]]:
+    """The four tables by a scan of all events."""
+    days: dict[str, set[dt.date]] = defaultdict(set)
+    for event in events:
+        if name := who(event):
+            days[name].add(dt.date.fromisoformat(event[1][:10]))
+    first = {name: min(dates) for name, dates in days.items()}
+    dates = sorted({date for found in days.values() for date in found})
+    active = []
+    for date in dates:
+        spans = [
+            sum(any(date - dt.timedelta(days=back - 1) <= day <= date for day in found) for found in days.values())
+            for back in (1, 7, 28)
+        ]
+        active.append((str(date), *spans))
+    by_date: dict[tuple[dt.date, int], set[str]] = defaultdict(set)
+    by_week: dict[tuple[dt.date, int], set[str]] = defaultdict(set)
+    for name, found in days.items():
+        monday = first[name] - dt.timedelta(days=first[name].weekday())
+        for day in found:
+            by_date[first[name], (day - first[name]).days].add(name)
+            by_week[monday, ((day - dt.timedelta(days=day.weekday())) - monday).days // 7].add(name)
+    return {
+        "active_users": active,
+        "first_seen": sorted(first.items()),
+        "retention": [(*key, len(names)) for key, names in sorted(by_date.items())],
+        "retention_by_week": [(*key, len(names)) for key, names in sorted(by_week.items())],
+    }
+
+
+def found(world: World) -> dict[str, list[tuple[Any, ...]]]:
+    return {name: world.table(name).rows() for name in ("active_users", "first_seen", "retention", "retention_by_week")}
+
+
+TIMES = st.sampled_from(
+    ["2025-01-05T10:00:00", "2025-01-06T23:30:00", "2025-01-07T00:30:00", "2025-01-13T08:00:00", "2025-02-03T08:00:00"]
+)
+SOME = st.sampled_from([None, "a", "b", "c", "d"])
+EVENTS = st.lists(st.tuples(SOME, TIMES, SOME, SOME), min_size=1, max_size=14, unique=True)
+
+
+@settings(max_examples=FEW)
+@given(EVENTS, st.integers(1, 2), st.booleans(), st.randoms(use_true_random=False))
+def test_tables_are_those_of_a_scan_whatever_the_order_and_the_cut_of_files(
+    events: list[Event], max_ids: int, identity: bool, chance: random.Random
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        world = World(Path(folder), dataset(identity=identity, max_ids=max_ids))
+        left = list(events)
+        chance.shuffle(left)
+        number = 0
+        while left:
+            size = chance.randint(1, len(left))
+            world.drop(f"f{(number := number + 1)}.csv", text(left[:size]))
+            left = left[size:]
+            world.land()
+            if chance.random() < 0.6:
+                world.make()
+        wrong: Event = ("a", "2025-01-06T12:00:00", "d", "d")
+        world.drop("wrong.csv", text([wrong]))
+        world.refresh()
+        with world.workspace.writing():
+            world.workspace.refresh()
+            retract(world.workspace, named_files(world.workspace, "wrong.csv"), NOW)
+        world.make()
+        if not identity:
+            assert found(world) == expected(events, lambda event: event[0])
+            return
+        persons = people(events, max_ids)
+        assert found(world) == expected(events, lambda event: person(event, persons))
+        rows = world.table("identities").select("column", "id", "person_id").rows()
+        assert {(column, id_): name for column, id_, name in rows} == persons
+        facts = world.table("joined_facts").select("user_id", "device", "cookie", "person_id").rows()
+        assert all(name == person((user, "", device, cookie), persons) for user, device, cookie, name in facts)
+        assert world.make() == []
+
+
+def test_a_login_on_day_thirty_computes_the_days_of_that_person_again_and_no_others(tmp_path: Path) -> None:
+    world = World(tmp_path, dataset())
+    days = [str(dt.date(2025, 1, 1) + dt.timedelta(days=n)) for n in range(12)]
+    events: list[Event] = [("bob", f"{day}T10:00:00", "tv", None) for day in days]
+    events += [(None, f"{days[n]}T11:00:00", "phone", None) for n in (2, 5)]
+    world.drop("first.csv", text(events))
+    world.refresh()
+    assert set(world.table("joined_facts").filter(pl.col("device") == "phone")["person_id"]) == {"phone"}
+    world.drop("login.csv", text([("ann", f"{days[11]}T12:00:00", "phone", None)]))
+    outcomes = world.refresh()
+    assert made(outcomes, "joined_facts") == {("joined_facts", days[n]) for n in (2, 5, 11)}
+    assert set(world.table("joined_facts").filter(pl.col("device") == "phone")["person_id"]) == {"ann"}
+    world.drop("shared.csv", text([("cat", f"{days[8]}T12:00:00", "phone", None)]))
+    outcomes = world.refresh()  # a third user of the phone: it links nothing any more
+    assert made(outcomes, "joined_facts") == {("joined_facts", days[n]) for n in (2, 5, 8, 11)}
+    assert world.table("identities").filter(pl.col("id") == "phone")["person_id"].to_list() == ["phone"]
+
+
+def test_erasing_a_user_takes_all_ids_of_the_person(tmp_path: Path) -> None:
+    world = World(tmp_path, dataset())
+    mine: list[Event] = [
+        (None, "2025-01-05T10:00:00", "phone77131", None),
+        ("ann77132", "2025-01-06T10:00:00", "phone77131", None),
+        ("ann77132", "2025-01-07T10:00:00", None, "cookie77133"),
+        (None, "2025-01-08T10:00:00", None, "cookie77133"),
+    ]
+    others: list[Event] = [("bob", "2025-01-06T10:00:00", "tv", None), (None, "2025-01-08T10:00:00", "radio", None)]
+    world.drop("first.csv", text([*mine, *others]))
+    world.refresh()
+    with world.workspace.writing():
+        world.workspace.refresh()
+        assert erase(world.workspace, "ann77132").rows == {"raw_events": 4}
+    world.make()
+    assert rows_by_table(world.workspace, "ann77132") == {}
+    for text_of_mine in ("phone77131", "ann77132", "cookie77133"):
+        assert files_with(world, text_of_mine) == []
+    world.drop(
+        "later.csv",
+        text([(None, "2025-01-09T10:00:00", "phone77131", None), ("cat", "2025-01-09T10:00:00", None, None)]),
+    )
+    world.refresh()
+    assert world.table("raw_events")["user_id"].drop_nulls().sort().to_list() == ["bob", "cat"]
+    assert files_with(world, "phone77131") == []
+    assert world.reconciled().holds
+
+
+@pytest.mark.parametrize(
+    ("links", "message"),
+    [([["page", "mail"]], "identity.links names no declared column: 'mail'"), ([], "identity.links")],
+)
+def test_a_link_of_unknown_columns_is_refused(links: list[list[str]], message: str) -> None:
+    with pytest.raises(Exception, match=message):
+        clicks(identity={"links": links})
