@@ -57,7 +57,7 @@ class DatasetRun:
     def landed(self, intake: LandingSummary) -> None:
         """Note what a landing brought: the run goes on with the dates that there are now."""
         assert self._run is not None
-        self.intake, self._run = intake, self._run.anew()
+        self.intake, self._run = intake, self._run.restarted()
 
     def close(self) -> None:
         self._open.close()

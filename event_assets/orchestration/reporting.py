@@ -112,8 +112,7 @@ def _materialization(workspace: Workspace, outcome: Outcome) -> dg.AssetMaterial
         metadata["rejects by file"] = _rejects_by_file(workspace, outcome.table, outcome.date)
     elif outcome.plot:
         metadata["plot"] = dg.MetadataValue.md(_bars(outcome.plot))
-    shown = not workspace.tables[outcome.table].has_users  # the log's readers are not those of the lake
-    if shown and outcome.sample is not None and not outcome.sample.is_empty():
+    if outcome.sample is not None and not outcome.sample.is_empty():
         metadata["preview"] = dg.MetadataValue.md(_markdown(outcome.sample))
     return published(workspace, outcome.table, outcome.date, metadata)
 

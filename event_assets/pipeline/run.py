@@ -77,8 +77,8 @@ class Run:
         self._finished: list[Outcome] = []
         self._flushed = time.monotonic()
 
-    def anew(self) -> Run:
-        """The same run, begun again: what it makes is decided by what was landed since."""
+    def restarted(self) -> Run:
+        """The same run from its start: what was landed since decides what it makes."""
         return Run(self.workspace, self.request, self._staging, self._progress)
 
     @property
