@@ -107,6 +107,8 @@ def _templated(schema: Any) -> Any:
     for key in ("items", "additionalProperties"):
         if isinstance(done.get(key), dict):
             done[key] = _or_template(_templated(done[key]))
+    if "prefixItems" in done:  # Dagster's example of a file takes an element from here
+        done.setdefault("items", done["prefixItems"][0])
     for key in ("anyOf", "oneOf", "allOf", "prefixItems"):
         if key in done:
             done[key] = [_templated(option) for option in done[key]]
