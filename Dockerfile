@@ -1,5 +1,7 @@
-# event_assets with Dagster over PostgreSQL: one image for code location, web server and daemon (compose.yaml).
-# docs/how-to/production.md says how to use it.
+# event_assets, as a program (`docker run IMAGE demo`) and with Dagster over PostgreSQL: one image for code location, web
+# server and daemon (compose.yaml). docs/how-to/production.md says how to use it.
+#   docker build -t event_assets .                    the image
+#   docker build -t event_assets:spark --target spark .   the same with Java and Spark
 ARG BASE=python:3.11-slim-bookworm
 
 FROM ${BASE} AS build
@@ -18,10 +20,10 @@ COPY event_assets event_assets
 RUN /build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels . \
     && /build/bin/pip --python /opt/venv/bin/python install --quiet --no-deps --no-index --no-compile /wheels/*.whl
 
-FROM ${BASE}
+FROM ${BASE} AS image
 RUN groupadd --gid 10001 dagster \
     && useradd --uid 10001 --gid dagster --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin dagster \
-    && install --directory --owner dagster --group dagster /lake /inbox /cache /datasets /home/dagster /home/dagster/printed
+    && install --directory --owner dagster --group dagster /lake /inbox /cache /datasets /home/dagster /home/dagster/printed /home/dagster/alone
 COPY --from=build /opt/venv /opt/venv
 # Compiled once here: a run is a process of its own, and the user of the image can't write beside the modules.
 RUN /opt/venv/bin/python -m compileall -q /opt/venv/lib
@@ -42,8 +44,26 @@ ENV PATH=/opt/venv/bin:$PATH \
     EVENT_ASSETS_WAREHOUSE=/lake/warehouse.duckdb \
     EVENT_ASSETS_DATASETS=/datasets
 WORKDIR /home/dagster
+COPY docs/deployment/entrypoint.sh /usr/local/bin/entrypoint
 USER dagster
+ENTRYPOINT ["entrypoint"]
 # Of the code location, which is what the image runs unless it is told otherwise; compose.yaml has those of the others.
 HEALTHCHECK --interval=30s --timeout=20s --start-period=120s \
     CMD ["dagster", "api", "grpc-health-check", "-p", "4000"]
 CMD ["dagster", "api", "grpc", "-h", "0.0.0.0", "-p", "4000", "-m", "event_assets.definitions", "--location-name", "event_assets"]
+
+FROM image AS spark
+USER root
+RUN apt-get update && apt-get install --yes --no-install-recommends openjdk-17-jre-headless \
+    && rm -rf /var/lib/apt/lists/*
+COPY requirements.lock /tmp/requirements.lock
+RUN --mount=from=build,source=/build,target=/build \
+    awk '/^[a-z]/ {named = /^(pyspark|py4j|pandas|numpy|python-dateutil|pytz|tzdata|six|grpcio|grpcio-status|googleapis-common-protos|protobuf|zstandard)(\[[a-z,]*\])?==/} named' \
+        /tmp/requirements.lock > /tmp/spark.lock \
+    && /build/bin/pip --python /opt/venv/bin/python install --quiet --no-deps --no-compile --require-hashes \
+       --requirement /tmp/spark.lock && rm /tmp/*.lock
+ENV EVENT_ASSETS_ENGINE=spark
+USER dagster
+
+# What `docker build .` makes is the last stage.
+FROM image

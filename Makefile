@@ -12,38 +12,50 @@ IN_PARALLEL := --numprocesses=$(JOBS) --dist=loadfile
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
+# Running needs far less than developing. Where .venv has all of it already, nothing else is installed.
+RUNTIME := $(if $(wildcard $(STAMP)),$(STAMP),$(VENV)/.runtime)
 DAGSTER_HOME := data/dagster
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup demo ui test test-slow test-long bench docs pictures lint format lock clean
+.PHONY: help setup demo ui test test-slow test-long mutants bench docs pictures lint format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-setup: $(STAMP)  ## make .venv as the lock says (every other target does so by itself)
+setup: $(STAMP)  ## .venv with all tools of development (each target installs what it needs by itself)
 
-# Runs again whenever the lock or the project file is newer; an interrupted set-up leaves no stamp.
+# Run again whenever the lock or the project file is newer; an interrupted set-up leaves no stamp.
 $(STAMP): requirements.lock pyproject.toml
+	$(call install,requirements.lock)
+$(VENV)/.runtime: requirements.runtime.lock pyproject.toml
+	$(call install,requirements.runtime.lock)
+
+# Installs a lock and this project into .venv, and stamps it.
 ifneq ($(UV),)
+define install
 	test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.11' $(VENV)
-	VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(UV) pip sync --compile-bytecode --require-hashes requirements.lock
-	VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(UV) pip install --no-deps --no-build-isolation --editable .
+	VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(UV) pip sync --quiet --require-hashes $(1)
+	VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+endef
 else
+define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$(PYTHON) is older than 3.11: install a newer one, or say make PYTHON=python3.12 ..."; exit 1; }
 	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $(1)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-endif
 	@touch $@
+endef
+endif
 
-demo: $(STAMP)  ## sample files for all datasets, every table, the reconciliation (ARGS="--help")
+demo: $(RUNTIME)  ## sample files for all datasets, every table, the reconciliation (ARGS="--help")
 	$(BIN)/event-assets demo $(ARGS)
 
-ui: $(STAMP) $(DAGSTER_HOME)/dagster.yaml  ## Dagster's web page on http://127.0.0.1:3000 (PORT=...)
+ui: $(RUNTIME) $(DAGSTER_HOME)/dagster.yaml  ## Dagster's web page on http://127.0.0.1:3000 (PORT=...)
 	DAGSTER_HOME="$(CURDIR)/$(DAGSTER_HOME)" $(BIN)/dagster dev -h 127.0.0.1 -p $(PORT) -w workspace.yaml
 
-$(DAGSTER_HOME)/dagster.yaml: event_assets/orchestration/dagster.yaml | $(STAMP)
+$(DAGSTER_HOME)/dagster.yaml: event_assets/orchestration/dagster.yaml | $(RUNTIME)
 	mkdir -p $(@D)
 	cp $< $@
 # Two processes that create its SQLite files at once crash, and `dagster dev` starts several.
@@ -57,6 +69,9 @@ test-slow: $(STAMP)  ## Spark, browsers, deployment, faults and what else takes 
 
 test-long: lint  ## all tests, and a thousand new examples for each law
 	$(BIN)/pytest $(IN_PARALLEL) -m "" --hypothesis-profile=long $(ARGS)
+
+mutants: $(STAMP)  ## break the code in thirty ways, each of which some test has to notice (ARGS="midnight")
+	$(BIN)/python -m event_assets_tests.mutants.run $(ARGS)
 
 bench: $(STAMP)  ## how fast and how big (ARGS="--rows 1000000")
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -82,6 +97,9 @@ lock:  ## resolve the locks (development, image) again from pyproject.toml (need
 	uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
 		--no-strip-extras --custom-compile-command "make lock" \
 		$(ARGS) --output-file requirements.lock pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --extra build --generate-hashes \
+		--no-strip-extras --custom-compile-command "make lock" --no-annotate \
+		--constraint requirements.lock --output-file requirements.runtime.lock pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --extra production --generate-hashes \
 		--no-strip-extras --custom-compile-command "make lock" --no-annotate \
 		--constraint requirements.lock --output-file requirements.production.lock pyproject.toml

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.compare import SCRIPTS, available, compare, report
@@ -18,6 +19,8 @@ from benchmarks.report import DOCS
 from benchmarks.seeds import SEEDS, seeds
 
 COMPARE = "compare"
+#: (rows, dates): many small dates, and fewer that are larger.
+SIZES = ((200_000, 180), (1_000_000, 180), (1_000_000, 30))
 
 
 def main() -> None:
@@ -34,7 +37,8 @@ def main() -> None:
         match options.command:
             case "compare":
                 scripts = available(options.scripts)
-                report([compare(folder, rows, options.days, scripts) for rows in options.rows], options.docs)
+                sizes = _sizes(options.rows, options.days)
+                report([compare(folder, rows, days, scripts) for rows, days in sizes], options.docs)
             case "dates":
                 dates(folder, options.docs, options.rows, options.days)
             case "incremental":
@@ -54,6 +58,13 @@ _COMMANDS = {
 }
 
 
+def _sizes(rows: Sequence[int], days: Sequence[int]) -> list[tuple[int, int]]:
+    """Each number of rows with its dates; those of the sizes that come without a request for others."""
+    if len(days) != len(rows):
+        days = [days[0] if len(days) == 1 else 30] * len(rows)
+    return list(zip(rows, days, strict=True))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -62,8 +73,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--folder", type=Path, help="where files and lakes lie meanwhile; else a temporary one")
         command.add_argument("--docs", type=Path, default=DOCS, help="the page that gets the figures")
     compared = made[COMPARE]
-    compared.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000], help="sizes, small to large")
-    compared.add_argument("--days", type=int, default=30)
+    rows, days = zip(*SIZES, strict=True)
+    compared.add_argument("--rows", type=int, nargs="+", default=rows, help="sizes, small to large")
+    compared.add_argument("--days", type=int, nargs="+", default=days, help="dates of all sizes, or of each")
     compared.add_argument("--scripts", nargs="*", choices=[*SCRIPTS], default=[*SCRIPTS])
     for name, rows, days in (("dates", 10_000, [30, 300]), ("incremental", 1_000, [365, 3650])):
         made[name].add_argument("--rows", type=int, default=rows, help="of each date")

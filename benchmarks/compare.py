@@ -29,6 +29,10 @@ class Compared:
     measured: tuple[Measured, ...]
     phases: Mapping[Part, Spent]
 
+    @property
+    def size(self) -> str:
+        return f"{self.rows:,} rows, {self.days} dates"
+
     def ratio(self, one: Measured) -> float:
         """CPU time over that of the best plain script (of itself where it is alone)."""
         return one.cpu / min((m.cpu for m in self.measured if m.name != OURS), default=one.cpu)
@@ -96,8 +100,8 @@ def report(found: Sequence[Compared], docs: Path) -> None:
     text = costs(largest.phases, largest.rows)
     print(f"\nWhere ours went at {largest.rows:,} rows\n{text}")
     write_section(docs, "phases", f"Of {largest.rows:,} rows over {largest.days} dates, on one worker:\n\n{text}")
-    cpu = {f"{c.rows:,} rows": {m.name: m.cpu / c.rows * 1e6 for m in c.measured} for c in found}
-    memory = {f"{c.rows:,} rows": {m.name: m.peak_mb for m in c.measured} for c in found}
+    cpu = {c.size: {m.name: m.cpu / c.rows * 1e6 for m in c.measured} for c in found}
+    memory = {c.size: {m.name: m.peak_mb for m in c.measured} for c in found}
     parts.append(bars(docs, "cpu", "CPU seconds per million rows", cpu))
     parts.append(bars(docs, "memory", "Peak memory of the process tree, MB", memory))
     write_section(docs, "compare", "\n\n".join(parts))

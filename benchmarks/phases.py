@@ -104,7 +104,7 @@ class InTurn:
 
 def instrument(clock: Clock) -> None:
     """Wrap the parts of the program. AttributeError where one is called otherwise by now: then fix this list."""
-    from event_assets.engines.polars.engine import engine
+    from event_assets.engines.polars import engine
     from event_assets.landing import csv as csv_reader
     from event_assets.landing import date_writer as spool
     from event_assets.landing import event_dates as dating
@@ -113,7 +113,7 @@ def instrument(clock: Clock) -> None:
     from event_assets.landing import schema_drift as drift
     from event_assets.pipeline import build_partition as unit
     from event_assets.pipeline import land_files as intake
-    from event_assets.pipeline import reconcile, run
+    from event_assets.pipeline import reconcile, run, schedule
 
     intake.ThreadPoolExecutor = InTurn  # type: ignore[assignment, attr-defined, misc, unused-ignore]
     for owner, name, group, phase in (
@@ -123,18 +123,17 @@ def instrument(clock: Clock) -> None:
         (drift.Kinds, "look", LANDING, "look for drift"),
         (spool.Spool, "add", LANDING, "gather"),
         (spool.Spool, "finish", LANDING, "write"),
-        (intake, "align", LANDING, "commit"),
-        (intake, "take_in", LANDING, "other"),
-        (run, "schedule", GRAPH, "staleness"),
-        (run._Run, "_wanted", GRAPH, "staleness"),
-        (run._Run, "_make", GRAPH, "other"),
-        (run._Run, "_flush", GRAPH, "commit"),
-        (run._Run, "_publish", "", "publish"),
+        (intake, "sync_raw_tables", LANDING, "commit"),
+        (intake, "land_new_files", LANDING, "other"),
+        (schedule.Schedule, "wanted", GRAPH, "staleness"),
+        (schedule.Schedule, "blocker", GRAPH, "staleness"),
+        (run, "made_from", GRAPH, "staleness"),
+        (run.Run, "flush", GRAPH, "commit"),
+        (run, "publish", "", "publish"),
         (engine, "_computed", "", "compute"),
         (engine, "_write", "", "write"),
         (unit, "_examined", "", "check"),
-        (unit, "sample", "", "sample and plot"),
-        (unit, "series", "", "sample and plot"),
+        (unit, "samples", "", "sample"),
         (reconcile, "reconcile", GRAPH, "reconcile"),
     ):
         setattr(owner, name, clock.timed(group, phase, getattr(owner, name)))
@@ -142,20 +141,21 @@ def instrument(clock: Clock) -> None:
         setattr(reader, name, clock.timed_batches(LANDING, "read", getattr(reader, name)))
     draft = unit.Drafting.draft
 
-    def drafted(self: Any, step: Any, date: Any) -> Any:
+    def drafted(self: Any, step: Any, dates: Any) -> Any:
         clock.table = step.name
         step = dataclasses.replace(step, transform=clock.timed("", "compute", step.transform))
-        return clock.timed("", "other", draft)(self, step, date)
+        return clock.timed("", "other", draft)(self, step, dates)
 
     unit.Drafting.draft = drafted  # type: ignore[method-assign]
 
     # Dagster is imported by the command, with what it then imports from above; so these come last.
     def dagster() -> None:
         from event_assets.cli import dagster_runs
-        from event_assets.orchestration import assets
+        from event_assets.orchestration import assets, io_manager
 
         for owner, name, group, phase in (
             (assets, "log_events", DAGSTER, "event log"),
+            (io_manager, "log_events", DAGSTER, "event log"),
             (assets, "keep_current", GRAPH, "warehouse"),
             (dagster_runs, "run_job", DAGSTER, "run"),
             (dagster_runs, "dataset_definitions", DAGSTER, "definitions"),
@@ -186,7 +186,7 @@ def costs(spent: Mapping[Part, Spent], rows: int) -> str:
     for (group, phase), one in spent.items():
         groups.setdefault(group, {})[phase] = one.cpu
     total = sum(one.cpu for one in spent.values())
-    phases = ("compute", "write", "check", "sample and plot")
+    phases = ("compute", "write", "check", "sample")
     lines = []
     for group, own in sorted(groups.items(), key=lambda item: -sum(item[1].values())):
         known, whole = [own.get(phase, 0.0) for phase in phases], sum(own.values())

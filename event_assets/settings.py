@@ -17,6 +17,7 @@
 | EVENT_ASSETS_SPARK_EXECUTOR_MEMORY | Spark's (1g) | memory of each executor (a local master has none) |
 | EVENT_ASSETS_SPARK_SHUFFLE_PARTITIONS | workers if the master is local, else Spark's (200) | parts of a shuffle |
 | EVENT_ASSETS_GEO_DB | none | a MaxMind .mmdb file in place of the built-in IP database |
+| EVENT_ASSETS_OPENLINEAGE | none | where OpenLineage events of runs go: a server's URL, or a file (NDJSON) |
 | DAGSTER_HOME | data/dagster | where Dagster keeps its runs and events |
 """
 
@@ -63,6 +64,8 @@ class Settings:
     spark_executor_memory: str | None = None
     spark_shuffle_partitions: int | None = None
     geo_db: Path | None = None
+    openlineage: str | Path | None = None
+    """A server's URL without the path of its API, or a file to which lines are added."""
     dagster_home: Path = Path("data/dagster")
 
 
@@ -175,6 +178,10 @@ def load_settings(
                 given.where(name), str(error), "set a folder or a URL such as s3://bucket/lake"
             ) from None
 
+    def url_or_path(name: str) -> str | Path | None:
+        text = given.get(name)
+        return text.rstrip("/") if text and text.startswith(("http://", "https://")) else optional(name)
+
     engine = given.get("EVENT_ASSETS_ENGINE")
     if engine not in (None, *ENGINES):
         raise DeclarationError(
@@ -196,6 +203,7 @@ def load_settings(
         spark_executor_memory=_spark_memory(given, "EVENT_ASSETS_SPARK_EXECUTOR_MEMORY"),
         spark_shuffle_partitions=_count(given, "EVENT_ASSETS_SPARK_SHUFFLE_PARTITIONS"),
         geo_db=optional("EVENT_ASSETS_GEO_DB"),
+        openlineage=url_or_path("EVENT_ASSETS_OPENLINEAGE"),
         dagster_home=path("DAGSTER_HOME", "data/dagster"),
     )
     given.check()

@@ -41,11 +41,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pipeline": {*_PURE, "storage", "text", "landing", "transforms", "engines"},
     "draft": {*_PURE, "storage", "text", "landing", "pipeline"},  # a draft is tried on its sample
     "warehouse": {*_STORED, "pipeline"},
-    "orchestration": {*_STORED, "pipeline", "warehouse", "draft"},  # scaffolding drafts a declaration
+    "exports": {*_STORED, "pipeline", "warehouse"},  # documents of other tools, from declarations
+    "orchestration": {*_STORED, "pipeline", "warehouse", "draft", "exports"},
     "defs": set(),  # declarations alone
     "dashboard": {*_STORED, "pipeline", "warehouse"},
-    "definitions": {*_STORED, "pipeline", "warehouse", "orchestration"},
-    "cli": {*_STORED, "draft", "pipeline", "warehouse", "orchestration", "dashboard", "definitions"},
+    "definitions": {*_STORED, "pipeline", "warehouse", "orchestration", "exports"},
+    "cli": {*_STORED, "exports", "draft", "pipeline", "warehouse", "orchestration", "dashboard", "definitions"},
     "api": {*_STORED, "pipeline", "warehouse", "cli"},  # runs a dataset by the module through which commands do
     "__main__": {"cli"},
     "__init__": {"orchestration", "api", "warehouse"},  # public names, resolved on demand
@@ -62,6 +63,7 @@ WRITERS = (
     *("cli/convert.py", "cli/init.py", "cli/output.py", "cli/text_to_parquet.py", "cli/hive_folders.py"),
     "cli/dagster_runs.py",  # Dagster's own folder
     "orchestration/scaffold.py",  # `dg scaffold`, whose very task it is
+    "orchestration/openlineage.py",  # a file of events for another tool
     "warehouse/csv_output.py",  # CSV as text: whoever asked for it writes it
     "warehouse/database_file.py",  # the file of views, which holds no rows
 )
@@ -75,6 +77,7 @@ CLOCK_AND_CHANCE = {
     "cli/plan.py": "hands the difference its moment of landing",
     "cli/retract.py": "the time of a retraction, which the ledger keeps and no table shows",
     "cli/init.py": "hands the trial of a sample its moment of landing",
+    "orchestration/openlineage.py": "says when a run ended, to another tool",
     "cli/supply.py": "hands a live feed its clock",
 }
 
@@ -314,7 +317,7 @@ def test_every_package_that_is_imported_is_a_declared_dependency() -> None:
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {re.split(r"[^\w-]", text)[0].replace("-", "_") for text in project["dependencies"]}
     known = {*declared, *sys.stdlib_module_names, "event_assets", "yaml"}
-    on_demand = {"pyspark", "obstore"}  # extras of the user's, or the cluster's own
+    on_demand = {"pyspark", "obstore", "fastavro", "python_calamine"}  # extras of the user's, or the cluster's own
     imported = {name.split(".")[0] for tree in package_files().values() for _, name in imports(tree)}
     assert "polars" in imported
     assert imported - known - on_demand == set()

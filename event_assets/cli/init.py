@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from event_assets.cli.arguments import RecordsOption, WideOption
 from event_assets.errors import DeclarationError
 from event_assets.settings import Settings, load_settings
 from event_assets.wording import counted
 
 if TYPE_CHECKING:
+    from event_assets.cli.text_table import Shown
     from event_assets.declaration import Dataset
     from event_assets.draft import Draft
     from event_assets.draft.trial import Trial
@@ -36,6 +38,8 @@ def init(
     user_column: Annotated[str | None, typer.Option(metavar="FIELD", help="The field with the user's id.")] = None,
     type_column: Annotated[str | None, typer.Option(metavar="FIELD", help="The field that says what was done.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the draft and write nothing.")] = False,
+    wide: WideOption = False,
+    blocks: RecordsOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was drafted as JSON.")] = False,
 ) -> None:
     """Drafts a dataset's declaration from sample files, as a YAML file that loads at once, to be read and edited.
@@ -50,6 +54,7 @@ def init(
     event-assets init github --from 2015-01-01-15.json.gz --user-column actor.id
     event-assets init shop_web --from exports/ --show
     """
+    from event_assets.cli.text_table import Shown
     from event_assets.declaration import load_datasets
     from event_assets.draft import draft
     from event_assets.draft.trial import try_out
@@ -58,7 +63,7 @@ def init(
     made = draft(name, samples, time=time_column, user=user_column, kind=type_column)
     now = dt.datetime.now(dt.UTC)
     if (declared := load_datasets(settings.datasets).get(name)) is not None:
-        _compare(declared, made, now, as_json)
+        _compare(declared, made, now, Shown(wide, blocks), as_json)
         return
     trial = try_out(made.dataset.model_copy(update={"start_date": EARLIEST}), made.files, now)
     if trial.first_date is not None:
@@ -73,14 +78,14 @@ def init(
         else:
             typer.echo(f"{path}: {len(made.dataset.columns)} columns drafted from {made.records:,} records", err=True)
     if not as_json:
-        _report(trial)
+        _report(trial, Shown(wide, blocks))
     if not show and not as_json:
         checks = len(made.notes)
         typer.echo(f"Next: read the {checks} lines marked CHECK; put files into {settings.inbox / name}/;", err=True)
         typer.echo(f"then: event-assets run {name}", err=True)
 
 
-def _compare(declared: Dataset, made: Draft, now: dt.datetime, as_json: bool) -> None:
+def _compare(declared: Dataset, made: Draft, now: dt.datetime, shown: Shown, as_json: bool) -> None:
     """Propose what the samples ask of the declaration; nothing is written."""
     from event_assets.draft.difference import differences, with_files
     from event_assets.draft.trial import try_out
@@ -95,7 +100,7 @@ def _compare(declared: Dataset, made: Draft, now: dt.datetime, as_json: bool) ->
     for change in changes:
         kept = f"{change.declared} -> " if change.declared else ("add " if change.proposed else "")
         typer.echo(f"  {change.key}: {kept}{change.proposed or 'remove, or keep for other files'}  # {change.why}")
-    _report(trial, "The sample, read by the declaration as it is:")
+    _report(trial, shown, "The sample, read by the declaration as it is:")
 
 
 def _write(name: str, text: str, settings: Settings) -> Path:
@@ -131,7 +136,7 @@ def _as_json(name: str, made: Draft, trial: Trial) -> dict[str, Any]:
     }
 
 
-def _report(trial: Trial, title: str = "The sample, read by this draft:") -> None:
+def _report(trial: Trial, shown: Shown, title: str = "The sample, read by this draft:") -> None:
     """What became of the samples, on standard error: a drafted YAML may go to standard output."""
     from event_assets.cli.output import note
     from event_assets.cli.text_table import print_table
@@ -148,4 +153,4 @@ def _report(trial: Trial, title: str = "The sample, read by this draft:") -> Non
     for file in trial.shortened:
         note(f"  of {file} only the first records were tried")
     if trial.rows.height:
-        print_table(trial.rows, "The first events", err=True)
+        print_table(trial.rows, "The first events", shown, err=True)

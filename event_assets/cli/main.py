@@ -10,10 +10,12 @@ from typing import Annotated
 import click
 import typer
 
+from event_assets.cli.ask import ask
 from event_assets.cli.convert import convert
 from event_assets.cli.dashboard import dashboard
 from event_assets.cli.demo import demo
 from event_assets.cli.erase import erase
+from event_assets.cli.export import export
 from event_assets.cli.generate import generate
 from event_assets.cli.init import init
 from event_assets.cli.list import list_tables
@@ -47,8 +49,10 @@ app.command()(supply)
 app.command()(convert)
 app.command()(top)
 app.command()(query)
+app.command()(ask)
 app.command("list")(list_tables)
 app.command()(status)
+app.command()(export)
 app.command()(dashboard)
 app.command()(quarantine)
 app.command()(retract)

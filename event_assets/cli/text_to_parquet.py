@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -69,7 +70,9 @@ def to_parquet(
         names = _names(prepared, source, read)
         if not names:
             raise FileRejected("holds no column")
-        fields = Fields({f"c{place}": name for place, name in enumerate(names)}, ())
+        # A member of JSON is known by its name as a whole, whatever marks of a path are in it.
+        quote = json.dumps if source.format != "csv" else str
+        fields = Fields({f"c{place}": quote(name) for place, name in enumerate(names)})
         frames = _frames(file, prepared, source, fields, settings, done, fail_fast, read)
         unify = declared(file.name, names)
         done.unified.update([unify.dataset] if unify else [])
@@ -80,7 +83,7 @@ def to_parquet(
         raise QueryError(
             str(file), f"can't be converted ({error.strerror or error})", "fix that and try again"
         ) from None
-    if prepared.cut_off is not None:
+    for _ in prepared.rejects:
         _refuse(file, done, MALFORMED, done.rows + done.refused.total() + 1, fail_fast)
     return done
 

@@ -19,6 +19,7 @@ from event_assets.declaration.blocks import (
 )
 from event_assets.declaration.column import RESERVED_COLUMNS, Column, Numbers
 from event_assets.declaration.dataset import Dataset
+from event_assets.declaration.expect import Expect
 from event_assets.declaration.load import (
     COMPONENT_TYPE,
     SHIPPED,
@@ -42,6 +43,7 @@ __all__ = [
     "Declared",
     "Deduplicate",
     "Events",
+    "Expect",
     "Funnel",
     "FunnelStep",
     "Gold",

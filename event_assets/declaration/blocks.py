@@ -133,6 +133,8 @@ class Gold(Declared):
     """Events and users by type."""
     user_funnel: Funnel | None = None
     """How far each user got on a date, and the funnel over all dates."""
+    users_by: tuple[str, ...] = ()
+    """Columns of facts by which each date's users are kept as sets, so that `ask` counts the users of any dates."""
     retention: Nothing | None = None
     """Who came when and who came back: `first_seen`, `retention`, `retention_by_week` and `active_users`. They count
     persons where `identity` is declared."""
@@ -148,7 +150,7 @@ class Quality(Declared):
     max_orphan_share: float = Field(0.5, ge=0, le=1)
     """Share of a date's facts whose user has no profile."""
     volume_factor: float = Field(5.0, gt=1)
-    """How many times more or fewer events a date may have than the median of the seven before."""
+    """How many times more or fewer events a date may have than the median of the same weekday of the last weeks."""
     stale_after: Duration = dt.timedelta(days=7)
     """How long it may be since the last file."""
 

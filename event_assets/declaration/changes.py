@@ -33,6 +33,9 @@ def normalised(dataset: Dataset) -> dict[str, Any]:
     """A declaration with all defaults filled in, as plain JSON values that `parse_dataset` reads back."""
     found = _plain(dataset)
     assert isinstance(found, dict)
+    for kind in ("events", "profiles"):  # one block is written without a list around it
+        blocks = found[kind]
+        found[kind] = blocks if len(blocks) > 1 else blocks[0] if blocks else None
     return found
 
 

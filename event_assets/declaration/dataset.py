@@ -22,6 +22,7 @@ from event_assets.declaration.blocks import (
 )
 from event_assets.declaration.column import NAME, Column, Numbers
 from event_assets.declaration.conditions import Where, check_where
+from event_assets.declaration.expect import Expect
 from event_assets.declaration.source import Events, Profiles, Source
 
 Kind = Literal["events", "profiles"]
@@ -101,6 +102,8 @@ class Dataset(Declared):
     """The tables for analysts that are made."""
     quality: Quality = Quality()
     """From where on a figure is worth a warning."""
+    expect: Expect | None = None
+    """Which files each date is complete with; where left out, nothing is expected."""
     retention: Retention = Retention()
     """How long dates are kept, by layer; for ever where nothing is said."""
 
@@ -190,6 +193,14 @@ class Dataset(Declared):
             known("gold.top_users.by", self.gold.top_users.by)
         for step in self.gold.user_funnel.steps if self.gold.user_funnel else ():
             check_where(f"gold.user_funnel.steps: {step.name}: where", step.where, self.fact_column)
+        for name in self.gold.users_by:
+            counted = self.fact_column(name)
+            if counted is None and not (name == "geo_region" and self.geo):
+                raise ValueError(f"gold.users_by names no declared column: {name!r}")
+            if counted is not None and counted.type not in ("string", "int64", "date"):
+                raise ValueError(
+                    f"gold.users_by: {name} is a {counted.type}; name columns of type string, int64 or date"
+                )
         if self.gold.watch_time is not None:
             known("gold.watch_time.column", self.gold.watch_time.column)
             if self.column(self.gold.watch_time.column).decimal is None:

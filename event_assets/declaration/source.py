@@ -194,6 +194,11 @@ class Source(Declared):
             if getattr(self, key) != type(self).model_fields[key].default and self.format not in formats:
                 raise ValueError(f"{key} goes with format {' or '.join(formats)}, and the format is {self.format}")
         check_where("where", self.where, self.column)
+        if self.format == "log":
+            groups = re.compile(self.log.expression).groupindex
+            for source in self._sources():
+                if source not in groups and source != FILE_PATH:
+                    raise ValueError(f"source {source!r} is no field of the log; its fields are {', '.join(groups)}")
         if self.format in NESTED:
             for path in [*self._sources(), *(path for path in (self.records, self.explode) if path)]:
                 first = parse_path(path)[0]

@@ -8,14 +8,12 @@ from typing import Any
 
 from event_assets.draft.columns import DraftColumn
 from event_assets.draft.field_roles import Roles
+from event_assets.draft.infer_time_formats import ZONES
 from event_assets.draft.infer_types import PLAIN, Numbers, common_numbers
 from event_assets.draft.sample import Field, Sample
 from event_assets.draft.yaml_text import check, checks, flow, one_line
 from event_assets.text.file_names import file_date
 
-#: Zones that patterns with %Z name, as `time.zones` has them. UTC and GMT are known anyway.
-_HOURS = {-8: "PST", -7: "PDT MST", -6: "MDT CST", -5: "CDT EST", -4: "EDT", 1: "CET BST", 2: "CEST", 9: "JST"}
-_ZONES = {name: f"{hours:+03d}:00" for hours, names in _HOURS.items() for name in names.split()}
 _EXAMPLES_LENGTH = 70
 #: More empty columns than this are left out, as remarks.
 _MAX_EMPTY = 15
@@ -84,7 +82,7 @@ def block_time(block: Block) -> dict[str, Any]:
         found |= {"format": formats[0]} if len(formats) == 1 else {"formats": formats}
     if any("%Z" in form for form in formats):
         names = {text.rpartition(" ")[2] for one in roles.time[-1:] for text in one.texts}
-        found["zones"] = {name: _ZONES[name] for name in sorted(names) if name in _ZONES}
+        found["zones"] = {name: ZONES[name] for name in sorted(names) if name in ZONES}
     if any(one.empty for one in roles.time) and all(file_date(path.name) for path in sample.paths):
         found["missing_time"] = "file_date"
     return found

@@ -6,75 +6,11 @@ import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from event_assets.draft import role_names
 from event_assets.draft.infer_time_formats import CLOCK, TimeFormats, infer_time_formats, is_serial
 from event_assets.draft.sample import Field, Sample, bare, names_of, share
 from event_assets.errors import DeclarationError
 
-#: Names by role, the most telling first; compared without case and marks, a path by its whole and by its end.
-_TIME = (
-    *("eventtime", "eventtimestamp", "timestamp", "activitytime", "occurredat", "createdat", "time", "ts", "datetime"),
-    *("eventdatetime", "eventts", "loggedat", "requesttime", "starttime", "startedat", "servertime", "clienttime"),
-    *("derivedtstamp", "collectortstamp", "originaltimestamp", "sentat", "receivedat", "at", "when", "endtime"),
-    *("zeitpunkt", "zeitstempel", "datumzeit", "horodatage", "dateheure", "eventdate", "date", "datum", "day"),
-    *("updatedat", "epoch", "timems", "tsms", "zeit", "fecha", "data"),
-)
-_CLOCK = ("time", "clock", "uhrzeit", "zeit", "heure", "hora", "ora", "timeofday", "eventclock")
-_USER = (
-    *("userid", "user", "uid", "customerid", "memberid", "accountid", "actorid", "personid", "playerid", "actormbox"),
-    *("subscriberid", "employeeid", "distinctid", "clientid", "customer", "kundennr", "kundennummer", "kundenid"),
-    *(
-        "kunde",
-        "benutzerid",
-        "benutzer",
-        "nutzerid",
-        "nutzer",
-        "idclient",
-        "client",
-        "nclient",
-        "noclient",
-        "numeroclient",
-    ),
-    *("utilisateur", "idutilisateur", "idusuario", "usuario", "idcliente", "cliente", "actor", "username", "login"),
-    *("csusername", "actoraccountname", "email", "mbox", "authorid", "author", "profileid", "actorname"),
-)
-#: Ids of browsers and devices, which stand for a user who isn't known.
-_ANONYMOUS = (
-    *("anonymousid", "userpseudoid", "visitorid", "domainuserid", "fullvisitorid", "deviceid", "cookieid"),
-    *("appinstanceid", "networkuserid", "amplitudeid", "clientid", "gaclientid", "visitor", "idvisitor"),
-    *("clientipaddress", "clientip", "ipaddress", "useripaddress", "host", "remoteaddr", "cip", "ip"),
-)
-_TYPE = (
-    *("eventtype", "eventname", "event", "activitytype", "type", "action", "actiontype", "activity", "kind", "verb"),
-    *("verbid", "verbdisplayenus", "eventcategory", "ereignis", "aktion", "typ", "vorgang", "evenement", "operation"),
-    *("name", "category", "evento", "accion", "tipo", "dagstereventtype", "method", "csmethod"),
-)
-#: Fields that name what was done where the type of event is empty (Segment: a page's and a screen's calls have names).
-_TYPE_ELSE = ("eventname", "event", "name", "type", "action")
-_ID = (
-    *("eventid", "insertid", "messageid", "id", "logid", "uuid", "eventuuid", "recordid", "requestid"),
-    *("transactionid", "rowid", "statementid", "xedgerequestid", "traceid"),
-)
-_SESSION = (
-    *("sessionid", "usersession", "gasessionid", "domainsessionid", "session", "sessionuuid", "visitid", "idvisit"),
-    *("sid", "registration"),
-)
-_PLATFORM = (
-    *("platform", "os", "osname", "operatingsystem", "devicetype", "dvcetype", "device", "devicecategory", "channel"),
-    *("client", "apptype", "context_device_type"),
-)
-_IP = (
-    *("ipaddress", "ip", "clientip", "userip", "remoteaddr", "remoteaddress", "ipaddr", "sourceip", "useripaddress"),
-    *("clientipaddress", "cip", "host", "visitip"),
-)
-_PAGE = (
-    *("pageurl", "pagelocation", "currenturl", "page", "url", "path", "pagepath", "csuristem", "screen", "screenname"),
-    *("productid", "itemid", "sku", "videoid", "contentid", "reponame", "repo", "artikelnr", "artikel", "article"),
-    *("propertiesurl", "propertiespath", "requesturl", "requestpath"),
-    *("mastermetadatatrackname", "trackname", "titleurl", "objectid", "pathname"),
-)
-#: Names that mean this at the root of a record only.
-_OF_THE_ROOT = ("url", "path")
-_MINUTES = ("watchtimemin", "watchminutes", "watchtime", "minuteswatched", "minutes")
 _MOST = 0.75
 #: More empty ids than this are no mistakes: such events are kept without a user.
 _MAX_EMPTY_USERS = 0.2
@@ -127,25 +63,25 @@ def roles_of(sample: Sample, time: str | None, user: str | None, kind: str | Non
         user=found_user,
         user_required=required,
         type=found_kind,
-        id=_first([one for one in left if not one.within or one.key in _ID[:3]], _ID, _is_unique),
-        session=_first(left, _SESSION, lambda one: not one.nested and bool(one.texts)),
-        platform=_first(left, _PLATFORM, _is_category),
-        ip=_first(sample.fields, _IP, _is_ip),
-        page=_first(left, _PAGE, lambda one: not one.nested and bool(one.texts)),
-        minutes=_first(left, _MINUTES, lambda one: not one.nested),
+        id=_first([one for one in left if not one.within or one.key in role_names.ID[:3]], role_names.ID, _is_unique),
+        session=_first(left, role_names.SESSION, lambda one: not one.nested and bool(one.texts)),
+        platform=_first(left, role_names.PLATFORM, _is_category),
+        ip=_first(sample.fields, role_names.IP, _is_ip),
+        page=_first(left, role_names.PAGE, lambda one: not one.nested and bool(one.texts)),
+        minutes=_first(left, role_names.MINUTES, lambda one: not one.nested),
         remarks=remarks,
     )
 
 
 def has_named_time(fields: Sequence[Field]) -> bool:
     """Whether a field that is called like a time has times."""
-    named = _candidates(fields, _TIME, lambda one: not one.nested)
+    named = _candidates(fields, role_names.TIME, lambda one: not one.nested)
     return any(_forms_of(one, True) for one in named)
 
 
 def user_of(sample: Sample) -> Field | None:
     """The field that names the users of profiles; None where there is none."""
-    return _first(sample.fields, _USER, lambda one: not one.nested and bool(one.texts)) or _first(
+    return _first(sample.fields, role_names.USER, lambda one: not one.nested and bool(one.texts)) or _first(
         sample.fields, ("id",), _is_unique
     )
 
@@ -157,7 +93,7 @@ def _candidates(fields: Sequence[Field], names: Sequence[str], fits: Callable[[F
         for one in sorted(fields, key=lambda f: (bool(f.within), len(f.parts))):
             parts = one.parts or (one.source,)
             for name in [bare("".join(parts))] if whole else [bare(parts[-1]), bare("".join(parts[-2:]))]:
-                if fits(one) and (whole or name not in _OF_THE_ROOT):
+                if fits(one) and (whole or name not in role_names.OF_THE_ROOT):
                     by_name.setdefault(name, one)
     return list({by_name[name].source: by_name[name] for name in names if name in by_name}.values())
 
@@ -177,14 +113,14 @@ def _given(sample: Sample, name: str | None, option: str) -> Field | None:
 
 def _time(sample: Sample, given: Field | None, remarks: list[str]) -> tuple[tuple[Field, ...], TimeFormats]:
     fields = [given] if given else [one for one in sample.fields if not one.nested]
-    named = {one.source for one in _candidates(fields, _TIME, lambda _: True)}
+    named = {one.source for one in _candidates(fields, role_names.TIME, lambda _: True)}
     forms = {one.source: found for one in fields if (found := _forms_of(one, one.source in named or one is given))}
     able = [one for one in fields if one.source in forms]
-    ranked = _candidates(able, _TIME, lambda one: forms[one.source].has_clock)
+    ranked = _candidates(able, role_names.TIME, lambda one: forms[one.source].has_clock)
     ranked += [one for one in able if forms[one.source].has_clock and not _is_only_number(forms[one.source])]
     if not ranked and (pair := _date_and_clock(sample.fields, able, forms)):
         return pair
-    ranked += _candidates(able, _TIME, lambda _: True) + [
+    ranked += _candidates(able, role_names.TIME, lambda _: True) + [
         one for one in able if given or not _is_only_number(forms[one.source])
     ]
     if not ranked:
@@ -206,6 +142,8 @@ def _time(sample: Sample, given: Field | None, remarks: list[str]) -> tuple[tupl
 
 def _note_forms(time: Field, forms: TimeFormats, remarks: list[str]) -> None:
     records = len(time.values)
+    if not forms.has_clock:
+        remarks.append(f"{time.source} has dates without a time of day: all events of a date are at midnight")
     if forms.ambiguous:
         remarks.append(
             f"{share(forms.ambiguous, records)} mean two different times in these formats and will be rejected as "
@@ -240,9 +178,9 @@ def _date_and_clock(
     def is_clock(one: Field) -> bool:
         return not one.nested and bool(one.texts) and all(CLOCK.fullmatch(text) for text in one.texts)
 
-    date = _first(able, _TIME, lambda one: not forms[one.source].has_clock) or next(iter(able), None)
+    date = _first(able, role_names.TIME, lambda one: not forms[one.source].has_clock) or next(iter(able), None)
     clocks = [one for one in fields if is_clock(one)]
-    clock = _first(clocks, _CLOCK, lambda _: True) or next(iter(clocks), None)
+    clock = _first(clocks, role_names.CLOCK, lambda _: True) or next(iter(clocks), None)
     if date is None or clock is None:
         return None
     pairs = zip(date.values, clock.values, strict=True)
@@ -263,8 +201,8 @@ def _user(fields: Sequence[Field], given: Field | None, remarks: list[str], is_l
     def fits(one: Field) -> bool:
         return not one.nested
 
-    known = [given] if given else _candidates(fields, _USER, fits)
-    anonymous = [one for one in _candidates(fields, _ANONYMOUS, fits) if one.texts]
+    known = [given] if given else _candidates(fields, role_names.USER, fits)
+    anonymous = [one for one in _candidates(fields, role_names.ANONYMOUS, fits) if one.texts]
     # A field that is always empty in the sample is only taken where there is no other.
     known = [one for one in known if one.texts] or ([] if anonymous else known[:1])
     chosen = known[0] if known else (anonymous[0] if anonymous else None)
@@ -287,12 +225,12 @@ def _user(fields: Sequence[Field], given: Field | None, remarks: list[str], is_l
 
 
 def _type(fields: Sequence[Field], given: Field | None, remarks: list[str]) -> Field | None:
-    candidates = [given] if given else _candidates(fields, _TYPE, _is_category)
+    candidates = [given] if given else _candidates(fields, role_names.TYPE, _is_category)
     if not candidates:
         return None
     chosen = candidates[0]
-    others = [] if given else [one.source for one in candidates[1:] if one.key in map(bare, _TYPE[:12])]
-    for other in _candidates(fields, _TYPE_ELSE, _is_category):
+    others = [] if given else [one.source for one in candidates[1:] if one.key in map(bare, role_names.TYPE[:12])]
+    for other in _candidates(fields, role_names.TYPE_ELSE, _is_category):
         whole = chosen.or_else(other)
         if not given and whole.empty < chosen.empty:
             chosen = whole

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import email.utils
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,12 +10,15 @@ from functools import lru_cache
 
 from event_assets.text.times import parse_time
 
+#: Zones that patterns with %Z may name, as `time.zones` has them. UTC and GMT are known anyway.
+_HOURS = {-8: "PST", -7: "PDT MST", -6: "MDT CST", -5: "CDT EST", -4: "EDT", 1: "CET BST", 2: "CEST", 9: "JST"}
+ZONES = {name: f"{hours:+03d}:00" for hours, names in _HOURS.items() for name in names.split()}
 #: Which numbers are times, by their size: from 1985 to 2128.
 _EPOCHS = (
-    ("epoch_seconds", 5 * 10**8, 10**6),
-    ("epoch_millis", 5 * 10**11, 10**3),
-    ("epoch_micros", 5 * 10**14, 1),
-    ("epoch_nanos", 5 * 10**17, 1),
+    ("epoch_seconds", 5 * 10**8),
+    ("epoch_millis", 5 * 10**11),
+    ("epoch_micros", 5 * 10**14),
+    ("epoch_nanos", 5 * 10**17),
 )
 _NUMBER = re.compile(r"([0-9]{9,19})(?:\.[0-9]{1,9})?", re.ASCII)
 _SERIAL = re.compile(r"[0-9]{5}(?:\.[0-9]+)?", re.ASCII)
@@ -104,23 +106,12 @@ def infer_time_formats(texts: Sequence[str], *, most: float = 0.75) -> TimeForma
 
 @lru_cache(maxsize=20_000)
 def read_time(text: str, form: str) -> dt.datetime | None:
-    """A text as a time, without its zone where it has none (UTC elsewhere); None where it is none of that form."""
+    """A text as a time in UTC (where it has no zone, as it is); None where it isn't one of that form."""
     try:
-        match form:
-            case "iso" | "epoch_seconds" | "epoch_millis" | "epoch_micros":
-                micros = parse_time(text, format=form, source_timezone="UTC")
-                return None if micros is None else dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=micros)
-            case "epoch_nanos":
-                return dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=int(text) // 1000)
-            case "excel_serial":
-                return dt.datetime(1899, 12, 30) + dt.timedelta(days=float(text))
-            case "rfc2822":
-                found = email.utils.parsedate_to_datetime(text)
-            case _:
-                found = dt.datetime.strptime(text, form)  # noqa: DTZ007 (its zone is the declaration's)
-    except (ValueError, OverflowError, TypeError):
+        micros = parse_time(text, format=form, source_timezone="UTC", zones=ZONES)
+    except ValueError:  # a pattern that a declaration can't have
         return None
-    return found.astimezone(dt.UTC).replace(tzinfo=None) if found.tzinfo else found
+    return None if micros is None else dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=micros)
 
 
 def is_serial(texts: Sequence[str]) -> bool:
@@ -134,7 +125,7 @@ def _forms(text: str) -> Iterator[str]:
         return
     if match := _NUMBER.fullmatch(text):
         number = int(match[1])
-        yield from (form for form, low, _ in _EPOCHS if low <= number < 10 * low)
+        yield from (form for form, low in _EPOCHS if low <= number < 10 * low)
     if _RFC_2822.fullmatch(text) and read_time(text, "rfc2822") is not None:
         yield "rfc2822"
         return

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from event_assets.declaration.source import LOG_PATTERNS
+
 
 @dataclass(frozen=True)
 class Log:
@@ -16,13 +18,6 @@ class Log:
     regex: re.Pattern[str]
 
 
-_TEXT = r'(?:[^"\\]|\\.)*'
-_COMMON = (
-    r"(?P<host>\S+) (?P<ident>\S+) (?P<user>.*?) \[(?P<time>[^\]]*)\] "
-    rf'"(?:(?P<method>[A-Za-z]+) (?P<path>{_TEXT}?)(?: (?P<protocol>[A-Z]+/[0-9.]+))?|{_TEXT})" '
-    r"(?P<status>\S+) (?P<bytes>\S+)"
-)
-_COMBINED = _COMMON + rf' "(?P<referrer>{_TEXT})" "(?P<agent>{_TEXT})"'
 #: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html; later versions
 #: append fields.
 _ALB = (
@@ -33,11 +28,18 @@ _ALB = (
     r'(?P<ssl_protocol>\S+) (?P<target_group_arn>\S+) "(?P<trace_id>[^"]*)".*'
 )
 
+#: https://wiki.squid-cache.org/Features/LogFormat, the native one.
+_SQUID = (
+    r"(?P<time>\d+\.\d+) +(?P<elapsed>\d+) (?P<client_ip>\S+) (?P<result>\S+)/(?P<status>\d+) (?P<bytes>\d+) "
+    r"(?P<method>\S+) (?P<url>\S+) (?P<user>\S+) (?P<hierarchy>\S+) (?P<content_type>\S+)"
+)
+
 #: The longest first: a combined log begins as a common one does.
 LOGS = (
     Log("an AWS Application Load Balancer", _ALB, re.compile(_ALB)),
-    Log("Apache or nginx, combined", "combined", re.compile(_COMBINED)),
-    Log("Apache or nginx, common", "common", re.compile(_COMMON)),
+    Log("Squid", _SQUID, re.compile(_SQUID)),
+    Log("Apache or nginx, combined", "combined", re.compile(LOG_PATTERNS["combined"])),
+    Log("Apache or nginx, common", "common", re.compile(LOG_PATTERNS["common"])),
 )
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
+from event_assets.declaration import Column, Source
 from event_assets.draft.csv_dialect import Dialect, detect
 from event_assets.draft.field_roles import has_named_time
-from event_assets.draft.json_fields import array_path, json_fields, parse, segment
+from event_assets.draft.json_fields import Number, array_path, json_fields, parse, segment
 from event_assets.draft.known_layouts import LOGS, header_of
 from event_assets.draft.sample import MAX_RECORDS, Field, Sample, trimmed
 from event_assets.errors import LandingError
@@ -20,6 +22,7 @@ from event_assets.landing.decode_file import plain_chunks
 from event_assets.landing.json import lines_of
 from event_assets.landing.json_elements import elements_of
 from event_assets.landing.record_batches import FileRejected
+from event_assets.landing.unpack import members
 from event_assets.text.encodings import detect_encoding
 
 #: So much of a text file is read.
@@ -37,7 +40,9 @@ def read_sample(path: Path) -> Sample:
         found = _read(path)
     except (FileRejected, pl.exceptions.PolarsError) as error:
         state = f"can't be read ({' '.join(str(error).split())})"
-        raise LandingError(str(path), state, "name a CSV, JSON, NDJSON, Parquet or log file") from None
+        raise LandingError(
+            str(path), state, "name a CSV, JSON, NDJSON, Parquet, Avro, Excel or log file, compressed or not"
+        ) from None
     except OSError as error:
         state = f"can't be read ({error.strerror or error})"
         raise LandingError(str(path), state, "check the name and the rights of the file") from None
@@ -191,23 +196,44 @@ def _head(path: Path, size: int = HEAD_BYTES) -> bytes:
 
 def _parquet(path: Path) -> Sample:
     rows = pl.scan_parquet(path, glob=False, hive_partitioning=False).head(MAX_RECORDS).collect()
-    return _frame(path, "parquet", rows)
-
-
-def _avro(path: Path) -> Sample:
-    return _frame(path, "avro", pl.read_avro(path).head(MAX_RECORDS))
-
-
-def _frame(path: Path, form: str, rows: pl.DataFrame) -> Sample:
     times = [name for name, kind in rows.schema.items() if isinstance(kind, pl.Datetime)]
     utc = [pl.col(name).dt.convert_time_zone("UTC") for name in times if getattr(rows.schema[name], "time_zone", None)]
     shown = rows.with_columns(utc).with_columns(pl.col(times).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
-    return Sample((path,), form, json_fields(_numbers(shown.iter_rows(named=True))), rows.height)
+    return Sample((path,), "parquet", json_fields(_numbers(shown.iter_rows(named=True))), rows.height)
 
 
-def _numbers(rows: Sequence[dict[str, Any]] | Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+def _avro(path: Path) -> Sample:
+    from event_assets.landing.table_files import avro_lines
+
+    return _lines_of_json(path, "avro", avro_lines(path, path.name))
+
+
+def _excel(path: Path) -> Sample:
+    from event_assets.landing.table_files import excel_lines
+
+    anything = Column(name="anything", description="Nothing of the file.", constant="")
+    source = Source(files=("*",), format="excel", columns=(anything,))
+    return _lines_of_json(path, "excel", excel_lines(path, path.name, source))
+
+
+def _lines_of_json(path: Path, form: str, chunks: Iterable[bytes]) -> Sample:
+    lines = islice((line for chunk in chunks for line in chunk.splitlines()), MAX_RECORDS)
+    records = [parse(line) for line in lines]
+    return Sample((path,), form, json_fields(records), len(records))
+
+
+def _zip(path: Path) -> Sample:
+    """The first of its members, which are all read alike."""
+    if path.suffix.lower() in (".xlsx", ".xlsm", ".xlsb", ".ods"):
+        return _excel(path)
+    with tempfile.TemporaryDirectory(prefix="event_assets-init-") as folder:
+        for name, copy in members(path, Path(folder)):
+            return replace(_read(copy.rename(copy.with_name(Path(name).name))), paths=(path,))
+    raise FileRejected("unreadable: the archive is empty")
+
+
+def _numbers(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows as JSON has them, so that numbers are known as numbers."""
-    from event_assets.draft.json_fields import Number
 
     def marked(value: Any) -> Any:
         match value:
@@ -224,4 +250,4 @@ def _numbers(rows: Sequence[dict[str, Any]] | Iterator[dict[str, Any]]) -> list[
     return [{name: marked(value) for name, value in row.items()} for row in rows]
 
 
-_BINARY: dict[bytes, Callable[[Path], Sample]] = {b"PAR1": _parquet, b"Obj\x01": _avro}
+_BINARY: dict[bytes, Callable[[Path], Sample]] = {b"PAR1": _parquet, b"Obj\x01": _avro, b"PK\x03\x04": _zip}

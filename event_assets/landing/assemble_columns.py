@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import polars as pl
 
 from event_assets.declaration import Column, Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
+from event_assets.landing.path_columns import path_value
 from event_assets.landing.record_batches import TIME, TIME_TEXT, names_of
 from event_assets.text.paths import FILE_PATH
 from event_assets.text.times import BLANKS
@@ -56,19 +56,6 @@ class Assembly:
             made.append(pl.concat_str(names, separator=" ", ignore_nulls=True).replace("", None).alias(TIME_TEXT))
             further += names[1:]
         return frame.with_columns(made).drop(further) if made else frame
-
-
-def path_value(column: Column, path: str) -> str | None:
-    """What a column with `source: file_path` takes from a path: the first group of its pattern, or all of it."""
-    if column.pattern is None:
-        return path
-    match = re.search(column.pattern, path)
-    return match[1] if match else None
-
-
-def path_values(block: Source, path: str) -> list[str | None]:
-    """All that the columns of a block take from a path, in declared order."""
-    return [path_value(column, path) for column in block.columns if column.source == FILE_PATH]
 
 
 def _null_values(block: Source, source: str) -> set[str]:

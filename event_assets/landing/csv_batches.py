@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -108,10 +108,21 @@ def to_batch(segments: list[Segment], *, layout: Layout, parser: RecordParser) -
     frame = pl.concat(frames) if frames else pl.DataFrame(schema=_schema(layout.width))
     if singles:
         frame = frame.sort(ROW_NUMBER)
+    return batch_of(frame, layout, firsts[-1] - 1, rejects, texts)
+
+
+def batch_of(
+    frame: pl.DataFrame,
+    layout: Layout,
+    count: int,
+    rejects: list[Reject],
+    texts: Callable[[Sequence[int]], list[bytes]],
+) -> Batch:
+    """The batch of so many records, given the fields of the good ones: row_number, then texts named by their places."""
     if layout.dash_is_null:
         frame = frame.with_columns(pl.when(pl.col(pl.String) != "-").then(pl.col(pl.String)).name.keep())
     return Batch(
-        firsts[-1] - 1,
+        count,
         _columns(frame, layout),
         sorted(rejects, key=lambda reject: reject.row_number),
         texts,

@@ -1,17 +1,22 @@
-"""A source file's identity: the SHA-256 of its bytes as they lie there."""
+"""A source file's identity: the SHA-256 of its bytes as they are, and of what its declaration reads from its name."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from event_assets.declaration import Dataset, Events
+from event_assets.declaration.dataset import Kind
 from event_assets.errors import LandingError
-from event_assets.landing.inbox import InboxFile, signature
+from event_assets.landing.inbox import InboxFile, block_of, signature
+from event_assets.landing.path_columns import path_values
 from event_assets.storage.object_store import GoneError, ObjectStoreError
+from event_assets.text.file_names import file_date
 
 _CHUNK = 1 << 20
 
@@ -84,6 +89,26 @@ def _chunks(dropped: InboxFile) -> Iterator[bytes]:
         raise NotReadyError(dropped.name, "was replaced or removed", "it is taken at the next look") from None
     except ObjectStoreError as error:
         raise LandingError(dropped.name, error.state, error.remedy) from None
+
+
+def as_read(identity: Identity, name: str, dataset: Dataset, kind: Kind) -> Identity:
+    """The identity of a file under a name, given that of its bytes."""
+    return replace(identity, file_id=file_id_as_read(identity.file_id, name, dataset, kind))
+
+
+def file_id_as_read(content: str, name: str, dataset: Dataset, kind: Kind) -> str:
+    """The `file_id` of a content under a name: the content's SHA-256, unless the declaration reads parts of the path or
+    the date in the name; then of that and these values, so that the same bytes with other values are another file."""
+    block = dataset.blocks(kind)[block_of(name, dataset, kind) or 0]
+    values = path_values(block, name)
+    if any(value is None for value in values) and name.endswith(".zip"):
+        values.append(name)  # a member's path may tell what the zip's does not
+    if isinstance(block, Events) and block.time.missing == "file_date":
+        date = file_date(name)
+        values.append(date.isoformat() if date else None)
+    if not any(values):
+        return content
+    return hashlib.sha256(json.dumps([content, *values]).encode()).hexdigest()
 
 
 def check_unchanged(path: Path, before: str) -> None:

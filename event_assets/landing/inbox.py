@@ -40,6 +40,8 @@ class Inbox:
 
     files: list[InboxFile] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    manifests: list[InboxFile] = field(default_factory=list)
+    """The files that say how many records others have (`expect.manifest`); they are not landed."""
 
 
 def look(folder: Place, dataset: Dataset) -> Inbox:
@@ -54,7 +56,18 @@ def look(folder: Place, dataset: Dataset) -> Inbox:
     inbox = Inbox()
     _look_into(folder, "", dataset, inbox)
     inbox.files.sort(key=lambda file: file.name.encode())
+    return _apart(inbox, dataset)
+
+
+def _apart(inbox: Inbox, dataset: Dataset) -> Inbox:
+    """Manifests apart from the files that are landed, whatever other pattern they match."""
+    inbox.manifests.extend(file for file in inbox.files if _is_manifest(file.name, dataset))
+    inbox.files[:] = [file for file in inbox.files if not _is_manifest(file.name, dataset)]
     return inbox
+
+
+def _is_manifest(name: str, dataset: Dataset) -> bool:
+    return bool(dataset.expect and dataset.expect.manifest and matches(name, dataset.expect.manifest))
 
 
 def _look_into(folder: Path, below: str, dataset: Dataset, inbox: Inbox) -> None:
@@ -104,7 +117,7 @@ def _look_at_objects(url: ObjectUrl, dataset: Dataset) -> Inbox:
         modified = found.modified.timestamp()
         signature = f"{found.bytes}-{found.version}-{modified:.0f}"
         inbox.files.append(InboxFile(url / name, name, kind, signature, modified, found.version, store))
-    return inbox
+    return _apart(inbox, dataset)
 
 
 def block_of(name: str, dataset: Dataset, kind: Kind) -> int | None:
@@ -159,6 +172,8 @@ def _dropped(path: Path, name: str, dataset: Dataset) -> InboxFile | str | None:
 
 
 def _kind(name: str, dataset: Dataset) -> Kind | None:
+    if _is_manifest(name, dataset):
+        return "events"
     kinds: tuple[Kind, ...] = ("events", "profiles")
     return next((kind for kind in kinds if block_of(name, dataset, kind) is not None), None)
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import orjson
 import polars as pl
 
 from event_assets.declaration import Source
+from event_assets.declaration.source import NESTED
 from event_assets.landing.json_elements import elements_of
-from event_assets.landing.json_objects import NOTHING, Objects, Place, Tree
+from event_assets.landing.json_explode import exploded
+from event_assets.landing.json_objects import NOTHING, Objects
+from event_assets.landing.json_paths import PART, JsonPath, Tree, looked_up, text_behind, tree_of
 from event_assets.landing.json_repeats import pairs_of
 from event_assets.landing.json_values import BadJson, Elements, member_at, members_of, minified, value_text
 from event_assets.landing.line_blocks import LineBlocks, open_plain
@@ -36,10 +39,15 @@ def read_json(
     read: Callable[[int], None] | None = None,
 ) -> Iterator[Batch]:
     """The elements of an array, or the lines of an NDJSON file, in order; `read` receives the number of bytes read."""
-    cut = elements_of if source.format == "json" else lines_of
-    tree = _tree(fields)
+    cut = partial(elements_of, records=source.records) if source.format == "json" else lines_of
+    # The names of a sheet's fields are no paths.
+    as_path = JsonPath.of if source.format in NESTED else lambda name: JsonPath((name,))
+    paths = {name: as_path(place) for name, place in fields.sources.items()}
+    tree = tree_of(paths.values())
     blocks = cut(path, source.max_record_bytes, block_bytes=block_bytes, read=read)
-    yield from gathered((_batch(elements, fields, tree) for elements in blocks), _BATCH_BYTES)
+    if source.explode:
+        blocks = exploded(blocks, JsonPath.of(source.explode), source.max_record_bytes)
+    yield from gathered((_batch(elements, fields, paths, tree) for elements in blocks), _BATCH_BYTES)
 
 
 def lines_of(
@@ -59,28 +67,13 @@ def lines_of(
                 yield elements
 
 
-def _tree(fields: Fields) -> Tree:
-    tree: dict[str, Any] = {}
-    for source in fields.sources.values():
-        branch, (*parents, leaf) = tree, source.split(".")
-        for name in parents:
-            branch = branch.setdefault(name, {})
-            if branch is None:
-                break  # the whole member is declared by another column
-        else:
-            branch[leaf] = None
-        tree[source] = None
-    return tree
-
-
-def _batch(elements: Elements, fields: Fields, tree: Tree) -> Batch:
-    objects = Objects(elements, tree)
+def _batch(elements: Elements, fields: Fields, paths: Mapping[str, JsonPath], tree: Tree) -> Batch:
+    literals = frozenset(path.literal for path in paths.values() if path.literal is not None)
+    objects = Objects(elements, tree, literals)
     columns: dict[str, list[str | None]] = {}
     present = set()
-    for name, source in fields.sources.items():
-        columns[name], found = _column(
-            objects, source, verbatim=name in fields.json, mark=fields.decimal_marks.get(name)
-        )
+    for name, path in paths.items():
+        columns[name], found = _column(objects, path, verbatim=name in fields.json, mark=fields.decimal_marks.get(name))
         if found:
             present.add(name)
     undeclared: Counter[str] = Counter()
@@ -100,40 +93,50 @@ def _batch(elements: Elements, fields: Fields, tree: Tree) -> Batch:
     return Batch(len(own), frame, rejects, texts, frozenset(present), undeclared)
 
 
-def _column(objects: Objects, source: str, *, verbatim: bool, mark: str | None) -> tuple[list[str | None], bool]:
+def _column(objects: Objects, path: JsonPath, *, verbatim: bool, mark: str | None) -> tuple[list[str | None], bool]:
     """(the texts of the values at a declared place, whether any object has that place).
 
     `verbatim` texts are JSON as the source writes it; of others strings are decoded, and nested values minified.
+    Numbers get the mark of fractions of the texts beside them, so that cleaning reads all alike.
     """
-    path = tuple(source.split("."))
-    values, kinds = objects.at(path), objects.kinds(path)
+    values, kinds = objects.at(path.members), objects.kinds(path.members)
     literal = set[int]()
-    if len(path) > 1:  # a member that bears the whole name, dots and all, comes first
-        literal = {at for at in objects.named_oddly if source in objects.values[at]}
-    if literal:
-        values = [objects.values[at][source] if at in literal else value for at, value in enumerate(values)]
+    if path.rest:
+        values = looked_up(values, path.rest)
         kinds = frozenset(map(type, values))
-    found = bool(kinds - {type(None)}) or bool(literal) or len(objects.lacking(path)) < len(values)
+    elif path.literal is not None:
+        name = path.literal
+        literal = {at for at in objects.named_oddly if name in objects.values[at]}
+        if literal:
+            values = [objects.values[at][name] if at in literal else value for at, value in enumerate(values)]
+            kinds = frozenset(map(type, values))
+    found = bool(kinds - {type(None)}) or bool(literal)
+    found = found or (not path.rest and len(objects.lacking(path.members)) < len(values))
+
+    def text(at: int) -> str | None:
+        place = JsonPath((path.literal,)) if at in literal and path.literal is not None else path
+        return _text(objects, at, place, verbatim=verbatim)
+
     if verbatim:
-        values = [
-            None if value is None else _text(objects, at, (source,) if at in literal else path, verbatim=True)
-            for at, value in enumerate(values)
-        ]
-    elif not kinds <= {str, type(None)}:
-        numbers = [at for at, value in enumerate(values) if type(value) in (int, float)] if mark else []
-        # 0 may be written -0
-        values = [str(value) if type(value) is int and value != 0 else value for value in values]
-        for at, value in enumerate(values):
-            if type(value) is not str and value is not None:
-                values[at] = _text(objects, at, (source,) if at in literal else path)
-        for at in numbers:  # as the texts beside them are written, so that cleaning reads all alike
-            values[at] = str(values[at]).replace(".", mark or ".")
+        return [None if value is None else text(at) for at, value in enumerate(values)], found
+    if kinds <= {str, type(None)}:
+        return values, found
+    numbers = [at for at, value in enumerate(values) if type(value) in (int, float)] if mark else []
+    # 0 may be written -0
+    values = [str(value) if type(value) is int and value != 0 else value for value in values]
+    for at, value in enumerate(values):
+        if type(value) is not str and value is not None:
+            values[at] = text(at)
+    for at in numbers:
+        values[at] = str(values[at]).replace(".", mark or ".")
     return values, found
 
 
-def _text(objects: Objects, at: int, path: Place, *, verbatim: bool = False) -> str | None:
+def _text(objects: Objects, at: int, path: JsonPath, *, verbatim: bool) -> str | None:
     try:
-        text = member_at(objects.members(at), path)
+        text = member_at(objects.members(at), path.members)
+        if path.rest:
+            text = text_behind(text, path.rest)
         return text.decode() if verbatim else value_text(text)
     except BadJson as bad:
         objects.refused[at] = bad.reason
@@ -166,7 +169,10 @@ def _rest(pairs: _Pairs, tree: Tree, prefix: str, undeclared: Counter[str], spli
         again, branch = left[name] > 0, tree.get(name, NOTHING)
         if not again and (branch is None or (name in tree and text == b"null")):
             continue
-        if not again and name in tree and text.startswith(b"{"):
+        rest: str | None
+        if not again and branch is PART:
+            rest = minified(text)
+        elif not again and name in tree and text.startswith(b"{"):
             rest = _rest(split(text), branch, f"{prefix}{name}.", undeclared, split)
         else:
             undeclared[f"{prefix}{name}{REPEATED if again else ''}"] += 1

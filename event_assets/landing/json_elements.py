@@ -15,7 +15,7 @@ from pathlib import Path
 
 import orjson
 
-from event_assets.landing.json_brackets import element_end
+from event_assets.landing.json_brackets import array_start, element_end
 from event_assets.landing.json_values import BadJson, Elements, parse_object
 from event_assets.landing.line_blocks import open_plain
 from event_assets.landing.record_batches import MALFORMED, MAX_RAW_BYTES, TOO_LONG, FileRejected
@@ -190,17 +190,28 @@ class _Cutter:
 
 
 def elements_of(
-    path: Path, max_bytes: int, *, block_bytes: int, read: Callable[[int], None] | None = None
+    path: Path,
+    max_bytes: int,
+    *,
+    block_bytes: int,
+    records: str | None = None,
+    read: Callable[[int], None] | None = None,
 ) -> Iterator[Elements]:
     """The elements of the array in a plain UTF-8 file, in order, some at a time.
 
     What follows the array is one malformed element, and so is the end of an array that isn't closed (with no
     text where it was cut off behind a whole element).
-    FileRejected where the file begins with something else than an array.
+    `records` is the path of the array in the file's object; what follows that array is left out.
+    FileRejected where the file begins with something else than an array, or has none at that path.
     """
     cutter = _Cutter(max_bytes, block_bytes // _BLOCK_PARTS)
     rest, final = b"", False
     with open_plain(path, read=read) as file:
+        if records is not None:
+            start = array_start(path, records)
+            if start is None:
+                return
+            file.seek(start)
         while not final and not cutter.closed:
             wanted = max(block_bytes, len(rest))  # doubled, so that a huge element isn't searched again and again
             chunk = file.read(wanted)
@@ -211,11 +222,11 @@ def elements_of(
                 cutter.keep_members()
                 yield cutter.elements
                 cutter.elements = Elements()
-        while cutter.closed and not final and len(rest) < MAX_RAW_BYTES:
+        while cutter.closed and records is None and not final and len(rest) < MAX_RAW_BYTES:
             chunk = file.read(block_bytes)
             final = len(chunk) < block_bytes
             rest = (rest + chunk).lstrip(_SPACE)
-    rest = rest.strip(_SPACE)
+    rest = b"" if records is not None and cutter.closed else rest.strip(_SPACE)
     cut_off = cutter.opened and not cutter.closed and not cutter.skipping
     if rest or cut_off:
         end = Elements()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
+from event_assets.landing.json_paths import PART, Tree
 from event_assets.landing.json_repeats import certainly_once, names_in, repeats, written_once
 from event_assets.landing.json_values import Elements, members_of
 
-#: Declared places as a tree: a member's name to the tree of its declared members, or to None where the
-#: whole member is declared. A place of several names stands at the root under its whole path, too.
-Tree = Mapping[str, Any]
 #: The names that lead to a value.
 Place = tuple[str, ...]
 NOTHING: dict[str, Any] = {}
@@ -24,8 +22,9 @@ class Objects:
     All are looked at together, column by column; one by one only those that lack a member or have too many.
     """
 
-    def __init__(self, elements: Elements, tree: Tree) -> None:
-        self._elements, self.tree = elements, tree
+    def __init__(self, elements: Elements, tree: Tree, literals: Set[str] = frozenset()) -> None:
+        """`literals` are the names at the root of the tree that are whole paths."""
+        self._elements, self.tree, self._literals = elements, tree, literals
         self.values = [value for value in elements.values if value is not None]
         self.places: Sequence[int] = range(len(elements.texts))
         if elements.reasons:
@@ -74,7 +73,7 @@ class Objects:
     def named_oddly(self) -> set[int]:
         """The objects (by index) with a member of a name that is no first part of a declared path: it is undeclared,
         or the whole path."""
-        return self._strange((), [name for name in self.tree if "." not in name])
+        return self._strange((), [name for name in self.tree if name not in self._literals])
 
     @cached_property
     def undeclaring(self) -> set[int]:
@@ -89,6 +88,9 @@ class Objects:
             if branch is None:
                 continue
             inner = (*path, name)
+            if branch is PART:
+                found |= {at for at, value in enumerate(self.at(inner)) if value is not None}
+                continue
             if not self.kinds(inner) <= {dict, type(None)}:
                 whole = enumerate(self.at(inner))
                 found |= {at for at, value in whole if value is not None and type(value) is not dict}
@@ -115,7 +117,9 @@ class Objects:
         """How many names there are at declared places, in objects that hold nothing undeclared."""
         below = self.below(path)
         count = sum(map(len, below)) - sum(len(below[at]) for at in self.undeclaring)
-        return count + sum(self._names((*path, name), branch) for name, branch in tree.items() if branch is not None)
+        return count + sum(
+            self._names((*path, name), branch) for name, branch in tree.items() if isinstance(branch, dict)
+        )
 
 
 def _places_of_null(values: list[Any]) -> Iterator[int]:

@@ -6,9 +6,10 @@ import datetime as dt
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -18,7 +19,7 @@ from event_assets.declaration.dataset import Kind
 from event_assets.errors import LandingError
 from event_assets.landing.assemble_columns import Assembly, present_columns
 from event_assets.landing.date_writer import Spool
-from event_assets.landing.decode_file import Prepared, prepare
+from event_assets.landing.decode_file import Prepared, prepare_all
 from event_assets.landing.event_dates import Dating
 from event_assets.landing.file_identity import Identity, check_unchanged
 from event_assets.landing.inbox import block_of
@@ -160,6 +161,10 @@ def _moved(landed: Landed, into: Path) -> Landed:
     return replace(landed, parts=parts, rejects=rejects)
 
 
+def _same_texts(text: bytes, numbers: Sequence[int]) -> list[bytes]:
+    return [text] * len(numbers)
+
+
 #: Number within the batch, reason, column, text.
 _Rejected = tuple[int, str, str | None, bytes]
 
@@ -178,6 +183,7 @@ class _Reading:
         rejects: Take,
     ) -> None:
         self._dataset, self._kind, self._name, self._identity = dataset, kind, name, identity
+        self._path = name
         self._source: Source = dataset.blocks(kind)[block_of(name, dataset, kind) or 0]
         self._assembly = Assembly(dataset, kind, self._source)
         self._dating = Dating(dataset, self._source, name, landed_at) if isinstance(self._source, Events) else None
@@ -202,9 +208,12 @@ class _Reading:
 
     def _read(self, path: Path, staging: Path, memory_bytes: int, workers: int, limits: Limits) -> Landed:
         fields = Fields.of(self._source)
-        prepared = prepare(path, self._name, self._source, staging, limits)
-        for batch in self._batches(prepared, fields, memory_bytes, workers, limits):
-            self._take(batch)
+        repairs: dict[str, None] = {}
+        for where, prepared in prepare_all(path, self._name, self._source, staging, limits):
+            self._path = where
+            for batch in self._batches(prepared, fields, memory_bytes, workers, limits):
+                self._take(batch)
+            repairs |= dict.fromkeys(prepared.repairs)
         declared = [column.name for column in self._source.columns if is_read(column)]
         missing = tuple(name for name in declared if self._present and name not in self._present)
         drift = Drift(dict(sorted(self._new.items())), missing, self._kinds.retyped())
@@ -218,7 +227,7 @@ class _Reading:
             rejected=self._reasons.total(),
             reasons=dict(sorted(self._reasons.items())),
             drift=drift,
-            repairs=prepared.repairs,
+            repairs=tuple(repairs),
             user_place=self._user_place,
         )
 
@@ -231,7 +240,7 @@ class _Reading:
                 from event_assets.landing.csv import read_csv
 
                 yield from read_csv(prepared.path, self._source, fields, workers=workers)
-            case "json" | "ndjson":
+            case "json" | "ndjson" | "avro" | "excel":
                 from event_assets.landing.json import read_json
 
                 yield from read_json(prepared.path, self._source, fields)
@@ -244,20 +253,22 @@ class _Reading:
                     max_record_bytes=self._source.max_record_bytes,
                     memory_bytes=memory_bytes,
                     limits=limits,
+                    explode=self._source.explode,
                 )
-            case _:
-                raise FileRejected(f"unreadable: format {self._source.format} has no reader yet")
-        if prepared.cut_off is not None:
-            text = prepared.cut_off
+            case "log":
+                from event_assets.landing.log import read_log
+
+                yield from read_log(prepared.path, self._source, fields)
+        for text in prepared.rejects:
             yield Batch(
                 1,
                 pl.DataFrame(schema=fields.schema),
                 [Reject(1, MALFORMED, text)],
-                lambda numbers: [text] * len(numbers),
+                partial(_same_texts, text),
             )
 
     def _take(self, batch: Batch) -> None:
-        frame = self._assembly.columns(batch.frame, self._name)
+        frame = self._assembly.columns(batch.frame, self._path)
         self._kinds.look(frame)
         rejects: list[_Rejected] = [(reject.row_number, reject.reason, None, reject.text) for reject in batch.rejects]
         if self._dating:

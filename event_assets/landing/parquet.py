@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from event_assets.landing.parquet_paths import Steps, exploded, leads_somewhere, value_at
 from event_assets.landing.parquet_probe import probe
 from event_assets.landing.record_batches import (
     EXTRA,
@@ -25,6 +25,7 @@ from event_assets.landing.record_batches import (
     Reject,
 )
 from event_assets.landing.unpack_limits import Limits
+from event_assets.text.paths import parse_path
 
 _BATCH_ROWS = 64 * 1024
 #: Of rows with long texts fewer are taken at once, as the file itself tells their length.
@@ -32,7 +33,13 @@ _BATCH_BYTES = 16 * 1024 * 1024
 
 
 def read_parquet(
-    path: Path, fields: Fields, *, max_record_bytes: int, memory_bytes: int, limits: Limits
+    path: Path,
+    fields: Fields,
+    *,
+    max_record_bytes: int,
+    memory_bytes: int,
+    limits: Limits,
+    explode: str | None = None,
 ) -> Iterator[Batch]:
     """The rows in order. FileRejected where the file is damaged, names a column twice or lacks a required one.
 
@@ -42,11 +49,14 @@ def read_parquet(
         with pq.ParquetFile(path) as file:
             limits.check(_unpacked_bytes(file.metadata), path.stat().st_size)
             batch_rows = _batch_rows(file.metadata)
-            places = _places(file.schema_arrow, fields)
+            array = parse_path(explode) if explode else ()
+            places = _places(
+                exploded(_decoded(pa.RecordBatch.from_pylist([], file.schema_arrow)), array).schema, fields
+            )
             if reason := probe(path, batch_rows, memory_bytes):
                 raise FileRejected(f"unreadable: {reason}")
             for rows in file.iter_batches(batch_rows):
-                yield _batch(_decoded(rows), fields, places, max_record_bytes)
+                yield _batch(exploded(_decoded(rows), array), fields, places, max_record_bytes)
     except (OSError, pa.ArrowException, ValueError) as error:
         raise FileRejected(f"unreadable: {' '.join(str(error).split())[:300]}") from None
 
@@ -61,19 +71,13 @@ def _batch_rows(metadata: pq.FileMetaData) -> int:
     return max(1, min(_BATCH_ROWS, _BATCH_BYTES // max(1, longest)))
 
 
-def _places(schema: pa.Schema, fields: Fields) -> dict[str, list[str]]:
-    """Where each source stands: a column of that very name, else a member of structs."""
-    places = {}
+def _places(schema: pa.Schema, fields: Fields) -> dict[str, Steps]:
+    """Where each source is: a column of that very name, else what its path leads to."""
+    places: dict[str, Steps] = {}
     for source in fields.sources.values():
-        names = [source] if source in schema.names else source.split(".")
-        kind: pa.DataType = pa.struct(list(schema))
-        for name in names:
-            index = kind.get_field_index(name) if pa.types.is_struct(kind) else -1
-            if index < 0:
-                break
-            kind = kind.field(index).type
-        else:
-            places[source] = names
+        steps: Steps = (source,) if source in schema.names else parse_path(source)
+        if leads_somewhere(pa.struct(list(schema)), steps):
+            places[source] = steps
     fields.check([*schema.names, *(source for source in places if source not in schema.names)])
     return places
 
@@ -90,13 +94,13 @@ def _decoded(rows: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, names=rows.schema.names)
 
 
-def _batch(rows: pa.RecordBatch, fields: Fields, places: dict[str, list[str]], max_record_bytes: int) -> Batch:
+def _batch(rows: pa.RecordBatch, fields: Fields, places: dict[str, Steps], max_record_bytes: int) -> Batch:
     undecodable: set[int] = set()
     columns: dict[str, pl.Series] = {ROW_NUMBER: pl.Series(range(1, rows.num_rows + 1), dtype=pl.Int64)}
     for name, source in fields.sources.items():
         path = places.get(source)
         columns[name] = (
-            _texts(_at(rows, path), undecodable) if path else pl.Series([None] * rows.num_rows, dtype=pl.String)
+            _texts(value_at(rows, path), undecodable) if path else pl.Series([None] * rows.num_rows, dtype=pl.String)
         )
     undeclared: Counter[str] = Counter()
     columns[EXTRA] = pl.Series(_extras(rows, list(places.values()), undeclared), dtype=pl.String)
@@ -118,13 +122,6 @@ def _batch(rows: pa.RecordBatch, fields: Fields, places: dict[str, list[str]], m
     rejects = [Reject(number, refused[number], text) for number, text in zip(numbers, texts(numbers), strict=True)]
     present = frozenset(name for name, source in fields.sources.items() if source in places)
     return Batch(rows.num_rows, frame, rejects, texts, present, undeclared)
-
-
-def _at(rows: pa.RecordBatch, path: list[str]) -> pa.Array:
-    column = rows.column(path[0])
-    for name in path[1:]:
-        column = pc.struct_field(column, [name])
-    return column
 
 
 def _texts(column: pa.Array, undecodable: set[int]) -> pl.Series:
@@ -162,9 +159,9 @@ def _cell(value: object, place: int, undecodable: set[int]) -> str | None:
     return None if value is None or isinstance(value, bytes) else _json(value)
 
 
-def _extras(rows: pa.RecordBatch, paths: list[list[str]], undeclared: Counter[str]) -> list[str | None]:
+def _extras(rows: pa.RecordBatch, paths: list[Steps], undeclared: Counter[str]) -> list[str | None]:
     """Each row's values that no column declares, as a JSON object; nulls are left out."""
-    names = [name for name in rows.schema.names if [name] not in paths]
+    names = [name for name in rows.schema.names if (name,) not in paths]
     if not names:
         return [None] * rows.num_rows
     extras: list[str | None] = []
@@ -174,13 +171,15 @@ def _extras(rows: pa.RecordBatch, paths: list[list[str]], undeclared: Counter[st
     return extras
 
 
-def _rest(members: dict[str, Any], paths: list[list[str]], prefix: str, undeclared: Counter[str]) -> dict[str, Any]:
+def _rest(members: dict[str, Any], paths: list[Steps], prefix: str, undeclared: Counter[str]) -> dict[str, Any]:
     rest = {}
     for name, value in members.items():
-        below = [path[1:] for path in paths if path[:1] == [name]]
-        if value is None or [] in below:
+        below = [path[1:] for path in paths if path[:1] == (name,)]
+        if value is None or () in below:
             continue
-        if below and isinstance(value, dict):
+        if below and not isinstance(below[0][0], str):
+            rest[name] = value  # an array of which some elements are declared stays whole
+        elif below and isinstance(value, dict):
             if inner := _rest(value, below, f"{prefix}{name}.", undeclared):
                 rest[name] = inner
         else:

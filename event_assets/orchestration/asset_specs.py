@@ -41,7 +41,7 @@ def check_specs(dataset: Dataset, dates: dg.PartitionsDefinition) -> tuple[dg.As
 
 def _asset_spec(dataset: Dataset, table: Table, dates: dg.PartitionsDefinition | None) -> dg.AssetSpec:
     step = step_of(dataset).get(table.name)
-    lineage = column_lineage(dataset, table, step)
+    lineage = column_lineage(dataset, table)
     metadata: dict[str, object] = {
         "dagster/table_name": f"{dataset.name}.{table.name}",
         "dagster/column_schema": column_schema(table, lineage),

@@ -28,6 +28,7 @@ from event_assets.orchestration.dataset_run import (
 from event_assets.orchestration.io_manager import LakeIOManager, StepOutput
 from event_assets.orchestration.keys import REPORT_TAG, asset_key
 from event_assets.orchestration.late_reports import late_report_events, unreported
+from event_assets.orchestration.openlineage import send_lineage
 from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
 from event_assets.orchestration.private.log_events import log_events
 from event_assets.orchestration.reporting import empty_events, evaluation, landing_events, reconciliation_events
@@ -136,9 +137,20 @@ def _of(run_key: str, compute: Callable[..., Iterator[Any]]) -> Callable[..., It
             if last:
                 if context.op.name != RECONCILIATION:
                     _conclude(context, current)
-                current.raise_failures()
+                _end(context, current)
 
     return body
+
+
+def _end(context: dg.OpExecutionContext, current: DatasetRun) -> None:
+    failed: str | None = None
+    try:
+        current.raise_failures()
+    except EventAssetsError as error:
+        failed = str(error)
+        raise
+    finally:
+        send_lineage(context, current.workspace, current.published, failed)
 
 
 def _landing(landed: Sequence[str]) -> Callable[..., Iterator[Any]]:

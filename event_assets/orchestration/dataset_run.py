@@ -7,6 +7,7 @@ earlier would keep everything downstream of it from running.
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -35,6 +36,8 @@ class DatasetRun:
         self.intake = LandingSummary()
         self.failed: list[Outcome] = []
         """What was refused, or waits, of the requested tables."""
+        self.published: Counter[str] = Counter()
+        """Rows that this run published, by table."""
         self._open = ExitStack()
         self._run: Run | None = None
         self._to_do: set[str] = set()
@@ -88,6 +91,8 @@ class DatasetRun:
         assert self._run is not None
         request, tables = self._run.request, self.workspace.tables
         for outcome in outcomes:
+            if outcome.state == "made":
+                self.published[outcome.table] += outcome.rows
             if not tables[outcome.table].internal:
                 self.progress.made(outcome)
             # A table over all dates may be missing after a run for some of them: the run of the last date makes it.

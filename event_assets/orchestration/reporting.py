@@ -13,7 +13,13 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from event_assets.declaration import Dataset
 from event_assets.orchestration.keys import asset_key
-from event_assets.pipeline.checks import checks, file_results, quality_results, reconciliation_results
+from event_assets.pipeline.checks import (
+    checks,
+    completeness_results,
+    file_results,
+    quality_results,
+    reconciliation_results,
+)
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.rejected_records import refused_by_file
@@ -60,14 +66,16 @@ def landing_events(
     }
     metadata: dict[str, Any] = {**phase, "rejects by reason": _counts_table("reason", rejects)}
     if intake.landed or not intake.failures:  # a landing that failed leaves its assets as they were
-        for table in ("source_files", "raw_profiles", "landing_rejects"):
-            if table in workspace.stores and (table in selected or intake.landed):
-                shown = metadata if table == "source_files" else {}
-                if table == "landing_rejects":
-                    shown = {"rejects by file": _rejects_by_file(workspace, table, None)}
+        for table in (table.name for table in workspace.tables.values() if table.landed and not table.by_date):
+            shown = metadata if table == "source_files" else {}
+            if table == "landing_rejects":
+                shown = {"rejects by file": _rejects_by_file(workspace, table, None)}
+            if table in selected or intake.landed:
                 yield published(workspace, table, None, shown)
     yield from (published(workspace, "raw_events", date, {}) for date in sorted({*intake.dates, *requested}))
     yield from (evaluation(dataset, result, None) for result in file_results(workspace, intake.failures))
+    if dataset.expect:
+        yield from (evaluation(dataset, result, None) for result in completeness_results(workspace))
 
 
 def reconciliation_events(workspace: Workspace, found: Reconciliation) -> Iterator[Event]:
@@ -130,7 +138,7 @@ def evaluation(dataset: Dataset, result: CheckResult, date: dt.date | None) -> d
         check_name=check.name,
         passed=result.passed,
         description=check.explain(result),
-        severity=dg.AssetCheckSeverity.ERROR if check.blocking else dg.AssetCheckSeverity.WARN,
+        severity=dg.AssetCheckSeverity.ERROR if check.blocking or check.severe else dg.AssetCheckSeverity.WARN,
         blocking=check.blocking,
         metadata=dict(result.figures),
         partition=date.isoformat() if date else None,

@@ -101,6 +101,9 @@ class Drafting:
         workspace = self._workspace
         if source.table == "profile_snapshots":
             return engine.constant(workspace.profile_snapshots())
+        if source.holds:
+            held = [date for date in dates if date in workspace.held_dates()]
+            return engine.constant(pl.DataFrame({"event_date": held}, schema={"event_date": pl.Date}))
         units = dict.fromkeys(unit for date in dates for unit in workspace.input_units(step, source, date))
         contents = {unit[1]: content for unit in units if len(content := self._content(step, unit, engine))}
         return engine.scan(workspace.tables[source.table], contents)

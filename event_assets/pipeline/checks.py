@@ -7,7 +7,6 @@ checks warn, and hold nothing back.
 from __future__ import annotations
 
 import datetime as dt
-import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,10 +15,12 @@ import polars as pl
 
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
+from event_assets.pipeline.completeness import COMPLETENESS, arrivals, due_at
 from event_assets.pipeline.reconcile import Reconciliation, reconcile, reconciliation
 from event_assets.pipeline.results import CheckResult
 from event_assets.pipeline.schema_drift import drifts
 from event_assets.pipeline.steps import RECONCILIATION, Step, steps
+from event_assets.pipeline.volume import judge_volume
 from event_assets.pipeline.workspace import Workspace, unit_of
 from event_assets.storage.ledger import Kind, SourceFile
 from event_assets.tables.catalog import tables
@@ -27,6 +28,9 @@ from event_assets.tables.contract import Violation, merged, repeated_keys_of_fil
 from event_assets.tables.table import Table
 
 _REFUSED = "it is not published and the previous version is kept; fix the rule or the source and materialize it again"
+
+#: So many dates are named in a message.
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Check:
     description: str
     remedy: str
     blocking: bool = False
+    severe: bool = False
+    """Whether a failure shows as an error though it holds nothing back."""
 
     def explain(self, result: CheckResult) -> str:
         """What it found and, where it failed, what to do."""
@@ -107,9 +113,18 @@ def _quality(dataset: Dataset) -> Iterator[Check]:
     yield Check(
         "cleaned_events",
         "volume",
-        f"At most {quality.volume_factor:g} times more or fewer events than the median of the 7 dates before.",
+        f"At most {quality.volume_factor:g} times more or fewer events than the median of the same weekday of the last"
+        " weeks, or within three spreads of it.",
         "see in source_files whether a file of the date is missing, is cut off or came twice",
     )
+    if dataset.expect:
+        yield Check(
+            COMPLETENESS,
+            "complete",
+            "Every date has the files that are expected for it.",
+            "drop the missing files; ask the source where they are overdue",
+            severe=dataset.expect.hold,
+        )
     if dataset.profiles:
         yield Check(
             "joined_facts",
@@ -168,6 +183,20 @@ def file_results(workspace: Workspace, failures: Sequence[EventAssetsError] | No
     yield CheckResult("source_files", "drift", not drifted, message, {"fields that drifted": len(drifted)})
 
 
+def completeness_results(workspace: Workspace) -> Iterator[CheckResult]:
+    """The check of `completeness`: which dates lack files, and since when these are due."""
+    found = arrivals(workspace.dataset, workspace.ledger)
+    missing = [one for one in found if not one.complete]
+    due = [due_at(workspace.dataset, one.date) for one in missing]
+    named = [
+        f"{one} (due since {at:%Y-%m-%d %H:%M %Z})" if at else str(one) for one, at in zip(missing, due, strict=True)
+    ]
+    more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
+    message = "; ".join(named[:_SHOWN]) + more if named else f"all {len(found)} dates are complete"
+    figures = {"dates": len(found), "dates that lack files": len(missing), "missing": sum(o.missing for o in missing)}
+    yield CheckResult(COMPLETENESS, "complete", not missing, message, figures)
+
+
 def quality_results(
     workspace: Workspace, table: str, date: dt.date | None, rows: int, figures: Mapping[str, int]
 ) -> Iterator[CheckResult]:
@@ -184,11 +213,10 @@ def quality_results(
         shares = {"without profile": orphans, "facts": rows, "share without profile": round(orphans / max(rows, 1), 6)}
         yield CheckResult(table, "orphans", passed, f"{orphans} of {rows} facts have no profile", shares)
     if table == "cleaned_events" and date is not None:
-        before = [workspace.rows(table, date - dt.timedelta(days=n)) for n in range(1, 8)]
-        usual = statistics.median([count for count in before if count] or [rows])
-        passed = usual / quality.volume_factor <= rows <= usual * quality.volume_factor
-        message = f"{rows} events, {usual:g} on the median of the 7 dates before"
-        yield CheckResult(table, "volume", passed, message, {"events": rows, "usual": usual})
+        counts = {day: workspace.rows(table, day) for day in workspace.dates(table)}
+        found = judge_volume({**counts, date: rows}, date, quality.volume_factor)
+        measured = {"events": rows, "usual": found.usual, "spread": found.spread}
+        yield CheckResult(table, "volume", found.passed, str(found), measured)
 
 
 def reconciliation_results(workspace: Workspace, found: Reconciliation) -> Iterator[CheckResult]:
@@ -210,6 +238,9 @@ def published_results(workspace: Workspace, table: str, date: dt.date | None) ->
     """All checks of a partition as it is published, read back from its files; nothing of one that isn't published."""
     if table == "source_files":
         yield from file_results(workspace, failures=None)
+        return
+    if table == COMPLETENESS:
+        yield from completeness_results(workspace)
         return
     if table == RECONCILIATION:
         yield from reconciliation_results(workspace, reconcile(workspace))

@@ -16,10 +16,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from event_assets.errors import LandingError
-from event_assets.landing.file_identity import Identity, NotReadyError, identify, identify_object, on_disk
+from event_assets.landing.file_identity import (
+    Identity,
+    NotReadyError,
+    as_read,
+    file_id_as_read,
+    identify,
+    identify_object,
+    on_disk,
+)
 from event_assets.landing.inbox import InboxFile, look
+from event_assets.pipeline.completeness import warnings as completeness_warnings
 from event_assets.pipeline.erase import place, without_erased
 from event_assets.pipeline.landing_rules import Rules, is_known, limits, rules_of_today
+from event_assets.pipeline.manifests import take_manifests
 from event_assets.pipeline.schema_drift import FieldNames, drift_of
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, files_missing_rows, parts_are_there, sync_raw_tables
 from event_assets.pipeline.user_records import Erasing
@@ -83,17 +93,14 @@ def land_new_files(
     """
     began = time.perf_counter()
     before = _raw_contents(workspace)
+    unreadable = take_manifests(workspace)
     files, warnings = pending(workspace, files_missing_rows(workspace))
-    warnings[:0] = workspace.notices
+    warnings[:0] = [*workspace.notices, *unreadable]
     failures: list[LandingError] = []
     with workspace.lake.staging(workspace.dataset.name) as staging:
         landed, known = _land_all(workspace, files, staging, warnings, failures, now, run, progress)
-        if files and any(block.time.missing == "file_date" for block in workspace.dataset.events):
-            # A name that now stands for something else may have dated a content that another name still stands for.
-            seen = {dropped.name for dropped in files}
-            dated_anew = [dropped for dropped in pending(workspace)[0] if dropped.name not in seen]
-            landed += _land_all(workspace, dated_anew, staging, warnings, failures, now, run, progress)[0]
     failures += _lost(workspace)
+    warnings += completeness_warnings(workspace.dataset, workspace.ledger, now())
     after = _raw_contents(workspace)
     dates = {dt.date.fromisoformat(d) for d in before.keys() | after.keys() if before.get(d) != after.get(d)}
     seconds = time.perf_counter() - began
@@ -200,8 +207,10 @@ def _sort_out(
         elif isinstance(found, LandingError):
             failures.append(found)
         else:
-            binding = Binding(dropped.name, dropped.kind, found.file_id, dropped.signature)
-            identified.append((dropped, found, binding))
+            read = as_read(found, dropped.name, workspace.dataset, dropped.kind)
+            content = found.file_id if read.file_id != found.file_id else ""
+            binding = Binding(dropped.name, dropped.kind, read.file_id, dropped.signature, content)
+            identified.append((dropped, read, binding))
     rules = rules_of_today(workspace, [binding for _, _, binding in identified])
     for dropped, found, binding in identified:
         key = (dropped.kind, found.file_id)
@@ -245,7 +254,7 @@ def _land(
             workspace.dataset,
             kind,
             path,
-            work.rules.dated_by.get((kind, work.identity.file_id), work.dropped.name),
+            work.dropped.name,
             identity,
             staging,
             landed_at=landed_at,
@@ -260,8 +269,15 @@ def _land(
         file, staged = without_erased(
             workspace, file, staged, staging, Erasing.of(workspace.dataset, workspace.ledger), []
         )
-    place(workspace, file, staged)
+    if not (workspace.ledger.manifests and _contradicted(workspace, file, work)):
+        place(workspace, file, staged)
     return file
+
+
+def _contradicted(workspace: Workspace, file: SourceFile, work: _Work) -> bool:
+    """Whether a manifest gives the file another number of records: its rows are then not placed."""
+    names = workspace.ledger.names().get((file.kind, file.file_id), [])
+    return workspace.ledger.contradicts(file, [*names, *(binding.name for binding in work.bindings)])
 
 
 def _dropped(workspace: Workspace, file: SourceFile) -> str:
@@ -306,6 +322,9 @@ def _settled_in_ledger(
         return False
     if binding.file_id in workspace.ledger.retracted:
         return True
+    content = binding.content or binding.file_id
+    if file_id_as_read(content, dropped.name, workspace.dataset, dropped.kind) != binding.file_id:
+        return False
     return is_known(workspace, workspace.ledger.files.get((dropped.kind, binding.file_id)), rules)
 
 

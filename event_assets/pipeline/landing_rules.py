@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,6 @@ from event_assets.landing.inbox import block_of
 from event_assets.landing.unpack_limits import TOO_LARGE, Limits
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Binding, Kind, SourceFile
-from event_assets.text.file_names import file_date
 
 #: Raised when landing reads the same bytes otherwise than before: every file is then read again.
 LANDING_VERSION = 2
@@ -51,14 +49,9 @@ class Rules:
     blocks: Mapping[tuple[Kind, str], int]
     """The block by which a content is read, where there are several: of all names that stand for it the first block, so
     that it doesn't matter which name came first."""
-    dated_by: Mapping[tuple[Kind, str], str]
-    """With `missing_time: file_date`, the name that dates a content: of all that stand for it the one with the earliest
-    date (of these the first), so that it doesn't matter which came first."""
 
     def of(self, kind: Kind, file_id: str) -> str:
-        rules = self.by_block.get((kind, self.blocks.get((kind, file_id), 0)), "")
-        name = self.dated_by.get((kind, file_id))
-        return digest(rules, str(file_date(name)), length=8) if name else rules
+        return self.by_block.get((kind, self.blocks.get((kind, file_id), 0)), "")
 
 
 def rules_of_today(workspace: Workspace, bindings: Iterable[Binding] = ()) -> Rules:
@@ -72,16 +65,11 @@ def rules_of_today(workspace: Workspace, bindings: Iterable[Binding] = ()) -> Ru
     }
     bound = {(b.kind, b.name): b.file_id for b in (*workspace.ledger.bindings.values(), *bindings)}
     blocks: dict[tuple[Kind, str], int] = {}
-    dated: list[tuple[dt.date, str, tuple[Kind, str]]] = []
     for (kind, name), file_id in bound.items():
-        some = dataset.blocks(kind)
-        number = block_of(name, dataset, kind) or 0 if len(some) > 1 else 0
-        if number or len(some) > 1:
+        if len(dataset.blocks(kind)) > 1:
+            number = block_of(name, dataset, kind) or 0
             blocks[kind, file_id] = min(number, blocks.get((kind, file_id), number))
-        block = some[number] if some else None
-        if isinstance(block, Events) and block.time.missing == "file_date" and (date := file_date(name)):
-            dated.append((date, name, (kind, file_id)))
-    return Rules(by_block, blocks, {key: name for _, name, key in sorted(dated, reverse=True)})
+    return Rules(by_block, blocks)
 
 
 def is_known(workspace: Workspace, file: SourceFile | None, rules: Rules) -> bool:

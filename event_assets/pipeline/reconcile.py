@@ -130,7 +130,7 @@ def reconcile(workspace: Workspace) -> Reconciliation:
     files = [*ledger.active("events"), *ledger.active("profiles")]
     names = ledger.names()
     rejected_files = {
-        name: ledger.files[key].reason or ""
+        name: ledger.reason(ledger.files[key], names) or ""
         for key, state in ledger.states().items()
         if state == "rejected"
         for name in names.get(key, [])

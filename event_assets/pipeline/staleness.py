@@ -95,6 +95,8 @@ def _reads(workspace: Workspace, step: Step, source: Input, date: dt.date | None
 def _contents(workspace: Workspace, step: Step, source: Input, date: dt.date | None) -> list[object]:
     if source.table == "profile_snapshots":
         return [[str(value) for value in row] for row in workspace.profile_snapshots().rows()]
+    if source.holds:
+        return [date in workspace.held_dates()]
     if source.key and date is not None:
         return [workspace.key_history(source).digest(date)]
     if source.users_of and date is not None:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from event_assets.declaration import Dataset
 from event_assets.declaration.dataset import Kind
 from event_assets.digest import digest
-from event_assets.tables.catalog import tables
+from event_assets.tables.catalog import COMPLETENESS, tables
 from event_assets.tables.custom_tables import custom_tables
 from event_assets.tables.table import Table
 from event_assets.transforms import (
@@ -32,6 +32,7 @@ from event_assets.transforms import (
     watch_time,
 )
 from event_assets.transforms import custom_tables as custom_transforms
+from event_assets.transforms.held_dates import empty_where_held
 from event_assets.transforms.interface import Inputs, Outputs, Scope
 
 #: Raised when a transform's meaning changes: every partition that it made is then stale.
@@ -60,6 +61,8 @@ class Input:
     same_date: bool = True
     key: str | None = None
     users_of: str | None = None
+    holds: bool = False
+    """Whether it matters only by which of the step's own dates it holds back."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,11 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
     ) -> None:
         if names[0] not in made:
             return
+        if holds and made[names[0]].layer == "gold" and more.get("by_date", True):
+            dated = {source.table for source in inputs if source.table in made and made[source.table].by_date}
+            more["several_dates"] = more.get("several_dates", True) and not any(source.after for source in inputs)
+            transform = empty_where_held(transform, dated, COMPLETENESS.name)
+            inputs = (*inputs, Input(COMPLETENESS.name, holds=True))
         present = tuple(source for source in inputs if source.table in made or source.table == "profile_snapshots")
         shapes = [_shape(made[name]) for name in names]
         rules_digest = digest(VERSION, transform.__name__, dataset.name, rules, shapes)
@@ -131,6 +139,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
             for block in dataset.blocks(kind)
         ]
 
+    holds = dataset.expect is not None and dataset.expect.hold
     reach = dataset.dedupe_days
     columns = [c.rules(*_CLEANING_KEYS) for c in dataset.columns]
     cleaning = {
@@ -207,6 +216,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         steps_rule = {"funnel": gold["user_funnel"]}
         add(("user_funnel",), (Input("joined_facts", after=later),), funnel.user_funnel, steps_rule)
         add(("funnel_summary",), (Input("user_funnel"),), funnel.funnel_summary, steps_rule, by_date=False)
+    add(("users_by",), daily, active_users.users_by, {"users_by": gold["users_by"]})
     add(("daily_users",), daily, active_users.daily_users, {})
     add(("active_users",), (Input("daily_users", before=active_users.MONTH - 1),), active_users.active_users, {})
     users = Input("daily_users")

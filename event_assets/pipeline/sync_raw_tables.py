@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from event_assets.pipeline.completeness import COMPLETENESS, completeness
 from event_assets.pipeline.user_records import masked_names
 from event_assets.storage.ledger import SourceFile
 from event_assets.storage.parquet import read_parquet, write_parquet
@@ -37,6 +38,8 @@ def sync_raw_tables(workspace: Workspace) -> None:
         if table in workspace.stores and table not in counting:
             workspace.stores[table].drop(date.isoformat() for date in workspace.dates(table) if date < before)
     publish_whole(workspace, "source_files", source_files(workspace))
+    if workspace.dataset.expect:
+        publish_whole(workspace, COMPLETENESS, completeness(workspace))
 
 
 def files_missing_rows(workspace: Workspace) -> list[SourceFile]:
@@ -59,12 +62,17 @@ def raw_tables_match_ledger(workspace: Workspace) -> bool:
             return False
         if any(entry.damaged for entry in listed):
             return False
-    shown_entry = workspace.entry("source_files", None)
+    if workspace.dataset.expect and not _is_published(workspace, COMPLETENESS, completeness(workspace)):
+        return False
+    return _is_published(workspace, "source_files", source_files(workspace))
+
+
+def _is_published(workspace: Workspace, table: str, rows: pl.DataFrame) -> bool:
+    shown_entry = workspace.entry(table, None)
     if shown_entry is None or shown_entry.damaged:
         return False
-    paths = workspace.stores["source_files"].paths(WHOLE)
-    shown = [read_parquet(path) for path in paths]
-    return bool(shown) and shown[0].equals(source_files(workspace))
+    shown = [read_parquet(path) for path in workspace.stores[table].paths(WHOLE)]
+    return bool(shown) and shown[0].equals(rows)
 
 
 def _counting(workspace: Workspace) -> dict[str, list[LogFile]]:
@@ -81,7 +89,7 @@ def _counting(workspace: Workspace) -> dict[str, list[LogFile]]:
 def source_files(workspace: Workspace) -> pl.DataFrame:
     """The rows of `source_files` from the ledger: one per content, ordered by landed_at and file_id."""
     ledger = workspace.ledger
-    names, shown = ledger.names(), masked_names(workspace.dataset, ledger)
+    names, shown = ledger.names_so_far(), masked_names(workspace.dataset, ledger)
     rows = []
     for key, state in ledger.states().items():
         file = ledger.files[key]
@@ -102,7 +110,7 @@ def source_files(workspace: Workspace) -> pl.DataFrame:
                 "last_date": max(dates, default=None),
                 "landed_at": file.landed_at,
                 "state": state,
-                "reason": file.reason,
+                "reason": ledger.reason(file),
             }
         )
     table = workspace.tables["source_files"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from event_assets.declaration import Dataset
 from event_assets.engines.engine import Engine
 from event_assets.engines.select_engine import merging_engine, open_engine, spilling_engine
 from event_assets.locations import Place
+from event_assets.pipeline.completeness import Arrival, held_dates
 from event_assets.pipeline.steps import Input, Step, step_of, steps
 from event_assets.pipeline.sync_raw_tables import sync_raw_tables
 from event_assets.pipeline.upgrade import bring_over
@@ -58,6 +59,7 @@ class Workspace:
         }
         self.ledger = self.lake.ledger(dataset.name)
         self._histories: dict[str, KeyHistory] = {}
+        self._held_dates: tuple[int, Mapping[dt.date, Arrival]] | None = None
         self._dates: dict[str, tuple[set[str], list[dt.date]]] = {}
         self._writes = False
         self.notices: list[str] = []
@@ -242,6 +244,12 @@ class Workspace:
         wanted = self.tables if names is None else names
         found = {date for name in wanted if self.stores[name].by_date for date in self.dates(name)}
         return sorted(found)
+
+    def held_dates(self) -> Mapping[dt.date, Arrival]:
+        """The dates whose gold tables stay empty, since files of them are missing (`expect.hold`)."""
+        if self._held_dates is None or self._held_dates[0] != self.ledger.version:
+            self._held_dates = self.ledger.version, held_dates(self.dataset, self.ledger)
+        return self._held_dates[1]
 
     def profile_snapshots(self) -> pl.DataFrame:
         """Which profile file is a snapshot of when: file_id, name, snapshot_date (null: since ever), by name."""

@@ -11,6 +11,7 @@ import datetime as dt
 import hmac
 import json
 import secrets
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -82,6 +83,8 @@ class Binding:
     kind: Kind
     file_id: str
     signature: str
+    content: str = ""
+    """The SHA-256 of the bytes, where `file_id` is of more than these."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,16 @@ class Expiry:
     before: str
 
 
-Entry = SourceFile | Binding | Retraction | Restoration | Erasure | Key | Expiry
+@dataclass(frozen=True)
+class Manifest:
+    """What a manifest of the inbox says: of each file its records. A later one of the same name takes its place."""
+
+    name: str
+    signature: str
+    records: Mapping[str, int]
+
+
+Entry = SourceFile | Binding | Manifest | Retraction | Restoration | Erasure | Key | Expiry
 
 
 class Ledger:
@@ -146,6 +158,10 @@ class Ledger:
     def _forget(self) -> None:
         self.files: dict[tuple[Kind, str], SourceFile] = {}
         self.bindings: dict[tuple[Kind, str], Binding] = {}
+        self.bound: defaultdict[tuple[Kind, str], dict[str, None]] = defaultdict(dict)
+        """Each content's names so far."""
+        self.manifests: dict[str, Manifest] = {}
+        """The manifests by name."""
         self.retracted: dict[str, str | None] = {}
         """Retracted content to the time of its retraction (None in a ledger of an older version)."""
         self.erased: dict[str, Erasure] = {}
@@ -217,18 +233,42 @@ class Ledger:
             names.setdefault((binding.kind, binding.file_id), []).append(binding.name)
         return names
 
+    def names_so_far(self) -> dict[tuple[Kind, str], list[str]]:
+        """The names that stand for each file's content, and of a file that none stands for, those that did."""
+        return {key: sorted(some) for key, some in self.bound.items()} | self.names()
+
     def states(self) -> dict[tuple[Kind, str], State]:
         """What became of each file, by (kind, file_id)."""
         names = self.names()
 
         def state(file: SourceFile) -> State:
-            if file.reason is not None:
+            if self.reason(file, names) is not None:
                 return "rejected"
             if file.file_id in self.retracted:
                 return "retracted"
             return "active" if (file.kind, file.file_id) in names else "superseded"
 
         return {key: state(file) for key, file in sorted(self.files.items())}
+
+    def reason(self, file: SourceFile, names: Mapping[tuple[Kind, str], list[str]] | None = None) -> str | None:
+        """Why a whole file is rejected; `names` are those of `names()`, where the caller has them."""
+        if file.reason is not None or not self.manifests:
+            return file.reason
+        bound = (self.names() if names is None else names).get((file.kind, file.file_id), ())
+        return "manifest_mismatch" if self.contradicts(file, bound) else None
+
+    def contradicts(self, file: SourceFile, names: Iterable[str]) -> bool:
+        """Whether a manifest gives one of a file's names (with or without its folder) another number of records."""
+        known = {one for name in names for one in (name, name.rsplit("/", 1)[-1])}
+        said = (
+            manifest.records[name] for manifest in self.manifests.values() for name in known & manifest.records.keys()
+        )
+        return any(records != file.records for records in said)
+
+    @property
+    def version(self) -> int:
+        """Changes with every commit."""
+        return self._log.version
 
     def active(self, kind: Kind) -> list[SourceFile]:
         """The files of a kind whose records count, by file_id."""
@@ -260,7 +300,11 @@ class Ledger:
 
     def _state(self) -> Iterator[Entry]:
         yield from self.files.values()
+        for (kind, file_id), names in self.bound.items():  # before those that are current, which replace them
+            former = (name for name in names if self.bindings[kind, name].file_id != file_id)
+            yield from (Binding(name, kind, file_id, "") for name in former)
         yield from self.bindings.values()
+        yield from self.manifests.values()
         yield from (Retraction(file_id, at) for file_id, at in sorted(self.retracted.items()))
         yield from [Key(self.salt)] if self.salt else []
         yield from (self.erased[user] for user in sorted(self.erased))
@@ -296,6 +340,9 @@ class Ledger:
             case "bound":
                 binding = Binding(**document)
                 self.bindings[binding.kind, binding.name] = binding
+                self.bound[binding.kind, binding.file_id][binding.name] = None
+            case "manifest":
+                self.manifests[document["name"]] = Manifest(**document)
             case "retracted":
                 self.retracted[document["file_id"]] = document.get("at")
             case "restored":
@@ -315,6 +362,7 @@ class Ledger:
 _WHAT = {
     SourceFile: "landed",
     Binding: "bound",
+    Manifest: "manifest",
     Retraction: "retracted",
     Restoration: "restored",
     Erasure: "erased",

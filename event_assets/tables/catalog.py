@@ -56,11 +56,27 @@ RECONCILIATION = Table(
     key=("event_date",),
 )
 
+#: Which files of each date arrived, by their names (SPEC §10).
+COMPLETENESS = Table(
+    "completeness",
+    "How many files of each date arrived: each date from the first to the last in a file's name, or with records.",
+    (
+        Column("event_date", "date", "The date.", nullable=False),
+        count("expected", "Files that are expected for the date.", 0),
+        count("arrived", "Names of active files that count for the date.", 0),
+        count("missing", "Files that are still expected.", 0),
+        Column("complete", "bool", "Whether as many files arrived as are expected, or more.", nullable=False),
+    ),
+    key=("event_date",),
+    layer="bronze",
+)
+
 
 @cache
 def tables(dataset: Dataset) -> dict[str, Table]:
     """All tables that the dataset makes, by name, upstream first."""
-    made = (*_landed(dataset), *_cleaned(dataset), *gold_tables(dataset), RECONCILIATION)
+    expected = (COMPLETENESS,) if dataset.expect else ()
+    made = (*_landed(dataset), *expected, *_cleaned(dataset), *gold_tables(dataset), RECONCILIATION)
     found = with_custom(dataset, {table.name: table for table in made})
     for table in found.values():
         _check_names(dataset, table)

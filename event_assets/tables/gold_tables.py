@@ -65,6 +65,20 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
         )
     if gold.user_funnel:
         yield from _funnel(dataset, user_id)
+    if gold.users_by:
+        yield Table(
+            "users_by",
+            "Rollup: the users of a date by each value of the columns that `users_by` declares.",
+            (
+                Column(
+                    "dimension", "string", "The column.", nullable=False, allowed=gold.users_by, made_from=("user_id",)
+                ),
+                Column("value", "string", "Its value as text.", made_from=gold.users_by, personal=True),
+                user_id,
+            ),
+            key=("dimension", "value", "user_id"),
+            partitioned_by="event_date",
+        )
     if gold.retention:
         yield from retention_tables(dataset, user_id)
 

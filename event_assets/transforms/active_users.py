@@ -11,7 +11,7 @@ import datetime as dt
 import narwhals as nw
 
 from event_assets.declaration import Dataset
-from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, with_user
 
 #: `active_users` counts the dates of a week and of four weeks that end on a date.
 WEEK, MONTH = 7, 28
@@ -30,6 +30,18 @@ def daily_users(inputs: Inputs, scope: Scope) -> Outputs:
     column = who(scope.dataset)
     rows = inputs["joined_facts"].select(*scope.dated, column).filter(~nw.col(column).is_null())
     return Outputs({"daily_users": scope.shaped(scope.ports.distinct(rows), "daily_users")})
+
+
+def users_by(inputs: Inputs, scope: Scope) -> Outputs:
+    """users_by of a date: the users of each value of the declared columns. Input: joined_facts of the date."""
+    facts = with_user(inputs["joined_facts"], scope)
+    rows = [
+        facts.select(
+            *scope.dated, nw.lit(column).alias("dimension"), nw.col(column).cast(nw.String).alias("value"), "user_id"
+        )
+        for column in scope.dataset.gold.users_by
+    ]
+    return Outputs({"users_by": scope.shaped(scope.ports.distinct(nw.concat(rows)), "users_by")})
 
 
 def active_users(inputs: Inputs, scope: Scope) -> Outputs:

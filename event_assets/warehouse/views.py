@@ -116,7 +116,7 @@ def _live_rows(view: View, table: Table, folder: Path) -> str | None:
     log, files = folder.glob("_delta_log/*.json"), folder.glob(f"{hive}=*/*.parquet" if hive else "*.parquet")
     if not (any(log) and any(files)):
         return None
-    return live_rows(folder, hive, _type(view.columns[0]))
+    return live_rows(folder, hive, sql_type(view.columns[0]))
 
 
 def identifier(name: str) -> str:
@@ -150,7 +150,7 @@ def _united(view: View, scans: Iterable[str | None]) -> str:
     column may be missing in some of them, or have another type. The empty branch stands for missing ones.
     """
     empty = f"SELECT {_nulls(view)} WHERE false"
-    casts = ", ".join(f"TRY_CAST({identifier(c.name)} AS {_type(c)}) AS {identifier(c.name)}" for c in view.columns)
+    casts = ", ".join(f"TRY_CAST({identifier(c.name)} AS {sql_type(c)}) AS {identifier(c.name)}" for c in view.columns)
     bodies = [f"SELECT {casts} FROM ({empty} UNION ALL BY NAME ({scan}))" for scan in scans if scan]
     return " UNION ALL BY NAME ".join(bodies) or empty
 
@@ -159,7 +159,9 @@ def _listed_rows(view: View, table: Table, files: list[Path]) -> str | None:
     if not files:
         return None
     hive = (
-        f", hive_types = {{{literal(table.partitioned_by)}: {_type(view.columns[0])}}}" if table.partitioned_by else ""
+        f", hive_types = {{{literal(table.partitioned_by)}: {sql_type(view.columns[0])}}}"
+        if table.partitioned_by
+        else ""
     )
     known = f"hive_partitioning = {'true' if hive else 'false'}{hive}"
     return f"SELECT * FROM read_parquet({paths_literal(files)}, union_by_name = true, {known})"
@@ -171,10 +173,10 @@ def _unread(view: View) -> str:
 
 
 def _nulls(view: View) -> str:
-    return ", ".join(f"CAST(NULL AS {_type(c)}) AS {identifier(c.name)}" for c in view.columns)
+    return ", ".join(f"CAST(NULL AS {sql_type(c)}) AS {identifier(c.name)}" for c in view.columns)
 
 
-def _type(column: Column) -> str:
+def sql_type(column: Column) -> str:
     parts = decimal_parts(column.type)
     return f"DECIMAL({parts[0]}, {parts[1]})" if parts else _TYPES[column.type]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,37 @@ def test_a_build_is_given_what_the_dockerfile_copies_and_no_secrets(repository: 
 
 
 def test_the_image_runs_as_a_user_that_is_not_root(repository: Path) -> None:
-    last = (repository / "Dockerfile").read_text().rsplit("\nFROM ", 1)[1]
-    assert re.findall(r"(?m)^USER (.*)$", last) == ["dagster"]
-    assert re.findall(r"(?m)^HEALTHCHECK", last) != []
+    _, image, *others = re.split(r"(?m)^FROM ", (repository / "Dockerfile").read_text())[1:]
+    assert image.startswith("${BASE} AS image\n")
+    assert re.findall(r"(?m)^USER (.*)$", image) == ["dagster"]
+    assert re.findall(r"(?m)^HEALTHCHECK", image) != []
+    assert [stage.splitlines()[0] for stage in others] == ["image AS spark", "image"]
+    assert re.findall(r"(?m)^USER (.*)$", others[0])[-1] == "dagster"
+
+
+@pytest.mark.parametrize(
+    ("given", "host", "started"),
+    [
+        ("demo", "", "event-assets demo alone"),
+        ("run shop", "", "event-assets run shop alone"),
+        ("dagster api grpc", "db", "dagster api grpc home"),
+        ("dagster-webserver -p 3000", "db", "dagster-webserver -p 3000 home"),
+        ("event-assets list", "db", "event-assets list home"),
+    ],
+)
+def test_the_image_runs_a_command_of_event_assets_without_a_database(
+    repository: Path, tmp_path: Path, given: str, host: str, started: str
+) -> None:
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("event-assets", "dagster", "dagster-webserver"):
+        program = programs / name
+        program.write_text('#!/bin/sh\necho "${0##*/} $* ${DAGSTER_HOME##*/}"\n')
+        program.chmod(0o755)
+    line = [str(repository / "docs" / "deployment" / "entrypoint.sh"), *given.split()]
+    environment = {"PATH": f"{programs}:/usr/bin:/bin", "DAGSTER_HOME": "/dagster/home", "DAGSTER_POSTGRES_HOST": host}
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, timeout=30)
+    assert done.stdout.strip() == started
 
 
 def test_the_services_are_shut_in(services: dict[str, Any]) -> None:

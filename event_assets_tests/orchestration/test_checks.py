@@ -100,7 +100,9 @@ def test_a_check_that_fails_says_what_it_found_and_what_to_do(platform: Platform
         "records": 2,
         "quarantined share": 0.5,
     }
-    assert evaluations["cleaned_events", "volume"].description == "1 events, 1 on the median of the 7 dates before"
+    assert evaluations["cleaned_events", "volume"].description == (
+        "1 events, no usual Sunday in the last 8 weeks to compare with"
+    )
 
 
 def test_every_result_is_of_a_check_that_is_declared_and_every_check_says_what_to_do(platform: Platform) -> None:

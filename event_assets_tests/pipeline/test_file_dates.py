@@ -1,7 +1,9 @@
-"""Records without a time take the date of their file's name: of several names the earliest, whichever came first."""
+"""Records without a time take the date of their file's name, which belongs to the file's identity then."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -25,18 +27,27 @@ def dates(world: World) -> list[str]:
     return world.table("cleaned_events").sort("event_date", "user_id")["event_date"].to_list()
 
 
-@pytest.mark.parametrize(
-    "looks", [[[EARLY, LATE]], [[EARLY], [LATE]], [[LATE], [EARLY]], [["clicks_x.csv"], [LATE, EARLY]]]
-)
-def test_of_several_names_of_one_content_the_earliest_dates_it(world: World, looks: list[list[str]]) -> None:
+@pytest.mark.parametrize("looks", [[[EARLY, LATE]], [[EARLY], [LATE]], [[LATE], ["clicks_x.csv", EARLY]]])
+def test_one_content_under_names_with_two_dates_is_two_files(world: World, looks: list[list[str]]) -> None:
     for names in looks:
         for name in names:
             world.drop(name, FILE)
         world.refresh()
-    assert dates(world) == ["2025-01-07", "2025-01-20"]
+    assert dates(world) == ["2025-01-07", "2025-01-09", "2025-01-20"]
+    assert len(set(world.table("source_files")["file_id"])) == len([name for names in looks for name in names])
 
 
-def test_when_the_earliest_name_comes_to_stand_for_something_else_the_next_one_dates(world: World) -> None:
+def test_names_with_one_date_are_one_file_and_a_name_without_is_known_by_its_bytes(world: World) -> None:
+    for name in (EARLY, "clicks_2025-01-07_again.csv", "clicks_x.csv"):
+        world.drop(name, FILE)
+    world.refresh()
+    files = {file["file_id"]: json.loads(file["names"]) for file in world.table("source_files").to_dicts()}
+    assert sorted(files.values()) == [["clicks_2025-01-07_again.csv", EARLY], ["clicks_x.csv"]]
+    assert files[hashlib.sha256(FILE.encode()).hexdigest()] == ["clicks_x.csv"]
+    assert world.land().landed == ()
+
+
+def test_when_a_dated_name_comes_to_stand_for_something_else_its_old_rows_are_dropped(world: World) -> None:
     world.drop(EARLY, FILE)
     world.drop(LATE, FILE)
     world.refresh()
@@ -44,6 +55,22 @@ def test_when_the_earliest_name_comes_to_stand_for_something_else_the_next_one_d
     world.refresh()
     assert dates(world) == ["2025-01-07", "2025-01-09", "2025-01-20"]
     assert world.table("cleaned_events").filter(user_id="ann")["event_date"].to_list() == ["2025-01-09"]
+    superseded = world.table("source_files").filter(state="superseded")
+    assert superseded["names"].to_list() == [json.dumps([EARLY])]  # it keeps the name that it had
+
+
+def test_a_declaration_that_begins_to_read_the_date_makes_other_files(world: World) -> None:
+    dated = world.dataset
+    world.use(clicks())
+    world.drop(EARLY, FILE)
+    assert len(world.land().landed) == 1
+    world.use(dated)
+    assert len(world.land().landed) == 1
+    world.refresh()
+    assert dates(world) == ["2025-01-07", "2025-01-20"]
+    world.use(clicks())
+    world.refresh()
+    assert world.table("raw_events")["user_id"].to_list() == ["bob"]
 
 
 def test_a_content_whose_names_have_no_date_rejects_what_has_no_time(world: World) -> None:
@@ -51,11 +78,3 @@ def test_a_content_whose_names_have_no_date_rejects_what_has_no_time(world: Worl
     world.refresh()
     assert dates(world) == ["2025-01-20"]
     assert world.table("landing_rejects")["reason"].to_list() == ["missing_timestamp"]
-
-
-def test_a_name_with_a_later_date_or_none_reads_nothing_again(world: World) -> None:
-    world.drop(EARLY, FILE)
-    world.refresh()
-    world.drop(LATE, FILE)
-    world.drop("clicks_x.csv", FILE)
-    assert world.land().landed == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +226,38 @@ def test_what_holds_for_events_holds_for_profiles(tmp_path: Path) -> None:
     rows = world.table("profiles").sort("user_id").select("user_id", "plan", pl.col("credit").cast(pl.String)).rows()
     assert rows == [("1", "free", "1000.50"), ("b@x", "paid", "2.00")]
     assert world.table("profile_quarantine").select("row_number", "reason").rows() == [(4, "invalid_credit")]
+
+
+def test_files_in_folders_are_read_and_parts_of_their_path_are_columns(tmp_path: Path) -> None:
+    columns = [
+        {"name": "day", "type": "date", "source": "file_path", "pattern": "dt=([0-9-]+)/"},
+        {"name": "path", "source": "file_path"},
+    ]
+    world = World(tmp_path, declared(block(*columns, files=["**/*.csv"])))
+    content = "user,kind,at\na,view,2025-01-01T08:00:00\n"
+    for folder in ("dt=2025-01-01/h=1", "dt=2025-01-01/h=2", "dt=2025-01-02"):
+        (world.settings.inbox / "exports" / folder).mkdir(parents=True)
+        world.drop(f"{folder}/part-0.csv", content)
+    (world.settings.inbox / "exports" / "out").symlink_to(tmp_path)
+    world.drop("top.csv", "user,kind,at\nb,view,2025-01-03\n")
+    world.drop("dt=2025-01-02/.hidden.csv", content)
+    rows = cleaned(world, "path", "user_id", "day")
+    assert [(user, day, path) for path, user, day in sorted(rows)] == [
+        ("a", dt.date(2025, 1, 1), "dt=2025-01-01/h=1/part-0.csv"),
+        ("a", dt.date(2025, 1, 1), "dt=2025-01-01/h=2/part-0.csv"),
+        ("a", dt.date(2025, 1, 2), "dt=2025-01-02/part-0.csv"),
+        ("b", None, "top.csv"),
+    ]
+    files = world.table("source_files")
+    assert files["file_id"].n_unique() == 4
+    assert world.land().landed == ()
+    assert any("out is a link" in warning or "leads out" in warning for warning in world.land().warnings)
+
+
+def test_a_part_of_the_path_that_nobody_declares_makes_no_other_file(tmp_path: Path) -> None:
+    world = World(tmp_path, declared(block(files=["**/*.csv"])))
+    for folder in ("x", "y"):
+        (world.settings.inbox / "exports" / folder).mkdir(parents=True)
+        world.drop(f"{folder}/a.csv", "user,kind,at\na,view,2025-01-01\n")
+    assert len(cleaned(world, "user_id")) == 1
+    assert world.table("source_files")["names"].to_list() == ['["x/a.csv", "y/a.csv"]']

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from event_assets.transforms.active_users import active_users, daily_users, first_seen, retention
+from event_assets.transforms.active_users import active_users, daily_users, first_seen, retention, users_by
 from event_assets.transforms.persons import identities, identity_links
 from event_assets_tests.transforms.bench import DAY, Bench, declared, only
 
@@ -78,6 +78,20 @@ def test_weeks_begin_on_monday_also_before_1970_and_windows_end_on_the_date(benc
     for date, expected in ((dt.date(1970, 1, 4), (1, 2, 2)), (dt.date(1970, 1, 25), (1, 1, 2))):
         rows = bench.table(active_users, USERS, {"daily_users": daily}, date)
         assert only(rows, "day", "week", "month") == [expected]
+
+
+def test_users_are_kept_by_each_value_of_the_declared_columns(bench: Bench) -> None:
+    dataset = declared([{"name": "page"}, {"name": "shop", "type": "int64"}], gold={"users_by": ["page", "shop"]})
+    values = [("a", "/x", 1), ("a", "/x", 2), ("b", None, 1)]
+    facts = [{"event_id": str(n), "user_id": u, "page": p, "shop": s} for n, (u, p, s) in enumerate(values)]
+    made = bench.table(users_by, dataset, {"joined_facts": facts})
+    assert only(made, "dimension", "value", "user_id") == [
+        ("page", None, "b"),
+        ("page", "/x", "a"),
+        ("shop", "1", "a"),
+        ("shop", "1", "b"),
+        ("shop", "2", "a"),
+    ]
 
 
 def test_each_user_of_a_date_stands_once_in_the_rollup(bench: Bench) -> None:

@@ -1,0 +1,66 @@
+"""`event-assets ask`: a figure over any range of dates."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+import typer
+
+from event_assets.cli.arguments import DatasetName, named_dataset
+from event_assets.settings import load_settings
+
+
+def ask(
+    dataset: DatasetName,
+    metric: Annotated[str, typer.Option(help="users, sessions, events or minutes.")] = "users",
+    by: Annotated[str | None, typer.Option(metavar="COL", help="A column of the facts; left out, one figure.")] = None,
+    first: Annotated[
+        dt.datetime | None, typer.Option("--from", metavar="D", formats=["%Y-%m-%d"], help="The first date.")
+    ] = None,
+    last: Annotated[
+        dt.datetime | None, typer.Option("--to", metavar="D", formats=["%Y-%m-%d"], help="The last date.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answer and its table as JSON.")] = False,
+) -> None:
+    """Answers how many distinct users, sessions, events or watched minutes a range of dates has, exactly.
+
+    The figure comes from the smallest table that holds it. Where none does, facts are scanned, and the answer says so;
+    `gold.users_by` declares columns by which users are kept as sets.
+
+    \b
+    event-assets ask shop --metric users --from 2020-09-24 --to 2020-09-30
+    event-assets ask activity --metric users --by platform
+    event-assets ask shop --metric events --by event_type --json
+    """
+    declared, settings = named_dataset(dataset), load_settings()
+
+    from event_assets.cli.output import json_text
+    from event_assets.warehouse.ask import METRICS, answer
+    from event_assets.warehouse.query import read_rows
+
+    if metric not in METRICS:
+        raise typer.BadParameter(f"{metric!r} is not one of {', '.join(METRICS)}", param_hint="--metric")
+    start, end = first.date() if first else dt.date.min, last.date() if last else dt.date.max
+    found = answer(declared, metric, by, start, end)
+    rows = read_rows(found.sql, {declared.name: declared}, settings, lambda some: [tuple(row) for row in some.rows])
+    names = [*([by] if by else []), metric]
+    if as_json:
+        told = {
+            "metric": metric,
+            "by": by,
+            "from": str(start) if first else None,
+            "to": str(end) if last else None,
+            "tables": [f"{declared.name}.{found.table}"],
+            "scanned": found.scanned,
+            "rows": [dict(zip(names, row, strict=True)) for row in rows],
+        }
+        print(json_text(told))
+        return
+    from event_assets.cli.run_report import console
+
+    for row in rows:
+        console.print("  ".join("" if value is None else f"{value}" for value in row), markup=False, highlight=False)
+    source = f"{declared.name}.{found.table}"
+    scanned = f"no rollup covers this: {source} was scanned" if found.scanned else f"read from {source}"
+    console.print(scanned, markup=False, highlight=False)

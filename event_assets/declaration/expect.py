@@ -1,0 +1,52 @@
+"""Which files a dataset expects for each date."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from event_assets.declaration.base import Declared
+
+
+class Expect(Declared):
+    """The files of events that each date is complete with."""
+
+    files_per: Literal["date", "hour"] = "date"
+    """Whether `count` files come for each date or for each hour of it, as the date's own zone counts them."""
+    count: int = Field(1, ge=1)
+    """How many files come for it. Names are counted, whatever their content."""
+    pattern: str | None = None
+    """Which names count: a pattern as in `files`, or a regular expression whose groups hold the date and the hour. Left
+    out, every file of events counts by the first date (and the hour after it) in its name."""
+    due: dt.time | None = None
+    """When a date's files are due on the date after, such as `"02:00"`: a later run warns that they are overdue."""
+    manifest: str | None = None
+    """A pattern of CSV files with the columns `file` and `records`: a file whose number of records differs is rejected
+    as `manifest_mismatch`, also if it was landed before."""
+    hold: bool = False
+    """Whether the gold tables of a date stay empty until its files are complete."""
+
+    @field_validator("due", mode="before")
+    @classmethod
+    def _minutes_of_the_day(cls, value: object) -> object:
+        """YAML reads 12:30 without quotes as a number to the base of 60."""
+        minutes = value if isinstance(value, int) and not isinstance(value, bool) else None
+        return value if minutes is None or not 0 <= minutes < 1440 else dt.time(minutes // 60, minutes % 60)
+
+    @field_validator("pattern")
+    @classmethod
+    def _an_expression_that_can_be_read(cls, value: str | None) -> str | None:
+        if value is not None and "(" in value:
+            try:
+                re.compile(value)
+            except re.error as error:
+                raise ValueError(f"{value!r} is no regular expression ({error})") from None
+        return value
+
+    @property
+    def is_expression(self) -> bool:
+        """Whether `pattern` is a regular expression with groups."""
+        return self.pattern is not None and "(" in self.pattern

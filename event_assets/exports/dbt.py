@@ -1,0 +1,64 @@
+"""The tables of a dataset as a source of dbt, with descriptions, types and the tests that dbt itself ships.
+
+dbt reads the views of the warehouse file, attached as the database `event_assets` (docs/how-to/dbt.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from event_assets.declaration import Dataset
+from event_assets.tables.table import Column
+from event_assets.warehouse.views import REJECTED, View, identifier, sql_type, views
+
+DATABASE = "event_assets"
+
+
+def dbt_sources(dataset: Dataset) -> dict[str, Any]:
+    """The content of a `sources.yml`: one source, named like the dataset, with every table of it."""
+    source = {
+        "name": dataset.name,
+        "description": dataset.description,
+        "database": DATABASE,
+        "schema": dataset.name,
+        "tables": [_table(view) for view in views(dataset)],
+    }
+    return {"version": 2, "sources": [source]}
+
+
+def _table(view: View) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": view.name, "description": view.description}
+    key = _key(view)
+    if key:
+        # dbt groups by what stands here as a column's name: a row of all columns of the key.
+        row = ", ".join(identifier(name) for name in key)
+        found["data_tests"] = [{"unique": {"name": f"unique_{view.dataset}_{view.name}", "column_name": f"row({row})"}}]
+    required = {column.name for column in view.columns if not column.nullable} | set(key)
+    found["columns"] = [_column(column, column.name in required) for column in view.columns]
+    return found
+
+
+def _key(view: View) -> list[str]:
+    """The columns that no two rows of the view share: the key of a partition, and what it is partitioned by."""
+    if view.name == REJECTED:
+        return []
+    table = view.tables[0]
+    hive = [table.partitioned_by] if table.partitioned_by and table.partitioned_by not in table.key else []
+    nullable = {column.name for column in table.columns if column.nullable}
+    return [] if nullable & set(table.key) else [*hive, *table.key]
+
+
+def _column(column: Column, required: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": column.name, "description": column.description, "data_type": sql_type(column)}
+    if column.personal:
+        found["config"] = {"meta": {"personal": True}}
+    tests = list(_tests(column, required))
+    return {**found, "data_tests": tests} if tests else found
+
+
+def _tests(column: Column, required: bool) -> Iterator[str | dict[str, Any]]:
+    if required:
+        yield "not_null"
+    if column.allowed:
+        yield {"accepted_values": {"values": list(column.allowed)}}

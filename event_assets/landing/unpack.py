@@ -1,0 +1,153 @@
+"""Compressed files unpacked, streaming and within limits: .gz, .zst, .bz2, .xz, and the members of a .zip."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import zipfile
+import zlib
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from event_assets.landing.line_blocks import BLOCK_BYTES
+from event_assets.landing.record_batches import MAX_RAW_BYTES, FileRejected
+from event_assets.landing.unpack_limits import DEFAULT_LIMITS, Limits
+
+#: Endings of files that are one compressed stream.
+STREAMS = (".gz", ".zst", ".bz2", ".xz")
+_CHUNK = 256 * 1024
+#: Folders and files that programs put beside the data.
+_BESIDE = ("__MACOSX", ".")
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a compressed file ended."""
+
+    cut_off: bool = False
+    trailing: bytes | None = None
+    """The head of what follows its last stream and is none."""
+
+
+Chunks = Generator[bytes, None, Ending]
+
+
+def unpacked(path: Path, name: str, limits: Limits = DEFAULT_LIMITS) -> Chunks:
+    """The bytes of a file whose name ends as one of STREAMS; FileRejected where it can't be unpacked, or beyond the
+    limits."""
+    size, written = path.stat().st_size, 0
+    with path.open("rb") as file:
+        chunks = _unzstd(file) if name.endswith(".zst") else _streams(file, name)
+        while True:
+            try:
+                chunk = next(chunks)
+            except StopIteration as done:
+                ending: Ending = done.value
+                return ending
+            written += len(chunk)
+            limits.check(written, size)
+            yield chunk
+
+
+class _Gzip:
+    """zlib's decompressor of one gzip member, under the names that bz2's and lzma's have."""
+
+    def __init__(self) -> None:
+        self._inner = zlib.decompressobj(31)
+        self._rest = b""
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        made = self._inner.decompress(self._rest + data, max_length)
+        self._rest = self._inner.unconsumed_tail
+        return made
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._rest
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+
+#: Ending of a name to the program's name, how a stream begins, and what unpacks one.
+_KINDS: dict[str, tuple[str, bytes, Any]] = {
+    ".gz": ("gzip", b"\x1f\x8b", _Gzip),
+    ".bz2": ("bzip2", b"BZh", bz2.BZ2Decompressor),
+    ".xz": ("xz", b"\xfd7zXZ", lzma.LZMADecompressor),
+}
+
+
+def _streams(file: BinaryIO, name: str) -> Chunks:
+    """Streams one after another, as the programs themselves read them; zeros behind the last one are padding."""
+    kind, magic, make = _KINDS[name[name.rindex(".") :]]
+    data, whole = file.read(_CHUNK), 0
+    while data:
+        if whole and not data.strip(b"\0"):
+            data = file.read(_CHUNK)
+            continue
+        unpack, begun, start = make(), False, data
+        while not unpack.eof:
+            try:
+                chunk = unpack.decompress(data, BLOCK_BYTES)
+            except (zlib.error, OSError, lzma.LZMAError, EOFError) as error:
+                if whole and not begun:
+                    return Ending(trailing=(start + file.read(MAX_RAW_BYTES))[:MAX_RAW_BYTES])
+                what = "is damaged" if whole or begun or start.startswith(magic) else f"is not {kind}"
+                raise FileRejected(f"unreadable: {what} ({error})") from None
+            begun = begun or bool(chunk)
+            if chunk:
+                yield chunk
+            data = b""
+            if not unpack.eof and unpack.needs_input and not (data := file.read(_CHUNK)):
+                return Ending(cut_off=True)
+        data, whole = unpack.unused_data or file.read(_CHUNK), whole + 1
+    return Ending()
+
+
+def _unzstd(file: BinaryIO) -> Chunks:
+    try:
+        with pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd") as stream:
+            while chunk := stream.read(_CHUNK):
+                yield chunk
+    except (OSError, pa.ArrowException) as error:
+        if "runcat" in str(error):
+            return Ending(cut_off=True)
+        raise FileRejected(f"unreadable: is not zstd, or damaged ({error})") from None
+    return Ending()
+
+
+def members(path: Path, into: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[tuple[str, Path]]:
+    """(name, unpacked copy in `into`) of each file in a zip, by the bytes of their names; a copy is gone with the next.
+
+    FileRejected where the zip can't be read, or unpacks beyond the limits.
+    """
+    size, written = path.stat().st_size, 0
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in sorted(_data_in(archive), key=lambda info: info.filename.encode("utf-8", "surrogateescape")):
+                target = into / "member"
+                with archive.open(info) as member, target.open("wb") as copy:
+                    while chunk := member.read(_CHUNK):
+                        written += len(chunk)
+                        limits.check(written, size)
+                        copy.write(chunk)
+                yield info.filename, target
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise FileRejected(f"unreadable: is not zip, damaged or encrypted ({error})") from None
+
+
+def _data_in(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    return [
+        info
+        for info in archive.infolist()
+        if not info.is_dir() and not any(part.startswith(_BESIDE) for part in info.filename.split("/"))
+    ]

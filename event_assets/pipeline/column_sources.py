@@ -1,0 +1,37 @@
+"""Which columns of other tables a table's columns are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from event_assets.declaration import Dataset
+from event_assets.pipeline.steps import step_of
+from event_assets.tables.catalog import tables
+from event_assets.tables.table import Column, Table
+
+
+def column_sources(dataset: Dataset, table: Table) -> dict[str, list[tuple[str, str]]]:
+    """By column, the (table, column) pairs that it is made from: those of its own name in an input of the step, else
+    those that its contract names. Internal tables are resolved to what they are made from; a table that landing makes
+    has none."""
+    step, known = step_of(dataset).get(table.name), tables(dataset)
+    if step is None:
+        return {}
+    inputs = [known[source.table] for source in step.inputs if source.table in known]
+    return {column.name: list(dict.fromkeys(_sources(dataset, inputs, column))) for column in table.columns}
+
+
+def _sources(dataset: Dataset, inputs: Sequence[Table], column: Column) -> Iterator[tuple[str, str]]:
+    carried = any(column.name in table.names for table in inputs)
+    for name in [column.name] if carried else _declared(inputs, column):
+        holder = next((table for table in inputs if name in table.names), None)
+        if holder and holder.internal:
+            yield from column_sources(dataset, holder)[name]
+        elif holder:
+            yield holder.name, name
+
+
+def _declared(inputs: Sequence[Table], column: Column) -> Sequence[str]:
+    if column.made_from == ("*",):
+        return [name for name in inputs[0].names if name not in inputs[0].key]
+    return column.made_from

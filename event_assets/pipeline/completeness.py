@@ -1,0 +1,140 @@
+"""Which files of each date arrived, by their names, and which dates wait for some (SPEC §10, Completeness).
+
+A function of the ledger alone, but for `overdue`, which compares with the clock.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from event_assets.declaration import Dataset
+from event_assets.declaration.expect import Expect
+from event_assets.storage.ledger import Ledger
+from event_assets.text.file_names import file_date, file_hour
+from event_assets.text.file_patterns import matches
+
+if TYPE_CHECKING:
+    from event_assets.pipeline.workspace import Workspace
+
+COMPLETENESS = "completeness"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """The files of one date: how many are expected and arrived, and the hours that lack some (files by the hour)."""
+
+    date: dt.date
+    expected: int
+    arrived: int
+    missing_hours: tuple[int, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return self.arrived >= self.expected
+
+    @property
+    def missing(self) -> int:
+        return max(0, self.expected - self.arrived)
+
+    def __str__(self) -> str:
+        hours = (
+            f", hours {', '.join(f'{hour:02d}' for hour in self.missing_hours)} lack some" if self.missing_hours else ""
+        )
+        return f"{self.date}: {self.arrived} of {self.expected} files{hours}"
+
+
+def arrivals(dataset: Dataset, ledger: Ledger) -> list[Arrival]:
+    """The dates from the first to the last with a named file, and those with records; empty without `expect`."""
+    expect = dataset.expect
+    if expect is None:
+        return []
+    names, files = ledger.names(), ledger.active("events")
+    found = [at for file in files for name in names[file.kind, file.file_id] if (at := named_for(expect, name))]
+    by_date = Counter(date for date, _ in found)
+    by_hour = Counter(found)
+    dates = {dt.date.fromisoformat(date) for file in files for date in file.dates}
+    if by_date:
+        first, last = min(by_date), max(by_date)
+        dates.update(first + dt.timedelta(days=n) for n in range((last - first).days + 1))
+    return [_arrival(dataset, expect, date, by_date[date], by_hour) for date in sorted(dates)]
+
+
+def _arrival(
+    dataset: Dataset, expect: Expect, date: dt.date, arrived: int, by_hour: Counter[tuple[dt.date, int | None]]
+) -> Arrival:
+    if expect.files_per == "date":
+        return Arrival(date, expect.count, arrived)
+    hours = hours_of(dataset, date)
+    expected = expect.count * sum(hours.values())
+    lacking = tuple(hour for hour, times in sorted(hours.items()) if by_hour[date, hour] < times * expect.count)
+    return Arrival(date, expected, arrived, lacking if arrived < expected else ())
+
+
+def hours_of(dataset: Dataset, date: dt.date) -> Counter[int]:
+    """The hours on the clock that a date has in the dataset's zone, with how often it has each of them."""
+    begin = dt.datetime.combine(date, dt.time(), dataset.zone).astimezone(dt.UTC)
+    end = dt.datetime.combine(date + dt.timedelta(days=1), dt.time(), dataset.zone).astimezone(dt.UTC)
+    hours = round((end - begin) / dt.timedelta(hours=1))
+    return Counter((begin + dt.timedelta(hours=n)).astimezone(dataset.zone).hour for n in range(hours))
+
+
+def named_for(expect: Expect, name: str) -> tuple[dt.date, int | None] | None:
+    """The date (and hour, where files come by the hour) that a file's name counts for; None where it has none."""
+    text = name
+    if expect.pattern is not None and not expect.is_expression:
+        if not matches(name, expect.pattern):
+            return None
+    elif expect.pattern is not None:
+        found = re.search(expect.pattern, name)
+        if found is None:
+            return None
+        text = " ".join(group or "" for group in found.groups())
+    if expect.files_per == "hour":
+        return file_hour(text)
+    date = file_date(text)
+    return None if date is None else (date, None)
+
+
+def completeness(workspace: Workspace) -> pl.DataFrame:
+    """The table `completeness`: event_date, expected, arrived, missing, complete; by date."""
+    found = arrivals(workspace.dataset, workspace.ledger)
+    rows = [(one.date, one.expected, one.arrived, one.missing, one.complete) for one in found]
+    return pl.DataFrame(rows, workspace.tables[COMPLETENESS].polars_schema(), orient="row")
+
+
+def held_dates(dataset: Dataset, ledger: Ledger) -> dict[dt.date, Arrival]:
+    """The dates whose gold tables stay empty since files are missing, with `hold: true`."""
+    if dataset.expect is None or not dataset.expect.hold:
+        return {}
+    return {one.date: one for one in arrivals(dataset, ledger) if not one.complete}
+
+
+def warnings(dataset: Dataset, ledger: Ledger, now: dt.datetime) -> Iterator[str]:
+    """What a run reports: dates that are held, and those whose files are overdue."""
+    found = arrivals(dataset, ledger)
+    expect = dataset.expect
+    if expect is None or not found:
+        return
+    for one in found:
+        if not one.complete and expect.hold:
+            yield f"{one}; its gold tables are empty until the rest arrives"
+    following = _arrival(dataset, expect, found[-1].date + dt.timedelta(days=1), 0, Counter())
+    for one in [*found, following]:
+        due = due_at(dataset, one.date)
+        if due is not None and not one.complete and due <= now:
+            yield f"{one}; overdue since {due:%Y-%m-%d %H:%M %Z}"
+
+
+def due_at(dataset: Dataset, date: dt.date) -> dt.datetime | None:
+    """When a date's files are due: at `due` on the date after, in the dataset's zone."""
+    expect = dataset.expect
+    if expect is None or expect.due is None:
+        return None
+    return dt.datetime.combine(date + dt.timedelta(days=1), expect.due, dataset.zone)

@@ -1,0 +1,29 @@
+"""Gold tables of dates that wait for files: they have no rows until the date is complete (SPEC §10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import wraps
+
+from event_assets.transforms.interface import Inputs, Outputs, Scope
+
+Transform = Callable[[Inputs, Scope], Outputs]
+
+
+def empty_where_held(transform: Transform, by_date: Collection[str], held: str) -> Transform:
+    """The transform over inputs without the rows of held dates.
+
+    `by_date` names its inputs that have dates; the input `held` has a row (event_date) for each of the scope's own
+    dates that is held.
+    """
+
+    @wraps(transform)
+    def made(inputs: Inputs, scope: Scope) -> Outputs:
+        kept = {
+            name: frame.join(inputs[held], on="event_date", how="anti") if name in by_date else frame
+            for name, frame in inputs.items()
+            if name != held
+        }
+        return transform(kept, scope)
+
+    return made

@@ -1,0 +1,125 @@
+"""A figure over any range of dates, from the smallest table that holds it exactly.
+
+Distinct users are never added up over dates: they are counted from sets. Where no rollup holds a question's sets, facts
+are scanned, and the answer says so.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from event_assets.declaration import Dataset
+from event_assets.errors import DeclarationError
+from event_assets.tables.catalog import tables
+from event_assets.warehouse.views import identifier, literal
+
+Metric = Literal["users", "sessions", "events", "minutes"]
+METRICS: tuple[Metric, ...] = get_args(Metric)
+FACTS = "joined_facts"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a question is answered: one SELECT of (dimension,) figure over one table."""
+
+    table: str
+    sql: str
+
+    @property
+    def scanned(self) -> bool:
+        """Whether facts are read, since no rollup covers the question."""
+        return self.table == FACTS
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A table that may answer: the SQL of its figure and dimension, and a condition on its rows."""
+
+    table: str
+    figure: str
+    dimension: str = ""
+    where: str = ""
+
+
+def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, last: dt.date) -> Answer:
+    """The SELECT that answers a question. DeclarationError where facts have no such column, or no such figure."""
+    dimensions = [column.name for column in tables(dataset)[FACTS].columns]
+    if by is not None and by not in dimensions:
+        raise DeclarationError(f"--by {by}", f"is not a column of the facts of {dataset.name}", _one_of(dimensions))
+    if metric == "minutes" and not dataset.gold.watch_time:
+        raise DeclarationError("--metric minutes", f"needs gold.watch_time in {dataset.name}", "ask for another metric")
+    known = tables(dataset)
+    source = next(source for source in _sources(dataset, metric, by) if source.table in known)
+    table = f"{identifier(dataset.name)}.{identifier(source.table)}"
+    dates = f"event_date BETWEEN {literal(str(first))}::DATE AND {literal(str(last))}::DATE"
+    where = " AND ".join(filter(None, (dates, source.where)))
+    if by is None:
+        return Answer(source.table, f"SELECT {source.figure} AS {metric} FROM {table} WHERE {where}")
+    dimension = f"CAST({source.dimension or identifier(by)} AS VARCHAR) AS {identifier(by)}"
+    figures = f"SELECT {dimension}, {source.figure} AS {metric} FROM {table} WHERE {where} GROUP BY 1"
+    return Answer(source.table, f"{figures} HAVING {source.figure} > 0 ORDER BY 2 DESC, 1")
+
+
+def _sources(dataset: Dataset, metric: Metric, by: str | None) -> Iterator[_Source]:
+    """The tables that hold a question's sets or sums, smallest first; facts last."""
+    yield from _ROLLUPS[metric](dataset, by)
+    yield _Source(FACTS, _OF_FACTS[metric].format(column=identifier(_minutes(dataset))))
+
+
+def _users(dataset: Dataset, by: str | None) -> Iterator[_Source]:
+    figure = "count(DISTINCT user_id)"
+    if by is None:
+        yield _Source("daily_summary", figure)
+        yield _Source("user_funnel", figure)
+    if by is not None and by in dataset.gold.users_by:
+        yield _Source("users_by", figure, '"value"', f'"dimension" = {literal(by)}')
+    if by in (None, "geo_region"):
+        yield _Source("watch_time", figure)
+
+
+def _sessions(dataset: Dataset, by: str | None) -> Iterator[_Source]:
+    options = dataset.gold.top_users
+    given = any(column.name == "source_session_id" for column in dataset.columns)
+    if options is not None and options.by is None and by is None and not given:
+        yield _Source("platform_sessions", "count(DISTINCT session_id)")
+
+
+def _events(dataset: Dataset, by: str | None) -> Iterator[_Source]:
+    figure = "coalesce(sum(event_count), 0)::BIGINT"
+    if by in (None, "event_type"):
+        yield _Source("events_by_type", figure)
+        yield _Source("events_by_minute", figure)
+    if by in (None, "user_id") and dataset.column("user_id").required:
+        yield _Source("daily_summary", figure)
+    if by == "geo_region" and dataset.column("user_id").required:
+        yield _Source("watch_time", "coalesce(sum(log_count), 0)::BIGINT")
+
+
+def _watched(dataset: Dataset, by: str | None) -> Iterator[_Source]:
+    if by in (None, "geo_region", "user_id"):
+        yield _Source("watch_time", "coalesce(sum(total_watch_time_min), 0)")
+
+
+_ROLLUPS: dict[Metric, Callable[[Dataset, str | None], Iterator[_Source]]] = {
+    "users": _users,
+    "sessions": _sessions,
+    "events": _events,
+    "minutes": _watched,
+}
+_OF_FACTS: dict[Metric, str] = {
+    "users": "count(DISTINCT user_id)",
+    "sessions": "count(DISTINCT session_id)",
+    "events": "count(*)",
+    "minutes": "coalesce(sum({column}) FILTER (WHERE user_id IS NOT NULL), 0)",
+}
+
+
+def _minutes(dataset: Dataset) -> str:
+    return dataset.gold.watch_time.column if dataset.gold.watch_time else ""
+
+
+def _one_of(names: list[str]) -> str:
+    return f"name one of {', '.join(names)}"

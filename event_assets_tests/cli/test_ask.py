@@ -1,0 +1,117 @@
+"""`ask`: every figure is that of a scan of facts, and the answer names the table that it was read from."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import Counter, defaultdict
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from event_assets.cli.main import app
+from event_assets.errors import DeclarationError
+from event_assets.warehouse.ask import METRICS, Metric, answer
+from event_assets.warehouse.query import read_rows
+from event_assets_tests.world import World, clicks, lines
+
+FIRST = dt.date(2025, 1, 5)
+GOLD = {
+    "daily_summary": {},
+    "events_by_type": {},
+    "top_users": {"by": None},
+    "users_by": ["page", "event_type"],
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    world = World(tmp_path_factory.mktemp("ask"), clicks(gold=GOLD))
+    rows = []
+    for n in range(160):
+        at = dt.datetime(2025, 1, 5, 22) + dt.timedelta(minutes=37 * n)
+        page = ["/a", "/b", ""][n * n % 3]
+        rows.append(f"u{n * 7 % 11},{['view', 'buy', 'cart'][n % 3]},{at.isoformat()},{page},{n % 4}.50")
+    world.drop("clicks_1.csv", lines(*rows))
+    world.refresh()
+    return world
+
+
+def asked(world: World, metric: Metric, by: str | None, first: dt.date, last: dt.date) -> list[tuple[Any, ...]]:
+    found = answer(world.dataset, metric, by, first, last)
+    datasets = {world.dataset.name: world.dataset}
+    return read_rows(found.sql, datasets, world.settings, lambda rows: [tuple(row) for row in rows.rows])
+
+
+def scanned(world: World, metric: str, by: str | None, first: dt.date, last: dt.date) -> Counter[Any]:
+    found: defaultdict[Any, set[Any]] = defaultdict(set)
+    facts = world.table("joined_facts").with_row_index()
+    for row in facts.iter_rows(named=True):
+        if first <= dt.date.fromisoformat(row["event_date"]) <= last:
+            key = None if by is None else None if row[by] is None else str(row[by])
+            found[key].add(row[{"users": "user_id", "sessions": "session_id", "events": "index"}[metric]])
+    return Counter({key: len(values) for key, values in found.items()})
+
+
+DATES = st.integers(-1, 6).map(lambda days: FIRST + dt.timedelta(days=days))
+
+
+@settings(
+    max_examples=50 if settings.default.max_examples < 1000 else 1000,  # type: ignore[union-attr]
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    st.sampled_from(["users", "sessions", "events"]),
+    st.sampled_from([None, "page", "event_type", "price", "user_id"]),
+    DATES,
+    DATES,
+)
+def test_every_answer_is_that_of_a_scan_of_facts(
+    world: World, metric: Metric, by: str | None, first: dt.date, last: dt.date
+) -> None:
+    rows, expected = asked(world, metric, by, first, last), scanned(world, metric, by, first, last)
+    if by is None:
+        assert rows == [(expected[None],)]
+    else:
+        assert dict(rows) == dict(expected)
+
+
+@pytest.mark.parametrize(
+    ("metric", "by", "table"),
+    [
+        ("users", None, "daily_summary"),
+        ("users", "page", "users_by"),
+        ("users", "price", "joined_facts"),
+        ("events", "event_type", "events_by_type"),
+        ("sessions", None, "platform_sessions"),
+        ("sessions", "page", "joined_facts"),
+    ],
+)
+def test_the_smallest_table_that_holds_the_figure_answers(world: World, metric: Metric, by: str, table: str) -> None:
+    found = answer(world.dataset, metric, by, FIRST, FIRST)
+    assert (found.table, found.scanned) == (table, table == "joined_facts")
+
+
+def test_an_unknown_column_is_named_with_those_that_there_are(world: World) -> None:
+    with pytest.raises(DeclarationError, match="--by colour: is not a column of the facts of clicks"):
+        answer(world.dataset, "users", "colour", FIRST, FIRST)
+    with pytest.raises(DeclarationError, match="--metric minutes: needs"):
+        answer(world.dataset, "minutes", None, FIRST, FIRST)
+
+
+def test_the_command_prints_the_answer_and_where_it_was_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("event_assets.cli.ask.named_dataset", lambda name: world.dataset)
+    monkeypatch.setattr("event_assets.cli.ask.load_settings", lambda: world.settings)
+    args = ["ask", "clicks", "--metric", "users", "--by", "page", "--from", "2025-01-06", "--to", "2025-01-07"]
+    told = json.loads(CliRunner().invoke(app, [*args, "--json"]).stdout)
+    assert {row["page"]: row["users"] for row in told["rows"]} == dict(
+        scanned(world, "users", "page", dt.date(2025, 1, 6), dt.date(2025, 1, 7))
+    )
+    assert (told["tables"], told["scanned"]) == (["clicks.users_by"], False)
+    assert "read from clicks.users_by" in CliRunner().invoke(app, args).stdout
+    wrong = CliRunner().invoke(app, ["ask", "clicks", "--metric", "people"])
+    assert wrong.exit_code == 2
+    assert set(METRICS) == {"users", "sessions", "events", "minutes"}

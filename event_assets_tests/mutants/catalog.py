@@ -1,0 +1,286 @@
+"""Deliberate faults: each breaks one rule of the platform in one line, and names the tests that should notice it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_LAWS = "event_assets_tests/pipeline/test_laws.py"
+_SESSIONS = "event_assets_tests/transforms/test_sessions.py"
+_CLEAN = "event_assets_tests/transforms/test_clean.py"
+_FUNNEL = "event_assets_tests/transforms/test_funnel.py"
+_GOLD = "event_assets_tests/transforms/test_gold.py"
+_PROFILES = "event_assets_tests/transforms/test_profiles.py"
+_INCREMENTAL = "event_assets_tests/pipeline/test_incremental.py"
+_ERASURE = "event_assets_tests/pipeline/test_erasure.py"
+_TABLES = "event_assets_tests/storage/test_tables.py"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One text in one module of the package, what takes its place, and the tests that should fail then."""
+
+    name: str
+    path: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+def _mutant(name: str, module: str, old: str, new: str, *tests: str) -> Mutant:
+    return Mutant(name, f"event_assets/{module}", old, new, tests)
+
+
+MUTANTS = (
+    # Sessions
+    _mutant(
+        "session gap: >= in place of >",
+        "transforms/sessions.py",
+        'nw.col("time us") - nw.col("us before") > _gap(scope)',
+        'nw.col("time us") - nw.col("us before") >= _gap(scope)',
+        _SESSIONS,
+    ),
+    _mutant(
+        "a session goes on past midnight only within less than the gap",
+        "transforms/sessions.py",
+        'nw.col("part us") - nw.col("last us") <= _gap(scope)',
+        'nw.col("part us") - nw.col("last us") < _gap(scope)',
+        _SESSIONS,
+    ),
+    _mutant(
+        "midnight rule looks one date too far back",
+        "transforms/sessions.py",
+        "yesterday = scope.days_before(edges, 1)",
+        "yesterday = scope.days_before(edges, 2)",
+        _SESSIONS,
+    ),
+    _mutant(
+        "midnight rule without the date before the date before",
+        "transforms/sessions.py",
+        'first_is_gap_start = (nw.col("first us") - nw.col("last before") > _gap(scope)).fill_null(True)',
+        'first_is_gap_start = nw.col("first us").is_null()',
+        _SESSIONS,
+    ),
+    _mutant(
+        "a session that goes on begins at its part",
+        "transforms/sessions.py",
+        'nw.when(goes_on).then(nw.col("carried start"))',
+        'nw.when(goes_on).then(nw.col("part_start"))',
+        _SESSIONS,
+    ),
+    _mutant(
+        "the continuation of a session is not counted",
+        "transforms/sessions.py",
+        '(nw.col("event_count") + nw.col("event_count later")).alias("event_count")',
+        'nw.col("event_count")',
+        _SESSIONS,
+    ),
+    _mutant(
+        "events at one instant in any order",
+        "transforms/sessions.py",
+        '_ORDER: Final = ["time us", "event_id"]',
+        '_ORDER: Final = ["time us"]',
+        _SESSIONS,
+        "event_assets_tests/transforms/test_laws.py",
+    ),
+    # Cleaning and deduplication
+    _mutant(
+        "of duplicates the last one is kept",
+        "transforms/clean.py",
+        '"file_id", "row_number"], within=scope.by("event_id"))',
+        '"file_id", "row_number"], within=scope.by("event_id"), from_last=True)',
+        _CLEAN,
+    ),
+    _mutant(
+        "the kept duplicate depends on the file",
+        "transforms/clean.py",
+        '["event_time_us", *values, "file_id", "row_number"]',
+        '["event_time_us", "file_id", "row_number"]',
+        _CLEAN,
+        _LAWS,
+    ),
+    _mutant(
+        "look-back short by one date",
+        "transforms/deduplicate.py",
+        "earlier.filter(reach >= date)",
+        "earlier.filter(reach > date)",
+        _CLEAN,
+        "event_assets_tests/pipeline/test_deduplication.py",
+    ),
+    _mutant(
+        "look-back counts the own date",
+        "transforms/deduplicate.py",
+        'nw.col("key date") < date',
+        'nw.col("key date") <= date',
+        _CLEAN,
+        "event_assets_tests/pipeline/test_deduplication.py",
+    ),
+    _mutant(
+        "a later date's duplicates are kept",
+        "transforms/clean.py",
+        '(nw.col("row place") == 1) & ~nw.col("is earlier")',
+        'nw.col("row place") == 1',
+        _CLEAN,
+    ),
+    _mutant(
+        "duplicates aren't counted",
+        "transforms/clean.py",
+        "duplicates=duplicates,",
+        "duplicates=duplicates.head(0),",
+        _CLEAN,
+    ),
+    _mutant(
+        "required columns may be null",
+        "transforms/clean.py",
+        "declared = {column.name for column in dataset.columns if column.required}",
+        "declared: set[str] = set()",
+        _CLEAN,
+    ),
+    # Profiles and facts
+    _mutant(
+        "a profile holds from the day after",
+        "transforms/joined_facts.py",
+        '(nw.col("valid_from") <= day)',
+        '(nw.col("valid_from") < day)',
+        _PROFILES,
+        "event_assets_tests/pipeline/test_late_profiles.py",
+    ),
+    _mutant(
+        "no profile before the first",
+        "transforms/joined_facts.py",
+        '(nw.col("valid_from") <= day) | nw.col("from before").is_null()',
+        '(nw.col("valid_from") <= day)',
+        _PROFILES,
+        "event_assets_tests/pipeline/test_late_profiles.py",
+    ),
+    _mutant(
+        "of one user's profiles in a file the first stands",
+        "transforms/profiles.py",
+        "among_equals(frame, order, within=by, from_last=True)",
+        "among_equals(frame, order, within=by)",
+        _PROFILES,
+    ),
+    _mutant(
+        "filtered facts aren't counted",
+        "transforms/joined_facts.py",
+        "filtered=filtered,",
+        "filtered=filtered.head(0),",
+        _PROFILES,
+        "event_assets_tests/pipeline/test_reconciliation.py",
+        _GOLD,
+    ),
+    # Funnel and ranking
+    _mutant(
+        "the funnel's window is open at its end",
+        "transforms/funnel.py",
+        'nw.col("next us") - nw.col("begin us") <= window',
+        'nw.col("next us") - nw.col("begin us") < window',
+        _FUNNEL,
+    ),
+    _mutant(
+        "the funnel's window counts from the step before",
+        "transforms/funnel.py",
+        'nw.col("next us") - nw.col("begin us") <= window',
+        'nw.col("next us") - nw.col("in sequence") <= window',
+        _FUNNEL,
+    ),
+    _mutant(
+        "ties of the ranking by number",
+        "transforms/top_users.py",
+        'nw.col("user_id").cast(nw.String).alias("user text")',
+        'nw.col("user_id").alias("user text")',
+        _GOLD,
+    ),
+    _mutant(
+        "one user too many in the ranking",
+        "transforms/top_users.py",
+        'nw.col("row place") <= options.n',
+        'nw.col("row place") <= options.n + 1',
+        _GOLD,
+    ),
+    # Landing
+    _mutant(
+        "a time exactly at the limit is out of range",
+        "landing/event_dates.py",
+        "(times > self._latest)",
+        "(times >= self._latest)",
+        "event_assets_tests/landing/test_file.py",
+        "event_assets_tests/pipeline/test_input.py",
+    ),
+    _mutant(
+        "records of the first date are out of range",
+        "landing/event_dates.py",
+        "(times < self._earliest)",
+        "(times <= self._earliest)",
+        "event_assets_tests/landing/test_file.py",
+        "event_assets_tests/pipeline/test_input.py",
+    ),
+    # Staleness, publishing, incremental runs
+    _mutant(
+        "staleness without the dates around",
+        "pipeline/staleness.py",
+        "return [pair for pair in contents if pair[1] != EMPTY_CONTENT]",
+        "return [pair for pair in contents if pair[1] != EMPTY_CONTENT and pair[0] == unit_of(date)]",
+        _INCREMENTAL,
+    ),
+    _mutant(
+        "staleness without the rules",
+        "pipeline/staleness.py",
+        "parts: list[object] = [step.rules]",
+        "parts: list[object] = [step.name]",
+        _INCREMENTAL,
+        "event_assets_tests/pipeline/test_plan.py",
+    ),
+    _mutant(
+        "an unchanged result goes on as a change",
+        "pipeline/publish.py",
+        "changed = before is None or before.content != content",
+        "changed = True",
+        _INCREMENTAL,
+    ),
+    _mutant(
+        "published without a check",
+        "pipeline/run.py",
+        "return all(draft.sound for draft in self.drafts.values())",
+        "return True",
+        "event_assets_tests/pipeline/test_contracts_hold.py",
+    ),
+    _mutant(
+        "sessions don't read the next date",
+        "pipeline/steps.py",
+        'Input("session_parts", after=1)',
+        'Input("session_parts")',
+        _INCREMENTAL,
+        _LAWS,
+    ),
+    # Erasure
+    _mutant(
+        "erase leaves rejects",
+        "pipeline/erase.py",
+        "        if any(judge.takes(verdict) for judge, verdict in zip(judges, verdicts, strict=True)):",
+        "        if not judges:",
+        _ERASURE,
+    ),
+    _mutant(
+        "erase leaves dates that retention closed",
+        "pipeline/erase.py",
+        "        _cut_closed(workspace, staging, erasings)\n",
+        "",
+        _ERASURE,
+        "event_assets_tests/pipeline/test_retention.py",
+    ),
+    _mutant(
+        "erase without a tombstone",
+        "pipeline/erase.py",
+        "workspace.ledger.append([*tombstones, *changed])",
+        "workspace.ledger.append([*changed])",
+        _ERASURE,
+    ),
+    # Storage
+    _mutant(
+        "files of another size are taken as sound",
+        "storage/lake.py",
+        "if sizes.get(path) != file.bytes}",
+        "if path not in sizes}",
+        "event_assets_tests/faults/test_lost_files.py",
+    ),
+)
