@@ -35,11 +35,20 @@ settings.register_profile(
 settings.load_profile("default")
 
 
+#: Folders and files whose tests start servers, kill processes, or run whole commands one after another.
+SLOW = (
+    *("browser/", "deployment/", "faults/", "object_stores/"),
+    *("cli/test_demo.py", "docs/test_examples.py", "documents/test_how_tos.py"),
+)
+
+
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what -m excludes
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts Spark or a browser is slow, without a mark of its own."""
+    """Mark as slow what starts Spark or a browser, and what is in one of the slow places."""
+    here = Path(__file__).parent
     for item in items:
-        if any(item.iter_markers("spark")) or any(item.iter_markers("browser")):
+        place = item.path.relative_to(here).as_posix()
+        if place.startswith(SLOW) or any(item.iter_markers("spark")) or any(item.iter_markers("browser")):
             item.add_marker(pytest.mark.slow)
 
 

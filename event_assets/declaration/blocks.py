@@ -28,8 +28,16 @@ class Deduplicate(Declared):
 class Sessions(Declared):
     gap: Annotated[Duration, within(dt.timedelta(hours=24), "24h")] = dt.timedelta(minutes=30)
     """A pause longer than this ends a session; at most 24h."""
+    by: Literal["source_session_id"] | None = None
+    """In place of a gap, the source's own sessions: all events of a user with one id, whatever the pauses."""
     column: str | None = None
     """The page or product column whose first and last value a session shows."""
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        if self.by and "gap" in self.model_fields_set and self.gap != dt.timedelta(minutes=30):
+            raise ValueError(f"by: {self.by} takes the source's sessions as they are; leave out gap")
+        return self
 
 
 class TopUsers(Declared):

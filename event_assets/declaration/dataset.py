@@ -184,6 +184,9 @@ class Dataset(Declared):
         if self.event_id and self.deduplicate.keys not in ((), (self.event_id,)):
             raise ValueError(f"with event_id: {self.event_id} the deduplication key is that column alone")
         known("sessions.column", self.sessions.column)
+        known("sessions.by", self.sessions.by)
+        if self.sessions.by and self.column(self.sessions.by).type not in ("string", "int64"):
+            raise ValueError(f"sessions.by: {self.sessions.by} is an identifier: its type is string or int64")
         known("geo", self.geo)
         for name in self.identity.columns if self.identity else ():
             known("identity.links", name)

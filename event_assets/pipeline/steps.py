@@ -28,6 +28,7 @@ from event_assets.transforms import (
     persons,
     profiles,
     sessions,
+    source_sessions,
     top_users,
     watch_time,
 )
@@ -151,7 +152,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         "required": sorted(clean.required_columns(dataset)),
     }
     profile_columns = [c.rules(*_CLEANING_KEYS) for c in dataset.columns_of("profiles")]
-    gap = {**dataset.sessions.rules("gap", "column")}
+    gap = {**dataset.sessions.rules("gap", "column"), **({"by": dataset.sessions.by} if dataset.sessions.by else {})}
 
     add(
         ("profiles", "profile_quarantine"),
@@ -175,14 +176,16 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
     if dataset.identity:
         add(("identity_links",), (Input("cleaned_events"),), persons.identity_links, dataset.identity.rules())
         add(("identities",), (Input("identity_links"),), persons.identities, dataset.identity.rules(), by_date=False)
-    add(("session_edges",), (Input("cleaned_events"),), sessions.session_edges, gap)
-    add(
-        ("session_parts",),
-        (Input("cleaned_events"), Input("session_edges", before=sessions.edge_days(dataset), same_date=False)),
-        sessions.session_parts,
-        gap,
-    )
-    add(("sessions",), (Input("session_parts", after=1),), sessions.sessions, gap)
+    if dataset.sessions.by:
+        add(("session_parts",), (Input("cleaned_events"),), source_sessions.session_parts, gap)
+        add(("session_index",), (Input("session_parts"),), source_sessions.session_index, gap, by_date=False)
+        index = Input("session_index", users_of="session_parts")
+        add(("sessions",), (Input("session_parts"), index), source_sessions.sessions, gap)
+    else:
+        add(("session_edges",), (Input("cleaned_events"),), sessions.session_edges, gap)
+        edges = Input("session_edges", before=sessions.edge_days(dataset), same_date=False)
+        add(("session_parts",), (Input("cleaned_events"), edges), sessions.session_parts, gap)
+        add(("sessions",), (Input("session_parts", after=1),), sessions.sessions, gap)
     add(
         ("joined_facts",),
         (
@@ -237,7 +240,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
             several_dates=own.several_dates,
         )
     # What facts read comes before them, tables over all dates come last.
-    ranks = {"profiles": 0, "identities": 1}
+    ranks = {"profiles": 0, "identities": 1, "session_index": 1}
     return tuple(sorted(found, key=lambda step: ranks.get(step.name, 1 if step.by_date else 2)))
 
 

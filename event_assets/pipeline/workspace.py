@@ -69,6 +69,7 @@ class Workspace:
         history = self.lake.state(dataset.name) / "history"
         self._validity = {
             "profiles": Validity(history / "validity.json", ["user_id"]),
+            "session_index": Validity(history / "session_index.json", ["session_id"]),
             "identities": Validity(history / "identities.json", ["column", "id"], says=["person_id"]),
         }
 

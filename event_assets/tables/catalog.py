@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -171,7 +171,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
     id_type = dataset.column(dataset.event_id).type if dataset.event_id else "string"
     identifying = (dataset.event_id,) if dataset.event_id else tuple(dataset.dedupe_keys)
     event_id = Column("event_id", id_type, EVENT_ID, nullable=False, made_from=identifying)
-    users_optional = not dataset.column("user_id").required
+    users_optional = not dataset.column("user_id").required or dataset.sessions.by is not None
     cleaned = (event_id, typed(dataset.column("user_id")), event_type, EVENT_TIME, *others, FILE_ID, ROW_NUMBER)
     # Sorted by user and time: sessions and every table of a user read runs of rows, and text compresses best so.
     order = ("user_id", "event_time", "event_id")
@@ -227,37 +227,8 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
     )
     if dataset.identity:
         yield from identity_tables()
-    yield Table(
-        "session_edges",
-        "A user's first and last activity on a date: what the neighbour dates need of it to cut sessions exactly.",
-        (
-            user_id,
-            Column(
-                "first_time",
-                "timestamp",
-                "Time of the user's first event of the date.",
-                nullable=False,
-                made_from=("event_time",),
-            ),
-            Column(
-                "last_time",
-                "timestamp",
-                "Time of the user's last event of the date.",
-                nullable=False,
-                made_from=("event_time",),
-            ),
-            Column(
-                "last_gap_start",
-                "timestamp",
-                "Time of the last event of the date that comes more than the gap after another one of the date.",
-                made_from=("event_time",),
-            ),
-        ),
-        key=("user_id",),
-        partitioned_by="event_date",
-        layer="silver",
-        internal=True,
-    )
+    if not dataset.sessions.by:
+        yield _session_edges(user_id)
     session_id = Column(
         "session_id",
         "string",
@@ -310,34 +281,37 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
         internal=True,
         order=("user_id", "part_start"),
     )
+    whole = (
+        session_id,
+        user_id,
+        session_start,
+        Column(
+            "session_end", "timestamp", "Time of the session's last event.", nullable=False, made_from=("part_end",)
+        ),
+        Column(
+            "duration_seconds",
+            "decimal(18,6)",
+            "End minus start, in seconds.",
+            nullable=False,
+            min="0",
+            made_from=("session_start", "part_end"),
+        ),
+        count("event_count", "Events in the session.", made_from=("event_id",)),
+        Column(
+            "event_types",
+            "string",
+            "Its event types, sorted and joined by commas.",
+            nullable=False,
+            made_from=("event_type",),
+        ),
+        *first_and_last,
+    )
+    if dataset.sessions.by:
+        yield _session_index([column for column in whole if column.name != "duration_seconds"])
     yield Table(
         "sessions",
         "Runs of a user's events without a pause longer than the gap, by the date of their start.",
-        (
-            session_id,
-            user_id,
-            session_start,
-            Column(
-                "session_end", "timestamp", "Time of the session's last event.", nullable=False, made_from=("part_end",)
-            ),
-            Column(
-                "duration_seconds",
-                "decimal(18,6)",
-                "End minus start, in seconds.",
-                nullable=False,
-                min="0",
-                made_from=("session_start", "part_end"),
-            ),
-            count("event_count", "Events in the session.", made_from=("event_id",)),
-            Column(
-                "event_types",
-                "string",
-                "Its event types, sorted and joined by commas.",
-                nullable=False,
-                made_from=("event_type",),
-            ),
-            *first_and_last,
-        ),
+        whole,
         key=("session_id",),
         partitioned_by="event_date",
         layer="silver",
@@ -360,6 +334,54 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
         partitioned_by="event_date",
         layer="silver",
         order=order,
+    )
+
+
+def _session_edges(user_id: Column) -> Table:
+    return Table(
+        "session_edges",
+        "A user's first and last activity on a date: what the neighbour dates need of it to cut sessions exactly.",
+        (
+            user_id,
+            Column(
+                "first_time",
+                "timestamp",
+                "Time of the user's first event of the date.",
+                nullable=False,
+                made_from=("event_time",),
+            ),
+            Column(
+                "last_time",
+                "timestamp",
+                "Time of the user's last event of the date.",
+                nullable=False,
+                made_from=("event_time",),
+            ),
+            Column(
+                "last_gap_start",
+                "timestamp",
+                "Time of the last event of the date that comes more than the gap after another one of the date.",
+                made_from=("event_time",),
+            ),
+        ),
+        key=("user_id",),
+        partitioned_by="event_date",
+        layer="silver",
+        internal=True,
+    )
+
+
+def _session_index(columns: Sequence[Column]) -> Table:
+    """Of the source's own sessions: each whole, with the date that it belongs to."""
+    session_id, user_id, start, *others = columns
+    date = Column("start_date", "date", "The date of its first event in all history.", nullable=False)
+    return Table(
+        "session_index",
+        "Every session whole, with the date that it belongs to.",
+        (session_id, user_id, date, start, *others),
+        key=("session_id",),
+        layer="silver",
+        internal=True,
     )
 
 

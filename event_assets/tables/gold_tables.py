@@ -25,7 +25,12 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
             (
                 user_id,
                 count("event_count", "Events of the user on the date.", made_from=("event_id",)),
-                count("session_count", "Sessions of the user with an event on the date.", made_from=("session_id",)),
+                count(
+                    "session_count",
+                    "Sessions of the user with an event on the date.",
+                    0 if dataset.sessions.by else 1,
+                    made_from=("session_id",),
+                ),
                 Column(
                     "first_event_time", "timestamp", "Time of the first.", nullable=False, made_from=("event_time",)
                 ),

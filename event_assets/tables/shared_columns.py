@@ -24,7 +24,13 @@ REJECT_COLUMNS = (
         made_from=("*",),
     ),
     Column("column", "string", "The column that the first reason is about, where it is about one.", made_from=("*",)),
-    Column("raw", "string", "The record's own text (at most the first 64 KiB).", personal=True, made_from=("*",)),
+    Column(
+        "raw",
+        "string",
+        "The record as it came (at most the first 64 KiB): in quarantine a JSON object of its fields.",
+        personal=True,
+        made_from=("*",),
+    ),
 )
 EVENT_TIME = Column("event_time", "timestamp", "When it happened, in UTC to the microsecond.", nullable=False)
 EVENT_ID = "The event's id: declared, or a UUID version 5 of the dataset and its deduplication key."

@@ -14,9 +14,15 @@ def daily_summary(inputs: Inputs, scope: Scope) -> Outputs:
         .group_by(scope.by("user_id"))
         .agg(
             nw.len().alias("event_count"),
-            nw.col("session_id").n_unique().alias("session_count"),
+            _sessions(scope).alias("session_count"),
             nw.col("event_time").min().alias("first_event_time"),
             nw.col("event_time").max().alias("last_event_time"),
         )
     )
     return Outputs({"daily_summary": scope.shaped(summary, "daily_summary")})
+
+
+def _sessions(scope: Scope) -> nw.Expr:
+    """Distinct sessions; events that the source gives no session id belong to none."""
+    found = nw.col("session_id").n_unique()
+    return found - nw.col("session_id").is_null().cast(nw.Int64).max() if scope.dataset.sessions.by else found

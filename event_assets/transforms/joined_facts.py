@@ -7,6 +7,7 @@ import narwhals as nw
 from event_assets.transforms.conditions import holds
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, with_user
 from event_assets.transforms.persons import with_person
+from event_assets.transforms.source_sessions import with_session_id
 
 
 def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
@@ -17,7 +18,8 @@ def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
     without profiles) and, where `user_id` may be null, without_user (facts without a user).
     """
     cleaned = inputs["cleaned_events"]
-    facts = _with_session(cleaned, inputs["session_parts"], scope)
+    by_source = scope.dataset.sessions.by is not None
+    facts = with_session_id(cleaned, scope) if by_source else _with_session(cleaned, inputs["session_parts"], scope)
     if scope.dataset.geo:
         facts = scope.ports.region(facts, address=scope.dataset.geo, into="geo_region")
     if scope.dataset.identity:

@@ -23,7 +23,7 @@ def profiles(inputs: Inputs, scope: Scope) -> Outputs:
     columns = scope.dataset.columns_of("profiles")
     required = {column.name for column in columns if column.required} | {"user_id"}
     records = judged(inputs["raw_profiles"], columns, required, scope, "profiles")
-    refused = rejects(records, columns, required, scope)
+    refused = rejects(records, columns, required, scope, "profiles")
     excluded = records.filter(nw.col("is excluded"))
     valid = records.filter(nw.col("is valid")).select(
         "file_id",

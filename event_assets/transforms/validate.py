@@ -8,7 +8,6 @@ Declared names hold no blank, so none of these can collide with one.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -28,10 +27,9 @@ from event_assets.transforms.casts import (
     within_bounds,
 )
 from event_assets.transforms.conditions import holds
-from event_assets.transforms.interface import Frame, Scope, TextFunction
+from event_assets.transforms.interface import Frame, Scope
 from event_assets.transforms.normalize import BLANKS, named, trimmed
-
-_RAW_BYTES = 64 * 1024
+from event_assets.transforms.record_text import RecordTexts
 
 
 def judged(
@@ -148,7 +146,9 @@ def _with_json(frame: Frame, column: Column, scope: Scope) -> Frame:
     return frame.with_columns(nw.when(~nw.col(canonical).is_null()).then(nw.col(text)).alias(f"typed {column.name}"))
 
 
-def rejects(frame: Frame, columns: Sequence[Column], required: Collection[str], scope: Scope) -> Frame:
+def rejects(
+    frame: Frame, columns: Sequence[Column], required: Collection[str], scope: Scope, kind: Kind = "events"
+) -> Frame:
     """file_id, row_number, reason, reasons, column, raw of the judged records that are not valid."""
     bad = frame.filter(~nw.col("is valid") & ~nw.col("is excluded"))
     reasons = {column.name: _reason(column, column.name in required) for column in columns}
@@ -159,10 +159,8 @@ def rejects(frame: Frame, columns: Sequence[Column], required: Collection[str], 
         nw.concat_str(every, separator=",", ignore_nulls=True).alias("reasons"),
         nw.coalesce(*(nw.when(~nw.col(f"reason {n}").is_null()).then(nw.lit(n)) for n in reasons)).alias("column"),
     )
-    sources = {column.name: column.sources[0] for column in columns if column.constant is None}
-    return scope.ports.from_text(
-        bad, [*sources, "extra"], into="raw", declared_type="string", function=_records([*sources.values()])
-    )
+    records = RecordTexts(scope.dataset, kind)
+    return scope.ports.from_text(bad, records.columns, into="raw", declared_type="string", function=records.texts)
 
 
 def _text(column: Column) -> nw.Expr:
@@ -211,23 +209,3 @@ def _reason(column: Column, required: bool) -> nw.Expr:
         .when(~good)
         .then(nw.lit(f"invalid_{column.name}"))
     )
-
-
-def _records(sources: Sequence[str]) -> TextFunction:
-    """Rows of source texts, the last one `extra`, as JSON objects: the record as far as it was kept."""
-    keys = [json.dumps(source, ensure_ascii=False) for source in sources]
-
-    def records(columns: Sequence[Sequence[str | None]]) -> list[str]:
-        return [_record(keys, row) for row in zip(*columns, strict=True)]
-
-    return records
-
-
-def _record(keys: Sequence[str], row: Sequence[str | None]) -> str:
-    *texts, extra = row
-    fields = {k: json.dumps(text, ensure_ascii=False) for k, text in zip(keys, texts, strict=True) if text is not None}
-    members = [f"{key}: {text}" for key, text in fields.items()]
-    # Spliced rather than parsed and written again: a number of 30 digits stays as the source wrote it.
-    undeclared = (extra or "").strip()[1:-1].strip()
-    whole = "{" + ", ".join([*members, undeclared] if undeclared else members) + "}"
-    return whole.encode()[:_RAW_BYTES].decode(errors="ignore")

@@ -19,7 +19,7 @@ def record(number: int = 1, time: str = "10:00:00", **columns: Any) -> dict[str,
     """A raw record of user u; columns are the source's texts."""
     moment = at(time)
     fixed = {"file_id": "file", "row_number": number, "event_time": moment}
-    return {**fixed, "time_assumed": False, "user_id": "u", "event_type": "view", **columns}
+    return {**fixed, "time_assumed": False, "time_text": time, "user_id": "u", "event_type": "view", **columns}
 
 
 INVALID, MISSING = "invalid", "missing"
@@ -165,7 +165,7 @@ def test_a_refused_record_keeps_its_text_and_all_its_reasons(bench: Bench) -> No
             "reason": "invalid_n",
             "reasons": "invalid_n,missing_user_id,invalid_price",
             "column": "n",
-            "raw": '{"details.n": " 1x", "user_id": "", "price": "-1", "z": 1.50, "é": "\\u00e9"}',
+            "raw": '{"details.n": " 1x", "user_id": "", "price": "-1", "time": "10:00:00", "z": 1.50, "é": "\\u00e9"}',
         },
         {
             "file_id": "file",
@@ -173,7 +173,7 @@ def test_a_refused_record_keeps_its_text_and_all_its_reasons(bench: Bench) -> No
             "reason": "invalid_price",
             "reasons": "invalid_price",
             "column": "price",
-            "raw": '{"event_type": "view", "details.n": "1", "user_id": "u", "price": "2\\""}',
+            "raw": '{"event_type": "view", "details.n": "1", "user_id": "u", "price": "2\\"", "time": "10:00:00"}',
         },
     ]
     assert figures == {"raw": 2, "duplicates": 0, "quarantined": 2, "cleaned": 0}
@@ -277,7 +277,12 @@ def test_an_event_id_is_the_uuid_of_dataset_and_key(bench: Bench) -> None:
 def test_a_quarantined_text_is_json_again(bench: Bench) -> None:
     odd = 'a"\\\x01\u2028é'
     made, _ = bench.run(clean, declared([{"name": "n", "type": "int64"}]), {"raw_events": [record(n=odd, extra="{}")]})
-    assert json.loads(made["quarantine"][0]["raw"]) == {"user_id": "u", "event_type": "view", "n": odd}
+    assert json.loads(made["quarantine"][0]["raw"]) == {
+        "user_id": "u",
+        "event_type": "view",
+        "n": odd,
+        "time": "10:00:00",
+    }
 
 
 def test_json_of_one_value_is_one_event_and_keeps_the_first_text(bench: Bench) -> None:

@@ -1,0 +1,91 @@
+"""Sessions by the source's own session ids, whatever the pauses (`sessions: {by: source_session_id}`).
+
+A session is all events of a user with one source id. It belongs to the date of its first event in all history: an index
+of all sessions (`session_index`) knows that date, and each date takes its own out of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import narwhals as nw
+
+from event_assets.transforms.casts import millionths
+from event_assets.transforms.ids import SESSIONS, with_id
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope
+
+SOURCE_ID = "source_session_id"
+#: Between the event types of a part.
+_BETWEEN_TYPES = "\x1f"
+
+
+def with_session_id(events: Frame, scope: Scope) -> Frame:
+    """Events with `session_id`: the UUID of dataset, user and source id; null without one of the two."""
+    key = {column: scope.dataset.column(column).type for column in ("user_id", SOURCE_ID)}
+    named = with_id(events, "session_id", key, namespace=SESSIONS, scope=scope)
+    known = ~nw.col("user_id").is_null() & ~nw.col(SOURCE_ID).is_null()
+    return named.with_columns(nw.when(known).then(nw.col("session_id")).alias("session_id"))
+
+
+def session_parts(inputs: Inputs, scope: Scope) -> Outputs:
+    """session_parts of a date: what each session has on it. Input: cleaned_events of the date."""
+    shown = scope.dataset.sessions.column
+    values = [nw.col(shown).alias("shown value")] if shown else []
+    events = with_session_id(inputs["cleaned_events"], scope).filter(~nw.col("session_id").is_null())
+    events = events.select(*scope.dated, "session_id", "user_id", "event_id", "event_type", "event_time", *values)
+    events = scope.ports.shared(scope.ports.microseconds(events, {"event_time": "time us"}))
+    key = scope.by("session_id", "user_id")
+    parts = events.group_by(*key).agg(
+        nw.col("event_time").min().alias("part_start"),
+        nw.col("event_time").max().alias("part_end"),
+        nw.len().alias("event_count"),
+    )
+    types = scope.ports.distinct_text(events, by=key, column="event_type", into="event_types", separator=_BETWEEN_TYPES)
+    parts = parts.join(types, on=key, how="left")
+    if shown:
+        first, last, order = f"first_{shown}", f"last_{shown}", ["time us", "event_id"]
+        ends = scope.ports.ends(events, by=key, column="shown value", order=order, first=first, last=last)
+        parts = parts.join(ends, on=key, how="left")
+    parts = parts.with_columns(nw.col("part_start").alias("session_start"))
+    return Outputs({"session_parts": scope.shaped(parts, "session_parts")})
+
+
+def session_index(inputs: Inputs, scope: Scope) -> Outputs:
+    """session_index: every session whole, with the date that it belongs to. Input: session_parts of all dates."""
+    parts = scope.ports.microseconds(inputs["session_parts"], {"part_start": "start us"})
+    parts = scope.ports.shared(parts)
+    rows = parts.group_by("session_id", "user_id").agg(
+        nw.col("event_date").min().alias("start_date"),
+        nw.col("part_start").min().alias("session_start"),
+        nw.col("part_end").max().alias("session_end"),
+        nw.col("event_count").sum(),
+    )
+    by = ["session_id"]
+    types = scope.ports.distinct_text(
+        parts, by=by, column="event_types", into="types of parts", separator=_BETWEEN_TYPES
+    )
+    rows = rows.join(types, on=by, how="left")
+    if shown := scope.dataset.sessions.column:
+        for end in ("first", "last"):
+            column = f"{end}_{shown}"
+            kept, other = (column, "other end") if end == "first" else ("other end", column)
+            values = parts.select(*by, "start us", nw.col(column).alias("shown value"))
+            ends = scope.ports.ends(values, by=by, column="shown value", order=["start us"], first=kept, last=other)
+            rows = rows.join(ends.select(*by, column), on=by, how="left")
+    rows = scope.ports.from_text(rows, ["types of parts"], into="event_types", declared_type="string", function=_types)
+    return Outputs({"session_index": scope.shaped(rows, "session_index")})
+
+
+def sessions(inputs: Inputs, scope: Scope) -> Outputs:
+    """sessions that begin on the date. Input: session_index."""
+    rows = inputs["session_index"]
+    date = nw.col("start_date")
+    rows = rows.filter(date.is_in(scope.dates)).with_columns(date.alias("event_date"))
+    rows = scope.ports.microseconds(rows, {"session_start": "from us", "session_end": "to us"})
+    rows = rows.with_columns(millionths(nw.col("to us") - nw.col("from us")).alias("duration_seconds"))
+    return Outputs({"sessions": scope.shaped(rows, "sessions")})
+
+
+def _types(columns: Sequence[Sequence[str | None]]) -> list[str]:
+    """The event types of a session's parts as those of the session."""
+    return [",".join(sorted({name for name in (text or "").split(_BETWEEN_TYPES) if name})) for text in columns[0]]
