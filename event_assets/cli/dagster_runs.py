@@ -13,13 +13,13 @@ import dagster as dg
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
 from event_assets.orchestration.calendar import partitions
+from event_assets.orchestration.code_location import shared_definitions
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.keys import DATES_TAG, ONLY_STALE_TAG, WHY_TAG
-from event_assets.orchestration.line_logger import line_logger
 from event_assets.orchestration.private.quiet_instance import quiet_instance
 from event_assets.orchestration.private.run_in_process import run_in_process
 from event_assets.pipeline.progress import NullProgress
-from event_assets.settings import Settings, use_dagster_home
+from event_assets.settings import Settings, load_settings, use_dagster_home
 
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
@@ -48,8 +48,8 @@ def run_job(
     if not (home / "dagster.yaml").exists():
         shutil.copyfile(Path(__file__).parent.parent / "orchestration" / "dagster.yaml", home / "dagster.yaml")
     use_dagster_home(home)
-    in_process = dg.Definitions(executor=dg.in_process_executor, loggers={"lines": line_logger})
-    definitions = dg.Definitions.merge(dataset_definitions(dataset, settings, progress), in_process)
+    own = None if settings == load_settings() else settings  # those of the environment are in no job's definition
+    definitions = dg.Definitions.merge(dataset_definitions(dataset, own, progress), shared_definitions())
     tags = _tags(partitions(dataset, settings), dates) | ({WHY_TAG: why} if why else {})
     with quiet_instance(home) as instance:
         job = definitions.resolve_job_def(dataset.name)

@@ -126,6 +126,23 @@ class Identity(Declared):
         return tuple(dict.fromkeys(["user_id", *(column for pair in self.links for column in pair)]))
 
 
+_OBJECT = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+
+
+class OwnTable(Declared):
+    """A gold table of the user's own: written as `module:function`, or with a contract of its own."""
+
+    function: Annotated[str, Field(pattern=_OBJECT)]
+    """The function that makes it, as `module:function`."""
+    contract: Annotated[str, Field(pattern=_OBJECT)] | None = None
+    """A Pandera model, as `module:Model`, that its rows must keep beside the types, bounds and key of its columns."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        return {"function": value} if isinstance(value, str) else value
+
+
 class Gold(Declared):
     """The gold tables that the dataset feeds; one that is left out is not made."""
 
@@ -146,7 +163,7 @@ class Gold(Declared):
     retention: Nothing | None = None
     """Who came when and who came back: `first_seen`, `retention`, `retention_by_week` and `active_users`. They count
     persons where `identity` is declared."""
-    custom: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")], ...] = ()
+    custom: tuple[OwnTable, ...] = ()
     """Tables of the user's own, as `module:function` each (`tables/custom_tables.py`)."""
 
 

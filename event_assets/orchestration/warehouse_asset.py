@@ -20,7 +20,7 @@ KEY = dg.AssetKey("warehouse")
 
 
 def warehouse_definitions(datasets: Mapping[str, Dataset]) -> dg.Definitions:
-    """The asset `warehouse`, downstream of all tables, and the resource of that name."""
+    """The asset `warehouse`, downstream of all tables; it needs the resource of that name."""
 
     @dg.asset(
         key=KEY,
@@ -50,7 +50,7 @@ def warehouse_definitions(datasets: Mapping[str, Dataset]) -> dg.Definitions:
             }
         )
 
-    return dg.Definitions(assets=[warehouse_file], resources={"warehouse": warehouse_resource(load_settings())})
+    return dg.Definitions(assets=[warehouse_file])
 
 
 def warehouse_resource(settings: Settings) -> DuckDBResource:
