@@ -20,7 +20,7 @@ def chain() -> dg.JobDefinition:
     """A graph whose output `one` a second asset reads, and whose output `two` none reads."""
 
     @dg.op(out={"one": dg.Out(dg.Nothing, is_required=False), "two": dg.Out(dg.Nothing, is_required=False)})
-    def made(context: dg.OpExecutionContext):  # type: ignore[no-untyped-def]
+    def made(context):  # type: ignore[no-untyped-def]
         for name in ("one", "two"):
             if feeds_other_assets(context, name):
                 yield dg.Output(None, name, metadata=RECORDED)

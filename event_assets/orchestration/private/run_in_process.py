@@ -13,6 +13,7 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
+from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 _REPOSITORY = "__repository__"
@@ -32,7 +33,7 @@ def run_in_process(
     run = instance.create_run_for_job(
         job_def=job,
         run_config=run_config,
-        tags=tags,
+        tags={**tags, REPOSITORY_LABEL_TAG: repository.get_label()},
         remote_job_origin=RemoteJobOrigin(repository, job.name),
     )
     result = execute_run(InMemoryJob(job), run, instance, raise_on_error=False)
