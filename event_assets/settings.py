@@ -10,6 +10,9 @@
 | EVENT_ASSETS_ENGINE | what a dataset declares, else polars | what runs the transforms: polars, duckdb or spark |
 | EVENT_ASSETS_WORKERS | cores of the machine | how many threads or processes may work at once |
 | EVENT_ASSETS_MEMORY | half of the machine | bytes that landing and engines may take (`512MB`, `4GB`) |
+| EVENT_ASSETS_QUERY_MEMORY | EVENT_ASSETS_MEMORY | bytes of memory that one query may take |
+| EVENT_ASSETS_QUERY_SPILL | 100GB | bytes that one query may write to temporary files |
+| EVENT_ASSETS_QUERY_SECONDS | 3600 | how long one query may take |
 | EVENT_ASSETS_MAX_UNPACKED | 1TB | bytes that a compressed source file may unpack to |
 | EVENT_ASSETS_MAX_RATIO | 1000 | how many times its size it may unpack to |
 | EVENT_ASSETS_SPARK | local[*] | a Spark master (`spark://host:7077`) or Spark Connect URL (`sc://host:15002`) |
@@ -18,6 +21,7 @@
 | EVENT_ASSETS_SPARK_SHUFFLE_PARTITIONS | workers if the master is local, else Spark's (200) | parts of a shuffle |
 | EVENT_ASSETS_GEO_DB | none | a MaxMind .mmdb file in place of the built-in IP database |
 | EVENT_ASSETS_OPENLINEAGE | none | where OpenLineage events of runs go: a server's URL, or a file (NDJSON) |
+| EVENT_ASSETS_DAGSTER_URL | http://127.0.0.1:3000 | where Dagster's page is, to which the dashboard links |
 | DAGSTER_HOME | data/dagster | where Dagster keeps its runs and events |
 """
 
@@ -57,6 +61,10 @@ class Settings:
     """What runs every dataset, whatever it declares; None leaves it to the declaration."""
     workers: int = 1
     memory_bytes: int = 4 * 10**9
+    query_memory_bytes: int | None = None
+    """What one query may take; None is `memory_bytes`."""
+    query_spill_bytes: int = 10**11
+    query_seconds: int = 3600
     max_unpacked_bytes: int = 10**12
     max_ratio: int = 1000
     spark: str = "local[*]"
@@ -66,6 +74,7 @@ class Settings:
     geo_db: Path | None = None
     openlineage: str | Path | None = None
     """A server's URL without the path of its API, or a file to which lines are added."""
+    dagster_url: str = "http://127.0.0.1:3000"
     dagster_home: Path = Path("data/dagster")
 
 
@@ -196,6 +205,9 @@ def load_settings(
         engine=engine,
         workers=_count(given, "EVENT_ASSETS_WORKERS") or os.cpu_count() or 1,
         memory_bytes=_size(given, "EVENT_ASSETS_MEMORY") or _machine_memory() // 2,
+        query_memory_bytes=_size(given, "EVENT_ASSETS_QUERY_MEMORY"),
+        query_spill_bytes=_size(given, "EVENT_ASSETS_QUERY_SPILL") or 10**11,
+        query_seconds=_count(given, "EVENT_ASSETS_QUERY_SECONDS") or 3600,
         max_unpacked_bytes=_size(given, "EVENT_ASSETS_MAX_UNPACKED") or 10**12,
         max_ratio=_count(given, "EVENT_ASSETS_MAX_RATIO") or 1000,
         spark=given.get("EVENT_ASSETS_SPARK") or "local[*]",
@@ -204,6 +216,7 @@ def load_settings(
         spark_shuffle_partitions=_count(given, "EVENT_ASSETS_SPARK_SHUFFLE_PARTITIONS"),
         geo_db=optional("EVENT_ASSETS_GEO_DB"),
         openlineage=url_or_path("EVENT_ASSETS_OPENLINEAGE"),
+        dagster_url=_web_address(given, "EVENT_ASSETS_DAGSTER_URL") or "http://127.0.0.1:3000",
         dagster_home=path("DAGSTER_HOME", "data/dagster"),
     )
     given.check()
@@ -232,6 +245,13 @@ def _count(given: _Given, name: str) -> int | None:
     if not text.isdecimal() or int(text) < 1:
         raise DeclarationError(given.where(name), f"{text!r} is not a whole number from 1", "set a number such as 4")
     return int(text)
+
+
+def _web_address(given: _Given, name: str) -> str | None:
+    text = given.get(name)
+    if text and not text.startswith(("http://", "https://")):
+        raise DeclarationError(given.where(name), "is not a web address", "write one such as http://127.0.0.1:3000")
+    return text.rstrip("/") if text else None
 
 
 def _spark_memory(given: _Given, name: str) -> str | None:

@@ -14,7 +14,8 @@ import yaml
 import event_assets as ea
 from event_assets.errors import DeclarationError, QueryError
 from event_assets.storage.parquet import write_parquet
-from event_assets.storage.partitions import Staged, content_digest
+from event_assets.storage.partitions import content_digest
+from event_assets.storage.written_file import WrittenFile
 from event_assets_tests.faults import children
 from event_assets_tests.test_layers import loaded_after
 from event_assets_tests.world import CLICKS, World, lines
@@ -209,7 +210,7 @@ def replace(folder: Path, versions: int) -> None:
                 types = [f"{half}{number:02d}" for number in range(50)]
                 rows = pl.DataFrame({"event_type": types, "event_count": [version] * 50, "user_count": [1] * 50})
                 write_parquet(rows.cast(dict(schema)), staging / f"{half}.parquet")
-                staged.append(Staged(staging / f"{half}.parquet", 50, DATE))
+                staged.append(WrittenFile(staging / f"{half}.parquet", 50, DATE))
             content = content_digest(staged)
             store.publish(DATE, staged, content, content)
             store.flush()

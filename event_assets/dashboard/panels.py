@@ -30,7 +30,8 @@ class Drill:
 class Panel:
     """What a panel shows: `shape` of the answers to its questions, the first of which it can't do without.
 
-    `needs` is the key below `gold:` of a declaration that gives its table; `chart` a name in static/specs.js.
+    `needs` is the key of a declaration (below `gold:`, but for `expect`) that gives its table; `chart` a name in
+    static/specs.js.
     """
 
     name: str
@@ -100,6 +101,22 @@ def _funnel(rows: pl.DataFrame) -> str:
     return f"Of {count(first['users'])} users with {first['step']}, {reached}."
 
 
+def _active(rows: pl.DataFrame) -> str:
+    last = rows.row(-1, named=True)
+    figures = (
+        f"{count(last['day'])} on the day, {count(last['week'])} in the week, {count(last['month'])} in four weeks"
+    )
+    return f"Users up to {last['event_date']}: {figures}."
+
+
+def _cohorts(rows: pl.DataFrame) -> str:
+    later = rows.filter(pl.col("offset_weeks") == 1)
+    first = rows.filter(pl.col("offset_weeks") == 0).join(later, on="cohort_week", how="semi")
+    if later.is_empty():
+        return "Nobody came back in the week after the first."
+    return f"{percent(int(later['users'].sum()) / int(first['users'].sum()))} came back in the week after their first."
+
+
 def _top(rows: pl.DataFrame) -> str:
     first = rows.sort("session_count", descending=True, maintain_order=True).row(0, named=True)
     return f"The most active, {first['user_id']}, has {count(first['session_count'])} sessions."
@@ -114,6 +131,15 @@ def _watch(rows: pl.DataFrame) -> str:
 def _refused(rows: pl.DataFrame) -> str:
     first = rows.row(0, named=True)
     return f"{count(int(rows['records'].sum()))} records; most for {first['reason']} ({count(first['records'])})."
+
+
+def _missing(rows: pl.DataFrame) -> str:
+    return f"{count(int(rows['missing'].sum()))} files are missing on {_days(rows.height)}."
+
+
+def _late(rows: pl.DataFrame) -> str:
+    records, sessions = count(int(rows["records"].sum())), count(int(rows["sessions_changed"].sum()))
+    return f"{records} records of {_days(rows['event_date'].n_unique())} came late; they changed {sessions} sessions."
 
 
 def _days(number: int) -> str:
@@ -175,6 +201,22 @@ PANELS = (
         span="wide",
     ),
     Panel(
+        "active-users",
+        "Active users",
+        "Distinct users of the day, of the week and of the four weeks that end on it.",
+        (queries.active_users,),
+        _active,
+        needs="retention",
+    ),
+    Panel(
+        "cohorts",
+        "Who comes back",
+        "Users by the ISO week of their first event, and how many of them were active so many weeks later.",
+        (queries.retention,),
+        _cohorts,
+        needs="retention",
+    ),
+    Panel(
         "top-users",
         "Most active users",
         "By distinct sessions.",
@@ -213,6 +255,24 @@ PANELS = (
         chart="map",
         drill=Drill("watch_time", ("geo_region",)),
         span="full",
+        open_table=True,
+    ),
+    Panel(
+        "completeness",
+        "Dates that lack files",
+        "By the date in the names of files.",
+        (queries.completeness,),
+        _missing,
+        needs="expect",
+        open_table=True,
+    ),
+    Panel(
+        "lateness",
+        "What came late",
+        "Landed later than on the day after, and the sessions of the date that this changed.",
+        (queries.lateness,),
+        _late,
+        needs="lateness",
         open_table=True,
     ),
 )

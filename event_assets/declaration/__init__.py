@@ -15,6 +15,7 @@ from event_assets.declaration.blocks import (
     Quality,
     Sessions,
     TopUsers,
+    Traffic,
     WatchTime,
 )
 from event_assets.declaration.column import RESERVED_COLUMNS, Column, Numbers
@@ -57,6 +58,7 @@ __all__ = [
     "Source",
     "Time",
     "TopUsers",
+    "Traffic",
     "WatchTime",
     "digest",
     "load_dataset",

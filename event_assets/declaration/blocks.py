@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from ipaddress import ip_network
 from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
@@ -143,6 +144,44 @@ class OwnTable(Declared):
         return {"function": value} if isinstance(value, str) else value
 
 
+class Traffic(Declared):
+    """Who causes events: facts have `traffic`, which is `human`, `bot` or `internal`, and gold tables count humans."""
+
+    user_agent: str | None = None
+    """The column of the user agent, by which bots are recognized."""
+    address: str | None = None
+    """The column of the IP address, by which internal events are recognized."""
+    internal_addresses: tuple[str, ...] = ()
+    """Addresses and networks of one's own, such as `10.0.0.0/8`."""
+    internal_users: tuple[str, ...] = ()
+    """Users of one's own, by their ids."""
+    count: tuple[Literal["human", "bot", "internal"], ...] = Field(("human",), min_length=1)
+    """What gold tables count."""
+
+    @field_validator("internal_addresses")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                ip_network(text, strict=False)
+            except ValueError:
+                raise ValueError(f"{text!r} is not an address or network; write one such as 10.0.0.0/8") from None
+        return value
+
+    @field_validator("internal_users", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        return [str(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+    @model_validator(mode="after")
+    def _tells_something(self) -> Self:
+        if self.internal_addresses and not self.address:
+            raise ValueError("internal_addresses need address: the column of the IP address")
+        if not (self.user_agent or self.internal_addresses or self.internal_users):
+            raise ValueError("nothing tells traffic apart; declare user_agent, internal_addresses or internal_users")
+        return self
+
+
 class Gold(Declared):
     """The gold tables that the dataset feeds; one that is left out is not made."""
 
@@ -163,6 +202,8 @@ class Gold(Declared):
     retention: Nothing | None = None
     """Who came when and who came back: `first_seen`, `retention`, `retention_by_week` and `active_users`. They count
     persons where `identity` is declared."""
+    lateness: Nothing | None = None
+    """When the records of each date were landed, and how many sessions late ones changed."""
     custom: tuple[OwnTable, ...] = ()
     """Tables of the user's own, as `module:function` each (`tables/custom_tables.py`)."""
 

@@ -19,11 +19,13 @@ from event_assets.declaration.blocks import (
     Quality,
     Retention,
     Sessions,
+    Traffic,
 )
 from event_assets.declaration.column import NAME, Column, Numbers
 from event_assets.declaration.conditions import Where, check_where
 from event_assets.declaration.expect import Expect
 from event_assets.declaration.source import Events, Profiles, Source
+from event_assets.declaration.values import value_of
 
 Kind = Literal["events", "profiles"]
 #: What a column of several blocks may have in each of them; all else belongs to the column, and is declared once.
@@ -96,6 +98,8 @@ class Dataset(Declared):
     """What ends a session."""
     identity: Identity | None = None
     """Which ids are one person's; facts then have `person_id`."""
+    traffic: Traffic | None = None
+    """Who causes events: humans, bots or oneself."""
     geo: str | None = None
     """The declared column that holds an IP address."""
     gold: Gold = Gold()
@@ -188,6 +192,14 @@ class Dataset(Declared):
         if self.sessions.by and self.column(self.sessions.by).type not in ("string", "int64"):
             raise ValueError(f"sessions.by: {self.sessions.by} is an identifier: its type is string or int64")
         known("geo", self.geo)
+        for key in ("user_agent", "address"):
+            told_by: str | None = getattr(self.traffic, key, None)
+            known(f"traffic.{key}", told_by)
+            if told_by and self.column(told_by).type != "string":
+                raise ValueError(f"traffic.{key}: {told_by} is a {self.column(told_by).type}; it must be a string")
+        for text in self.traffic.internal_users if self.traffic else ():
+            if value_of(text, user.type) is None:
+                raise ValueError(f"traffic.internal_users: {text!r} is not a valid {user.type}")
         for name in self.identity.columns if self.identity else ():
             known("identity.links", name)
             if self.column(name).type not in ("string", "int64"):

@@ -10,7 +10,7 @@ from event_assets.declaration import Dataset
 from event_assets.orchestration.column_lineage import column_lineage
 from event_assets.orchestration.keys import asset_key
 from event_assets.pipeline.checks import checks
-from event_assets.pipeline.steps import RECONCILIATION, Input, Step, step_of, unread
+from event_assets.pipeline.steps import LATENESS, RECONCILIATION, Input, Step, step_of, unread
 from event_assets.tables.catalog import tables
 from event_assets.tables.table import Table
 
@@ -106,6 +106,8 @@ def _deps(dataset: Dataset, table: str, step: Step | None) -> Iterator[dg.AssetD
     if table == RECONCILIATION:  # published last: after the tables that no other reads
         yield from (dg.AssetDep(asset_key(dataset.name, name)) for name in unread(dataset))
         return
+    if table == LATENESS:
+        yield dg.AssetDep(asset_key(dataset.name, "sessions"))
     if step is None:
         if table != "source_files":
             yield dg.AssetDep(asset_key(dataset.name, "source_files"))

@@ -31,15 +31,22 @@ from event_assets.orchestration.late_reports import late_report_events, unreport
 from event_assets.orchestration.openlineage import send_lineage
 from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
 from event_assets.orchestration.private.log_events import log_events
-from event_assets.orchestration.reporting import empty_events, evaluation, landing_events, reconciliation_events
+from event_assets.orchestration.reporting import (
+    empty_events,
+    evaluation,
+    landing_events,
+    lateness_events,
+    reconciliation_events,
+)
 from event_assets.orchestration.run_log import log_landing, log_totals
 from event_assets.orchestration.warehouse_asset import keep_current
 from event_assets.pipeline.checks import published_results, summary
 from event_assets.pipeline.land_files import land_new_files
+from event_assets.pipeline.lateness import publish_lateness
 from event_assets.pipeline.progress import NullProgress
 from event_assets.pipeline.reconcile import publish_reconciliation
 from event_assets.pipeline.schedule import empty_dates
-from event_assets.pipeline.steps import RECONCILIATION, Step, steps, unread
+from event_assets.pipeline.steps import LATENESS, RECONCILIATION, Step, steps, unread
 from event_assets.settings import Settings
 from event_assets.tables.catalog import tables
 
@@ -91,8 +98,9 @@ def dataset_assets(
         )
     after[RECONCILIATION] = unread(dataset)
     last = "Counts every record, from what is published."
-    ops[RECONCILIATION] = op(RECONCILIATION, [RECONCILIATION], after[RECONCILIATION], _reconciling, description=last)
-    place = dict.fromkeys(landed, LANDING) | maker | {RECONCILIATION: RECONCILIATION}
+    at_last = [name for name in (LATENESS, RECONCILIATION) if name in tables(dataset)]
+    ops[RECONCILIATION] = op(RECONCILIATION, at_last, after[RECONCILIATION], _concluding(at_last), description=last)
+    place = dict.fromkeys(landed, LANDING) | maker | dict.fromkeys(at_last, RECONCILIATION)
     outputs = {name: place[name] for name in specs} | {_check_output(*key): place[key[0]] for key in checks}
     graph = dg.GraphDefinition(
         name=f"{dataset.name}_tables",
@@ -206,10 +214,13 @@ def _report_empty(
         log_events(context, empty_events(current.workspace, table, new))
 
 
-def _reconciling(context: dg.OpExecutionContext, current: DatasetRun) -> Iterator[Any]:
-    if RECONCILIATION in selected_tables(context):
-        _conclude(context, current)
-    yield from _outputs(context, current, [RECONCILIATION], set())
+def _concluding(made: Sequence[str]) -> Callable[..., Iterator[Any]]:
+    def compute(context: dg.OpExecutionContext, current: DatasetRun) -> Iterator[Any]:
+        if selected_tables(context).intersection(made):
+            _conclude(context, current)
+        yield from _outputs(context, current, made, set())
+
+    return compute
 
 
 def _outputs(
@@ -259,6 +270,8 @@ def _conclude(context: dg.OpExecutionContext, current: DatasetRun) -> None:
         log_events(context, (event for unit in units for event in late_report_events(workspace, unit)))
         if units:
             context.log.info(f"reported {len(units)} partitions that the lake has and that no run had reported")
+    if LATENESS in workspace.tables and (publish_lateness(workspace) or LATENESS in selected):
+        log_events(context, lateness_events(workspace))
     found, changed = publish_reconciliation(workspace)
     if changed or RECONCILIATION in selected:
         log_events(context, reconciliation_events(workspace, found))

@@ -17,6 +17,7 @@ from event_assets.pipeline.checks import (
     checks,
     completeness_results,
     file_results,
+    published_results,
     quality_results,
     reconciliation_results,
 )
@@ -24,7 +25,7 @@ from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.rejected_records import refused_by_file
 from event_assets.pipeline.results import CheckResult, Outcome
-from event_assets.pipeline.steps import RECONCILIATION
+from event_assets.pipeline.steps import LATENESS, RECONCILIATION
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.partitions import WHOLE
 
@@ -84,6 +85,12 @@ def reconciliation_events(workspace: Workspace, found: Reconciliation) -> Iterat
     yield published(workspace, RECONCILIATION, None, totals)
     results = reconciliation_results(workspace, found)
     yield from (evaluation(workspace.dataset, result, None) for result in results)
+
+
+def lateness_events(workspace: Workspace) -> Iterator[Event]:
+    """The events of the table `lateness`: its materialization, and its contract."""
+    yield published(workspace, LATENESS, None, {})
+    yield from (evaluation(workspace.dataset, result, None) for result in published_results(workspace, LATENESS, None))
 
 
 def empty_events(workspace: Workspace, table: str, dates: Collection[dt.date]) -> Iterator[Event]:

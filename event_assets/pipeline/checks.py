@@ -252,7 +252,9 @@ def published_results(workspace: Workspace, table: str, date: dt.date | None) ->
     broken = merged(violations_of_file(contract, path) for path in paths)
     rows, figures = workspace.rows(table, date), workspace.figures(table, date)
     yield contract_result(contract, rows, [*broken, *repeated_keys_of_files(contract, paths)])
-    step = workspace.step_of[table]
+    step = workspace.step_of.get(table)
+    if step is None:
+        return
     if step.equation and step.name == table:
         parts = {
             part.lstrip("#"): figures.get(part[1:], 0) if part.startswith("#") else workspace.rows(part, date)

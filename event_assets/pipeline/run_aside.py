@@ -14,10 +14,12 @@ from typing import Any
 from event_assets.errors import LakeError
 from event_assets.pipeline.compare_rows import SAMPLE_ROWS, Difference, compare
 from event_assets.pipeline.land_files import Progress, land_new_files
+from event_assets.pipeline.lateness import publish_lateness
 from event_assets.pipeline.plan import Plan, preview
 from event_assets.pipeline.reconcile import publish_reconciliation
 from event_assets.pipeline.run import run
 from event_assets.pipeline.schedule import Request, everything
+from event_assets.pipeline.steps import LATENESS
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.aside import folder_aside, link_tree
 
@@ -92,6 +94,8 @@ def _difference(
             for outcome in outcomes:
                 by_table = found.made if outcome.state == "made" else found.refused
                 by_table.setdefault(outcome.table, []).append(str(outcome.date or ""))
+        if LATENESS in aside.tables:
+            publish_lateness(aside)
         publish_reconciliation(aside)
     warnings = [*intake.warnings, *map(str, intake.failures)]
     shown = {name: table for name, table in workspace.tables.items() if not table.internal}

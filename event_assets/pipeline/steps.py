@@ -18,6 +18,7 @@ from event_assets.digest import digest
 from event_assets.tables.catalog import COMPLETENESS, tables
 from event_assets.tables.custom_tables import custom_tables
 from event_assets.tables.table import Table
+from event_assets.text import user_agents
 from event_assets.transforms import (
     active_users,
     clean,
@@ -35,12 +36,15 @@ from event_assets.transforms import (
 from event_assets.transforms import custom_tables as custom_transforms
 from event_assets.transforms.held_dates import empty_where_held
 from event_assets.transforms.interface import Inputs, Outputs, Scope
+from event_assets.transforms.traffic import counted_only
 
 #: Raised when a transform's meaning changes: every partition that it made is then stale.
 VERSION = 1
 
 #: The table that a run publishes last, from what is published.
 RECONCILIATION = "reconciliation"
+#: The table that it publishes just before, where it is declared.
+LATENESS = "lateness"
 
 
 @dataclass(frozen=True)
@@ -186,6 +190,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         edges = Input("session_edges", before=sessions.edge_days(dataset), same_date=False)
         add(("session_parts",), (Input("cleaned_events"), edges), sessions.session_parts, gap)
         add(("sessions",), (Input("session_parts", after=1),), sessions.sessions, gap)
+    facts = ("#human", "#bot", "#internal") if dataset.traffic else ("joined_facts",)
     add(
         ("joined_facts",),
         (
@@ -200,27 +205,39 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
             "geo": dataset.geo,
             "filter": [block.rules("filter") for block in dataset.profiles],
             **({"identity": dataset.identity.columns} if dataset.identity else {}),
+            **({"traffic": [dataset.traffic.rules(), user_agents.VERSION]} if dataset.traffic else {}),
             "profile_columns": profile_columns,
         },
-        equation=Equation("cleaned_events", ("joined_facts", "#filtered")),
+        equation=Equation("cleaned_events", (*facts, "#filtered")),
         uses_geo=dataset.geo is not None,
     )
     daily = (Input("joined_facts"),)
+    counted = {"count": dataset.traffic.count} if dataset.traffic else {}
     gold = dataset.gold.rules()
-    add(("daily_summary",), daily, daily_summary.daily_summary, {})
+    add(("daily_summary",), daily, counted_only(daily_summary.daily_summary), counted)
     top = {"top_users": gold["top_users"]}
-    add(("platform_sessions",), daily, top_users.platform_sessions, {"by": (gold["top_users"] or {}).get("by")})
+    add(
+        ("platform_sessions",),
+        daily,
+        counted_only(top_users.platform_sessions),
+        {"by": (gold["top_users"] or {}).get("by"), **counted},
+    )
     add(("top_users",), (Input("platform_sessions"),), top_users.top_users, top)
-    add(("watch_time",), daily, watch_time.watch_time, {"watch_time": gold["watch_time"]})
-    add(("events_by_minute",), daily, event_counts.events_by_minute, {})
-    add(("events_by_type",), daily, event_counts.events_by_type, {})
+    add(("watch_time",), daily, counted_only(watch_time.watch_time), {"watch_time": gold["watch_time"], **counted})
+    add(("events_by_minute",), daily, counted_only(event_counts.events_by_minute), counted)
+    add(("events_by_type",), daily, counted_only(event_counts.events_by_type), counted)
     if dataset.gold.user_funnel:
         later = funnel.funnel_days(dataset)
         steps_rule = {"funnel": gold["user_funnel"]}
-        add(("user_funnel",), (Input("joined_facts", after=later),), funnel.user_funnel, steps_rule)
+        add(
+            ("user_funnel",),
+            (Input("joined_facts", after=later),),
+            counted_only(funnel.user_funnel),
+            {**steps_rule, **counted},
+        )
         add(("funnel_summary",), (Input("user_funnel"),), funnel.funnel_summary, steps_rule, by_date=False)
-    add(("users_by",), daily, active_users.users_by, {"users_by": gold["users_by"]})
-    add(("daily_users",), daily, active_users.daily_users, {})
+    add(("users_by",), daily, counted_only(active_users.users_by), {"users_by": gold["users_by"], **counted})
+    add(("daily_users",), daily, counted_only(active_users.daily_users), counted)
     add(("active_users",), (Input("daily_users", before=active_users.MONTH - 1),), active_users.active_users, {})
     users = Input("daily_users")
     add(("first_seen",), (users,), active_users.first_seen, {}, by_date=False)

@@ -54,7 +54,14 @@ class Workspace:
         self.steps: tuple[Step, ...] = steps(dataset)
         self.step_of = step_of(dataset)
         self.stores: dict[str, TableStore] = {
-            name: self.lake.store(dataset.name, name, table.arrow_schema, table.partitioned_by, internal=table.internal)
+            name: self.lake.store(
+                dataset.name,
+                name,
+                table.arrow_schema,
+                table.partitioned_by,
+                internal=table.internal,
+                measured=table.measured,
+            )
             for name, table in self.tables.items()
         }
         self.ledger = self.lake.ledger(dataset.name)

@@ -66,6 +66,12 @@ class Files(Protocol):
     def delete_log(self) -> None:
         """Delete the table's log, which can't be read."""
 
+    def log_versions(self) -> dict[int, list[str]] | None:
+        """The names of the log's files by version. None where the log may not be cut down: in an object store a commit
+        is refused only as long as that of the same version is there."""
+
+    def delete_log_files(self, names: Iterable[str]) -> None: ...
+
     def check(self) -> None:
         """LeaseError where this writer may write no more."""
 
@@ -108,6 +114,18 @@ class LocalFiles:
     def log_files(self) -> dict[str, bytes]:
         files = [path for path in (self.folder / _LOG).glob("*") if path.is_file()]
         return {path.name: path.read_bytes() for path in files}
+
+    def log_versions(self) -> dict[int, list[str]] | None:
+        versions: dict[int, list[str]] = {}
+        with suppress(FileNotFoundError):
+            for name in os.listdir(self.folder / _LOG):
+                if (number := name.partition(".")[0]).isdecimal():
+                    versions.setdefault(int(number), []).append(name)
+        return versions
+
+    def delete_log_files(self, names: Iterable[str]) -> None:
+        for name in names:
+            (self.folder / _LOG / name).unlink(missing_ok=True)
 
     def delete_log(self) -> None:
         discarded = self.folder / f"{_LOG}.discarded"
@@ -194,6 +212,12 @@ class ObjectFiles:
         log = self._objects.below(_LOG)
         names = [found.key for found in log.all()]
         return {name: found[0] for name in names if (found := log.read(name)) is not None}
+
+    def log_versions(self) -> dict[int, list[str]] | None:
+        return None
+
+    def delete_log_files(self, names: Iterable[str]) -> None:
+        raise NotImplementedError
 
     def delete_log(self) -> None:
         log = self._objects.below(_LOG)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from event_assets.storage.object_lease import held, object_lease
 from event_assets.storage.object_lease import unfinished_since as object_lease_unfinished_since
 from event_assets.storage.object_store import Objects
 from event_assets.storage.partitions import Entry, entries, part_name
+from event_assets.storage.statistics import delta_statistics
 from event_assets.storage.table_log import LogFile, TableLog
 from event_assets.storage.written_file import WrittenFile
 
@@ -46,7 +47,9 @@ class TableStore:
         schema: Callable[[], pa.Schema] | None,
         partitioned_by: str | None,
         state: Path | None = None,
+        measured: Collection[str] = (),
     ) -> None:
+        self._measured = measured
         self._state_folder = state
         self._files, self.partitioned_by = files_of(files), partitioned_by
         self.folder = self._files.folder
@@ -164,9 +167,10 @@ class TableStore:
         """Move a staged file to its final name, where nobody reads it before a log says so."""
         path = f"{self.partitioned_by}={piece.hive}/{name}" if self.partitioned_by else name
         size = piece.path.stat().st_size
+        statistics = delta_statistics(piece.path, self._measured) if self._measured else {}
         self._files.place(piece.path, path)
         self._placed.add(path)
-        return LogFile(path, piece.rows, piece.hive, size)
+        return LogFile(path, piece.rows, piece.hive, size, statistics)
 
     def replace_files(self, files: Iterable[LogFile]) -> None:
         """Make exactly these files count (they lie in place already), in one commit.
@@ -249,10 +253,14 @@ class Lake:
         partitioned_by: str | None,
         *,
         internal: bool = False,
+        measured: Collection[str] = (),
     ) -> TableStore:
-        """A table; who only reads it needs no schema. An internal one is stored below the dataset's `_state`."""
+        """A table; who only reads it needs no schema. An internal one is stored below the dataset's `_state`.
+
+        The log holds the bounds of the `measured` columns.
+        """
         folder = f"{INTERNAL}/{table}" if internal else table
-        return TableStore(self._files(dataset, folder), schema, partitioned_by, self.state(dataset))
+        return TableStore(self._files(dataset, folder), schema, partitioned_by, self.state(dataset), measured)
 
     def make_internal(self, dataset: str, table: str) -> bool:
         """Move a table of a lake of the version before below `_state`; False where there is none."""

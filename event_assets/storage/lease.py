@@ -6,21 +6,42 @@ leaves its mark behind: the next one clears away what was staged but never publi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import datetime as dt
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from event_assets.errors import LeaseError
 
 WAIT_SECONDS = 3600.0
+#: So many seconds a writer waits in silence, for one that just ends.
+_PATIENCE = 0.5
 _LOCK, _MARK = "lease.lock", "unfinished"
+
+
+def holder() -> dict[str, str]:
+    """Who holds a lease from now on, for the message to those that wait."""
+    since = dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return {"process": str(os.getpid()), "host": socket.gethostname(), "since": since}
+
+
+def say_who_holds(dataset: str, held_by: Mapping[str, str], wait_seconds: float) -> None:
+    """Tell on the terminal, at once, whom a writer waits for."""
+    who = f"process {held_by['process']} on {held_by['host']} since {held_by['since']}" if held_by else "another run"
+    limit = f"waiting for up to {wait_seconds:.0f} s"
+    print(f"{dataset} is being written by {who}; {limit}", file=sys.stderr, flush=True)
 
 
 @contextmanager
 def lease(state: Path, clear: Callable[[], None], wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
     """Hold the dataset whose state folder this is; `clear` runs first where the last holder did not finish.
 
-    LeaseError where another run still holds it after the wait. Re-entrant within one process' thread.
+    A writer that must wait says at once for whom. LeaseError where another run still holds it after the wait.
+    Re-entrant within one process' thread.
     """
     from filelock import FileLock, Timeout  # loads asyncio, which readers needn't wait for
 
@@ -28,7 +49,11 @@ def lease(state: Path, clear: Callable[[], None], wait_seconds: float = WAIT_SEC
     lock = FileLock(state / _LOCK, is_singleton=True)
     mark = state / _MARK
     try:
-        lock.acquire(timeout=wait_seconds)
+        try:
+            lock.acquire(timeout=min(wait_seconds, _PATIENCE))
+        except Timeout:
+            say_who_holds(state.parent.name, _holder_of(mark), wait_seconds)
+            lock.acquire(timeout=wait_seconds)
     except Timeout:
         raise LeaseError(
             str(state.parent), f"another run has been writing it for {wait_seconds:.0f} s", "wait for it or stop it"
@@ -39,11 +64,19 @@ def lease(state: Path, clear: Callable[[], None], wait_seconds: float = WAIT_SEC
             return
         if mark.exists():
             clear()
-        mark.touch()
+        mark.write_text(json.dumps(holder()), encoding="utf-8")
         yield
         mark.unlink()
     finally:
         lock.release()
+
+
+def _holder_of(mark: Path) -> dict[str, str]:
+    """Who wrote the mark; empty where that can't be read, as when the writer just ends."""
+    try:
+        return {key: str(json.loads(mark.read_text(encoding="utf-8"))[key]) for key in ("process", "host", "since")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def unfinished_since(state: Path) -> int | None:

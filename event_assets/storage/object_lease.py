@@ -14,9 +14,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from event_assets.errors import LeaseError
+from event_assets.storage.lease import holder, say_who_holds
 from event_assets.storage.object_store import Objects, ObjectStoreError
 
 EXPIRE_SECONDS = 60.0
@@ -34,6 +35,8 @@ class _State:
     beat: int
     holder: str | None
     unfinished: bool
+    held_by: dict[str, str] = field(default_factory=dict)
+    """Process, host and time of the holder."""
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -136,22 +139,25 @@ def unfinished_since(objects: Objects) -> int | None:
 def _acquired(objects: Objects, wait_seconds: float) -> tuple[Lease, bool]:
     """The lease, and whether its last holder left something unfinished."""
     token, deadline = secrets.token_hex(8), time.monotonic() + wait_seconds
-    watched, since = "", 0.0
+    watched, since, told = "", 0.0, False
     while True:
         began = time.monotonic()
         found = objects.read(_KEY)
         if found is None:
-            mine, unfinished = _State(1, 0, token, True), False
+            mine, unfinished = _State(1, 0, token, True, holder()), False
             version = objects.create(_KEY, mine.to_bytes())
         else:
             now, there = _State(**json.loads(found[0])), found[1].version
             if there != watched:
                 watched, since = there, time.monotonic()
-            mine, unfinished = _State(now.fence + 1, 0, token, True), now.unfinished
+            mine, unfinished = _State(now.fence + 1, 0, token, True, holder()), now.unfinished
             free = now.holder is None or time.monotonic() - since >= EXPIRE_SECONDS
             version = objects.replace(_KEY, mine.to_bytes(), there) if free else None
         if version is not None:
             return Lease(objects, mine, version, began), unfinished
+        if not told and found is not None:
+            say_who_holds(objects.url.name, now.held_by, wait_seconds)
+            told = True
         if time.monotonic() >= deadline:
             raise LeaseError(
                 str(objects.url), f"another run has been writing it for {wait_seconds:.0f} s", "wait for it or stop it"

@@ -33,9 +33,12 @@ def read_parquet(path: Path, columns: Sequence[str] | None = None, *, rows: int 
         raise
 
 
-def scan_parquet(*paths: Path) -> pl.LazyFrame:
-    """The rows of files of the lake that have the same columns. A file that can't be read shows when it is computed."""
-    return pl.scan_parquet(list(paths), hive_partitioning=False, glob=False)
+def scan_parquet(*paths: Path, file_column: str | None = None) -> pl.LazyFrame:
+    """The rows of files of the lake that have the same columns, with each row's file where `file_column` names it.
+
+    A file that can't be read shows when it is computed.
+    """
+    return pl.scan_parquet(list(paths), hive_partitioning=False, glob=False, include_file_paths=file_column)
 
 
 def write_parquet(frame: pl.DataFrame, path: Path, figures: Mapping[str, int] | None = None) -> None:

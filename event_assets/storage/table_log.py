@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -47,6 +47,8 @@ class LogFile:
     hive: str | None = None
     bytes: int = 0
     """Its size, as the log has it."""
+    statistics: Mapping[str, object] = field(default_factory=dict, compare=False)
+    """`minValues`, `maxValues` and `nullCount` of its columns, as Delta Lake writes them, where there are any."""
 
 
 class TableLog:
@@ -92,8 +94,13 @@ class TableLog:
         if not self._looked:
             self._refreshed()
         new = self._table is None
+        versions = self._files.log_versions()
+        if versions and max(versions) > self.version:
+            raise ConflictError(str(self.folder), "was written by another run meanwhile", "run again")
         try:
             self._commit(add, remove)
+            if versions is not None and (new or remove):
+                self._cut_down()
         except (DeltaError, OSError) as error:
             if self._is_done(add, remove):
                 return
@@ -129,6 +136,18 @@ class TableLog:
             actions, mode="append", schema=schema, partition_by=partition_by, commit_properties=_ONCE
         )
         self._table.update_incremental()
+
+    def _cut_down(self) -> None:
+        """Leave only versions in the log whose files exist: those of a version before a removal are deleted.
+
+        A checkpoint has all current files, so that the commits before it are no longer needed.
+        """
+        assert self._table is not None
+        self._table.create_checkpoint()
+        versions = self._files.log_versions() or {}
+        self._files.delete_log_files(
+            name for version, names in versions.items() if version < self.version for name in names
+        )
 
     def _is_done(self, add: Sequence[LogFile], remove: Collection[str]) -> bool:
         """Whether the log says what a commit that failed was to say: files' names are never used twice."""
@@ -194,8 +213,7 @@ class TableLog:
             partition_values={self._hive: file.hive} if self._hive else {},
             modification_time=0,
             data_change=True,
-            # Row counts only: smallest and largest values would keep personal data beyond an erasure.
-            stats=json.dumps({"numRecords": file.rows}),
+            stats=json.dumps({"numRecords": file.rows, **file.statistics}),
         )
 
     def _remove_action(self, path: str) -> RemoveAction:

@@ -72,6 +72,16 @@ COMPLETENESS = Table(
 )
 
 
+TRAFFIC = Column(
+    "traffic",
+    "string",
+    "Who caused the event: human, bot (by the user agent) or internal (by the address or the user).",
+    nullable=False,
+    allowed=("human", "bot", "internal"),
+    made_from=("user_id",),
+)
+
+
 @cache
 def tables(dataset: Dataset) -> dict[str, Table]:
     """All tables that the dataset makes, by name, upstream first."""
@@ -326,6 +336,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
             *cleaned,
             replace(session_id, nullable=users_optional),
             *((PERSON_ID,) if dataset.identity else ()),
+            *((TRAFFIC,) if dataset.traffic else ()),
             *geo,
             *(typed(c, nullable=True) for c in dataset.profile_columns),
             Column("has_profile", "bool", "Whether the user has a profile.", nullable=False, made_from=("user_id",)),

@@ -68,6 +68,22 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
             key=("event_type",),
             **daily,
         )
+    if gold.lateness:
+        yield Table(
+            "lateness",
+            "When the records of a date were landed, and how many of its sessions that changed.",
+            (
+                Column("event_date", "date", "The date of the events.", nullable=False),
+                Column("landed_date", "date", "The date, in the dataset's time zone, of landing.", nullable=False),
+                count("records", "Records of the date whose file was first landed on landed_date.", 0),
+                count(
+                    "sessions_changed",
+                    "Sessions of the date that are new, gone or otherwise than by the files landed before landed_date.",
+                    0,
+                ),
+            ),
+            key=("event_date", "landed_date"),
+        )
     if gold.user_funnel:
         yield from _funnel(dataset, user_id)
     if gold.users_by:

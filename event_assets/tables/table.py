@@ -92,6 +92,13 @@ class Table:
         return self.user_column is not None or any(column.personal for column in self.columns)
 
     @property
+    def measured(self) -> list[str]:
+        """The columns whose least and greatest values may be kept beside the rows: numbers and times of no person."""
+        if self.has_users:
+            return []
+        return [column.name for column in self.columns if column.type in ("int64", "date", "timestamp")]
+
+    @property
     def retained_by(self) -> Literal["raw", "cleaned", "gold"]:
         return self.retention or RETENTION[self.layer]
 

@@ -8,6 +8,7 @@ from event_assets.transforms.conditions import holds
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, with_user
 from event_assets.transforms.persons import with_person
 from event_assets.transforms.source_sessions import with_session_id
+from event_assets.transforms.traffic import with_traffic
 
 
 def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
@@ -15,13 +16,16 @@ def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
 
     Inputs: cleaned_events and session_parts of the dates, profiles where the dataset has them. Figures: cleaned,
     facts, filtered (by the profile filter), orphans (cleaned events whose user has no profile; 0 in a dataset
-    without profiles) and, where `user_id` may be null, without_user (facts without a user).
+    without profiles) and, where `user_id` may be null, without_user (facts without a user); with
+    `traffic` also human, bot and internal.
     """
     cleaned = inputs["cleaned_events"]
     by_source = scope.dataset.sessions.by is not None
     facts = with_session_id(cleaned, scope) if by_source else _with_session(cleaned, inputs["session_parts"], scope)
     if scope.dataset.geo:
         facts = scope.ports.region(facts, address=scope.dataset.geo, into="geo_region")
+    if scope.dataset.traffic:
+        facts = with_traffic(facts, scope)
     if scope.dataset.identity:
         facts = with_person(facts, inputs["identities"], scope)
     if not scope.dataset.profiles:
@@ -36,9 +40,11 @@ def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
             kept, filtered = facts.filter(wanted), facts.filter(~wanted)
         orphans = with_user(facts, scope).filter(~nw.col("has_profile"))
     without_user = {} if _all_have_users(scope) else {"without_user": kept.filter(nw.col("user_id").is_null())}
+    kinds = ("human", "bot", "internal") if scope.dataset.traffic else ()
+    traffic = {kind: kept.filter(nw.col("traffic") == kind) for kind in kinds}
     return Outputs(
         {"joined_facts": scope.shaped(kept, "joined_facts")},
-        scope.counted(cleaned=cleaned, facts=kept, filtered=filtered, orphans=orphans, **without_user),
+        scope.counted(cleaned=cleaned, facts=kept, filtered=filtered, orphans=orphans, **without_user, **traffic),
     )
 
 

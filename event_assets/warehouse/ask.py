@@ -66,7 +66,8 @@ def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, las
 def _sources(dataset: Dataset, metric: Metric, by: str | None) -> Iterator[_Source]:
     """The tables that hold a question's sets or sums, smallest first; facts last."""
     yield from _ROLLUPS[metric](dataset, by)
-    yield _Source(FACTS, _OF_FACTS[metric].format(column=identifier(_minutes(dataset))))
+    counted = f"traffic IN ({', '.join(map(literal, dataset.traffic.count))})" if dataset.traffic else ""
+    yield _Source(FACTS, _OF_FACTS[metric].format(column=identifier(_minutes(dataset))), where=counted)
 
 
 def _users(dataset: Dataset, by: str | None) -> Iterator[_Source]:

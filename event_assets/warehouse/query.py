@@ -6,7 +6,9 @@ import datetime as dt
 import json
 import re
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,6 +32,8 @@ _BATCH_ROWS = 64 * 1024
 _OFFLINE = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
 #: The parts of a query that only read. DuckDB takes INSERT and COPY as bodies of a WITH too, and calls it a SELECT.
 _READING = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
+#: So many SELECTs, UNIONs and WITHs a query may have.
+MAX_PARTS = 1_000
 #: Types (by DuckDB's ids) that a frame holds as they are; all others are text, nested ones as JSON.
 _PLAIN = {
     *("boolean", "tinyint", "smallint", "integer", "bigint", "hugeint"),
@@ -133,7 +137,8 @@ def _read(
             connection.execute(f"SET allowed_paths = {paths_literal(files)}")
             for name, value in {
                 "temp_directory": literal(spill),
-                "memory_limit": literal(f"{settings.memory_bytes}B"),
+                "memory_limit": literal(f"{settings.query_memory_bytes or settings.memory_bytes}B"),
+                "max_temp_directory_size": literal(f"{settings.query_spill_bytes}B"),
                 "threads": str(settings.workers),
                 "TimeZone": "'UTC'",
                 "python_enable_replacements": "false",
@@ -141,7 +146,8 @@ def _read(
                 "lock_configuration": "true",
             }.items():
                 connection.execute(f"SET {name} = {value}")
-            return take((connection, *_relation(connection, sql, parameters)))
+            with _time_limit(connection, settings.query_seconds):
+                return take((connection, *_relation(connection, sql, parameters)))
         except (duckdb.Error, QueryError) as error:
             # DuckDB calls a file that was deleted meanwhile forbidden: it can't find it among the allowed ones.
             if any(not file.exists() for file in files):
@@ -151,12 +157,42 @@ def _read(
             raise (error if isinstance(error, QueryError) else _understood(error)) from None
 
 
+@contextmanager
+def _time_limit(connection: duckdb.DuckDBPyConnection, seconds: int) -> Iterator[None]:
+    """QueryError where what runs inside takes longer."""
+    passed = threading.Event()
+
+    def stop() -> None:
+        passed.set()
+        connection.interrupt()
+
+    timer = threading.Timer(seconds, stop)
+    timer.start()
+    try:
+        yield
+    except Exception:
+        if passed.is_set():
+            remedy = "ask for fewer columns or dates, or set EVENT_ASSETS_QUERY_SECONDS higher"
+            raise QueryError("query", f"took longer than {seconds} s", remedy) from None
+        raise
+    finally:
+        timer.cancel()
+
+
 def _check_that_it_only_reads(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
     statements = connection.extract_statements(sql)
     if len(statements) != 1:
         raise QueryError("query", f"holds {len(statements)} statements", "write one SELECT")
-    tree = json.loads(connection.execute("SELECT json_serialize_sql(?)", [statements[0].query]).fetchall()[0][0])
-    if tree["error"] or not {kind for kind in _kinds(tree) if kind.endswith("_NODE")} <= _READING:
+    text = connection.execute("SELECT json_serialize_sql(?)", [statements[0].query]).fetchall()[0][0]
+    try:
+        tree = json.loads(text)
+        nodes = [kind for kind in _kinds(tree) if kind.endswith("_NODE")]
+    except RecursionError:
+        raise QueryError("query", "is nested too deeply", "split it") from None
+    if len(nodes) > MAX_PARTS:  # DuckDB takes minutes to plan such a chain, and can't be interrupted meanwhile
+        state = f"has {len(nodes):,} SELECTs and UNIONs of at most {MAX_PARTS:,}"
+        raise QueryError("query", state, "write fewer, or split it")
+    if tree["error"] or not set(nodes) <= _READING:
         raise QueryError("query", "is no plain SELECT", "write one SELECT: tables are read here, never changed")
 
 
@@ -258,5 +294,9 @@ def _understood(error: Exception) -> Exception:
         case "Catalog":
             return QueryError("query", text, "SHOW ALL TABLES lists what there is")
         case "Out of Memory":
-            return QueryError("query", text, "set EVENT_ASSETS_MEMORY higher, or ask for fewer columns or dates")
+            return QueryError(
+                "query",
+                text,
+                "set EVENT_ASSETS_QUERY_MEMORY or EVENT_ASSETS_QUERY_SPILL higher, or ask for fewer columns or dates",
+            )
     return QueryError("query", text, "fix the query")

@@ -16,10 +16,14 @@ import pytest
 
 from event_assets.engines.arrow_writer import by_schema, with_empty, write_pieces
 from event_assets.engines.duckdb.engine import DuckDBEngine
+from event_assets.engines.polars.engine import PolarsEngine
+from event_assets.engines.polars.ports import Way
 from event_assets.engines.select_engine import engine_name
 from event_assets.errors import DeclarationError, LakeError
 from event_assets.settings import Settings, load_settings
+from event_assets.storage.parquet import write_parquet
 from event_assets.storage.written_file import WrittenFile
+from event_assets.tables.catalog import tables
 from event_assets.tables.contract import violations_of_file
 from event_assets.tables.table import Column, Table
 from event_assets.transforms.interface import Outputs
@@ -202,3 +206,27 @@ def test_sparks_memory_and_partitions_are_settings() -> None:
     assert (found.spark_executor_memory, found.spark_shuffle_partitions) == ("512m", 8)
     with pytest.raises(DeclarationError, match="EVENT_ASSETS_SPARK_DRIVER_MEMORY: 'much' is not a size"):
         load_settings({"EVENT_ASSETS_SPARK_DRIVER_MEMORY": "much"})
+
+
+@pytest.mark.parametrize("way", ["in-memory", "streaming"])
+def test_a_table_of_many_dates_is_read_with_few_open_files(tmp_path: Path, way: Way) -> None:
+    resource = pytest.importorskip("resource")
+    table = tables(clicks())["platform_sessions"]
+    start, files = dt.date(2024, 1, 1), dict[dt.date | None, list[Path]]()
+    for number in range(200):
+        date = start + dt.timedelta(days=number)
+        path = tmp_path / f"event_date={date}" / "part.parquet"
+        columns = {"user_id": [f"u{number % 7}"], "session_id": [f"s{number}"]}
+        old = {"user_id": [f"u{number % 7}"]}  # of a declaration before the column
+        write_parquet(pl.DataFrame(old if number % 50 == 0 else columns), path)
+        files[date] = [path]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (130, hard))
+    try:
+        rows = PolarsEngine(way=way).scan(table, files)
+        found = pl.collect_all([nw.to_native(rows)], engine=way)[0].sort("event_date")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert found["event_date"].to_list() == list(files)
+    assert found["session_id"].to_list() == [None if n % 50 == 0 else f"s{n}" for n in range(200)]
+    assert found["user_id"].to_list() == [f"u{n % 7}" for n in range(200)]

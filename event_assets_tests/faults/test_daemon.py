@@ -64,16 +64,16 @@ def test_a_backfill_whose_daemon_was_killed_makes_exactly_the_asked_partitions_o
         dev.drop("shop", "events_1.csv", "\n".join([HEADER, *records]) + "\n")
         landing = dev.backfill(DATES, "shop/raw_events")
         wait_for(lambda: dev.backfill_status(landing) == "COMPLETED_SUCCESS", 200)
-        backfill = dev.backfill(ASKED, "shop/cleaned_events", "shop/session_edges")
+        backfill = dev.backfill(ASKED, "shop/cleaned_events", "shop/sessions")
         wait_for(lambda: started(dev), 120)
         kill(dev)
     with dagster_dev(tmp_path) as dev:
         wait_for(lambda: dev.backfill_status(backfill) not in ("REQUESTED", "COMPLETING", "STARTED"), 400)
         if dev.backfill_status(backfill) != "COMPLETED_SUCCESS":
-            again = dev.backfill(ASKED, "shop/cleaned_events", "shop/session_edges")
+            again = dev.backfill(ASKED, "shop/cleaned_events", "shop/sessions")
             wait_for(lambda: dev.backfill_status(again) == "COMPLETED_SUCCESS", 400)
         assert dev.materialized("shop/cleaned_events") == ASKED
-        assert dev.materialized("shop/session_edges") == ASKED
+        assert dev.materialized("shop/sessions") == ASKED
         for table in ("cleaned_events", "session_edges"):
             files = sorted(path.parent.name for path in (dev.lake / "shop" / table).glob("event_date=*/*.parquet"))
             assert files == [f"event_date={date}" for date in ASKED]

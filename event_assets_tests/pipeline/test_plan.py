@@ -211,6 +211,7 @@ RULE_CHANGES: list[dict[str, Any]] = [
     {"gold": {"top_users": {"by": None, "n": 1}, "events_by_type": {}}},
     {"start_date": "2025-01-07"},
     {"timezone": "Asia/Tokyo"},
+    {"engine": "duckdb", "sessions": {"gap": "9m"}},
 ]
 
 

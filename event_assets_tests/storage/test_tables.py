@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 import threading
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 
 from event_assets.errors import ConflictError, LeaseError
 from event_assets.storage.lake import Lake, TableStore
@@ -94,11 +97,11 @@ def test_nothing_is_visible_before_the_flush_and_everything_in_one_commit_after(
     before = reader(lake)
     assert values(before, "2025-01-01") == [1]
     assert "2025-01-02" not in before.entries()
-    commits = len(list((writer.store.folder / "_delta_log").glob("*.json")))
+    version = DeltaTable(writer.store.folder).version()
     writer.store.flush()
     assert values(reader(lake), "2025-01-01") == [2]
     assert values(reader(lake), "2025-01-02") == [3]
-    assert len(list((writer.store.folder / "_delta_log").glob("*.json"))) == commits + 1
+    assert DeltaTable(writer.store.folder).version() == version + 1
 
 
 def test_a_date_published_twice_before_a_flush_keeps_the_last(lake: Lake, writer: Writer) -> None:
@@ -208,9 +211,22 @@ def test_a_dataset_has_one_writer_at_a_time(lake: Lake) -> None:
         pass
 
 
-def test_a_new_column_is_told_to_the_log(lake: Lake, writer: Writer) -> None:
-    from deltalake import DeltaTable
+def test_a_writer_that_waits_says_at_once_who_holds_the_lease(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    def wait() -> None:
+        with pytest.raises(LeaseError), lake.writing("shop", wait_seconds=0.8):
+            pass
 
+    with lake.writing("shop"):
+        thread = threading.Thread(target=wait)
+        thread.start()
+        thread.join()
+    said = capsys.readouterr().err
+    assert re.fullmatch(
+        rf"shop is being written by process {os.getpid()} on \S+ since [\d: -]+ UTC; waiting .*\n", said
+    )
+
+
+def test_a_new_column_is_told_to_the_log(lake: Lake, writer: Writer) -> None:
     writer.publish("2025-01-01", [1])
     wider = lake.store("shop", "numbers", lambda: SCHEMA.append(pa.field("word", pa.string())), "event_date")
     path = writer.staging / "wide.parquet"

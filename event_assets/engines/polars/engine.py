@@ -20,6 +20,10 @@ from event_assets.tables.contract import Violation, violations
 from event_assets.tables.table import Table
 from event_assets.transforms.interface import Outputs
 
+#: So many files are read as one plan.
+MANY_FILES = 32
+#: The file of a row; no declared column has a blank.
+_FILE = "file path"
 #: Stands beside the tables' names, none of which holds a blank.
 _FIGURES = "the figures"
 
@@ -44,7 +48,7 @@ class PolarsEngine:
         for in_memory, group in groupby(ordered, key=lambda item: isinstance(item[1], pl.DataFrame)):
             # One plan for each frame would cost more than to put small frames together.
             contents: dict[dt.date | None, Any] = dict(group)
-            parts += [_together(table, contents)] if in_memory else [_partition(table, *i) for i in contents.items()]
+            parts += [_together(table, contents)] if in_memory else _partitions(table, contents)
         if not parts:
             parts = [_with_date(pl.LazyFrame(schema=table.polars_schema()), table, None)]
         return nw.from_native(pl.concat(parts) if len(parts) > 1 else parts[0])
@@ -153,6 +157,33 @@ def _together(table: Table, partitions: Mapping[dt.date | None, pl.DataFrame]) -
     return together.lazy().with_columns(dates.explode())
 
 
+def _partitions(table: Table, contents: Mapping[dt.date | None, Sequence[Path]]) -> list[pl.LazyFrame]:
+    """Plans over the files of several dates. Polars opens the files of all plans at once, and those of one plan a few
+    at a time: many files are one plan, in which a row's file gives its date."""
+    files = [(path, date) for date, paths in contents.items() for path in paths]
+    if len(files) < MANY_FILES:
+        return [_partition(table, date, paths) for date, paths in contents.items()]
+    schema = table.polars_schema()
+    plans: list[pl.LazyFrame] = []
+    for stored, group in groupby(files, key=lambda file: pl.read_parquet_schema(file[0])):
+        alike = dict(group)
+        dates = pl.Series("date", list(alike.values()), pl.Date)
+        rows = scan_parquet(*alike, file_column=_FILE).with_columns(_cast_to(schema, stored))
+        date = pl.col(_FILE).replace_strict(pl.Series([str(path) for path in alike]), dates, return_dtype=pl.Date)
+        dated = [date.alias("event_date")] if table.by_date else []
+        plans.append(rows.select(*schema.names(), *dated))
+    return plans
+
+
+def _cast_to(schema: pl.Schema, stored: Mapping[str, pl.DataType]) -> list[pl.Expr]:
+    """The columns that files of an old declaration lack (null), or have in another type (null where no cast is)."""
+    return [
+        pl.col(name).cast(dtype, strict=False) if name in stored else pl.lit(None, dtype).alias(name)
+        for name, dtype in schema.items()
+        if stored.get(name) != dtype
+    ]
+
+
 def _partition(table: Table, date: dt.date | None, content: Content) -> pl.LazyFrame:
     schema = table.polars_schema()
     assert not isinstance(content, pl.DataFrame)
@@ -167,12 +198,7 @@ def _partition(table: Table, date: dt.date | None, content: Content) -> pl.LazyF
 def _aligned(path: Path, schema: pl.Schema) -> pl.LazyFrame:
     plan = scan_parquet(path)
     stored = plan.collect_schema()
-    if stored == schema:
-        return plan
-    return plan.select(
-        pl.col(name).cast(dtype, strict=False) if name in stored else pl.lit(None, dtype).alias(name)
-        for name, dtype in schema.items()
-    )
+    return plan if stored == schema else plan.with_columns(_cast_to(schema, stored))
 
 
 def _with_date(plan: pl.LazyFrame, table: Table, date: dt.date | None) -> pl.LazyFrame:

@@ -1,0 +1,161 @@
+"""When the records of each date were landed, and which sessions late ones changed (SPEC §10, Lateness).
+
+The history of landing is replayed in a lake aside, a landed date after the other: so a session counts as changed for
+whatever reason it is, also through deduplication or a neighbour date. Only dates near to new files are replayed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from event_assets.digest import digest
+from event_assets.pipeline.compare_rows import compare
+from event_assets.pipeline.run import run
+from event_assets.pipeline.schedule import Request
+from event_assets.pipeline.steps import LATENESS
+from event_assets.pipeline.sync_raw_tables import files_missing_rows, parts, publish_whole, sync_raw_tables
+from event_assets.pipeline.workspace import Workspace
+from event_assets.storage.aside import folder_aside, link_files
+from event_assets.storage.atomic_write import atomic_write
+from event_assets.storage.ledger import Binding, SourceFile
+from event_assets.transforms.sessions import edge_days
+
+#: The tables that sessions are made of, and sessions.
+_MADE = ("event_keys", "cleaned_events", "session_edges", "session_parts", "sessions")
+
+Rows = Mapping[tuple[dt.date, dt.date], int]
+
+
+def publish_lateness(workspace: Workspace) -> bool:
+    """Publish the table `lateness`: event_date, landed_date, records, sessions_changed; whether any row changed.
+
+    A row for each date and each date of landing that brought it records or changed sessions of it, by both dates. The
+    caller holds `workspace.writing()`.
+    """
+    if files_missing_rows(workspace):  # the run reports them and fails; the table stays as it is
+        return False
+    files = workspace.ledger.active("events")
+    landed = {file.file_id: file.landed_at.astimezone(workspace.dataset.zone).date() for file in files}
+    now = _made_from(workspace, files, landed)
+    known = _Replayed(workspace)
+    dates = {date for date in now.keys() | known.made_from.keys() if now.get(date) != known.made_from.get(date)}
+    changed: dict[tuple[dt.date, dt.date], int] = dict(known.changed)
+    if dates:
+        reach = workspace.dataset.dedupe_days
+        since = dt.date.min if reach == "all" else min(dates) - dt.timedelta(days=1)
+        changed = {unit: count for unit, count in changed.items() if unit[0] < since}
+        back = 0 if reach == "all" else edge_days(workspace.dataset) + reach
+        first = since if reach == "all" else since - dt.timedelta(days=back)
+        replayed = _replay(workspace, files, landed, first)
+        changed |= {unit: count for unit, count in replayed.items() if unit[0] >= since}
+        known.save(now, changed)
+    return publish_whole(workspace, LATENESS, _table(workspace, files, landed, changed))
+
+
+def _table(
+    workspace: Workspace, files: Sequence[SourceFile], landed: Mapping[str, dt.date], changed: Rows
+) -> pl.DataFrame:
+    before = workspace.ledger.expired_before.get("raw_events", dt.date.min)
+    records: Counter[tuple[dt.date, dt.date]] = Counter()
+    for file in files:
+        for text, count in file.dates.items():
+            if (date := dt.date.fromisoformat(text)) >= before:
+                records[date, landed[file.file_id]] += count
+    units = sorted(unit for unit in {*records, *changed} if records[unit] or changed.get(unit))
+    rows = [(*unit, records[unit], changed.get(unit, 0)) for unit in units]
+    return pl.DataFrame(rows, workspace.tables[LATENESS].polars_schema(), orient="row")
+
+
+def _made_from(workspace: Workspace, files: Iterable[SourceFile], landed: Mapping[str, dt.date]) -> dict[dt.date, str]:
+    """By date, the digest of its raw records, of when they were landed, and of the rules of sessions."""
+    rules = [workspace.step_of[table].rules for table in _MADE if table in workspace.step_of]
+    found: dict[dt.date, list[str]] = {}
+    for file in files:
+        for date in file.dates:
+            part = [file.file_id, file.rules, file.cuts.get(date, ""), str(landed[file.file_id])]
+            found.setdefault(dt.date.fromisoformat(date), []).append("/".join(part))
+    return {date: digest(rules, sorted(held)) for date, held in found.items()}
+
+
+def _replay(
+    workspace: Workspace, files: Sequence[SourceFile], landed: Mapping[str, dt.date], first: dt.date
+) -> dict[tuple[dt.date, dt.date], int]:
+    """(event_date, landed_date) to the sessions that landing changed, of records from a date on."""
+    changed: dict[tuple[dt.date, dt.date], int] = {}
+    wanted = frozenset(table for table in _MADE if table in workspace.step_of)
+    table = workspace.tables["sessions"]
+    with folder_aside() as folder:
+        aside = Workspace(workspace.dataset, replace(workspace.settings, lake=folder / "lake"))
+        store = aside.stores["sessions"]
+        for number, day in enumerate(sorted(set(landed.values()))):
+            new = [_since(file, first) for file in files if landed[file.file_id] == day]
+            with aside.writing():
+                aside.refresh()
+                before = _linked(aside, folder / f"before-{number}")
+                _add(workspace, aside, new)
+                outcomes = [outcome for some in run(aside, Request(wanted)) for outcome in some]
+            for outcome in outcomes:
+                if outcome.table == "sessions" and outcome.date is not None and outcome.changed:
+                    found = compare(table, before.get(outcome.date, []), store.paths(str(outcome.date)), rows=0)
+                    if count := found.added + found.removed + found.changed:
+                        changed[outcome.date, day] = count
+    return changed
+
+
+def _since(file: SourceFile, first: dt.date) -> SourceFile:
+    """A file as if it had the records from a date on alone."""
+    dates = {date: rows for date, rows in file.dates.items() if dt.date.fromisoformat(date) >= first}
+    return replace(file, dates=dates, rejected=0)
+
+
+def _linked(aside: Workspace, folder: Path) -> dict[dt.date, list[Path]]:
+    """The sessions as they are now, kept by links."""
+    kept: dict[dt.date, list[Path]] = {}
+    for date in aside.dates("sessions"):
+        paths = aside.stores["sessions"].paths(str(date))
+        kept[date] = [folder / str(date) / path.name for path in paths]
+        link_files(zip(paths, kept[date], strict=True))
+    return kept
+
+
+def _add(workspace: Workspace, aside: Workspace, files: Sequence[SourceFile]) -> None:
+    """Land files aside, by links to the parts that they have in the lake."""
+    for file in files:
+        for part in parts(workspace, file):
+            store, target = workspace.stores[part.table], aside.stores[part.table]
+            link_files([(store.file(part.file.path), Path(str(target.folder)) / part.file.path)])
+    aside.ledger.append([entry for file in files for entry in (file, _binding(file))])
+    sync_raw_tables(aside)
+
+
+def _binding(file: SourceFile) -> Binding:
+    return Binding(file.file_id, file.kind, file.file_id, "")
+
+
+class _Replayed:
+    """What was replayed before: a cache below `_state`, which any change of a date's digest sets aside."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._path = workspace.lake.state(workspace.dataset.name) / "history" / "lateness.json"
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+            self.made_from = {dt.date.fromisoformat(date): str(made) for date, made in found["made_from"].items()}
+            self.changed = {(_date(date), _date(day)): int(count) for date, day, count in found["changed"]}
+        except (OSError, ValueError, TypeError, KeyError):
+            self.made_from, self.changed = {}, {}
+
+    def save(self, made_from: Mapping[dt.date, str], changed: Rows) -> None:
+        dates = {str(date): made for date, made in sorted(made_from.items())}
+        rows = [[str(date), str(day), count] for (date, day), count in sorted(changed.items())]
+        with atomic_write(self._path) as stream:
+            stream.write(json.dumps({"made_from": dates, "changed": rows}).encode())
+
+
+_date = dt.date.fromisoformat

@@ -1,0 +1,101 @@
+"""Traffic: every fact is a human's, a bot's or internal, and gold tables count humans unless declared otherwise."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from event_assets.declaration import Dataset, Traffic
+from event_assets.errors import DeclarationError
+from event_assets.text.user_agents import is_bot
+from event_assets.transforms.traffic import internal_addresses
+from event_assets_tests.world import World, clicks
+
+CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML; like Gecko) Chrome/126.0 Safari/537.36"
+GOOGLE = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+ROWS = [
+    ("ann", "view", CHROME, "8.8.8.8"),
+    ("ann", "buy", CHROME, "10.1.2.3"),
+    ("bob", "view", GOOGLE, "8.8.8.8"),
+    ("qa", "view", CHROME, "8.8.8.8"),
+    ("cat", "view", "", ""),
+    ("dan", "view", "curl/8.5.0", "::ffff:10.0.0.9"),
+]
+TRAFFIC = {"user_agent": "agent", "address": "ip", "internal_addresses": ["10.0.0.0/8"], "internal_users": ["qa"]}
+
+
+def dataset(**changes: object) -> Dataset:
+    columns = [
+        {"name": "user_id", "source": "user", "required": True, "description": "Who."},
+        {"name": "event_type", "source": "kind", "description": "What."},
+        {"name": "agent", "description": "With what."},
+        {"name": "ip", "description": "From where."},
+    ]
+    events = {"files": ["*.csv"], "format": "csv", "time": {"source": "at"}, "columns": columns}
+    gold = {"daily_summary": {}, "events_by_type": {}, "top_users": {"by": None}, "retention": {}}
+    return clicks(events=events, sessions={}, gold=gold, traffic={**TRAFFIC, **changes})
+
+
+def world(folder: Path, declaration: Dataset) -> World:
+    world = World(folder, declaration)
+    lines = [f'{user},{kind},2025-01-06T10:0{n}:00,"{agent}",{ip}' for n, (user, kind, agent, ip) in enumerate(ROWS)]
+    world.drop("a.csv", "\n".join(["user,kind,at,agent,ip", *lines]) + "\n")
+    world.refresh()
+    return world
+
+
+def test_facts_are_human_bot_or_internal_and_gold_counts_humans(tmp_path: Path) -> None:
+    found = world(tmp_path, dataset())
+    assert Counter(found.table("joined_facts")["traffic"]) == {"human": 2, "bot": 1, "internal": 3}
+    assert found.table("events_by_type").select("event_type", "event_count").rows() == [("view", 2)]
+    assert found.table("daily_summary")["user_id"].to_list() == ["ann", "cat"]
+    assert found.table("top_users")["user_id"].to_list() == ["ann", "cat"]
+    assert found.table("first_seen")["user_id"].to_list() == ["ann", "cat"]
+    assert found.table("sessions").height == 5
+    assert found.reconciled().holds
+
+
+def test_what_is_counted_can_be_declared_and_only_gold_is_made_again(tmp_path: Path) -> None:
+    found = world(tmp_path, dataset())
+    found.use(dataset(count=["human", "bot", "internal"]))
+    found.refresh()
+    assert dict(found.table("events_by_type").select("event_type", "event_count").rows()) == {"buy": 1, "view": 5}
+
+
+def test_networks_hold_their_addresses_in_both_families() -> None:
+    inside = internal_addresses(Traffic(address="ip", internal_addresses=("10.0.0.0/8", "2001:db8::/32", "192.0.2.7")))
+    addresses = ["10.255.0.1", "11.0.0.1", "::ffff:10.0.0.1", "2001:db8::1", "192.0.2.7", "192.0.2.8", "x", None]
+    assert inside([addresses]) == [True, False, True, True, True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("agent", "bot"),
+    [
+        (CHROME, False),
+        (GOOGLE, True),
+        ("python-requests/2.31", True),
+        ("Mozilla/5.0 (Linux; Android 9; CUBOT NOTE 20) Chrome/90.0", False),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Version/17.0 Mobile Safari/604.1", False),
+        ("UptimeRobot/2.0", True),
+        ("Mozilla/5.0 HeadlessChrome/120.0", True),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_programs_are_told_by_their_user_agent(agent: str | None, bot: bool) -> None:
+    assert is_bot(agent) == bot
+
+
+@pytest.mark.parametrize(
+    ("traffic", "message"),
+    [
+        ({"user_agent": "browser"}, "traffic.user_agent names no declared column: 'browser'"),
+        ({"address": "page", "internal_addresses": ["10.0.0"]}, "'10.0.0' is not an address or network"),
+        ({}, "nothing tells traffic apart"),
+    ],
+)
+def test_a_wrong_declaration_of_traffic_is_refused(traffic: dict[str, object], message: str) -> None:
+    with pytest.raises(DeclarationError, match=message):
+        clicks(traffic=traffic)
