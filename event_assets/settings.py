@@ -21,6 +21,7 @@
 | EVENT_ASSETS_SPARK_SHUFFLE_PARTITIONS | workers if the master is local, else Spark's (200) | parts of a shuffle |
 | EVENT_ASSETS_GEO_DB | none | a MaxMind .mmdb file in place of the built-in IP database |
 | EVENT_ASSETS_OPENLINEAGE | none | where OpenLineage events of runs go: a server's URL, or a file (NDJSON) |
+| EVENT_ASSETS_DAGSTER_URL | http://127.0.0.1:3000 | where Dagster's page is, to which the dashboard links |
 | DAGSTER_HOME | data/dagster | where Dagster keeps its runs and events |
 """
 
@@ -73,6 +74,7 @@ class Settings:
     geo_db: Path | None = None
     openlineage: str | Path | None = None
     """A server's URL without the path of its API, or a file to which lines are added."""
+    dagster_url: str = "http://127.0.0.1:3000"
     dagster_home: Path = Path("data/dagster")
 
 
@@ -214,6 +216,7 @@ def load_settings(
         spark_shuffle_partitions=_count(given, "EVENT_ASSETS_SPARK_SHUFFLE_PARTITIONS"),
         geo_db=optional("EVENT_ASSETS_GEO_DB"),
         openlineage=url_or_path("EVENT_ASSETS_OPENLINEAGE"),
+        dagster_url=_web_address(given, "EVENT_ASSETS_DAGSTER_URL") or "http://127.0.0.1:3000",
         dagster_home=path("DAGSTER_HOME", "data/dagster"),
     )
     given.check()
@@ -242,6 +245,13 @@ def _count(given: _Given, name: str) -> int | None:
     if not text.isdecimal() or int(text) < 1:
         raise DeclarationError(given.where(name), f"{text!r} is not a whole number from 1", "set a number such as 4")
     return int(text)
+
+
+def _web_address(given: _Given, name: str) -> str | None:
+    text = given.get(name)
+    if text and not text.startswith(("http://", "https://")):
+        raise DeclarationError(given.where(name), "is not a web address", "write one such as http://127.0.0.1:3000")
+    return text.rstrip("/") if text else None
 
 
 def _spark_memory(given: _Given, name: str) -> str | None:

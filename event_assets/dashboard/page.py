@@ -19,6 +19,7 @@ from event_assets.dashboard.queries import Question, Selection
 from event_assets.dashboard.table_cache import Answer, Answers, NotMadeError
 from event_assets.errors import EventAssetsError
 from event_assets.pipeline.reconcile import Reconciliation
+from event_assets.wording import counted
 
 #: A table on the page holds so many rows; the download has them all.
 TABLE_ROWS = 400
@@ -66,6 +67,8 @@ class Tile:
     label: str
     value: str
     note: str
+    bad: bool = False
+    """Whether it is worse than the dataset's declared limit."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,10 @@ class DatasetPage:
     equations: list[tuple[str, bool]]
     files_rejected: dict[str, str]
     landed_at: dt.datetime | None
+    stale: str
+    """Which partitions are stale, in a sentence; empty where none is."""
+    dagster: str
+    """The address of the dataset's runs in Dagster."""
 
 
 @dataclass(frozen=True)
@@ -116,17 +123,22 @@ def dataset_page(answers: Answers, at: Selection) -> DatasetPage:
     found = answers.to((question for panel in panels for question in panel.questions), at)
     reconciled = answers.reconciliation()
     undeclared = [panel for panel in PANELS if found[panel.questions[0]] is None]
-    cards = [card(panel, found, at) for panel in panels if panel not in undeclared]
+    none = "Nothing on these dates."
+    if reconciled.first_date:
+        none = f"Nothing on these dates; there are events from {reconciled.first_date} to {reconciled.last_date}."
+    cards = [card(panel, found, at, none) for panel in panels if panel not in undeclared]
     known = [known_card(name, answers, at) for name in KNOWN]
     return DatasetPage(
         at=at,
-        tiles=list(_tiles(found, reconciled)),
+        tiles=list(_tiles(found, reconciled, at.dataset.quality.max_rejected_share)),
         cards=list(_laid_out(cards[:-1])),
         undeclared=undeclared,
         quality=[replace(known[0], span="wide"), cards[-1], *(replace(one, span="half") for one in known[1:])],
         equations=[(_grouped(equation), holds) for equation, holds in reconciled.equations],
         files_rejected=reconciled.files_rejected,
         landed_at=quality.latest_landing(answers.workspace),
+        stale=_stale(reconciled),
+        dagster=f"{answers.workspace.settings.dagster_url}/jobs/{at.dataset.name}/runs",
     )
 
 
@@ -138,8 +150,8 @@ def panel_rows(panel: Panel, found: Mapping[Question, Answer]) -> pl.DataFrame |
     return None if first is None else panel.shape(first, *(o for o in others if isinstance(o, pl.DataFrame)))
 
 
-def card(panel: Panel, found: Mapping[Question, Answer], at: Selection) -> Card:
-    """A panel with its answer; whatever is wrong with one panel stays in its card."""
+def card(panel: Panel, found: Mapping[Question, Answer], at: Selection, none: str) -> Card:
+    """A panel with its answer; whatever is wrong with one panel stays in its card. `none` is what an empty one says."""
     empty = Card(panel.name, panel.title, panel.note, panel.span)
     try:
         rows = panel_rows(panel, found)
@@ -148,7 +160,7 @@ def card(panel: Panel, found: Mapping[Question, Answer], at: Selection) -> Card:
     except EventAssetsError as error:
         return replace(empty, message=str(error))
     if rows is None or rows.is_empty():
-        return replace(empty, message="Nothing on these dates.")
+        return replace(empty, message=none)
     links, tables = Links(at), tuple(_tables(rows, panel, Links(at)))
     return replace(
         empty,
@@ -207,7 +219,16 @@ def _laid_out(cards: Iterable[Card]) -> Iterator[Card]:
             yield replace(card, span="full")
 
 
-def _tiles(found: Mapping[Question, Answer], reconciled: Reconciliation) -> Iterator[Tile]:
+def _stale(reconciled: Reconciliation) -> str:
+    if not reconciled.stale:
+        return ""
+    dates = sorted(reconciled.stale_dates)
+    span = f" (dates {dates[0]} to {dates[-1]})" if dates else ""
+    what = counted(reconciled.stale, "partition")
+    return f"{what} not up to date{span}: their input or rules changed, or a run failed."
+
+
+def _tiles(found: Mapping[Question, Answer], reconciled: Reconciliation, limit: float) -> Iterator[Tile]:
     users, sessions = found[queries.users], found[queries.sessions]
     if isinstance(users, pl.DataFrame):
         total = users.row(0, named=True)
@@ -219,9 +240,11 @@ def _tiles(found: Mapping[Question, Answer], reconciled: Reconciliation) -> Iter
         yield Tile("Sessions", text.count(total["sessions"]), f"{each:.1f} events each")
         if total["median_seconds"] is not None:
             yield Tile("Median length", text.duration(total["median_seconds"]), "of sessions of several events")
-    taken = (reconciled.records - reconciled.rejected - reconciled.quarantined) / max(reconciled.records, 1)
+    refused = (reconciled.rejected + reconciled.quarantined) / max(reconciled.records, 1)
     note = "all accounted for" if reconciled.holds else "some are missing: see data quality"
-    yield Tile("Records taken", text.percent(taken), note)
+    if refused > limit:
+        note = f"{text.percent(refused)} refused, over the declared limit of {text.percent(limit)}: see data quality"
+    yield Tile("Records taken", text.percent(1 - refused), note, refused > limit or not reconciled.holds)
 
 
 def _grouped(equation: str) -> str:

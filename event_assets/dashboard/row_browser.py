@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from event_assets.dashboard.formatting import cell
 from event_assets.dashboard.queries import Query
 from event_assets.declaration import Dataset
 from event_assets.errors import QueryError
@@ -14,6 +16,27 @@ from event_assets.warehouse.views import View, identifier, views
 SHOWN = 200
 #: So many rows a download holds: what fits on a spreadsheet's sheet below its header.
 DOWNLOADED = 1_000_000
+#: A text that is longer is folded: its beginning stands in the table, all of it opens below.
+_FOLDED = 60
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A value in a table of rows."""
+
+    text: str
+    whole: str = ""
+    """All of a text that is too long to stand in the table."""
+    title: str = ""
+
+
+def shown_value(name: str, value: object, files: Mapping[str, str]) -> Shown:
+    """A value of a column; a file goes by its name in the inbox, which `files` tells by its id."""
+    if name == "file_id" and value in files:
+        return Shown(files[str(value)], title=str(value))
+    if isinstance(value, str) and len(value) > _FOLDED:
+        return Shown(f"{value[:_FOLDED]}…", whole=value)
+    return Shown(cell(name, value))
 
 
 def views_by_name(dataset: Dataset) -> dict[str, View]:

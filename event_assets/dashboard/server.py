@@ -28,11 +28,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from event_assets.dashboard import formatting as text
 from event_assets.dashboard import page
 from event_assets.dashboard.panels import PANELS, REFUSED
 from event_assets.dashboard.queries import Query, Selection
-from event_assets.dashboard.row_browser import DOWNLOADED, SHOWN, rows, views_by_name
+from event_assets.dashboard.row_browser import DOWNLOADED, SHOWN, rows, shown_value, views_by_name
 from event_assets.dashboard.table_cache import Answers, fetch
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError, QueryError
@@ -158,6 +157,8 @@ class _Site:
         dataset, query = self._rows_query(request, SHOWN)
         found = fetch(query, dataset, self._settings)
         view = views_by_name(dataset)[query.table]
+        names = self._fresh(dataset).workspace.ledger.names() if "file_id" in found.columns else {}
+        files = {file_id: found_names[0] for (_, file_id), found_names in names.items() if found_names}
         return self._html(
             "rows.html",
             dataset=dataset,
@@ -165,7 +166,7 @@ class _Site:
             filters=[(name, value) for name, value in request.query_params.items() if value],
             headings=[(column, found[column.name].dtype.is_numeric()) for column in view.columns],
             rows=[
-                [text.cell(name, value) for name, value in row.items()]
+                [shown_value(name, value, files) for name, value in row.items()]
                 for row in found.head(SHOWN).iter_rows(named=True)
             ],
             more=found.height > SHOWN,

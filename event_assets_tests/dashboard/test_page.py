@@ -182,6 +182,18 @@ def test_a_phone_shows_all_without_scrolling_sideways(browser: Browser, address:
     page.close()
 
 
+@pytest.mark.parametrize("media", ["screen", "print"])
+def test_cards_are_equally_wide_on_a_phone_and_in_print(browser: Browser, address: str, media: str) -> None:
+    page = browser.new_page(viewport={"width": 375 if media == "screen" else 1100, "height": 800})
+    page.goto(f"{address}/clicks")
+    page.wait_for_load_state("networkidle")
+    page.emulate_media(media=media)  # type: ignore[arg-type]
+    widths = page.evaluate("[...document.querySelectorAll('.grid > .card')].map(card => card.offsetWidth)")
+    assert len(widths) > 5
+    assert len(set(widths)) == 1
+    page.close()
+
+
 def test_the_page_has_landmarks_headings_and_a_table_behind_each_chart(page: Page, address: str) -> None:
     opened(page, address)
     for landmark in ("banner", "main", "contentinfo"):

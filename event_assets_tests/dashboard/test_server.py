@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from event_assets.dashboard.formatting import percent
 from event_assets.pipeline.lateness import publish_lateness
 from event_assets_tests.dashboard.conftest import served
 from event_assets_tests.world import World, clicks, lines
@@ -33,7 +34,7 @@ def got(address: str, **headers: str) -> tuple[int, str, Message]:
     [
         ("events.csv", ["event_date,event_type,events", "2024-03-01,buy,1", "2024-03-01,view,2", "2024-03-02,view,2"]),
         ("events.csv?from=2024-03-02", ["event_date,event_type,events", "2024-03-02,view,2"]),
-        ("drift.csv", ["field,kind,found,records,files", "mood,events,undeclared,7,1"]),
+        ("drift.csv", ["field,kind,found,records,files", "(found in one file only),events,undeclared,7,1"]),
     ],
 )
 def test_a_panel_is_downloaded_with_its_dates(address: str, path: str, rows: list[str]) -> None:
@@ -95,6 +96,47 @@ def test_wrong_dates_are_told_and_all_dates_shown(address: str, query: str, says
     assert status == 200
     assert says in text
     assert "5 events on 2 days" in text
+
+
+def test_dates_without_events_say_which_there_are(address: str) -> None:
+    shown = got(address + "/clicks?from=2024-01-01&to=2024-01-02")[1]
+    assert "Nothing on these dates; there are events from 2024-03-01 to 2024-03-02." in shown
+
+
+def test_rows_name_their_file_and_hold_a_long_text_whole(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.drop("clicks_1.csv", lines(f"ann,view,never,{'<b>' * 200},"))
+    world.refresh()
+    with served({"clicks": world.dataset}, world.settings) as address:
+        shown = got(address + "/clicks/rows/rejected_records")[1]
+    [file_id] = {file_id for _, file_id in world.workspace.ledger.files}
+    assert f'<span title="{file_id}">clicks_1.csv</span>' in shown
+    assert "&lt;b&gt;" * 200 in shown
+    assert "<details><summary>" in shown
+
+
+def test_a_share_of_refused_records_over_the_limit_is_coloured_and_explained(address: str, tmp_path: Path) -> None:
+    shown = got(address + "/clicks")[1]
+    assert 'class="bad"' in shown
+    assert f"{percent(2 / 7)} refused, over the declared limit of {percent(0.05)}" in shown
+    world = World(tmp_path)
+    world.drop("clicks_1.csv", lines("ann,view,2024-03-01T10:00:00Z,home,"))
+    world.refresh()
+    with served({"clicks": world.dataset}, world.settings) as other:
+        assert 'class="bad"' not in got(other + "/clicks")[1]
+
+
+def test_what_is_stale_is_told_with_the_way_to_dagster(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.drop("clicks_1.csv", lines("ann,view,2024-03-01T10:00:00Z,home,"))
+    world.refresh()
+    with served({"clicks": world.dataset}, world.settings) as address:
+        assert "not up to date" not in got(address + "/clicks")[1]
+    changed = clicks(sessions={"gap": "5m", "column": "page"})
+    with served({"clicks": changed}, world.settings) as address:
+        shown = got(address + "/clicks")[1]
+    assert "not up to date (dates 2024-03-01 to 2024-03-01)" in shown
+    assert 'href="http://127.0.0.1:3000/jobs/clicks/runs"' in shown
 
 
 def test_the_front_leads_to_the_first_dataset_with_data(address: str) -> None:
