@@ -101,6 +101,22 @@ def _funnel(rows: pl.DataFrame) -> str:
     return f"Of {count(first['users'])} users with {first['step']}, {reached}."
 
 
+def _active(rows: pl.DataFrame) -> str:
+    last = rows.row(-1, named=True)
+    figures = (
+        f"{count(last['day'])} on the day, {count(last['week'])} in the week, {count(last['month'])} in four weeks"
+    )
+    return f"Users up to {last['event_date']}: {figures}."
+
+
+def _cohorts(rows: pl.DataFrame) -> str:
+    later = rows.filter(pl.col("offset_weeks") == 1)
+    first = rows.filter(pl.col("offset_weeks") == 0).join(later, on="cohort_week", how="semi")
+    if later.is_empty():
+        return "Nobody came back in the week after the first."
+    return f"{percent(int(later['users'].sum()) / int(first['users'].sum()))} came back in the week after their first."
+
+
 def _top(rows: pl.DataFrame) -> str:
     first = rows.sort("session_count", descending=True, maintain_order=True).row(0, named=True)
     return f"The most active, {first['user_id']}, has {count(first['session_count'])} sessions."
@@ -183,6 +199,22 @@ PANELS = (
         chart="heat",
         drill=Drill("events_by_minute", ("event_date",)),
         span="wide",
+    ),
+    Panel(
+        "active-users",
+        "Active users",
+        "Distinct users of the day, of the week and of the four weeks that end on it.",
+        (queries.active_users,),
+        _active,
+        needs="retention",
+    ),
+    Panel(
+        "cohorts",
+        "Who comes back",
+        "Users by the ISO week of their first event, and how many of them were active so many weeks later.",
+        (queries.retention,),
+        _cohorts,
+        needs="retention",
     ),
     Panel(
         "top-users",

@@ -140,6 +140,25 @@ def funnel(at: Selection) -> Query | None:
     return Query("user_funnel", sql, at.dates)
 
 
+def active_users(at: Selection) -> Query | None:
+    """event_date, day, week, month: distinct users of the date, and of the 7 and 28 dates that end on it."""
+    if not at.has("active_users"):
+        return None
+    sql = f"""SELECT event_date, "day", "week", "month" FROM {at.view("active_users")}
+        WHERE {_IN_RANGE} ORDER BY event_date"""
+    return Query("active_users", sql, at.dates)
+
+
+def retention(at: Selection) -> Query | None:
+    """cohort_week, offset_weeks, users, share: of those first seen in a week of the dates, who came so much later."""
+    if not at.has("retention_by_week"):
+        return None
+    sql = f"""SELECT cohort_week, offset_weeks, users,
+            users / first_value(users) OVER (PARTITION BY cohort_week ORDER BY offset_weeks) AS share
+        FROM {at.view("retention_by_week")} WHERE cohort_week BETWEEN ?::DATE - 6 AND ? ORDER BY ALL"""
+    return Query("retention_by_week", sql, at.dates)
+
+
 def top_users(at: Selection) -> Query | None:
     """[platform,] rank, user_id, session_count: distinct sessions of the dates, ranked as `top_users` is."""
     options = at.dataset.gold.top_users

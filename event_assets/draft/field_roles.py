@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 
 from event_assets.draft import role_names
 from event_assets.draft.infer_time_formats import CLOCK, TimeFormats, infer_time_formats, is_serial
+from event_assets.draft.infer_types import is_identifier
 from event_assets.draft.sample import Field, Sample, bare, names_of, share
 from event_assets.errors import DeclarationError
 
 _MOST = 0.75
+#: How columns of a file without a header are called.
+NAMELESS = "column_"
+#: A type that is empty more often than this is another field's.
+_MAX_EMPTY_TYPES = 0.2
 #: More empty ids than this are no mistakes: such events are kept without a user.
 _MAX_EMPTY_USERS = 0.2
 
@@ -207,7 +212,7 @@ def _user(fields: Sequence[Field], given: Field | None, remarks: list[str], is_l
     known = [one for one in known if one.texts] or ([] if anonymous else known[:1])
     chosen = known[0] if known else (anonymous[0] if anonymous else None)
     if chosen is None:
-        return None
+        return _guessed_user(fields, remarks)
     others = [one.source for one in known[1:] if len(set(one.texts)) > 1 and not one.within]
     if others and not given:
         remarks.append(f"other fields that could be the user are {', '.join(others[:5])}")
@@ -224,16 +229,34 @@ def _user(fields: Sequence[Field], given: Field | None, remarks: list[str], is_l
     return chosen
 
 
+def _guessed_user(fields: Sequence[Field], remarks: list[str]) -> Field | None:
+    """The identifier with the most values that repeat; None where there is none. A person is asked."""
+    able = [one for one in fields if not one.nested and not one.within and _repeats(one)]
+    able = [one for one in able if is_identifier(one.source) or one.source.startswith(NAMELESS)]
+    able = [one for one in able if one.key not in (*role_names.SESSION, *role_names.ID, *role_names.PAGE)]
+    chosen = max(able, key=lambda one: len(set(one.texts)), default=None)
+    if chosen is not None:
+        remarks.append(f"no field is called like a user's id: {chosen.source} was chosen by its values")
+    return chosen
+
+
+def _repeats(one: Field) -> bool:
+    """Whether values are ids of those who come again: texts without blanks, or whole numbers."""
+    several = 3 <= len(set(one.texts)) < 0.98 * len(one.texts)
+    return several and not any(" " in text or "." in text or ":" in text for text in one.texts)
+
+
 def _type(fields: Sequence[Field], given: Field | None, remarks: list[str]) -> Field | None:
     candidates = [given] if given else _candidates(fields, role_names.TYPE, _is_category)
     if not candidates:
-        return None
-    chosen = candidates[0]
-    others = [] if given else [one.source for one in candidates[1:] if one.key in map(bare, role_names.TYPE[:12])]
-    for other in _candidates(fields, role_names.TYPE_ELSE, _is_category):
-        whole = chosen.or_else(other)
-        if not given and whole.empty < chosen.empty:
-            chosen = whole
+        named = [one for one in fields if one.source.startswith(NAMELESS) and _is_category(one)]
+        words = [one for one in named if len(set(one.texts)) > 1 and all(text[0].isalpha() for text in one.texts)]
+        if words:
+            remarks.append(f"columns have no names: {words[0].source} was chosen by its values")
+        return words[0] if words else None
+    filled = [one if given else _with_alternatives(one, fields) for one in candidates]
+    chosen = next((one for one in filled if one.empty <= _MAX_EMPTY_TYPES * len(one.values)), filled[0])
+    others = [one.source for one in candidates if not given and one.key in map(bare, role_names.TYPE[:12])]
     others = [source for source in others if source not in chosen.sources]
     if len(chosen.sources) > 1:
         remarks.append(f"the first of {', '.join(chosen.sources)} that is not empty")
@@ -244,6 +267,16 @@ def _type(fields: Sequence[Field], given: Field | None, remarks: list[str]) -> F
         remarks.append(f"{what} have none and will be quarantined as missing_event_type")
     if several := differ_in_case(chosen.texts):
         remarks.append(f"{' and '.join(several)} differ in case only: case: lower makes them one type")
+    return chosen
+
+
+def _with_alternatives(chosen: Field, fields: Sequence[Field]) -> Field:
+    """A field for the type of event with those beside it that say what was done where it is empty."""
+    beside = [one for one in fields if len(one.parts) == len(chosen.parts)]
+    for other in _candidates(beside, role_names.TYPE_ELSE, _is_category):
+        whole = chosen.or_else(other)
+        if whole.empty < chosen.empty:
+            chosen = whole
     return chosen
 
 

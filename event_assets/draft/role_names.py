@@ -29,7 +29,7 @@ USER = (
 )
 #: Ids of browsers and devices, which stand for a user who isn't known.
 ANONYMOUS = (
-    *("anonymousid", "userpseudoid", "visitorid", "domainuserid", "fullvisitorid", "deviceid", "cookieid"),
+    *("cookie", "anonymousid", "userpseudoid", "visitorid", "domainuserid", "fullvisitorid", "deviceid", "cookieid"),
     *("appinstanceid", "networkuserid", "amplitudeid", "clientid", "gaclientid", "visitor", "idvisitor"),
     *("clientipaddress", "clientip", "ipaddress", "useripaddress", "host", "remoteaddr", "cip", "ip"),
 )
@@ -57,7 +57,19 @@ IP = (
     *("clientipaddress", "cip", "host", "visitip"),
 )
 PAGE = (
-    *("pageurl", "pagelocation", "currenturl", "page", "url", "path", "pagepath", "csuristem", "screen", "screenname"),
+    *(
+        "webpage",
+        "pageurl",
+        "pagelocation",
+        "currenturl",
+        "page",
+        "url",
+        "path",
+        "pagepath",
+        "csuristem",
+        "screen",
+        "screenname",
+    ),
     *("productid", "itemid", "sku", "videoid", "contentid", "reponame", "repo", "artikelnr", "artikel", "article"),
     *("propertiesurl", "propertiespath", "requesturl", "requestpath"),
     *("mastermetadatatrackname", "trackname", "titleurl", "objectid", "pathname"),

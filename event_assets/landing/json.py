@@ -136,7 +136,7 @@ def _text(objects: Objects, at: int, path: JsonPath, *, verbatim: bool) -> str |
     try:
         text = member_at(objects.members(at), path.members)
         if path.rest:
-            text = text_behind(text, path.rest)
+            text = text_behind(text, objects.at(path.members)[at], path.rest)
         return text.decode() if verbatim else value_text(text)
     except BadJson as bad:
         objects.refused[at] = bad.reason

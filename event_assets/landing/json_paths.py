@@ -76,29 +76,32 @@ def looked_up(arrays: Sequence[Any], rest: Path) -> list[Any]:
     return values
 
 
-def text_behind(array: bytes, rest: Path) -> bytes:
-    """The own text of the value behind the text of an array, where there is one."""
+def text_behind(text: bytes, value: Any, rest: Path) -> bytes:
+    """The own text of what is behind an array, given the text and the value of the array."""
     for step in rest:
         if isinstance(step, str):
-            array = members_of(array)[step]
+            text, value = members_of(text)[step], value[step]
             continue
-        elements = _elements(array)
-        if isinstance(step, int):
-            array = elements[step]
-        else:
-            array = next(one for one in elements if one.startswith(b"{") and _is_text_match(one, step))
-    return array
+        place = step if isinstance(step, int) else _place(value, step.key, step.value)
+        assert place is not None
+        text, value = _elements(text)[place], value[place]
+    return text
 
 
 def _first(array: list[Any], key: str, value: str) -> Any:
     """The first object of an array whose member `key` is that text."""
-    for one in array:
+    place = _place(array, key, value)
+    return None if place is None else array[place]
+
+
+def _place(array: list[Any], key: str, value: str) -> int | None:
+    for place, one in enumerate(array):
         try:
             member = one[key]
         except (KeyError, TypeError):  # no such member, or no object
             continue
         if member == value or (type(member) is not str and _is_value(member, value)):
-            return one
+            return place
     return None
 
 
@@ -117,11 +120,6 @@ def _is_value(member: Any, value: str) -> bool:
     if type(member) is bool:
         return value == ("true" if member else "false")
     return type(member) is int and str(member) == value
-
-
-def _is_text_match(one: bytes, step: Lookup) -> bool:
-    member = members_of(one).get(step.key, b"")
-    return msgspec.json.decode(member) == step.value if member.startswith(b'"') else member.decode() == step.value
 
 
 def _elements(array: bytes) -> list[bytes]:

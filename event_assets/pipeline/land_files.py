@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from event_assets.declaration import Dataset
 from event_assets.errors import LandingError
 from event_assets.landing.file_identity import (
     Identity,
@@ -139,6 +140,7 @@ def _land_all(
     Adds to `warnings` what can't be read yet, to `failures` what stopped its own landing.
     """
     landed: list[SourceFile] = []
+    named: list[tuple[str, SourceFile]] = []
     entries: list[LedgerEntry] = []
     committed = time.monotonic()
     pool = ThreadPoolExecutor(max_workers=workspace.settings.workers)
@@ -161,6 +163,7 @@ def _land_all(
                 failures.append(error)
                 continue
             landed.append(file)
+            named.append((work.dropped.name, file))
             entries.extend((file, *work.bindings))
             if old := _dropped(workspace, file):
                 warnings.append(f"{work.dropped.name}: {old}")
@@ -170,6 +173,7 @@ def _land_all(
                 workspace.ledger.append(entries)
                 entries, committed = [], time.monotonic()
         progress("", len(works), len(works))
+        warnings.extend(_absent(workspace.dataset, named))
     finally:
         pool.shutdown(cancel_futures=True)
         # What was landed before something stopped the run is whole: it counts.
@@ -225,6 +229,21 @@ def _sort_out(
         else:
             works[key] = _Work(dropped, found, before, [binding], rules)
     return list(works.values()), known
+
+
+def _absent(dataset: Dataset, landed: Iterable[tuple[str, SourceFile]]) -> Iterator[str]:
+    """The declared sources that no record of a file has: of all files (by name) that lack one, in one line."""
+    files: dict[tuple[Kind, str], list[str]] = {}
+    for name, file in landed:
+        for column in file.missing_columns if file.records else ():
+            files.setdefault((file.kind, column), []).append(name)
+    for (kind, column), names in files.items():
+        sources = next(one for one in dataset.columns_of(kind) if one.name == column).sources
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield (
+            f"column {column} is null: no record of {names[0]}{more} has {' or '.join(sources)}; "
+            "correct source: if the files write it otherwise"
+        )
 
 
 def _stays_retracted(workspace: Workspace, dropped: InboxFile, file_id: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -213,3 +214,23 @@ def test_rows_of_a_column_that_is_not_there_are_refused(world: World) -> None:
 def test_the_workspace_of_a_reader_takes_no_lease(world: World) -> None:
     with Workspace(world.dataset, world.settings).writing():
         assert shown(world, "sessions")
+
+
+def test_active_users_and_cohorts_are_shown_where_they_are_declared(tmp_path: Path) -> None:
+    world = World(tmp_path, clicks(gold={"retention": {}}))
+    rows = ["ann,view,2024-03-01T10:00:00,/,", "bob,view,2024-03-01T10:00:00,/,", "ann,view,2024-03-02T10:00:00,/,"]
+    world.drop("clicks_1.csv", lines(*rows, "ann,view,2024-03-05T10:00:00,/,"))
+    world.refresh()
+    assert shown(world, "active-users") == [(FIRST, 2, 2, 2), (LAST, 1, 2, 2)]
+    monday = dt.date(2024, 2, 26)
+    assert shown(world, "cohorts") == [(monday, 0, 2, 1.0), (monday, 1, 1, 0.5)]
+    summaries = {}
+    for panel in PANELS:
+        if panel.name in ("active-users", "cohorts"):
+            answers = Answers(world.dataset, world.settings)
+            answers.refresh()
+            found = panel_rows(panel, answers.to(panel.questions, selection(world, "both days")))
+            assert isinstance(found, pl.DataFrame)
+            summaries[panel.name] = panel.summary(found)
+    assert summaries["active-users"] == "Users up to 2024-03-02: 1 on the day, 2 in the week, 2 in four weeks."
+    assert summaries["cohorts"].startswith("50.0")

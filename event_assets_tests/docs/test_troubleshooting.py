@@ -10,9 +10,9 @@ from pathlib import Path
 import event_assets
 
 PACKAGE = Path(event_assets.__file__).parent
-ROOMS = ("landing", "transforms", "pipeline")
-#: Constants of these rooms that look like reasons and are names of columns, tables or modes.
-NO_REASONS = {"event_time", "time_text", "row_number", "event_date", "source_block", "file_path", "event_time_us"}
+ROOMS = ("landing", "transforms", "pipeline", "storage")
+#: Constants of landing that look like reasons and are names of columns.
+NO_REASONS = {"event_time", "time_text", "row_number", "event_date", "source_block", "file_path"}
 
 
 def test_every_reason_is_on_the_page(repository: Path) -> None:
@@ -36,10 +36,17 @@ def reasons() -> Iterator[str]:
         for path in sorted((PACKAGE / room).rglob("*.py")):
             tree = ast.parse(path.read_text(encoding="utf-8"))
             constants = dict(_constants(tree))
-            yield from (value for value in constants.values() if value not in NO_REASONS)
+            if room == "landing":
+                yield from (value for value in constants.values() if value not in NO_REASONS)
             for node in ast.walk(tree):
                 if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
                     yield from re.findall(r"^([a-z]+(?:_[a-z]+)+): ", str(node.values[0].value))
+                if isinstance(node, ast.FunctionDef) and "reason" in node.name:
+                    yield from (
+                        one.value
+                        for one in ast.walk(node)
+                        if isinstance(one, ast.Constant) and re.fullmatch(r"[a-z]+(?:_[a-z]+)+", str(one.value))
+                    )
                 called = ast.unparse(node.func).split(".")[-1] if isinstance(node, ast.Call) and node.args else ""
                 if called == "FileRejected":
                     yield from _beginning(node.args[0], constants)  # type: ignore[attr-defined]

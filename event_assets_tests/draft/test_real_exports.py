@@ -253,3 +253,17 @@ def test_files_of_other_formats_are_read_by_their_content(tmp_path: Path) -> Non
             *(("user_id", "string"), ("event_type", "string"), ("n", "int64"))
         ]
         assert try_out(made.dataset, made.files, NOW).taken == 9
+
+
+def test_a_user_and_a_type_without_a_telling_name_are_chosen_by_their_values(tmp_path: Path) -> None:
+    rows = [f"{100 + n % 5},2025-01-01T10:00:{n:02d}Z,{('open', 'close')[n % 2]},{n}.50" for n in range(20)]
+    made, trial = drafted(tmp_path, {"doors.csv": csv(*rows)})
+    assert (made.dataset.column("user_id").source, made.dataset.column("event_type").source) == ("column_1", "column_3")
+    assert "no field is called like a user's id: column_1 was chosen by its values" in made.notes
+    assert "columns have no names: column_3 was chosen by its values" in made.notes
+    assert trial.taken == 20
+    fans = [f"F{n % 5},S{n},2025-01-01T10:00:{n:02d}Z" for n in range(20)]
+    assert (
+        drafted(tmp_path / "2", {"f.csv": csv("fan_id,session_id,time", *fans)})[0].dataset.column("user_id").source
+        == "fan_id"
+    )

@@ -261,3 +261,15 @@ def test_a_part_of_the_path_that_nobody_declares_makes_no_other_file(tmp_path: P
         world.drop(f"{folder}/a.csv", "user,kind,at\na,view,2025-01-01\n")
     assert len(cleaned(world, "user_id")) == 1
     assert world.table("source_files")["names"].to_list() == ['["x/a.csv", "y/a.csv"]']
+
+
+def test_a_declared_source_that_no_record_of_a_file_has_is_reported_once(tmp_path: Path) -> None:
+    page = {"name": "page", "source": ["details.page", "path"]}
+    world = World(tmp_path, declared(block(page, files=["*.ndjson"], format="ndjson")))
+    for name, more in (("a", ""), ("b", ""), ("c", ',"path":null')):
+        world.drop(f"{name}.ndjson", f'{{"user":"{name}","kind":"view","at":"2025-01-01"{more}}}')
+    assert world.land().warnings == (
+        "column page is null: no record of a.ndjson and 1 more has details.page or path; "
+        "correct source: if the files write it otherwise",
+    )
+    assert world.land().warnings == ()
