@@ -191,7 +191,7 @@ class Positive(pa.DataFrameModel):
 def test_a_partition_that_breaks_the_users_model_is_not_published(facts: Platform) -> None:
     value = iter([1, -1])
 
-    @dg.asset(key_prefix="clicks", partitions_def=DAILY, metadata={"contract": Positive})
+    @dg.asset(key_prefix="clicks", partitions_def=DAILY, metadata={"contract": f"{__name__}:Positive"})
     def numbers() -> pl.DataFrame:
         return pl.DataFrame({"n": [next(value)]})
 
