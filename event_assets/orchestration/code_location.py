@@ -14,6 +14,8 @@ from event_assets.settings import load_settings
 def location_definitions() -> dg.Definitions:
     """The definitions of the whole code location."""
     datasets = load_datasets(load_settings().datasets)
+    for error in datasets.failures.values():
+        dg.get_dagster_logger("event_assets").error(f"{error} (the other datasets load)")
     return dg.Definitions.merge(
         *(dataset_definitions(dataset) for dataset in datasets.values()),
         warehouse_definitions(datasets),
