@@ -26,6 +26,7 @@ from event_assets.storage.ledger import Kind, SourceFile
 from event_assets.tables.catalog import tables
 from event_assets.tables.contract import Violation, merged, repeated_keys_of_files, violations, violations_of_file
 from event_assets.tables.table import Table
+from event_assets.wording import first_of
 
 _REFUSED = "it is not published and the previous version is kept; fix the rule or the source and materialize it again"
 
@@ -179,7 +180,7 @@ def file_results(workspace: Workspace, failures: Sequence[EventAssetsError] | No
         f" {d.first_seen:%Y-%m-%d %H:%M} UTC"
         for d in drifts(workspace)
     ]
-    message = "; ".join(drifted) or "all files have the declared columns and no others"
+    message = first_of(drifted) or "all files have the declared columns and no others"
     yield CheckResult("source_files", "drift", not drifted, message, {"fields that drifted": len(drifted)})
 
 
