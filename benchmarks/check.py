@@ -12,7 +12,7 @@ DATED = (
 )
 TABLES = (*DATED, "top_users_overall")
 #: Where a record stood in its file, and what of it no column declares.
-LINEAGE = {"file_id", "row_number", "extra", "event_time_us", "time_assumed"}
+LINEAGE = {"file_id", "row_number", "extra", "event_time_us", "time_text", "time_assumed"}
 
 
 def differences(ours: Path, theirs: Path) -> list[str]:

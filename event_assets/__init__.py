@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["EventDataset", "Lake", "LazyTable", "open"]
 
 
+def __dir__() -> list[str]:
+    # Without it `dg list components` would not find the component, which is loaded on demand.
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     # Dagster resolves `type: event_assets.EventDataset` here; loading it on demand keeps Dagster out of
     # `import event_assets`, so that `top` and `query` start at once.

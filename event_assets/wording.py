@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
     """A number with its noun: `1 file`, `1,200 files`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def first_of(texts: Sequence[str], shown: int = 20, *, between: str = "; ") -> str:
+    """The first so many of some texts, and how many more there are: a file may have any number of strange fields."""
+    more = [f"and {len(texts) - shown:,} more"] if len(texts) > shown else []
+    return between.join([*texts[:shown], *more])

@@ -62,6 +62,7 @@ WRITERS = (
     *("draft/read_sample.py", "draft/trial.py"),  # the head of a file, a lake for the trial: in temporary folders
     *("cli/convert.py", "cli/init.py", "cli/output.py", "cli/text_to_parquet.py", "cli/hive_folders.py"),
     "cli/dagster_runs.py",  # Dagster's own folder
+    "orchestration/scaffold.py",  # `dg scaffold`, whose very task it is
     "orchestration/openlineage.py",  # a file of events for another tool
     "warehouse/csv_output.py",  # CSV as text: whoever asked for it writes it
     "warehouse/database_file.py",  # the file of views, which holds no rows
@@ -71,6 +72,7 @@ WRITERS = (
 CLOCK_AND_CHANCE = {
     "storage/": "names of published files, first landed_at, leases: none enters a table's content",
     "orchestration/assets.py": "hands landing the clock for a file's first landed_at, which the ledger then keeps",
+    "orchestration/calendar.py": "shows two dates ahead of today: no table depends on it",
     "orchestration/sensors.py": "tells how long a file has lain still, and ticks by the clock",
     "cli/plan.py": "hands the difference its moment of landing",
     "cli/retract.py": "the time of a retraction, which the ledger keeps and no table shows",

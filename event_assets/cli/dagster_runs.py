@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +12,14 @@ import dagster as dg
 
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
+from event_assets.orchestration.calendar import partitions
+from event_assets.orchestration.code_location import shared_definitions
 from event_assets.orchestration.dataset_definitions import dataset_definitions
-from event_assets.orchestration.keys import ONLY_STALE_TAG, WHY_TAG
-from event_assets.orchestration.line_logger import line_logger
+from event_assets.orchestration.keys import DATES_TAG, ONLY_STALE_TAG, WHY_TAG
 from event_assets.orchestration.private.quiet_instance import quiet_instance
+from event_assets.orchestration.private.run_in_process import run_in_process
 from event_assets.pipeline.progress import NullProgress
-from event_assets.settings import Settings, use_dagster_home
+from event_assets.settings import Settings, load_settings, use_dagster_home
 
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
@@ -45,25 +48,31 @@ def run_job(
     if not (home / "dagster.yaml").exists():
         shutil.copyfile(Path(__file__).parent.parent / "orchestration" / "dagster.yaml", home / "dagster.yaml")
     use_dagster_home(home)
-    tags = {ONLY_STALE_TAG: "true"}
-    if dates:
-        tags = {_RANGE_START: dates[0].isoformat(), _RANGE_END: dates[1].isoformat()}
-    if why:
-        tags[WHY_TAG] = why
-    in_process = dg.Definitions(executor=dg.in_process_executor, loggers={"lines": line_logger})
-    definitions = dg.Definitions.merge(dataset_definitions(dataset, settings, progress), in_process)
-    job = definitions.resolve_job_def(dataset.name)
+    own = None if settings == load_settings() else settings  # those of the environment are in no job's definition
+    definitions = dg.Definitions.merge(dataset_definitions(dataset, own, progress), shared_definitions())
+    tags = _tags(partitions(dataset, settings), dates) | ({WHY_TAG: why} if why else {})
     with quiet_instance(home) as instance:
-        result = job.execute_in_process(
-            instance=instance, tags=tags, run_config={"loggers": {"lines": {"config": log}}}, raise_on_error=False
-        )
-    if not result.success:
-        raise _failure(dataset, result)
-    return result.run_id
+        job = definitions.resolve_job_def(dataset.name)
+        loggers = {"loggers": {"lines": {"config": log}}}
+        run, events = run_in_process(job, instance, tags, loggers, "event_assets.definitions", "event_assets")
+    if not run.is_success:
+        raise _failure(dataset, run, events)
+    return run.run_id
 
 
-def _failure(dataset: Dataset, result: dg.ExecuteInProcessResult) -> EventAssetsError:
-    for event in result.all_events:
+def _tags(calendar: dg.PartitionsDefinition, dates: tuple[dt.date, dt.date] | None) -> dict[str, str]:
+    """What tells a run its dates: Dagster's tags, where it knows both ends of the range."""
+    if dates is None:
+        return {ONLY_STALE_TAG: "true"}
+    first, last = (date.isoformat() for date in dates)
+    if calendar.has_partition_key(first) and calendar.has_partition_key(last):
+        return {_RANGE_START: first, _RANGE_END: last}
+    return {DATES_TAG: f"{first}/{last}"}
+
+
+def _failure(dataset: Dataset, run: dg.DagsterRun, events: Sequence[dg.DagsterEvent]) -> EventAssetsError:
+    remedy = f"see run {run.run_id} in the UI"
+    for event in events:
         if event.is_step_failure:
             data = event.step_failure_data
             if data.user_failure_data and data.user_failure_data.description:
@@ -73,9 +82,9 @@ def _failure(dataset: Dataset, result: dg.ExecuteInProcessResult) -> EventAssets
                 error = error.cause
             if error is not None and _is_interruption(error.cls_name, error.message):
                 raise KeyboardInterrupt
-            message = " ".join(error.message.split()) if error else "it says nothing"
-            return RunFailedError(dataset.name, message, f"see run {result.run_id} in the UI")
-    return RunFailedError(dataset.name, "the run failed before its first step", f"see run {result.run_id} in the UI")
+            message = " ".join(error.message.split()) if error else "it gave no reason"
+            return RunFailedError(dataset.name, message, remedy)
+    return RunFailedError(dataset.name, "the run failed before its first step", remedy)
 
 
 def _is_interruption(name: str | None, message: str) -> bool:

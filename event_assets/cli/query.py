@@ -56,23 +56,25 @@ def query(
 
     from event_assets.cli.output import FORMATS, check_suffix
     from event_assets.declaration import load_datasets
+    from event_assets.warehouse.known_datasets import known_datasets
 
     settings = load_settings()
+    datasets = known_datasets(load_datasets(settings.datasets), settings)
     if out is not None and str(out) != "-":
         if form == "table":
             raise typer.BadParameter(f"--format table is for people: write {out.name} as one of {', '.join(FORMATS)}")
         if form is None:
             check_suffix(out)
-        _to_file(sql, load_datasets(settings.datasets), settings, out, form, raw=raw, as_json=as_json)
+        _to_file(sql, datasets, settings, out, form, raw=raw, as_json=as_json)
         return
     if as_json:
         form = "json"
     elif out is not None and form is None:
         form = "csv"
     if form in (None, "table"):
-        _print(sql, load_datasets(settings.datasets), settings, wide=wide, records=records)
+        _print(sql, datasets, settings, wide=wide, records=records)
     else:
-        _to_output(sql, load_datasets(settings.datasets), settings, form, raw=raw)
+        _to_output(sql, datasets, settings, form, raw=raw)
 
 
 def _to_file(

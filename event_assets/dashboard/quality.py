@@ -11,6 +11,8 @@ from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.schema_drift import drifts
 from event_assets.pipeline.workspace import Workspace
 
+#: So many fields are listed.
+MAX_FIELDS = 20
 #: A record is late if it is dated before what had been landed so long before its own file.
 SETTLED = dt.timedelta(hours=1)
 _LATE = (("on time", 0), ("1 day", 1), ("2-7 days", 7), ("8-30 days", 30), ("> 30 days", None))
@@ -41,12 +43,15 @@ def drift(workspace: Workspace) -> pl.DataFrame:
     lack) or `of another type` (records tells of how many values). By field.
     """
     found = {"new": "undeclared", "missing": "absent", "retyped": "of another type"}
-    rows = [
+    rows: list[tuple[str, str, str, int | None, int | None]] = [
         (d.field, d.kind, found[d.change], None if d.change == "missing" else d.records, d.files)
         for d in drifts(workspace)
     ]
     schema = {"field": pl.String, "kind": pl.String, "found": pl.String, "records": pl.Int64, "files": pl.Int64}
-    return pl.DataFrame(sorted(rows, key=lambda row: row[:3]), schema=schema, orient="row")
+    rows.sort(key=lambda row: row[:3])
+    if len(rows) > MAX_FIELDS:
+        rows[MAX_FIELDS:] = [(f"({len(rows) - MAX_FIELDS:,} more)", "", "", None, None)]
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def late(workspace: Workspace) -> pl.DataFrame:

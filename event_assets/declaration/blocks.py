@@ -127,6 +127,23 @@ class Identity(Declared):
         return tuple(dict.fromkeys(["user_id", *(column for pair in self.links for column in pair)]))
 
 
+_OBJECT = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+
+
+class OwnTable(Declared):
+    """A gold table of the user's own: written as `module:function`, or with a contract of its own."""
+
+    function: Annotated[str, Field(pattern=_OBJECT)]
+    """The function that makes it, as `module:function`."""
+    contract: Annotated[str, Field(pattern=_OBJECT)] | None = None
+    """A Pandera model, as `module:Model`, that its rows must keep beside the types, bounds and key of its columns."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        return {"function": value} if isinstance(value, str) else value
+
+
 class Traffic(Declared):
     """Who causes events: facts have `traffic`, which is `human`, `bot` or `internal`, and gold tables count humans."""
 
@@ -187,7 +204,7 @@ class Gold(Declared):
     persons where `identity` is declared."""
     lateness: Nothing | None = None
     """When the records of each date were landed, and how many sessions late ones changed."""
-    custom: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")], ...] = ()
+    custom: tuple[OwnTable, ...] = ()
     """Tables of the user's own, as `module:function` each (`tables/custom_tables.py`)."""
 
 

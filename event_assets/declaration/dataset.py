@@ -70,6 +70,8 @@ class Dataset(Declared):
     """Who is asked about it: `team:NAME` or an e-mail address, as Dagster shows them."""
     start_date: dt.date
     """The first date that there is. Earlier events are refused as `out_of_range`."""
+    end_date: dt.date | None = None
+    """The last date that there is. Later events are refused as `out_of_range`."""
     timezone: str = "UTC"
     """The calendar in which `event_date` is read off `event_time`."""
     source_timezone: str = "UTC"

@@ -33,6 +33,9 @@ class Dating:
         """What a reject for its time is about: the declared column, or the source where none is declared."""
         self._earliest = _midnight(dataset.start_date, dataset)
         self._latest = landed_at.astimezone(dt.UTC) + self._time.ahead
+        if dataset.end_date:
+            end = _midnight(dataset.end_date + dt.timedelta(days=1), dataset)
+            self._latest = min(self._latest, end - dt.timedelta(microseconds=1))
         date = file_date(name) if self._time.missing == "file_date" else None
         self._assumed = _midnight(date, dataset) if date else None
 

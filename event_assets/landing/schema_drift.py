@@ -14,6 +14,7 @@ import polars as pl
 
 from event_assets.declaration import Column
 from event_assets.text.number_notation import notation_pattern
+from event_assets.wording import first_of
 
 #: What the text of a value of a type looks like, blanks around it aside. Cleaning is stricter: a decimal with too
 #: many digits is refused there, but is still a number.
@@ -45,7 +46,7 @@ class Drift:
         parts = [f"new field {name} in {count} records" for name, count in self.new.items()]
         parts += [f"no field for column {name}" for name in self.missing]
         parts += [f"{count} values of {name} are not of its type" for name, count in self.retyped.items()]
-        return "; ".join(parts)
+        return first_of(parts)
 
 
 class Kinds:

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
 
 import dagster as dg
 
 from event_assets.declaration import Dataset
 from event_assets.orchestration.column_lineage import column_lineage
-from event_assets.orchestration.keys import asset_key, partitions
+from event_assets.orchestration.keys import asset_key
 from event_assets.pipeline.checks import checks
 from event_assets.pipeline.steps import LATENESS, RECONCILIATION, Input, Step, step_of, unread
 from event_assets.tables.catalog import tables
 from event_assets.tables.table import Table
 
 
-@cache
-def asset_specs(dataset: Dataset) -> tuple[dg.AssetSpec, ...]:
-    """One spec a table, upstream first."""
-    return tuple(_asset_spec(dataset, table) for table in tables(dataset).values() if not table.internal)
+def asset_specs(dataset: Dataset, dates: dg.PartitionsDefinition) -> tuple[dg.AssetSpec, ...]:
+    """One spec a table, upstream first; `dates` are the partitions of tables by date."""
+    return tuple(
+        _asset_spec(dataset, table, dates if table.by_date else None)
+        for table in tables(dataset).values()
+        if not table.internal
+    )
 
 
-@cache
-def check_specs(dataset: Dataset) -> tuple[dg.AssetCheckSpec, ...]:
+def check_specs(dataset: Dataset, dates: dg.PartitionsDefinition) -> tuple[dg.AssetCheckSpec, ...]:
     """The checks that guard what is published (blocking) and those of quality (warnings)."""
     made = tables(dataset)
     return tuple(
@@ -32,13 +33,13 @@ def check_specs(dataset: Dataset) -> tuple[dg.AssetCheckSpec, ...]:
             asset=asset_key(dataset.name, check.table),
             description=f"{check.description} If it fails: {check.remedy}.",
             blocking=check.blocking,
-            partitions_def=partitions(dataset) if made[check.table].by_date else None,
+            partitions_def=dates if made[check.table].by_date else None,
         )
         for check in checks(dataset).values()
     )
 
 
-def _asset_spec(dataset: Dataset, table: Table) -> dg.AssetSpec:
+def _asset_spec(dataset: Dataset, table: Table, dates: dg.PartitionsDefinition | None) -> dg.AssetSpec:
     step = step_of(dataset).get(table.name)
     lineage = column_lineage(dataset, table)
     metadata: dict[str, object] = {
@@ -57,9 +58,9 @@ def _asset_spec(dataset: Dataset, table: Table) -> dg.AssetSpec:
         kinds={table.layer, "parquet"},
         tags={"layer": table.layer},
         metadata=metadata,
-        partitions_def=partitions(dataset) if table.partitioned_by == "event_date" else None,
+        partitions_def=dates,
         code_version=step.rules if step else None,
-        freshness_policy=_freshness(dataset) if table.name == "raw_events" else None,
+        freshness_policy=_freshness(dataset) if table.name == "raw_events" or table.layer == "gold" else None,
         skippable=True,
     )
 
@@ -77,7 +78,7 @@ def _query(dataset: Dataset, table: Table) -> str:
 
 
 def _freshness(dataset: Dataset) -> dg.FreshnessPolicy:
-    """Dates of raw events are materialized when a file changes them: so their age is that of the last new data."""
+    """Raw events and gold tables are materialized when new data changes them: so old ones tell that none came."""
     return dg.FreshnessPolicy.time_window(fail_window=dataset.quality.stale_after)
 
 

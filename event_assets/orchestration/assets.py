@@ -16,12 +16,14 @@ import dagster as dg
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
 from event_assets.orchestration.asset_specs import asset_specs, check_specs
+from event_assets.orchestration.calendar import partitions
 from event_assets.orchestration.dataset_run import (
     LANDING,
     DatasetRun,
     dataset_run,
     requested_dates,
     selected_tables,
+    settings_of,
 )
 from event_assets.orchestration.io_manager import LakeIOManager, StepOutput
 from event_assets.orchestration.keys import REPORT_TAG, asset_key
@@ -38,14 +40,14 @@ from event_assets.orchestration.reporting import (
 )
 from event_assets.orchestration.run_log import log_landing, log_totals
 from event_assets.orchestration.warehouse_asset import keep_current
-from event_assets.pipeline.checks import published_results
+from event_assets.pipeline.checks import published_results, summary
 from event_assets.pipeline.land_files import land_new_files
 from event_assets.pipeline.lateness import publish_lateness
 from event_assets.pipeline.progress import NullProgress
 from event_assets.pipeline.reconcile import publish_reconciliation
 from event_assets.pipeline.schedule import empty_dates
 from event_assets.pipeline.steps import LATENESS, RECONCILIATION, Step, steps, unread
-from event_assets.settings import Settings, load_settings
+from event_assets.settings import Settings
 from event_assets.tables.catalog import tables
 
 #: The output of an op on which its partitions travel. No asset is mapped to it: it keeps the order of the ops.
@@ -58,8 +60,10 @@ def dataset_assets(
     """All assets of a dataset, with their checks; `progress` receives what its runs do in this process."""
     run_key, door = f"{dataset.name}_run", f"{dataset.name}_io_manager"
     landed = [table.name for table in tables(dataset).values() if table.landed]
-    specs = {spec.key.path[-1]: spec for spec in asset_specs(dataset)}
-    checks = {(spec.asset_key.path[-1], spec.name): spec for spec in check_specs(dataset)}
+    used = settings_of(settings)
+    dates = partitions(dataset, used())
+    specs = {spec.key.path[-1]: spec for spec in asset_specs(dataset, dates)}
+    checks = {(spec.asset_key.path[-1], spec.name): spec for spec in check_specs(dataset, dates)}
 
     def out(names: Sequence[str]) -> dict[str, dg.Out]:
         outputs = [name for name in names if name in specs]
@@ -113,7 +117,6 @@ def dataset_assets(
             for name, node in outputs.items()
         ],
     )
-    used = settings or load_settings
     lake = {} if settings is None else {"lake": str(settings.lake), "cache": str(settings.cache)}
     return dg.AssetsDefinition(
         node_def=graph,
@@ -123,7 +126,7 @@ def dataset_assets(
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
         resource_defs={
-            run_key: dataset_run(dataset, used if callable(used) else lambda: used, progress or NullProgress()),
+            run_key: dataset_run(dataset, used, progress or NullProgress()),
             door: LakeIOManager(**lake),
         },
     )
@@ -135,9 +138,11 @@ def _of(run_key: str, compute: Callable[..., Iterator[Any]]) -> Callable[..., It
     def body(context: dg.OpExecutionContext, _: Any) -> Iterator[Any]:
         current: DatasetRun = getattr(context.resources, run_key)
         with _in_one_line():
-            current.open(context)
+            run, last = current.open(context), current.is_last(context.op.name)
+            StepOutput(context, run, current.left_over(context), current.note if last else current.note_made).store()
             yield from compute(context, current)
-            if current.finish(context.op.name):
+            current.finish(context.op.name)
+            if last:
                 if context.op.name != RECONCILIATION:
                     _conclude(context, current)
                 _end(context, current)
@@ -160,18 +165,19 @@ def _landing(landed: Sequence[str]) -> Callable[..., Iterator[Any]]:
     def compute(context: dg.OpExecutionContext, current: DatasetRun) -> Iterator[Any]:
         workspace, selected = current.workspace, selected_tables(context)
         if selected.intersection(landed):
-            current.intake = intake = land_new_files(
+            intake = land_new_files(
                 workspace,
                 now=lambda: dt.datetime.now(dt.UTC),
                 run=context.run.run_id,
                 progress=current.progress.progress,
             )
+            current.landed(intake)
             current.progress.landed(workspace, intake)
             log_landing(context, workspace, intake)
             requested = requested_dates(context, workspace)
             within = set(workspace.dates("raw_events")).intersection(requested or ())
             dates = within if "raw_events" in selected else ()
-            log_events(context, landing_events(workspace, intake, dates))
+            log_events(context, landing_events(workspace, intake, selected, dates))
             if "raw_events" in selected:
                 _report_empty(context, current, ["raw_events"], empty_dates(workspace, requested))
         if _FRAMES in context.selected_output_names:
@@ -241,11 +247,17 @@ def _judge(context: dg.OpExecutionContext, current: DatasetRun, table: str) -> N
     workspace = current.workspace
     names = {key.name for key in context.selected_asset_check_keys if key.asset_key.path[-1] == table}
     units: list[dt.date | None] = [None]
+    requested = requested_dates(context, workspace)
     if workspace.by_date(table):
-        requested = requested_dates(context, workspace)
         units = [date for date in workspace.dates(table) if not requested or date in requested]
-    results = ((result, date) for date in units for result in published_results(workspace, table, date))
-    log_events(context, (evaluation(workspace.dataset, *found) for found in results if found[0].name in names))
+    results = [
+        (result, date) for date in units for result in published_results(workspace, table, date) if result.name in names
+    ]
+    log_events(context, (evaluation(workspace.dataset, *found) for found in results))
+    if workspace.by_date(table) and not requested:  # Dagster waits for a result without a date, too
+        log_events(
+            context, (evaluation(workspace.dataset, summary(table, name, results), None) for name in sorted(names))
+        )
 
 
 def _conclude(context: dg.OpExecutionContext, current: DatasetRun) -> None:

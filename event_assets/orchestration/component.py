@@ -7,24 +7,37 @@ from typing import Any
 import dagster as dg
 
 from event_assets.declaration import Dataset, parse_dataset
+from event_assets.orchestration.component_schema import DatasetAttributes
 from event_assets.orchestration.dataset_definitions import dataset_definitions
+from event_assets.orchestration.scaffold import EventDatasetScaffolder
 
 
-class EventDataset(dg.Component):
-    """A stream of events with its profiles and rules, from landing to gold tables."""
+@dg.scaffold_with(EventDatasetScaffolder)
+class EventDataset(dg.Component, dg.Resolvable):
+    """A stream of events with its profiles and rules, from landing to gold tables.
+
+    Values may be templates, such as `{{ env.INBOX_PATTERN }}`; `post_processing` sets what Dagster knows of assets:
+    automation conditions, freshness policies, tags, owners.
+    """
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
 
     @classmethod
-    def get_model_cls(cls) -> Any:
-        return Dataset
+    def get_spec(cls) -> dg.ComponentTypeSpec:
+        return dg.ComponentTypeSpec(owners=[], tags=["events", "parquet"])
+
+    @classmethod
+    def model(cls) -> type[DatasetAttributes]:
+        return DatasetAttributes
 
     @classmethod
     def load(cls, attributes: Any, context: dg.ComponentLoadContext) -> EventDataset:
         if isinstance(attributes, Dataset):
             return cls(attributes)
-        return cls(parse_dataset(attributes, str(context.path / "defs.yaml")))
+        values = attributes.root if isinstance(attributes, DatasetAttributes) else attributes
+        rendered = context.resolution_context.at_path("attributes").resolve_value(values)
+        return cls(parse_dataset(rendered, str(context.path / "defs.yaml")))
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         return dataset_definitions(self.dataset)

@@ -1,4 +1,4 @@
-"""Everything of one dataset in Dagster: assets, checks, jobs, sensors and schedule."""
+"""Everything of one dataset in Dagster: assets, checks, its job and its sensor."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import dagster as dg
 
 from event_assets.declaration import Dataset
 from event_assets.orchestration.assets import dataset_assets
-from event_assets.orchestration.keys import ONLY_STALE_TAG
+from event_assets.orchestration.dataset_run import settings_of
 from event_assets.orchestration.retention_job import retention_schedule
-from event_assets.orchestration.sensors import new_files_sensor, stale_sensor
+from event_assets.orchestration.sensors import dataset_sensor
 from event_assets.orchestration.up_to_date_check import up_to_date_check
 from event_assets.pipeline.progress import NullProgress
 from event_assets.settings import Settings
@@ -25,19 +25,10 @@ def dataset_definitions(
         selection=dg.AssetSelection.groups(dataset.name).without_checks(),
         description=f"Lands what is new in the inbox of {dataset.name} and makes its tables.",
     )
-    daily = dg.ScheduleDefinition(
-        name=f"{dataset.name}_daily",
-        job_name=job.name,
-        cron_schedule="0 3 * * *",
-        execution_timezone=dataset.timezone,
-        tags={ONLY_STALE_TAG: "true"},
-        description=f"Each night: lands what is new in the inbox of {dataset.name} and makes what is stale.",
-        default_status=dg.DefaultScheduleStatus.STOPPED,
-    )
     return dg.Definitions(
         assets=[dataset_assets(dataset, settings, progress)],
         jobs=[job],
         asset_checks=[up_to_date_check(dataset, settings)],
-        schedules=[daily, *retention_schedule(dataset, settings)],
-        sensors=[new_files_sensor(dataset, job.name), stale_sensor(dataset, job.name)],
+        schedules=list(retention_schedule(dataset, settings)),
+        sensors=[dataset_sensor(dataset, job.name, settings_of(settings))],
     )

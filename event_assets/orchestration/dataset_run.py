@@ -15,15 +15,15 @@ import dagster as dg
 
 from event_assets.declaration import Dataset
 from event_assets.errors import ContractError
-from event_assets.orchestration.keys import ONLY_STALE_TAG
+from event_assets.orchestration.keys import DATES_TAG, ONLY_STALE_TAG
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.progress import NullProgress
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.run import Run
-from event_assets.pipeline.schedule import Request
+from event_assets.pipeline.schedule import Request, between
 from event_assets.pipeline.steps import Step
 from event_assets.pipeline.workspace import Workspace
-from event_assets.settings import Settings
+from event_assets.settings import Settings, load_settings
 
 LANDING = "landing"
 
@@ -41,7 +41,6 @@ class DatasetRun:
         self._open = ExitStack()
         self._run: Run | None = None
         self._to_do: set[str] = set()
-        self._caught_up: set[str] = set()
 
     def open(self, context: dg.OpExecutionContext) -> Run:
         """The run over the dataset; opens it where no op of this process has."""
@@ -58,29 +57,34 @@ class DatasetRun:
             self._to_do = planned_ops(context)
         return self._run
 
+    def landed(self, intake: LandingSummary) -> None:
+        """Note what a landing brought: the run goes on with the dates that there are now."""
+        assert self._run is not None
+        self.intake, self._run = intake, self._run.restarted()
+
     def close(self) -> None:
         self._open.close()
 
-    def steps_of(self, context: dg.OpExecutionContext, step: Step) -> Iterator[tuple[Step, bool]]:
-        """The steps that an op makes, upstream first, each with whether it makes only what is stale of it.
+    def steps_of(self, context: dg.OpExecutionContext, step: Step) -> list[tuple[Step, bool]]:
+        """The step that an op makes, where the run wants it, with whether only what is stale of it."""
+        return [(one, _is_retry(context)) for one in self.open(context).steps if one.name == step.name]
 
-        Its own; where the run retries a failed one, whose other ops don't run again, the steps of those as well: what
-        waits follows from the lake.
+    def left_over(self, context: dg.OpExecutionContext) -> list[tuple[Step, bool]]:
+        """The steps that the op of a retry makes beside its own: what waited in the run before.
+
+        A retry repeats the ops that failed, while those of the tables that waited had ended well. What waits follows
+        from the lake: the first op makes what is stale of the ops that are no part of the run, the last one of all.
         """
-        run = self.open(context)
-        retried = context.run.parent_run_id is not None and bool(context.run.step_keys_to_execute)
-        if not retried:
-            yield from ((own, False) for own in run.steps if own.name == step.name)
-            return
-        planned, last = planned_ops(context), self._to_do == {step.name}
-        before = True
-        for one in run.steps:
-            if one.name == step.name:
-                before = False
-                yield one, True
-            elif one.name not in planned and one.name not in self._caught_up and (before or last):
-                self._caught_up.add(one.name)
-                yield one, True
+        if not _is_retry(context):
+            return []
+        run, planned = self.open(context), planned_ops(context)
+        if self._to_do == {context.op.name}:
+            return [(step, True) for step in run.steps]
+        return [(step, True) for step in run.steps if step.name not in planned and self._to_do == planned]
+
+    def note_made(self, outcomes: list[Outcome]) -> None:
+        """Report outcomes but those that wait: a later op may make them."""
+        self.note([outcome for outcome in outcomes if outcome.state != "waiting"])
 
     def note(self, outcomes: list[Outcome]) -> None:
         """Report outcomes to whoever receives the progress, and remember what failed."""
@@ -96,10 +100,13 @@ class DatasetRun:
             if outcome.state == "refused" or (waits and (outcome.date is not None or not request.dates)):
                 self.failed.append(outcome)
 
-    def finish(self, op: str) -> bool:
-        """Note that an op is done; whether it was the last of the run."""
+    def is_last(self, op: str) -> bool:
+        """Whether no other op of the run is still to come."""
+        return self._to_do == {op}
+
+    def finish(self, op: str) -> None:
+        """Note that an op is done."""
         self._to_do.discard(op)
-        return not self._to_do
 
     def raise_failures(self) -> None:
         """LandingError or ContractError in the words of what failed first: a file, else a partition."""
@@ -145,6 +152,11 @@ def dataset_run(dataset: Dataset, settings: Callable[[], Settings], progress: Nu
     return opened
 
 
+def settings_of(given: Settings | None) -> Callable[[], Settings]:
+    """The settings that definitions were given; else those of the environment, at the time of a run or a tick."""
+    return load_settings if given is None else lambda: given
+
+
 def selected_tables(context: dg.OpExecutionContext) -> set[str]:
     """The tables that the run is to make."""
     return {key.path[-1] for key in context.selected_asset_keys}
@@ -158,10 +170,17 @@ def requested_dates(context: dg.OpExecutionContext, workspace: Workspace) -> fro
     """
     if context.run.tags.get(ONLY_STALE_TAG):
         return None
+    if text := context.run.tags.get(DATES_TAG):
+        first, last = map(dt.date.fromisoformat, text.split("/"))
+        return between(first, last)
     if context.has_partition_key or context.has_partition_key_range:
         return frozenset(dt.date.fromisoformat(key) for key in context.partition_keys)
     by_date = any(workspace.by_date(table) for table in selected_tables(context))
     return None if by_date else frozenset()
+
+
+def _is_retry(context: dg.OpExecutionContext) -> bool:
+    return context.run.parent_run_id is not None and bool(context.run.step_keys_to_execute)
 
 
 def planned_ops(context: dg.OpExecutionContext) -> set[str]:

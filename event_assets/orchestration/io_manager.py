@@ -30,9 +30,14 @@ from event_assets.storage.parquet import read_parquet, write_parquet
 from event_assets.storage.partitions import WHOLE
 from event_assets.storage.read_again import read_again
 from event_assets.storage.written_file import WrittenFile
+from event_assets.tables.contract import model_violations
 
 #: The key of the resource in a code location: assets of users name it where they are not in ours.
 IO_MANAGER = "lake_io_manager"
+
+
+#: The metadata of an asset of a user's that names its Pandera model: the class, or `module:Model`.
+CONTRACT = "contract"
 
 
 class StepOutput:
@@ -72,7 +77,8 @@ class LakeIOManager(dg.ConfigurableIOManager):
 
     Stores: a frame for one partition or a table without any; for many partitions a mapping of partition key to
     frame, an iterator of (partition key, frame), of which one frame is in memory at a time, or one frame with a column
-    `event_date`. Rows are kept in the order given. A partition is published whole or not at all.
+    `event_date`. With metadata `{"contract": Model}` (or `"module:Model"`) each partition is held against that Pandera
+    model first. Rows are kept in the order given. A partition is published whole or not at all.
     """
 
     lake: str = Field(default="", description="The lake: a folder or s3://bucket/key. EVENT_ASSETS_LAKE where empty.")
@@ -113,6 +119,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
             store: TableStore | None = None
             for number, (unit, frame) in enumerate(_by_unit(context, obj)):
                 store = store or self._store(context.asset_key, frame, by_date=unit != WHOLE)
+                _keep_model(context, unit, frame)
                 _publish(store, unit, frame, staging / f"{number}.parquet")
                 rows += frame.height
             if store is not None:
@@ -142,6 +149,16 @@ def _publish(store: TableStore, unit: str, frame: pl.DataFrame, path: Path) -> N
     write_parquet(frame, path)
     date = None if unit == WHOLE else dt.date.fromisoformat(unit)
     publish(store, date, [WrittenFile(path, frame.height, unit or None)])
+
+
+def _keep_model(context: dg.OutputContext, unit: str, frame: pl.DataFrame) -> None:
+    """ContractError where rows break the Pandera model that the asset names; nothing of the partition is published."""
+    model = (context.definition_metadata or {}).get(CONTRACT)
+    broken = model_violations(getattr(model, "value", model), frame) if model is not None else []
+    if broken:
+        culprit = f"{context.asset_key.to_user_string()} {unit}".strip()
+        state = f"was not published (the previous version is kept): {'; '.join(map(str, broken))}"
+        raise ContractError(culprit, state, "fix the asset and materialize it again")
 
 
 def _by_unit(context: dg.OutputContext, obj: Any) -> Iterator[tuple[str, pl.DataFrame]]:

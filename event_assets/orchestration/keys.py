@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dagster as dg
 
-from event_assets.declaration import Dataset
-
 #: Set on runs that make only what is stale; a run without it was asked for by a person, and makes what it names.
 ONLY_STALE_TAG = "event_assets/only_stale"
+#: The dates that a run was requested for, `FIRST/LAST`, where Dagster's own tags of a range can't name them: it knows
+#: the dates of the calendar that was loaded.
+DATES_TAG = "event_assets/dates"
 #: Tells runs of one cause apart from runs of another, so that a failed one is tried again but not for ever.
 CAUSE_TAG = "event_assets/cause"
 #: Set on runs that shall tell Dagster of all that the lake holds and it doesn't know.
@@ -18,10 +19,3 @@ WHY_TAG = "event_assets/why"
 
 def asset_key(dataset: str, table: str) -> dg.AssetKey:
     return dg.AssetKey([dataset, table])
-
-
-def partitions(dataset: Dataset) -> dg.DailyPartitionsDefinition:
-    """The dataset's dates. They end two days ahead: times up to 24 h ahead are accepted."""
-    return dg.DailyPartitionsDefinition(
-        start_date=dataset.start_date.isoformat(), timezone=dataset.timezone, end_offset=2
-    )

@@ -44,8 +44,11 @@ def outcome_events(workspace: Workspace, outcome: Outcome) -> Iterator[Event]:
     yield from (evaluation(dataset, result, outcome.date) for result in results)
 
 
-def landing_events(workspace: Workspace, intake: LandingSummary, asked: Collection[dt.date] = ()) -> Iterator[Event]:
-    """The events of a landing: the tables of files, and each date of raw events that changed or was asked for."""
+def landing_events(
+    workspace: Workspace, intake: LandingSummary, selected: Collection[str], requested: Collection[dt.date] = ()
+) -> Iterator[Event]:
+    """The events of a landing: the tables of files that are selected or changed, and each date of raw events that
+    changed or was requested."""
     dataset = workspace.dataset
     rejects: dict[str, int] = {}
     for file in intake.landed:
@@ -68,8 +71,9 @@ def landing_events(workspace: Workspace, intake: LandingSummary, asked: Collecti
             shown = metadata if table == "source_files" else {}
             if table == "landing_rejects":
                 shown = {"rejects by file": _rejects_by_file(workspace, table, None)}
-            yield published(workspace, table, None, shown)
-    yield from (published(workspace, "raw_events", date, {}) for date in sorted({*intake.dates, *asked}))
+            if table in selected or intake.landed:
+                yield published(workspace, table, None, shown)
+    yield from (published(workspace, "raw_events", date, {}) for date in sorted({*intake.dates, *requested}))
     yield from (evaluation(dataset, result, None) for result in file_results(workspace, intake.failures))
     if dataset.expect:
         yield from (evaluation(dataset, result, None) for result in completeness_results(workspace))

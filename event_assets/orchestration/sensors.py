@@ -1,6 +1,6 @@
 """What starts runs by itself: new files in the inbox, and tables that are stale.
 
-Both only look; everything else happens in a logged run that can be tried again. A run is known by what caused
+The sensor only looks; everything else happens in a logged run that can be tried again. A run is known by what caused
 it (which files with which stamps, which units made from what), never by a name: the same name with new content
 is a new cause, the same cause that failed is tried a few times and then left to a person.
 """
@@ -8,7 +8,7 @@ is a new cause, the same cause that failed is tried a few times and then left to
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import dagster as dg
 
@@ -20,11 +20,13 @@ from event_assets.orchestration.late_reports import lake_state, unreported
 from event_assets.pipeline.land_files import pending
 from event_assets.pipeline.staleness import made_from, stale_units
 from event_assets.pipeline.sync_raw_tables import raw_tables_match_ledger
-from event_assets.pipeline.workspace import Unit, Workspace
-from event_assets.settings import load_settings
+from event_assets.pipeline.workspace import Workspace
+from event_assets.settings import Settings, load_settings
 
 #: A file that was touched within so many seconds may still be being written.
 QUIET_SECONDS = 1.0
+#: Tables are looked at less often than the inbox: that reads every table's log.
+STALE_SECONDS = 30.0
 ATTEMPTS = 3
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -35,70 +37,71 @@ _UNFINISHED = [
 ]
 
 
-def new_files_sensor(dataset: Dataset, job: str) -> dg.SensorDefinition:
-    """Watches the dataset's inbox; a run lands what is new and carries it to every table that it touches."""
+def dataset_sensor(dataset: Dataset, job: str, settings: Callable[[], Settings] = load_settings) -> dg.SensorDefinition:
+    """The dataset's one sensor: lands new files and carries them to every table, and repairs what is stale."""
 
     @dg.sensor(
         name=f"{dataset.name}_new_files",
         job_name=job,
         minimum_interval_seconds=1,
-        description=f"Files dropped into the inbox of {dataset.name} are landed and carried to every table.",
+        description=f"Files dropped into the inbox of {dataset.name} are landed and carried to every table. Tables "
+        "whose inputs or rules changed since they were made, as after a crash, are made again.",
     )
     def watch(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        workspace = Workspace(dataset, load_settings())
-        workspace.ledger.reload()
-        files, warnings = pending(workspace)
-        for warning in warnings:
-            context.log.warning(warning)
-        now = time.time()
-        settled = [file for file in files if is_settled(file, now, QUIET_SECONDS)]
-        if not settled:
-            state = f"{len(files)} still being written" if files else "nothing new"
-            yield dg.SkipReason(f"{workspace.inbox}: {state}")
-            return
-        cause = digest("files", [(file.kind, file.name, file.signature) for file in settled])
-        yield _request(context, dataset, cause, _count(len(settled), "new file"))
+        workspace = Workspace(dataset, settings())
+        found = _for_new_files(context, workspace)
+        looked, state = _cursor(context.cursor)
+        if isinstance(found, dg.SkipReason) and time.time() - looked >= STALE_SECONDS:
+            stale, state = _for_stale_tables(context, workspace, state)
+            context.update_cursor(f"{time.time():.0f} {state}")
+            reason = f"{found.skip_message}; {getattr(stale, 'skip_message', '')}"
+            found = stale if isinstance(stale, dg.RunRequest) else dg.SkipReason(reason)
+        yield found
 
     return watch
 
 
-def stale_sensor(dataset: Dataset, job: str) -> dg.SensorDefinition:
-    """Watches the lake: what a crash, a lost event or a changed rule left stale is made again."""
+def _for_new_files(context: dg.SensorEvaluationContext, workspace: Workspace) -> dg.RunRequest | dg.SkipReason:
+    workspace.ledger.reload()
+    files, warnings = pending(workspace)
+    for warning in warnings:
+        context.log.warning(warning)
+    now = time.time()
+    settled = [file for file in files if is_settled(file, now, QUIET_SECONDS)]
+    if not settled:
+        state = f"{len(files)} still being written" if files else "nothing new"
+        return dg.SkipReason(f"{workspace.inbox}: {state}")
+    cause = digest("files", [(file.kind, file.name, file.signature) for file in settled])
+    return _request(context, workspace.dataset, cause, _count(len(settled), "new file"))
 
-    @dg.sensor(
-        name=f"{dataset.name}_stale",
-        job_name=job,
-        minimum_interval_seconds=30,
-        description=f"Makes tables of {dataset.name} again whose inputs or rules changed since they were made.",
-    )
-    def watch(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        workspace = Workspace(dataset, load_settings())
-        workspace.refresh()
-        stale = [unit for unit in stale_units(workspace) if unit.date is not None or workspace.known_dates()]
-        if stale:
-            units = [(unit.step.name, str(unit.date), made_from(workspace, unit.step, unit.date)) for unit in stale]
-            yield _request(
-                context, dataset, digest("stale", units, _damage(workspace)), _count(len(stale), "stale partition")
-            )
-        elif not raw_tables_match_ledger(workspace):
-            contents = [(name, sorted(store.entries().items())) for name, store in workspace.stores.items()]
-            yield _request(
-                context,
-                dataset,
-                digest("aligned", str(contents), lake_state(workspace)),
-                "landed tables behind the ledger",
-            )
-        elif since := workspace.lake.unfinished_since(dataset.name):
-            # Files that a killed run replaced may still lie there: plain readers of the folders see both.
-            yield _request(context, dataset, digest("unfinished", since), "what a killed run left")
-        elif lost := _unreported_units(context, workspace):
-            lost_contents = [(table, str(date), workspace.content(table, date)) for table, date in lost]
-            what = _count(len(lost), "partition") + " that no run reported"
-            yield _request(context, dataset, digest("unreported", lost_contents), what, {REPORT_TAG: "true"})
-        else:
-            yield dg.SkipReason(f"every table of {dataset.name} is what its inputs say")
 
-    return watch
+def _for_stale_tables(
+    context: dg.SensorEvaluationContext, workspace: Workspace, reported: str
+) -> tuple[dg.RunRequest | dg.SkipReason, str]:
+    """A run for what is stale, and the last state of the lake whose partitions were all `reported`."""
+    dataset = workspace.dataset
+    workspace.refresh()
+    stale = [unit for unit in stale_units(workspace) if unit.date is not None or workspace.known_dates()]
+    if stale:
+        units = [(unit.step.name, str(unit.date), made_from(workspace, unit.step, unit.date)) for unit in stale]
+        return _request(
+            context, dataset, digest("stale", units, _damage(workspace)), _count(len(stale), "stale partition")
+        ), reported
+    if not raw_tables_match_ledger(workspace):
+        contents = [(name, sorted(store.entries().items())) for name, store in workspace.stores.items()]
+        return _request(
+            context, dataset, digest("aligned", str(contents), lake_state(workspace)), "landed tables behind the ledger"
+        ), reported
+    if since := workspace.lake.unfinished_since(dataset.name):
+        # Files that a killed run replaced may still be there: plain readers of the folders see both.
+        return _request(context, dataset, digest("unfinished", since), "what a killed run left"), reported
+    state = lake_state(workspace)
+    lost = list(unreported(context.instance, workspace)) if state != reported else []
+    if lost:
+        units = [(table, str(date), workspace.content(table, date)) for table, date in lost]
+        what = _count(len(lost), "partition") + " that no run reported"
+        return _request(context, dataset, digest("unreported", units), what, {REPORT_TAG: "true"}), reported
+    return dg.SkipReason(f"every table of {dataset.name} is what its inputs say"), state
 
 
 def _damage(workspace: Workspace) -> list[str]:
@@ -107,16 +110,10 @@ def _damage(workspace: Workspace) -> list[str]:
     return [*(path for entry in entries for path in entry.damaged), *workspace.notices]
 
 
-def _unreported_units(context: dg.SensorEvaluationContext, workspace: Workspace) -> list[Unit]:
-    """What Dagster doesn't know of the lake. It is asked once for each state that the lake comes to: the cursor
-    names the last one whose partitions were all reported."""
-    state = lake_state(workspace)
-    if context.cursor == state:
-        return []
-    lost = list(unreported(context.instance, workspace))
-    if not lost:
-        context.update_cursor(state)
-    return lost
+def _cursor(text: str | None) -> tuple[float, str]:
+    """When stale tables were last looked for, and the last state of the lake that was reported in full."""
+    seconds, _, state = (text or "0 ").partition(" ")
+    return (float(seconds), state) if seconds.isdecimal() else (0.0, "")
 
 
 def _request(

@@ -14,12 +14,13 @@ from event_assets.pipeline.steps import RECONCILIATION
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings, load_settings
 from event_assets.warehouse.database_file import refresh
+from event_assets.warehouse.known_datasets import known_datasets, remember
 
 KEY = dg.AssetKey("warehouse")
 
 
 def warehouse_definitions(datasets: Mapping[str, Dataset]) -> dg.Definitions:
-    """The asset `warehouse`, downstream of all tables, and the resource of that name."""
+    """The asset `warehouse`, downstream of all tables; it needs the resource of that name."""
 
     @dg.asset(
         key=KEY,
@@ -32,7 +33,8 @@ def warehouse_definitions(datasets: Mapping[str, Dataset]) -> dg.Definitions:
     )
     def warehouse_file(warehouse: DuckDBResource) -> dg.MaterializeResult[None]:
         try:
-            refresh(datasets, load_settings())
+            settings = load_settings()
+            refresh(known_datasets(datasets, settings), settings)
         except EventAssetsError as error:
             raise dg.Failure(str(error), allow_retries=False) from None
         with warehouse.get_connection() as connection:
@@ -48,7 +50,7 @@ def warehouse_definitions(datasets: Mapping[str, Dataset]) -> dg.Definitions:
             }
         )
 
-    return dg.Definitions(assets=[warehouse_file], resources={"warehouse": warehouse_resource(load_settings())})
+    return dg.Definitions(assets=[warehouse_file])
 
 
 def warehouse_resource(settings: Settings) -> DuckDBResource:
@@ -62,8 +64,9 @@ def keep_current(context: dg.OpExecutionContext, workspace: Workspace) -> None:
     if not isinstance(settings.lake, Path):
         return  # there is no such file over an object store
     try:
-        datasets = {**load_datasets(settings.datasets), workspace.dataset.name: workspace.dataset}
-        refreshed = refresh(datasets, settings)
+        remember(workspace.dataset, workspace.lake)
+        declared = {**load_datasets(settings.datasets), workspace.dataset.name: workspace.dataset}
+        refreshed = refresh(known_datasets(declared, settings), settings)
     except EventAssetsError as error:
         context.log.warning(f"the warehouse file is unchanged: {error}")
         return

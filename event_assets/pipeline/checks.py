@@ -7,7 +7,7 @@ checks warn, and hold nothing back.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -26,6 +26,7 @@ from event_assets.storage.ledger import Kind, SourceFile
 from event_assets.tables.catalog import tables
 from event_assets.tables.contract import Violation, merged, repeated_keys_of_files, violations, violations_of_file
 from event_assets.tables.table import Table
+from event_assets.wording import first_of
 
 _REFUSED = "it is not published and the previous version is kept; fix the rule or the source and materialize it again"
 
@@ -179,7 +180,7 @@ def file_results(workspace: Workspace, failures: Sequence[EventAssetsError] | No
         f" {d.first_seen:%Y-%m-%d %H:%M} UTC"
         for d in drifts(workspace)
     ]
-    message = "; ".join(drifted) or "all files have the declared columns and no others"
+    message = first_of(drifted) or "all files have the declared columns and no others"
     yield CheckResult("source_files", "drift", not drifted, message, {"fields that drifted": len(drifted)})
 
 
@@ -262,6 +263,16 @@ def published_results(workspace: Workspace, table: str, date: dt.date | None) ->
         }
         yield accounting_result(step, workspace.rows(step.equation.whole, date), parts)
     yield from quality_results(workspace, table, date, rows, figures)
+
+
+def summary(table: str, name: str, results: Iterable[tuple[CheckResult, dt.date | None]]) -> CheckResult:
+    """One result of a check for all of a table's dates."""
+    found = [(result, date) for result, date in results if result.name == name]
+    failed = [f"{date}: {result.message}" for result, date in found if not result.passed]
+    message = f"all {len(found)} dates pass"
+    if failed:
+        message = f"{len(failed)} of {len(found)} dates fail, first {failed[0]}"
+    return CheckResult(table, name, not failed, message, {"dates": len(found), "dates that fail": len(failed)})
 
 
 def _named(files: Sequence[SourceFile], names: Mapping[tuple[Kind, str], list[str]]) -> str:

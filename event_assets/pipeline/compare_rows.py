@@ -37,7 +37,7 @@ def compare(table: Table, old: Sequence[Path], new: Sequence[Path], rows: int | 
     """Compare the files of a unit with those of another version; `rows` bounds the sample (None: all that differ)."""
     differing = _differing(table, old, new)
     key = _key(table)
-    columns = [name for name in _columns(table) if name not in key]
+    columns = [name.removeprefix(f"{_CHANGE} ") for name in differing.collect_schema().names()[len(key) + 1 :]]
     counts = differing.select(
         *((pl.col(_CHANGE) == change).sum().alias(change) for change in ("added", "removed", "changed")),
         *(pl.col(f"{_CHANGE} {name}").sum().alias(f"{_CHANGE} {name}") for name in columns),
@@ -59,9 +59,9 @@ def compare(table: Table, old: Sequence[Path], new: Sequence[Path], rows: int | 
 
 def _differing(table: Table, old: Sequence[Path], new: Sequence[Path]) -> pl.LazyFrame:
     """The rows that differ: the key, `change`, and for each other column whether its value changed."""
-    key = _key(table)
-    columns = [name for name in _columns(table) if name not in key]
-    before, after = _scan(table, old, _OLD), _scan(table, new, _NEW)
+    key, types = _key(table), _types(table, [*old, *new])
+    columns = [name for name in types if name not in key]
+    before, after = _scan(table, types, old, _OLD), _scan(table, types, new, _NEW)
     both = before.join(after, on=key, how="full", coalesce=True, nulls_equal=True)
     kept = pl.col(f"{_OLD}row") & pl.col(f"{_NEW}row")
     change = (
@@ -85,22 +85,27 @@ def _key(table: Table) -> list[str]:
     return [*([table.hive_column] if table.hive_column else []), *table.key]
 
 
-def _columns(table: Table) -> list[str]:
-    return [*([table.hive_column] if table.hive_column else []), *table.names]
+def _types(table: Table, paths: Sequence[Path]) -> dict[str, pl.DataType]:
+    """The columns to be compared: those of the table, and as texts those that files of an older declaration have."""
+    hive: dict[str, pl.DataType] = {table.hive_column: pl.String()} if table.hive_column else {}
+    older = sorted({name for path in paths for name in _file(path).collect_schema().names()}.difference(table.names))
+    return {**hive, **table.polars_schema(), **{name: pl.String() for name in older}}
 
 
-def _scan(table: Table, paths: Sequence[Path], prefix: str) -> pl.LazyFrame:
+def _file(path: Path) -> pl.LazyFrame:
+    return pl.scan_parquet(path, hive_partitioning=False, glob=False)
+
+
+def _scan(table: Table, types: Mapping[str, pl.DataType], paths: Sequence[Path], prefix: str) -> pl.LazyFrame:
     """The rows of some files: the key under its own names, the other columns and `row` (true) with a prefix.
 
-    A file of an older declaration may lack columns, which are null then, or have others types, whose values are cast.
+    A file of another declaration may lack columns, which are null then, or have others types, whose values are cast.
     """
-    types = {name: table.polars_schema().get(name, pl.String()) for name in _columns(table)}
     names = {name: name if name in _key(table) else f"{prefix}{name}" for name in types}
-    frames = [
-        pl.LazyFrame(schema={**{names[name]: dtype for name, dtype in types.items()}, f"{prefix}row": pl.Boolean()})
-    ]
+    schema = {names[name]: dtype for name, dtype in types.items()} | {f"{prefix}row": pl.Boolean()}
+    frames = [pl.LazyFrame(schema=schema)]
     for path in paths:
-        file = pl.scan_parquet(path, hive_partitioning=False, glob=False)
+        file = _file(path)
         there = file.collect_schema().names()
         given = {name: pl.col(name).cast(dtype, strict=False) for name, dtype in types.items() if name in there}
         if table.hive_column:

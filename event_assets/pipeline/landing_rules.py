@@ -37,6 +37,7 @@ def landing_rules(dataset: Dataset, kind: Kind, number: int) -> str:
         times = block.time.sources
         no_time = [column.null_values for column in block.columns if column.source in times]
         clock = [dataset.timezone, dataset.source_timezone, dataset.start_date, block.time.rules(), no_time]
+        clock += [dataset.end_date] if dataset.end_date else []
     return digest(LANDING_VERSION, kind, columns, nulls, numbers, reading, strict, raw, clock, length=8)
 
 

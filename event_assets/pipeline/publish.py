@@ -17,13 +17,13 @@ def publish(
     """Queue staged files for the store's next flush; the digest of their rows, and whether it differs from before.
 
     Files that hold the published rows, made from the same inputs, are discarded, unless the published ones are
-    damaged. `made_from` is the digest of what the
-    partition was made from; of rows that no step made it is that of the rows.
+    damaged. `made_from` is the digest of what the partition was made from; of rows that no step made it is that of the
+    rows.
     """
     before = store.entries().get(unit_of(date))
     content = content_digest(staged)
     changed = before is None or before.content != content
-    if before is not None and not changed and before.made_from == (made_from or content):
+    if before and not changed and not before.damaged and before.made_from == (made_from or content):
         for piece in staged:
             piece.discard()
     else:

@@ -72,10 +72,14 @@ class Run:
         self.workspace, self.request = workspace, request
         self._schedule = Schedule(workspace, request)
         self._recent = RecentFrames(workspace)
+        self._staging, self._progress = staging, progress
         self._drafting = Drafting(workspace, staging, self._recent)
-        self._progress = progress
         self._finished: list[Outcome] = []
         self._flushed = time.monotonic()
+
+    def restarted(self) -> Run:
+        """The same run from its start: what was landed since decides what it makes."""
+        return Run(self.workspace, self.request, self._staging, self._progress)
 
     @property
     def steps(self) -> tuple[Step, ...]:

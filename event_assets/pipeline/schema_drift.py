@@ -10,6 +10,10 @@ from event_assets.landing.schema_drift import ONE_FILE, Drift
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Kind, Ledger, SourceFile
 
+#: So many new fields of a file are kept by name.
+MAX_NAMES = 20
+#: In place of the names that are not kept: their number.
+_MORE = "more:"
 #: Before the hash of a name.
 _HIDDEN = "hidden:"
 
@@ -33,7 +37,8 @@ class FieldDrift:
 class FieldNames:
     """Which names of new fields the ledger keeps: those that at least two files have, of others a keyed hash.
 
-    A name that occurs in one file only may be a value, such as the id of a user by whom a map is keyed.
+    A name that occurs in one file only may be a value, such as the id of a user by whom a map is keyed. Of a file with
+    many new fields a few are kept, and the number of the others.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -41,7 +46,7 @@ class FieldNames:
         self._files: dict[str, set[str]] = {}
         self._known: dict[str, str] = {}
         for file in ledger.files.values():
-            for name in file.new_fields:
+            for name in file.new_fields.keys() - {_MORE}:
                 self._files.setdefault(self._hidden(name), set()).add(file.file_id)
                 if not name.startswith(_HIDDEN):
                     self._known[self._hidden(name)] = name
@@ -49,8 +54,12 @@ class FieldNames:
     def kept(self, file: SourceFile) -> SourceFile:
         """A file that was just landed as the ledger may keep it."""
         counts: dict[str, int] = {}
-        for name, count in file.new_fields.items():
-            hidden = self._hidden(name)
+        # The same ones of each file, so that files can be compared.
+        chosen = sorted(file.new_fields, key=self._hidden)[:MAX_NAMES]
+        if more := len(file.new_fields) - len(chosen):
+            counts[_MORE] = more
+        for name in sorted(chosen):
+            count, hidden = file.new_fields[name], self._hidden(name)
             files = self._files.setdefault(hidden, set())
             counts[name if files - {file.file_id} else hidden] = count
             files.add(file.file_id)
@@ -66,7 +75,7 @@ class FieldNames:
 
 def drift_of(file: SourceFile) -> Drift:
     """How one landed file differs from its declaration."""
-    new = {name: count for name, count in file.new_fields.items() if not name.startswith(_HIDDEN)}
+    new = {name: count for name, count in _names(file).items() if not name.startswith(_HIDDEN)}
     hidden = [count for name, count in file.new_fields.items() if name.startswith(_HIDDEN)]
     return Drift({**new, **({ONE_FILE: max(hidden)} if hidden else {})}, file.missing_columns, dict(file.retyped))
 
@@ -78,7 +87,7 @@ def drifts(workspace: Workspace) -> list[FieldDrift]:
     for kind in ("events", "profiles"):
         for file in workspace.ledger.active(kind):
             for change, counts in (
-                ("new", _by_shown_name(file.new_fields, fields)),
+                ("new", _by_shown_name(_names(file), fields)),
                 ("missing", dict.fromkeys(file.missing_columns, file.records)),
                 ("retyped", file.retyped),
             ):
@@ -91,6 +100,13 @@ def drifts(workspace: Workspace) -> list[FieldDrift]:
         records = sum(count for _, count in files)
         drifted.append(FieldDrift(kind, change, field, records, len(files), first.landed_at, name))
     return drifted
+
+
+def _names(file: SourceFile) -> dict[str, int]:
+    """The new fields of a file with their records; of those whose names are not kept, their number in the name."""
+    kept = {name: count for name, count in file.new_fields.items() if name != _MORE}
+    more = file.new_fields.get(_MORE, 0)
+    return {**kept, f"({more:,} more fields)": max(kept.values())} if more else kept
 
 
 def _by_shown_name(counts: Mapping[str, int], fields: FieldNames) -> dict[str, int]:

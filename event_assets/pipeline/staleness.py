@@ -34,12 +34,8 @@ def made_from(workspace: Workspace, step: Step, date: dt.date | None) -> str:
 
 
 def is_fresh(workspace: Workspace, step: Step, date: dt.date | None) -> bool:
-    """Whether a step's partition is there and made from what it would be made from now."""
-    entries = [workspace.entry(table, date) for table in step.tables]
-    if not all(entries):
-        return False
-    expected = made_from(workspace, step, date)
-    return all(entry is not None and entry.made_from == expected for entry in entries)
+    """Whether a step's partition is there, whole, and made from what it would be made from now."""
+    return reason(workspace, step, date) is None
 
 
 def stale_units(workspace: Workspace) -> Iterator[Stale]:
@@ -58,16 +54,13 @@ def stale_units(workspace: Workspace) -> Iterator[Stale]:
 
 def reason(workspace: Workspace, step: Step, date: dt.date | None) -> str | None:
     """Why a unit is stale; None where it is fresh."""
+    entries = [workspace.entry(table, date) for table in step.tables]
+    if not all(entries):
+        return "never made"
+    if any(entry and entry.damaged for entry in entries):
+        return "its file is missing or damaged"
     expected = made_from(workspace, step, date)
-    for table in step.tables:
-        entry = workspace.entry(table, date)
-        if entry is None:
-            return "never made"
-        if entry.damaged:
-            return "its file is missing or damaged"
-        if entry.made_from != expected:
-            return CHANGED
-    return None
+    return None if all(entry and entry.made_from == expected for entry in entries) else CHANGED
 
 
 def candidate_dates(workspace: Workspace, step: Step) -> list[dt.date]:

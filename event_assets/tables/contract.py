@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from event_assets.declaration.values import value_of
+from event_assets.errors import ContractError
 from event_assets.tables.column_types import polars_type
 from event_assets.tables.table import Column, Table
 
@@ -47,6 +49,12 @@ class Violation:
         return f"{self.rule}: {self.rows} rows{where}" if self.rows else self.rule
 
 
+#: The quick judgement refused a frame in which Pandera finds nothing wrong. It is not published: one of them errs.
+_DISAGREEMENT = Violation(
+    "the quick check of the contract and Pandera disagree on these rows; please report it with the table's name", 0, ()
+)
+
+
 @cache
 def pandera_schema(table: Table) -> pa.DataFrameSchema:
     """The contract of a table (without its Hive column) as Pandera checks it: exact columns in order, types,
@@ -65,15 +73,17 @@ def violations(table: Table, frame: pl.DataFrame) -> Sequence[Violation]:
     which takes a tenth of the time on the small frames of a date.
     """
     if _plainly_keeps(table, frame, [_unique(*table.key), *_rules(table)]):
-        return []
-    return _broken_rules(table, frame) or _repeated_keys(table, frame)
+        return model_violations(table.model, frame) if table.model else []
+    return _broken_rules(table, frame) or _repeated_keys(table, frame) or [_DISAGREEMENT]
 
 
 def keep_contract(table: Table, rows: pl.DataFrame) -> bool:
     """Whether all partitions of a frame, told apart by its column `event_date`, plainly keep every rule: one pass over
     many small ones. Where it is False, `violations` of each explains."""
-    return _plainly_keeps(table, rows.drop("event_date"), _rules(table)) and bool(
-        rows.select(_unique("event_date", *table.key)).item()
+    return (
+        not table.model
+        and _plainly_keeps(table, rows.drop("event_date"), _rules(table))
+        and bool(rows.select(_unique("event_date", *table.key)).item())
     )
 
 
@@ -88,7 +98,8 @@ def violations_of_file(table: Table, path: Path) -> list[Violation]:
         for number in range(max(file.num_row_groups, 1)):
             rows = file.read_row_group(number) if file.num_row_groups else file.schema_arrow.empty_table()
             frame = pl.DataFrame(rows)
-            found += [v.moved(above) for v in _broken_rules(table, frame)]
+            broken = _broken_rules(table, frame) or (model_violations(table.model, frame) if table.model else [])
+            found += [v.moved(above) for v in broken]
             above += frame.height
     return merged([found])
 
@@ -129,7 +140,37 @@ def _broken_rules(table: Table, frame: pl.DataFrame) -> list[Violation]:
         pandera_schema(table).validate(frame, lazy=True)
     except SchemaErrors as errors:
         return _summary(errors.failure_cases)
+    return [_DISAGREEMENT]
+
+
+def model_violations(model: str | type | object, frame: pl.DataFrame) -> list[Violation]:
+    """Every rule of a user's Pandera model (or `module:Model`) that a frame breaks.
+
+    ContractError where there is no such model.
+    """
+    from pandera.errors import SchemaError, SchemaErrors
+
+    found: Any = imported_model(model) if isinstance(model, str) else model
+    try:
+        found.validate(frame, lazy=True)
+    except SchemaErrors as errors:
+        return _summary(errors.failure_cases)
+    except SchemaError as error:
+        return [Violation(" ".join(str(error).split()), 0, ())]
     return []
+
+
+def imported_model(path: str) -> Any:
+    """The Pandera model or schema at `module:Model`. ContractError where there is none."""
+    module, _, name = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except Exception as error:  # whatever a user's module raises while it is loaded
+        state = f"can't be imported ({type(error).__name__}: {' '.join(str(error).split())})"
+        raise ContractError(path, state, "install the package that has it, or put its folder on PYTHONPATH") from None
+    if not callable(getattr(found, "validate", None)):
+        raise ContractError(path, "is not a Pandera model", "name a DataFrameModel of pandera.polars")
+    return found
 
 
 def _unique(*key: str) -> pl.Expr:

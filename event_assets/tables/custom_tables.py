@@ -10,12 +10,13 @@ import importlib
 import inspect
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from event_assets.declaration import Dataset
+from event_assets.declaration.blocks import OwnTable
 from event_assets.digest import digest
-from event_assets.errors import DeclarationError
+from event_assets.errors import ContractError, DeclarationError
 from event_assets.tables.table import Column, Table
 
 _MARK = "__event_assets_table__"
@@ -80,16 +81,31 @@ def gold_table(
 
 def custom_tables(dataset: Dataset) -> list[CustomTable]:
     """The declared custom tables in their order; DeclarationError where a function can't be imported."""
-    return [_imported(dataset, path) for path in dataset.gold.custom]
+    return [_with_model(dataset, own, _imported(dataset, own.function)) for own in dataset.gold.custom]
 
 
 def with_custom(dataset: Dataset, known: Mapping[str, Table]) -> dict[str, Table]:
     """The tables that there are already, and the custom ones; DeclarationError where one can't be made of those."""
     tables = dict(known)
-    for path, custom in zip(dataset.gold.custom, custom_tables(dataset), strict=True):
-        _check(dataset, path, custom, tables)
+    for own, custom in zip(dataset.gold.custom, custom_tables(dataset), strict=True):
+        _check(dataset, own.function, custom, tables)
         tables[custom.table.name] = custom.table
     return tables
+
+
+def _with_model(dataset: Dataset, own: OwnTable, custom: CustomTable) -> CustomTable:
+    """The table with the Pandera model that its declaration names; an edit of the model makes the table stale."""
+    if own.contract is None:
+        return custom
+    from event_assets.tables.contract import imported_model
+
+    try:
+        model = imported_model(own.contract)
+    except ContractError as error:
+        raise _wrong(dataset, f"{error.culprit} {error.state}", error.remedy) from None
+    source = inspect.getsource(model) if inspect.isclass(model) else repr(model)
+    rules = digest(custom.rules, own.contract, textwrap.dedent(source))
+    return replace(custom, table=replace(custom.table, model=own.contract), rules=rules)
 
 
 def _imported(dataset: Dataset, path: str) -> CustomTable:

@@ -57,6 +57,8 @@ class Table:
     """Whether only the platform reads it: it is stored below `_state`, and is no asset and no view."""
     retention: Literal["raw", "cleaned", "gold"] | None = None
     """Which limit of the declaration's `retention` ends its dates; that of its layer where left out."""
+    model: str | None = None
+    """A Pandera model (`module:Model`) that the rows of a partition must keep beside the rules of the columns."""
     plot: Plot | None = None
     """The series that a partition shows as a small plot."""
 

@@ -38,8 +38,17 @@ def test_the_image_gets_no_tools_of_developers(repository: Path) -> None:
     assert {"hatchling", "mypy", "playwright", "pyspark", "pytest", "ruff"}.isdisjoint(image)
 
 
-def test_every_package_of_the_image_has_its_hashes(repository: Path) -> None:
-    lock = (repository / "requirements.production.lock").read_text()
+def test_running_needs_no_tools_of_developers_and_the_versions_that_the_tests_run_with(repository: Path) -> None:
+    running, tested = pins(repository / "requirements.runtime.lock"), pins(repository / "requirements.lock")
+    assert {name: version for name, version in running.items() if tested.get(name) != version} == {}
+    assert {"dagster-webserver", "polars", "deltalake", "hatchling"} <= set(running)
+    assert {"mypy", "playwright", "pyspark", "pandas", "pytest", "ruff", "moto", "matplotlib"}.isdisjoint(running)
+
+
+@pytest.mark.parametrize("name", ["requirements.production.lock", "requirements.runtime.lock", "requirements.lock"])
+def test_every_package_of_a_lock_has_its_hashes_and_no_lock_names_an_index(repository: Path, name: str) -> None:
+    lock = (repository / name).read_text()
+    assert "index-url" not in lock
     packages = re.split(r"(?m)^(?=[a-z])", lock)[1:]
     assert [package.split()[0] for package in packages if "--hash=sha256:" not in package] == []
 

@@ -122,6 +122,22 @@ def test_an_engine_reads_files_of_old_and_new_declarations(engine: str, tmp_path
     assert bench.rows(bench.opened.scan(table, {})) == []
 
 
+@pytest.mark.parametrize("engine", ENGINES_OF_MANY)
+def test_an_engine_reads_many_files_with_their_dates(engine: str, tmp_path: Path) -> None:
+    bench, table = Bench(engine), dataclasses.replace(NUMBERS, partitioned_by="event_date")
+    partitions, expected = {}, []
+    for number in range(30):
+        day = dt.date(2024, 5, 1) + dt.timedelta(days=number // 2)
+        path = tmp_path / "[odd]=name" / f"event_date={day}" / f"{number}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = {"n": [number], "t": ["a"]} if number % 5 else {"n": [str(number)]}
+        pl.DataFrame(content).write_parquet(path)
+        partitions.setdefault(day, []).append(path)
+        expected.append((number, "a" if number % 5 else None, str(day)))
+    rows = bench.rows(bench.opened.scan(table, partitions).select("n", "t", nw.col("event_date").cast(nw.String)))
+    assert sorted((tuple(row.values()) for row in rows), key=lambda row: row[0]) == expected
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_rows_that_break_the_contract_are_found_in_files_of_any_size(engine: str, tmp_path: Path) -> None:
     files = [[0, 1, 1, -1], [2, 3], [3, 4]]

@@ -39,4 +39,4 @@ def test_a_dropped_object_is_carried_to_every_table_by_one_run(
         assert platform.obey(request).success
         assert platform.table("top_users_overall")["user_id"].to_list() == ["ann"]
         assert "nothing new" in platform.tick("clicks_new_files")
-        assert isinstance(platform.tick("clicks_stale"), str)
+        assert isinstance(platform.tick("clicks_new_files"), str)

@@ -11,6 +11,7 @@ from event_assets_tests.orchestration.platform import Platform, break_table, fai
 from event_assets_tests.world import lines
 
 FOUR_DAYS = lines(*(f"ann,view,2025-01-0{day}T10:00:00,/a,1.00" for day in (5, 6, 7, 8)))
+DAILY = dg.DailyPartitionsDefinition("2024-01-01")
 DATES = ["2025-01-05", "2025-01-06", "2025-01-07", "2025-01-08"]
 
 
@@ -21,7 +22,7 @@ def negative_price(frame: nw.LazyFrame) -> nw.LazyFrame:
 def test_every_check_of_every_partition_has_its_result(platform: Platform) -> None:
     platform.drop("clicks_1.csv", FOUR_DAYS)
     platform.run()
-    for spec in check_specs(platform.dataset):
+    for spec in check_specs(platform.dataset, DAILY):
         partitions = DATES if spec.partitions_def else [None]
         found = platform.checked(spec.asset_key.path[-1], spec.name)
         assert found == dict.fromkeys(partitions, "SUCCEEDED"), spec.key
@@ -30,7 +31,7 @@ def test_every_check_of_every_partition_has_its_result(platform: Platform) -> No
 def test_a_range_leaves_no_check_planned(platform: Platform) -> None:
     platform.drop("clicks_1.csv", FOUR_DAYS)
     platform.run(dates=("2025-01-05", "2025-01-08"))
-    for spec in check_specs(platform.dataset):
+    for spec in check_specs(platform.dataset, DAILY):
         assert set(platform.checked(spec.asset_key.path[-1], spec.name).values()) == {"SUCCEEDED"}, spec.key
 
 
@@ -107,7 +108,7 @@ def test_a_check_that_fails_says_what_it_found_and_what_to_do(platform: Platform
 def test_every_result_is_of_a_check_that_is_declared_and_every_check_says_what_to_do(platform: Platform) -> None:
     platform.drop("clicks_1.csv", FOUR_DAYS)
     found = {e.asset_check_key for e in stored_evaluations(platform, platform.run())}
-    declared = {spec.key: spec.description or "" for spec in check_specs(platform.dataset)}
+    declared = {spec.key: spec.description or "" for spec in check_specs(platform.dataset, DAILY)}
     assert found == set(declared)
     assert [key for key, description in declared.items() if " If it fails: " not in description] == []
 

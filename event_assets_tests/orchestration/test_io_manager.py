@@ -7,15 +7,16 @@ import shutil
 from collections.abc import Iterator
 
 import dagster as dg
+import pandera.polars as pa
 import polars as pl
 import pytest
 
 from event_assets.orchestration.io_manager import LakeIOManager
-from event_assets.orchestration.keys import asset_key, partitions
+from event_assets.orchestration.keys import asset_key
 from event_assets_tests.orchestration.platform import RANGE_END, RANGE_START, Platform
-from event_assets_tests.world import clicks, lines
+from event_assets_tests.world import lines
 
-DAILY = partitions(clicks())
+DAILY = dg.DailyPartitionsDefinition("2024-01-01")
 FACTS = dg.AssetIn(asset_key("clicks", "joined_facts"))
 SINGLE_RUN = dg.BackfillPolicy.single_run()
 
@@ -179,3 +180,32 @@ def test_a_mapping_may_hold_no_partition_that_was_not_asked_for(facts: Platform)
     assert "clicks/strange: the output has the partition 2031-01-01, which was not requested of the run" in error(
         result
     )
+
+
+class Positive(pa.DataFrameModel):
+    """A contract of a user's."""
+
+    n: int = pa.Field(gt=0)
+
+
+def test_a_partition_that_breaks_the_users_model_is_not_published(facts: Platform) -> None:
+    value = iter([1, -1])
+
+    @dg.asset(key_prefix="clicks", partitions_def=DAILY, metadata={"contract": Positive})
+    def numbers() -> pl.DataFrame:
+        return pl.DataFrame({"n": [next(value)]})
+
+    assert store(facts, numbers, "2025-01-05").success
+    assert (
+        "clicks/numbers 2025-01-05: was not published (the previous version is kept): n greater than(0): 1 rows"
+    ) in error(store(facts, numbers, "2025-01-05"))
+    assert stored(facts, "numbers").rows() == [(1, dt.date(2025, 1, 5))]
+
+
+def test_a_range_is_written_date_by_date_from_an_iterator(facts: Platform) -> None:
+    @dg.asset(key_prefix="clicks", partitions_def=DAILY, backfill_policy=SINGLE_RUN)
+    def numbers():  # type: ignore[no-untyped-def]
+        return ((f"2025-01-0{day}", pl.DataFrame({"n": [day]})) for day in (5, 6))
+
+    assert store(facts, numbers, "2025-01-05", "2025-01-06").success
+    assert stored(facts, "numbers")["n"].to_list() == [5, 6]

@@ -1,4 +1,4 @@
-"""The two sensors: files that were dropped, and tables that are stale. Each cause starts one run at a time."""
+"""The sensor: files that were dropped, and tables that are stale. Each cause starts one run at a time."""
 
 from __future__ import annotations
 
@@ -63,22 +63,22 @@ def test_what_is_no_file_of_the_dataset_starts_no_run(platform: Platform) -> Non
 def test_a_table_that_was_deleted_is_made_again(platform: Platform) -> None:
     platform.drop("clicks_1.csv", ONE_DAY)
     platform.run()
-    assert platform.tick("clicks_stale") == "every table of clicks is what its inputs say"
+    assert "every table of clicks is what its inputs say" in platform.tick("clicks_new_files")
     whole = platform.tables()
     shutil.rmtree(platform.settings.lake / "clicks" / "daily_summary")
-    result = platform.obey(asked(platform, "clicks_stale"))
+    result = platform.obey(asked(platform, "clicks_new_files"))
     assert platform.materialized(result) >= {("daily_summary", "2025-01-05")}
     assert {name: frame.to_dicts() for name, frame in platform.tables().items()} == {
         name: frame.to_dicts() for name, frame in whole.items()
     }
-    assert platform.tick("clicks_stale") == "every table of clicks is what its inputs say"
+    assert "every table of clicks is what its inputs say" in platform.tick("clicks_new_files")
 
 
 def test_a_changed_rule_is_carried_to_what_it_touches(platform: Platform) -> None:
     platform.drop("clicks_1.csv", lines(*(f"u{n},view,2025-01-05T10:00:00,/a,1.00" for n in range(5))))
     platform.run()
     platform.use(clicks(gold={"daily_summary": {}, "top_users": {"by": None, "n": 2}}))
-    result = platform.obey(asked(platform, "clicks_stale"))
+    result = platform.obey(asked(platform, "clicks_new_files"))
     assert platform.table("top_users").height == 2
     assert platform.materialized(result) >= {("top_users", "2025-01-05"), ("top_users_overall", "")}
     assert ("daily_summary", "2025-01-05") not in platform.materialized(result)
@@ -103,19 +103,15 @@ def test_a_cause_that_failed_is_tried_three_times_and_then_left_to_a_person(
     platform.run()
     requests = []
     for _ in range(3):
-        requests.append(asked(platform, "clicks_stale"))
+        requests.append(asked(platform, "clicks_new_files"))
         assert not platform.obey(requests[-1]).success
     assert len({request.run_key for request in requests}) == 3
     assert len({request.tags[CAUSE_TAG] for request in requests}) == 1
-    assert "failed 3 times; fix the cause and materialize by hand" in platform.tick("clicks_stale")
+    assert "failed 3 times; fix the cause and materialize by hand" in platform.tick("clicks_new_files")
 
 
-def test_the_sensors_and_the_schedule_are_off_until_somebody_turns_them_on(platform: Platform) -> None:
+def test_the_sensor_is_off_until_somebody_turns_it_on(platform: Platform) -> None:
     repository = platform.definitions.get_repository_def()
     assert {sensor.name: sensor.default_status for sensor in repository.sensor_defs} == {
-        "clicks_new_files": dg.DefaultSensorStatus.STOPPED,
-        "clicks_stale": dg.DefaultSensorStatus.STOPPED,
+        "clicks_new_files": dg.DefaultSensorStatus.STOPPED
     }
-    assert [(schedule.name, schedule.default_status) for schedule in repository.schedule_defs] == [
-        ("clicks_daily", dg.DefaultScheduleStatus.STOPPED)
-    ]

@@ -30,7 +30,10 @@ def test_a_file_that_cant_be_written_fails_no_run(platform: Platform) -> None:
 
 
 def test_the_asset_makes_the_file_and_lists_its_views(platform: Platform) -> None:
-    definitions = warehouse.warehouse_definitions({"clicks": platform.dataset})
+    resource = {"warehouse": warehouse.warehouse_resource(platform.settings)}
+    definitions = dg.Definitions.merge(
+        warehouse.warehouse_definitions({"clicks": platform.dataset}), dg.Definitions(resources=resource)
+    )
     result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
         asset_selection=[warehouse.KEY], instance=platform.instance
     )

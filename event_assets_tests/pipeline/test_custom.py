@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import sys
 from pathlib import Path
 
@@ -155,3 +156,22 @@ def test_a_function_that_can_be_no_table_is_one_line_when_definitions_load(
     assert str(told.value).startswith("clicks: gold.custom: ")
     assert says in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_a_pandera_model_of_the_users_is_held_and_its_edit_makes_the_table_stale(
+    tmp_path: Path, module: Module
+) -> None:
+    model = "import pandera.polars as pa\n\nclass Few(pa.DataFrameModel):\n    views: int = pa.Field(le={})\n"
+    attributes = yaml.safe_load(CLICKS)
+    attributes["gold"]["custom"] = [{"function": "own_tables:views_by_page", "contract": "own_tables:Few"}]
+    module.says(VIEWS, model.format(1))
+    world = World(tmp_path, parse_dataset(attributes, "clicks"))
+    world.drop("clicks_1.csv", EVENTS)
+    refused = [o for o in world.refresh() if o.state == "refused"]
+    assert [(o.table, str(o.date)) for o in refused] == [("views_by_page", "2025-01-06")]
+    assert "views less than or equal to(1): 1 rows" in refused[0].checks[0].message
+    module.says(VIEWS, model.format(9))
+    linecache.clearcache()
+    world.use(parse_dataset(attributes, "clicks"))
+    assert ("views_by_page", "2025-01-07") in made(world.refresh())
+    assert world.table("views_by_page").height == 2

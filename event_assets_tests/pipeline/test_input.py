@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from event_assets.pipeline.checks import file_results
 from event_assets.pipeline.rejected_records import refused_by_file
 from event_assets.pipeline.schema_drift import drifts
 from event_assets.pipeline.workspace import Workspace
-from event_assets_tests.world import NOW, World, clicks, lines
+from event_assets_tests.world import HEADER, NOW, World, clicks, lines
 
 
 def test_a_file_that_was_too_large_is_read_again_once_the_limit_is_raised(tmp_path: Path) -> None:
@@ -177,3 +178,21 @@ def test_a_field_name_that_one_file_alone_has_is_not_kept(tmp_path: Path) -> Non
     ledger = [path.read_bytes() for path in world.settings.lake.rglob("*") if "ledger" in str(path) and path.is_file()]
     assert ledger
     assert not any(b"zorro7731" in content for content in ledger)
+
+
+def test_of_many_new_fields_a_few_are_named_and_the_others_counted(tmp_path: Path) -> None:
+    names = [f"member_{number}" for number in range(3_000)]
+    header = ",".join([HEADER, *names])
+    world = World(tmp_path, clicks(drift="warn"))
+    for file, user in (("clicks_1.csv", "ann"), ("clicks_2.csv", "bob")):
+        values = ",".join(["1"] * len(names))
+        world.drop(file, f"{header}\n{user},view,2025-01-08T10:00:00,/a,1.00,{values}\n")
+    warnings = world.land().warnings
+    assert all(len(warning) < 2_500 for warning in warnings)
+    assert any("and 2,980 more" in warning or "(2,980 more fields)" in warning for warning in warnings)
+    assert all(len(file.new_fields) <= 21 for file in world.workspace.ledger.files.values())
+    found = drifts(world.workspace)
+    assert len(found) == 21
+    assert [one.field for one in found if one.files == 2 and one.field.startswith("member_")]
+    [check] = [result for result in file_results(world.workspace) if result.name == "drift"]
+    assert len(check.message) < 5_000

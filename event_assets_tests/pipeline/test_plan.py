@@ -56,15 +56,16 @@ def changed(world: World, **keys: object) -> None:
     world.workspace.refresh()
 
 
-def everything(world: World) -> dict[str, dict[tuple[Any, ...], tuple[Any, ...]]]:
-    """Rows by table, keyed by date and key."""
+def everything(world: World) -> dict[str, dict[tuple[Any, ...], dict[str, Any]]]:
+    """Rows by table, keyed by date and key; a column without a value is as good as none."""
     found = {}
     for name, table in world.workspace.tables.items():
         if table.internal:
             continue
         frame = world.table(name)
         key = [*([table.partitioned_by] if table.partitioned_by in frame.columns else []), *table.key]
-        found[name] = dict(zip(frame.select(key).rows(), frame.rows(), strict=True))
+        rows = [{n: value for n, value in row.items() if value is not None} for row in frame.iter_rows(named=True)]
+        found[name] = dict(zip(frame.select(key).rows(), rows, strict=True))
     return found
 
 
@@ -199,6 +200,15 @@ def test_a_lake_with_lost_and_damaged_files_is_repaired_aside(world: World) -> N
     assert lake_files(world) == before
     assert (found.made["cleaned_events"], found.made["sessions"]) == (["2025-01-06"], ["2025-01-06"])
     assert found.tables == {}, "the rows come out as they were published"
+
+
+def test_a_column_that_is_dropped_changes_the_rows_that_had_a_value_in_it(world: World) -> None:
+    changed(world, sessions={"gap": "30m", "column": None})
+    found = difference(world).tables["sessions"]
+    assert {date: (unit.changed, dict(unit.columns)) for date, unit in found.items()} == {
+        "2025-01-06": (1, {"first_page": 1, "last_page": 1}),
+        "2025-01-07": (1, {"first_page": 1, "last_page": 1}),
+    }
 
 
 RULE_CHANGES: list[dict[str, Any]] = [

@@ -73,8 +73,12 @@ def test_a_range_that_is_asked_for_leaves_dropped_dates_as_they_are(tmp_path: Pa
     drop(world)
     before = world.tables()
     outcomes = world.make([f"2025-01-{day:02d}" for day in range(1, 11)])
-    assert dates_made([o for o in outcomes if o.table == "cleaned_events"]) == {f"{d:02d}" for d in range(4, 11)}
-    assert dates_made([o for o in outcomes if o.table == "joined_facts"]) == {f"{d:02d}" for d in range(1, 11)}
+    assert dates_made([o for o in outcomes if o.table == "cleaned_events"]) == {"04", "05", "06", "08", "09", "10"}
+    assert dates_made([o for o in outcomes if o.table == "joined_facts"]) == {
+        f"{d:02d}"
+        for d in range(1, 11)
+        if d != 7  # which has no records
+    }
     after = world.tables()
     assert all(frame.equals(after[name]) for name, frame in before.items())
     assert world.refresh() == []

@@ -106,3 +106,35 @@ def test_every_table_of_every_dataset_has_a_contract_that_pandera_understands(na
         assert violations(table, table.polars_schema().to_frame()) == []
         assert set(table.key) <= {*table.names, table.partitioned_by or ""}
         assert set(table.row_order) <= set(table.names)
+
+
+def test_rows_on_which_the_quick_check_and_pandera_disagree_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("event_assets.tables.contract._plainly_keeps", lambda *_: False)
+    assert "the quick check of the contract and Pandera disagree" in found(orders(("a", "1.00", "open")))[0]
+
+
+_VALUES = {
+    "int64": st.sampled_from([-1, 0, 7, 2**53, None]),
+    "float64": st.sampled_from([-0.5, 0.0, 7.25, 1e300, None]),
+    "date": st.sampled_from([dt.date(2024, 12, 31), dt.date(2025, 1, 1), None]),
+    "timestamp": st.sampled_from([NOON - dt.timedelta(days=1), NOON, None]),
+    "bool": st.sampled_from([True, False, None]),
+}
+_BOUNDS = {"int64": ("0", "7"), "float64": ("0", "7.25"), "date": ("2025-01-01", "2025-01-01")}
+
+
+@given(st.data())
+def test_the_short_way_and_pandera_agree_on_any_table(data: st.DataObject) -> None:
+    columns = []
+    for place, kind in enumerate(data.draw(st.lists(st.sampled_from(sorted(_VALUES)), min_size=1, max_size=4))):
+        low, high = _BOUNDS.get(kind, (None, None)) if data.draw(st.booleans()) else (None, None)
+        columns.append(Column(f"c{place}", kind, "Drawn.", nullable=data.draw(st.booleans()), min=low, max=high))
+    table = Table("drawn", "Drawn.", tuple(columns), key=(columns[0].name,))
+    rows = data.draw(st.lists(st.tuples(*(_VALUES[column.type] for column in columns)), max_size=4))
+    frame = pl.DataFrame(rows, schema=table.polars_schema(), orient="row")
+    try:
+        pandera_schema(table).validate(frame, lazy=True)
+        keeps = frame[columns[0].name].is_duplicated().sum() == 0
+    except SchemaErrors:
+        keeps = False
+    assert (violations(table, frame) == []) == keeps

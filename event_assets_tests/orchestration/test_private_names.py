@@ -1,0 +1,73 @@
+"""What relies on private names of Dagster: each of them, as it is used, so that an upgrade that changes one is noticed.
+
+The event log, the launcher and the quiet instance have tests of their own.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from event_assets.declaration import load_datasets
+from event_assets.orchestration.code_location import location_definitions, shared_definitions
+from event_assets.orchestration.dataset_definitions import dataset_definitions
+from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
+from event_assets.orchestration.private.run_in_process import run_in_process
+from event_assets.pipeline.progress import NullProgress
+
+
+def chain() -> dg.JobDefinition:
+    """A graph whose output `one` a second asset reads, and whose output `two` none reads."""
+
+    @dg.op(out={"one": dg.Out(dg.Nothing, is_required=False), "two": dg.Out(dg.Nothing, is_required=False)})
+    def made(context):  # type: ignore[no-untyped-def]
+        for name in ("one", "two"):
+            if feeds_other_assets(context, name):
+                yield dg.Output(None, name, metadata=RECORDED)
+
+    graph = dg.GraphDefinition(
+        "both",
+        node_defs=[made],
+        output_mappings=[dg.OutputMapping(name, "made", name) for name in ("one", "two")],  # type: ignore[arg-type]
+    )
+    first = dg.AssetsDefinition(
+        node_def=graph, keys_by_output_name={"one": dg.AssetKey("one"), "two": dg.AssetKey("two")}, can_subset=True
+    )
+
+    @dg.asset(deps=[dg.AssetKey("one")])
+    def after() -> None: ...
+
+    definitions = dg.Definitions(assets=[first, after], executor=dg.in_process_executor)
+    return definitions.resolve_implicit_global_asset_job_def()
+
+
+def test_an_output_marked_as_recorded_lets_others_run_and_records_nothing() -> None:
+    result = chain().execute_in_process()
+    made = [event.asset_key.path[-1] for event in result.all_events if event.is_step_materialization]
+    assert made == ["after"]
+    assert {event.step_output_data.output_name for event in result.all_events if event.is_successful_output} == {
+        "one",
+        "result",
+    }
+
+
+def test_a_run_of_a_command_is_under_the_job_of_its_location() -> None:
+    job = chain()
+    with dg.DagsterInstance.ephemeral() as instance:
+        run, events = run_in_process(job, instance, {"why": "test"}, {}, "event_assets.definitions", "event_assets")
+        assert run.is_success
+        assert run.tags["why"] == "test"
+        assert run.tags[".dagster/repository"] == "__repository__@event_assets"
+        assert run.remote_job_origin is not None
+        assert run.remote_job_origin.repository_origin.code_location_origin.location_name == "event_assets"
+        assert any(event.is_job_success for event in events)
+
+
+@pytest.mark.parametrize("name", ["shop"])
+def test_a_job_of_a_command_is_the_locations(name: str) -> None:
+    # Otherwise the UI warns that a run may be of another version of its job.
+    own = dg.Definitions.merge(
+        dataset_definitions(load_datasets()[name], None, NullProgress()), shared_definitions()
+    ).resolve_job_def(name)
+    locations = location_definitions().get_repository_def().get_job(name)
+    assert own.get_job_snapshot_id() == locations.get_job_snapshot_id()
