@@ -159,18 +159,19 @@ def _events_within(records: list[dict[str, Any]], fields: Sequence[Field]) -> st
 
 
 def _elements(text: bytes, form: Literal["json", "ndjson"]) -> list[dict[str, Any]]:
-    """The objects of a text, by landing's own readers."""
+    """The first objects of a text."""
+    return [parse(element) for element in islice(object_texts(text, form), MAX_RECORDS)]
+
+
+def object_texts(text: bytes, form: Literal["json", "ndjson"]) -> Iterator[bytes]:
+    """The texts of the whole objects in a text in UTF-8, by landing's own readers."""
     with tempfile.TemporaryDirectory(prefix="event_assets-init-") as folder:
         head = Path(folder) / "head"
         head.write_bytes(text)
         read = elements_of if form == "json" else lines_of
-        texts = (
-            text
-            for elements in read(head, _MAX_RECORD_BYTES, block_bytes=1024 * 1024)
-            for text, value in zip(elements.texts, elements.values, strict=True)
-            if value is not None
-        )
-        return [parse(text) for text in islice(texts, MAX_RECORDS)]
+        for elements in read(head, _MAX_RECORD_BYTES, block_bytes=1024 * 1024):
+            pairs = zip(elements.texts, elements.values, strict=True)
+            yield from (element for element, value in pairs if value is not None)
 
 
 def _document(path: Path, encoding: str) -> Any:

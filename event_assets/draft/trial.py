@@ -14,7 +14,7 @@ import polars as pl
 
 from event_assets.declaration import Dataset
 from event_assets.draft.file_groups import Found
-from event_assets.draft.read_sample import plain_name
+from event_assets.draft.read_sample import object_texts, plain_name
 from event_assets.landing.decode_file import plain_chunks
 from event_assets.pipeline.land_files import land_new_files
 from event_assets.pipeline.run import run
@@ -127,19 +127,30 @@ def _drop(file: Found, inbox: Path) -> bool:
     """Put a file into the inbox, as a link or a copy; of a large one its first records. Whether it was shortened."""
     target = inbox / file.place
     target.parent.mkdir(parents=True, exist_ok=True)
-    if file.path.stat().st_size <= MAX_BYTES or not _is_lines(file.path):
-        try:
-            os.link(file.path.resolve(), target)
-        except OSError:
-            shutil.copyfile(file.path, target)
-        return False
-    head = bytearray()
-    for chunk in plain_chunks(file.path, file.path.name):
-        head += chunk
-        if len(head) >= MAX_BYTES:
+    head = _head(file.path) if file.path.stat().st_size > MAX_BYTES else None
+    if head is not None:
+        target.with_name(plain_name(file.path)).write_bytes(head)
+        return True
+    try:
+        os.link(file.path.resolve(), target)
+    except OSError:
+        shutil.copyfile(file.path, target)
+    return False
+
+
+def _head(path: Path) -> bytes | None:
+    """The first whole records of a file of lines or of a JSON array; None of others, which can't be cut."""
+    found = bytearray()
+    for chunk in plain_chunks(path, path.name):
+        found += chunk
+        if len(found) >= MAX_BYTES:
             break
-    target.with_name(plain_name(file.path)).write_bytes(head[: head.rfind(b"\n") + 1 or len(head)])
-    return True
+    del found[MAX_BYTES:]
+    if _is_lines(path):
+        return bytes(found[: found.rfind(b"\n") + 1 or len(found)])
+    if found.lstrip().startswith(b"["):
+        return b"[" + b",".join(object_texts(bytes(found), "json")) + b"]"
+    return None
 
 
 def _is_lines(path: Path) -> bool:

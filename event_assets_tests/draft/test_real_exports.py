@@ -267,3 +267,22 @@ def test_a_user_and_a_type_without_a_telling_name_are_chosen_by_their_values(tmp
         drafted(tmp_path / "2", {"f.csv": csv("fan_id,session_id,time", *fans)})[0].dataset.column("user_id").source
         == "fan_id"
     )
+
+
+@pytest.mark.parametrize("name", ["e.csv", "e.json", "e.ndjson"])
+def test_of_a_large_file_the_first_whole_records_are_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("event_assets.draft.trial.MAX_BYTES", 1000)
+    records = [
+        {"time": f"2025-01-01T10:{n // 60:02d}:{n % 60:02d}Z", "user": f"u{n % 5}", "type": "a"} for n in range(200)
+    ]
+    texts = {
+        "e.csv": csv("time,user,type", *(",".join(record.values()) for record in records)),
+        "e.json": json.dumps(records),
+        "e.ndjson": ndjson(*records),
+    }
+    _, trial = drafted(tmp_path, {name: texts[name]})
+    assert trial.shortened == (name,)
+    assert 10 < trial.taken == trial.records < 40
+    assert trial.refused == ()
