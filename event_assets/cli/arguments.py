@@ -82,6 +82,16 @@ def _of_dataset(context: typer.Context, values: Callable[[Dataset, Settings], li
         return []
 
 
+def all_datasets() -> list[Dataset]:
+    """Every dataset that loads; those that don't are named in a warning."""
+    from event_assets.declaration import load_datasets
+
+    found = load_datasets(load_settings().datasets)
+    for error in found.failures.values():
+        typer.echo(f"warning: {error} (the other datasets load)", err=True)
+    return list(found.values())
+
+
 def named_dataset(name: str) -> Dataset:
     """The dataset of that name; wrong usage where there is none."""
     from event_assets.declaration import load_datasets  # half a second, which help and wrong usage needn't wait for

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from event_assets.cli.arguments import RecordsOption, WideOption, known_datasets, named_dataset
-from event_assets.settings import load_settings
+from event_assets.cli.arguments import RecordsOption, WideOption, all_datasets, known_datasets, named_dataset
 
 if TYPE_CHECKING:
     from event_assets.declaration import Dataset
@@ -28,9 +27,7 @@ def list_tables(
     event-assets list shop
     event-assets list --json
     """
-    from event_assets.declaration import load_datasets
-
-    found = [named_dataset(dataset)] if dataset else list(load_datasets(load_settings().datasets).values())
+    found = [named_dataset(dataset)] if dataset else all_datasets()
     listed = [_listed(one) for one in found]
     if as_json:
         from event_assets.cli.output import json_text

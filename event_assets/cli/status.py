@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from event_assets.cli.arguments import RecordsOption, WideOption, known_datasets, named_dataset
+from event_assets.cli.arguments import RecordsOption, WideOption, all_datasets, known_datasets, named_dataset
 from event_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -35,10 +35,8 @@ def status(
     event-assets status shop
     event-assets status --json
     """
-    from event_assets.declaration import load_datasets
-
     settings = load_settings()
-    found = [named_dataset(dataset)] if dataset else list(load_datasets(settings.datasets).values())
+    found = [named_dataset(dataset)] if dataset else all_datasets()
     statuses = [_status(one, settings) for one in found]
     runs = _last_runs(found, settings)
     if as_json:

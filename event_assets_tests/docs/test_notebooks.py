@@ -92,6 +92,17 @@ def test_the_examples_of_the_page_on_python_run(
     assert names["archive"].settings.lake == tmp_path / "data" / "lake-2024"
 
 
+def test_the_mail_sensor_of_the_page_on_alerts_is_one_that_dagster_takes(repository: Path) -> None:
+    import dagster as dg
+
+    page = (repository / "docs/how-to/alerts.md").read_text()
+    [block] = [block for block in re.findall(r"^```python\n(.*?)^```", page, re.M | re.S) if "smtplib" in block]
+    names: dict[str, Any] = {}
+    exec(block, names)
+    defined = dg.Definitions(sensors=[names["failed_checks_by_mail"]])
+    assert [sensor.name for sensor in defined.sensors or []] == ["failed_checks_by_mail"]
+
+
 def test_a_committed_notebook_has_no_output(repository: Path) -> None:
     cells = json.loads((repository / "docs" / "notebooks" / "sessions.ipynb").read_text())["cells"]
     assert [cell.get("outputs", []) for cell in cells if cell.get("outputs")] == []

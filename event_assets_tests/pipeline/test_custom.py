@@ -158,6 +158,26 @@ def test_a_function_that_can_be_no_table_is_one_line_when_definitions_load(
     assert "\n" not in str(told.value)
 
 
+def test_a_function_that_takes_several_dates_is_called_once_and_makes_the_same_rows(
+    tmp_path: Path, module: Module
+) -> None:
+    several = VIEWS.replace('key=["page"]', 'key=["page"], several_dates=True').replace(
+        'return joined_facts.group_by("page")',
+        'CALLS.append(1)\n    return joined_facts.group_by("event_date", "page")',
+    )
+    module.says("CALLS = []\n", VIEWS)
+    one = World(tmp_path / "one", declared("views_by_page"))
+    one.drop("clicks_1.csv", EVENTS)
+    one.refresh()
+    module.says("CALLS = []\n", several)
+    many = World(tmp_path / "many", declared("views_by_page"))
+    many.drop("clicks_1.csv", EVENTS)
+    many.refresh()
+    assert many.table("views_by_page").equals(one.table("views_by_page"))
+    assert many.table("views_by_page").height == 2
+    assert sys.modules["own_tables"].CALLS == [1]
+
+
 def test_a_pandera_model_of_the_users_is_held_and_its_edit_makes_the_table_stale(
     tmp_path: Path, module: Module
 ) -> None:
