@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from event_assets.storage.atomic_write import atomic_write
 from event_assets.storage.parquet import read_parquet
 
 Hashes = npt.NDArray[np.uint64]
@@ -142,7 +143,8 @@ class KeyHistory:
             column = pl.concat(frames)[self._column] if frames else pl.Series(dtype=pl.String)
             kept = np.unique(column.hash().to_numpy())
             if save:
-                _replace(self._path(date, content), kept.tobytes())
+                with atomic_write(self._path(date, content)) as file:
+                    file.write(kept.tobytes())
         return kept
 
     def _kept(self, date: dt.date, content: str) -> Hashes | None:
@@ -177,7 +179,8 @@ class KeyHistory:
             hashes=np.concatenate([_NO_KEYS, *(hashes for hashes, _ in self._repeats.values())]),
             before=np.concatenate([_NO_DAYS, *(before for _, before in self._repeats.values())]),
         )
-        _replace(self._folder / _STATE, file.getvalue())
+        with atomic_write(self._folder / _STATE) as whole:
+            whole.write(file.getvalue())
         wanted = {self._path(date, content).name for date, content in self._contents.items()} | {_STATE}
         for name in os.listdir(self._folder):
             if name not in wanted:
@@ -219,11 +222,3 @@ class _Among:
             likely[self._few[np.minimum(places, len(self._few) - 1)] == likely] if len(self._few) else likely
         )
         return found
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_suffix(".new")
-    staged.write_bytes(content)
-    staged.replace(path)

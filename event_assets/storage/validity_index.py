@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from event_assets.storage.atomic_write import atomic_write
 from event_assets.storage.parquet import read_parquet
 from event_assets.storage.partitions import EMPTY_CONTENT
 
@@ -47,10 +48,8 @@ class Validity:
     def save(self) -> None:
         """Keep what was found for the next process."""
         if self._changed:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            staged = self._path.with_suffix(".new")
-            staged.write_text(json.dumps(self._known(), sort_keys=True), encoding="utf-8")
-            staged.replace(self._path)
+            with atomic_write(self._path) as file:
+                file.write(json.dumps(self._known(), sort_keys=True).encode())
             self._changed = False
 
     def _known(self) -> dict[str, list[str]]:
