@@ -29,6 +29,7 @@ from event_assets.orchestration.io_manager import LakeIOManager, StepOutput
 from event_assets.orchestration.keys import REPORT_TAG, asset_key
 from event_assets.orchestration.late_reports import late_report_events, unreported
 from event_assets.orchestration.openlineage import send_lineage
+from event_assets.orchestration.private.checks_alone import GraphAssets
 from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
 from event_assets.orchestration.private.log_events import log_events
 from event_assets.orchestration.reporting import (
@@ -118,7 +119,7 @@ def dataset_assets(
         ],
     )
     lake = {} if settings is None else {"lake": str(settings.lake), "cache": str(settings.cache)}
-    return dg.AssetsDefinition(
+    return GraphAssets(
         node_def=graph,
         keys_by_output_name={name: spec.key for name, spec in specs.items()},
         specs=list(specs.values()),
