@@ -64,7 +64,7 @@ def _declared(files: Path, name: str) -> tuple[Loaded, Result]:
     header = [column.strip() for column in told["column_names"]]
     width = len(header) or int(told["n_columns"])
     dataset = dataset_of(
-        [f"field {place}" for place in range(width)],
+        [f"column_{place + 1}" for place in range(width)],
         encoding=told["encoding"],
         csv={
             "delimiter": told["delimiter"] or ",",
@@ -85,7 +85,7 @@ def _detected(files: Path, name: str) -> tuple[Loaded, Result]:
     csv_keys = found.csv.model_dump()
     if found.header_lines:
         csv_keys |= {"header": False, "skip_lines": found.skip_lines + found.header_lines}
-    places = [f"field {place}" for place in range(len(found.names))]
+    places = [f"column_{place + 1}" for place in range(len(found.names))]
     dataset = dataset_of(places, encoding=found.encoding, lines=found.lines, csv=csv_keys)
     result = land(files / "csv" / name, dataset)
     return _loaded(list(found.names) if found.header_lines else None, result), result

@@ -36,7 +36,7 @@ from event_assets.tables.contract import model_violations
 IO_MANAGER = "lake_io_manager"
 
 
-#: The metadata of an asset of a user's that names its Pandera model: the class, or `module:Model`.
+#: The metadata of an asset of a user's that names its Pandera model, as `module:Model`.
 CONTRACT = "contract"
 
 
@@ -77,7 +77,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
 
     Stores: a frame for one partition or a table without any; for many partitions a mapping of partition key to
     frame, an iterator of (partition key, frame), of which one frame is in memory at a time, or one frame with a column
-    `event_date`. With metadata `{"contract": Model}` (or `"module:Model"`) each partition is held against that Pandera
+    `event_date`. With metadata `{"contract": "module:Model"}` each partition is held against that Pandera
     model first. Rows are kept in the order given. A partition is published whole or not at all.
     """
 

@@ -83,7 +83,7 @@ def test_a_dropped_row_can_be_read_again_as_it_was(world: World) -> None:
     assert quarantined(world) == [(8, "missing_user_id", "user_id"), (9, "missing_user_id", "user_id")]
     assert rows(world, "landing_rejects", "raw") == [(RECORDS[9],), (RECORDS[10],)]
     refused = json.loads(rows(world, "quarantine", "raw")[1][0])
-    assert (refused["user_id"], refused["timestamp"], refused["metadata.device"]) == ("  ", NOON, "tv")
+    assert (refused["user_id"], refused["timestamp"], refused["metadata"]["device"]) == ("  ", NOON, "tv")
 
 
 def test_both_results_are_snappy_parquet(world: World) -> None:

@@ -154,6 +154,6 @@ def test_a_file_without_a_required_column_is_one_rejected_file_that_says_which(t
     files = {"Dataset_1.csv": csv(header, "ann,s1,iOS,2025-01-07,login"), "Dataset_2.csv": WEDNESDAY}
     world = landed(tmp_path, "activity", files, ())
     assert sorted(rows(world, "source_files", "names", "state", "landed", "reason")) == [
-        ('["Dataset_1.csv"]', "rejected", 0, f"missing_column: {lacking}"),
+        ('["Dataset_1.csv"]', "rejected", 0, f"missing_column: {lacking} (found {header.replace(',', ', ')})"),
         ('["Dataset_2.csv"]', "active", 3, None),
     ]

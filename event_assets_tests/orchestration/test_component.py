@@ -197,3 +197,12 @@ def test_dg_lists_and_checks_the_component_in_a_fresh_project(tmp_path: Path) ->
 
     assert "event_assets.EventDataset" in command("list", "components")
     assert "validated successfully" in command("check", "yaml")
+
+
+def test_the_example_of_the_how_to_loads(repository: Path) -> None:
+    page = (repository / "docs" / "how-to" / "dagster-project.md").read_text(encoding="utf-8")
+    code = page.partition("```python\n")[2].partition("```")[0]
+    names: dict[str, Any] = {}
+    exec(compile(code, "dagster-project.md", "exec"), names)
+    assert names["busy_users"].key == dg.AssetKey(["clicks", "busy_users"])
+    assert names["defs"].resources["io_manager"] is not None

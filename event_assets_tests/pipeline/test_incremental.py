@@ -195,11 +195,11 @@ def test_a_lake_whose_table_was_lost_is_made_again(world: World) -> None:
     assert all(expected[name].equals(frame) for name, frame in again.tables().items())
 
 
-def test_sample_rows_hold_nothing_personal(world: World) -> None:
-    outcomes = world.make(["2025-01-06"], ["daily_summary"])
-    assert outcomes[0].sample is not None
-    assert outcomes[0].sample["user_id"].to_list() == ["•••", "•••"]
-    assert isinstance(outcomes[0].sample["event_count"], pl.Series)
+def test_rows_are_sampled_of_tables_without_users_alone(world: World) -> None:
+    samples = {o.table: o.sample for o in world.make(["2025-01-06"], ["daily_summary", "events_by_type"])}
+    assert samples["daily_summary"] is None
+    assert isinstance(samples["events_by_type"], pl.DataFrame)
+    assert samples["events_by_type"]["event_type"].to_list() == ["buy", "view"]
 
 
 def _killed(*_: object, **__: object) -> None:
