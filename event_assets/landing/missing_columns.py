@@ -39,7 +39,7 @@ def _nearest(source: str, names: Sequence[str]) -> str | None:
     for name in names:
         if _ODD.sub("", name).lower() == bare:
             return name
-    return next(iter(difflib.get_close_matches(source, [name for name in names if len(name) < 100], 1, 0.8)), None)
+    return next(iter(difflib.get_close_matches(source, [name for name in names if len(name) < 100], 1, 0.88)), None)
 
 
 def _suspicions(names: Sequence[str]) -> list[str]:
