@@ -50,7 +50,8 @@ def store(platform: Platform, asset: dg.AssetsDefinition, *dates: str) -> dg.Exe
 
 def stored(platform: Platform, table: str) -> pl.DataFrame:
     """What any tool reads from the table's folders."""
-    files = platform.settings.lake / "clicks" / table / "**" / "*.parquet"
+    folder = platform.settings.lake / "clicks" / table
+    files = [path for path in folder.rglob("*.parquet") if "_delta_log" not in path.parts]
     return pl.read_parquet(files, hive_partitioning=True).sort(pl.all())
 
 

@@ -236,7 +236,7 @@ class TestTablesOfUsers:
     def test_it_runs_after_what_it_reads(self, landed: Platform) -> None:
         landed.land()
         assert self.run(landed).success
-        files = landed.settings.lake / "clicks" / "busy_users" / "**" / "*.parquet"
+        files = landed.settings.lake / "clicks" / "busy_users" / "event_date=*" / "*.parquet"
         stored = pl.read_parquet(files, hive_partitioning=True).sort("event_date")
         assert stored["event_date"].to_list() == [dt.date(2025, 1, day) for day in (5, 6, 8)]
 
