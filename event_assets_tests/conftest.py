@@ -38,7 +38,9 @@ settings.load_profile("default")
 #: Folders and files whose tests start servers, kill processes, or run whole commands one after another.
 SLOW = (
     *("browser/", "deployment/", "faults/", "object_stores/"),
-    *("cli/test_demo.py", "docs/test_examples.py", "documents/test_how_tos.py"),
+    *("cli/test_demo.py", "cli/test_erase_and_retention.py", "cli/test_quarantine.py", "cli/test_retract.py"),
+    *("cli/test_run.py", "docs/test_examples.py", "docs/test_notebooks.py", "documents/test_how_tos.py"),
+    *("security/test_loopback.py", "security/test_secrets.py"),
 )
 
 

@@ -87,7 +87,7 @@ def init(
 
 def _compare(declared: Dataset, made: Draft, now: dt.datetime, shown: Shown, as_json: bool) -> None:
     """Propose what the samples ask of the declaration; nothing is written."""
-    from event_assets.draft.difference import differences, with_files
+    from event_assets.draft.proposed_changes import differences, with_files
     from event_assets.draft.trial import try_out
 
     trial = try_out(with_files(declared, made.files, made), made.files, now)

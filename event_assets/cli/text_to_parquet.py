@@ -17,9 +17,9 @@ from event_assets.cli.unify_values import Declared
 from event_assets.declaration import Column, CsvDialect, Source
 from event_assets.errors import QueryError
 from event_assets.landing.csv import read_csv
-from event_assets.landing.decode_file import Prepared, prepare
 from event_assets.landing.json import BLOCK_BYTES, lines_of, read_json
 from event_assets.landing.json_elements import elements_of
+from event_assets.landing.prepare_file import Prepared, prepare
 from event_assets.landing.record_batches import MALFORMED, Batch, Fields, FileRejected
 from event_assets.settings import Settings
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from event_assets.declaration import Column, Dataset, load_datasets
-from event_assets.declaration.source import Events, Source
+from event_assets.declaration.events_and_profiles import Events, Source
 from event_assets.errors import QueryError
 from event_assets.text.file_patterns import matches
 from event_assets.transforms.normalize import normalised

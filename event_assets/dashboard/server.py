@@ -129,7 +129,8 @@ class _Site:
         answers = self._fresh(dataset)
         known = answers.dates()
         if not known:
-            return self._html("empty.html", dataset=dataset, inbox=answers.workspace.inbox)
+            patterns = [pattern for block in dataset.events for pattern in block.files]
+            return self._html("empty.html", dataset=dataset, patterns=patterns, inbox=answers.workspace.inbox)
         at, problem = _selection(request, dataset, known)
         return self._html(
             "dataset.html",

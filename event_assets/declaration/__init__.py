@@ -5,7 +5,20 @@ Here lives the meaning of every key. No Dagster, no frames, no paths of the lake
 """
 
 from event_assets.declaration.base import Declared
-from event_assets.declaration.blocks import (
+from event_assets.declaration.column import RESERVED_COLUMNS, Column, Numbers
+from event_assets.declaration.dataset import Dataset
+from event_assets.declaration.events_and_profiles import CsvDialect, Events, Log, Profiles, Source, Time
+from event_assets.declaration.expect import Expect
+from event_assets.declaration.load import (
+    COMPONENT_TYPE,
+    SHIPPED,
+    Datasets,
+    load_dataset,
+    load_datasets,
+    parse_dataset,
+    read_yaml,
+)
+from event_assets.declaration.tables_and_limits import (
     Deduplicate,
     Funnel,
     FunnelStep,
@@ -18,19 +31,6 @@ from event_assets.declaration.blocks import (
     Traffic,
     WatchTime,
 )
-from event_assets.declaration.column import RESERVED_COLUMNS, Column, Numbers
-from event_assets.declaration.dataset import Dataset
-from event_assets.declaration.expect import Expect
-from event_assets.declaration.load import (
-    COMPONENT_TYPE,
-    SHIPPED,
-    Datasets,
-    load_dataset,
-    load_datasets,
-    parse_dataset,
-    read_yaml,
-)
-from event_assets.declaration.source import CsvDialect, Events, Log, Profiles, Source, Time
 from event_assets.digest import digest
 
 __all__ = [

@@ -12,7 +12,11 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from event_assets.declaration.base import Declared
-from event_assets.declaration.blocks import (
+from event_assets.declaration.column import NAME, Column, Numbers
+from event_assets.declaration.conditions import Where, check_where
+from event_assets.declaration.events_and_profiles import Events, Profiles, Source
+from event_assets.declaration.expect import Expect
+from event_assets.declaration.tables_and_limits import (
     Deduplicate,
     Gold,
     Identity,
@@ -21,10 +25,6 @@ from event_assets.declaration.blocks import (
     Sessions,
     Traffic,
 )
-from event_assets.declaration.column import NAME, Column, Numbers
-from event_assets.declaration.conditions import Where, check_where
-from event_assets.declaration.expect import Expect
-from event_assets.declaration.source import Events, Profiles, Source
 from event_assets.declaration.values import value_of
 
 Kind = Literal["events", "profiles"]

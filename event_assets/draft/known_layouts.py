@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from event_assets.declaration.source import LOG_PATTERNS
+from event_assets.declaration.events_and_profiles import LOG_PATTERNS
 
 
 @dataclass(frozen=True)

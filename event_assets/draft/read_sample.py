@@ -18,9 +18,9 @@ from event_assets.draft.json_fields import Number, array_path, json_fields, pars
 from event_assets.draft.known_layouts import LOGS, header_of
 from event_assets.draft.sample import MAX_RECORDS, Field, Sample, trimmed
 from event_assets.errors import LandingError
-from event_assets.landing.decode_file import plain_chunks
 from event_assets.landing.json import lines_of
 from event_assets.landing.json_elements import elements_of
+from event_assets.landing.prepare_file import plain_chunks
 from event_assets.landing.record_batches import FileRejected
 from event_assets.landing.unpack import members
 from event_assets.text.encodings import detect_encoding

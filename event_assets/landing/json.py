@@ -11,7 +11,7 @@ import orjson
 import polars as pl
 
 from event_assets.declaration import Source
-from event_assets.declaration.source import NESTED
+from event_assets.declaration.events_and_profiles import NESTED
 from event_assets.landing.json_elements import elements_of
 from event_assets.landing.json_explode import exploded
 from event_assets.landing.json_objects import NOTHING, Objects

@@ -19,10 +19,10 @@ from event_assets.declaration.dataset import Kind
 from event_assets.errors import LandingError
 from event_assets.landing.assemble_columns import Assembly, present_columns
 from event_assets.landing.date_writer import Spool
-from event_assets.landing.decode_file import Prepared, prepare_all
 from event_assets.landing.event_dates import Dating
 from event_assets.landing.file_identity import Identity, check_unchanged
 from event_assets.landing.inbox import block_of
+from event_assets.landing.prepare_file import Prepared, prepare_all
 from event_assets.landing.record_batches import (
     MALFORMED,
     ROW_NUMBER,

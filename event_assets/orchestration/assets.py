@@ -27,7 +27,6 @@ from event_assets.orchestration.dataset_run import (
 )
 from event_assets.orchestration.io_manager import LakeIOManager, StepOutput
 from event_assets.orchestration.keys import REPORT_TAG, asset_key
-from event_assets.orchestration.late_reports import late_report_events, unreported
 from event_assets.orchestration.openlineage import send_lineage
 from event_assets.orchestration.private.checks_alone import GraphAssets
 from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
@@ -40,10 +39,11 @@ from event_assets.orchestration.reporting import (
     reconciliation_events,
 )
 from event_assets.orchestration.run_log import log_landing, log_totals
+from event_assets.orchestration.unreported_partitions import late_report_events, unreported
 from event_assets.orchestration.warehouse_asset import keep_current
 from event_assets.pipeline.checks import published_results, summary
 from event_assets.pipeline.land_files import land_new_files
-from event_assets.pipeline.lateness import publish_lateness
+from event_assets.pipeline.lateness_table import publish_lateness
 from event_assets.pipeline.progress import NullProgress
 from event_assets.pipeline.reconcile import publish_reconciliation
 from event_assets.pipeline.schedule import empty_dates

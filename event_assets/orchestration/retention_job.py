@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from event_assets.declaration import Dataset
-from event_assets.declaration.blocks import Retention
+from event_assets.declaration.tables_and_limits import Retention
 from event_assets.errors import EventAssetsError
 from event_assets.orchestration.keys import asset_key
 from event_assets.pipeline.retention import expire

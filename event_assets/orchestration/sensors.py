@@ -16,7 +16,7 @@ from event_assets.declaration import Dataset
 from event_assets.digest import digest
 from event_assets.landing.inbox import is_settled
 from event_assets.orchestration.keys import CAUSE_TAG, ONLY_STALE_TAG, REPORT_TAG, WHY_TAG
-from event_assets.orchestration.late_reports import lake_state, unreported
+from event_assets.orchestration.unreported_partitions import lake_state, unreported
 from event_assets.pipeline.land_files import pending
 from event_assets.pipeline.staleness import made_from, stale_units
 from event_assets.pipeline.sync_raw_tables import raw_tables_match_ledger

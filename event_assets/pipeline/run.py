@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Literal
 
 from event_assets.engines.engine import Dates
-from event_assets.pipeline.build_partition import Draft, Drafting, batches
 from event_assets.pipeline.publish import publish
 from event_assets.pipeline.recent_frames import RecentFrames
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.schedule import Blocker, Request, Schedule
+from event_assets.pipeline.stage_partitions import Draft, Drafting, batches
 from event_assets.pipeline.staleness import made_from
 from event_assets.pipeline.steps import Step
 from event_assets.pipeline.workspace import Workspace

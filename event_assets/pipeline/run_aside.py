@@ -14,7 +14,7 @@ from typing import Any
 from event_assets.errors import LakeError
 from event_assets.pipeline.compare_rows import SAMPLE_ROWS, Difference, compare
 from event_assets.pipeline.land_files import Progress, land_new_files
-from event_assets.pipeline.lateness import publish_lateness
+from event_assets.pipeline.lateness_table import publish_lateness
 from event_assets.pipeline.plan import Plan, preview
 from event_assets.pipeline.reconcile import publish_reconciliation
 from event_assets.pipeline.run import run

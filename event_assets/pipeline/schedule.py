@@ -163,5 +163,7 @@ class Schedule:
                 upstream = self._workspace.step_of.get(source.table)
                 if upstream and upstream.name not in self._named and self._workspace.tables[source.table].internal:
                     days = (day for date in needed[step.name] for day in self._days(step, source, date, upstream))
-                    needed.setdefault(upstream.name, set()).update(days if self._request.dates is not None else ())
+                    # Their own dates as well: the last ones are read once a later date is there.
+                    own = self._request.dates or ()
+                    needed.setdefault(upstream.name, set(own)).update(days if self._request.dates is not None else ())
         return {name: dates for name, dates in needed.items() if name not in self._named}

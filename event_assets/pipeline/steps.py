@@ -16,7 +16,7 @@ from event_assets.declaration import Dataset
 from event_assets.declaration.dataset import Kind
 from event_assets.digest import digest
 from event_assets.tables.catalog import COMPLETENESS, tables
-from event_assets.tables.custom_tables import custom_tables
+from event_assets.tables.custom_table_functions import custom_tables
 from event_assets.tables.table import Table
 from event_assets.text import user_agents
 from event_assets.transforms import (
@@ -33,7 +33,7 @@ from event_assets.transforms import (
     top_users,
     watch_time,
 )
-from event_assets.transforms import custom_tables as custom_transforms
+from event_assets.transforms import call_custom_function as custom_transforms
 from event_assets.transforms.held_dates import empty_where_held
 from event_assets.transforms.interface import Inputs, Outputs, Scope
 from event_assets.transforms.traffic import counted_only

@@ -20,7 +20,7 @@ import narwhals as nw
 import polars as pl
 
 from event_assets.declaration import Column, Dataset
-from event_assets.declaration.source import Source
+from event_assets.declaration.events_and_profiles import Source
 from event_assets.declaration.values import value_of
 from event_assets.engines.polars.ports import PolarsPorts
 from event_assets.storage.ledger import Kind, Ledger

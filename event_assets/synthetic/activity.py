@@ -12,7 +12,7 @@
 | copies | 2 % | the same record again, half of them in a later file |
 | late | 2 % | in the file of one to three days later |
 | drift | each third file | an undeclared column `app_version` |
-| times | 6 % | see stamps.VARIANTS |
+| times | 6 % | see time_texts.VARIANTS |
 """
 
 from __future__ import annotations

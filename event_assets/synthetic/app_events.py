@@ -11,7 +11,7 @@
 | late | 2 % | in the file of one to three days later |
 | new key | 0.5 % of records | a key `campaign` in details |
 | user as text | 1 % | `"12"` in place of `12` |
-| times | 6 % | see stamps.VARIANTS |
+| times | 6 % | see time_texts.VARIANTS |
 | profiles | 2 %, 1 %, 0.5 %, 0.5 % | no profile, a second row, no user, a date that is none |
 
 Details vary by type as in the real sample: keys that are there, null or left out. Until 18:00 prices are whole

@@ -11,7 +11,7 @@
 | spellings | 3 % | `LOGIN`, ` Mobile` |
 | drift | 0.5 % of records | an undeclared field `app_version` |
 | orphans | 2 % of users | no profile |
-| times | 6 % | see stamps.VARIANTS |
+| times | 6 % | see time_texts.VARIANTS |
 
 Shares of rejects, and the twentieth of values that is null, are those of the real file.
 """

@@ -4,7 +4,7 @@
 |---|---|---|
 | missing_timestamp, invalid_timestamp | 0.1 %, 0.3 % | empty; `2025-02-30T10:00:00`, `yesterday` |
 | malformed_record, not_utf8 | 0.2 %, 0.05 % | cut short, two fields too many, a NUL byte; a Latin-1 é in the brand |
-| missing_user_id, invalid_user_id | 0.2 %, 0.1 % | empty; `1.515915625e18`, `anonymous` |
+| missing_user_id, invalid_user_id | 0.2 %, 0.1 % | empty; `1.515915625e-18`, `anonymous` |
 | missing_event_type | 0.05 % | empty |
 | invalid_product_id, invalid_price | 0.1 %, 0.2 % | `n/a`; `free`, `-5.00`, `"1,299.00"`, `12.345` |
 | copies | 0.5 % | the same click again, half of them in a later file |
@@ -13,7 +13,7 @@
 | aliases | 3 % | `product_view`, `add-to-cart`, `buy`, ` View ` |
 | blank lines | 0.05 % | after a record |
 | drift | each third file | an undeclared column `campaign` |
-| times | 6 % | see stamps.VARIANTS |
+| times | 6 % | see time_texts.VARIANTS |
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, drift: bool) -> pl.Seri
         replaced(
             chunk,
             (pl.col("user").cast(pl.Int64) * 7 + FIRST_USER).cast(pl.String),
-            {"missing_user_id": nothing, "invalid_user_id": one_of(["1.515915625e18", "anonymous"])},
+            {"missing_user_id": nothing, "invalid_user_id": one_of(["1.515915625e-18", "anonymous"])},
         ),
         pl.concat_str(pl.lit("v"), pl.col("visit")),
     ]

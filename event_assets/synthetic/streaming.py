@@ -5,12 +5,12 @@
 | missing_timestamp, invalid_timestamp | 0.1 %, 0.2 % | empty; `invalid-date5T12:33:00`, `yesterday` |
 | malformed_record, not_utf8 | 0.1 %, 0.05 % | cut short, two fields too many, a NUL byte; a Latin-1 é in the user |
 | missing_log_id, missing_user_id | 0.05 %, 0.2 % | empty |
-| missing_watch_time_min, invalid_watch_time_min | 0.1 %, 0.2 % | empty; `-3.5`, `NaN`, `1e3`, `12.345` |
+| missing_watch_time_min, invalid_watch_time_min | 0.1 %, 0.2 % | empty; `-3.5`, `NaN`, `1e3x`, `12.345` |
 | copies | 1 % | the log id again: as it was, or watched longer at the same time, or later and watched longer |
 | late | 2 % | in the file of one to three days later |
 | addresses | 3 %, 1 %, 1 % | private, malformed, none: all of them valid records of region Unknown |
 | drift | each third file | an undeclared column `device_model` |
-| times | 6 % | see stamps.VARIANTS |
+| times | 6 % | see time_texts.VARIANTS |
 
 A tenth of the users has IPv6. The copy of a log id never comes before its original in the order in
 which the platform keeps the first, so the originals' minutes are the ones that count.
@@ -150,7 +150,7 @@ def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, drift: bool) -> pl.Seri
         replaced(
             chunk,
             hundredths("watched"),
-            {"missing_watch_time_min": nothing, "invalid_watch_time_min": one_of(["-3.5", "NaN", "1e3", "12.345"])},
+            {"missing_watch_time_min": nothing, "invalid_watch_time_min": one_of(["-3.5", "NaN", "1e3x", "12.345"])},
         ),
     ]
     if drift:

@@ -11,7 +11,7 @@ from event_assets.declaration import Dataset
 from event_assets.declaration.dataset import Kind
 from event_assets.errors import DeclarationError
 from event_assets.tables import plots
-from event_assets.tables.custom_tables import with_custom
+from event_assets.tables.custom_table_functions import with_custom
 from event_assets.tables.gold_tables import gold_tables
 from event_assets.tables.identity_tables import PERSON_ID, identity_tables
 from event_assets.tables.shared_columns import (

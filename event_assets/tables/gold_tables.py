@@ -7,7 +7,7 @@ from typing import Any
 
 from event_assets.declaration import Dataset, FunnelStep
 from event_assets.tables import plots
-from event_assets.tables.retention_tables import retention_tables
+from event_assets.tables.returning_users_tables import retention_tables
 from event_assets.tables.shared_columns import count, region, typed
 from event_assets.tables.table import Column, Table
 

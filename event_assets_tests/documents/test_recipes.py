@@ -55,6 +55,10 @@ def recipe(name: str) -> Recipe:
     )
 
 
+#: Columns of which one of the sample's files has no field: they are null there, and a warning reports it.
+NULL_IN_A_FILE = {"iis": ["cs_host"]}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_lands_its_sample_to_sessions(name: str, tmp_path: Path) -> None:
     found = recipe(name)
@@ -63,7 +67,7 @@ def test_a_recipe_lands_its_sample_to_sessions(name: str, tmp_path: Path) -> Non
         target = tmp_path / "inbox" / name / path.relative_to(found.sample)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
-    assert world.land().warnings == ()
+    assert [warning.split()[1] for warning in world.land().warnings] == NULL_IN_A_FILE.get(name, [])
     assert {outcome.state for outcome in world.make()} == {"made"}
     rejected = world.table("landing_rejects").height + world.table("quarantine").height
     records = sum(file.records for file in world.workspace.ledger.files.values())

@@ -176,6 +176,7 @@ def test_without_a_header_the_fields_are_known_by_their_place(land: Land) -> Non
     assert outcome.rejects == [(2, "malformed_record", None, "2,b")]
 
 
+@pytest.mark.slow
 def test_a_header_of_any_length_is_read_as_a_whole(land: Land) -> None:
     names = ",".join(f"undeclared_field_{number}" for number in range(100_000))
     outcome = land(f"user_id,at,{names}\n1,2024-01-02{',' * 100_000}\n2,2024-01-02\n", declare())

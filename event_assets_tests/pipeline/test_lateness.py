@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from event_assets.pipeline.lateness import publish_lateness
+from event_assets.pipeline.lateness_table import publish_lateness
 from event_assets_tests.world import World, clicks, lines
 
 JANUARY = [dt.datetime(2025, 1, day, 12, tzinfo=dt.UTC) for day in range(1, 32)]

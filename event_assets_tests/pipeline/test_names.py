@@ -155,7 +155,7 @@ def test_a_dataset_of_any_other_name_has_views_and_definitions(name: str) -> Non
         return
     dataset = clicks(name=name)
     with duckdb.connect() as connection:
-        for statement in lasting_views({name: dataset}, Path("/nowhere")):
+        for statement in lasting_views(dataset, Path("/nowhere")):
             connection.execute(statement)
         assert connection.execute(f'SELECT count(*) FROM "{name}".sessions').fetchone() == (0,)
     assert isinstance(dataset_definitions(dataset).get_repository_def(), dg.RepositoryDefinition)

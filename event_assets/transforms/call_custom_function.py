@@ -7,7 +7,7 @@ from collections.abc import Callable
 import narwhals as nw
 
 from event_assets.errors import ContractError
-from event_assets.tables.custom_tables import CustomTable
+from event_assets.tables.custom_table_functions import CustomTable
 from event_assets.transforms.interface import Inputs, Outputs, Scope
 
 

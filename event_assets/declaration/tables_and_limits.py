@@ -205,7 +205,7 @@ class Gold(Declared):
     lateness: Nothing | None = None
     """When the records of each date were landed, and how many sessions late ones changed."""
     custom: tuple[OwnTable, ...] = ()
-    """Tables of the user's own, as `module:function` each (`tables/custom_tables.py`)."""
+    """Tables of the user's own, as `module:function` each (`tables/custom_table_functions.py`)."""
 
 
 class Quality(Declared):
