@@ -65,6 +65,14 @@ class DagsterDev:
             )
             self.ask("mutation($id: String){stopSensor(id:$id){__typename}}", id=found["sensorOrError"]["id"])
 
+    def reload(self) -> None:
+        """Press "Reload definitions": the calendar of partitions is read anew."""
+        answer = self.ask(
+            "mutation($name: String!){reloadRepositoryLocation(repositoryLocationName:$name){__typename}}",
+            name=_LOCATION["repositoryLocationName"],
+        )
+        assert answer["reloadRepositoryLocation"]["__typename"] == "WorkspaceLocationEntry", answer
+
     def backfill(self, dates: list[str], *assets: str) -> str:
         """Launch a backfill of assets such as `shop/sessions` over the dates; returns its id."""
         answer = self.ask(

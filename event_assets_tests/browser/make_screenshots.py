@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import dagster
 from playwright.sync_api import Page, expect, sync_playwright
 from rich.console import Console
 from rich.text import Text
@@ -28,6 +29,7 @@ IMAGES = Path(__file__).resolve().parents[2] / "docs" / "img"
 #: Long enough for a page to ask for what stands in its tiles.
 _DRAWN = 8000
 _DATE = "2020-09-25"
+_PACKAGES = str(Path(dagster.__file__).parents[1])
 #: A picture tells nothing of the machine that it was taken on.
 _SHORTEN = """pairs => {
     const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
@@ -51,7 +53,9 @@ def main() -> None:
                 show(page, dev)
                 page.wait_for_timeout(_DRAWN)
                 expect(page.get_by_text("fetching statuses")).to_have_count(0, timeout=120_000)
-                page.evaluate(_SHORTEN, [[sys.prefix, ".venv"], [str(dev.folder), "data"]])
+                page.evaluate(
+                    _SHORTEN, [[_PACKAGES, "site-packages"], [sys.prefix, ".venv"], [str(dev.folder), "data"]]
+                )
                 page.screenshot(path=IMAGES / f"{name}.png")
             browser.close()
 
@@ -79,6 +83,7 @@ def prepare(dev: DagsterDev) -> None:
     made = dev.materialized("shop/joined_facts")
     backfill = dev.backfill(made, "shop/joined_facts", "shop/events_by_type", "shop/user_funnel")
     wait_for(lambda: dev.backfill_status(backfill).startswith("COMPLETED"), 600)
+    dev.reload()  # a dataset without records had the calendar of its declaration
 
 
 def terminal(folder: Path) -> None:
