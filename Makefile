@@ -53,7 +53,9 @@ demo: $(RUNTIME)  ## sample files for all datasets, every table, the reconciliat
 	$(BIN)/event-assets demo $(ARGS)
 
 ui: $(RUNTIME) $(DAGSTER_HOME)/dagster.yaml  ## Dagster's web page on http://127.0.0.1:3000 (PORT=...)
-	DAGSTER_HOME="$(CURDIR)/$(DAGSTER_HOME)" $(BIN)/dagster dev -h 127.0.0.1 -p $(PORT) -w workspace.yaml
+# The runtime lock has no `dg`. `dg dev` starts the same services; Dagster recommends it at each start.
+	DAGSTER_HOME="$(CURDIR)/$(DAGSTER_HOME)" $(BIN)/python -W 'ignore:Function `dev_command` is superseded' \
+		-m dagster dev -h 127.0.0.1 -p $(PORT) -w workspace.yaml
 
 $(DAGSTER_HOME)/dagster.yaml: event_assets/orchestration/dagster.yaml | $(RUNTIME)
 	mkdir -p $(@D)

@@ -28,8 +28,9 @@ from event_assets.orchestration.dataset_run import (
 from event_assets.orchestration.io_manager import LakeIOManager, StepOutput
 from event_assets.orchestration.keys import REPORT_TAG, asset_key
 from event_assets.orchestration.openlineage import send_lineage
+from event_assets.orchestration.private.checks_alone import GraphAssets
 from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
-from event_assets.orchestration.private.log_events import log_events
+from event_assets.orchestration.private.log_events import last_evaluation, log_events
 from event_assets.orchestration.reporting import (
     empty_events,
     evaluation,
@@ -118,7 +119,7 @@ def dataset_assets(
         ],
     )
     lake = {} if settings is None else {"lake": str(settings.lake), "cache": str(settings.cache)}
-    return dg.AssetsDefinition(
+    return GraphAssets(
         node_def=graph,
         keys_by_output_name={name: spec.key for name, spec in specs.items()},
         specs=list(specs.values()),
@@ -254,6 +255,10 @@ def _judge(context: dg.OpExecutionContext, current: DatasetRun, table: str) -> N
         (result, date) for date in units for result in published_results(workspace, table, date) if result.name in names
     ]
     log_events(context, (evaluation(workspace.dataset, *found) for found in results))
+    if not workspace.by_date(table):  # what only a landing or a computation can evaluate keeps its last result
+        others = names.difference(result.name for result, _ in results)
+        keys = [dg.AssetCheckKey(asset_key(workspace.dataset.name, table), name) for name in sorted(others)]
+        log_events(context, (last for key in keys if (last := last_evaluation(context.instance, key))))
     if workspace.by_date(table) and not requested:  # Dagster waits for a result without a date, too
         log_events(
             context, (evaluation(workspace.dataset, summary(table, name, results), None) for name in sorted(names))

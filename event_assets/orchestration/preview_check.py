@@ -8,6 +8,7 @@ from event_assets.orchestration.keys import asset_key
 from event_assets.pipeline.plan import preview
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings, load_settings
+from event_assets.wording import counted
 
 #: The UI shows so many lines well; the log has them all.
 _SHOWN = 50
@@ -20,8 +21,8 @@ def up_to_date_check(dataset: Dataset, settings: Settings | None = None) -> dg.A
         asset=asset_key(dataset.name, "source_files"),
         name="up_to_date",
         description=(
-            "Whether every file of the inbox is landed and every table is what its inputs say. "
-            "Executed by itself it is the preview of a run: it changes nothing."
+            "Every file of the inbox is landed and no table is stale. "
+            "Runs do not evaluate it: execute it by itself to preview the next run. It changes nothing."
         ),
     )
     def up_to_date(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
@@ -40,7 +41,7 @@ def up_to_date_check(dataset: Dataset, settings: Settings | None = None) -> dg.A
             severity=dg.AssetCheckSeverity.WARN,
             description="nothing to do"
             if found.is_empty
-            else f"{len(found.files)} files, {len(found.stale)} partitions",
+            else f"{counted(len(found.files), 'file')} to land, {counted(len(found.stale), 'stale partition')}",
             metadata={
                 "changed keys": len(found.changes),
                 "files": len(found.files),

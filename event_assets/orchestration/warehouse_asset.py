@@ -71,7 +71,7 @@ def keep_current(context: dg.OpExecutionContext, workspace: Workspace) -> None:
         context.log.warning(f"the warehouse file is unchanged: {error}")
         return
     if refreshed:
-        context.log.info(f"made {settings.warehouse} again, with a view for each table")
+        context.log.info(f"rebuilt {settings.warehouse} with a view for each table")
         context.log_event(dg.AssetMaterialization(KEY, metadata={"file": dg.MetadataValue.path(settings.warehouse)}))
 
 

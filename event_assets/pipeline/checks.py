@@ -26,9 +26,9 @@ from event_assets.storage.ledger import Kind, SourceFile
 from event_assets.tables.catalog import tables
 from event_assets.tables.contract import Violation, merged, repeated_keys_of_files, violations, violations_of_file
 from event_assets.tables.table import Table
-from event_assets.wording import first_of
+from event_assets.wording import counted, first_of
 
-_NOT_PUBLISHED = f"it is not published (the previous version is kept): {REMEDY}"
+_NOT_PUBLISHED = f"the new version is not published and the previous one is kept; {REMEDY}"
 
 #: So many dates are named in a message.
 _SHOWN = 5
@@ -103,7 +103,7 @@ def _quality(dataset: Dataset) -> Iterator[Check]:
         "source_files",
         "drift",
         "Files have the declared columns, of the declared kinds, and no others.",
-        "declare a new field that matters (it is kept in extra until then), ask the source for one that is missing",
+        "declare a new field that matters (it is kept in extra until then); ask the source for one that is missing",
     )
     yield Check(
         "quarantine",
@@ -131,7 +131,7 @@ def _quality(dataset: Dataset) -> Iterator[Check]:
             "joined_facts",
             "orphans",
             f"At most {quality.max_orphan_share:.0%} of a date's facts are of users without a profile.",
-            "drop a newer file of profiles, and what it changes is made again",
+            "drop a newer file of profiles; the next run recomputes what it changes",
         )
 
 
@@ -169,15 +169,15 @@ def file_results(workspace: Workspace, failures: Sequence[EventAssetsError] | No
 
     share = workspace.dataset.quality.max_rejected_share
     bad = [f for f in files if f.rejected > share * f.records]
-    message = f"{len(files)} files, each with at most {share:.0%} rejects"
+    message = f"{counted(len(files), 'file')}, each with at most {share:.0%} rejects"
     message = f"{_named(bad, names)}: more than {share:.0%} rejected{_most_seen(bad)}" if bad else message
     worst = max((f.rejected / f.records for f in files if f.records), default=0.0)
     figures = {"files over the limit": len(bad), "highest rejected share": round(worst, 6)}
     yield CheckResult("source_files", "rejects", not bad, message, figures)
 
     drifted = [
-        f"{d.change} {d.field} ({d.kind}): {d.records} records of {d.files} files, first in {d.first_file} at"
-        f" {d.first_seen:%Y-%m-%d %H:%M} UTC"
+        f"{d.change} {d.field} ({d.kind}): {counted(d.records, 'record')} of {counted(d.files, 'file')}, first in"
+        f" {d.first_file} at {d.first_seen:%Y-%m-%d %H:%M} UTC"
         for d in drifts(workspace)
     ]
     message = first_of(drifted) or "all files have the declared columns and no others"

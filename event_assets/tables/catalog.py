@@ -109,14 +109,14 @@ def _check_names(dataset: Dataset, table: Table) -> None:
 def _landed(dataset: Dataset) -> Iterable[Table]:
     yield Table(
         "source_files",
-        "Every file that was ever dropped, and what became of its records.",
+        "Every file that was ever in the inbox, with its state and the number of its records.",
         (
             FILE_ID,
-            Column("names", "string", "The names under which the file lay in the inbox, JSON array.", nullable=False),
+            Column("names", "string", "The names that the file had in the inbox, JSON array.", nullable=False),
             count("bytes", "The file's size.", 0),
             count("records", "Records in the file.", 0),
-            count("landed", "Records that stand in a raw table.", 0),
-            count("rejected", "Records that stand in landing_rejects.", 0),
+            count("landed", "Records in a raw table.", 0),
+            count("rejected", "Records in landing_rejects.", 0),
             Column("first_date", "date", "The earliest event_date among its records."),
             Column("last_date", "date", "The latest event_date among its records."),
             Column("landed_at", "timestamp", "When the file was first landed.", nullable=False),

@@ -32,9 +32,19 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
                     made_from=("session_id",),
                 ),
                 Column(
-                    "first_event_time", "timestamp", "Time of the first.", nullable=False, made_from=("event_time",)
+                    "first_event_time",
+                    "timestamp",
+                    "Time of the user's first event on the date.",
+                    nullable=False,
+                    made_from=("event_time",),
                 ),
-                Column("last_event_time", "timestamp", "Time of the last.", nullable=False, made_from=("event_time",)),
+                Column(
+                    "last_event_time",
+                    "timestamp",
+                    "Time of the user's last event on the date.",
+                    nullable=False,
+                    made_from=("event_time",),
+                ),
             ),
             key=("user_id",),
             **daily,

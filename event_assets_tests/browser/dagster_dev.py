@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import socket
@@ -160,13 +162,12 @@ def dagster_dev(folder: Path, environment: Mapping[str, str] = os.environ) -> It
     if env.pop("PYTHONDONTWRITEBYTECODE", None):
         # Each run is a process of its own; compiling all modules again takes longer than the run.
         env["PYTHONPYCACHEPREFIX"] = str(folder / "pycache")
-    command = [sys.executable, "-m", "dagster"]
     # Two processes that create the SQLite files at once crash, and `dagster dev` starts several.
-    subprocess.run([*command, "instance", "info"], cwd=_REPOSITORY, env=env, check=True, stdout=subprocess.DEVNULL)
-    serve = [*command, "dev", "-h", "127.0.0.1", "-p", str(port), "-w", "workspace.yaml"]
+    create = [sys.executable, "-m", "dagster", "instance", "info"]
+    subprocess.run(create, cwd=_REPOSITORY, env=env, check=True, stdout=subprocess.DEVNULL)
     with dev.log.open("w") as log:
         process = subprocess.Popen(
-            serve, cwd=_REPOSITORY, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            make_ui(port), cwd=_REPOSITORY, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
             wait_for(lambda: process.poll() is not None or _is_well(dev), 120)
@@ -174,6 +175,13 @@ def dagster_dev(folder: Path, environment: Mapping[str, str] = os.environ) -> It
             yield dev
         finally:
             _stop(process)
+
+
+def make_ui(port: int) -> list[str]:
+    """The command by which `make ui` starts Dagster, with this Python."""
+    makefile = (_REPOSITORY / "Makefile").read_text().replace("\\\n\t\t", "")
+    [arguments] = re.findall(r"\$\(BIN\)/python (.* dagster dev .*)", makefile)
+    return [sys.executable, *shlex.split(arguments.replace("$(PORT)", str(port)))]
 
 
 def _is_well(dev: DagsterDev) -> bool:

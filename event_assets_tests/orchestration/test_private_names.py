@@ -5,6 +5,8 @@ The event log, the launcher and the quiet instance have tests of their own.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import dagster as dg
 import pytest
 
@@ -71,3 +73,17 @@ def test_a_job_of_a_command_is_the_locations(name: str) -> None:
     ).resolve_job_def(name)
     locations = location_definitions().get_repository_def().get_job(name)
     assert own.get_job_snapshot_id() == locations.get_job_snapshot_id()
+
+
+def test_each_check_of_a_dataset_can_be_executed_by_itself_also_in_a_changed_copy() -> None:
+    # Otherwise the UI disables "Execute" and "Execute all" on the Checks tab.
+    own = dataset_definitions(load_datasets()["shop"], None, NullProgress())
+    changed = own.map_resolved_asset_specs(func=lambda spec: spec.replace_attributes(owners=["team:web"]))
+    for definitions in (own, changed):
+        graph = definitions.resolve_asset_graph()
+        keys = {*graph.asset_check_keys, *graph.executable_asset_keys}
+        assert len(keys) > 30
+        units = Counter(graph.get_execution_set_identifier(key) for key in keys)
+        del units[None]  # by itself
+        assert set(units.values()) == {1}, units  # `up_to_date` is a unit of one
+    assert graph.get(dg.AssetKey(["shop", "sessions"])).owners == ["team:web"]

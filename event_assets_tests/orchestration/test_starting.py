@@ -117,6 +117,18 @@ def test_checks_alone_judge_what_is_published(landed: Platform) -> None:
     assert [text for text in messages(landed, result) if "did not yield" in text] == []
 
 
+@pytest.mark.parametrize(("time", "shown"), [("2025-01-05T10:00:00", "SUCCEEDED"), ("soon", "FAILED")])
+def test_checks_alone_keep_the_result_of_the_last_landing(platform: Platform, time: str, shown: str) -> None:
+    check = dg.AssetCheckKey(asset_key("clicks", "source_files"), "landing")
+    platform.use(clicks(mode="fail_fast"))
+    assert stored_evaluations(platform, execute(platform, checks={check})) == []
+    platform.drop("clicks_1.csv", lines(f"ann,view,{time},/a,1.00"))
+    first = [e.description for e in stored_evaluations(platform, platform.run()) if e.check_name == "landing"]
+    again = execute(platform, checks={check})
+    assert [e.description for e in stored_evaluations(platform, again)] == first
+    assert platform.checked("source_files", "landing") == {None: shown}
+
+
 def test_checks_alone_find_a_file_that_was_damaged(landed: Platform) -> None:
     landed.run()
     [path] = landed.workspace.stores["daily_summary"].paths("2025-01-06")

@@ -9,11 +9,13 @@ from typing import Any, Final
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster_shared.record import copy
 
 from event_assets.orchestration.reporting import Event
 
 _MADE: Final = dg.DagsterEventType.ASSET_MATERIALIZATION
+_EVALUATED: Final = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
 _BACKFILL_TAG = "dagster/backfill"
 #: An asset's partition, or an asset that has none.
 _Place = tuple[dg.AssetKey, str | None]
@@ -44,6 +46,13 @@ def log_events(context: dg.OpExecutionContext, events: Iterable[Event]) -> None:
         for evaluation in evaluations:
             target = judged.get((evaluation.asset_key, evaluation.partition))
             context.log_event(copy(evaluation, target_materialization_data=target))  # type: ignore[arg-type]
+
+
+def last_evaluation(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> dg.AssetCheckEvaluation | None:
+    """The newest result of a check, if it has one."""
+    found = instance.event_log_storage.get_asset_check_execution_history(check, limit=1, status=_EVALUATED)
+    event = found[0].event if found else None
+    return event.get_dagster_event().asset_check_evaluation_data if event else None
 
 
 def events_together(instance: dg.DagsterInstance) -> AbstractContextManager[None]:
