@@ -18,7 +18,7 @@ from event_assets.errors import ContractError
 from event_assets.orchestration.keys import DATES_TAG, ONLY_STALE_TAG
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.progress import NullProgress
-from event_assets.pipeline.results import Outcome
+from event_assets.pipeline.results import REMEDY, Outcome
 from event_assets.pipeline.run import Run
 from event_assets.pipeline.schedule import Request, between
 from event_assets.pipeline.steps import Step
@@ -133,9 +133,7 @@ class PartitionError(ContractError):
             source = f"{dataset.name}/{table} {date or ''}".strip()
             super().__init__(culprit, f"waits for {source}, whose published version is stale", "materialize that first")
         else:
-            broken = "; ".join(check.message for check in first.checks if not check.passed)
-            state = f"was not published (the previous version is kept): {broken}"
-            super().__init__(culprit, state, "fix the rule or the source and materialize it again")
+            super().__init__(culprit, first.not_published, REMEDY)
 
 
 def dataset_run(dataset: Dataset, settings: Callable[[], Settings], progress: NullProgress) -> dg.ResourceDefinition:

@@ -21,7 +21,7 @@ from event_assets.orchestration.private.log_events import log_events
 from event_assets.orchestration.reporting import outcome_events
 from event_assets.orchestration.run_log import log_outcomes
 from event_assets.pipeline.publish import publish
-from event_assets.pipeline.results import Outcome
+from event_assets.pipeline.results import NOT_PUBLISHED, Outcome
 from event_assets.pipeline.run import Run
 from event_assets.pipeline.steps import Step
 from event_assets.settings import load_settings
@@ -157,7 +157,7 @@ def _keep_model(context: dg.OutputContext, unit: str, frame: pl.DataFrame) -> No
     broken = model_violations(getattr(model, "value", model), frame) if model is not None else []
     if broken:
         culprit = f"{context.asset_key.to_user_string()} {unit}".strip()
-        state = f"was not published (the previous version is kept): {'; '.join(map(str, broken))}"
+        state = f"{NOT_PUBLISHED}: {'; '.join(map(str, broken))}"
         raise ContractError(culprit, state, "fix the asset and materialize it again")
 
 

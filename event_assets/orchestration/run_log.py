@@ -43,10 +43,7 @@ def log_outcomes(context: dg.OpExecutionContext, workspace: Workspace, outcomes:
             context.log.info(_made(workspace, table, made))
         for outcome in units:
             if outcome.state == "refused":
-                broken = "; ".join(check.message for check in outcome.checks if not check.passed)
-                why = broken or "it is made together with a table that broke a check"
-                what = f"{table} {outcome.date or ''}".strip()
-                context.log.error(f"{what} was not published (the previous version is kept): {why}")
+                context.log.error(f"{table} {outcome.date or '(all dates)'} {outcome.not_published}")
         waiting = [outcome for outcome in units if outcome.state == "waiting"]
         if waiting and waiting[0].waits_for:
             source, date = waiting[0].waits_for

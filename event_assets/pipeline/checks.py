@@ -17,7 +17,7 @@ from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
 from event_assets.pipeline.completeness import COMPLETENESS, arrivals, due_at
 from event_assets.pipeline.reconcile import Reconciliation, reconcile, reconciliation
-from event_assets.pipeline.results import CheckResult
+from event_assets.pipeline.results import REMEDY, CheckResult
 from event_assets.pipeline.schema_drift import drifts
 from event_assets.pipeline.steps import RECONCILIATION, Step, steps
 from event_assets.pipeline.volume import judge_volume
@@ -28,7 +28,7 @@ from event_assets.tables.contract import Violation, merged, repeated_keys_of_fil
 from event_assets.tables.table import Table
 from event_assets.wording import counted, first_of
 
-_REFUSED = "the new version is not published and the previous one is kept; fix the rule or the source and run again"
+_NOT_PUBLISHED = f"the new version is not published and the previous one is kept; {REMEDY}"
 
 #: So many dates are named in a message.
 _SHOWN = 5
@@ -64,10 +64,10 @@ def _blocking(dataset: Dataset) -> Iterator[Check]:
         if not table.landed:
             key = ", ".join(table.key)
             description = f"Every row keeps the contract: columns, types, nulls, bounds, unique key ({key})."
-            yield Check(table.name, "contract", description, _REFUSED, blocking=True)
+            yield Check(table.name, "contract", description, _NOT_PUBLISHED, blocking=True)
     for step in steps(dataset):
         if step.equation:
-            yield Check(step.name, "accounting", f"No record is lost: {step.equation}.", _REFUSED, blocking=True)
+            yield Check(step.name, "accounting", f"No record is lost: {step.equation}.", _NOT_PUBLISHED, blocking=True)
     yield Check(
         "source_files",
         "accounting",

@@ -1,4 +1,5 @@
-"""Drops dates that a dataset no longer wants to keep, and remembers it: they neither come back nor count as stale."""
+"""Delete the expired dates of tables, and remember it: they neither come back nor are stale (`Table.retained_by`: which
+limit a table has)."""
 
 from __future__ import annotations
 

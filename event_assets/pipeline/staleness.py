@@ -1,4 +1,7 @@
-"""What a unit would be made from now. A unit is stale iff that differs from what it was made from."""
+"""What a unit would be made from now; a unit is stale if that differs from what it was made from.
+
+`steps.py` declares what each step reads, and so what a late file touches; `reachable` follows it.
+"""
 
 from __future__ import annotations
 

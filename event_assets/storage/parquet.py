@@ -83,11 +83,13 @@ def holds_rows(path: Path, rows: int) -> bool:
 
 @contextmanager
 def naming_disk_errors(path: Path) -> Iterator[None]:
-    """LakeError where the file can't be written; what was written of it is gone then."""
+    """LakeError where the file can't be written; what was written of it is deleted then."""
     try:
         yield
-    except OSError as error:
+    except (OSError, pl.exceptions.ComputeError) as error:
         path.unlink(missing_ok=True)
+        # Of a disk that fills up while the footer is written, Polars says "transport error".
+        why = f"no space is left: {error}" if isinstance(error, pl.exceptions.ComputeError) else error
         raise LakeError(
-            str(path), f"can't be written ({error})", "make room and run again; nothing was published"
+            str(path), f"can't be written ({why})", "make room and run again; nothing was published"
         ) from None

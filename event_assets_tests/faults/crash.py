@@ -53,7 +53,7 @@ def die_at(number: int | None, told: Path) -> None:
 
     wrap(Path, "replace", lambda path, target: f"place {_short(target)}")
     wrap(Path, "unlink", lambda path, **_: f"delete {_short(path)}")
-    wrap(Path, "touch", lambda path, **_: f"mark {_short(path)}")
+    wrap(Path, "write_text", lambda path, *_, **__: f"mark {_short(path)}")
     wrap(shutil, "rmtree", lambda path, *_, **__: f"clear {_short(path)}")
     wrap(TableLog, "commit", lambda log, add, remove: f"commit {log.folder.name} +{len(add)} -{len(remove)}")
     wrap(pl.DataFrame, "write_parquet", lambda frame, path, **_: f"write {_short(path)}", _half_written)

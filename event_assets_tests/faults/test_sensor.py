@@ -110,6 +110,9 @@ def test_what_was_landed_is_known_after_a_restart(platform: Platform) -> None:
     [request] = platform.tick("clicks_new_files")
     assert platform.obey(request).success
     with opened(platform.folder) as again:
+        [request] = again.tick("clicks_new_files")
+        assert request.tags["event_assets/why"].endswith("that no run reported"), "this instance knows of no run"
+        assert again.obey(request).success
         assert "nothing new" in again.tick("clicks_new_files")
         settled(again, "clicks_2.csv", day("bob"))
         [request] = again.tick("clicks_new_files")

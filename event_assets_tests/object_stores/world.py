@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from event_assets.declaration import Dataset
-from event_assets.locations import ObjectUrl
+from event_assets.locations import ObjectUrl, parse_place
 from event_assets.settings import Settings
 from event_assets.storage.object_store import Objects
 from event_assets_tests.world import World, clicks
@@ -36,7 +36,7 @@ class ObjectWorld(World):
 
     def objects(self, table: str) -> set[str]:
         """The Parquet files that lie in a table's folder of the bucket, whether they count or not."""
-        found = Objects(self.bucket / "lake" / self.dataset.name / table).all()
+        found = Objects(_url(self.workspace.stores[table].folder)).all()
         return {each.key for each in found if not each.key.startswith("_")}
 
     def counting(self, table: str) -> set[str]:
@@ -47,6 +47,12 @@ class ObjectWorld(World):
         """AssertionError where a folder holds anything but the current files."""
         for table in self.workspace.stores:
             assert self.objects(table) == self.counting(table), table
+
+
+def _url(folder: Any) -> ObjectUrl:
+    url = parse_place(str(folder))
+    assert isinstance(url, ObjectUrl)
+    return url
 
 
 def put(url: ObjectUrl, key: str, content: bytes) -> None:
