@@ -36,6 +36,8 @@ _BACKTRACE = re.compile(r" 0: (?:<|0x|\w+::)")
 _SHOWN = 200
 #: Never on top of a commit that this writer has not seen.
 _ONCE = CommitProperties(max_commit_retries=0)
+#: So often a log that changes meanwhile is read again.
+_TRIES = 50
 
 
 @dataclass(frozen=True)
@@ -167,17 +169,25 @@ class TableLog:
         return _BACKTRACE.split(text)[0][:_SHOWN]
 
     def _refreshed(self) -> DeltaTable | None:
+        """The log as it is now. One that changes while it is read is read again: a writer deletes commits that its
+        checkpoint makes unneeded, which a reader may just have listed."""
         self._looked = True
-        try:
-            if self._table is None:
-                self._table = self._opened()
-            else:
-                self._table.update_incremental()
-        except TableNotFoundError:
-            return None
-        except (DeltaError, OSError) as error:
-            raise self._unreadable(error) from None
-        return self._table
+        for left in reversed(range(_TRIES)):
+            known, before = self._table, self._files.log_versions()
+            try:
+                if known is None:
+                    self._table = self._opened()
+                else:
+                    known.update_incremental()
+                return self._table
+            except TableNotFoundError:
+                return None
+            except (DeltaError, OSError) as error:
+                unchanged = known is None and self._files.log_versions() == before
+                if unchanged or not left:
+                    raise self._unreadable(error) from None
+                self._table = None
+        raise AssertionError
 
     def _unreadable(self, error: Exception) -> LakeError:
         """DamagedLogError where all files of the log can be opened, and delta-rs can't make sense of them."""
