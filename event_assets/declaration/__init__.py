@@ -1,7 +1,7 @@
 """What a dataset declares: the models of one `defs.yaml`, and how it is read from disk.
 
 Here lives the meaning of every key. No Dagster, no frames, no paths of the lake: the component in
-`defs/` wraps this model, contracts and transforms are built from it.
+`orchestration/` wraps this model, tables and transforms are built from it.
 """
 
 from event_assets.declaration.base import Declared

@@ -91,7 +91,7 @@ def land_file(
     """Read a source file once, streaming, and stage its tables in the folder `into` (made where missing).
 
     Staged files are Snappy Parquet with the columns of `raw_events` or `raw_profiles` and
-    `landing_rejects` (contracts.tables), rows by row_number. `landed_at` (aware) decides `out_of_range`.
+    `landing_rejects` (`tables/catalog.py`), rows by row_number. `landed_at` (aware) decides `out_of_range`.
 
     NotReadyError where the file changed since it was identified; LandingError where it can't be read or
     staged, and with `mode: fail_fast` at the first reject. Then nothing stays in `into`.
