@@ -88,7 +88,7 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
                 count("records", "Records of the date whose file was first landed on landed_date.", 0),
                 count(
                     "sessions_changed",
-                    "Sessions of the date that are new, gone or otherwise than by the files landed before landed_date.",
+                    "Sessions of the date that these files add, remove or change.",
                     0,
                 ),
             ),
@@ -252,7 +252,7 @@ def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
             Column(
                 "median_seconds_from_previous",
                 "decimal(18,6)",
-                "Median time since the step before, each user once by its best date; null where nobody got here.",
+                "Median time since the step before, each user once by its best date; null where no user got here.",
                 made_from=tuple(f"{step}_time" for step in steps),
             ),
         ),
