@@ -1,4 +1,4 @@
-"""Which user agents are programs: those on the list of the package `crawler-user-agents`, and those whose text says bot,
+"""Which user agents are programs: those on the list of the package `crawler-user-agents`, and those that contain bot,
 crawl or spider.
 
 One engine of expressions (Polars) judges the distinct texts for all engines, so that no dialect can differ.
