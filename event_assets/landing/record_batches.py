@@ -1,4 +1,4 @@
-"""What every reader takes and returns: fields, batches of records, rejects."""
+"""The interface of every reader: fields, batches of records, rejects."""
 
 from __future__ import annotations
 
