@@ -13,6 +13,7 @@ from event_assets.dashboard import panel_rows as shapes
 from event_assets.dashboard import queries
 from event_assets.dashboard.formatting import REGIONS, count, percent
 from event_assets.dashboard.queries import LENGTHS, Question
+from event_assets.tables.gold_tables import SESSION_CHANGES
 
 #: How much of the page's width a panel likes to have.
 Span = Literal["narrow", "wide", "full"]
@@ -139,7 +140,12 @@ def _missing(rows: pl.DataFrame) -> str:
 
 def _late(rows: pl.DataFrame) -> str:
     records, sessions = count(int(rows["records"].sum())), count(int(rows["sessions_changed"].sum()))
-    return f"{records} records of {_days(rows['event_date'].n_unique())} came late; they changed {sessions} sessions."
+    kinds = {
+        kind: int(rows[f"sessions_{kind}"].sum()) for kind in SESSION_CHANGES if f"sessions_{kind}" in rows.columns
+    }
+    which = ", ".join(f"{count(number)} {kind}" for kind, number in kinds.items() if number)
+    days = _days(rows["event_date"].n_unique())
+    return f"{records} records of {days} came late; they changed {sessions} sessions{f' ({which})' if which else ''}."
 
 
 def _days(number: int) -> str:

@@ -210,9 +210,10 @@ def completeness(at: Selection) -> Query | None:
 
 
 def lateness(at: Selection) -> Query | None:
-    """event_date, landed_date, records, sessions_changed: what was landed later than on the day after the date."""
+    """event_date, landed_date, records, sessions_changed and these by kind: what was landed later than on the day
+    after the date."""
     if not at.has("lateness"):
         return None
-    sql = f"""SELECT event_date, landed_date, records, sessions_changed FROM {at.view("lateness")}
+    sql = f"""SELECT * FROM {at.view("lateness")}
         WHERE landed_date > event_date + 1 AND {_IN_RANGE} ORDER BY event_date, landed_date"""
     return Query("lateness", sql, at.dates)
