@@ -67,7 +67,7 @@ class Dataset(Declared):
     description: str
     """What the events are, in a sentence."""
     owners: tuple[str, ...] = ()
-    """Who is asked about it: `team:NAME` or an e-mail address, as Dagster shows them."""
+    """Who owns it: `team:NAME` or an e-mail address, as Dagster shows them."""
     start_date: dt.date
     """The first date that there is. Earlier events are refused as `out_of_range`."""
     end_date: dt.date | None = None
@@ -171,7 +171,7 @@ class Dataset(Declared):
 
         for name in ("user_id", "event_type"):
             if name not in columns:
-                raise ValueError(f"events.columns must declare {name}; use source: to say where it stands")
+                raise ValueError(f"events.columns must declare {name}; use source: to name its field")
         user = self.column("user_id")
         if user.type not in ("string", "int64"):
             raise ValueError("user_id is an identifier: its type is string or int64")

@@ -256,7 +256,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
     first_and_last = tuple(_first_and_last(dataset))
     yield Table(
         "session_parts",
-        "What a session has on one date: all of it, or what lies on one side of a midnight.",
+        "The part of a session on one date: all of it, or the events on one side of a midnight.",
         (
             session_id,
             user_id,

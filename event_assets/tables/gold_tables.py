@@ -267,7 +267,7 @@ def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
             Column(
                 "median_seconds_from_previous",
                 "decimal(18,6)",
-                "Median time since the step before, each user once by its best date; null where nobody got here.",
+                "Median time since the step before, each user once by its best date; null where no user got here.",
                 made_from=tuple(f"{step}_time" for step in steps),
             ),
         ),
