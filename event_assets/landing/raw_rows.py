@@ -15,7 +15,7 @@ from event_assets.text.file_names import file_date
 from event_assets.text.paths import FILE_PATH
 from event_assets.text.times import BLANKS, event_dates, parse_times_of_any
 
-#: The block of a kind that read a record, where cleaning needs it (`Dataset.is_mixed`).
+#: The block of a kind that read a record, where there are several.
 SOURCE_BLOCK = "source_block"
 #: The reason of a record that has no time within bounds.
 _REASON = (
