@@ -28,7 +28,10 @@ from event_assets.storage.ledger import Binding, SourceFile
 from event_assets.transforms.sessions import edge_days
 
 #: The tables that sessions are made of, and sessions.
-_MADE = ("event_keys", "cleaned_events", "session_edges", "session_parts", "sessions")
+_MADE = (
+    *("event_keys", "cleaned_events", "session_edges", "session_parts", "session_index"),
+    *("session_sources", "session_touches", "sessions"),
+)
 
 Rows = Mapping[tuple[dt.date, dt.date], int]
 
@@ -51,7 +54,8 @@ def publish_lateness(workspace: Workspace) -> bool:
         reach = workspace.dataset.dedupe_days
         since = dt.date.min if reach == "all" else min(dates) - dt.timedelta(days=1)
         changed = {unit: count for unit, count in changed.items() if unit[0] < since}
-        back = 0 if reach == "all" else edge_days(workspace.dataset) + reach
+        touches = workspace.dataset.channels.lookback - 1 if workspace.dataset.channels else 0
+        back = 0 if reach == "all" else edge_days(workspace.dataset) + reach + touches
         first = since if reach == "all" else since - dt.timedelta(days=back)
         replayed = _replay(workspace, files, landed, first)
         changed |= {unit: count for unit, count in replayed.items() if unit[0] >= since}
