@@ -1,8 +1,8 @@
 """The sessions that a file of activity tells of, read and judged by the very rules of the dataset `activity`.
 
-So `top FILE` counts what `top activity` counts once the file lies in its inbox. Two rules that only a lake
+So `top FILE` counts what `top activity` counts once the file is in its inbox. Two rules that only a lake
 has are left out: a file is bound to no `start_date` and to no clock, and a record without a time counts
-although the file's name tells no date (unless dates are asked for).
+although the file's name has no date (unless dates are given).
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def read_activity(
     *,
     fail_fast: bool = False,
 ) -> Activity:
-    """The sessions of a file, or of a folder of Parquet files with their Hive columns. Copies of packed files lie in
+    """The sessions of a file, or of a folder of Parquet files with their Hive columns. Copies of packed files are in
     `into` while these are read.
 
     `wanted` tells which dates count; without it all do. QueryError where a column is missing or nothing can be

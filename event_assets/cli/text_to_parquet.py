@@ -142,7 +142,7 @@ def _source(form: str) -> Source:
 
 def _names(prepared: Prepared, source: Source, told: Callable[[int], None]) -> list[str]:
     if source.format == "csv":
-        # The reader tells the names of fields that nobody declared with its first records.
+        # The reader reports the names of undeclared fields with its first records.
         for batch in read_csv(prepared.path, source, Fields({}, ())):
             return list(batch.undeclared)
         return csv_header(prepared.path, source.csv.delimiter)

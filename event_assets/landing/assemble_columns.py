@@ -13,7 +13,7 @@ from event_assets.landing.record_batches import TIME, TIME_TEXT, names_of
 from event_assets.text.paths import FILE_PATH
 from event_assets.text.times import BLANKS
 
-#: Which block of a kind read a record, where cleaning has to know (`Dataset.is_mixed`).
+#: Which block of a kind read a record, where there are several.
 SOURCE_BLOCK = "source_block"
 
 

@@ -1,6 +1,6 @@
 """CSV: certified lines go to Arrow's reader in bulk, all others through the exact rule one by one.
 
-A line is *certified* when it is a record for itself whatever stands around it: its quotes pair up, each
+A line is *certified* when it is a record for itself whatever is around it: its quotes pair up, each
 opens behind a delimiter and closes before one, and there is nothing odd in it (NUL, bytes that aren't
 UTF-8, a bare CR, emptiness). Certified lines can't be read in two ways, so a fast reader gives what
 the rule gives; that the two agree is a property test. What is not certified goes to `RecordParser`, which
@@ -81,7 +81,7 @@ def _batch(records: tuple[Section, list[Segment]]) -> Batch:
 
 
 def _header(file: BinaryIO, source: Source) -> list[str] | None:
-    """The fields' names, None in a file without any record; the file stands behind the header.
+    """The fields' names, None in a file without any record; the file's position is behind the header.
 
     FileRejected where it can't be read as a whole.
     """

@@ -84,7 +84,7 @@ def _has_misplaced_quotes(data: bytes, parser: RecordParser) -> bool:
     quotes = _marks(data, parser.quote)
     if len(quotes) % 2:
         return True
-    # Before the first byte and behind the last one stands a line end: this one, as place -1.
+    # A line end before the first byte and behind the last one is assumed: this one, as place -1.
     array = np.frombuffer(data if data.endswith(b"\n") else data + b"\n", np.uint8)
     beside = np.zeros(256, bool)
     beside[[parser.delimiter[0], parser.quote[0], _LF]] = True
@@ -95,7 +95,7 @@ def _has_misplaced_quotes(data: bytes, parser: RecordParser) -> bool:
 
 
 def _marks(data: bytes, mark: bytes) -> np.ndarray:
-    """Where a byte stands."""
+    """The places of a byte."""
     if mark not in data:
         return np.empty(0, np.int64)
     return np.flatnonzero(np.frombuffer(data, np.uint8) == mark[0])
@@ -142,7 +142,7 @@ def _misplaced_quotes(data: bytes, ends: np.ndarray, parser: RecordParser) -> np
     """Quotes that don't pair up as fields do, seen from the start of their own line.
 
     Counted within its line, each even quote (0, 2, ...) opens and each odd one closes. `""` within a
-    field closes and opens at once. So an opening quote stands behind a delimiter, a line end or a closing
+    field closes and opens at once. So an opening quote follows a delimiter, a line end or a closing
     quote; a closing one before a delimiter, a line end or an opening quote; and a line has an even number.
     """
     if not parser.quote or parser.quote not in data:
@@ -150,7 +150,7 @@ def _misplaced_quotes(data: bytes, ends: np.ndarray, parser: RecordParser) -> np
     quotes = _marks(data, parser.quote)
     if parser.whitespace:
         return quotes
-    if parser.escape != parser.quote:  # which quote closes depends on what stands before it: the rule knows
+    if parser.escape != parser.quote:  # which quote closes depends on the text before it: the rule knows
         return np.concatenate([quotes, _marks(data, parser.escape)]) if parser.escape else quotes
     until = np.searchsorted(quotes, ends)  # the number of quotes up to each line's end
     in_line = np.diff(until, prepend=0)

@@ -132,7 +132,7 @@ class RecordParser:
         return Taken(taken.end, taken.next, reason=reason)
 
     def _is_whole(self, data: bytes, start: int) -> bool:
-        """Whether the line that begins there is a record for itself, without a quote gone astray."""
+        """Whether the line that begins there is a record for itself, without an unpaired quote."""
         end, _ = self.line(data, start)
         if start == end:
             return False
@@ -161,7 +161,7 @@ class RecordParser:
 
     @staticmethod
     def _behind_line_end(data: bytes, place: int, final: bool) -> int | None:
-        """The place behind the line end that stands there, the same place where none stands there."""
+        """The place behind the line end that is there, the same place where there is none."""
         if data.startswith(b"\r", place):
             if place + 1 == len(data) and not final:
                 return None

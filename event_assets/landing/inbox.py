@@ -1,4 +1,4 @@
-"""What lies in a dataset's inbox: which files are its own, and whether they have come to rest."""
+"""The files of a dataset's inbox: which are its own, and which are no longer being written."""
 
 from __future__ import annotations
 

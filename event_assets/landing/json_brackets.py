@@ -18,7 +18,7 @@ _UP_TO_MARK = re.compile(rb'(?:[^"\[\]{},]++|' + _STRING + rb")*+")
 
 
 def element_end(data: bytes, start: int, limit: int) -> int | None:
-    """Where the comma or bracket stands that ends the element, None where it isn't in the data."""
+    """The place of the comma or bracket that ends the element, None where it isn't in the data."""
     depth, place = 0, start
     while True:
         match = (_UP_TO_BRACKET if depth else _UP_TO_MARK).match(data, place, limit)

@@ -3,7 +3,7 @@
 Fast and exact: text between two `} , {` that is valid JSON is an element (or some), since JSON can be read in
 one way only. Where it is not valid (an array of objects within, a broken element), brackets and strings are
 followed to the element's end. What then is no valid element (a quote or bracket was never closed) ends
-before the first object in it that stands like an element, is valid, and has the members of its neighbours.
+before the first object in it that is placed like an element, is valid, and has the members of its neighbours.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class _Cutter:
         text = data[start:end].strip(_SPACE)
         self.elements.add(text, self.max_bytes)
         if self.elements.values[-1] is None:
-            # Quotes and brackets gone astray may cancel each other out some elements later.
+            # Unpaired quotes and brackets may cancel each other out some elements later.
             if neighbour := self._neighbour(data, start, end):
                 self.elements.drop_last()
                 return self._reject(data, start, neighbour)

@@ -21,7 +21,7 @@ from event_assets.landing.record_batches import MALFORMED
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"([ \t\r\n]*:)?', re.S)
 _CONTAINERS = frozenset((dict, list))
 _SPACE = re.compile(r"[ \t\r\n]*")
-#: What may stand between a name and its colon.
+#: What may be between a name and its colon.
 _SPACES = np.zeros(256, bool)
 _SPACES[list(b" \t\r\n")] = True
 #: So begin white space and quotes in a string that were written as their numbers.
@@ -38,7 +38,7 @@ def repeats(text: bytes, value: dict[str, Any]) -> bool:
 def certainly_once(text: bytes, *, at_least: int) -> bool:
     """Whether it is certain that no name is repeated in the text of objects in which there are at least so many names.
 
-    Where no white space stands before any colon, there is a colon behind a quote for each name that is written. Strings
+    Where no white space is before any colon, there is a colon behind a quote for each name that is written. Strings
     may hold more of these, and values that weren't looked into more names; then it isn't certain.
     """
     before = _before_colons(text)

@@ -1,4 +1,4 @@
-"""Records' own texts. What was read together is cut apart only when one of its texts is asked for."""
+"""Records' own texts. What was read together is cut apart only when one of its texts is needed."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """One JSON record: is it valid, and what are its values' own texts?
 
 orjson decides what is valid (it is exact on all of JSONTestSuite); msgspec gives the text of those values
-whose text isn't told by their value: numbers with a point or exponent, numbers beyond 64 bits, nested
-objects. Of several members of one name the last one stands, as in both of these parsers; json_repeats.py
+whose text can't be derived from their value: numbers with a point or exponent, numbers beyond 64 bits, nested
+objects. Of several members of one name the last one wins, as in both of these parsers; json_repeats.py
 finds the others.
 """
 
@@ -53,7 +53,7 @@ class Elements:
             self.extend(text, [values])
 
     def extend(self, texts: bytes, values: list[dict[str, Any]]) -> None:
-        """Take valid records that stand one behind the other with commas between them."""
+        """Take valid records that follow each other with commas between them."""
         self.texts.extend(texts, len(values))
         self.values.extend(values)
 

@@ -141,7 +141,7 @@ def read_file(
 
 @contextmanager
 def _staging(into: Path, name: str) -> Iterator[Path]:
-    """A working folder in `into`, gone in the end."""
+    """A working folder in `into`, deleted at the end."""
     into.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=into, prefix="landing-"))
     try:

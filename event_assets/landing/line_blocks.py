@@ -23,7 +23,7 @@ class Block:
 
 
 class LineBlocks:
-    """The blocks of an open file from where it stands. A consumer gives back with `unread` what it can't use yet.
+    """The blocks of an open file from its position. A consumer gives back with `unread` what it can't use yet.
 
     Lines end with LF; where a block has none and `bare_cr` is set, with CR.
     """

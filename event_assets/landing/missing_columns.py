@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Sequence
 
-#: Of a file's fields so many are shown. What stands in the place of a name may be a value, which the ledger keeps.
+#: Of a file's fields so many are shown. The text in the place of a name may be a value, which the ledger keeps.
 _MAX_NAMES = 20
 _LIKE_A_NAME = re.compile(r"[A-Za-z_$][\w .:/()$-]{0,39}")
 _ODD = re.compile(r"[\W_]+")

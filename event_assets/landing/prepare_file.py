@@ -87,7 +87,7 @@ def prepare(path: Path, name: str, source: Source, into: Path, limits: Limits = 
 
 
 def plain_chunks(path: Path, name: str, limits: Limits = DEFAULT_LIMITS) -> Iterator[bytes]:
-    """A file's bytes, unpacked where its name says that it is packed; FileRejected where it can't be."""
+    """A file's bytes, unpacked where its name has the suffix of a packed file; FileRejected where it can't be."""
     if name.endswith(STREAMS):
         yield from unpacked(path, name, limits)
         return

@@ -1,4 +1,4 @@
-"""What every reader is asked for and gives: fields, batches of records, rejects."""
+"""The interface of every reader: fields, batches of records, rejects."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def _unzstd(file: BinaryIO) -> Chunks:
 
 
 def members(path: Path, into: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[tuple[str, Path]]:
-    """(name, unpacked copy in `into`) of each file in a zip, by the bytes of their names; a copy is gone with the next.
+    """(name, unpacked copy in `into`) of each file in a zip, by the bytes of their names; the next one deletes it.
 
     FileRejected where the zip can't be read, or unpacks beyond the limits.
     """
