@@ -33,7 +33,7 @@ def identities(inputs: Inputs, scope: Scope) -> Outputs:
 
     Figures: ids, and overlinked (ids that link nothing, since they are linked with too many).
     """
-    rows = inputs["identity_links"]
+    rows = scope.ports.held(inputs["identity_links"])
     seen = rows.filter(nw.col("linked_column").is_null())
     seen = seen.group_by("column", "id").agg(nw.col("event_date").min().alias("since"))
     seen = scope.ports.shared(seen.with_columns(_node("column", "id").alias("node")))

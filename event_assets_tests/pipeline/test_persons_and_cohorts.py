@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from event_assets.declaration import Dataset
 from event_assets.pipeline.erase import erase, rows_by_table
+from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.retract import named_files, retract
 from event_assets_tests.pipeline.test_erasure import files_with
 from event_assets_tests.world import NOW, World, clicks, made
@@ -158,22 +159,68 @@ def test_tables_are_those_of_a_scan_whatever_the_order_and_the_cut_of_files(
         assert world.make() == []
 
 
+DAYS = [str(dt.date(2025, 1, 1) + dt.timedelta(days=n)) for n in range(40)]
+
+
+def units(outcomes: Iterable[Outcome]) -> dict[str, list[int]]:
+    """By table the numbers of the days that were computed; none for a table over all dates."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for table, date in sorted(made(outcomes)):
+        found[table] += [DAYS.index(date)] if date else []
+    return dict(found)
+
+
 def test_a_login_on_day_thirty_computes_the_days_of_that_person_again_and_no_others(tmp_path: Path) -> None:
     world = World(tmp_path, dataset())
-    days = [str(dt.date(2025, 1, 1) + dt.timedelta(days=n)) for n in range(12)]
-    events: list[Event] = [("bob", f"{day}T10:00:00", "tv", None) for day in days]
-    events += [(None, f"{days[n]}T11:00:00", "phone", None) for n in (2, 5)]
+    events: list[Event] = [("bob", f"{day}T10:00:00", "tv", None) for day in DAYS]
+    events += [(None, f"{DAYS[n]}T11:00:00", "phone", None) for n in (2, 25)]
     world.drop("first.csv", text(events))
     world.refresh()
     assert set(world.table("joined_facts").filter(pl.col("device") == "phone")["person_id"]) == {"phone"}
-    world.drop("login.csv", text([("ann", f"{days[11]}T12:00:00", "phone", None)]))
-    outcomes = world.refresh()
-    assert made(outcomes, "joined_facts") == {("joined_facts", days[n]) for n in (2, 5, 11)}
+    world.drop("login.csv", text([("ann", f"{DAYS[30]}T12:00:00", "phone", None)]))
+    computed = units(world.refresh())
     assert set(world.table("joined_facts").filter(pl.col("device") == "phone")["person_id"]) == {"ann"}
-    world.drop("shared.csv", text([("cat", f"{days[8]}T12:00:00", "phone", None)]))
-    outcomes = world.refresh()  # a third user of the phone: it links nothing any more
-    assert made(outcomes, "joined_facts") == {("joined_facts", days[n]) for n in (2, 5, 8, 11)}
+    assert computed == {
+        **{name: [30] for name in ("cleaned_events", "quarantine", "identity_links", "session_edges")},
+        "session_parts": [30, 31, 32],
+        "sessions": [29, 30],
+        "identities": [],
+        **{name: [2, 25, 30] for name in ("joined_facts", "daily_summary", "daily_users")},
+        "active_users": list(range(2, 40)),  # of each date the 28 that end on it
+        **{name: [] for name in ("first_seen", "retention", "retention_by_week")},
+    }
+    world.drop("shared.csv", text([("cat", f"{DAYS[8]}T12:00:00", "phone", None)]))
+    computed = units(world.refresh())  # a second user of the phone: it links nothing any more
+    assert computed["joined_facts"] == [2, 8, 25, 30]
     assert world.table("identities").filter(pl.col("id") == "phone")["person_id"].to_list() == ["phone"]
+    world.drop("known.csv", text([("bob", f"{DAYS[12]}T12:00:00", "tv", None)]))
+    computed = units(world.refresh())  # nobody new and no new link
+    assert "identities" not in computed
+    assert computed["joined_facts"] == [12]
+    assert "active_users" not in computed
+    assert "retention" not in computed
+
+
+def test_a_late_earlier_event_moves_one_cohort(tmp_path: Path) -> None:
+    world = World(tmp_path, dataset(identity=False))
+    comes = {"ann": (5, 6, 20), "bob": (5, 7, 12), "cat": (8, 9, 20)}
+    world.drop(
+        "first.csv", text((user, f"{DAYS[n]}T10:00:00", None, None) for user, days in comes.items() for n in days)
+    )
+    world.refresh()
+    before = set(world.table("retention").rows())
+    world.drop("late.csv", text([("bob", f"{DAYS[1]}T10:00:00", None, None)]))
+    computed = units(world.refresh())
+    assert {name: computed[name] for name in ("joined_facts", "daily_users", "active_users")} == {
+        "joined_facts": [1],
+        "daily_users": [1],
+        "active_users": [1, 5, 6, 7, 8, 9, 12, 20],
+    }
+    after = set(world.table("retention").rows())
+    first, fifth = dt.date(2025, 1, 2), dt.date(2025, 1, 6)
+    assert after - before == {*((first, days, 1) for days in (0, 4, 6, 11)), (fifth, 0, 1)}
+    assert before - after == {(fifth, 0, 2), (fifth, 2, 1), (fifth, 7, 1)}
+    assert dict(world.table("first_seen").rows()) == {"ann": fifth, "bob": first, "cat": dt.date(2025, 1, 9)}
 
 
 def test_erasing_a_user_takes_all_ids_of_the_person(tmp_path: Path) -> None:
