@@ -16,9 +16,10 @@ from event_assets.errors import DeclarationError
 from event_assets.tables.catalog import tables
 from event_assets.warehouse.views import identifier, literal
 
-Metric = Literal["users", "sessions", "events", "minutes"]
+Metric = Literal["users", "persons", "sessions", "events", "minutes"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
 FACTS = "joined_facts"
+DATE = "event_date"
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,16 @@ class _Source:
 
 def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, last: dt.date) -> Answer:
     """The SELECT that answers a question. DeclarationError where facts have no such column, or no such figure."""
-    dimensions = [column.name for column in tables(dataset)[FACTS].columns]
+    dimensions = [DATE, *tables(dataset)[FACTS].names]
     if by is not None and by not in dimensions:
         raise DeclarationError(f"--by {by}", f"is not a column of the facts of {dataset.name}", _one_of(dimensions))
     if metric == "minutes" and not dataset.gold.watch_time:
         raise DeclarationError("--metric minutes", f"needs gold.watch_time in {dataset.name}", "ask for another metric")
+    if metric == "persons" and not dataset.identity:
+        raise DeclarationError("--metric persons", f"needs identity in {dataset.name}", "ask for users")
     known = tables(dataset)
-    source = next(source for source in _sources(dataset, metric, by) if source.table in known)
+    # Every table by date that has a figure of all dates has that of each.
+    source = next(source for source in _sources(dataset, metric, None if by == DATE else by) if source.table in known)
     table = f"{identifier(dataset.name)}.{identifier(source.table)}"
     dates = f"event_date BETWEEN {literal(str(first))}::DATE AND {literal(str(last))}::DATE"
     where = " AND ".join(filter(None, (dates, source.where)))
@@ -60,7 +64,8 @@ def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, las
         return Answer(source.table, f"SELECT {source.figure} AS {metric} FROM {table} WHERE {where}")
     dimension = f"CAST({source.dimension or identifier(by)} AS VARCHAR) AS {identifier(by)}"
     figures = f"SELECT {dimension}, {source.figure} AS {metric} FROM {table} WHERE {where} GROUP BY 1"
-    return Answer(source.table, f"{figures} HAVING {source.figure} > 0 ORDER BY 2 DESC, 1")
+    order = "1" if by == DATE else "2 DESC, 1"
+    return Answer(source.table, f"{figures} HAVING {source.figure} > 0 ORDER BY {order}")
 
 
 def _sources(dataset: Dataset, metric: Metric, by: str | None) -> Iterator[_Source]:
@@ -106,12 +111,14 @@ def _watched(dataset: Dataset, by: str | None) -> Iterator[_Source]:
 
 _ROLLUPS: dict[Metric, Callable[[Dataset, str | None], Iterator[_Source]]] = {
     "users": _users,
+    "persons": lambda dataset, by: iter(()),
     "sessions": _sessions,
     "events": _events,
     "minutes": _watched,
 }
 _OF_FACTS: dict[Metric, str] = {
     "users": "count(DISTINCT user_id)",
+    "persons": "count(DISTINCT person_id)",
     "sessions": "count(DISTINCT session_id)",
     "events": "count(*)",
     "minutes": "coalesce(sum({column}) FILTER (WHERE user_id IS NOT NULL), 0)",
