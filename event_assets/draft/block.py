@@ -101,6 +101,8 @@ def described(column: DraftColumn) -> str:
     """A first description of a column."""
     if column.constant is not None:
         return "The same for all events."
+    if column.pattern:
+        return "A part of the file's path."
     shown = "" if column.personal else ", ".join(column.examples)[:_EXAMPLES_LENGTH]
     return f"Such as {one_line(shown)}." if shown else f"The field {one_line(' or '.join(column.sources))}."
 
@@ -110,7 +112,9 @@ def column_keys(column: DraftColumn, numbers: Numbers = PLAIN) -> dict[str, Any]
     keys: dict[str, Any] = {"name": column.name}
     if column.constant is not None:
         return keys | {"constant": column.constant}
-    if len(column.sources) > 1:
+    if column.pattern:
+        keys |= {"source": column.source, "pattern": column.pattern}
+    elif len(column.sources) > 1:
         keys["source"] = list(column.sources)
     elif column.source != column.name:
         keys["source"] = column.source
@@ -144,7 +148,7 @@ def _partition_lines(block: Block, indent: str) -> Iterator[str]:
     known = {column.name for column in block.columns}
     for key, value in block.partitions.items():
         name = key.lower()
-        if name in known:
+        if name in known or any(column.pattern.startswith(f"{key}=") for column in block.columns):
             continue
         keys = {"name": name, "source": "file_path", "pattern": f"{key}=([^/]+)", "description": f"Such as {value}."}
         if name in _TIME_PARTS:

@@ -105,7 +105,7 @@ def _blocks(
         found += [] if is_profile else [(group, roles)]
     if not found:
         raise errors[0]
-    columns = unified([event_columns(group.sample.fields, roles) for group, roles in found])
+    columns = unified([event_columns(group.sample.fields, roles, group.partitions) for group, roles in found])
     blocks = [
         Block(group.sample, patterns(group, groups), some, roles, group.partitions)
         for (group, roles), some in zip(found, columns, strict=True)

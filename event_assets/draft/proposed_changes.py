@@ -127,7 +127,7 @@ def _columns(
     times = set(declared.time.sources)
     taken = {column.name for column in dataset.columns}
     for column in block.columns:
-        if column.constant is not None:
+        if column.constant is not None or column.pattern:
             continue
         before = next((read[source] for source in column.sources if source in read), None)
         if before is not None:
