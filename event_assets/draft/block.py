@@ -10,7 +10,8 @@ from event_assets.draft.columns import DraftColumn
 from event_assets.draft.field_roles import Roles
 from event_assets.draft.infer_time_formats import ZONES
 from event_assets.draft.infer_types import PLAIN, Numbers, common_numbers
-from event_assets.draft.sample import Field, Sample
+from event_assets.draft.sample import Field, Sample, share
+from event_assets.draft.unwanted import Unwanted
 from event_assets.draft.yaml_text import check, checks, flow, one_line
 from event_assets.text.file_names import file_date
 
@@ -31,6 +32,8 @@ class Block:
     roles: Roles | None
     """None of profiles, which have no time."""
     partitions: dict[str, str]
+    unwanted: Unwanted | None = None
+    """The records that `where` leaves out."""
 
     @property
     def sources(self) -> set[str]:
@@ -58,6 +61,10 @@ def block_lines(block: Block, first: str, indent: str) -> Iterator[str]:
     if block.roles:
         yield from checks(block.roles.remarks["time"], indent)
         yield f"{indent}time: {flow(block_time(block))}{_zone_remark(block.roles)}"
+    if where := block_where(block):
+        count = share(len(block.unwanted.records), block.sample.records) if block.unwanted else ""
+        yield check(f"{count} have no user and other fields: where leaves them out, and they are counted", indent)
+        yield f"{indent}where: {flow(where)}"
     yield f"{indent}columns:"
     aside = sum(column.is_empty for column in block.columns) > _MAX_EMPTY
     for column in block.columns:
@@ -86,6 +93,15 @@ def block_time(block: Block) -> dict[str, Any]:
     if any(one.empty for one in roles.time) and all(file_date(path.name) for path in sample.paths):
         found["missing_time"] = "file_date"
     return found
+
+
+def block_where(block: Block) -> dict[str, Any]:
+    """The block's `where`."""
+    if block.unwanted is None:
+        return {}
+    column = next(c for c in block.columns if block.unwanted.field.source in c.sources)
+    values = [value.lower() if column.lower else value for value in block.unwanted.values]
+    return {column.name: {"not": list(dict.fromkeys(values))}}
 
 
 def _zone_remark(roles: Roles) -> str:

@@ -176,7 +176,9 @@ def _event(fields: Sequence[Field], partitions: Mapping[str, str]) -> DraftColum
     if folder is not None:
         remark = f"the type of event is a part of the files' folders, such as {folder}={partitions[folder]}"
         kind = ColumnType("string")
-        return DraftColumn("event_type", ("file_path",), kind, required=True, pattern=_folder(folder), remarks=(remark,))
+        return DraftColumn(
+            "event_type", ("file_path",), kind, required=True, pattern=_folder(folder), remarks=(remark,)
+        )
     remark = "no field has the type of the event, so that all events have this type"
     some = _such_as(possible_types(fields))
     remarks = (f"{remark}; name one with source: FIELD{some}" if some else remark,)

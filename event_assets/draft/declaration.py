@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 
 import yaml
@@ -18,7 +19,9 @@ from event_assets.draft.field_roles import Roles, roles_of, user_of
 from event_assets.draft.file_groups import Found, Group, groups_of, looks_like_profiles, patterns
 from event_assets.draft.infer_time_formats import read_time
 from event_assets.draft.infer_types import ColumnType
+from event_assets.draft.read_sample import text_log
 from event_assets.draft.sample import Sample, bare
+from event_assets.draft.unwanted import Unwanted, unwanted
 from event_assets.draft.yaml_text import checks, flow, one_line, quoted
 from event_assets.errors import DeclarationError
 
@@ -88,37 +91,62 @@ def _blocks(
     groups: list[Group], time: str | None, user: str | None, kind: str | None
 ) -> tuple[list[Block], Block | None, list[str]]:
     """The blocks of events, that of profiles, and what has no place in the draft."""
-    found: list[tuple[Group, Roles]] = []
+    found: list[tuple[Group, Roles, Unwanted | None]] = []
     others: list[Group] = []
     errors: list[DeclarationError] = []
     for group in groups:
         given = [name if _has(group.sample, name) or len(groups) == 1 else None for name in (time, user, kind)]
         try:
-            roles = roles_of(group.sample, *given)
+            group, roles = _with_roles(group, given)
         except DeclarationError as error:
             errors.append(error)
             others.append(group)
             continue
         users = roles.user.texts if roles.user else []
         is_profile = len(groups) > 1 and looks_like_profiles(group) and len(set(users)) >= max(1, 0.98 * len(users))
-        others += [group] if is_profile else []
-        found += [] if is_profile else [(group, roles)]
+        if is_profile:
+            others.append(group)
+            continue
+        left_out = unwanted(group.sample, roles)
+        if left_out is not None:
+            group = replace(group, sample=group.sample.without(left_out.records))
+            roles = roles_of(group.sample, *given)
+        found.append((group, roles, left_out))
     if not found:
         raise errors[0]
-    columns = unified([event_columns(group.sample.fields, roles, group.partitions) for group, roles in found])
+    columns = unified([event_columns(group.sample.fields, roles, group.partitions) for group, roles, _ in found])
     blocks = [
-        Block(group.sample, patterns(group, groups), some, roles, group.partitions)
-        for (group, roles), some in zip(found, columns, strict=True)
+        Block(group.sample, patterns(group, groups), some, roles, group.partitions, left_out)
+        for (group, roles, left_out), some in zip(found, columns, strict=True)
     ]
     taken = {column.name for block in blocks for column in block.columns}
-    profiles = next((group for group in others if user_of(group.sample)), None)
-    rest = [group for group in others if group is not profiles]
-    left_out = [f"{group.sample.title} is not drafted: no field has times" for group in rest]
-    return blocks, _profiles(profiles, groups, blocks, taken) if profiles else None, left_out
+    users = {text for block in blocks if block.roles and block.roles.user for text in block.roles.user.texts}
+    able = [group for group in others if user_of(group.sample, users)]
+    profiles = max(able, key=lambda group: (_overlap(group, users), looks_like_profiles(group)), default=None)
+    notes = [f"{group.sample.title} is not drafted: no field has times" for group in others if group is not profiles]
+    return blocks, _profiles(profiles, groups, blocks, taken, users) if profiles else None, notes
 
 
-def _profiles(group: Group, groups: list[Group], blocks: list[Block], taken: set[str]) -> Block:
-    user = user_of(group.sample)
+def _with_roles(group: Group, given: Sequence[str | None]) -> tuple[Group, Roles]:
+    """The roles of a group's fields. A text without columns is read as a log where its lines have times."""
+    try:
+        return group, roles_of(group.sample, *given)
+    except DeclarationError:
+        logs = [text_log(path) for path in group.sample.paths] if group.sample.is_nameless else [None]
+        if None in logs:
+            raise
+        sample = reduce(Sample.joined, filter(None, logs))
+        return replace(group, sample=sample), roles_of(sample, *given)
+
+
+def _overlap(group: Group, users: set[str]) -> int:
+    """How many of the events' users the field of the group's users has."""
+    field = user_of(group.sample, users)
+    return len(users.intersection(field.texts)) if field else 0
+
+
+def _profiles(group: Group, groups: list[Group], blocks: list[Block], taken: set[str], users: set[str]) -> Block:
+    user = user_of(group.sample, users)
     assert user is not None
     columns = profile_columns(group.sample.fields, user, taken)
     kinds = {column.type.name for block in blocks for column in block.columns if column.name == "user_id"}

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from event_assets.draft import role_names
 from event_assets.draft.infer_time_formats import CLOCK, TimeFormats, infer_time_formats, is_serial
 from event_assets.draft.infer_types import is_identifier
-from event_assets.draft.sample import Field, Sample, bare, names_of, share
+from event_assets.draft.sample import NAMELESS, Field, Sample, bare, names_of, share
 from event_assets.errors import DeclarationError
 
 _MOST = 0.75
-#: How columns of a file without a header are called.
-NAMELESS = "column_"
 #: A type that is empty more often than this is another field's.
 _MAX_EMPTY_TYPES = 0.2
 _FEW_TYPES = 30
@@ -88,8 +86,13 @@ def has_named_time(fields: Sequence[Field]) -> bool:
     return any(_forms_of(one, True) for one in named)
 
 
-def user_of(sample: Sample) -> Field | None:
-    """The field that names the users of profiles; None where there is none."""
+def user_of(sample: Sample, users: Collection[str] = frozenset()) -> Field | None:
+    """The field that names the users of profiles: one with at least half of the users of events, where there is one;
+    None where there is none."""
+    unique = [one for one in sample.fields if _is_unique(one)]
+    best = max(unique, key=lambda one: len(set(users).intersection(one.texts)), default=None)
+    if best is not None and users and 2 * len(set(users).intersection(best.texts)) >= min(len(users), len(best.texts)):
+        return best
     return _first(sample.fields, role_names.USER, lambda one: not one.nested and bool(one.texts)) or _first(
         sample.fields, ("id",), _is_unique
     )
@@ -326,7 +329,9 @@ def _named_ip(fields: Sequence[Field]) -> Field | None:
 
 def possible_users(fields: Sequence[Field]) -> list[str]:
     """The fields of which a person could choose the user: their values repeat."""
-    return [one.source for one in fields if not one.nested and not one.within and 3 <= len(set(one.texts)) < len(one.texts)]
+    return [
+        one.source for one in fields if not one.nested and not one.within and 3 <= len(set(one.texts)) < len(one.texts)
+    ]
 
 
 def possible_types(fields: Sequence[Field]) -> list[str]:

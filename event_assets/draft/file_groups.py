@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from event_assets.draft.field_roles import NAMELESS
 from event_assets.draft.read_sample import header_alone, plain_name, read_sample
 from event_assets.draft.sample import Sample
 from event_assets.errors import LandingError
@@ -78,7 +77,9 @@ def groups_of(paths: Iterable[Path]) -> tuple[list[Group], list[str]]:
     if not groups:
         raise failed[0]
     groups, of_headers = _named(groups, [Path(error.culprit) for error in failed])
-    remarks += [f"{error.culprit} was left out: it {error.state}" for error in failed if error.culprit not in of_headers]
+    remarks += [
+        f"{error.culprit} was left out: it {error.state}" for error in failed if error.culprit not in of_headers
+    ]
     return groups, remarks
 
 
@@ -89,7 +90,7 @@ def _named(groups: list[Group], without_records: Iterable[Path]) -> tuple[list[G
         names = header_alone(path)
         for at, group in enumerate(groups):
             fields = group.sample.fields
-            if names and len(names) == len(fields) and all(one.source.startswith(NAMELESS) for one in fields):
+            if names and len(names) == len(fields) and group.sample.is_nameless:
                 named = tuple(replace(one, parts=(name,)) for one, name in zip(fields, names, strict=True))
                 remark = f"the columns have no header: they are called as in {path.name}, by their place"
                 groups[at] = replace(group, sample=replace(group.sample, fields=named, remarks=(remark,)))

@@ -18,9 +18,8 @@ from event_assets.draft.json_fields import Number, array_path, json_fields, pars
 from event_assets.draft.known_layouts import LOGS, TEXTS, Log, header_of
 from event_assets.draft.sample import MAX_RECORDS, Field, Sample, trimmed
 from event_assets.errors import LandingError
-from event_assets.landing.json import lines_of
-from event_assets.landing.json_elements import elements_of
-from event_assets.landing.prepare_file import plain_chunks
+from event_assets.landing.json_elements import elements_of, lines_of
+from event_assets.landing.plain_text import plain_chunks
 from event_assets.landing.record_batches import FileRejected
 from event_assets.landing.unpack import members
 from event_assets.text.encodings import detect_encoding
@@ -227,13 +226,13 @@ def _parquet(path: Path) -> Sample:
 
 
 def _avro(path: Path) -> Sample:
-    from event_assets.landing.table_files import avro_lines
+    from event_assets.landing.avro_excel import avro_lines
 
     return _lines_of_json(path, "avro", avro_lines(path, path.name))
 
 
 def _excel(path: Path) -> Sample:
-    from event_assets.landing.table_files import excel_lines, sheet_rows
+    from event_assets.landing.avro_excel import excel_lines, sheet_rows
 
     def source(names: Sequence[str]) -> Source:
         """A block that needs these fields, by which landing finds the header."""
@@ -243,12 +242,17 @@ def _excel(path: Path) -> Sample:
 
     head = list(islice(sheet_rows(path, source(())), _HEAD_ROWS))
     widths = [sum(cell != "" for cell in row) for row in head]
-    is_header = [width >= _MOST * max(widths) and all(isinstance(c, str) for c in row) for row, width in zip(head, widths, strict=True)]
+    is_header = [
+        width >= _MOST * max(widths) and all(isinstance(c, str) for c in row)
+        for row, width in zip(head, widths, strict=True)
+    ]
     at = is_header.index(True) if True in is_header else 0
     names = [cell for cell in head[at] if cell != ""] if head else []
     found = _lines_of_json(path, "excel", excel_lines(path, path.name, source(names)))
     above = ["".join(map(str, row)) for row in head[:at]]
-    return replace(found, remarks=(f"rows above the header are passed over: {' / '.join(above)!r}",)) if above else found
+    return (
+        replace(found, remarks=(f"rows above the header are passed over: {' / '.join(above)!r}",)) if above else found
+    )
 
 
 def _lines_of_json(path: Path, form: str, chunks: Iterable[bytes]) -> Sample:

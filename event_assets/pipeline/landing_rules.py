@@ -9,7 +9,7 @@ from typing import Any
 from event_assets.declaration import Dataset, Events
 from event_assets.digest import digest
 from event_assets.landing.inbox import block_of
-from event_assets.landing.unpack_limits import TOO_LARGE, Limits
+from event_assets.landing.unpack import TOO_LARGE, Limits
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Binding, Kind, SourceFile
 
@@ -81,4 +81,5 @@ def is_known(workspace: Workspace, file: SourceFile | None, rules: Rules) -> boo
 
 def limits(workspace: Workspace) -> Limits:
     """How far a file may unpack, as the settings say."""
-    return Limits(workspace.settings.max_unpacked_bytes, workspace.settings.max_ratio)
+    settings = workspace.settings
+    return Limits(settings.max_unpacked_bytes, settings.max_ratio, settings.memory_bytes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -13,9 +14,9 @@ import orjson
 
 from event_assets.declaration import Source
 from event_assets.errors import LandingError
-from event_assets.landing.csv import header_names
+from event_assets.landing.csv_records import header_names
 from event_assets.landing.record_batches import Fields, FileRejected
-from event_assets.landing.unpack import Chunks, Ending
+from event_assets.landing.unpack import DEFAULT_LIMITS, Chunks, Ending, Limits
 
 #: Whole numbers from here on are not exact in a float, which all numbers of Excel are.
 _EXACT = 2**53
@@ -79,17 +80,17 @@ def excel_lines(path: Path, name: str, source: Source, limits: Limits = DEFAULT_
     except ImportError:
         raise _missing(name, "excel") from None
     fields = Fields.of(source)
-    above: list[list[str]] = []
+    first: list[str] = []
     for row in rows:
         names = header_names([[str(cell) for cell in row]])
         if all(set(group) & set(names) for group in fields.required):
+            fields.check(names)
             break
-        above.append(names)
+        first = first or names
     else:
-        if above:
-            fields.check(above[0])
+        if first:
+            fields.check(first)  # says what is missing in the first row
         return Ending()
-    fields.check(names)
     for some in _gathered(_named(names, row) for row in rows):
         yield b"".join(some)
     return Ending()
@@ -99,15 +100,15 @@ def sheet_rows(path: Path, source: Source, limits: Limits = DEFAULT_LIMITS) -> I
     """The rows of the declared sheet that hold something, each as wide as the sheet."""
     import python_calamine as calamine
 
-    limits.check_sheet(path)
     try:
+        limits.check_workbook(path)
         book = calamine.CalamineWorkbook.from_path(str(path))
         wanted = source.excel.sheet
         if wanted is not None and wanted not in book.sheet_names:
             raise FileRejected(f"unreadable: no sheet {wanted}; there are {', '.join(book.sheet_names)}")
         sheet = book.get_sheet_by_index(0) if wanted is None else book.get_sheet_by_name(wanted)
         rows = sheet.iter_rows()  # cell by cell as Python objects; the sheet itself is in memory
-    except (calamine.CalamineError, OSError, IndexError) as error:
+    except (calamine.CalamineError, zipfile.BadZipFile, OSError, IndexError) as error:
         raise FileRejected(f"unreadable: is not Excel, or damaged ({error})") from None
     return (row for row in rows if any(cell != "" for cell in row))
 
