@@ -127,7 +127,7 @@ def column_keys(column: DraftColumn, numbers: Numbers = PLAIN) -> dict[str, Any]
     """The keys of a column, those that differ from their defaults."""
     keys: dict[str, Any] = {"name": column.name}
     if column.constant is not None:
-        return keys | {"constant": column.constant}
+        return keys | {"constant": column.constant} | ({"required": column.required} if column.is_shared else {})
     if column.pattern:
         keys |= {"source": column.source, "pattern": column.pattern}
     elif len(column.sources) > 1:

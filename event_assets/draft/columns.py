@@ -6,7 +6,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from types import MappingProxyType
+from typing import Any
 
 from event_assets.declaration import RESERVED_COLUMNS
 from event_assets.draft import role_names
@@ -46,6 +48,8 @@ class DraftColumn:
     """Which part of the file's path is the value."""
     is_empty: bool = False
     """Whether no sampled record has a value."""
+    is_shared: bool = False
+    """Whether other blocks have it, too."""
     lower: bool = False
     """Whether texts that differ in case only become one."""
     remarks: tuple[str, ...] = ()
@@ -130,17 +134,28 @@ def profile_columns(fields: Sequence[Field], user: Field, taken: Iterable[str]) 
 
 
 def unified(blocks: Sequence[tuple[DraftColumn, ...]]) -> list[tuple[DraftColumn, ...]]:
-    """The columns of several blocks, of one type where they have one name."""
-    types: dict[str, ColumnType] = {}
+    """The columns of several blocks: of one meaning where they have one name."""
+    if len(blocks) == 1:
+        return list(blocks)
+    by_name: dict[str, list[DraftColumn]] = {}
     for column in (column for columns in blocks for column in columns):
-        types[column.name] = _wider(types.get(column.name, column.type), column.type)
-    return [
-        tuple(
-            column if column.type.name == types[column.name].name else replace(column, type=types[column.name])
-            for column in columns
-        )
-        for columns in blocks
-    ]
+        by_name.setdefault(column.name, []).append(column)
+    one = {name: _one_meaning(some, len(blocks)) for name, some in by_name.items()}
+    return [tuple(replace(column, **one[column.name]) for column in columns) for columns in blocks]
+
+
+def _one_meaning(columns: Sequence[DraftColumn], blocks: int) -> dict[str, Any]:
+    """What all blocks declare of a column; one that a block lacks is null there, and so not required."""
+    kind = reduce(_wider, (column.type for column in columns))
+    nulls = tuple(dict.fromkeys(word for column in columns for word in column.type.null_values))
+    booleans = tuple(dict.fromkeys(pair for column in columns for pair in column.type.booleans))
+    return {
+        "type": replace(kind, null_values=nulls, booleans=booleans),
+        "required": len(columns) == blocks and all(c.required or c.constant is not None for c in columns),
+        "is_shared": len(columns) > 1,
+        "personal": any(column.personal for column in columns),
+        "lower": any(column.lower for column in columns),
+    }
 
 
 def _wider(one: ColumnType, other: ColumnType) -> ColumnType:

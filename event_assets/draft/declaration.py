@@ -120,11 +120,11 @@ def _blocks(
         for (group, roles, left_out), some in zip(found, columns, strict=True)
     ]
     taken = {column.name for block in blocks for column in block.columns}
-    users = {text for block in blocks if block.roles and block.roles.user for text in block.roles.user.texts}
-    able = [group for group in others if user_of(group.sample, users)]
-    profiles = max(able, key=lambda group: (_overlap(group, users), looks_like_profiles(group)), default=None)
+    known = {text for block in blocks if block.roles and block.roles.user for text in block.roles.user.texts}
+    able = [group for group in others if user_of(group.sample, known)]
+    profiles = max(able, key=lambda group: (_overlap(group, known), looks_like_profiles(group)), default=None)
     notes = [f"{group.sample.title} is not drafted: no field has times" for group in others if group is not profiles]
-    return blocks, _profiles(profiles, groups, blocks, taken, users) if profiles else None, notes
+    return blocks, _profiles(profiles, groups, blocks, taken, known) if profiles else None, notes
 
 
 def _with_roles(group: Group, given: Sequence[str | None]) -> tuple[Group, Roles]:

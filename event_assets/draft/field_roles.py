@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from event_assets.draft import role_names
 from event_assets.draft.infer_time_formats import CLOCK, TimeFormats, infer_time_formats, is_serial
 from event_assets.draft.infer_types import is_identifier
-from event_assets.draft.sample import NAMELESS, Field, Sample, bare, names_of, share
+from event_assets.draft.sample import Field, Sample, bare, names_of, share
 from event_assets.errors import DeclarationError
 
 _MOST = 0.75
@@ -130,7 +130,8 @@ def _time(sample: Sample, given: Field | None, remarks: list[str]) -> tuple[tupl
     able = [one for one in fields if one.source in forms]
     ranked = _candidates(able, role_names.TIME, lambda one: forms[one.source].has_clock)
     ranked += [one for one in able if forms[one.source].has_clock and not _is_only_number(forms[one.source])]
-    ranked += [one for one in able if _is_called_a_time(one) and _is_epoch(forms[one.source])]
+    epochs = [one for one in able if _is_called_a_time(one) and _is_epoch(forms[one.source])]
+    ranked += sorted(epochs, key=lambda one: "end" in one.key)
     if not ranked and (pair := _date_and_clock(sample.fields, able, forms)):
         return pair
     ranked += _candidates(able, role_names.TIME, lambda _: True) + [
@@ -251,7 +252,7 @@ def _user(fields: Sequence[Field], given: Field | None, remarks: list[str], is_l
 def _guessed_user(fields: Sequence[Field], remarks: list[str]) -> Field | None:
     """The identifier with the most values that repeat; None where there is none. A person has to decide."""
     able = [one for one in fields if not one.nested and not one.within and _repeats(one)]
-    able = [one for one in able if is_identifier(one.source) or one.source.startswith(NAMELESS)]
+    able = [one for one in able if is_identifier((one.parts or (one.source,))[-1]) or one.is_nameless]
     able = [one for one in able if one.key not in (*role_names.SESSION, *role_names.ID, *role_names.PAGE)]
     chosen = max(able, key=lambda one: len(set(one.texts)), default=None)
     if chosen is not None:
@@ -268,7 +269,7 @@ def _repeats(one: Field) -> bool:
 def _type(fields: Sequence[Field], given: Field | None, remarks: list[str]) -> Field | None:
     candidates = [given] if given else _candidates(fields, role_names.TYPE, _is_category)
     if not candidates:
-        named = [one for one in fields if one.source.startswith(NAMELESS) and _is_category(one)]
+        named = [one for one in fields if one.is_nameless and _is_category(one)]
         words = [one for one in named if len(set(one.texts)) > 1 and all(text[0].isalpha() for text in one.texts)]
         if words:
             remarks.append(f"columns have no names: {words[0].source} was chosen by its values")

@@ -249,6 +249,7 @@ def _excel(path: Path) -> Sample:
     at = is_header.index(True) if True in is_header else 0
     names = [cell for cell in head[at] if cell != ""] if head else []
     found = _lines_of_json(path, "excel", excel_lines(path, path.name, source(names)))
+    found = replace(found, fields=tuple(replace(one, source=one.parts[0]) for one in found.fields))
     above = ["".join(map(str, row)) for row in head[:at]]
     return (
         replace(found, remarks=(f"rows above the header are passed over: {' / '.join(above)!r}",)) if above else found

@@ -42,6 +42,11 @@ class Field:
         return len(self.values) - len(self.texts)
 
     @property
+    def is_nameless(self) -> bool:
+        """Whether it is a column without a name but its place."""
+        return self.source.startswith(NAMELESS) and self.parts == (self.source,)
+
+    @property
     def key(self) -> str:
         """The last name on the way, without case and marks."""
         return bare((self.parts or (self.source,))[-1])
@@ -79,7 +84,7 @@ class Sample:
     @property
     def is_nameless(self) -> bool:
         """Whether the columns have no names but their places."""
-        return all(one.source.startswith(NAMELESS) and one.parts == (one.source,) for one in self.fields)
+        return all(one.is_nameless for one in self.fields)
 
     def like(self, other: Sample) -> bool:
         """Whether both are of one kind: the same format, and at least half of all fields in common."""
