@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from event_assets.declaration import CsvDialect
-from event_assets.landing.csv import header_names
-from event_assets.landing.csv_records import RecordParser
-from event_assets.landing.prepare_file import plain_chunks
+from event_assets.landing.csv_records import RecordParser, header_names
+from event_assets.landing.plain_text import plain_chunks
 from event_assets.text.encodings import detect_encoding
 
 #: So much of a file is tried under each dialect, and so much of its end is looked at for a footer.

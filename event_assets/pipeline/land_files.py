@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING
 
 from event_assets.declaration import Dataset
 from event_assets.errors import LandingError
-from event_assets.landing.file_identity import (
+from event_assets.landing.inbox import (
     Identity,
+    InboxFile,
     NotReadyError,
-    as_read,
     file_id_as_read,
     identify,
     identify_object,
+    look,
     on_disk,
 )
-from event_assets.landing.inbox import InboxFile, look
 from event_assets.pipeline.completeness import warnings as completeness_warnings
 from event_assets.pipeline.erase import place, without_erased
 from event_assets.pipeline.landing_rules import Rules, is_known, limits, rules_of_today
@@ -211,7 +211,8 @@ def _sort_out(
         elif isinstance(found, LandingError):
             failures.append(found)
         else:
-            read = as_read(found, dropped.name, workspace.dataset, dropped.kind)
+            file_id = file_id_as_read(found.file_id, dropped.name, workspace.dataset, dropped.kind)
+            read = replace(found, file_id=file_id)
             content = found.file_id if read.file_id != found.file_id else ""
             binding = Binding(dropped.name, dropped.kind, read.file_id, dropped.signature, content)
             identified.append((dropped, read, binding))

@@ -9,7 +9,7 @@ from typing import Any
 from event_assets.declaration import Dataset, Events
 from event_assets.digest import digest
 from event_assets.landing.inbox import block_of
-from event_assets.landing.unpack_limits import TOO_LARGE, Limits
+from event_assets.landing.unpack import TOO_LARGE, Limits
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Binding, Kind, SourceFile
 
