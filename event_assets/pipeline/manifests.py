@@ -6,8 +6,9 @@ import csv
 from pathlib import Path
 
 from event_assets.landing.inbox import InboxFile, look
+from event_assets.pipeline.masked_names import Masking
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Manifest
+from event_assets.storage.ledger import Entry, Manifest
 
 _COLUMNS = ("file", "records")
 
@@ -17,17 +18,19 @@ def take_manifests(workspace: Workspace) -> list[str]:
 
     A file whose records differ from a manifest is rejected from then on, until either of them changes.
     """
-    known, warnings, taken = workspace.ledger.manifests, list[str](), list[Manifest]()
+    masking, warnings, taken = Masking(workspace.dataset, workspace.ledger), list[str](), list[Entry]()
     if not (workspace.dataset.expect and workspace.dataset.expect.manifest):
         return []
     for dropped in look(workspace.inbox, workspace.dataset).manifests:
-        before = known.get(dropped.name)
+        before = workspace.ledger.manifest(dropped.name)
         if before is not None and before.signature == dropped.signature:
             continue
         try:
-            taken.append(Manifest(dropped.name, dropped.signature, _read(dropped)))
+            taken.append(masking.entry(Manifest(dropped.name, dropped.signature, _read(dropped))))
         except (OSError, ValueError, csv.Error) as error:
-            warnings.append(f"{dropped.name} can't be read as a manifest ({' '.join(str(error).split())})")
+            warnings.append(
+                f"{masking.name(dropped.name)} can't be read as a manifest ({' '.join(str(error).split())})"
+            )
     workspace.ledger.append(taken)
     return warnings
 

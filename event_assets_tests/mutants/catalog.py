@@ -271,8 +271,8 @@ MUTANTS = (
     _mutant(
         "erase without a tombstone",
         "pipeline/erase.py",
-        "workspace.ledger.append([*tombstones, *changed])",
-        "workspace.ledger.append([*changed])",
+        "workspace.ledger.rewrite([*tombstones, *changed], masking.entry)",
+        "workspace.ledger.rewrite([*changed], masking.entry)",
         _ERASURE,
     ),
     # Storage
