@@ -67,7 +67,7 @@ class Dataset(Declared):
     description: str
     """What the events are, in a sentence."""
     owners: tuple[str, ...] = ()
-    """Who is asked about it: `team:NAME` or an e-mail address, as Dagster shows them."""
+    """Who owns it: `team:NAME` or an e-mail address, as Dagster shows them."""
     start_date: dt.date
     """The first date that there is. Earlier events are refused as `out_of_range`."""
     end_date: dt.date | None = None
@@ -171,7 +171,7 @@ class Dataset(Declared):
 
         for name in ("user_id", "event_type"):
             if name not in columns:
-                raise ValueError(f"events.columns must declare {name}; use source: to say where it stands")
+                raise ValueError(f"events.columns must declare {name}; use source: to name its field")
         user = self.column("user_id")
         if user.type not in ("string", "int64"):
             raise ValueError("user_id is an identifier: its type is string or int64")
@@ -269,9 +269,8 @@ class Dataset(Declared):
         return _merged(self.blocks(kind))
 
     def is_mixed(self, kind: Kind) -> bool:
-        """Whether cleaning has to know which block a record was read by: their `where` or `numbers` differ."""
-        blocks = self.blocks(kind)
-        return any(block.where != blocks[0].where or _numbers(block) != _numbers(blocks[0]) for block in blocks[1:])
+        """Whether there are several blocks of a kind, so that cleaning has to know which of them read a record."""
+        return len(self.blocks(kind)) > 1
 
     def leaves_out(self, kind: Kind) -> bool:
         """Whether a block of a kind has a `where`, by which records can be excluded."""
@@ -331,10 +330,6 @@ def _with_numbers(column: Column, numbers: Numbers | None) -> Column:
     if numbers is None or column.numbers is not None or not column.is_number:
         return column
     return column.model_copy(update={"numbers": numbers})
-
-
-def _numbers(block: Source) -> dict[str, Numbers | None]:
-    return {column.name: column.numbers for column in block.columns}
 
 
 def _merged(blocks: Sequence[Source]) -> tuple[Column, ...]:

@@ -123,7 +123,7 @@ class Identity(Declared):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of ids, `user_id` first: that of an event's user says who it is before all others."""
+        """The columns of ids, `user_id` first: that of an event's user identifies the person before all others."""
         return tuple(dict.fromkeys(["user_id", *(column for pair in self.links for column in pair)]))
 
 
@@ -209,7 +209,7 @@ class Gold(Declared):
 
 
 class Quality(Declared):
-    """From where on a figure is worth a warning. Nothing is held back for it."""
+    """From where on a figure is worth a warning. Everything is published all the same."""
 
     max_rejected_share: float = Field(0.05, ge=0, le=1)
     """Share of a file's or a date's records that may be refused."""

@@ -115,7 +115,7 @@ class Drafting:
             return self._recent[unit]
         paths = self._workspace.stores[name].paths(unit_of(date))
         if engine.holds_frames and step.by_date and date is None:
-            # A table without dates is read by each date, and whole: it is held for all of them.
+            # A table without dates is read by each date, and whole: it is kept in memory for all of them.
             self._recent[unit] = nw.to_native(engine.scan(self._workspace.tables[name], {None: paths}).collect())
             return self._recent[unit]
         return paths

@@ -56,7 +56,7 @@ class Input:
     With `key` the earlier dates matter only by which of the date's own keys they hold: a step then reads no other
     dates than those that hold one, and is stale only where these keys are others (docs/adr/0011).
 
-    With `users_of` a table of users over time matters only by what it says on the date of the users in that other
+    With `users_of` a table of users over time matters only by its values on the date for the users in that other
     input: a step is stale only where this is something else (docs/adr/0013).
     """
 

@@ -163,8 +163,8 @@ def _landed(dataset: Dataset) -> Iterable[Table]:
 
 
 def _source_block(dataset: Dataset, kind: Kind) -> list[Column]:
-    """Which block read a record, where cleaning has to know."""
-    text = "Which block of files the record was read by, from 0: they differ in `where` or `numbers`."
+    """Which block read a record, where there are several."""
+    text = "Which block of files the record was read by, from 0."
     return [Column("source_block", "int64", text, nullable=False)] if dataset.is_mixed(kind) else []
 
 
@@ -256,7 +256,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
     first_and_last = tuple(_first_and_last(dataset))
     yield Table(
         "session_parts",
-        "What a session has on one date: all of it, or what lies on one side of a midnight.",
+        "The part of a session on one date: all of it, or the events on one side of a midnight.",
         (
             session_id,
             user_id,
