@@ -14,7 +14,7 @@ import narwhals as nw
 import polars as pl
 
 from event_assets.engines.engine import Content, Dates, Engine, Written
-from event_assets.pipeline.checks import accounting_result, contract_result
+from event_assets.pipeline.checks import accountable_rows, accounting_result, contract_result
 from event_assets.pipeline.results import CheckResult, sample, samples
 from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Unit, Workspace, unit_of
@@ -123,7 +123,7 @@ class Drafting:
     def _account(self, step: Step, date: dt.date | None, written: Written) -> CheckResult | None:
         if step.equation is None:
             return None
-        whole = self._workspace.rows(step.equation.whole, date)
+        whole = accountable_rows(self._workspace, step, date)
         figures = written.figures[date]
         parts = {
             part.lstrip("#"): figures[part[1:]] if part.startswith("#") else written.rows(part, date)
