@@ -70,8 +70,8 @@ MUTANTS = (
     _mutant(
         "the continuation of a session is not counted",
         "transforms/sessions.py",
-        '(nw.col("event_count") + nw.col("event_count later")).alias("event_count")',
-        'nw.col("event_count")',
+        '(nw.col(name) + nw.col(f"{name} later")).alias(name)',
+        'nw.col(name)',
         _SESSIONS,
     ),
     _mutant(
