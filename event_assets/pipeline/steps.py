@@ -219,7 +219,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
             "geo": dataset.geo,
             "filter": [block.rules("filter") for block in dataset.profiles],
             **({"identity": dataset.identity.columns} if dataset.identity else {}),
-            **({"traffic": [dataset.traffic.rules(), user_agents.VERSION]} if dataset.traffic else {}),
+            **({"traffic": [dataset.traffic.rules(), user_agents.version()]} if dataset.traffic else {}),
             "profile_columns": profile_columns,
         },
         equation=Equation("cleaned_events", (*facts, "#filtered")),
