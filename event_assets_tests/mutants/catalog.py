@@ -71,7 +71,7 @@ MUTANTS = (
         "the continuation of a session is not counted",
         "transforms/sessions.py",
         '(nw.col(name) + nw.col(f"{name} later")).alias(name)',
-        'nw.col(name)',
+        "nw.col(name)",
         _SESSIONS,
     ),
     _mutant(
