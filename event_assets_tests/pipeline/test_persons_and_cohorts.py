@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,15 @@ from event_assets.declaration import Dataset
 from event_assets.pipeline.erase import erase, rows_by_table
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.retract import named_files, retract
+from event_assets.transforms.active_users import active_users, daily_users, retention
+from event_assets.transforms.interface import Scope
+from event_assets.transforms.persons import identities, identity_links, with_person
 from event_assets_tests.pipeline.test_erasure import files_with
+from event_assets_tests.transforms.bench import Bench, schema_of
 from event_assets_tests.world import NOW, World, clicks, made
 
 HEADER = "user,kind,at,device,cookie"
-LINKS = [["device", "user_id"], ["cookie", "user_id"]]
+LINKS = [["device", "user_id"], ["cookie", "user_id"], ["cookie", "device"]]
 FEW = 6 if settings.default.max_examples < 1000 else 300  # type: ignore[union-attr]
 
 Event = tuple[str | None, str, str | None, str | None]
@@ -68,7 +72,7 @@ def people(events: Iterable[Event], max_ids: int = 1) -> dict[tuple[str, str], s
             if ids[column] and ids[other]:
                 linked[column, str(ids[column])].add((other, str(ids[other])))
     for node, others in linked.items():
-        for other in others if len(others) <= max_ids else ():
+        for other in others if max(Counter(column for column, _ in others).values()) <= max_ids else ():
             parent[root(node)] = root(other)
     members: dict[tuple[str, str], list[tuple[bool, str]]] = defaultdict(list)
     for node in parent:
@@ -157,6 +161,41 @@ def test_tables_are_those_of_a_scan_whatever_the_order_and_the_cut_of_files(
         facts = world.table("joined_facts").select("user_id", "device", "cookie", "person_id").rows()
         assert all(name == person((user, "", device, cookie), persons) for user, device, cookie, name in facts)
         assert world.make() == []
+
+
+MANY_DATES = [dt.date(2025, 1, 1) + dt.timedelta(days=n) for n in (0, 1, 5, 6, 7, 27, 28, 29, 34, 60)]
+MANY_IDS = st.sampled_from([None, *"abcdefghij"])
+MANY_EVENTS = st.lists(
+    st.tuples(MANY_IDS, st.sampled_from(MANY_DATES).map("{}T10:00:00".format), MANY_IDS, MANY_IDS),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(MANY_EVENTS, st.integers(1, 3))
+def test_transforms_alone_give_the_tables_of_a_scan(events: list[Event], max_ids: int) -> None:
+    bench, declared = Bench("polars"), dataset(max_ids=max_ids)
+    by_date, whole = Scope(declared, bench.ports, tuple(MANY_DATES)), Scope(declared, bench.ports)
+    rows = [
+        {"user_id": user, "device": device, "cookie": cookie, "event_date": dt.date.fromisoformat(at[:10])}
+        for user, at, device, cookie in events
+    ]
+    cleaned = bench.frame(rows, schema_of(declared, "cleaned_events"))
+    links = identity_links({"cleaned_events": cleaned}, by_date).tables["identity_links"]
+    known = identities({"identity_links": links}, whole).tables["identities"]
+    persons = people(events, max_ids)
+    assert {(row["column"], row["id"]): row["person_id"] for row in bench.rows(known)} == persons
+    facts = with_person(cleaned, known, whole)
+    daily = daily_users({"joined_facts": facts}, by_date).tables["daily_users"]
+    tables = {
+        **active_users({"daily_users": daily}, by_date).tables,
+        **retention({"daily_users": daily}, whole).tables,
+    }
+    for name, wanted in expected(events, lambda event: person(event, persons)).items():
+        rows = [tuple(row.values()) for row in bench.rows(tables[name])]
+        assert sorted((str(first), *others) for first, *others in rows) == sorted(
+            (str(first), *others) for first, *others in wanted
+        ), name
 
 
 DAYS = [str(dt.date(2025, 1, 1) + dt.timedelta(days=n)) for n in range(40)]
