@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import polars as pl
 
@@ -232,6 +232,12 @@ class Ledger:
         for binding in sorted(self.bindings.values(), key=lambda b: b.name):
             names.setdefault((binding.kind, binding.file_id), []).append(binding.name)
         return names
+
+    def name(self, file_id: str) -> str | None:
+        """The first of the names that stand for a content now."""
+        kinds: tuple[Kind, ...] = get_args(Kind)
+        names = ((kind, name) for kind in kinds for name in self.bound.get((kind, file_id), ()))
+        return min((name for kind, name in names if self.bindings[kind, name].file_id == file_id), default=None)
 
     def names_so_far(self) -> dict[tuple[Kind, str], list[str]]:
         """The names that stand for each file's content, and of a file that none stands for, those that did."""
