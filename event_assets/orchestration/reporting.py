@@ -22,6 +22,7 @@ from event_assets.pipeline.checks import (
     reconciliation_results,
 )
 from event_assets.pipeline.land_files import LandingSummary
+from event_assets.pipeline.lateness_table import changed_last
 from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.rejected_records import count_refused, refused_by_file
 from event_assets.pipeline.results import CheckResult, Outcome
@@ -89,8 +90,9 @@ def reconciliation_events(workspace: Workspace, found: Reconciliation) -> Iterat
 
 
 def lateness_events(workspace: Workspace) -> Iterator[Event]:
-    """The events of the table `lateness`: its materialization, and its contract."""
-    yield published(workspace, LATENESS, None, {})
+    """The events of the table `lateness`: its materialization with what the last landing changed, and its contract."""
+    figures = {name.replace("_", " "): count for name, count in changed_last(workspace).items()}
+    yield published(workspace, LATENESS, None, figures)
     yield from (evaluation(workspace.dataset, result, None) for result in published_results(workspace, LATENESS, None))
 
 

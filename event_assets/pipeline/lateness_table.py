@@ -15,27 +15,35 @@ from pathlib import Path
 
 import polars as pl
 
+from event_assets.declaration import Dataset
 from event_assets.digest import digest
-from event_assets.pipeline.compare_rows import compare
 from event_assets.pipeline.run import run
 from event_assets.pipeline.schedule import Request
+from event_assets.pipeline.session_changes import session_changes
 from event_assets.pipeline.steps import LATENESS
 from event_assets.pipeline.sync_raw_tables import files_missing_rows, parts, publish_whole, sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.aside import folder_aside, link_files
 from event_assets.storage.atomic_write import atomic_write
 from event_assets.storage.ledger import Binding, SourceFile
+from event_assets.storage.partitions import WHOLE
+from event_assets.tables.gold_tables import SESSION_CHANGES
 from event_assets.transforms.sessions import edge_days
 
 #: The tables that sessions are made of, and sessions.
-_MADE = ("event_keys", "cleaned_events", "session_edges", "session_parts", "sessions")
+_MADE = (
+    *("event_keys", "cleaned_events", "session_edges", "session_parts", "session_index"),
+    *("session_sources", "session_touches", "sessions"),
+)
 
-Rows = Mapping[tuple[dt.date, dt.date], int]
+Changed = dict[tuple[dt.date, dt.date], dict[str, int]]
+"""(event_date, landed_date) to the number of sessions by kind of change."""
 
 
 def publish_lateness(workspace: Workspace) -> bool:
-    """Publish the table `lateness`: event_date, landed_date, records, sessions_changed; whether any row changed.
+    """Publish the table `lateness`: event_date, landed_date, records, sessions_changed and by kind of change.
 
+    Gives whether any row changed.
     A row for each date and each date of landing that brought it records or changed sessions of it, by both dates. The
     caller holds `workspace.writing()`.
     """
@@ -46,21 +54,41 @@ def publish_lateness(workspace: Workspace) -> bool:
     now = _made_from(workspace, files, landed)
     known = _Replayed(workspace)
     dates = {date for date in now.keys() | known.made_from.keys() if now.get(date) != known.made_from.get(date)}
-    changed: dict[tuple[dt.date, dt.date], int] = dict(known.changed)
+    changed = known.changed
     if dates:
-        reach = workspace.dataset.dedupe_days
-        since = dt.date.min if reach == "all" else min(dates) - dt.timedelta(days=1)
-        changed = {unit: count for unit, count in changed.items() if unit[0] < since}
-        back = 0 if reach == "all" else edge_days(workspace.dataset) + reach
-        first = since if reach == "all" else since - dt.timedelta(days=back)
+        since, first = _reach(workspace.dataset, min(dates))
+        changed = {unit: counts for unit, counts in changed.items() if unit[0] < since}
         replayed = _replay(workspace, files, landed, first)
-        changed |= {unit: count for unit, count in replayed.items() if unit[0] >= since}
+        changed |= {unit: counts for unit, counts in replayed.items() if unit[0] >= since}
         known.save(now, changed)
     return publish_whole(workspace, LATENESS, _table(workspace, files, landed, changed))
 
 
+def changed_last(workspace: Workspace) -> dict[str, int]:
+    """The sums of `lateness` over the last landed date: its records that came later than on the day after their date,
+    and the sessions that these changed, by the names of the columns."""
+    paths = workspace.stores[LATENESS].paths(WHOLE)
+    rows = pl.concat([pl.read_parquet(path) for path in paths]) if paths else pl.DataFrame()
+    if rows.is_empty():
+        return {}
+    late = rows.filter(
+        pl.col("landed_date") == pl.col("landed_date").max(),
+        pl.col("landed_date") > pl.col("event_date") + pl.duration(days=1),
+    )
+    return {name: int(late[name].sum()) for name in late.columns if name not in ("event_date", "landed_date")}
+
+
+def _reach(dataset: Dataset, date: dt.date) -> tuple[dt.date, dt.date]:
+    """The first date whose sessions a record of a date can change, and the first whose records have a part in these."""
+    if dataset.dedupe_days == "all" or dataset.sessions.by:  # a session of the source may begin on any date before
+        return dt.date.min, dt.date.min
+    since = date - dt.timedelta(days=1)
+    touches = dataset.channels.lookback - 1 if dataset.channels else 0
+    return since, since - dt.timedelta(days=edge_days(dataset) + dataset.dedupe_days + touches)
+
+
 def _table(
-    workspace: Workspace, files: Sequence[SourceFile], landed: Mapping[str, dt.date], changed: Rows
+    workspace: Workspace, files: Sequence[SourceFile], landed: Mapping[str, dt.date], changed: Changed
 ) -> pl.DataFrame:
     before = workspace.ledger.expired_before.get("raw_events", dt.date.min)
     records: Counter[tuple[dt.date, dt.date]] = Counter()
@@ -68,8 +96,10 @@ def _table(
         for text, count in file.dates.items():
             if (date := dt.date.fromisoformat(text)) >= before:
                 records[date, landed[file.file_id]] += count
-    units = sorted(unit for unit in {*records, *changed} if records[unit] or changed.get(unit))
-    rows = [(*unit, records[unit], changed.get(unit, 0)) for unit in units]
+    rows = []
+    for unit in sorted({*records, *changed}):
+        counts = [changed.get(unit, {}).get(kind, 0) for kind in SESSION_CHANGES]
+        rows.append((*unit, records[unit], sum(counts), *counts))
     return pl.DataFrame(rows, workspace.tables[LATENESS].polars_schema(), orient="row")
 
 
@@ -86,14 +116,12 @@ def _made_from(workspace: Workspace, files: Iterable[SourceFile], landed: Mappin
 
 def _replay(
     workspace: Workspace, files: Sequence[SourceFile], landed: Mapping[str, dt.date], first: dt.date
-) -> dict[tuple[dt.date, dt.date], int]:
-    """(event_date, landed_date) to the sessions that landing changed, of records from a date on."""
-    changed: dict[tuple[dt.date, dt.date], int] = {}
+) -> Changed:
+    """The sessions that each landing changed, of records from a date on."""
+    changed: Changed = {}
     wanted = frozenset(table for table in _MADE if table in workspace.step_of)
-    table = workspace.tables["sessions"]
     with folder_aside() as folder:
         aside = Workspace(workspace.dataset, replace(workspace.settings, lake=folder / "lake"))
-        store = aside.stores["sessions"]
         for number, day in enumerate(sorted(set(landed.values()))):
             new = [_since(file, first) for file in files if landed[file.file_id] == day]
             with aside.writing():
@@ -101,12 +129,28 @@ def _replay(
                 before = _linked(aside, folder / f"before-{number}")
                 _add(workspace, aside, new)
                 outcomes = [outcome for some in run(aside, Request(wanted)) for outcome in some]
-            for outcome in outcomes:
-                if outcome.table == "sessions" and outcome.date is not None and outcome.changed:
-                    found = compare(table, before.get(outcome.date, []), store.paths(str(outcome.date)), rows=0)
-                    if count := found.added + found.removed + found.changed:
-                        changed[outcome.date, day] = count
+            made = {o.date: o.rows for o in outcomes if o.table == "sessions" and o.date and o.changed}
+            if not before:
+                changed |= {(date, day): {"added": rows} for date, rows in made.items() if rows}
+                continue
+            after = {date: aside.stores["sessions"].paths(str(date)) for date in made}
+            frames = (_sessions(aside, {date: version.get(date, []) for date in made}) for version in (before, after))
+            found = session_changes(*frames, by_source=bool(workspace.dataset.sessions.by))
+            for date, kind, count in found.rows():
+                changed.setdefault((date, day), {})[kind] = count
     return changed
+
+
+def _sessions(workspace: Workspace, files: Mapping[dt.date, Sequence[Path]]) -> pl.LazyFrame:
+    """The sessions in the files of some dates, with `event_date`."""
+    event_date = pl.lit(None, pl.Date).alias("event_date")
+    empty = pl.LazyFrame(schema=workspace.tables["sessions"].polars_schema()).with_columns(event_date)
+    dated = [
+        pl.scan_parquet(path, hive_partitioning=False, glob=False).with_columns(pl.lit(date).alias("event_date"))
+        for date, paths in files.items()
+        for path in paths
+    ]
+    return pl.concat([empty, *dated])
 
 
 def _since(file: SourceFile, first: dt.date) -> SourceFile:
@@ -147,13 +191,16 @@ class _Replayed:
         try:
             found = json.loads(self._path.read_text(encoding="utf-8"))
             self.made_from = {dt.date.fromisoformat(date): str(made) for date, made in found["made_from"].items()}
-            self.changed = {(_date(date), _date(day)): int(count) for date, day, count in found["changed"]}
-        except (OSError, ValueError, TypeError, KeyError):
+            self.changed: Changed = {
+                (_date(date), _date(day)): {str(kind): int(counts[kind]) for kind in SESSION_CHANGES if kind in counts}
+                for date, day, counts in found["changed"]
+            }
+        except (OSError, ValueError, TypeError, KeyError):  # missing, or of another version of the platform
             self.made_from, self.changed = {}, {}
 
-    def save(self, made_from: Mapping[dt.date, str], changed: Rows) -> None:
+    def save(self, made_from: Mapping[dt.date, str], changed: Changed) -> None:
         dates = {str(date): made for date, made in sorted(made_from.items())}
-        rows = [[str(date), str(day), count] for (date, day), count in sorted(changed.items())]
+        rows = [[str(date), str(day), counts] for (date, day), counts in sorted(changed.items())]
         with atomic_write(self._path) as stream:
             stream.write(json.dumps({"made_from": dates, "changed": rows}).encode())
 

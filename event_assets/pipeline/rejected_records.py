@@ -38,7 +38,7 @@ def count_refused(rows: pl.DataFrame | pl.LazyFrame, *within: str) -> pl.DataFra
 def refused_by_file(workspace: Workspace, counted: pl.DataFrame) -> pl.DataFrame:
     """file, reason, records, first_rows of a partition's `count_refused`; most records first.
 
-    `file` is a name that stands for the file (its file_id where none is left).
+    `file` is a name that refers to the file (its file_id where none is left).
     """
     files = counted["file_id"].unique().to_list()
     names = {file_id: name for file_id in files if (name := workspace.ledger.name(file_id))}

@@ -7,9 +7,21 @@ from typing import Any
 
 from event_assets.declaration import Dataset, FunnelStep
 from event_assets.tables import plots
+from event_assets.tables.channel_tables import summary_table
 from event_assets.tables.returning_users_tables import retention_tables
 from event_assets.tables.shared_columns import count, region, typed
 from event_assets.tables.table import Column, Table
+
+#: What late records can do to a session of `sessions_changed`, each of one kind. Two sessions of before and now are
+#: related where one user has both and they share an instant; sessions of the source, where they have one id.
+SESSION_CHANGES = {
+    "added": "that are related to none of before",
+    "removed": "of before that are related to none of now",
+    "extended": "with the same start as before and another end, number of events or other value",
+    "merged": "that were several before and are one now, and that one",
+    "split": "that were one before and are several now, and that one",
+    "moved": "with another start than before, counted where they were and where they are",
+}
 
 
 def gold_tables(dataset: Dataset) -> Iterable[Table]:
@@ -73,7 +85,12 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
             (
                 event_type,
                 count("event_count", "Events of the type on the date.", made_from=("event_id",)),
-                count("user_count", "Users with an event of the type on the date.", made_from=("user_id",)),
+                count(
+                    "user_count",
+                    "Users with an event of the type on the date.",
+                    1 if dataset.column("user_id").required else 0,
+                    made_from=("user_id",),
+                ),
             ),
             key=("event_type",),
             **daily,
@@ -88,8 +105,12 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
                 count("records", "Records of the date whose file was first landed on landed_date.", 0),
                 count(
                     "sessions_changed",
-                    "Sessions of the date that are new, gone or otherwise than by the files landed before landed_date.",
+                    "Sessions of the date that differ from those by the files landed before landed_date.",
                     0,
+                ),
+                *(
+                    count(f"sessions_{kind}", f"Of these, sessions {what}.", 0)
+                    for kind, what in SESSION_CHANGES.items()
                 ),
             ),
             key=("event_date", "landed_date"),
@@ -112,6 +133,8 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
         )
     if gold.retention:
         yield from retention_tables(dataset, user_id)
+    if dataset.channels:
+        yield summary_table(dataset)
 
 
 def _top_users(dataset: Dataset, user_id: Column) -> Iterable[Table]:
@@ -252,7 +275,7 @@ def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
             Column(
                 "median_seconds_from_previous",
                 "decimal(18,6)",
-                "Median time since the step before, each user once by its best date; null where nobody got here.",
+                "Median time since the step before, each user once by its best date; null where no user got here.",
                 made_from=tuple(f"{step}_time" for step in steps),
             ),
         ),

@@ -179,7 +179,7 @@ def test_missing_files_and_late_records_have_panels_where_they_are_declared(tmp_
     with served({"clicks": world.dataset}, world.settings) as address:
         shown = got(f"{address}/clicks")[1]
         assert "1 files are missing on 1 day." in shown
-        assert "1 records of 1 day came late; they changed 1 sessions." in shown
+        assert "1 records of 1 day came late; they changed 1 sessions (1 added)." in shown
         assert "<code>user_funnel</code>" in shown
         rows = got(f"{address}/clicks/panels/completeness.csv")[1].splitlines()
     assert rows == ["event_date,expected,arrived,missing", "2025-05-30,2,1,1"]
