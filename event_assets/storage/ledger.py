@@ -275,10 +275,10 @@ class Ledger:
         return {key: [binding.name for binding in some] for key, some in self.current().items()}
 
     def name(self, file_id: str) -> str | None:
-        """The first of the names that stand for a content now."""
+        """The first of the names that refer to a content now."""
         kinds: tuple[Kind, ...] = get_args(Kind)
-        names = ((kind, name) for kind in kinds for name in self.bound.get((kind, file_id), ()))
-        return min((name for kind, name in names if self.bindings[kind, name].file_id == file_id), default=None)
+        bound = (self.bindings[kind, key] for kind in kinds for key in self._bound.get((kind, file_id), ()))
+        return min((binding.name for binding in bound if binding.file_id == file_id), default=None)
 
     def names_so_far(self) -> dict[tuple[Kind, str], list[str]]:
         """The names that refer to each file's content, or that last did where no name does now."""
