@@ -15,7 +15,7 @@ import polars as pl
 
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
-from event_assets.pipeline.completeness import COMPLETENESS, arrivals, due_at
+from event_assets.pipeline.completeness import COMPLETENESS, arrivals, due_at, shortages
 from event_assets.pipeline.reconcile import Reconciliation, reconcile, reconciliation
 from event_assets.pipeline.results import REMEDY, CheckResult
 from event_assets.pipeline.schema_drift import drifts
@@ -194,10 +194,11 @@ def file_results(workspace: Workspace, failures: Sequence[EventAssetsError] | No
 def completeness_results(workspace: Workspace) -> Iterator[CheckResult]:
     """The check of `completeness`: which dates lack files, and since when these are due."""
     found = arrivals(workspace.dataset, workspace.ledger)
-    missing = [one for one in found if not one.complete]
+    lacking = list(shortages(workspace.dataset, workspace.ledger))
+    missing = [one for one, _ in lacking]
     due = [due_at(workspace.dataset, one.date) for one in missing]
     named = [
-        f"{one} (due since {at:%Y-%m-%d %H:%M %Z})" if at else str(one) for one, at in zip(missing, due, strict=True)
+        f"{text} (due since {at:%Y-%m-%d %H:%M %Z})" if at else text for (_, text), at in zip(lacking, due, strict=True)
     ]
     more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
     message = "; ".join(named[:_SHOWN]) + more if named else f"all {len(found)} dates are complete"

@@ -26,14 +26,18 @@ def named_files(workspace: Workspace, name: str) -> list[SourceFile]:
     return found[:1]
 
 
-def files_of_run(workspace: Workspace, run: str) -> list[SourceFile]:
-    """The files that a run landed first; `run` is its id, or at least the first 8 characters of it.
+def files_of_run(workspace: Workspace, run: str, *, retracted: bool = False) -> list[SourceFile]:
+    """The files that a run landed first, or those of them that are `retracted`; `run` is its id, or at least the first
+    8 characters of it.
 
-    LandingError where no run of that id landed a file, or several did.
+    LandingError where no run of that id landed a file, several did, or none of the files is retracted.
     """
     files = [file for _, file in sorted(workspace.ledger.files.items()) if file.run]
     found = [f for f in files if f.run == run or (len(run) >= _SHORTEST_RUN and str(f.run).startswith(run))]
     if len({file.run for file in found}) == 1:
+        found = [file for file in found if not retracted or file.file_id in workspace.ledger.retracted]
+        if not found:
+            raise LandingError(f"--run {run}", "landed no file that is retracted", "there is nothing to bring back")
         return found
     last = dict.fromkeys(str(f.run) for f in sorted(files, key=lambda file: file.landed_at, reverse=True))
     state = (
@@ -56,10 +60,11 @@ def last_retracted(workspace: Workspace) -> list[SourceFile]:
 def retract(workspace: Workspace, files: Sequence[SourceFile], at: dt.datetime) -> None:
     """Take files' rows out of the landed tables; what is made from them is stale then.
 
-    They stay out, under whatever name their content is dropped again, until `restore`. The caller holds
-    `workspace.writing()` and has called `workspace.refresh()`.
+    They stay out, under whatever name their content is dropped again, until `restore`. One that is retracted already
+    keeps the date of that. The caller holds `workspace.writing()` and has called `workspace.refresh()`.
     """
-    workspace.ledger.append(Retraction(file.file_id, at.isoformat()) for file in files)
+    new = [file.file_id for file in files if file.file_id not in workspace.ledger.retracted]
+    workspace.ledger.append(Retraction(file_id, at.isoformat()) for file_id in new)
     sync_raw_tables(workspace)
 
 
