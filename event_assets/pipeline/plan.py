@@ -134,7 +134,7 @@ def _cause(workspace: Workspace, unit: Stale, changed: Sequence[Change], before:
 
 
 def _why(workspace: Workspace, dropped: InboxFile) -> str:
-    binding = workspace.ledger.bindings.get((dropped.kind, dropped.name))
+    binding = workspace.ledger.binding(dropped.kind, dropped.name)
     if binding is None:
         return "new"
     if binding.signature != dropped.signature:
