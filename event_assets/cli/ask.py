@@ -13,7 +13,9 @@ from event_assets.settings import load_settings
 
 def ask(
     dataset: DatasetName,
-    metric: Annotated[str, typer.Option(help="users, persons, sessions, events or minutes.")] = "users",
+    metric: Annotated[
+        str, typer.Option(help="users, persons, sessions, events, minutes, conversions or revenue.")
+    ] = "users",
     by: Annotated[
         str | None, typer.Option(metavar="COL", help="event_date or a column of the facts; left out, one figure.")
     ] = None,
@@ -25,7 +27,7 @@ def ask(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer and its table as JSON.")] = False,
 ) -> None:
-    """Answers how many distinct users, persons, sessions, events or watched minutes a range of dates has, exactly.
+    """Answers how many users, persons, sessions, events, minutes or conversions a range of dates has, exactly.
 
     The figure comes from the smallest table that has it. Where none does, facts are scanned, and the answer reports it;
     `gold.users_by` declares columns by which users are kept as sets.
@@ -35,6 +37,7 @@ def ask(
     event-assets ask activity --metric users --by platform
     event-assets ask streaming --metric minutes --by event_date
     event-assets ask shop --metric events --by event_type --json
+    event-assets ask app_events --metric conversions --by channel
     """
     declared, settings = named_dataset(dataset), load_settings()
 

@@ -290,6 +290,22 @@ def test_erasing_a_user_takes_all_ids_of_the_person(tmp_path: Path) -> None:
     assert world.reconciled().holds
 
 
+def test_erasing_a_user_follows_what_was_landed_and_retracted_since_the_last_run(tmp_path: Path) -> None:
+    world = World(tmp_path, dataset())
+    world.drop("first.csv", text((None, "2025-01-05T10:00:00", device, None) for device in ("phone77131", "tv77132")))
+    world.drop("wrong.csv", text([("ann", "2025-01-06T10:00:00", "tv77132", None)]))
+    world.refresh()
+    world.retract("wrong.csv")
+    world.drop("login.csv", text([("ann", "2025-01-06T11:00:00", "phone77131", None)]))
+    world.land()
+    with world.workspace.writing():
+        world.workspace.refresh()
+        erase(world.workspace, "ann")
+    world.make()
+    assert world.table("joined_facts")["device"].to_list() == ["tv77132"]
+    assert files_with(world, "phone77131") == []
+
+
 @pytest.mark.parametrize(
     ("links", "message"),
     [([["page", "mail"]], "identity.links names no declared column: 'mail'"), ([], "identity.links")],
