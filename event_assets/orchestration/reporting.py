@@ -165,8 +165,11 @@ def _counts_table(name: str, counts: Mapping[str, int]) -> dg.MetadataValue:
 
 
 def _markdown(frame: pl.DataFrame) -> str:
-    """A few rows as a table; nothing in a value can become markup."""
-    rows = [[_plain(value) for value in row] for row in frame.rows()]
+    """A few rows as a table; nothing in a value can become markup. Names of files are shown whole."""
+    whole = [name == "file" for name in frame.columns]
+    rows = [
+        [escaped(_text(v) if w else _short(_text(v))) for v, w in zip(row, whole, strict=True)] for row in frame.rows()
+    ]
     lines = [frame.columns, ["---"] * frame.width, *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -176,9 +179,17 @@ _CELL = 24
 _UNSAFE = str.maketrans({c: f"&#{ord(c)};" for c in "|<>&`*_[]()!\\#~"} | {"\n": " ", "\r": " "})
 
 
-def _plain(value: object) -> str:
-    text = "" if value is None else str(value)
-    return (text if len(text) <= _CELL else text[: _CELL - 1] + "…").translate(_UNSAFE)
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+
+
+def escaped(text: str) -> str:
+    """A text within Markdown, where nothing in it becomes markup."""
+    return text.translate(_UNSAFE)
 
 
 def _bars(points: list[tuple[str, float]]) -> str:

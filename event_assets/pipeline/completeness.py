@@ -128,7 +128,7 @@ def _named_files(dataset: Dataset, ledger: Ledger) -> dict[dt.date, dict[str, st
     assert dataset.expect is not None
     states = ledger.states()
     named = {name: states[key] for key, some in ledger.names().items() if key[0] == "events" for name in some}
-    known = {one for name in named for one in (name, name.rsplit("/", 1)[-1])}
+    known = {name for binding in ledger.bindings.values() for name in binding.known_as}
     listed = {name for manifest in ledger.manifests.values() for name in manifest.records}
     found: dict[dt.date, dict[str, str]] = {}
     for name, state in [*named.items(), *((name, "missing") for name in listed - known)]:

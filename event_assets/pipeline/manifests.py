@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from event_assets.landing.inbox import InboxFile, look
+from event_assets.pipeline.masked_names import Masking
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Manifest
 
@@ -18,18 +19,20 @@ def take_manifests(workspace: Workspace) -> list[str]:
 
     A file whose records differ from a manifest is rejected from then on, until either of them changes.
     """
+    masking = Masking(workspace.dataset, workspace.ledger)
     taken, warnings = read_manifests(pending_manifests(workspace))
-    workspace.ledger.append(taken)
-    return warnings
+    workspace.ledger.append(map(masking.entry, taken))
+    return [*map(masking.text, warnings)]
 
 
 def pending_manifests(workspace: Workspace) -> list[InboxFile]:
     """The manifests of the inbox that are new or were touched."""
     if not (workspace.dataset.expect and workspace.dataset.expect.manifest):
         return []
-    known = workspace.ledger.manifests
-    found = look(workspace.inbox, workspace.dataset).manifests
-    return [file for file in found if file.name not in known or known[file.name].signature != file.signature]
+    found = [
+        (file, workspace.ledger.manifest(file.name)) for file in look(workspace.inbox, workspace.dataset).manifests
+    ]
+    return [file for file, known in found if known is None or known.signature != file.signature]
 
 
 def read_manifests(files: Iterable[InboxFile]) -> tuple[list[Manifest], list[str]]:

@@ -140,7 +140,7 @@ def _custom(workspace: Workspace) -> set[str]:
 
 
 def _why(workspace: Workspace, dropped: InboxFile) -> str:
-    binding = workspace.ledger.bindings.get((dropped.kind, dropped.name))
+    binding = workspace.ledger.binding(dropped.kind, dropped.name)
     if binding is None:
         return "new"
     if binding.signature != dropped.signature:

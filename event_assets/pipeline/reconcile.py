@@ -128,12 +128,12 @@ def reconcile(workspace: Workspace) -> Reconciliation:
     """Count every record of the dataset where it is now."""
     ledger = workspace.ledger
     files = [*ledger.active("events"), *ledger.active("profiles")]
-    names = ledger.names()
+    current = ledger.current()
     rejected_files = {
-        name: ledger.reason(ledger.files[key], names) or ""
+        binding.name: ledger.reason(ledger.files[key], current) or ""
         for key, state in ledger.states().items()
         if state == "rejected"
-        for name in names.get(key, [])
+        for binding in current.get(key, [])
     }
     reasons: Counter[str] = Counter()
     for file in files:

@@ -9,7 +9,7 @@ from event_assets.errors import LandingError
 from event_assets.landing.inbox import look
 from event_assets.pipeline.sync_raw_tables import parts_are_there, sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Restoration, Retraction, SourceFile
+from event_assets.storage.ledger import Kind, Restoration, Retraction, SourceFile
 
 #: An id of a run may be cut off after so many characters, as the UI shows it.
 _SHORTEST_RUN = 8
@@ -18,7 +18,10 @@ _SHORTEST_RUN = 8
 def named_files(workspace: Workspace, name: str) -> list[SourceFile]:
     """The file of a name that it has or had in the inbox, or of a file_id. LandingError where the ledger has none."""
     ledger = workspace.ledger
-    named = {binding.file_id for binding in ledger.bindings.values() if binding.name == name}
+    kinds: tuple[Kind, ...] = ("events", "profiles")
+    exact = [binding for kind in kinds if (binding := ledger.binding(kind, name))]
+    shown = [binding for binding in ledger.bindings.values() if binding.name == name]
+    named = {binding.file_id for binding in exact or shown}
     found = [file for (_, file_id), file in sorted(ledger.files.items()) if file_id in named or file_id == name]
     if not found:
         known = ", ".join(sorted({binding.name for binding in ledger.bindings.values()})[:5]) or "none"
@@ -75,14 +78,15 @@ def restore(workspace: Workspace, files: Sequence[SourceFile]) -> None:
     where a file is not retracted, or a name refers to it that is not in the inbox any more.
     """
     ledger, dataset = workspace.ledger, workspace.dataset.name
-    there = {(dropped.kind, dropped.name) for dropped in look(workspace.inbox, workspace.dataset).files}
-    names = ledger.names()
+    dropped = look(workspace.inbox, workspace.dataset).files
+    there = [binding for one in dropped if (binding := ledger.binding(one.kind, one.name))]
+    current = ledger.current()
     for file in files:
-        bound = names.get((file.kind, file.file_id), [])
-        shown = bound[0] if bound else file.file_id[:12]
+        bound = current.get((file.kind, file.file_id), [])
+        shown = bound[0].name if bound else file.file_id[:12]
         if file.file_id not in ledger.retracted:
             raise LandingError(shown, f"is not retracted in {dataset}", "there is nothing to bring back")
-        gone = bound and not any((file.kind, name) in there for name in bound)
+        gone = bound and not any(binding in there for binding in bound)
         if gone and file.reason is None and not parts_are_there(workspace, file):
             state = "its rows were deleted and its source is not in the inbox; nothing was changed"
             raise LandingError(str(workspace.inbox / shown), state, "put the file back and undo the retraction again")
