@@ -279,6 +279,7 @@ PANELS = (
         (queries.lateness,),
         _late,
         needs="lateness",
+        span="full",
         open_table=True,
     ),
 )
