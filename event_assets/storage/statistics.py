@@ -10,6 +10,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
 
 def delta_statistics(path: Path, columns: Collection[str]) -> dict[str, dict[str, object]]:
     """`minValues`, `maxValues` and `nullCount` of those of some columns of which the file's footer has them."""
@@ -25,12 +27,17 @@ def delta_statistics(path: Path, columns: Collection[str]) -> dict[str, dict[str
         found["nullCount"][name] = sum(group.null_count for group in groups)
         bounded = [group for group in groups if group.has_min_max]
         if bounded and all(group.has_min_max or not group.num_values for group in groups):
-            found["minValues"][name] = _text(min(group.min for group in bounded))
-            found["maxValues"][name] = _text(max(group.max for group in bounded))
+            found["minValues"][name] = min(_text(group, "min") for group in bounded)
+            found["maxValues"][name] = max(_text(group, "max") for group in bounded)
     return {key: values for key, values in found.items() if values}
 
 
-def _text(value: Any) -> object:
+def _text(group: Any, bound: str) -> Any:
+    if "Timestamp(" in str(group.logical_type) and "microseconds" in str(group.logical_type):
+        # `group.min` of a time imports pandas where that is installed: a second at the start of a run.
+        value: Any = _EPOCH + dt.timedelta(microseconds=getattr(group, f"{bound}_raw"))
+    else:
+        value = getattr(group, bound)
     if isinstance(value, dt.datetime):
         return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     return value.isoformat() if isinstance(value, dt.date) else value
