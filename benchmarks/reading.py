@@ -29,8 +29,8 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from event_assets.declaration import Dataset, load_datasets
-from event_assets.landing import csv
-from event_assets.landing.file_identity import identify
+from event_assets.landing import csv, csv_segments
+from event_assets.landing.inbox import identify
 from event_assets.landing.land_file import land_file
 from event_assets.landing.record_batches import Fields
 from event_assets.synthetic import generate
@@ -144,7 +144,7 @@ def _shop() -> Dataset:
 
 
 def _plain(path: Path, dataset: Dataset, memory_bytes: int) -> str:
-    vars(csv)["odd_lines"] = lambda data, parser: []
+    vars(csv_segments)["odd_lines"] = lambda data, parser: []
     return _rejecting(path, dataset, memory_bytes)
 
 

@@ -22,8 +22,8 @@ import polars as pl
 
 from event_assets.declaration import Dataset, parse_dataset
 from event_assets.engines.polars.engine import PolarsEngine
-from event_assets.landing.file_identity import identify
-from event_assets.landing.land_file import read_file
+from event_assets.landing.inbox import identify
+from event_assets.landing.land_file import land_file
 from event_assets.transforms.clean import required_columns
 from event_assets.transforms.interface import Scope
 from event_assets.transforms.validate import judged
@@ -101,9 +101,9 @@ def cpu_seconds(form: Form, folder: Path) -> float:
     dataset, frames = form.dataset, list[pl.DataFrame]()
     identity = identify(path)
     began = time.process_time()
-    landed = read_file(
-        dataset, "events", path, form.name, identity, folder / "staged", frames.append, landed_at=_LANDED_AT,
-        memory_bytes=2**30,
+    landed = land_file(
+        dataset, "events", path, form.name, identity, folder / "staged", landed_at=_LANDED_AT,
+        memory_bytes=2**30, rows=frames.append,
     )  # fmt: skip
     assert landed.rejected == 0, landed.reasons
     scope = Scope(dataset, PolarsEngine().ports)

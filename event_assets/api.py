@@ -35,7 +35,7 @@ def open(**settings: object) -> Lake:
 
 
 class Lake:
-    """The tables of all datasets. Made by `event_assets.open()`; nothing is read before a table is asked for."""
+    """The tables of all datasets. Made by `event_assets.open()`; nothing is read before a table is used."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -87,8 +87,8 @@ class Lake:
         return read(query, self._declared(), self.settings, lambda frames: pl.concat(frames))
 
     def status(self, dataset: str | None = None) -> pl.DataFrame:
-        """How the datasets stand, a row each: dataset, first_date, last_date, files, records, refused, refused_share
-        (0 to 1), new_files (in the inbox, not landed), stale (partitions that the next run makes).
+        """A row for each dataset: dataset, first_date, last_date, files, records, refused, refused_share (0 to 1),
+        new_files (in the inbox, not landed), stale (partitions that the next run makes).
 
         With a dataset's name a row for each of its tables: table, partitions, rows, first_date, last_date, stale.
         """

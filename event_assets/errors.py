@@ -23,7 +23,7 @@ _URL = re.compile(
 
 
 def without_secrets(text: str) -> str:
-    """A text whose URLs are left with scheme, host, port and path: passwords and tokens stand in all else."""
+    """A text whose URLs are left with scheme, host, port and path: passwords and tokens may be in the rest."""
     return _URL.sub(lambda url: f"{url[1]}{url[2]}{url[3][0] + '…' if url[3] else ''}", text)
 
 

@@ -1,4 +1,4 @@
-"""Where things lie: a path, or a URL of an object store."""
+"""Where files are stored: a path, or a URL of an object store."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ObjectUrl:
         return self.key.rsplit("/", 1)[-1] or self.bucket
 
     def below(self, folder: Path) -> Path:
-        """Where on a disk that what lies here is kept, below a folder."""
+        """Where on a disk a copy of this place is kept, below a folder."""
         return folder / self.bucket / self.key
 
 

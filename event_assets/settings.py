@@ -50,7 +50,7 @@ _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 @dataclass(frozen=True)
 class Settings:
-    """Where things lie and how much may be used."""
+    """Where files are kept and how much of the machine may be used."""
 
     inbox: Place = Path("data/inbox")
     lake: Place = Path("data/lake")

@@ -14,7 +14,7 @@ import polars as pl
 
 from event_assets.declaration import Dataset, parse_dataset
 from event_assets.errors import EventAssetsError
-from event_assets.landing.file_identity import identify
+from event_assets.landing.inbox import identify
 from event_assets.landing.land_file import Landed, land_file
 
 _LANDED_AT = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)

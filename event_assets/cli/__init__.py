@@ -1,1 +1,1 @@
-"""The command line: one thin module a command. What a command does is done elsewhere; here it is asked and shown."""
+"""The command line: one thin module a command. It parses arguments and prints; other rooms do the work."""

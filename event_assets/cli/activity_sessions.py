@@ -1,8 +1,8 @@
 """The sessions that a file of activity tells of, read and judged by the very rules of the dataset `activity`.
 
-So `top FILE` counts what `top activity` counts once the file lies in its inbox. Two rules that only a lake
+So `top FILE` counts what `top activity` counts once the file is in its inbox. Two rules that only a lake
 has are left out: a file is bound to no `start_date` and to no clock, and a record without a time counts
-although the file's name tells no date (unless dates are asked for).
+although the file's name has no date (unless dates are given).
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ from event_assets.cli.input_formats import csv_header, format_of
 from event_assets.declaration import SHIPPED, Column, CsvDialect, Dataset, load_dataset
 from event_assets.engines.polars.engine import PolarsEngine
 from event_assets.errors import LandingError, QueryError
-from event_assets.landing.file_identity import Identity
-from event_assets.landing.inbox import signature
-from event_assets.landing.land_file import Landed, Take, read_file
+from event_assets.landing.inbox import Identity, signature
+from event_assets.landing.land_file import Landed, RowSink, land_file
 from event_assets.landing.record_batches import EVENT_DATE
 from event_assets.settings import Settings
 from event_assets.tables.catalog import tables
@@ -79,7 +78,7 @@ def read_activity(
     *,
     fail_fast: bool = False,
 ) -> Activity:
-    """The sessions of a file, or of a folder of Parquet files with their Hive columns. Copies of packed files lie in
+    """The sessions of a file, or of a folder of Parquet files with their Hive columns. Copies of packed files are in
     `into` while these are read.
 
     `wanted` tells which dates count; without it all do. QueryError where a column is missing or nothing can be
@@ -180,7 +179,7 @@ def _read(
     number: int,
     settings: Settings,
     into: Path,
-    take: Take,
+    take: RowSink,
     wanted: Callable[[dt.date], bool] | None,
 ) -> Landed:
     kind = "parquet" if root.is_dir() else format_of(file)
@@ -197,14 +196,14 @@ def _read(
 
     try:
         identity = Identity(f"{number:08d}", file.stat().st_size, signature(file))
-        landed = read_file(
+        landed = land_file(
             dataset,
             "events",
             file,
             name,
             identity,
             into,
-            rows,
+            rows=rows,
             landed_at=_NO_CLOCK,
             memory_bytes=settings.memory_bytes,
             workers=settings.workers,

@@ -25,7 +25,7 @@ def ask(
 ) -> None:
     """Answers how many distinct users, sessions, events or watched minutes a range of dates has, exactly.
 
-    The figure comes from the smallest table that holds it. Where none does, facts are scanned, and the answer says so;
+    The figure comes from the smallest table that has it. Where none does, facts are scanned, and the answer reports it;
     `gold.users_by` declares columns by which users are kept as sets.
 
     \b

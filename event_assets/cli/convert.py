@@ -27,7 +27,7 @@ def convert(
         typer.Option(
             "--as",
             metavar="DATASET",
-            help="Unify values as the dataset's declaration says; none keeps them where a shipped dataset would match.",
+            help="Unify values by the dataset's declaration; none keeps them where a shipped dataset would match.",
         ),
     ] = None,
     form: Annotated[

@@ -52,22 +52,24 @@ def erase(
     with working(f"taking the user out of {dataset}"), workspace.writing():
         workspace.refresh()
         known = set(workspace.ledger.erased)
-        gone = take_out(workspace, user_id, mentions=mentions)
-        rows = {**gone.rows, **rows_by_table(workspace, user_id, mentions=mentions)}
+        taken = take_out(workspace, user_id, mentions=mentions)
+        rows = {**taken.rows, **rows_by_table(workspace, user_id, mentions=mentions)}
     with Watcher(dataset) as watcher:
-        run_job(declared, settings, None, watcher, why=f"erasure {gone.user[:12]}: {sum(rows.values())} rows taken out")
+        run_job(
+            declared, settings, None, watcher, why=f"erasure {taken.user[:12]}: {sum(rows.values())} rows taken out"
+        )
     with working(f"looking for the user in {dataset}"):
         workspace.refresh()
         left = rows_by_table(workspace, user_id, mentions=mentions)
     if left:
         state = f"rows of the user are left in {', '.join(left)}, which can't be made"
-        raise LakeError(dataset, state, f"fix the cause and run event-assets run {dataset}; the erasure itself stands")
+        raise LakeError(dataset, state, f"fix the cause and run event-assets run {dataset}; the erasure is complete")
     changed = sum(outcome.changed for outcome in watcher.made_units)
     names = workspace.ledger.names()
-    kept = sorted({name for file in gone.files for name in names.get((file.kind, file.file_id), [])})
+    kept = sorted({name for file in taken.files for name in names.get((file.kind, file.file_id), [])})
     there = {dropped.name for dropped in look(workspace.inbox, declared).files} if kept else set()
     kept = [name for name in kept if name in there]
-    if not rows and not gone.mentioned and gone.user not in known:
+    if not rows and not taken.mentioned and taken.user not in known:
         raise LakeError(
             f"--user-id {user_id}",
             f"no record of {dataset} is this user's; files that come later are kept free of it all the same",
@@ -75,11 +77,11 @@ def erase(
         )
     mentioned = [
         f"{found[0] if (found := _names(workspace, file_id)) else file_id} record {number}"
-        for file_id, number in gone.mentioned
+        for file_id, number in taken.mentioned
     ]
     if as_json:
-        told = {"tombstone": gone.user, "rows": rows, "changed": changed, "in_inbox": kept, "mentioned": mentioned}
-        print(json.dumps(told))
+        answer = {"tombstone": taken.user, "rows": rows, "changed": changed, "in_inbox": kept, "mentioned": mentioned}
+        print(json.dumps(answer))
         return
     for table in [table for table in workspace.tables if table in rows]:
         console.print(f"{table}: {counted(rows[table], 'row')} taken out", markup=False)

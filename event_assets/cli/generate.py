@@ -21,7 +21,7 @@ def generate(
     mess: Annotated[float, typer.Option(min=0.0, help="How messy: 0 is clean, 1 the usual shares.")] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print files and figures as JSON.")] = False,
 ) -> None:
-    """Writes synthetic files in the dataset's input format, and says how many records of each kind are in them.
+    """Writes synthetic files in the dataset's input format, and prints how many records of each kind are in them.
 
     \b
     event-assets generate shop --rows 100000 --days 30 --out data/inbox/shop

@@ -36,7 +36,7 @@ def init(
         str | None, typer.Option(metavar="FIELD", help="The field with the event's time, where another was taken.")
     ] = None,
     user_column: Annotated[str | None, typer.Option(metavar="FIELD", help="The field with the user's id.")] = None,
-    type_column: Annotated[str | None, typer.Option(metavar="FIELD", help="The field that says what was done.")] = None,
+    type_column: Annotated[str | None, typer.Option(metavar="FIELD", help="The field with the event's type.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the draft and write nothing.")] = False,
     wide: WideOption = False,
     blocks: RecordsOption = False,
@@ -86,7 +86,7 @@ def init(
 
 
 def _compare(declared: Dataset, made: Draft, now: dt.datetime, shown: Shown, as_json: bool) -> None:
-    """Propose what the samples ask of the declaration; nothing is written."""
+    """Propose the changes that the samples need; nothing is written."""
     from event_assets.draft.proposed_changes import differences, with_files
     from event_assets.draft.trial import try_out
 

@@ -1,4 +1,4 @@
-"""Which format an input file has, told by its name or, for .json, by its first character."""
+"""Which format an input file has, by its name or, for .json, by its first character."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def format_of(path: Path) -> Format:
 
 
 def csv_header(path: Path, delimiter: str) -> list[str]:
-    """The names of a CSV file's columns as they stand there, for messages; none where they can't be read."""
+    """The names of a CSV file's columns as the file has them, for messages; none where they can't be read."""
     import polars as pl
 
     try:

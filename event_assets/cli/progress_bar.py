@@ -26,7 +26,7 @@ class Rate(ProgressColumn):
 def progressing(title: str, total: float | None, unit: str) -> Iterator[Callable[[float], None]]:
     """A bar as long as the block runs; it receives how many units more are done.
 
-    Without a total it shows what is done and at which rate. What the block prints on the same terminal stands above.
+    Without a total it shows what is done and at which rate. What the block prints on the same terminal is shown above.
     """
     console = Console(stderr=True)
     shown = Progress(

@@ -54,4 +54,4 @@ def retention(
             f"{one.table}: {did} {counted(len(one.dates), 'date')} ({dates}), {counted(one.rows, 'row')}", markup=False
         )
     if not found:
-        console.print(f"{dataset} has no date that is older than it keeps them", markup=False)
+        console.print(f"{dataset} has no date that is older than its retention limits", markup=False)

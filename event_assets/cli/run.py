@@ -85,9 +85,9 @@ def _dates(first: str | None, last: str | None, earliest: dt.date) -> tuple[dt.d
         return None
     start, end = parse_date(first or last or "", "--from"), parse_date(last or first or "", "--to")
     if start > end:
-        raise typer.BadParameter(f"--from {start} lies after --to {end}")
+        raise typer.BadParameter(f"--from {start} is after --to {end}")
     if start < earliest:
-        raise typer.BadParameter(f"--from {start} lies before the dataset's start_date {earliest}")
+        raise typer.BadParameter(f"--from {start} is before the dataset's start_date {earliest}")
     return start, end
 
 

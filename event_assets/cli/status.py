@@ -1,4 +1,4 @@
-"""`event-assets status`: how the datasets stand."""
+"""`event-assets status`: the status of the datasets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def status(
 ) -> None:
     """Shows dates, rows, the share of refused records, what is stale or waits in the inbox, and the last run.
 
-    Nothing is landed or computed. What lies downstream of a stale partition is known to be stale once that is
+    Nothing is landed or computed. What is downstream of a stale partition is known to be stale once that is
     computed.
 
     \b

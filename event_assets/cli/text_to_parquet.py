@@ -17,9 +17,9 @@ from event_assets.cli.unify_values import Declared
 from event_assets.declaration import Column, CsvDialect, Source
 from event_assets.errors import QueryError
 from event_assets.landing.csv import read_csv
-from event_assets.landing.json import BLOCK_BYTES, lines_of, read_json
-from event_assets.landing.json_elements import elements_of
-from event_assets.landing.prepare_file import Prepared, prepare
+from event_assets.landing.json import BLOCK_BYTES, read_json
+from event_assets.landing.json_elements import elements_of, lines_of
+from event_assets.landing.plain_text import PlainFile, plain_file
 from event_assets.landing.record_batches import MALFORMED, Batch, Fields, FileRejected
 from event_assets.settings import Settings
 
@@ -60,7 +60,7 @@ def to_parquet(
     try:
         form = form or format_of(file)
         source = _source(form)
-        prepared = prepare(file, file.name, source, target.parent)
+        prepared = plain_file(file, file.name, source, target.parent)
         passes = 1 if source.format == "csv" else 2  # JSON is first read for the names of its members
         work = max(1, passes * prepared.path.stat().st_size)
 
@@ -140,9 +140,9 @@ def _source(form: str) -> Source:
     return Source(files=("*",), format="csv" if form == "tsv" else form, csv=csv, columns=(no_column,))
 
 
-def _names(prepared: Prepared, source: Source, told: Callable[[int], None]) -> list[str]:
+def _names(prepared: PlainFile, source: Source, told: Callable[[int], None]) -> list[str]:
     if source.format == "csv":
-        # The reader tells the names of fields that nobody declared with its first records.
+        # The reader reports the names of undeclared fields with its first records.
         for batch in read_csv(prepared.path, source, Fields({}, ())):
             return list(batch.undeclared)
         return csv_header(prepared.path, source.csv.delimiter)
@@ -156,7 +156,7 @@ def _names(prepared: Prepared, source: Source, told: Callable[[int], None]) -> l
 
 def _frames(
     file: Path,
-    prepared: Prepared,
+    prepared: PlainFile,
     source: Source,
     fields: Fields,
     settings: Settings,

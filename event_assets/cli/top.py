@@ -95,7 +95,7 @@ def _dates(first: str | None, last: str | None) -> Wanted | None:
     start = parse_date(first, "--from") if first else dt.date.min
     end = parse_date(last, "--to") if last else dt.date.max
     if start > end:
-        raise typer.BadParameter(f"--from {start} lies after --to {end}")
+        raise typer.BadParameter(f"--from {start} is after --to {end}")
     return lambda date: start <= date <= end
 
 
@@ -141,7 +141,7 @@ def _of_dataset(dataset: Dataset, n: int, wanted: Wanted | None) -> pl.DataFrame
 
 
 def _ranked(dataset: Dataset, n: int, sessions: Mapping[dt.date | None, Content]) -> pl.DataFrame:
-    """The ranking by platform_sessions of some dates, cut at n; under None stand distinct ones of no date."""
+    """The ranking by platform_sessions of some dates, cut at n; under None are distinct ones of no date."""
     from event_assets.engines.polars.engine import PolarsEngine
     from event_assets.tables.catalog import tables
     from event_assets.transforms.interface import Scope
@@ -157,7 +157,7 @@ def _ranked(dataset: Dataset, n: int, sessions: Mapping[dt.date | None, Content]
 
 
 def _only(dataset: Dataset, ranked: pl.DataFrame, platform: str) -> pl.DataFrame:
-    """The users of one platform, in whatever spelling it is asked for."""
+    """The users of one platform, in any spelling."""
     import polars as pl
 
     from event_assets.cli.output import note
@@ -170,5 +170,5 @@ def _only(dataset: Dataset, ranked: pl.DataFrame, platform: str) -> pl.DataFrame
     meant = normalised(platform, dataset.column(by))
     there = ranked[by].unique().sort().to_list()
     if meant not in there:
-        note(f"nobody is counted for {by} {meant or platform}; there are {', '.join(map(str, there)) or 'none'}")
+        note(f"no user is counted for {by} {meant or platform}; there are {', '.join(map(str, there)) or 'none'}")
     return ranked.filter(pl.col(by).cast(pl.String) == meant)

@@ -1,4 +1,4 @@
-"""Values of a file, unified as a dataset's declaration says: blanks, null values, aliases and case."""
+"""Values of a file, unified by a dataset's declaration: blanks, null values, aliases and case."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Declared:
     columns: Mapping[str, Column]
 
     def unified(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The frame with the text that each value stands for; null where it means none."""
+        """The frame with the text that each value means; null where it means none."""
         return frame.with_columns(
             _unified(frame[name], column) for name, column in self.columns.items() if name in frame.columns
         )

@@ -23,7 +23,7 @@ REGIONS = {
 
 
 def count(value: float) -> str:
-    """A whole number with its thousands told apart."""
+    """A whole number with its thousands separated."""
     return f"{value:,.0f}"
 
 

@@ -73,7 +73,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class DatasetPage:
-    """All that the page of a dataset shows. `undeclared` are panels whose table the dataset doesn't ask for."""
+    """All that the page of a dataset shows. `undeclared` are panels whose table the dataset doesn't declare."""
 
     at: Selection
     tiles: list[Tile]
@@ -151,7 +151,7 @@ def panel_rows(panel: Panel, found: Mapping[Question, Answer]) -> pl.DataFrame |
 
 
 def card(panel: Panel, found: Mapping[Question, Answer], at: Selection, none: str) -> Card:
-    """A panel with its answer; whatever is wrong with one panel stays in its card. `none` is what an empty one says."""
+    """A panel with its answer; an error in one panel is shown in its card only. `none` is the text of an empty one."""
     empty = Card(panel.name, panel.title, panel.note, panel.span)
     try:
         rows = panel_rows(panel, found)

@@ -1,4 +1,4 @@
-"""What stands on a dataset's page, as data: each panel's questions, words, chart and where it drills down to."""
+"""The panels of a dataset's page, as data: queries, words, chart and the link to the rows behind it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Panel:
     drill: Drill | None = None
     span: Span = "narrow"
     open_table: bool = False
-    """Whether the table stands beside the chart, not folded away beneath it."""
+    """Whether the table is beside the chart, not folded away below it."""
 
 
 def _fullest(rows: pl.DataFrame, column: str) -> tuple[dt.date, int]:
@@ -98,7 +98,7 @@ def _lengths(rows: pl.DataFrame) -> str:
 def _funnel(rows: pl.DataFrame) -> str:
     first, last = rows.row(0, named=True), rows.row(-1, named=True)
     share = last["conversion_from_first"]
-    reached = "nobody began" if share is None else f"{percent(share)} reach {last['step']}"
+    reached = "no user began" if share is None else f"{percent(share)} reach {last['step']}"
     return f"Of {count(first['users'])} users with {first['step']}, {reached}."
 
 
@@ -114,7 +114,7 @@ def _cohorts(rows: pl.DataFrame) -> str:
     later = rows.filter(pl.col("offset_weeks") == 1)
     first = rows.filter(pl.col("offset_weeks") == 0).join(later, on="cohort_week", how="semi")
     if later.is_empty():
-        return "Nobody came back in the week after the first."
+        return "No user came back in the week after the first."
     return f"{percent(int(later['users'].sum()) / int(first['users'].sum()))} came back in the week after their first."
 
 

@@ -55,7 +55,7 @@ def drift(workspace: Workspace) -> pl.DataFrame:
 
 
 def late(workspace: Workspace) -> pl.DataFrame:
-    """behind, records, share: a row for each class of days that records lie before the watermark at their landing.
+    """behind, records, share: a row for each class of days that records are before the watermark at their landing.
 
     The watermark is the latest date that files landed an hour before or earlier had brought: what comes together is
     on time together. No rows where nothing is landed.

@@ -73,7 +73,7 @@ def events_by_type(at: Selection) -> Query | None:
 
 
 def users(at: Selection) -> Query | None:
-    """event_date, users (distinct), events: a row a date, and first one with no date for all of them together."""
+    """event_date, users (distinct), events: a row a date, and first one without a date for all of them together."""
     if not at.has("daily_summary"):
         return None
     # A date has one row a user. Grouping by user and counting the groups takes a quarter of what a distinct count does.
@@ -193,7 +193,7 @@ def watch_time(at: Selection) -> Query | None:
 
 
 def refused(at: Selection) -> Query | None:
-    """reason, records, of_no_date (how many had no date that could be read): refused records of the dates and those."""
+    """reason, records, of_no_date (how many had no readable date): rejected records of the dates and those."""
     sql = f"""SELECT reason, count(*) AS records, count(*) FILTER (event_date IS NULL) AS of_no_date
         FROM {at.view("rejected_records")} WHERE event_date IS NULL OR {_IN_RANGE}
         GROUP BY reason ORDER BY records DESC, reason"""

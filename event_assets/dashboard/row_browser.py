@@ -16,7 +16,7 @@ from event_assets.warehouse.views import View, identifier, views
 SHOWN = 200
 #: So many rows a download holds: what fits on a spreadsheet's sheet below its header.
 DOWNLOADED = 1_000_000
-#: A text that is longer is folded: its beginning stands in the table, all of it opens below.
+#: A text that is longer is folded: its beginning is in the table, all of it opens below.
 _FOLDED = 60
 
 
@@ -26,7 +26,7 @@ class Shown:
 
     text: str
     whole: str = ""
-    """All of a text that is too long to stand in the table."""
+    """All of a text that is too long for the table."""
     title: str = ""
 
 
@@ -46,7 +46,7 @@ def views_by_name(dataset: Dataset) -> dict[str, View]:
 def rows(view: View, first: dt.date | None, last: dt.date | None, equal: Mapping[str, str], *, limit: int) -> Query:
     """The first rows of a view in their published order: of the dates, with each column of `equal` at that text.
 
-    Rows that have no date (refused ones may not) are among them as long as no first date is given. QueryError where a
+    Rows without a date (rejected ones may have none) are included as long as no first date is given. QueryError where a
     column is none of the view's.
     """
     names = {column.name for column in view.columns}

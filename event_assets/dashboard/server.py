@@ -200,7 +200,7 @@ class _Site:
         return self._message(HTTPStatus.NOT_FOUND, f"There is nothing at {request.url.path}.")
 
     def failed(self, request: Request, error: Exception) -> Response:
-        return self._message(HTTPStatus.INTERNAL_SERVER_ERROR, "The page failed; the terminal that serves it says why.")
+        return self._message(HTTPStatus.INTERNAL_SERVER_ERROR, "The page failed; its server's terminal shows why.")
 
     def _rows_query(self, request: Request, limit: int) -> tuple[Dataset, Query]:
         dataset, name = self._named(request), request.path_params["table"]

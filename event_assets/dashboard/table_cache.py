@@ -28,7 +28,7 @@ _REMEMBERED = 200
 
 
 class NotMadeError(EventAssetsError):
-    """A declared table that nobody has made yet; the remedy is the command that makes it."""
+    """A declared table that was not materialized yet; the remedy is the command that does it."""
 
 
 def fetch(query: Query, dataset: Dataset, settings: Settings) -> pl.DataFrame:
@@ -55,7 +55,7 @@ class Answers:
         return self.workspace.known_dates(["raw_events"])
 
     def to(self, questions: Iterable[Question], at: Selection) -> dict[Question, Answer]:
-        """The answer to each of the questions, some asked at a time."""
+        """The answer to each query, some of them at a time."""
 
         def attempt(question: Question) -> Answer:
             query = question(at)

@@ -48,7 +48,7 @@ class Numbers(Declared):
     """The mark before the fraction, such as `,`."""
     thousands: str | None = None
     """The mark between groups of three digits, such as `.`; where there is one, it is before every group or none. A
-    blank stands for the no-break and the narrow no-break space as well."""
+    blank means the no-break and the narrow no-break space as well."""
 
     @model_validator(mode="after")
     def _two_marks(self) -> Self:
@@ -68,11 +68,11 @@ class Column(Declared):
     name: str
     """What the column is called in every table. `user_id` and `event_type` have to be among them."""
     description: str
-    """What a value means. It stands in the UI, in the warehouse and in the data dictionary."""
+    """What a value means. The UI, the warehouse and the data dictionary show it."""
     type: str = "string"
     """`string`, `int64`, `float64`, `decimal(p,s)`, `bool`, `date`, `timestamp` or `json`."""
     source: str | tuple[str, ...] = ""
-    """Where the value stands: a CSV header, or a path into a nested record (`details.page`, `x."k.with.dot".id`,
+    """Where the value is: a CSV header, or a path into a nested record (`details.page`, `x."k.with.dot".id`,
     `parent[0].id`, `params[key=page].value`); the name where left out. Of a list of fields the first is taken that is
     not null. `file_path` is the path of the file in the inbox."""
     pattern: str | None = None

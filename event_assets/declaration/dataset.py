@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from event_assets.declaration.base import Declared
+from event_assets.declaration.channels import Channels
 from event_assets.declaration.column import NAME, Column, Numbers
 from event_assets.declaration.conditions import Where, check_where
 from event_assets.declaration.events_and_profiles import Events, Profiles, Source
@@ -67,7 +68,7 @@ class Dataset(Declared):
     description: str
     """What the events are, in a sentence."""
     owners: tuple[str, ...] = ()
-    """Who is asked about it: `team:NAME` or an e-mail address, as Dagster shows them."""
+    """Who owns it: `team:NAME` or an e-mail address, as Dagster shows them."""
     start_date: dt.date
     """The first date that there is. Earlier events are refused as `out_of_range`."""
     end_date: dt.date | None = None
@@ -100,6 +101,8 @@ class Dataset(Declared):
     """Which ids are one person's; facts then have `person_id`."""
     traffic: Traffic | None = None
     """Who causes events: humans, bots or oneself."""
+    channels: Channels | None = None
+    """Where sessions come from: `sessions` has source, medium, campaign and channel, and `channel_summary` is made."""
     geo: str | None = None
     """The declared column that holds an IP address."""
     gold: Gold = Gold()
@@ -171,7 +174,7 @@ class Dataset(Declared):
 
         for name in ("user_id", "event_type"):
             if name not in columns:
-                raise ValueError(f"events.columns must declare {name}; use source: to say where it stands")
+                raise ValueError(f"events.columns must declare {name}; use source: to name its field")
         user = self.column("user_id")
         if user.type not in ("string", "int64"):
             raise ValueError("user_id is an identifier: its type is string or int64")
@@ -200,6 +203,14 @@ class Dataset(Declared):
         for text in self.traffic.internal_users if self.traffic else ():
             if value_of(text, user.type) is None:
                 raise ValueError(f"traffic.internal_users: {text!r} is not a valid {user.type}")
+        for key, column in self.channels.fields.items() if self.channels else ():
+            known(f"channels.{key}", column)
+            if self.column(column).type != "string":
+                raise ValueError(f"channels.{key}: {column} is a {self.column(column).type}; it must be a string")
+        if self.channels and self.channels.revenue:
+            known("channels.revenue", self.channels.revenue)
+            if not self.column(self.channels.revenue).decimal and self.column(self.channels.revenue).type != "int64":
+                raise ValueError("channels.revenue: money is a decimal(p,s) or an int64, so that a sum is exact")
         for name in self.identity.columns if self.identity else ():
             known("identity.links", name)
             if self.column(name).type not in ("string", "int64"):
@@ -269,9 +280,8 @@ class Dataset(Declared):
         return _merged(self.blocks(kind))
 
     def is_mixed(self, kind: Kind) -> bool:
-        """Whether cleaning has to know which block a record was read by: their `where` or `numbers` differ."""
-        blocks = self.blocks(kind)
-        return any(block.where != blocks[0].where or _numbers(block) != _numbers(blocks[0]) for block in blocks[1:])
+        """Whether there are several blocks of a kind, so that cleaning has to know which of them read a record."""
+        return len(self.blocks(kind)) > 1
 
     def leaves_out(self, kind: Kind) -> bool:
         """Whether a block of a kind has a `where`, by which records can be excluded."""
@@ -331,10 +341,6 @@ def _with_numbers(column: Column, numbers: Numbers | None) -> Column:
     if numbers is None or column.numbers is not None or not column.is_number:
         return column
     return column.model_copy(update={"numbers": numbers})
-
-
-def _numbers(block: Source) -> dict[str, Numbers | None]:
-    return {column.name: column.numbers for column in block.columns}
 
 
 def _merged(blocks: Sequence[Source]) -> tuple[Column, ...]:

@@ -30,11 +30,11 @@ _LOG_TIME = "%d/%b/%Y:%H:%M:%S %z"
 
 class CsvDialect(Declared):
     delimiter: str = ","
-    """What stands between two fields; it may be several characters. `whitespace` is any run of blanks and tabs."""
+    """The separator of fields; it may be several characters. `whitespace` is any run of blanks and tabs."""
     quote: str = '"'
     """What a field is wrapped in that holds a delimiter, a quote or a line end."""
     escape: str = '"'
-    """What stands before a quote inside of quotes."""
+    """The character before a quote inside of quotes."""
     header: bool | Literal["w3c"] = True
     """Whether the first record names the fields. Where false, they are `column_1`, `column_2`, ... by their place;
     `w3c` takes the names from `#Fields:` lines, which may change within a file, and reads `-` as null."""
@@ -92,7 +92,7 @@ class Time(Declared):
     """Which source field holds an event's time, and how it is written."""
 
     source: str | tuple[str, ...]
-    """Where the time stands: a CSV header or a path. A list of fields (a date, a time) is joined by a blank; the time
+    """Where the time is: a CSV header or a path. A list of fields (a date, a time) is joined by a blank; the time
     is missing if one of them is null."""
     format: str | None = None
     """The only format: the same as `formats` with one entry."""
@@ -210,7 +210,7 @@ class Source(Declared):
 
     @model_validator(mode="after")
     def _user_is_required(self) -> Self:
-        """Every record has a user, unless the declaration says `required: false`."""
+        """Every record has a user, unless the declaration has `required: false`."""
         columns = tuple(
             column.model_copy(update={"required": True})
             if column.name == "user_id" and "required" not in column.model_fields_set

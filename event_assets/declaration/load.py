@@ -1,4 +1,4 @@
-"""Declarations as they lie on disk, and the one-line errors of those that can't be understood."""
+"""Load declarations from disk; one-line errors for those that can't be understood."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COMPONENT_TYPE = "event_assets.EventDataset"
 
 #: In C, where PyYAML has it: ten times as fast, and every command reads all declarations.
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-#: Where the datasets lie that come with the package.
+#: The folder of the datasets that come with the package.
 SHIPPED = Path(__file__).parent.parent / "defs"
 #: The keys of a component's file, of which Dagster reads all but `attributes`.
 _TOP_KEYS = ("type", "attributes", "template_vars_module", "requirements", "post_processing")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from event_assets.declaration.base import Declared, Duration, within
+from event_assets.declaration.base import Declared, Duration, listed, within
 from event_assets.declaration.conditions import Where
 
 
@@ -48,16 +48,12 @@ class TopUsers(Declared):
     """How many places the ranking has."""
 
 
-def _listed(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
 class FunnelStep(Declared):
     """An event that meets all of this is one of the step; a plain text is an event type and the step's name."""
 
     name: str
     """What the step is called: its columns are `NAME_count` and `NAME_time`."""
-    event_type: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    event_type: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
     """The event types, compared exactly; any where left out."""
     where: Where = Field(default_factory=dict)
     """Column to its values, or to `{not: [...]}`: what the event's columns or the user's profile must hold."""
@@ -123,7 +119,7 @@ class Identity(Declared):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of ids, `user_id` first: that of an event's user says who it is before all others."""
+        """The columns of ids, `user_id` first: that of an event's user identifies the person before all others."""
         return tuple(dict.fromkeys(["user_id", *(column for pair in self.links for column in pair)]))
 
 
@@ -209,7 +205,7 @@ class Gold(Declared):
 
 
 class Quality(Declared):
-    """From where on a figure is worth a warning. Nothing is held back for it."""
+    """From where on a figure is worth a warning. Everything is published all the same."""
 
     max_rejected_share: float = Field(0.05, ge=0, le=1)
     """Share of a file's or a date's records that may be refused."""

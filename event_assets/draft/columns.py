@@ -159,7 +159,7 @@ def _nobody() -> DraftColumn:
 
 
 def _event() -> DraftColumn:
-    remark = "no field says what was done, so that all events have this type"
+    remark = "no field has the type of the event, so that all events have this type"
     return DraftColumn("event_type", (), ColumnType("string"), constant="event", remarks=(remark,))
 
 

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from event_assets.declaration import CsvDialect
-from event_assets.landing.csv import header_names
-from event_assets.landing.csv_records import RecordParser
-from event_assets.landing.prepare_file import plain_chunks
+from event_assets.landing.csv_records import RecordParser, header_names
+from event_assets.landing.plain_text import plain_chunks
 from event_assets.text.encodings import detect_encoding
 
 #: So much of a file is tried under each dialect, and so much of its end is looked at for a footer.
@@ -55,7 +54,7 @@ class Dialect:
     delimiter: str = ","
     quote: str = '"'
     escape: str = '"'
-    """What stands before a quote within quotes: the quote itself where it is doubled."""
+    """The character before a quote within quotes: the quote itself where it is doubled."""
     skip_lines: int = 0
     """Lines before the header (a preamble)."""
     header_lines: int = 1
@@ -241,7 +240,7 @@ def _score(rows: list[Row], dialect: Dialect, head: bytes) -> tuple[float, ...]:
 
 
 def _with_table(dialect: Dialect, rows: list[Row], head: bytes, tail: bytes) -> Dialect:
-    """The dialect with what stands before, above and behind the table."""
+    """The dialect with its preamble, header and footer."""
     widths = Counter(len(values) for _, values in rows if values is not None)
     if not widths:
         return replace(dialect, header_lines=0)

@@ -66,7 +66,7 @@ def draft(
     user: str | None = None,
     kind: str | None = None,
 ) -> Draft:
-    """A declaration of the dataset `name` for files such as these; folders stand for all files below them.
+    """A declaration of the dataset `name` for files such as these; a folder means all files below it.
 
     `time`, `user` and `kind` name the fields of the event's time, its user and its type where the caller knows them.
 

@@ -200,7 +200,7 @@ def _is_log(sample: Sample) -> bool:
 def _user(fields: Sequence[Field], given: Field | None, remarks: list[str], is_log: bool) -> Field | None:
     """The user's field, with anonymous ids where it is empty; None where no field has one of the known names.
 
-    An address stands for a user in logs only, which know nothing better.
+    An address identifies a user in logs only, which have nothing better.
     """
 
     def fits(one: Field) -> bool:
@@ -230,7 +230,7 @@ def _user(fields: Sequence[Field], given: Field | None, remarks: list[str], is_l
 
 
 def _guessed_user(fields: Sequence[Field], remarks: list[str]) -> Field | None:
-    """The identifier with the most values that repeat; None where there is none. A person is asked."""
+    """The identifier with the most values that repeat; None where there is none. A person has to decide."""
     able = [one for one in fields if not one.nested and not one.within and _repeats(one)]
     able = [one for one in able if is_identifier(one.source) or one.source.startswith(NAMELESS)]
     able = [one for one in able if one.key not in (*role_names.SESSION, *role_names.ID, *role_names.PAGE)]

@@ -23,7 +23,7 @@ _HIVE = re.compile(r"([A-Za-z_][\w.-]*)=([^/]+)")
 
 @dataclass(frozen=True)
 class Found:
-    """A file and the folder that was named, which stands for the inbox."""
+    """A file and the folder that was named, which takes the place of the inbox."""
 
     path: Path
     root: Path

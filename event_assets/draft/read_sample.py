@@ -18,9 +18,8 @@ from event_assets.draft.json_fields import Number, array_path, json_fields, pars
 from event_assets.draft.known_layouts import LOGS, header_of
 from event_assets.draft.sample import MAX_RECORDS, Field, Sample, trimmed
 from event_assets.errors import LandingError
-from event_assets.landing.json import lines_of
-from event_assets.landing.json_elements import elements_of
-from event_assets.landing.prepare_file import plain_chunks
+from event_assets.landing.json_elements import elements_of, lines_of
+from event_assets.landing.plain_text import plain_chunks
 from event_assets.landing.record_batches import FileRejected
 from event_assets.landing.unpack import members
 from event_assets.text.encodings import detect_encoding
@@ -204,13 +203,13 @@ def _parquet(path: Path) -> Sample:
 
 
 def _avro(path: Path) -> Sample:
-    from event_assets.landing.table_files import avro_lines
+    from event_assets.landing.avro_excel import avro_lines
 
     return _lines_of_json(path, "avro", avro_lines(path, path.name))
 
 
 def _excel(path: Path) -> Sample:
-    from event_assets.landing.table_files import excel_lines
+    from event_assets.landing.avro_excel import excel_lines
 
     anything = Column(name="anything", description="Nothing of the file.", constant="")
     source = Source(files=("*",), format="excel", columns=(anything,))

@@ -27,7 +27,7 @@ USER = (
     *("utilisateur", "idutilisateur", "idusuario", "usuario", "idcliente", "cliente", "actor", "username", "login"),
     *("csusername", "actoraccountname", "email", "mbox", "authorid", "author", "profileid", "actorname"),
 )
-#: Ids of browsers and devices, which stand for a user who isn't known.
+#: Ids of browsers and devices, which identify a user who isn't known.
 ANONYMOUS = (
     *("cookie", "anonymousid", "userpseudoid", "visitorid", "domainuserid", "fullvisitorid", "deviceid", "cookieid"),
     *("appinstanceid", "networkuserid", "amplitudeid", "clientid", "gaclientid", "visitor", "idvisitor"),

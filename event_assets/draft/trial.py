@@ -15,7 +15,7 @@ import polars as pl
 from event_assets.declaration import Dataset
 from event_assets.draft.file_groups import Found
 from event_assets.draft.read_sample import object_texts, plain_name
-from event_assets.landing.prepare_file import plain_chunks
+from event_assets.landing.plain_text import plain_chunks
 from event_assets.pipeline.land_files import land_new_files
 from event_assets.pipeline.run import run
 from event_assets.pipeline.schedule import Request

@@ -59,7 +59,7 @@ class Engine(Protocol):
     def scan(self, table: Table, partitions: Mapping[dt.date | None, Content]) -> Frame:
         """The rows of several dates (or of a whole table, under None) in the contract's columns; those of a table by
         date also with `event_date`. Each file is read by its own schema: after a change of declaration old files
-        stand beside new ones. Files lie in Hive folders; frames are given only to an engine that holds them."""
+        be beside new ones. Files are in Hive folders; frames are given only to an engine that keeps them."""
         ...
 
     def constant(self, rows: pl.DataFrame) -> Frame:

@@ -31,7 +31,7 @@ def _table(view: View) -> dict[str, Any]:
     found: dict[str, Any] = {"name": view.name, "description": view.description}
     key = _key(view)
     if key:
-        # dbt groups by what stands here as a column's name: a row of all columns of the key.
+        # dbt groups by the text given here as a column's name: a row of all columns of the key.
         row = ", ".join(identifier(name) for name in key)
         found["data_tests"] = [{"unique": {"name": f"unique_{view.dataset}_{view.name}", "column_name": f"row({row})"}}]
     required = {column.name for column in view.columns if not column.nullable} | set(key)

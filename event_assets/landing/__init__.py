@@ -1,1 +1,1 @@
-"""Landing: source files in, staged raw Parquet out. One pass a file; no lake, no ledger, no Dagster."""
+"""Landing: a source file in, staged raw rows and rejects out. One pass a file; knows no ledger and no Dagster."""

@@ -1,41 +1,70 @@
-"""CSV: certified lines go to Arrow's reader in bulk, all others through the exact rule one by one.
-
-A line is *certified* when it is a record for itself whatever stands around it: its quotes pair up, each
-opens behind a delimiter and closes before one, and there is nothing odd in it (NUL, bytes that aren't
-UTF-8, a bare CR, emptiness). Certified lines can't be read in two ways, so a fast reader gives what
-the rule gives; that the two agree is a property test. What is not certified goes to `RecordParser`, which
-may take further lines with it (a quoted field with line breaks).
-"""
+"""CSV as batches: certified lines go to Arrow's reader in bulk, all others are read by the exact rule one by one."""
 
 from __future__ import annotations
 
 import os
 import re
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO
 
-from event_assets.declaration import Source
-from event_assets.landing.csv_batches import Layout, Segment, to_batch
-from event_assets.landing.csv_lines import odd_lines
-from event_assets.landing.csv_records import RecordParser, Values
-from event_assets.landing.line_blocks import BLOCK_BYTES, LineBlocks, open_plain
-from event_assets.landing.record_batches import TOO_LONG, Batch, Fields, FileRejected
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
 
-_HEAD_BYTES = 1024 * 1024
-#: Of a file without a header so many records tell how many fields one has.
-_SAMPLED_RECORDS = 1000
+from event_assets.declaration import Source
+from event_assets.landing.csv_records import HEAD_BYTES, RecordParser, read_header
+from event_assets.landing.csv_segments import Segment, segmented, segments_of
+from event_assets.landing.plain_text import BLOCK_BYTES, LineBlocks, open_plain
+from event_assets.landing.record_batches import (
+    EXTRA,
+    MALFORMED,
+    ROW_NUMBER,
+    TOO_LONG,
+    Batch,
+    Fields,
+    FileRejected,
+    Reject,
+)
+
 _LINE = re.compile(rb"[^\r\n]*+(?:\r\n?|\n|\Z)")
 _FIELDS = re.compile(rb"^#Fields:([^\r\n]*)(?:\r?\n|\Z)", re.M)
+#: Certified lines have no quotes here: every run of blanks separates two fields, or none at a line's ends.
+_PADDING = re.compile(rb"^[ \t]++|[ \t]++(?=\r?$)", re.M)
+_BLANKS = re.compile(rb"[ \t]+")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a record's fields become columns: by their positions in the record."""
+
+    width: int
+    columns: dict[str, int | None]
+    """Column to the position of its field; None where the file has no such field."""
+    undeclared: dict[str, int]
+    dash_is_null: bool = False
+    """Whether a field that is `-` is null, as logs in W3C's format have it."""
+
+    @classmethod
+    def of(cls, names: list[str], fields: Fields, *, dash_is_null: bool = False) -> Layout:
+        """The layout under a header; raises as `Fields.check`."""
+        fields.check(names)
+        places = {name: place for place, name in enumerate(names)}
+        used = set(fields.sources.values())
+        columns = {name: places.get(source) for name, source in fields.sources.items()}
+        undeclared = {name: place for name, place in places.items() if name not in used}
+        return cls(len(names), columns, undeclared, dash_is_null)
 
 
 @dataclass(frozen=True)
 class Section:
-    """Records that have the same fields in the same places."""
+    """Records that have the same fields in the same positions."""
 
     layout: Layout
     parser: RecordParser
@@ -63,11 +92,11 @@ def read_csv(
         if source.csv.header == "w3c":
             some = _sections_by_directive(_blocks(file, source, block_bytes), source, fields)
         else:
-            names = _header(file, source)
+            names = read_header(file, source)
             if names is None:
                 return
             section = Section.of(names, source, fields)
-            some = ((section, segments) for segments in _segmented(_blocks(file, source, block_bytes), section.parser))
+            some = ((section, segments) for segments in segmented(_blocks(file, source, block_bytes), section.parser))
         yield from _in_order(_batch, some, workers)
 
 
@@ -78,73 +107,6 @@ def _blocks(file: BinaryIO, source: Source, block_bytes: int) -> LineBlocks:
 def _batch(records: tuple[Section, list[Segment]]) -> Batch:
     section, segments = records
     return to_batch(segments, layout=section.layout, parser=section.parser)
-
-
-def _header(file: BinaryIO, source: Source) -> list[str] | None:
-    """The fields' names, None in a file without any record; the file stands behind the header.
-
-    FileRejected where it can't be read as a whole.
-    """
-    start, size = file.tell(), _HEAD_BYTES
-    parser = RecordParser(source.csv, None, source.max_record_bytes)
-    while True:
-        file.seek(start)
-        head = file.read(size)
-        found = _header_of(head, source, parser, final=len(head) < size)
-        if found is not None:
-            names, place = found
-            file.seek(start + place)
-            return names
-        if size > source.max_record_bytes:
-            raise FileRejected(f"unreadable: its header is longer than {source.max_record_bytes} bytes")
-        size *= 4
-
-
-def _header_of(
-    head: bytes, source: Source, parser: RecordParser, *, final: bool
-) -> tuple[list[str] | None, int] | None:
-    """(the names in the file's head, where its records begin); None where the header may go on beyond the head."""
-    place = 0
-    for _ in range(source.csv.skip_lines):
-        end, place = parser.line(head, place)
-        if end == place and not final:
-            return None
-    if not source.csv.header:
-        return _names_by_place(head, place, parser, final=final), place
-    rows: list[Values] = []
-    while len(rows) < source.csv.header_lines and place < len(head):
-        taken = parser.take(head, place, final=final)
-        if taken is None:
-            return None
-        place = taken.next
-        if taken.reason:
-            raise FileRejected(f"unreadable: its header is a {taken.reason}{_of_other_encoding(head)}")
-        if taken.values is not None:
-            rows.append(taken.values)
-    if len(rows) < source.csv.header_lines and not final:
-        return None
-    return header_names(rows) if rows else None, place
-
-
-def _of_other_encoding(head: bytes) -> str:
-    wide = head[:2] in (b"\xff\xfe", b"\xfe\xff") or head[:64].count(b"\0") > len(head[:64]) // 4
-    return "; it looks like UTF-16: declare encoding: utf-16, or detect" if wide else ""
-
-
-def _names_by_place(head: bytes, place: int, parser: RecordParser, *, final: bool) -> list[str] | None:
-    """`column_1`, `column_2`, ... for as many fields as most of the first records have."""
-    widths: Counter[int] = Counter()
-    while place < len(head) and widths.total() < _SAMPLED_RECORDS:
-        taken = parser.take(head, place, final=final)
-        if taken is None:
-            break
-        place = taken.next
-        if taken.values is not None:
-            widths[len(taken.values)] += 1
-    if not widths:
-        return None if place >= len(head) else []
-    width = min(widths, key=lambda width: (-widths[width], width))
-    return [f"column_{number}" for number in range(1, width + 1)]
 
 
 def _sections_by_directive(
@@ -167,24 +129,14 @@ def _sections_by_directive(
                 section = Section.of(directive[1].decode("utf-8", "replace").split(), source, fields)
 
 
-def header_names(rows: list[Values]) -> list[str]:
-    """A name for each place: its parts in the header's records, one below the other, joined by blanks.
-
-    An unnamed field (the index that some program wrote) is known by its place.
-    """
-    places = zip_longest(*rows)
-    parts = [[(part or "").strip(" \t") for part in place] for place in places]
-    return [" ".join(filter(None, some)) or f"column_{number}" for number, some in enumerate(parts, 1)]
-
-
 def _footer_start(path: Path, lines: int) -> int | None:
-    """Where the last lines that hold something begin; None where nothing is to be left out."""
+    """Where the last lines that aren't blank begin; None where the file has no footer to leave out."""
     if not lines:
         return None
     with path.open("rb") as file:
         size = start = file.seek(0, os.SEEK_END)
         tail = b""
-        while start and len(tail) < _HEAD_BYTES:
+        while start and len(tail) < HEAD_BYTES:
             start = max(0, start - BLOCK_BYTES)
             file.seek(start)
             tail = file.read(size - start)
@@ -192,41 +144,6 @@ def _footer_start(path: Path, lines: int) -> int | None:
             if len(ends) > lines:
                 return start + ends[-lines - 1]
     return 0
-
-
-def _segmented(blocks: LineBlocks, parser: RecordParser) -> Iterator[list[Segment]]:
-    """The file's records, a list for each block; what a block can't decide goes to the next one."""
-    for block in blocks:
-        if block.too_long:
-            yield [Segment(block.data, reason=TOO_LONG)]
-            continue
-        segments, used = segments_of(block.data, parser, final=block.final)
-        blocks.unread(block.data[used:])
-        if segments:
-            yield segments
-
-
-def segments_of(data: bytes, parser: RecordParser, *, final: bool) -> tuple[list[Segment], int]:
-    """(the records of a block, how many of its bytes they take)."""
-    segments: list[Segment] = []
-    place = 0
-    for start in odd_lines(data, parser):
-        if start < place:
-            continue  # taken along by the record before
-        if start > place:
-            segments.append(Segment(data[place:start]))
-        place = start
-        while place == start or (place < len(data) and not data.endswith(b"\n", 0, place)):
-            # A record that outgrows the limit is decided with what there is of it.
-            taken = parser.take(data, place, final=final or len(data) - place > parser.max_bytes)
-            if taken is None:
-                return segments, place
-            if taken.values is not None or taken.reason is not None:
-                segments.append(Segment(data[place : taken.end], taken.values, taken.reason))
-            place = taken.next
-    if place < len(data):
-        segments.append(Segment(data[place:]))
-    return segments, len(data)
 
 
 def _in_order(
@@ -246,3 +163,116 @@ def _in_order(
                 yield ahead.pop(0).result()
         for future in ahead:
             yield future.result()
+
+
+def to_batch(segments: list[Segment], *, layout: Layout, parser: RecordParser) -> Batch:
+    """The segments' records, numbered from 1."""
+    firsts = list(accumulate((segment.records for segment in segments), initial=1))
+    placed = list(zip(firsts, segments, strict=False))
+
+    def texts(numbers: Sequence[int]) -> list[bytes]:
+        places = [bisect_right(firsts, number) - 1 for number in numbers]
+        return [segments[at].text(number - firsts[at]) for at, number in zip(places, numbers, strict=True)]
+
+    rejects = [Reject(first, one.reason, one.data) for first, one in placed if one.reason is not None]
+    frames = []
+    if certified := [(first, lines) for first, lines in placed if lines.certified]:
+        numbers = np.concatenate([np.arange(first, first + lines.records) for first, lines in certified])
+        frame, wrong = _read_lines([lines.data for _, lines in certified], layout.width, parser)
+        blank = frame.height + len(wrong) < len(numbers)  # Arrow skips empty lines
+        wrong_numbers = [] if blank else numbers[wrong].tolist()
+        wrong_texts = texts(wrong_numbers)
+        if blank or not all(text.strip(parser.blanks) for text in wrong_texts):
+            filled = [segment.without_blank_lines(parser.blanks) for segment in segments]
+            return to_batch([segment for segment in filled if segment.data], layout=layout, parser=parser)
+        rejects += map(Reject, wrong_numbers, [MALFORMED] * len(wrong), wrong_texts)
+        frames.append(frame.insert_column(0, pl.Series(ROW_NUMBER, np.delete(numbers, wrong), pl.Int64)))
+    if singles := [(first, *one.values) for first, one in placed if one.values is not None]:
+        frames.append(pl.DataFrame(singles, _schema(layout.width), orient="row"))
+    frame = pl.concat(frames) if frames else pl.DataFrame(schema=_schema(layout.width))
+    if singles:
+        frame = frame.sort(ROW_NUMBER)
+    return batch_of(frame, layout, firsts[-1] - 1, rejects, texts)
+
+
+def batch_of(
+    frame: pl.DataFrame,
+    layout: Layout,
+    count: int,
+    rejects: list[Reject],
+    texts: Callable[[Sequence[int]], list[bytes]],
+) -> Batch:
+    """The batch of so many records, given the fields of the valid ones: row_number, then texts named by position."""
+    if layout.dash_is_null:
+        frame = frame.with_columns(pl.when(pl.col(pl.String) != "-").then(pl.col(pl.String)).name.keep())
+    return Batch(
+        count,
+        _columns(frame, layout),
+        sorted(rejects, key=lambda reject: reject.row_number),
+        texts,
+        frozenset(name for name, place in layout.columns.items() if place is not None),
+        Counter({name: frame.height - frame[f"{place}"].null_count() for name, place in layout.undeclared.items()}),
+        layout.columns.get("user_id"),
+    )
+
+
+def _schema(width: int) -> pl.Schema:
+    return pl.Schema({ROW_NUMBER: pl.Int64(), **{f"{place}": pl.String() for place in range(width)}})
+
+
+def _read_lines(parts: list[bytes], width: int, parser: RecordParser) -> tuple[pl.DataFrame, list[int]]:
+    """(the fields of certified lines by position, which lines from 0 have another number of fields)."""
+    data = b"".join(part if part.endswith(b"\n") else part + b"\n" for part in parts)
+    if parser.whitespace:
+        data = _BLANKS.sub(b"\t", _PADDING.sub(b"", data))
+    names = [f"{place}" for place in range(width)]
+    wrong: list[int] = []
+
+    def skip(row: arrow_csv.InvalidRow) -> str:
+        wrong.append(row.number - 1)
+        return "skip"
+
+    table = arrow_csv.read_csv(
+        pa.BufferReader(data),
+        # One block on one thread: only then does Arrow report the numbers of the rows that it rejects.
+        arrow_csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=names),
+        arrow_csv.ParseOptions(
+            delimiter=parser.delimiter.decode(),
+            quote_char=parser.quote.decode() if parser.quote and parser.quote in data else False,
+            double_quote=True,
+            invalid_row_handler=skip,
+        ),
+        arrow_csv.ConvertOptions(
+            check_utf8=False,  # certified lines are
+            column_types=dict.fromkeys(names, pa.string()),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=True,
+        ),
+    )
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame, wrong
+
+
+def _columns(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
+    """The declared columns under their names, and the undeclared ones as one JSON object."""
+    named = [
+        pl.lit(None, pl.String).alias(name) if place is None else pl.col(f"{place}").alias(name)
+        for name, place in layout.columns.items()
+    ]
+    return frame.select(ROW_NUMBER, *named, _extra(layout.undeclared).alias(EXTRA))
+
+
+def _extra(undeclared: dict[str, int]) -> pl.Expr:
+    """`{"name":"text",...}` of the fields that have a value; null where none has."""
+    if not undeclared:
+        return pl.lit(None, pl.String)
+    members = [
+        pl.when(pl.col(f"{place}").is_not_null()).then(
+            pl.struct(pl.col(f"{place}").alias(name)).struct.json_encode().str.head(-1).str.slice(1)
+        )
+        for name, place in undeclared.items()
+    ]
+    joined = pl.concat_str(members, separator=",", ignore_nulls=True)
+    return pl.when(joined != "").then(pl.concat_str(pl.lit("{"), joined, pl.lit("}")))

@@ -1,27 +1,35 @@
-"""CSV records one by one, exactly: the rule that the fast path in csv.py must agree with.
+"""CSV records one by one, exactly: the rule that the fast path in csv.py must agree with; and the header.
 
-RFC 4180 with the dialect's characters. A quote inside an unquoted field is text. Behind a closing quote
-stands a delimiter or a line end, else the record is malformed. Lines end with LF, CRLF or CR.
+RFC 4180 with the dialect's characters. A quote inside an unquoted field is text. A delimiter or a line end follows a
+closing quote, else the record is malformed. Lines end with LF, CRLF or CR.
 
-A quote that is never closed would swallow all records up to the next quote or the end of the file. So
-where a record over several lines is malformed, it ends before the first of them that reads as a whole
-record of its own, and reading goes on there.
+A quote that is never closed would take all records up to the next quote or the end of the file. So where a record over
+several lines is malformed, it ends before the first of them that reads as a whole record of its own, and reading goes
+on there.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
+from itertools import zip_longest
+from typing import BinaryIO
 
-from event_assets.declaration import CsvDialect
-from event_assets.landing.record_batches import MALFORMED, NOT_UTF8, TOO_LONG
+from event_assets.declaration import CsvDialect, Source
+from event_assets.landing.record_batches import MALFORMED, NOT_UTF8, TOO_LONG, FileRejected
+
+HEAD_BYTES = 1024 * 1024
+#: The number of fields of a file without a header is taken from so many records.
+_SAMPLED_RECORDS = 1000
+_LINE_END = re.compile(rb"\r\n?|\n")
 
 Values = list[str | None]
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What was found at a place: where its text ends, where the next record begins, its values or why not.
+    """What the rule found: where its text ends, where the next record begins, its values or the reason of a reject.
 
     `values` and `reason` are both None for a blank line. An empty field is None.
     """
@@ -41,9 +49,9 @@ class RecordParser:
         delimiter = "\t" if self.whitespace else dialect.delimiter
         self.delimiter, self.quote, self.escape = (text.encode() for text in (delimiter, dialect.quote, dialect.escape))
         self.comment = b"#" if dialect.header == "w3c" else (dialect.comment or "").encode()
-        """What a line begins with that is not a record; empty where all lines are."""
+        """The mark that begins a line that is not a record; empty where all lines are records."""
         self.blanks = b" \t" if self.whitespace else bytes(b for b in b" \t" if b not in self.delimiter)
-        """What a blank line may hold; an empty line always is one."""
+        """What a blank line may contain; an empty line always is one."""
         quote, escape, separator = (re.escape(mark) for mark in (self.quote, self.escape, self.delimiter))
         if self.escape in (b"", self.quote):
             inner, self._escaped = (
@@ -63,9 +71,9 @@ class RecordParser:
             self._separator = re.compile(rb"[ \t]++(?![\r\n]|\Z)")
 
     def take(self, data: bytes, start: int, *, final: bool) -> Taken | None:
-        """The record that begins at `start`; None where only more data can tell.
+        """The record that begins at `start`; None where that depends on data to come.
 
-        `final` says that the file ends with the data, or that it must be decided without more.
+        `final`: the file ends with the data, or the decision must be made without more.
         """
         if self.comment and data.startswith(self.comment, start):
             end, after = self.line(data, start)
@@ -115,7 +123,7 @@ class RecordParser:
             return self._decoded(values, place, after), len(values)
 
     def _behind_padding(self, data: bytes, place: int) -> int:
-        """The place behind blanks that separate nothing."""
+        """The position behind blanks that separate nothing."""
         while self.whitespace and place < len(data) and data[place] in b" \t":
             place += 1
         return place
@@ -132,7 +140,7 @@ class RecordParser:
         return Taken(taken.end, taken.next, reason=reason)
 
     def _is_whole(self, data: bytes, start: int) -> bool:
-        """Whether the line that begins there is a record for itself, without a quote gone astray."""
+        """Whether the line that begins there is a record for itself, without a stray quote."""
         end, _ = self.line(data, start)
         if start == end:
             return False
@@ -161,7 +169,7 @@ class RecordParser:
 
     @staticmethod
     def _behind_line_end(data: bytes, place: int, final: bool) -> int | None:
-        """The place behind the line end that stands there, the same place where none stands there."""
+        """The position behind the line end at a position, the same position where there is none."""
         if data.startswith(b"\r", place):
             if place + 1 == len(data) and not final:
                 return None
@@ -187,4 +195,78 @@ def _anything_but(*marks: bytes) -> bytes:
     return rb"(?:(?!" + rb"|".join(mark for mark in marks if mark) + rb").)++"
 
 
-_LINE_END = re.compile(rb"\r\n?|\n")
+def read_header(file: BinaryIO, source: Source) -> list[str] | None:
+    """The fields' names, None in a file without any record. It leaves the file's position behind the header.
+
+    FileRejected where the header can't be read as a whole.
+    """
+    start, size = file.tell(), HEAD_BYTES
+    parser = RecordParser(source.csv, None, source.max_record_bytes)
+    while True:
+        file.seek(start)
+        head = file.read(size)
+        found = _header_of(head, source, parser, final=len(head) < size)
+        if found is not None:
+            names, place = found
+            file.seek(start + place)
+            return names
+        if size > source.max_record_bytes:
+            raise FileRejected(f"unreadable: its header is longer than {source.max_record_bytes} bytes")
+        size *= 4
+
+
+def _header_of(
+    head: bytes, source: Source, parser: RecordParser, *, final: bool
+) -> tuple[list[str] | None, int] | None:
+    """(the names in the file's head, where its records begin); None where the header may go on beyond the head."""
+    place = 0
+    for _ in range(source.csv.skip_lines):
+        end, place = parser.line(head, place)
+        if end == place and not final:
+            return None
+    if not source.csv.header:
+        return _names_by_place(head, place, parser, final=final), place
+    rows: list[Values] = []
+    while len(rows) < source.csv.header_lines and place < len(head):
+        taken = parser.take(head, place, final=final)
+        if taken is None:
+            return None
+        place = taken.next
+        if taken.reason:
+            raise FileRejected(f"unreadable: its header is a {taken.reason}{_of_other_encoding(head)}")
+        if taken.values is not None:
+            rows.append(taken.values)
+    if len(rows) < source.csv.header_lines and not final:
+        return None
+    return header_names(rows) if rows else None, place
+
+
+def _of_other_encoding(head: bytes) -> str:
+    wide = head[:2] in (b"\xff\xfe", b"\xfe\xff") or head[:64].count(b"\0") > len(head[:64]) // 4
+    return "; it looks like UTF-16: declare encoding: utf-16, or detect" if wide else ""
+
+
+def _names_by_place(head: bytes, place: int, parser: RecordParser, *, final: bool) -> list[str] | None:
+    """`column_1`, `column_2`, ... for as many fields as most of the first records have."""
+    widths: Counter[int] = Counter()
+    while place < len(head) and widths.total() < _SAMPLED_RECORDS:
+        taken = parser.take(head, place, final=final)
+        if taken is None:
+            break
+        place = taken.next
+        if taken.values is not None:
+            widths[len(taken.values)] += 1
+    if not widths:
+        return None if place >= len(head) else []
+    width = min(widths, key=lambda width: (-widths[width], width))
+    return [f"column_{number}" for number in range(1, width + 1)]
+
+
+def header_names(rows: list[Values]) -> list[str]:
+    """A name for each place: its parts in the header's records, one below the other, joined by blanks.
+
+    An unnamed field (the index that some program wrote) is known by its place.
+    """
+    places = zip_longest(*rows)
+    parts = [[(part or "").strip(" \t") for part in place] for place in places]
+    return [" ".join(filter(None, some)) or f"column_{number}" for number, some in enumerate(parts, 1)]

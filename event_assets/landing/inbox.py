@@ -1,19 +1,31 @@
-"""What lies in a dataset's inbox: which files are its own, and whether they have come to rest."""
+"""The files of a dataset's inbox: which ones are its own, whether their writers are done, and who they are.
+
+A file's identity is the SHA-256 of its bytes as they are, and of what its declaration reads from its name.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import re
 import stat
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from event_assets.declaration import Dataset
+from event_assets.declaration import Column, Dataset, Events
 from event_assets.declaration.dataset import Kind
+from event_assets.errors import LandingError
 from event_assets.locations import ObjectUrl, Place
-from event_assets.storage.object_store import Objects, ObjectStoreError
+from event_assets.storage.object_store import GoneError, Objects, ObjectStoreError
+from event_assets.text.file_names import file_date
 from event_assets.text.file_patterns import matches
+from event_assets.text.paths import FILE_PATH
 
-#: Names that programs give to files which they still write.
+#: Endings that programs give to files which they still write.
 UNFINISHED = (".tmp", ".part", ".crdownload")
 
 
@@ -27,40 +39,40 @@ class InboxFile:
     kind: Kind
     signature: str
     modified: float
-    """Seconds since 1970, as the file system or the object store tells."""
+    """Seconds since 1970, by the file system or the object store."""
     version: str = ""
-    """Of an object: what tells it from others under its key, before and after it."""
+    """Of an object: its version under its key."""
     objects: Objects | None = field(default=None, repr=False, compare=False)
-    """The store that it was listed by, by its name; None of a file on a disk."""
+    """The store that listed it; None of a file on a disk."""
 
 
 @dataclass(frozen=True)
 class Inbox:
-    """The files that can be landed, by name, and a warning for each entry that was left alone."""
+    """The files that can be landed, by name, and a warning for each entry that can't."""
 
     files: list[InboxFile] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     manifests: list[InboxFile] = field(default_factory=list)
-    """The files that say how many records others have (`expect.manifest`); they are not landed."""
+    """The files with the numbers of records of others (`expect.manifest`); they are not landed."""
 
 
 def look(folder: Place, dataset: Dataset) -> Inbox:
     """The dataset's files in the folder or below the URL, by path (none where the folder is missing). Folders are
-    looked into where a pattern of the dataset reaches into some.
+    listed where a pattern of the dataset has some.
 
-    Hidden and unfinished names are passed over in silence; whatever else can't be landed is named in a
-    warning. A name that events and profiles both claim is an events file.
+    Hidden and unfinished names are skipped without a warning; all else that can't be landed is named in a warning. A
+    name that matches patterns of events and of profiles is an events file.
     """
     if isinstance(folder, ObjectUrl):
-        return _look_at_objects(folder, dataset)
+        return _list_objects(folder, dataset)
     inbox = Inbox()
-    _look_into(folder, "", dataset, inbox)
+    _list_folder(folder, "", dataset, inbox)
     inbox.files.sort(key=lambda file: file.name.encode())
     return _apart(inbox, dataset)
 
 
 def _apart(inbox: Inbox, dataset: Dataset) -> Inbox:
-    """Manifests apart from the files that are landed, whatever other pattern they match."""
+    """Separate manifests from the files that are landed, whatever other pattern they match."""
     inbox.manifests.extend(file for file in inbox.files if _is_manifest(file.name, dataset))
     inbox.files[:] = [file for file in inbox.files if not _is_manifest(file.name, dataset)]
     return inbox
@@ -70,7 +82,7 @@ def _is_manifest(name: str, dataset: Dataset) -> bool:
     return bool(dataset.expect and dataset.expect.manifest and matches(name, dataset.expect.manifest))
 
 
-def _look_into(folder: Path, below: str, dataset: Dataset, inbox: Inbox) -> None:
+def _list_folder(folder: Path, below: str, dataset: Dataset, inbox: Inbox) -> None:
     """Add a folder's files, whose names begin with its path `below` the inbox."""
     try:
         entries = sorted(os.listdir(os.fsencode(folder)))
@@ -80,22 +92,22 @@ def _look_into(folder: Path, below: str, dataset: Dataset, inbox: Inbox) -> None
         inbox.warnings.append(f"{folder} can't be listed ({error.strerror}); nothing is landed from it")
         return
     for entry in entries:
-        # A name need not be UTF-8, and no table could hold such a one: it is known by what it looks like.
+        # A name need not be UTF-8, and no table can contain one that isn't: it is known by an escaped form.
         name = entry.decode("utf-8", "backslashreplace")
-        if _is_passed_over(name):
+        if _is_skipped(name):
             continue
         path = folder / os.fsdecode(entry)
         if _reaches_into_folders(dataset) and path.is_dir() and not path.is_symlink():
-            _look_into(path, f"{below}{name}/", dataset, inbox)
+            _list_folder(path, f"{below}{name}/", dataset, inbox)
             continue
-        found = _dropped(path, below + name, dataset)
+        found = _entry(path, below + name, dataset)
         if isinstance(found, InboxFile):
             inbox.files.append(found)
         elif found:
             inbox.warnings.append(found)
 
 
-def _look_at_objects(url: ObjectUrl, dataset: Dataset) -> Inbox:
+def _list_objects(url: ObjectUrl, dataset: Dataset) -> Inbox:
     inbox, store = Inbox(), Objects(url)
     folders: list[str] = []
     try:
@@ -106,10 +118,10 @@ def _look_at_objects(url: ObjectUrl, dataset: Dataset) -> Inbox:
     except ObjectStoreError as error:
         inbox.warnings.append(f"{error}; nothing is landed from it")
         return inbox
-    inbox.warnings.extend(f"{name} is a directory and is left alone" for name in folders if not _is_passed_over(name))
+    inbox.warnings.extend(f"{name} is a directory and is left alone" for name in folders if not _is_skipped(name))
     for found in objects:
         name, kind = found.key, _kind(found.key, dataset)
-        if any(map(_is_passed_over, name.split("/"))):
+        if any(map(_is_skipped, name.split("/"))):
             continue
         if kind is None:
             inbox.warnings.append(f"{name} matches no file pattern of {dataset.name} and is left alone")
@@ -130,25 +142,25 @@ def _reaches_into_folders(dataset: Dataset) -> bool:
     return any("/" in pattern for block in (*dataset.events, *dataset.profiles) for pattern in block.files)
 
 
-def _is_passed_over(name: str) -> bool:
+def _is_skipped(name: str) -> bool:
     return name.startswith(".") or name.endswith(UNFINISHED)
 
 
-def is_settled(dropped: InboxFile, now: float, quiet_seconds: float) -> bool:
-    """Whether the file has been left alone for a while, so that its writer is likely done.
+def is_settled(file: InboxFile, now: float, quiet_seconds: float) -> bool:
+    """Whether the file hasn't changed for a while, so that its writer is likely done.
 
-    A time in the future (a clock that is off) counts as settled: waiting for it could take for ever.
+    A time in the future (a wrong clock) is settled: waiting for it could take years.
     """
-    return not 0 <= now - dropped.modified < quiet_seconds
+    return not 0 <= now - file.modified < quiet_seconds
 
 
 def signature(path: Path) -> str:
-    """What `stat` tells of a file's state in a short text: size, times of change, inode."""
+    """A file's state in a short text: size, times of change, inode."""
     state = path.stat()
     return f"{state.st_size}-{state.st_mtime_ns}-{state.st_ctime_ns}-{state.st_ino}"
 
 
-def _dropped(path: Path, name: str, dataset: Dataset) -> InboxFile | str | None:
+def _entry(path: Path, name: str, dataset: Dataset) -> InboxFile | str | None:
     """The file of that name, a warning, or None where it vanished meanwhile."""
     try:
         mode = path.lstat().st_mode
@@ -187,3 +199,106 @@ def _what(mode: int) -> str:
         (stat.S_ISBLK, "a device"),
     )
     return next((what for test, what in kinds if test(mode)), "no regular file")
+
+
+# Identity
+
+
+class NotReadyError(LandingError):
+    """A file that can't be landed at this look; the others can, and this one can be landed later."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A file's identity. `signature` is its state while it was hashed: landing accepts no other."""
+
+    file_id: str
+    bytes: int
+    signature: str
+
+
+def identify(path: Path) -> Identity:
+    """Hash a file in one pass.
+
+    NotReadyError where it changes meanwhile (its writer isn't done) or can't be read.
+    """
+    try:
+        before = signature(path)
+        with path.open("rb", buffering=0) as opened:
+            digest, size = hashlib.file_digest(opened, "sha256"), opened.tell()
+    except OSError as error:
+        raise LandingError(path.name, f"can't be read ({error.strerror})", "fix its permissions or remove it") from None
+    check_unchanged(path, before)
+    return Identity(digest.hexdigest(), size, before)
+
+
+def identify_object(file: InboxFile) -> Identity:
+    """Hash an object of the inbox in one pass. Raises as `identify` does."""
+    digest, size = hashlib.sha256(), 0
+    for chunk in _chunks(file):
+        digest.update(chunk)
+        size += len(chunk)
+    return Identity(digest.hexdigest(), size, file.signature)
+
+
+@contextmanager
+def on_disk(file: InboxFile, identity: Identity, into: Path) -> Iterator[tuple[Path, Identity]]:
+    """A file of the inbox as one on this machine's disk: an object is copied below `into` while it is read.
+
+    NotReadyError where the object was replaced since it was identified.
+    """
+    if isinstance(file.path, Path):
+        yield file.path, identity
+        return
+    with tempfile.TemporaryDirectory(dir=into, prefix="source-") as folder:
+        path = Path(folder) / "source"
+        try:
+            with path.open("wb") as copy:
+                for chunk in _chunks(file):
+                    copy.write(chunk)
+        except OSError as error:
+            raise LandingError(file.name, f"can't be copied ({error.strerror})", "make room and run again") from None
+        yield path, replace(identity, signature=signature(path))
+
+
+def _chunks(file: InboxFile) -> Iterator[bytes]:
+    assert file.objects is not None
+    try:
+        yield from file.objects.chunks(file.name, file.version)
+    except GoneError:
+        raise NotReadyError(file.name, "was replaced or removed", "it is taken at the next look") from None
+    except ObjectStoreError as error:
+        raise LandingError(file.name, error.state, error.remedy) from None
+
+
+def file_id_as_read(content: str, name: str, dataset: Dataset, kind: Kind) -> str:
+    """The `file_id` of a content under a name: the content's SHA-256, unless the declaration reads parts of the path or
+    the date in the name; then of that and these values, so that the same bytes with other values are another file."""
+    block = dataset.blocks(kind)[block_of(name, dataset, kind) or 0]
+    values = [path_value(column, name) for column in block.columns if column.source == FILE_PATH]
+    if any(value is None for value in values) and name.endswith(".zip"):
+        values.append(name)  # a member's path may contain what the zip's does not
+    if isinstance(block, Events) and block.time.missing == "file_date":
+        date = file_date(name)
+        values.append(date.isoformat() if date else None)
+    if not any(values):
+        return content
+    return hashlib.sha256(json.dumps([content, *values]).encode()).hexdigest()
+
+
+def check_unchanged(path: Path, before: str) -> None:
+    """NotReadyError where the file has changed."""
+    try:
+        unchanged = signature(path) == before
+    except OSError:
+        unchanged = False
+    if not unchanged:
+        raise NotReadyError(path.name, "is still being written", "it is taken at the next look")
+
+
+def path_value(column: Column, path: str) -> str | None:
+    """The value of a column with `source: file_path`: the first group of its pattern in the path, or the whole path."""
+    if column.pattern is None:
+        return path
+    match = re.search(column.pattern, path)
+    return match[1] if match else None

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
+from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import orjson
 import polars as pl
 
 from event_assets.declaration import Source
 from event_assets.declaration.events_and_profiles import NESTED
-from event_assets.landing.json_elements import elements_of
-from event_assets.landing.json_explode import exploded
-from event_assets.landing.json_objects import NOTHING, Objects
-from event_assets.landing.json_paths import PART, JsonPath, Tree, looked_up, text_behind, tree_of
-from event_assets.landing.json_repeats import pairs_of
-from event_assets.landing.json_values import BadJson, Elements, member_at, members_of, minified, value_text
-from event_assets.landing.line_blocks import LineBlocks, open_plain
-from event_assets.landing.record_batches import EXTRA, ROW_NUMBER, TOO_LONG, Batch, Fields, Reject, gathered
+from event_assets.landing.json_elements import Elements, elements_of, lines_of
+from event_assets.landing.json_paths import PART, JsonPath, Tree, array_start, exploded, looked_up, text_behind, tree_of
+from event_assets.landing.record_batches import EXTRA, MALFORMED, ROW_NUMBER, Batch, Fields, Reject, gathered
+from event_assets.text.json_text import (
+    BadJson,
+    certainly_once,
+    member_at,
+    members_of,
+    minified,
+    names_in,
+    pairs_of,
+    repeats,
+    value_text,
+    written_once,
+)
 
-#: Smaller than for CSV: so many Python objects as a block makes should stay in the processor's cache.
+#: Smaller than for CSV: the many Python objects of a block should stay in the processor's cache.
 BLOCK_BYTES = 256 * 1024
 _BATCH_BYTES = 4 * 1024 * 1024
-#: The report on a member that another one of its name follows.
+#: Marks the name of a member that another one of its name follows.
 REPEATED = " (repeated)"
 _Pairs = Collection[tuple[str, bytes]]
 _Split = Callable[[bytes], _Pairs]
+#: The names that lead to a value.
+Place = tuple[str, ...]
+NOTHING: dict[str, Any] = {}
 
 
 def read_json(
@@ -39,37 +51,25 @@ def read_json(
     read: Callable[[int], None] | None = None,
 ) -> Iterator[Batch]:
     """The elements of an array, or the lines of an NDJSON file, in order; `read` receives the number of bytes read."""
-    cut = partial(elements_of, records=source.records) if source.format == "json" else lines_of
     # The names of a sheet's fields are no paths.
     as_path = JsonPath.of if source.format in NESTED else lambda name: JsonPath((name,))
     paths = {name: as_path(place) for name, place in fields.sources.items()}
     tree = tree_of(paths.values())
+    cut = elements_of if source.format == "json" else lines_of
+    if source.format == "json" and source.records is not None:
+        start = array_start(path, source.records)
+        if start is None:
+            return
+        cut = partial(elements_of, start=start)
     blocks = cut(path, source.max_record_bytes, block_bytes=block_bytes, read=read)
     if source.explode:
         blocks = exploded(blocks, JsonPath.of(source.explode), source.max_record_bytes)
     yield from gathered((_batch(elements, fields, paths, tree) for elements in blocks), _BATCH_BYTES)
 
 
-def lines_of(
-    path: Path, max_bytes: int, *, block_bytes: int, read: Callable[[int], None] | None = None
-) -> Iterator[Elements]:
-    """The records of an NDJSON file: its lines but blank ones."""
-    with open_plain(path, read=read) as file:
-        for block in LineBlocks(file, max_bytes, bare_cr=False, block_bytes=block_bytes):
-            elements = Elements()
-            if block.too_long:
-                elements.refuse(block.data, TOO_LONG)
-            else:
-                for line in block.data.split(b"\n"):
-                    if text := line.strip():
-                        elements.add(text, max_bytes)
-            if elements.texts:
-                yield elements
-
-
 def _batch(elements: Elements, fields: Fields, paths: Mapping[str, JsonPath], tree: Tree) -> Batch:
     literals = frozenset(path.literal for path in paths.values() if path.literal is not None)
-    objects = Objects(elements, tree, literals)
+    objects = JsonObjects(elements, tree, literals)
     columns: dict[str, list[str | None]] = {}
     present = set()
     for name, path in paths.items():
@@ -85,7 +85,7 @@ def _batch(elements: Elements, fields: Fields, paths: Mapping[str, JsonPath], tr
     reasons = elements.reasons | {objects.places[at]: reason for at, reason in objects.refused.items()}
     rejects = [Reject(place + 1, reason, elements.texts[place]) for place, reason in sorted(reasons.items())]
 
-    own = elements.texts  # not the values, which need several times the room
+    own = elements.texts  # not the values, which need several times the memory
 
     def texts(wanted: Sequence[int]) -> list[bytes]:
         return [own[number - 1] for number in wanted]
@@ -93,7 +93,7 @@ def _batch(elements: Elements, fields: Fields, paths: Mapping[str, JsonPath], tr
     return Batch(len(own), frame, rejects, texts, frozenset(present), undeclared)
 
 
-def _column(objects: Objects, path: JsonPath, *, verbatim: bool, mark: str | None) -> tuple[list[str | None], bool]:
+def _column(objects: JsonObjects, path: JsonPath, *, verbatim: bool, mark: str | None) -> tuple[list[str | None], bool]:
     """(the texts of the values at a declared place, whether any object has that place).
 
     `verbatim` texts are JSON as the source writes it; of others strings are decoded, and nested values minified.
@@ -132,18 +132,18 @@ def _column(objects: Objects, path: JsonPath, *, verbatim: bool, mark: str | Non
     return values, found
 
 
-def _text(objects: Objects, at: int, path: JsonPath, *, verbatim: bool) -> str | None:
+def _text(objects: JsonObjects, at: int, path: JsonPath, *, verbatim: bool) -> str | None:
     try:
         text = member_at(objects.members(at), path.members)
         if path.rest:
             text = text_behind(text, objects.at(path.members)[at], path.rest)
         return text.decode() if verbatim else value_text(text)
-    except BadJson as bad:
-        objects.refused[at] = bad.reason
+    except BadJson:
+        objects.refused[at] = MALFORMED
         return None
 
 
-def _extras(objects: Objects, undeclared: Counter[str]) -> list[str | None]:
+def _extras(objects: JsonObjects, undeclared: Counter[str]) -> list[str | None]:
     """Each object's undeclared members as a JSON object, None where there are none.
 
     Of several members of one name the last one is the declared one, all others are not.
@@ -155,8 +155,8 @@ def _extras(objects: Objects, undeclared: Counter[str]) -> list[str | None]:
                 extras[at] = _rest(pairs_of(objects.text(at)), objects.tree, "", undeclared, pairs_of)
             else:
                 extras[at] = _rest(objects.members(at).items(), objects.tree, "", undeclared, _unrepeated)
-        except BadJson as bad:
-            objects.refused[at] = bad.reason
+        except BadJson:
+            objects.refused[at] = MALFORMED
     return extras
 
 
@@ -184,3 +184,117 @@ def _rest(pairs: _Pairs, tree: Tree, prefix: str, undeclared: Counter[str], spli
 
 def _unrepeated(text: bytes) -> _Pairs:
     return members_of(text).items()
+
+
+class JsonObjects:
+    """The valid objects among some elements, and their members' own texts where these are needed.
+
+    All are read together, column by column; one by one only those that lack a member or have too many.
+    """
+
+    def __init__(self, elements: Elements, tree: Tree, literals: Set[str] = frozenset()) -> None:
+        """`literals` are the names at the root of the tree that are whole paths."""
+        self._elements, self.tree, self._literals = elements, tree, literals
+        self.values = [value for value in elements.values if value is not None]
+        self.places: Sequence[int] = range(len(elements.texts))
+        if elements.reasons:
+            self.places = [place for place, value in enumerate(elements.values) if value is not None]
+        self._members: dict[int, dict[str, bytes]] = {}
+        self._below: dict[Place, list[dict[str, Any]]] = {(): self.values}
+        self._at: dict[Place, list[Any]] = {}
+        self._kinds: dict[Place, frozenset[type]] = {}
+        self.refused: dict[int, str] = {}
+        """Objects (by index) that can't be read after all: nested too deeply."""
+
+    def members(self, at: int) -> dict[str, bytes]:
+        if at not in self._members:
+            self._members[at] = members_of(self.text(at))
+        return self._members[at]
+
+    def text(self, at: int) -> bytes:
+        return self._elements.texts[self.places[at]]
+
+    def at(self, path: Place) -> list[Any]:
+        """The value at a path in each of the objects; None where there is none."""
+        if path not in self._at:
+            *parents, leaf = path
+            self._at[path] = [o.get(leaf) for o in self.below(tuple(parents))]
+        return self._at[path]
+
+    def kinds(self, path: Place) -> frozenset[type]:
+        """The types of those values."""
+        if path not in self._kinds:
+            self._kinds[path] = frozenset(map(type, self.at(path)))
+        return self._kinds[path]
+
+    def below(self, path: Place) -> list[dict[str, Any]]:
+        """The nested object at a path in each of the objects; an empty one where there is none."""
+        if path not in self._below:
+            self._below[path] = [value if type(value) is dict else NOTHING for value in self.at(path)]
+        return self._below[path]
+
+    def lacking(self, path: Place) -> list[int]:
+        """The objects (by index) that have nothing at a path, not even null."""
+        *parents, leaf = path
+        below = self.below(tuple(parents))
+        return [at for at in _places_of_null(self.at(path)) if leaf not in below[at]]
+
+    @cached_property
+    def named_oddly(self) -> set[int]:
+        """The objects (by index) with a member of a name that is no first part of a declared path: it is undeclared,
+        or the whole path."""
+        return self._strange((), [name for name in self.tree if name not in self._literals])
+
+    @cached_property
+    def undeclaring(self) -> set[int]:
+        """The objects (by index) that have something which the tree doesn't declare."""
+        known = frozenset(self.tree)
+        return {at for at in self.named_oddly if not known.issuperset(self.values[at])} | self._beneath((), self.tree)
+
+    def _beneath(self, path: Place, tree: Tree) -> set[int]:
+        """Those that have something undeclared in the declared members of a nested object."""
+        found: set[int] = set()
+        for name, branch in tree.items():
+            if branch is None:
+                continue
+            inner = (*path, name)
+            if branch is PART:
+                found |= {at for at, value in enumerate(self.at(inner)) if value is not None}
+                continue
+            if not self.kinds(inner) <= {dict, type(None)}:
+                whole = enumerate(self.at(inner))
+                found |= {at for at, value in whole if value is not None and type(value) is not dict}
+            found |= self._strange(inner, branch) | self._beneath(inner, branch)
+        return found
+
+    def _strange(self, path: Place, names: Collection[str]) -> set[int]:
+        """The objects (by index) with a member of another name at a path: it has too many, or lacks some."""
+        below, known = self.below(path), frozenset(names)
+        likely = {at for at, count in enumerate(map(len, below)) if count > len(known)}
+        likely.update(*(self.lacking((*path, name)) for name in known))
+        return {at for at in likely if not known.issuperset(below[at])}
+
+    @cached_property
+    def repeating(self) -> set[int]:
+        """The objects (by index) in which some name occurs twice."""
+        joined = self._elements.texts.joined(without=self._elements.reasons)
+        names = self._names((), self.tree) + names_in([self.values[at] for at in self.undeclaring])
+        if certainly_once(joined, at_least=names) or written_once(joined, self.values):
+            return set()
+        return {at for at, value in enumerate(self.values) if repeats(self.text(at), value)}
+
+    def _names(self, path: Place, tree: Tree) -> int:
+        """How many names there are at declared places, in objects that hold nothing undeclared."""
+        below = self.below(path)
+        count = sum(map(len, below)) - sum(len(below[at]) for at in self.undeclaring)
+        return count + sum(
+            self._names((*path, name), branch) for name, branch in tree.items() if isinstance(branch, dict)
+        )
+
+
+def _places_of_null(values: list[Any]) -> Iterator[int]:
+    place = -1
+    with suppress(ValueError):
+        while True:
+            place = values.index(None, place + 1)
+            yield place

@@ -1,9 +1,9 @@
-"""A JSON array cut into its elements while it streams by; a broken element spoils none of its neighbours.
+"""Files as JSON records: an array cut into its elements while it is read, and the lines of NDJSON.
 
-Fast and exact: text between two `} , {` that is valid JSON is an element (or some), since JSON can be read in
-one way only. Where it is not valid (an array of objects within, a broken element), brackets and strings are
-followed to the element's end. What then is no valid element (a quote or bracket was never closed) ends
-before the first object in it that stands like an element, is valid, and has the members of its neighbours.
+A broken element doesn't affect its neighbours. Text between two `} , {` that is valid JSON is an element (or several),
+since JSON can be read in one way only. Where it is not valid (an array of objects within, a broken element), brackets
+and strings are followed to the element's end. What then is not valid (a quote or bracket was never closed) ends before
+the first object in it that looks like an element: it is valid and has the members of its neighbours.
 """
 
 from __future__ import annotations
@@ -12,30 +12,68 @@ import re
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 
-from event_assets.landing.json_brackets import array_start, element_end
-from event_assets.landing.json_values import BadJson, Elements, parse_object
-from event_assets.landing.line_blocks import open_plain
-from event_assets.landing.record_batches import MALFORMED, MAX_RAW_BYTES, TOO_LONG, FileRejected
+from event_assets.landing.plain_text import LineBlocks, open_plain
+from event_assets.landing.record_batches import MALFORMED, MAX_RAW_BYTES, NOT_UTF8, TOO_LONG, FileRejected
+from event_assets.text.json_text import BadJson, Texts, element_end, parse_object
 
 _BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
 _NEXT_OBJECT = re.compile(rb",[ \t\r\n]*\{")
 _SPACE = b" \t\r\n"
 #: Elements of a block are parsed in so many parts: each that holds a broken one is parsed twice.
 _BLOCK_PARTS = 128
-#: So far an element is expected to reach, and a neighbour is looked at; so many of these are tried.
+#: An element is expected to be this long, and a neighbour is read this far; so many neighbours are tried.
 _NEAR_BYTES = 16 * 1024
 _MAX_CANDIDATES = 1000
-#: An element without an end is searched through as far as it may reach. In a file that has many of them this
-#: would take for ever: after so many bytes, one that has no end near by but a neighbour is broken at once.
+#: An element without an end is searched to the longest length that is allowed. In a file with many of them this would
+#: take very long: after so many bytes, an element without an end near by but with a neighbour is rejected at once.
 _MAX_WASTED_BYTES = 8 * 1024 * 1024
 
 
 @dataclass
+class Elements:
+    """Some consecutive records: their texts, their values (None where rejected), and by position why."""
+
+    texts: Texts = field(default_factory=Texts)
+    values: list[dict[str, Any] | None] = field(default_factory=list)
+    reasons: dict[int, str] = field(default_factory=dict)
+
+    def add(self, text: bytes, max_bytes: int) -> None:
+        """Add a record: its values where it is valid, else a reject."""
+        try:
+            self.take(text, parse_object(text), max_bytes)
+        except BadJson as bad:
+            reason = NOT_UTF8 if bad.not_utf8 else MALFORMED
+            self.refuse(text, reason if len(text) <= max_bytes else TOO_LONG)
+
+    def take(self, text: bytes, values: dict[str, Any], max_bytes: int) -> None:
+        if len(text) > max_bytes:
+            self.refuse(text, TOO_LONG)
+        else:
+            self.extend(text, [values])
+
+    def extend(self, texts: bytes, values: list[dict[str, Any]]) -> None:
+        """Add valid records that follow one another with commas between them."""
+        self.texts.extend(texts, len(values))
+        self.values.extend(values)
+
+    def refuse(self, text: bytes, reason: str) -> None:
+        self.reasons[len(self.texts)] = reason
+        self.texts.append(text)
+        self.values.append(None)
+
+    def drop_last(self) -> None:
+        self.texts.pop()
+        self.values.pop()
+        self.reasons.pop(len(self.texts), None)
+
+
+@dataclass
 class _Cutter:
-    """What is known while cutting: how long an element may be, whether the array was closed."""
+    """The state while an array is cut: how long an element may be, whether the array was closed."""
 
     max_bytes: int
     together_bytes: int
@@ -45,15 +83,15 @@ class _Cutter:
     needs_element: bool = False
     """Behind a comma."""
     wasted: int = 0
-    """Bytes that were searched in vain for the ends of elements."""
+    """Bytes that were searched for the ends of elements without success."""
     skipping: bool = False
     """Within an element that is too long, of which the reject was already given."""
     elements: Elements = field(default_factory=Elements)
     members: Set[str] = frozenset()
-    """The names of the members of a good element before those."""
+    """The names of the members of a valid element before those."""
 
     def cut(self, data: bytes, *, final: bool) -> int:
-        """Take elements from the data; the place from which more data is needed."""
+        """Take elements from the data; returns the position from which more data is needed."""
         place = 0
         if not self.opened:
             place = _behind_space(data, 0)
@@ -76,7 +114,7 @@ class _Cutter:
         return place
 
     def _run(self, data: bytes, start: int) -> int:
-        """Take elements as long as the text up to the next boundary is valid; where the next one begins."""
+        """Take elements as long as the text up to the next boundary is valid; returns where the next one begins."""
         start = _behind_space(data, start)
         if not data.startswith(b"{", start):
             return start
@@ -96,9 +134,9 @@ class _Cutter:
         return start
 
     def _together(self, data: bytes, start: int) -> int | None:
-        """Take the elements up to a boundary some way off, if they are all valid; where the next one begins.
+        """Take the elements up to a boundary some way off, if they are all valid; returns where the next one begins.
 
-        A broken one costs the way from the last boundary before it twice.
+        What is before a broken element, from the last boundary on, is parsed twice.
         """
         match = _BETWEEN.search(data, start + self.together_bytes)
         if match is None or match.start() - start >= self.max_bytes:
@@ -130,7 +168,7 @@ class _Cutter:
         text = data[start:end].strip(_SPACE)
         self.elements.add(text, self.max_bytes)
         if self.elements.values[-1] is None:
-            # Quotes and brackets gone astray may cancel each other out some elements later.
+            # Stray quotes and brackets may cancel each other out some elements later.
             if neighbour := self._neighbour(data, start, end):
                 self.elements.drop_last()
                 return self._reject(data, start, neighbour)
@@ -164,7 +202,7 @@ class _Cutter:
 
     def _neighbour(self, data: bytes, start: int, stop: int) -> int | None:
         """Where the next object begins that is like an element: behind a comma, indented as the element
-        before, valid, and mostly with the members of the last good element."""
+        before, valid, and mostly with the members of the last valid element."""
         indent = _indent(data, start)
         known = self.keep_members()
         for tried, match in enumerate(_NEXT_OBJECT.finditer(data, start, stop)):
@@ -183,7 +221,7 @@ class _Cutter:
         return None
 
     def keep_members(self) -> Set[str]:
-        """Remember the members of the last good element."""
+        """Remember the members of the last valid element."""
         last = next((values for values in reversed(self.elements.values) if values), None)
         self.members = last.keys() if last else self.members
         return self.members
@@ -194,23 +232,20 @@ def elements_of(
     max_bytes: int,
     *,
     block_bytes: int,
-    records: str | None = None,
+    start: int | None = None,
     read: Callable[[int], None] | None = None,
 ) -> Iterator[Elements]:
     """The elements of the array in a plain UTF-8 file, in order, some at a time.
 
     What follows the array is one malformed element, and so is the end of an array that isn't closed (with no
-    text where it was cut off behind a whole element).
-    `records` is the path of the array in the file's object; what follows that array is left out.
-    FileRejected where the file begins with something else than an array, or has none at that path.
+    text where it was cut off behind a whole element). With `start`, the position of an array within the file's object,
+    what follows that array is left out.
+    FileRejected where something else than an array begins there.
     """
     cutter = _Cutter(max_bytes, block_bytes // _BLOCK_PARTS)
     rest, final = b"", False
     with open_plain(path, read=read) as file:
-        if records is not None:
-            start = array_start(path, records)
-            if start is None:
-                return
+        if start is not None:
             file.seek(start)
         while not final and not cutter.closed:
             wanted = max(block_bytes, len(rest))  # doubled, so that a huge element isn't searched again and again
@@ -222,16 +257,33 @@ def elements_of(
                 cutter.keep_members()
                 yield cutter.elements
                 cutter.elements = Elements()
-        while cutter.closed and records is None and not final and len(rest) < MAX_RAW_BYTES:
+        while cutter.closed and start is None and not final and len(rest) < MAX_RAW_BYTES:
             chunk = file.read(block_bytes)
             final = len(chunk) < block_bytes
             rest = (rest + chunk).lstrip(_SPACE)
-    rest = b"" if records is not None and cutter.closed else rest.strip(_SPACE)
+    rest = b"" if start is not None and cutter.closed else rest.strip(_SPACE)
     cut_off = cutter.opened and not cutter.closed and not cutter.skipping
     if rest or cut_off:
         end = Elements()
         end.refuse(rest, MALFORMED)
         yield end
+
+
+def lines_of(
+    path: Path, max_bytes: int, *, block_bytes: int, read: Callable[[int], None] | None = None
+) -> Iterator[Elements]:
+    """The records of an NDJSON file: its lines but blank ones."""
+    with open_plain(path, read=read) as file:
+        for block in LineBlocks(file, max_bytes, bare_cr=False, block_bytes=block_bytes):
+            elements = Elements()
+            if block.too_long:
+                elements.refuse(block.data, TOO_LONG)
+            else:
+                for line in block.data.split(b"\n"):
+                    if text := line.strip():
+                        elements.add(text, max_bytes)
+            if elements.texts:
+                yield elements
 
 
 def _behind_space(data: bytes, start: int) -> int:

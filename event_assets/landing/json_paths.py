@@ -1,30 +1,35 @@
-"""Declared paths into JSON: which part of one leads through members, what follows it, and all of them as a tree."""
+"""Declared paths into JSON: a column's value, the array that has the records, the array that becomes records."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import copy
+import json
+import mmap
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from pathlib import Path as FilePath
 from typing import Any
 
-import msgspec
+import orjson
 
-from event_assets.landing.json_values import BadJson, members_of
-from event_assets.landing.record_batches import MALFORMED
-from event_assets.text.paths import Lookup, Path, parse_path
+from event_assets.landing.json_elements import Elements
+from event_assets.landing.record_batches import MALFORMED, FileRejected
+from event_assets.landing.schema_drift import shown_name
+from event_assets.text.json_text import STRING, UP_TO_BRACKET, BadJson, items_of, member_at, members_of
+from event_assets.text.paths import PARENT, Lookup, Path, parse_path
 
-#: In a tree: an array of which some elements are declared. It is kept in `extra` as a whole.
+#: In a tree: an array of which some elements are declared. It stays in `extra` as a whole.
 PART = "part"
 #: Declared places as a tree: a member's name to the tree of its declared members, to None where the whole member is
 #: declared, or to PART. A place of several names is at the root under its whole path, too.
 Tree = Mapping[str, Any]
 
-_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
-
 
 @dataclass(frozen=True)
 class JsonPath:
-    """A declared source as it is looked for in objects."""
+    """A declared source as it is searched in objects."""
 
     members: tuple[str, ...]
     """The names that lead to the value, or to the array in which it is."""
@@ -40,6 +45,13 @@ class JsonPath:
         names = tuple(str(name) for name in members)
         literal = source if len(names) > 1 and names == tuple(source.split(".")) else None
         return cls(names, steps[len(names) :], literal)
+
+
+_PARENT = orjson.dumps(PARENT)
+
+_SPACE = re.compile(rb"[ \t\r\n]*")
+_STRING_OR_SCALAR = re.compile(STRING + rb"|[^,\]}\[{]*")
+_NAME = re.compile(STRING + rb"[ \t\r\n]*:[ \t\r\n]*")
 
 
 def tree_of(paths: Iterable[JsonPath]) -> Tree:
@@ -63,7 +75,7 @@ def tree_of(paths: Iterable[JsonPath]) -> Tree:
 
 
 def looked_up(arrays: Sequence[Any], rest: Path) -> list[Any]:
-    """The value behind each array; None where there is none. For the first step all arrays are looked at together."""
+    """The value behind each array; None where there is none. The first step is looked up in all arrays together."""
     first, *others = rest
     values: list[Any]
     if isinstance(first, Lookup):
@@ -77,14 +89,14 @@ def looked_up(arrays: Sequence[Any], rest: Path) -> list[Any]:
 
 
 def text_behind(text: bytes, value: Any, rest: Path) -> bytes:
-    """The own text of what is behind an array, given the text and the value of the array."""
+    """The own text of the value behind an array, given the text and the value of the array."""
     for step in rest:
         if isinstance(step, str):
             text, value = members_of(text)[step], value[step]
             continue
         place = step if isinstance(step, int) else _place(value, step.key, step.value)
         assert place is not None
-        text, value = _elements(text)[place], value[place]
+        text, value = items_of(text)[place], value[place]
     return text
 
 
@@ -122,8 +134,143 @@ def _is_value(member: Any, value: str) -> bool:
     return type(member) is int and str(member) == value
 
 
-def _elements(array: bytes) -> list[bytes]:
-    try:
-        return [bytes(raw) for raw in _ARRAY.decode(array)]
-    except (msgspec.DecodeError, RecursionError):
-        raise BadJson(MALFORMED) from None
+# The array that has the records
+
+
+def array_start(path: FilePath, records: str) -> int | None:
+    """Where the array at a path begins in a file that is one object; None in an empty file.
+
+    FileRejected where there is no such array. The file is mapped into memory, not copied.
+    """
+    if not path.stat().st_size:
+        return None
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        place = _behind(data, 3 if data[:3] == b"\xef\xbb\xbf" else 0)
+        if place == len(data):
+            return None
+        for name in parse_path(records):
+            found: list[str] = []
+            place = _member(data, place, str(name), found)
+            if place < 0:
+                names = ", ".join(shown_name(one) for one in found[:20])
+                raise FileRejected(f"unreadable: no array at records: {records}; found {names or 'no object'}")
+        if data[place : place + 1] != b"[":
+            raise FileRejected(f"unreadable: what is at records: {records} is no array")
+        return place
+
+
+def _member(data: mmap.mmap, place: int, wanted: str, found: list[str]) -> int:
+    """Where the value of a member begins in the object that begins there, -1 where it has none; its names go to
+    `found`."""
+    if data[place : place + 1] != b"{":
+        return -1
+    place = _behind(data, place + 1)
+    while match := _NAME.match(data, place):
+        name = json.loads(match[0].rstrip().removesuffix(b":").rstrip())
+        if name == wanted:
+            return match.end()
+        found.append(name)
+        place = _behind(data, _value_end(data, match.end()))
+        if data[place : place + 1] != b",":
+            break
+        place = _behind(data, place + 1)
+    return -1
+
+
+def _value_end(data: mmap.mmap, place: int) -> int:
+    """The position behind the value that begins there."""
+    depth = 0
+    while place < len(data):
+        match = UP_TO_BRACKET.match(data, place) if depth else _STRING_OR_SCALAR.match(data, place)
+        assert match is not None
+        place = match.end()
+        mark = data[place : place + 1]
+        if not depth and mark not in (b"{", b"["):
+            return place
+        depth += 1 if mark in (b"{", b"[") else -1
+        place += 1
+        if not depth:
+            return place
+    return place
+
+
+def _behind(data: mmap.mmap, place: int) -> int:
+    match = _SPACE.match(data, place)
+    assert match is not None
+    return match.end()
+
+
+# The array that becomes records
+
+
+def exploded(blocks: Iterable[Elements], path: JsonPath, max_bytes: int) -> Iterator[Elements]:
+    """Each element of the arrays at a path as a record; a record whose array is absent or empty is one record without
+    element members.
+
+    The member `^` of a record is the record around it, without the array. An element that is no object is malformed.
+    """
+    for block in blocks:
+        made = Elements()
+        for at, value in enumerate(block.values):
+            text = block.texts[at]
+            if value is None:
+                made.refuse(text, block.reasons[at])
+            else:
+                try:
+                    _explode(text, value, path.members, made, max_bytes)
+                except BadJson:
+                    made.refuse(text, MALFORMED)
+        if made.texts:
+            yield made
+
+
+def _explode(text: bytes, value: dict[str, Any], members: tuple[str, ...], made: Elements, max_bytes: int) -> None:
+    array: Any = value
+    for name in members:
+        array = array.get(name) if type(array) is dict else None
+    if type(array) is not list or not array:
+        around, rest = text, value
+        if array in (None, []) and _has(value, members):
+            around, rest = _without(text, members), _value_without(value, members)
+        made.extend(b"{%s:%s}" % (_PARENT, around), [{PARENT: rest}])
+        return
+    around, rest = _without(text, members), _value_without(value, members)
+    texts = items_of(member_at(members_of(text), members))
+    for own, element in zip(texts, array, strict=True):
+        if type(element) is not dict:
+            made.refuse(own, MALFORMED)
+            continue
+        comma = b"," if element else b""
+        record = b"%s%s%s:%s}" % (own.rstrip()[:-1], comma, _PARENT, around)
+        made.take(record, {**element, PARENT: rest}, max_bytes + len(around))
+
+
+def _has(value: Any, members: tuple[str, ...]) -> bool:
+    for name in members:
+        if type(value) is not dict or name not in value:
+            return False
+        value = value[name]
+    return True
+
+
+def _without(text: bytes, members: tuple[str, ...]) -> bytes:
+    """The object's text without the member at a path."""
+    name, *inner = members
+    kept = []
+    for other, raw in members_of(text).items():
+        if other == name:
+            if not inner:
+                continue
+            raw = _without(raw, tuple(inner))
+        kept.append(b"%s:%s" % (orjson.dumps(other), raw))
+    return b"{" + b",".join(kept) + b"}"
+
+
+def _value_without(value: dict[str, Any], members: tuple[str, ...]) -> dict[str, Any]:
+    made = copy.copy(value)
+    place = made
+    for name in members[:-1]:
+        place[name] = copy.copy(place[name])
+        place = place[name]
+    place.pop(members[-1], None)
+    return made

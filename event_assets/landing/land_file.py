@@ -1,4 +1,4 @@
-"""The one door of landing: a source file in, its records out as raw rows or staged Parquet, every one accounted for."""
+"""Land a source file: its records become staged Parquet or raw rows, and every record is accounted for."""
 
 from __future__ import annotations
 
@@ -17,12 +17,10 @@ import polars as pl
 from event_assets.declaration import Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.errors import LandingError
-from event_assets.landing.assemble_columns import Assembly, present_columns
-from event_assets.landing.date_writer import Spool
-from event_assets.landing.event_dates import Dating
-from event_assets.landing.file_identity import Identity, check_unchanged
-from event_assets.landing.inbox import block_of
-from event_assets.landing.prepare_file import Prepared, prepare_all
+from event_assets.landing.inbox import Identity, block_of, check_unchanged
+from event_assets.landing.partition_writer import PartitionWriter
+from event_assets.landing.plain_text import PlainFile, plain_files
+from event_assets.landing.raw_rows import EventDates, RawColumns, present_columns
 from event_assets.landing.record_batches import (
     MALFORMED,
     ROW_NUMBER,
@@ -33,21 +31,21 @@ from event_assets.landing.record_batches import (
     is_read,
     raw_text,
 )
-from event_assets.landing.schema_drift import Drift, Kinds
-from event_assets.landing.unpack_limits import DEFAULT_LIMITS, Limits
+from event_assets.landing.schema_drift import Drift, TypeDrift
+from event_assets.landing.unpack import DEFAULT_LIMITS, Limits
 from event_assets.tables.catalog import tables
 
-#: Why a whole file is refused under `drift: fail`.
+#: The reason of a file that is rejected by `drift: fail`.
 SCHEMA_DRIFT = "schema_drift"
-#: Of the memory that landing may take, so much gathers rows; the rest is for the block in work and its copies.
-_SPOOL_SHARE = 4
-#: More than this is not gathered, however much memory there is: sorted by date it takes a multiple, and disks are fast.
-_MAX_SPOOL_BYTES = 96_000_000
+#: This part of the memory gathers rows; the rest is for the current block and its copies.
+_ROWS_SHARE = 4
+#: No more is gathered, however much memory there is: sorting it by date takes a multiple, and disks are fast.
+_MAX_ROWS_BYTES = 96_000_000
 
 
 @dataclass(frozen=True)
 class Landed:
-    """What became of a file. records == landed + rejected, always."""
+    """The result of landing a file. records == landed + rejected, always."""
 
     file_id: str
     kind: Kind
@@ -55,24 +53,24 @@ class Landed:
     landed: int = 0
     rejected: int = 0
     dates: dict[dt.date, int] = field(default_factory=dict)
-    """event_date to its rows, in order of date; of profiles nothing."""
+    """event_date to its number of rows, in order of date; empty for profiles."""
     parts: dict[dt.date | None, Path] = field(default_factory=dict)
-    """event_date to its staged `raw_events`; None to the staged `raw_profiles`. No rows, no part."""
+    """event_date to its staged `raw_events`; None to the staged `raw_profiles`. A part has rows."""
     rejects: Path | None = None
     """Staged `landing_rejects`, where there are any."""
     reasons: dict[str, int] = field(default_factory=dict)
     """Reason to the number of rejects, in order of reason."""
     drift: Drift = field(default_factory=Drift)
     repairs: tuple[str, ...] = ()
-    """What was fixed on the way, such as `encoding: cp1252` or `lines: quoted_whole`."""
+    """What was fixed while reading, such as `encoding: cp1252` or `lines: quoted_whole`."""
     reason: str | None = None
-    """Why the whole file is rejected; then nothing of it landed."""
+    """Why the whole file is rejected; then nothing of it is landed."""
     user_place: int | None = None
-    """The place of the user's field among a CSV file's fields, from 0."""
+    """The position of the user's field among a CSV file's fields, from 0."""
 
 
-#: Is given rows in the order of the file, some at a time.
-Take = Callable[[pl.DataFrame], None]
+#: Receives rows in the order of the file, some at a time.
+RowSink = Callable[[pl.DataFrame], None]
 
 
 def land_file(
@@ -87,61 +85,44 @@ def land_file(
     memory_bytes: int,
     workers: int = 1,
     limits: Limits = DEFAULT_LIMITS,
+    rows: RowSink | None = None,
 ) -> Landed:
-    """Read a source file once, streaming, and stage its tables in the folder `into` (made where missing).
+    """Read a source file once, streaming, and stage its tables in the folder `into` (created if missing).
 
-    Staged files are Snappy Parquet with the columns of `raw_events` or `raw_profiles` and
-    `landing_rejects` (`tables/catalog.py`), rows by row_number. `landed_at` (aware) decides `out_of_range`.
+    Staged files are Snappy Parquet with the columns of `raw_events` or `raw_profiles` and `landing_rejects`
+    (`tables/catalog.py`), ordered by row_number. `landed_at` (aware) decides `out_of_range`.
 
-    NotReadyError where the file changed since it was identified; LandingError where it can't be read or
-    staged, and with `mode: fail_fast` at the first reject. Then nothing stays in `into`.
+    With `rows` nothing is staged: it receives the raw rows (of events with `event_date`) as they are read, rejects are
+    only counted, and the result has no dates and no files.
+
+    NotReadyError where the file changed since it was identified; LandingError where it can't be read or staged, and
+    with `mode: fail_fast` at the first reject. Then nothing stays in `into`.
     """
-    made, share = tables(dataset), min(memory_bytes // _SPOOL_SHARE, _MAX_SPOOL_BYTES)
-
-    def spool(staging: Path, table: str, stem: str, *, by_date: bool) -> Spool:
-        schema = made[table].polars_schema()
-        return Spool(staging, f"{identity.file_id}-{stem}", schema, memory_bytes=share, by_date=by_date)
-
     with _staging(into, name) as staging:
+        reading = _Reading(dataset, kind, name, identity, landed_at)
+        read = partial(reading.run, path, staging, memory_bytes=memory_bytes, workers=workers, limits=limits)
+        if rows is not None:
+            return read(rows, lambda _: None)
+        share = min(memory_bytes // _ROWS_SHARE, _MAX_ROWS_BYTES)
+
+        def writer(table: str, stem: str, *, by_date: bool) -> PartitionWriter:
+            schema = tables(dataset)[table].polars_schema()
+            return PartitionWriter(staging, f"{identity.file_id}-{stem}", schema, memory_bytes=share, by_date=by_date)
+
         events = kind == "events"
-        rows = spool(staging, "raw_events" if events else "raw_profiles", kind, by_date=events)
-        rejects = spool(staging, "landing_rejects", "rejects", by_date=False)
-        reading = _Reading(dataset, kind, name, identity, landed_at, rows.add, rejects.add)
-        landed = reading.run(path, staging, memory_bytes, workers, limits)
+        raw = writer("raw_events" if events else "raw_profiles", kind, by_date=events)
+        rejects = writer("landing_rejects", "rejects", by_date=False)
+        landed = read(raw.add, rejects.add)
         if landed.reason is not None:
             return landed
-        parts, refused = rows.finish(), rejects.finish()
-        dates = {date: rows.rows[date] for date in parts if date is not None}
-        return _moved(replace(landed, dates=dates, parts=parts, rejects=refused.get(None)), into)
-
-
-def read_file(
-    dataset: Dataset,
-    kind: Kind,
-    path: Path,
-    name: str,
-    identity: Identity,
-    into: Path,
-    rows: Take,
-    *,
-    landed_at: dt.datetime,
-    memory_bytes: int,
-    workers: int = 1,
-    limits: Limits = DEFAULT_LIMITS,
-) -> Landed:
-    """What `land_file` would stage, handed to `rows` as it is read; nothing stays in `into`.
-
-    Rows hold the columns of the raw table and, of events, `event_date`; by row_number. Refused records are counted,
-    and the `Landed` tells no dates and no files. Raises as `land_file` does, and whatever `rows` raises.
-    """
-    with _staging(into, name) as staging:
-        reading = _Reading(dataset, kind, name, identity, landed_at, rows, lambda _: None)
-        return reading.run(path, staging, memory_bytes, workers, limits)
+        parts = raw.finish()
+        dates = {date: raw.rows[date] for date in parts if date is not None}
+        return _moved(replace(landed, dates=dates, parts=parts, rejects=rejects.finish().get(None)), into)
 
 
 @contextmanager
 def _staging(into: Path, name: str) -> Iterator[Path]:
-    """A working folder in `into`, gone in the end."""
+    """A temporary folder in `into`."""
     into.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=into, prefix="landing-"))
     try:
@@ -155,7 +136,7 @@ def _staging(into: Path, name: str) -> Iterator[Path]:
 
 
 def _moved(landed: Landed, into: Path) -> Landed:
-    """The staged files out of the working folder, where only whole ones arrive."""
+    """Move the staged files, which are complete, out of the temporary folder."""
     parts = {date: path.replace(into / path.name) for date, path in landed.parts.items()}
     rejects = landed.rejects.replace(into / landed.rejects.name) if landed.rejects else None
     return replace(landed, parts=parts, rejects=rejects)
@@ -170,7 +151,7 @@ _Rejected = tuple[int, str, str | None, bytes]
 
 
 class _Reading:
-    """One file on its way: its rows and its rejects go to whom they are for."""
+    """Reads one file; its rows and its rejects go to their sinks."""
 
     def __init__(
         self,
@@ -179,25 +160,33 @@ class _Reading:
         name: str,
         identity: Identity,
         landed_at: dt.datetime,
-        rows: Take,
-        rejects: Take,
     ) -> None:
         self._dataset, self._kind, self._name, self._identity = dataset, kind, name, identity
         self._path = name
         self._source: Source = dataset.blocks(kind)[block_of(name, dataset, kind) or 0]
-        self._assembly = Assembly(dataset, kind, self._source)
-        self._dating = Dating(dataset, self._source, name, landed_at) if isinstance(self._source, Events) else None
-        self._take_rows, self._take_rejects = rows, rejects
+        self._columns = RawColumns(dataset, kind, self._source)
+        self._dates = EventDates(dataset, self._source, name, landed_at) if isinstance(self._source, Events) else None
         self._reject_schema = tables(dataset)["landing_rejects"].polars_schema()
         self._reasons: Counter[str] = Counter()
         self._new: Counter[str] = Counter()
-        self._kinds = Kinds(self._source.columns)
+        self._type_drift = TypeDrift(self._source.columns)
         self._present: set[str] = set()
         self._user_place: int | None = None
         self._records = self._landed = 0
 
-    def run(self, path: Path, staging: Path, memory_bytes: int, workers: int, limits: Limits) -> Landed:
-        """Read it all. What was handed over counts for nothing where the file is rejected as a whole."""
+    def run(
+        self,
+        path: Path,
+        staging: Path,
+        rows: RowSink,
+        rejects: RowSink,
+        *,
+        memory_bytes: int,
+        workers: int,
+        limits: Limits,
+    ) -> Landed:
+        """Read all of it. The caller discards what the sinks received where the file is rejected as a whole."""
+        self._take_rows, self._take_rejects = rows, rejects
         check_unchanged(path, self._identity.signature)
         try:
             landed = self._read(path, staging, memory_bytes, workers, limits)
@@ -209,14 +198,14 @@ class _Reading:
     def _read(self, path: Path, staging: Path, memory_bytes: int, workers: int, limits: Limits) -> Landed:
         fields = Fields.of(self._source)
         repairs: dict[str, None] = {}
-        for where, prepared in prepare_all(path, self._name, self._source, staging, limits):
+        for where, plain in plain_files(path, self._name, self._source, staging, limits):
             self._path = where
-            for batch in self._batches(prepared, fields, memory_bytes, workers, limits):
+            for batch in self._batches(plain, fields, memory_bytes, workers, limits):
                 self._take(batch)
-            repairs |= dict.fromkeys(prepared.repairs)
+            repairs |= dict.fromkeys(plain.repairs)
         declared = [column.name for column in self._source.columns if is_read(column)]
         missing = tuple(name for name in declared if self._present and name not in self._present)
-        drift = Drift(dict(sorted(self._new.items())), missing, self._kinds.retyped())
+        drift = Drift(dict(sorted(self._new.items())), missing, self._type_drift.retyped())
         if self._dataset.drift == "fail" and str(drift):
             raise FileRejected(f"{SCHEMA_DRIFT}: {drift.without_names()}")
         return Landed(
@@ -232,23 +221,23 @@ class _Reading:
         )
 
     def _batches(
-        self, prepared: Prepared, fields: Fields, memory_bytes: int, workers: int, limits: Limits
+        self, plain: PlainFile, fields: Fields, memory_bytes: int, workers: int, limits: Limits
     ) -> Iterator[Batch]:
-        # Each reader is imported where it is needed: what the others load takes a tenth of a second.
+        # Each reader is imported where it is needed: importing the others takes a tenth of a second.
         match self._source.format:
             case "csv":
                 from event_assets.landing.csv import read_csv
 
-                yield from read_csv(prepared.path, self._source, fields, workers=workers)
+                yield from read_csv(plain.path, self._source, fields, workers=workers)
             case "json" | "ndjson" | "avro" | "excel":
                 from event_assets.landing.json import read_json
 
-                yield from read_json(prepared.path, self._source, fields)
+                yield from read_json(plain.path, self._source, fields)
             case "parquet":
                 from event_assets.landing.parquet import read_parquet
 
                 yield from read_parquet(
-                    prepared.path,
+                    plain.path,
                     fields,
                     max_record_bytes=self._source.max_record_bytes,
                     memory_bytes=memory_bytes,
@@ -256,10 +245,10 @@ class _Reading:
                     explode=self._source.explode,
                 )
             case "log":
-                from event_assets.landing.log import read_log
+                from event_assets.landing.log_lines import read_log
 
-                yield from read_log(prepared.path, self._source, fields)
-        for text in prepared.rejects:
+                yield from read_log(plain.path, self._source, fields)
+        for text in plain.rejects:
             yield Batch(
                 1,
                 pl.DataFrame(schema=fields.schema),
@@ -268,13 +257,13 @@ class _Reading:
             )
 
     def _take(self, batch: Batch) -> None:
-        frame = self._assembly.columns(batch.frame, self._path)
-        self._kinds.look(frame)
+        frame = self._columns.of(batch.frame, self._path)
+        self._type_drift.add(frame)
         rejects: list[_Rejected] = [(reject.row_number, reject.reason, None, reject.text) for reject in batch.rejects]
-        if self._dating:
-            frame, undated = self._dating.date(frame)
+        if self._dates:
+            frame, undated = self._dates.of(frame)
             texts = batch.texts([number for number, _ in undated])
-            column = self._dating.column
+            column = self._dates.column
             rejects += [(number, reason, column, text) for (number, reason), text in zip(undated, texts, strict=True)]
         if rejects:
             self._reject(sorted(rejects, key=lambda reject: reject[0]))

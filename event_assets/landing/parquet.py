@@ -24,7 +24,7 @@ from event_assets.landing.record_batches import (
     FileRejected,
     Reject,
 )
-from event_assets.landing.unpack_limits import Limits
+from event_assets.landing.unpack import Limits
 from event_assets.text.paths import parse_path
 
 _BATCH_ROWS = 64 * 1024

@@ -124,7 +124,7 @@ atexit.register(_READERS.end)
 
 
 def _serve() -> None:
-    """Read the files that are asked for, one a line of standard input; answer each with why it can't be read."""
+    """Read the files named on standard input, one a line; answer each with why it can't be read."""
     idle = threading.Timer(_IDLE_SECONDS, os._exit, (0,))
     for line in iter(sys.stdin.buffer.readline, b""):
         idle.cancel()

@@ -1,4 +1,4 @@
-"""What every reader is asked for and gives: fields, batches of records, rejects."""
+"""The interface of every reader: fields, batches of records, rejects."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from itertools import accumulate
 import polars as pl
 
 from event_assets.declaration import Column, Events, Source
-from event_assets.landing.missing_columns import missing_column, shown_name
+from event_assets.landing.schema_drift import missing_column, shown_name
 from event_assets.text.paths import FILE_PATH
 
-#: The text of a record's time travels in this column, whose name no declared column may have.
+#: The column with the text of a record's time; no declared column may have this name.
 TIME = "event_time"
-#: The same as it came, in the raw table.
+#: The same unchanged, in the raw table.
 TIME_TEXT = "time_text"
 ROW_NUMBER = "row_number"
 EXTRA = "extra"
 EVENT_DATE = "event_date"
 
-#: Of a rejected record's text so much is kept (SPEC §4).
+#: So much of a rejected record's text is kept (SPEC §4).
 MAX_RAW_BYTES = 64 * 1024
 
 MALFORMED = "malformed_record"
@@ -36,18 +36,18 @@ class FileRejected(Exception):
 
 @dataclass(frozen=True)
 class Fields:
-    """The fields to be read: a reader's column to its place in the source, the time's included.
+    """The fields to read: a reader's column to its source, the time's included.
 
-    A column of several sources is read into several (`user_id`, `user_id 2`), which `Assembly` makes one.
+    A column of several sources is read into several (`user_id`, `user_id 2`), which `RawColumns` merges.
     """
 
     sources: dict[str, str]
     required: tuple[tuple[str, ...], ...] = ()
     """Sources of which a file with a header must have one of each group, else it is rejected."""
     json: frozenset[str] = frozenset()
-    """Columns of JSON: a JSON source's values are kept as they are written, strings with their quotes."""
+    """Columns of JSON: a JSON source's values stay as they are written, strings with their quotes."""
     decimal_marks: Mapping[str, str] = field(default_factory=dict)
-    """Column to the mark with which its texts write a fraction, where it is no point: numbers are written alike."""
+    """Column to the decimal mark of its texts, where that is not a point: numbers are written with it, too."""
 
     @classmethod
     def of(cls, source: Source) -> Fields:
@@ -109,7 +109,7 @@ class Reject:
 class Batch:
     """Some consecutive records of a file; their numbers begin with 1 in each batch.
 
-    `frame` holds the columns of `Fields.schema`, by row_number; together with `rejects` every number from
+    `frame` has the columns of `Fields.schema`, by row_number; together with `rejects` every number from
     1 to `count` appears once. `texts` gives the records' own text by number.
     """
 
@@ -120,13 +120,13 @@ class Batch:
     present: frozenset[str] = frozenset()
     """Names of columns whose source occurs at all, if only with nulls."""
     undeclared: Counter[str] = field(default_factory=Counter)
-    """Undeclared field to the number of records that hold it."""
+    """Undeclared field to the number of records that have it."""
     user_place: int | None = None
-    """The place of the user's field among a CSV record's fields, from 0."""
+    """The position of the user's field among a CSV record's fields, from 0."""
 
 
 def gathered(batches: Iterable[Batch], size: int) -> Iterator[Batch]:
-    """The same records in batches of at least so many bytes: what is done with one has a price of its own."""
+    """The same records in batches of at least so many bytes: each batch has a cost of its own."""
     waiting: list[Batch] = []
     waiting_bytes = 0
     for batch in batches:
@@ -158,7 +158,7 @@ def _merged(batches: list[Batch]) -> Batch:
 
 
 def raw_text(text: bytes) -> str:
-    """A record's text as it is kept: at most 64 KiB of UTF-8, bytes that are none shown as \\xNN."""
+    """A record's text as it is kept: at most 64 KiB of UTF-8, bytes that are not UTF-8 shown as \\xNN."""
     head = text[:MAX_RAW_BYTES]
     if len(text) > MAX_RAW_BYTES:
         head = _without_half_character(head)

@@ -1,13 +1,15 @@
-"""How a file's fields differ from the declared ones: new, missing, and of another kind than declared.
+"""How a file's fields differ from the declared ones: new, missing, and of another type than declared.
 
-What is new is kept in `extra`, what is missing is null, and a value of another kind is refused by cleaning, record by
-record. Here it is only counted, so that a source which changes its form is noticed on the file that did.
+A new field is kept in `extra`, a missing one is null, and a value of another type is quarantined by cleaning, record by
+record. Here they are only counted, so that a source which changes its form is noticed on the first file that did.
 """
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import polars as pl
@@ -16,14 +18,16 @@ from event_assets.declaration import Column
 from event_assets.text.number_notation import notation_pattern
 from event_assets.wording import first_of
 
-#: What the text of a value of a type looks like, blanks around it aside. Cleaning is stricter: a decimal with too
-#: many digits is refused there, but is still a number.
+#: The form of the text of a value of a type, without blanks around it. Cleaning is stricter: a decimal with too many
+#: digits is quarantined there, but is still a number.
 _NUMBER = r"[+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?"
 _LOOKS = {"int64": r"[+-]?[0-9]+", "decimal": _NUMBER, "float64": _NUMBER, "date": r"[0-9]{4}-[0-9]{2}-[0-9]{2}.*"}
-
-
 #: In place of the name of a field that occurs in one file only.
 ONE_FILE = "(found in one file only)"
+#: So many of a file's fields are shown. A name may be a value (of a file without a header), and the ledger keeps it.
+_MAX_NAMES = 20
+_LIKE_A_NAME = re.compile(r"[A-Za-z_$][\w .:/()$-]{0,39}")
+_ODD = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Drift:
     """How a file's fields differ from the declared ones."""
 
     new: dict[str, int] = field(default_factory=dict)
-    """Undeclared field (nested ones with dots) to the number of records that hold a value in it."""
+    """Undeclared field (nested ones with dots) to the number of records that have a value in it."""
     missing: tuple[str, ...] = ()
     """Declared columns that the file has no field for, in declared order."""
     retyped: dict[str, int] = field(default_factory=dict)
@@ -49,7 +53,7 @@ class Drift:
         return first_of(parts)
 
 
-class Kinds:
+class TypeDrift:
     """Counts the values of typed columns that don't look like their type, batch by batch."""
 
     def __init__(self, columns: Iterable[Column]) -> None:
@@ -60,14 +64,14 @@ class Kinds:
         self._values: Counter[str] = Counter()
         self._others: Counter[str] = Counter()
 
-    def look(self, frame: pl.DataFrame) -> None:
-        """Take a batch's texts into account."""
+    def add(self, frame: pl.DataFrame) -> None:
+        """Count the texts of a batch."""
         for name, form in self._looks.items():
             text = frame[name].drop_nulls()
-            # All that Polars casts to a number the pattern takes, too; the pattern alone needs three times as long.
+            # The pattern matches all that Polars casts to a number; the pattern alone takes three times as long.
             strange = text.filter(text.cast(pl.Int64, strict=False).is_null()) if form == _INTEGER else text
             others = strange.filter(~strange.str.contains(form))
-            if others.len():  # rare: only then null values are looked up
+            if others.len():  # rare: only then null values are searched
                 others = others.str.strip_chars(" \t\r\n")
                 nulls = int(others.is_in(self._nulls[name]).sum())
                 self._others[name] += others.len() - nulls
@@ -75,7 +79,7 @@ class Kinds:
             self._values[name] += text.len()
 
     def retyped(self) -> dict[str, int]:
-        """Columns of which most values are of another kind, by name, with the number of these."""
+        """Columns of which most values are of another type, by name, with the number of these."""
         return {name: count for name, count in sorted(self._others.items()) if 2 * count > self._values[name]}
 
 
@@ -91,3 +95,51 @@ def _amid_blanks(form: str) -> str:
 
 
 _INTEGER = _amid_blanks(_LOOKS["int64"])
+
+
+# Why a file lacks a required column
+
+
+def missing_column(missing: Sequence[Sequence[str]], names: Sequence[str]) -> str:
+    """The reason of a file without some required sources (one of each group is enough), given its header's names."""
+    lacked = ", ".join(" or ".join(group) for group in missing)
+    near = [
+        f"{shown_name(name)} is nearly {source}"
+        for group in missing
+        for source in group
+        if (name := _nearest(source, names)) is not None
+    ]
+    shown = [shown_name(name) for name in names[:_MAX_NAMES]]
+    found = ", ".join(shown) + (f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else "")
+    remarks = [f"found {found}", *near, *_suspicions(names)]
+    return f"missing_column: {lacked} ({'; '.join(remarks)})"
+
+
+def shown_name(name: str) -> str:
+    """A field's name as a message may show it: masked where it looks like a value rather than a name."""
+    bare = name.strip("\ufeff\u00a0 \t")
+    return bare if _LIKE_A_NAME.fullmatch(bare) and not re.search(r"[0-9]{4}", bare) else f"<{len(name)} characters>"
+
+
+def _nearest(source: str, names: Sequence[str]) -> str | None:
+    """The name that a person would read as the source: the same except for case, blanks and marks, or a letter."""
+    bare = _ODD.sub("", source).lower()
+    for name in names:
+        if _ODD.sub("", name).lower() == bare:
+            return name
+    return next(iter(difflib.get_close_matches(source, [name for name in names if len(name) < 100], 1, 0.88)), None)
+
+
+def _suspicions(names: Sequence[str]) -> list[str]:
+    """What is likely wrong with the declaration, judged by the header."""
+    if not names:
+        return []
+    if any("\0" in name for name in names):
+        return ["it looks like UTF-16: declare encoding: utf-16, or detect"]
+    if names[0].lower().startswith("sep="):
+        return ["the first line names the delimiter: declare csv: {skip_lines: 1}"]
+    if len(names) == 1:
+        for mark, word in (("\t", '"\\t"'), (";", '";"'), ("|", '"|"'), (",", '","')):
+            if mark in names[0]:
+                return [f"the header is one field: declare csv: {{delimiter: {word}}}"]
+    return []

@@ -11,17 +11,47 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import pyarrow as pa
-
-from event_assets.landing.line_blocks import BLOCK_BYTES
 from event_assets.landing.record_batches import MAX_RAW_BYTES, FileRejected
-from event_assets.landing.unpack_limits import DEFAULT_LIMITS, Limits
 
 #: Endings of files that are one compressed stream.
 STREAMS = (".gz", ".zst", ".bz2", ".xz")
+TOO_LARGE = "too_large"
+#: So much may be unpacked from any file, however small: the ratio means nothing for small ones.
+_RATIO_FROM_BYTES = 16 * 1024 * 1024
 _CHUNK = 256 * 1024
-#: Folders and files that programs put beside the data.
+#: So much a decompressor returns at once.
+_UNPACKED_CHUNK = 4 * 1024 * 1024
+#: Folders and files that programs add beside the data.
 _BESIDE = ("__MACOSX", ".")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far a file may unpack, .gz, .zst and the pages of Parquet alike: no export is a kilobyte that becomes a
+    terabyte."""
+
+    unpacked_bytes: int = 10**12
+    ratio: int = 1000
+    """Unpacked bytes for each byte of the file."""
+
+    @property
+    def reasons(self) -> tuple[str, str]:
+        """The reasons of files that are rejected by these limits. With others they are landed again."""
+        return (
+            f"{TOO_LARGE}: unpacks to more than {self.unpacked_bytes} bytes",
+            f"{TOO_LARGE}: unpacks to more than {self.ratio} times its size",
+        )
+
+    def check(self, unpacked: int, packed: int) -> None:
+        """FileRejected where so many bytes unpacked from so many are too many."""
+        too_many, too_dense = self.reasons
+        if unpacked > self.unpacked_bytes:
+            raise FileRejected(too_many)
+        if unpacked > max(_RATIO_FROM_BYTES, packed * self.ratio):
+            raise FileRejected(too_dense)
+
+
+DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -54,7 +84,7 @@ def unpacked(path: Path, name: str, limits: Limits = DEFAULT_LIMITS) -> Chunks:
 
 
 class _Gzip:
-    """zlib's decompressor of one gzip member, under the names that bz2's and lzma's have."""
+    """zlib's decompressor of one gzip member, with the methods of bz2's and lzma's."""
 
     def __init__(self) -> None:
         self._inner = zlib.decompressobj(31)
@@ -97,7 +127,7 @@ def _streams(file: BinaryIO, name: str) -> Chunks:
         unpack, begun, start = make(), False, data
         while not unpack.eof:
             try:
-                chunk = unpack.decompress(data, BLOCK_BYTES)
+                chunk = unpack.decompress(data, _UNPACKED_CHUNK)
             except (zlib.error, OSError, lzma.LZMAError, EOFError) as error:
                 if whole and not begun:
                     return Ending(trailing=(start + file.read(MAX_RAW_BYTES))[:MAX_RAW_BYTES])
@@ -114,6 +144,8 @@ def _streams(file: BinaryIO, name: str) -> Chunks:
 
 
 def _unzstd(file: BinaryIO) -> Chunks:
+    import pyarrow as pa
+
     try:
         with pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd") as stream:
             while chunk := stream.read(_CHUNK):
@@ -126,7 +158,8 @@ def _unzstd(file: BinaryIO) -> Chunks:
 
 
 def members(path: Path, into: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[tuple[str, Path]]:
-    """(name, unpacked copy in `into`) of each file in a zip, by the bytes of their names; a copy is gone with the next.
+    """(name, unpacked copy in `into`) of each file in a zip, by the bytes of their names; the next one
+    overwrites it.
 
     FileRejected where the zip can't be read, or unpacks beyond the limits.
     """

@@ -2,7 +2,7 @@
 
 A run of any selection of them, for no date, one or a range, goes through the steps in order. Each op hands its
 partitions to the IO manager, which publishes and records one after another. So what is recorded is what was made: a
-date that breaks its contract holds up what lies downstream of it and nothing else.
+date that breaks its contract blocks what is downstream of it and nothing else.
 """
 
 # No postponed annotations here: Dagster looks at the type of `context` itself.

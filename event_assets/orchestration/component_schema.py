@@ -73,7 +73,7 @@ def _models(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
 
 
 def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
-    """Give each key of a model's schema the text that stands below its field."""
+    """Give each key of a model's schema the text below its field."""
     texts: dict[str, str] = {}
     for one in reversed([base for base in model.__mro__ if issubclass(base, Declared)]):
         texts.update(field_descriptions(one))

@@ -1,6 +1,6 @@
 """One dataset, opened for one run of Dagster: what its ops share.
 
-Each op asks it for the part of the run that is its own. The op that runs last raises what failed: one that raised
+Each op takes its own part of the run from it. The op that runs last raises what failed: one that raised
 earlier would keep everything downstream of it from running.
 """
 

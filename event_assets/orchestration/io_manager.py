@@ -77,7 +77,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
 
     Stores: a frame for one partition or a table without any; for many partitions a mapping of partition key to
     frame, an iterator of (partition key, frame), of which one frame is in memory at a time, or one frame with a column
-    `event_date`. With metadata `{"contract": "module:Model"}` each partition is held against that Pandera
+    `event_date`. With metadata `{"contract": "module:Model"}` each partition is validated by that Pandera
     model first. Rows are kept in the order given. A partition is published whole or not at all.
     """
 

@@ -1,4 +1,4 @@
-"""A check that says, without doing anything, what a run would do: which files and partitions, and why."""
+"""A check that reports, without doing anything, what a run would do: which files and partitions, and why."""
 
 import dagster as dg
 

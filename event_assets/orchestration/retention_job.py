@@ -17,7 +17,7 @@ from event_assets.settings import Settings, load_settings
 def retention_schedule(dataset: Dataset, settings: Settings | None = None) -> Iterator[dg.ScheduleDefinition]:
     """The schedule of a dataset that declares `retention`; none of one that doesn't. Off until it is turned on.
 
-    What lies over all dates is stale afterwards where it read a dropped one: the next run makes it.
+    A table over all dates that read a dropped date is stale afterwards: the next run materializes it.
     """
     if dataset.retention == Retention():
         return
@@ -40,7 +40,7 @@ def retention_schedule(dataset: Dataset, settings: Settings | None = None) -> It
             }
             context.log_event(dg.AssetObservation(asset_key(dataset.name, one.table), metadata=figures))
         if not gone:
-            context.log.info("no date is older than it is kept")
+            context.log.info("no date is older than the retention limits")
 
     @dg.job(
         name=f"{dataset.name}_retention",

@@ -117,7 +117,7 @@ def held_dates(dataset: Dataset, ledger: Ledger) -> dict[dt.date, Arrival]:
 
 
 def warnings(dataset: Dataset, ledger: Ledger, now: dt.datetime) -> Iterator[str]:
-    """What a run reports: dates that are held, and those whose files are overdue."""
+    """What a run reports: dates that wait for their files, and those whose files are overdue."""
     found = arrivals(dataset, ledger)
     expect = dataset.expect
     if expect is None or not found:

@@ -31,7 +31,7 @@ class Erased:
     user: str
     """The tombstone's hash: what logs may say."""
     files: tuple[SourceFile, ...] = ()
-    """The files that held records of the user, as they stand now."""
+    """The files that contained records of the user, as they are now."""
     rows: dict[str, int] = field(default_factory=dict)
     """Rows that were taken out, by landed table."""
     mentioned: tuple[tuple[str, int], ...] = ()
@@ -143,9 +143,9 @@ def without_erased(
     erasings: Sequence[Erasing],
     mentioned: list[tuple[str, int]],
 ) -> tuple[SourceFile, dict[str, Path]]:
-    """A source file without the records of erased users: as the ledger shall know it, and where its parts lie.
+    """A source file without the records of erased users: as the ledger shall know it, and the places of its parts.
 
-    Parts are given and returned by name; one that held such records is written again into `staging`, one that held
+    Parts are given and returned by name; one that contained such records is written again into `staging`, one that held
     nothing else is left out. The same file and the same parts come back where no record is an erased user's. Records
     that stay though they mention one are added to `mentioned`.
     """

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING
 
 from event_assets.declaration import Dataset
 from event_assets.errors import LandingError
-from event_assets.landing.file_identity import (
+from event_assets.landing.inbox import (
     Identity,
+    InboxFile,
     NotReadyError,
-    as_read,
     file_id_as_read,
     identify,
     identify_object,
+    look,
     on_disk,
 )
-from event_assets.landing.inbox import InboxFile, look
 from event_assets.pipeline.completeness import warnings as completeness_warnings
 from event_assets.pipeline.erase import place, without_erased
 from event_assets.pipeline.landing_rules import Rules, is_known, limits, rules_of_today
@@ -60,7 +60,7 @@ class LandingSummary:
     """The dates whose raw rows changed."""
     seconds: float = 0.0
     failures: tuple[LandingError, ...] = ()
-    """Files that stopped their own landing. The others went on; who asked for the landing tells of these in the end."""
+    """Files that stopped their own landing. The others went on; the caller reports these at the end."""
 
     def raise_failures(self) -> None:
         """LandingError in the words of the first file that failed, where any did."""
@@ -70,7 +70,7 @@ class LandingSummary:
 
 
 def pending(workspace: Workspace, lost: Iterable[SourceFile] = ()) -> tuple[list[InboxFile], list[str]]:
-    """The files of the inbox that are new, were touched, would be read otherwise now or stand for a `lost` content,
+    """The files of the inbox that are new, were touched, would be read otherwise now or refer to a `lost` content,
     and what to warn of."""
     inbox, rules = look(workspace.inbox, workspace.dataset), rules_of_today(workspace)
     again = {(file.kind, file.file_id) for file in lost}
@@ -89,7 +89,7 @@ def land_new_files(
 
     The caller holds `workspace.writing()` and has called `workspace.refresh()`. `now` gives a file's `landed_at`,
     `run` names the run, so that `retract --run` finds what it landed.
-    A file that can't be opened is entered as rejected, one that stops its landing stands in the intake's `failures`;
+    A file that can't be opened is entered as rejected, one that stops its landing is listed in the intake's `failures`;
     the others go on.
     """
     began = time.perf_counter()
@@ -184,7 +184,7 @@ def _land_all(
 
 @dataclass
 class _Work:
-    """A content to be landed, and every name in the inbox that stands for it."""
+    """A content to be landed, and every name in the inbox that refers to it."""
 
     dropped: InboxFile
     identity: Identity
@@ -201,7 +201,7 @@ def _sort_out(
     warnings: list[str],
     failures: list[LandingError],
 ) -> tuple[list[_Work], list[Binding]]:
-    """Which contents have to be landed, and what the names of those stand for that are known already."""
+    """Which contents have to be landed, and the contents that the names of known ones refer to."""
     works: dict[tuple[Kind, str], _Work] = {}
     known: list[Binding] = []
     identified: list[tuple[InboxFile, Identity, Binding]] = []
@@ -211,7 +211,8 @@ def _sort_out(
         elif isinstance(found, LandingError):
             failures.append(found)
         else:
-            read = as_read(found, dropped.name, workspace.dataset, dropped.kind)
+            file_id = file_id_as_read(found.file_id, dropped.name, workspace.dataset, dropped.kind)
+            read = replace(found, file_id=file_id)
             content = found.file_id if read.file_id != found.file_id else ""
             binding = Binding(dropped.name, dropped.kind, read.file_id, dropped.signature, content)
             identified.append((dropped, read, binding))

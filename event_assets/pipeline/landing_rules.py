@@ -9,7 +9,7 @@ from typing import Any
 from event_assets.declaration import Dataset, Events
 from event_assets.digest import digest
 from event_assets.landing.inbox import block_of
-from event_assets.landing.unpack_limits import TOO_LARGE, Limits
+from event_assets.landing.unpack import TOO_LARGE, Limits
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Binding, Kind, SourceFile
 
@@ -43,11 +43,11 @@ def landing_rules(dataset: Dataset, kind: Kind, number: int) -> str:
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules of today: a digest of much of the declaration, which ten thousand files shall not each ask for."""
+    """The current rules: a digest of much of the declaration, computed once for ten thousand files."""
 
     by_block: Mapping[tuple[Kind, int], str]
     blocks: Mapping[tuple[Kind, str], int]
-    """The block by which a content is read, where there are several: of all names that stand for it the first block, so
+    """The block by which a content is read, where there are several: of all names that refer to it the first block, so
     that it doesn't matter which name came first."""
 
     def of(self, kind: Kind, file_id: str) -> str:

@@ -1,4 +1,4 @@
-"""What a run would do as things stand, and why; nothing is read but the ledger, the logs and the inbox's listing."""
+"""What a run would do now, and why; only the ledger, the logs and the inbox's listing are read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Plan:
     stale: tuple[Stale, ...]
     """What is known to be stale, upstream first."""
     at_most: dict[str, set[dt.date | None]]
-    """By table, what could be touched with what lies downstream: a result that comes out the same stops there."""
+    """By table, what could be touched with all that is downstream: an unchanged result ends the chain."""
 
     @property
     def is_empty(self) -> bool:
@@ -64,7 +64,7 @@ class Plan:
         total = sum(len(dates) for dates in self.at_most.values())
         files, stale = len(self.files), len(self.stale)
         yield (
-            f"{counted(files, 'file')}, {counted(stale, 'stale partition')}, at most {total} touched with what lies"
+            f"{counted(files, 'file')}, {counted(stale, 'stale partition')}, at most {total} touched with what is"
             " downstream"
         )
         if self.files:
@@ -105,7 +105,7 @@ def changed_keys(workspace: Workspace) -> tuple[list[Change], dict[str, Step]]:
 
 
 def _cause(workspace: Workspace, unit: Stale, changed: Sequence[Change], before: dict[str, Step]) -> str:
-    """Why a unit is stale, told apart by the rules of before where these are known."""
+    """Why a unit is stale, in detail where the rules of the previous version are known."""
     entry, old = workspace.entry(unit.step.name, unit.date), before.get(unit.step.name)
     known = {*workspace.tables, "profile_snapshots"}
     if entry is None or old is None or unit.why != CHANGED or not {source.table for source in old.inputs} <= known:

@@ -31,7 +31,7 @@ def possible_reasons(dataset: Dataset) -> set[str]:
 def refused_by_file(workspace: Workspace, paths: Sequence[Path]) -> pl.DataFrame:
     """file, reason, records, first_rows: what the parts of `landing_rejects` or `quarantine` hold; most records first.
 
-    `file` is a name that stands for the file (its file_id where none is left), `first_rows` the lowest row numbers:
+    `file` is a name that refers to the file (its file_id where none is left), `first_rows` the lowest row numbers:
     samples by their place, since a record's own text may tell who somebody is (`event-assets quarantine` shows it).
     """
     if not paths:

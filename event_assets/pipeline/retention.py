@@ -14,7 +14,7 @@ from event_assets.storage.ledger import Expiry
 
 @dataclass(frozen=True)
 class Expired:
-    """The dates of a table that are to go, or are gone."""
+    """The dates of a table that expire, or have expired."""
 
     table: str
     before: dt.date
@@ -24,7 +24,7 @@ class Expired:
 
 
 def due(workspace: Workspace) -> list[Expired]:
-    """What retention drops as things stand: one entry for each table with dates that are too old.
+    """What retention drops now: one entry for each table with dates that are too old.
 
     Days are counted back from the newest date of a landed event, not from today: so it depends on the files alone,
     and a dataset that gets no new files loses nothing.

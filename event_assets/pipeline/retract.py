@@ -67,7 +67,7 @@ def restore(workspace: Workspace, files: Sequence[SourceFile]) -> None:
     """End the retraction of files. Their rows were deleted: the next landing reads them again from the inbox.
 
     The caller holds `workspace.writing()` and has called `workspace.refresh()`. LandingError, and nothing is changed,
-    where a file is not retracted, or a name stands for it that is not in the inbox any more.
+    where a file is not retracted, or a name refers to it that is not in the inbox any more.
     """
     ledger, dataset = workspace.ledger, workspace.dataset.name
     there = {(dropped.kind, dropped.name) for dropped in look(workspace.inbox, workspace.dataset).files}

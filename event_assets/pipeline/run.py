@@ -164,7 +164,7 @@ class Run:
             )
 
     def flush(self) -> list[Outcome]:
-        """Make visible what was published since the last flush; what became of it and of what was held."""
+        """Make visible what was published since the last flush; returns the outcomes of that and of what waits."""
         for step in self.workspace.steps:  # upstream first: a kill in between leaves what is downstream stale
             for name in step.tables:
                 self.workspace.stores[name].flush()
@@ -173,7 +173,7 @@ class Run:
         return finished
 
     def empty_dates(self, step: Step) -> list[dt.date]:
-        """The requested dates (all where none are named) that lie within the history and have no raw records."""
+        """The requested dates (all where none are named) that are within the history and have no raw records."""
         return self._schedule.empty_dates(step)
 
     def _hold(

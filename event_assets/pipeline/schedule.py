@@ -86,7 +86,7 @@ class Schedule:
     def blocker(self, step: Step, date: dt.date | None) -> Blocker | None:
         """What a partition must wait for: a stale input, followed upstream to where that begins.
 
-        A date that nobody requested, of a table that the run makes, blocks no other date: once it is made, what reads
+        A date that was not requested, of a table that the run makes, blocks no other date: once it is made, what reads
         it is stale. A table without dates reads all dates, and waits for all of them.
         """
         for unit in self._workspace.all_input_units(step, date):

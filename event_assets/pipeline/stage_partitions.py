@@ -14,7 +14,7 @@ import narwhals as nw
 import polars as pl
 
 from event_assets.engines.engine import Content, Dates, Engine, Written
-from event_assets.pipeline.checks import accounting_result, contract_result
+from event_assets.pipeline.checks import accountable_rows, accounting_result, contract_result
 from event_assets.pipeline.results import CheckResult, sample, samples
 from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Unit, Workspace, unit_of
@@ -115,7 +115,7 @@ class Drafting:
             return self._recent[unit]
         paths = self._workspace.stores[name].paths(unit_of(date))
         if engine.holds_frames and step.by_date and date is None:
-            # A table without dates is read by each date, and whole: it is held for all of them.
+            # A table without dates is read by each date, and whole: it is kept in memory for all of them.
             self._recent[unit] = nw.to_native(engine.scan(self._workspace.tables[name], {None: paths}).collect())
             return self._recent[unit]
         return paths
@@ -123,7 +123,7 @@ class Drafting:
     def _account(self, step: Step, date: dt.date | None, written: Written) -> CheckResult | None:
         if step.equation is None:
             return None
-        whole = self._workspace.rows(step.equation.whole, date)
+        whole = accountable_rows(self._workspace, step, date)
         figures = written.figures[date]
         parts = {
             part.lstrip("#"): figures[part[1:]] if part.startswith("#") else written.rows(part, date)

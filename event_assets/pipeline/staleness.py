@@ -14,7 +14,7 @@ from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Workspace, unit_of
 from event_assets.storage.partitions import EMPTY_CONTENT
 
-#: Why a unit is stale, where its digest alone says that it is; `plan` tells inputs and rules apart.
+#: Why a unit is stale, where only its digest shows it; `plan` distinguishes inputs from rules.
 CHANGED = "its inputs or rules changed"
 
 
@@ -42,9 +42,9 @@ def is_fresh(workspace: Workspace, step: Step, date: dt.date | None) -> bool:
 
 
 def stale_units(workspace: Workspace) -> Iterator[Stale]:
-    """The units that are stale as things stand, upstream first.
+    """The units that are stale now, upstream first.
 
-    What lies downstream of a stale unit is only known to be stale once that unit was made again: its content
+    What is downstream of a stale unit is only known to be stale once that unit was materialized again: its content
     may come out the same. `reachable` says what could be touched at most.
     """
     for step in workspace.steps:

@@ -1,4 +1,4 @@
-"""How a dataset stands: its tables, their dates and rows, what was refused, what is stale."""
+"""The status of a dataset: its tables, their dates and rows, what was rejected, what is stale."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TableStatus:
     """None where the table has no dates, or no partition yet."""
     last_date: dt.date | None
     stale: int
-    """Partitions (a table without dates is one) that the next run makes, before what lies downstream of them."""
+    """Partitions (a table without dates is one) that the next run makes, without what is downstream of them."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class DatasetStatus:
     new_files: int
     """Files in the inbox that the next run lands."""
     stale: int
-    """Partitions that the next run makes, those of internal tables included, before what lies downstream of them."""
+    """Partitions that the next run makes, those of internal tables included, without what is downstream of them."""
     warnings: tuple[str, ...]
     tables: tuple[TableStatus, ...]
 

@@ -127,7 +127,7 @@ class Part:
 
 
 def parts(workspace: Workspace, file: SourceFile) -> Iterator[Part]:
-    """The parts in which a source file's rows lie: one a date that retention has not dropped, and its rejects."""
+    """The parts with a source file's rows: one for each date that retention has not dropped, and its rejects."""
     before = workspace.ledger.expired_before.get("raw_events")
     for date, rows in file.dates.items():
         if before is None or dt.date.fromisoformat(date) >= before:
@@ -139,7 +139,7 @@ def parts(workspace: Workspace, file: SourceFile) -> Iterator[Part]:
 
 
 def parts_are_there(workspace: Workspace, file: SourceFile) -> bool:
-    """Whether the rows of a file still lie in the lake: those of a superseded one were deleted."""
+    """Whether the rows of a file are still in the lake: those of a superseded one were deleted."""
     return all(workspace.stores[part.table].has(part.file) for part in parts(workspace, file))
 
 

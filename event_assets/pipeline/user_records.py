@@ -272,7 +272,7 @@ def rows_of(table: Table, path: Path, judges: Sequence[Judge]) -> pl.Series:
 def _rows_of(table: Table, path: Path, judge: Judge) -> pl.Series:
     own = judge.column if judge.column in table.names else None
     column = "raw" if "raw" in table.names else table.user_column if judge.column == "user_id" else own
-    if table.users == "id":  # ids of all columns, told apart by `column`
+    if table.users == "id":  # ids of all columns, distinguished by `column`
         frame = read_parquet(path, ["column", "id"])
         return judge.typed(frame["id"]) & (frame["column"] == judge.column)
     if column is None:

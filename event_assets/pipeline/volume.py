@@ -45,7 +45,7 @@ class Volume:
 def judge_volume(counts: Mapping[dt.date, int], date: dt.date, factor: float) -> Volume:
     """Compare a date with the same weekday of the last weeks; `counts` has the events of each known date.
 
-    It is unusual where it has over `factor` times more or fewer events than the median and lies beyond three spreads
+    It is unusual where it has over `factor` times more or fewer events than the median and is beyond three spreads
     of it. Dates that were unusual themselves are not compared with, nor are dates without events. Where none is left in
     the last eight weeks, as with the first date of a weekday, a date passes: a level that lasts becomes usual.
     """

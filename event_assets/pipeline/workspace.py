@@ -45,7 +45,7 @@ def unit_of(date: dt.date | None) -> str:
 
 
 class Workspace:
-    """One dataset in one lake. Opening reads nothing; stores and ledger are read when they are asked."""
+    """One dataset in one lake. Opening reads nothing; stores and ledger are read on first use."""
 
     def __init__(self, dataset: Dataset, settings: Settings) -> None:
         self.dataset, self.settings = dataset, settings
@@ -132,7 +132,7 @@ class Workspace:
     def _recover(self) -> None:
         """Make good what a killed writer began: what entered the ledger counts, all else goes."""
         self.recovered = True
-        self._writes = True  # the lease is held already
+        self._writes = True  # this process has the lease already
         self.refresh()
         sync_raw_tables(self)
         self.ledger.sweep()
@@ -238,7 +238,7 @@ class Workspace:
         )
 
     def validity_digest(self, source: Input, date: dt.date) -> str:
-        """What a table of users over time says on a date of the users who the date holds."""
+        """The values of a table of users over time on a date, for the users who occur on that date."""
         assert source.users_of is not None
         return self._validity[source.table].digest(
             date, self._held(source.table, None), self._held(source.users_of, date)

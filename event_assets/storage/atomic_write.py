@@ -13,7 +13,7 @@ from event_assets.errors import EventAssetsError
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which stands under its name only when it is complete.
+    """A file to write, which gets its name only when it is complete.
 
     The hidden name ends in .part, so that no dataset's pattern matches it meanwhile.
     """

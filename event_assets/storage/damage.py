@@ -1,6 +1,6 @@
 """Published files that are damaged: how they are recognised, and the marks that let the next run recompute them.
 
-A file that is missing or has another size than the log says is seen by a listing. One of the right size that can't be
+A file that is missing or has another size than in the log is found by a listing. One of the right size that can't be
 read is seen by whoever reads it first; the mark, an empty file in `_state/damaged` of the dataset, tells the next run.
 """
 
@@ -58,7 +58,7 @@ def damaged(path: Path) -> DamagedFileError:
 def mark(path: Path) -> None:
     """Let the next run know that a published file is damaged. Does nothing where the lake can't be written."""
     folder = dataset_folder(path)
-    if folder is None or folder / STATE / "ledger" in path.parents:  # nobody but a backup repairs the ledger
+    if folder is None or folder / STATE / "ledger" in path.parents:  # only a backup repairs the ledger
         return
     with suppress(OSError):
         marks = folder / STATE / _FOLDER

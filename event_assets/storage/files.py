@@ -41,7 +41,7 @@ class Files(Protocol):
         """What delta-rs needs beside the folder."""
 
     def place(self, staged: Path, path: str) -> None:
-        """Move a staged file to where it shall lie."""
+        """Move a staged file to its final place."""
 
     def local(self, paths: Sequence[str]) -> list[Path]:
         """Where they can be read on this machine."""

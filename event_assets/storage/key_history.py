@@ -30,7 +30,7 @@ Units = Mapping[dt.date, tuple[str, Callable[[], Sequence[Path]]]]
 
 #: So many hashes are put in order at once.
 _TOGETHER = 1 << 22
-#: Polars says the same hash of the same key within one version of it.
+#: Polars gives the same hash of the same key within one version of it.
 _MADE_BY = hashlib.sha256(f"1 {pl.__version__}".encode()).hexdigest()[:8]
 _STATE = "history.npz"
 _NO_KEYS: Hashes = np.zeros(0, np.uint64)

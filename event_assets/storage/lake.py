@@ -164,7 +164,7 @@ class TableStore:
         return entry
 
     def place(self, piece: WrittenFile, name: str) -> LogFile:
-        """Move a staged file to its final name, where nobody reads it before a log says so."""
+        """Move a staged file to its final name. No reader uses it before a log lists it."""
         path = f"{self.partitioned_by}={piece.hive}/{name}" if self.partitioned_by else name
         size = piece.path.stat().st_size
         statistics = delta_statistics(piece.path, self._measured) if self._measured else {}
@@ -173,7 +173,7 @@ class TableStore:
         return LogFile(path, piece.rows, piece.hive, size, statistics)
 
     def replace_files(self, files: Iterable[LogFile]) -> None:
-        """Make exactly these files count (they lie in place already), in one commit.
+        """Make exactly these files the table's files (they are in place already), in one commit.
 
         A file that was written again in another size is listed with its new size. One that is missing stays listed if
         it was, so that nothing forgets it.
@@ -237,7 +237,7 @@ class TableStore:
 class Lake:
     """All tables below one root. Tables are named by dataset, table name, schema and Hive column.
 
-    Of a root in an object store, copies and what is not yet published lie below `cache` on this machine's disk.
+    Of a root in an object store, copies and what is not yet published are kept below `cache` on this machine's disk.
     """
 
     def __init__(self, root: Place, cache: Path = Settings.cache) -> None:
@@ -316,7 +316,7 @@ class Lake:
         return lease(self.state(dataset), clear, wait_seconds)
 
     def unfinished_since(self, dataset: str) -> int | None:
-        """When a writer began that died and that nobody cleared up after; None where there is none."""
+        """When a writer began that died and left staged files; None where there is none."""
         if self._objects:
             return object_lease_unfinished_since(self._objects.below(dataset))
         return unfinished_since(self.state(dataset))
@@ -330,7 +330,7 @@ class Lake:
 
     @contextmanager
     def staging(self, dataset: str) -> Iterator[Path]:
-        """An empty folder for a writer's unpublished files, on the same disk as the tables; gone afterwards."""
+        """An empty folder for a writer's unpublished files, on the same disk as the tables; deleted afterwards."""
         folder = _new_folder(self.state(dataset) / "staging")
         try:
             yield folder

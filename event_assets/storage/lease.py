@@ -1,4 +1,4 @@
-"""One writer a dataset: a lock in the lake, held from reading inputs to publishing.
+"""One writer a dataset: a lock in the lake, kept from reading inputs to publishing.
 
 The operating system frees it when its holder dies, so no clock decides who may write. A holder that died
 leaves its mark behind: the next one clears away what was staged but never published.
@@ -40,7 +40,7 @@ def say_who_holds(dataset: str, held_by: Mapping[str, str], wait_seconds: float)
 def lease(state: Path, clear: Callable[[], None], wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
     """Hold the dataset whose state folder this is; `clear` runs first where the last holder did not finish.
 
-    A writer that must wait says at once for whom. LeaseError where another run still holds it after the wait.
+    A writer that must wait reports at once for whom. LeaseError where another run still has it after the wait.
     Re-entrant within one process' thread.
     """
     from filelock import FileLock, Timeout  # loads asyncio, which readers needn't wait for

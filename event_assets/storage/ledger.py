@@ -1,7 +1,7 @@
 """The ledger of a dataset's source files: what was landed, under which names, what was taken back.
 
 It only grows: each step is one entry, several entries are one atomic commit, and the state is what they
-add up to. Entries hold names, counts and digests, never a value of a record: an erased user stands there as
+add up to. Entries hold names, counts and digests, never a value of a record: an erased user is in it as
 a keyed hash of the id (docs/adr/0012).
 """
 
@@ -41,7 +41,7 @@ _COMPACT_ABOVE = 32
 class SourceFile:
     """A file as it was landed under certain landing rules. Times are UTC, `dates` counts rows by event_date.
 
-    records = landed + rejected + erased. Counts are of what stands in the lake, or stood there until retention
+    records = landed + rejected + erased. Counts are of what is in the lake, or was there until retention
     dropped its date.
     """
 
@@ -77,7 +77,7 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Binding:
-    """Which content a name stands for; the signature tells whether the file was touched since."""
+    """Which content a name refers to; the signature shows whether the file was touched since."""
 
     name: str
     kind: Kind
@@ -105,7 +105,7 @@ class Restoration:
 
 @dataclass(frozen=True)
 class Erasure:
-    """A user whose records count no more, in whatever file they lie or come again: a keyed hash of the user's id."""
+    """A user whose records are removed, in whatever file they are or come again: a keyed hash of the user's id."""
 
     user: str
     salt: str
@@ -133,7 +133,7 @@ class Expiry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a manifest of the inbox says: of each file its records. A later one of the same name takes its place."""
+    """A manifest of the inbox: the number of records of each file. A later one of the same name takes its place."""
 
     name: str
     signature: str
@@ -146,7 +146,7 @@ Entry = SourceFile | Binding | Manifest | Retraction | Restoration | Erasure | K
 class Ledger:
     """The ledger at a folder. Read with `reload`, written by the dataset's one writer with `append`.
 
-    `staging` is a folder on this machine, for a ledger that lies elsewhere.
+    `staging` is a folder on this machine, for a ledger that is stored elsewhere.
     """
 
     def __init__(self, folder: Path | Files, staging: Path | None = None) -> None:
@@ -227,14 +227,14 @@ class Ledger:
         self._files.delete(self._files.leftovers({file.path for file in self._log.files()}))
 
     def names(self) -> dict[tuple[Kind, str], list[str]]:
-        """The names that stand for each file's content now, by (kind, file_id)."""
+        """The names that refer to each file's content now, by (kind, file_id)."""
         names: dict[tuple[Kind, str], list[str]] = {}
         for binding in sorted(self.bindings.values(), key=lambda b: b.name):
             names.setdefault((binding.kind, binding.file_id), []).append(binding.name)
         return names
 
     def names_so_far(self) -> dict[tuple[Kind, str], list[str]]:
-        """The names that stand for each file's content, and of a file that none stands for, those that did."""
+        """The names that refer to each file's content, or that last did where no name does now."""
         return {key: sorted(some) for key, some in self.bound.items()} | self.names()
 
     def states(self) -> dict[tuple[Kind, str], State]:

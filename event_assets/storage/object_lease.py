@@ -43,7 +43,7 @@ class _State:
 
 
 class Lease:
-    """A lease that is held. `check` goes before whatever makes something visible."""
+    """A lease that this process has. Call `check` before anything becomes visible."""
 
     def __init__(self, objects: Objects, state: _State, version: str, began: float) -> None:
         self._objects, self._state, self._version = objects, state, version

@@ -70,7 +70,7 @@ class Objects:
         return self._conditional(key, content, "create")
 
     def replace(self, key: str, content: bytes, version: str) -> str | None:
-        """Put an object in place of a certain version of it; its new version, or None where that one is gone."""
+        """Put an object in place of a certain version of it; its new version, None where that one doesn't exist."""
         return self._conditional(key, content, {"e_tag": version})
 
     def read(self, key: str) -> tuple[bytes, Object] | None:
@@ -91,7 +91,7 @@ class Objects:
                 return None
 
     def chunks(self, key: str, version: str | None = None) -> Iterator[bytes]:
-        """An object's content, piece by piece. GoneError where it, or this version of it, is gone."""
+        """An object's content, piece by piece. GoneError where it, or this version of it, no longer exists."""
         exceptions = _exceptions()
         with self._understood():
             try:
@@ -102,7 +102,7 @@ class Objects:
             except exceptions.PreconditionError:
                 raise GoneError(f"{self.url / key} was replaced") from None
             except FileNotFoundError:
-                raise GoneError(f"{self.url / key} is gone") from None
+                raise GoneError(f"{self.url / key} no longer exists") from None
 
     def download(self, key: str, into: Path) -> None:
         """Copy an object to a file, which appears whole or not at all. GoneError where there is none."""
@@ -118,7 +118,7 @@ class Objects:
             raise
 
     def delete(self, keys: Iterable[str]) -> None:
-        """Delete objects; those that are gone already are no error."""
+        """Delete objects; missing ones are not an error."""
         full = [self._full(key) for key in keys]
         if full:
             with self._understood():
@@ -136,7 +136,7 @@ class Objects:
         yield from sorted(found, key=lambda each: each.key)
 
     def listing(self) -> tuple[list[Object], list[str]]:
-        """The objects right below the URL, by key, and the names that others lie below."""
+        """The objects right below the URL, by key, and the names of the folders there."""
         with self._understood():
             start = len(self._full(""))
             found = _obstore().list_with_delimiter(self._client, self._full("").rstrip("/") or None)

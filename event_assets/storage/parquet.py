@@ -12,9 +12,9 @@ from event_assets.errors import LakeError
 from event_assets.storage.damage import damaged, damaged_files
 from event_assets.storage.written_file import WrittenFile
 
-#: Figures stand in a file's footer under this and their names.
+#: Figures are in a file's footer under this and their names.
 FIGURE = "event_assets."
-#: Under which Hive value a table without any rows stands.
+#: The Hive value of a table without any rows.
 NO_VALUE = "Unknown"
 
 

@@ -1,6 +1,6 @@
-"""What a table's log says of each unit that is replaced at once: a date, or the whole table.
+"""What a table's log records of each unit (a date, or the whole table), which is replaced at once.
 
-The digests of a unit stand in the names of its files, `part-<version>-<made from>-<content>.parquet`, so
+The digests of a unit are in the names of its files, `part-<version>-<made from>-<content>.parquet`, so
 the log's list of files is the whole truth: nothing else has to be kept in step with it.
 """
 
@@ -77,7 +77,7 @@ def _place(path: str) -> tuple[str, int]:
 def content_digest(staged: Sequence[WrittenFile]) -> str:
     """A digest of a unit's rows in their order, taken over the files' pages.
 
-    The footer is left out: figures stand there that may change while no row does. Another engine's pages may
+    The footer is left out: its figures may change while no row does. Another engine's pages may
     differ for the same rows; then what is downstream is made once more, and comes out the same.
     """
     if not any(piece.rows for piece in staged):

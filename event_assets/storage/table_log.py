@@ -56,7 +56,7 @@ class LogFile:
 class TableLog:
     """The log of one table folder. One object serves one writer, or one reading, which needs no schema.
 
-    The schema is asked for with the first commit: what only reads loads no Arrow.
+    The schema is built at the first commit: what only reads loads no Arrow.
     """
 
     def __init__(self, files: Path | Files, schema: Callable[[], pa.Schema] | None, partitioned_by: str | None) -> None:
@@ -152,7 +152,7 @@ class TableLog:
         )
 
     def _is_done(self, add: Sequence[LogFile], remove: Collection[str]) -> bool:
-        """Whether the log says what a commit that failed was to say: files' names are never used twice."""
+        """Whether the log contains what a failed commit was to write: files' names are never used twice."""
         try:
             counting = {file.path for file in self.files()}
         except LakeError:

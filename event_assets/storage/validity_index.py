@@ -24,7 +24,7 @@ Unit = tuple[str, Callable[[], Sequence[Path]]]
 class Validity:
     """Digests of a table with the columns `key`, by date; kept in one file.
 
-    Its rows hold over an interval where it has `valid_from` and `valid_to`. Only the columns `says` count, where named.
+    Its rows are valid over an interval where it has `valid_from` and `valid_to`. Only the columns `says` matter.
     """
 
     def __init__(self, path: Path, key: Sequence[str], says: Sequence[str] = ()) -> None:
@@ -34,7 +34,7 @@ class Validity:
         self._changed = False
 
     def digest(self, date: dt.date, rows: Unit, holding: Unit) -> str:
-        """What the rows say on a date of the keys in the `holding` files: of each key the interval that the date lies
+        """The rows' values on a date for the keys in the `holding` files: of each key the interval that the date is
         in, or its first where that begins later. The intervals' ends don't count. Empty where they say nothing."""
         known = self._known()
         contents = [rows[0], holding[0]]

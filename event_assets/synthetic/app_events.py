@@ -163,7 +163,7 @@ def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, _: bool) -> pl.Series:
 
 
 def _profiles(draw: Draw, users: int, mess: float) -> ProfileFile:
-    """Users in order; then second rows with another city, of which the last stands; then rows that are no good."""
+    """Users in order; then second rows with another city, of which the last is valid; then rows that are malformed."""
     number = pl.Series("user", range(1, users + 1), dtype=pl.Int64)
     trait = mixed(number.to_numpy(), key=3)
     known = pl.DataFrame({"user": number, "salt": trait // 1_000, "kind": ["clean"] * users}).filter(

@@ -1,4 +1,4 @@
-"""JSON records as text, joined from members (`"name": value`) most of which stand ready in tables."""
+"""JSON records as text, joined from members (`"name": value`) most of which are prepared in tables."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ counted on the numbers, not on the text.
 | plan column | meaning |
 |---|---|
 | user, session, time | who, in which source session, when (epoch seconds) |
-| form, millis, instant | how the time is written, and the microseconds that the text stands for |
+| form, millis, instant | how the time is written, and the microseconds that the text means |
 | salt | a random number for whatever choice a record's text needs |
 | kind | `clean`, or the one kind of mess that makes the record be rejected |
 | copy | whether the record was sent again after another one |
@@ -55,7 +55,7 @@ class Recipe:
     copies: float
     """Share of records that were sent before."""
     late: float
-    """Share of records that stand in the file of a later day."""
+    """Share of records that are written to the file of a later day."""
     key: tuple[pl.Expr, ...]
     """What makes two valid records the same, over plan columns."""
     columns: Callable[[Draw, pl.DataFrame, float], pl.DataFrame]
@@ -70,7 +70,7 @@ class Recipe:
     """Whether the file is a JSON array, one record a line."""
     alter_copies: Callable[[Draw, pl.DataFrame], pl.DataFrame] = lambda _, copies: copies
     settle: Callable[[pl.DataFrame, int], pl.DataFrame] = lambda plan, _: plan
-    """(plan, files): changes that depend on the file in which a record came to lie."""
+    """(plan, files): changes that depend on the file that contains the record."""
     figures: Callable[[pl.DataFrame, pl.DataFrame, float], dict[str, int]] = lambda valid, kept, mess: {}
     """(valid records, their distinct keys, mess): what else is known."""
     profiles: Callable[[Draw, int, float], ProfileFile] | None = None

@@ -16,7 +16,7 @@ from event_assets.synthetic.write_files import drifts, write_file
 
 #: How many users are active in a feed.
 USERS = 1_000
-#: A file's events lie within so many seconds before it is dropped.
+#: The range of seconds before a file is dropped that contains its events.
 SPAN = 3_600
 
 

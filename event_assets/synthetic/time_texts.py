@@ -79,7 +79,7 @@ def draw_forms(draw: Draw, size: int, *, usual: str, mess: float) -> pl.DataFram
 
 
 def instant() -> pl.Expr:
-    """Microseconds since 1970 that a text stands for: what is not written is lost, digits beyond six are cut off."""
+    """Microseconds since 1970 that a text means: what is not written is lost, digits beyond six are cut off."""
     time, form, millis = pl.col("time"), pl.col("form"), pl.col("millis").cast(pl.Int64) * 1_000
     return (
         pl.when(form == NAMES.index("date"))

@@ -19,7 +19,7 @@ LONGEST_SESSION = 12
 def timeline(draw: Draw, rows: int, *, begin: int, span: int, users: int) -> pl.DataFrame:
     """`rows` events as user (0 .. users - 1), session (a number) and time (epoch seconds), by session and time.
 
-    Times lie in [begin, begin + span). A user's source sessions may overlap, as those of two devices do.
+    Times are in [begin, begin + span). A user's source sessions may overlap, as those of two devices do.
     """
     sizes = 1 + draw.skewed(rows, LONGEST_SESSION)
     session = np.repeat(np.arange(rows, dtype=np.int64), sizes)[:rows]

@@ -29,7 +29,7 @@ def write_file(
     drift: bool,
     wrote: Callable[[int], None] = lambda records: None,
 ) -> None:
-    """One source file of the records of a plan, in their order; `wrote` receives how many more stand there."""
+    """One source file of the records of a plan, in their order; `wrote` receives how many more were written."""
     drift = drift and bool(recipe.drift_header)
     end = recipe.terminator
     with atomic_write(path) as stream:

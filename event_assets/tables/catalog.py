@@ -11,6 +11,7 @@ from event_assets.declaration import Dataset
 from event_assets.declaration.dataset import Kind
 from event_assets.errors import DeclarationError
 from event_assets.tables import plots
+from event_assets.tables.channel_tables import channel_columns, conversion_columns, source_tables
 from event_assets.tables.custom_table_functions import with_custom
 from event_assets.tables.gold_tables import gold_tables
 from event_assets.tables.identity_tables import PERSON_ID, identity_tables
@@ -163,8 +164,8 @@ def _landed(dataset: Dataset) -> Iterable[Table]:
 
 
 def _source_block(dataset: Dataset, kind: Kind) -> list[Column]:
-    """Which block read a record, where cleaning has to know."""
-    text = "Which block of files the record was read by, from 0: they differ in `where` or `numbers`."
+    """Which block read a record, where there are several."""
+    text = "Which block of files the record was read by, from 0."
     return [Column("source_block", "int64", text, nullable=False)] if dataset.is_mixed(kind) else []
 
 
@@ -256,7 +257,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
     first_and_last = tuple(_first_and_last(dataset))
     yield Table(
         "session_parts",
-        "What a session has on one date: all of it, or what lies on one side of a midnight.",
+        "The part of a session on one date: all of it, or the events on one side of a midnight.",
         (
             session_id,
             user_id,
@@ -284,6 +285,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
                 made_from=("event_type",),
             ),
             *first_and_last,
+            *conversion_columns(dataset),
         ),
         key=("session_id",),
         partitioned_by="event_date",
@@ -315,13 +317,16 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
             made_from=("event_type",),
         ),
         *first_and_last,
+        *conversion_columns(dataset),
     )
+    if dataset.channels:
+        yield from source_tables(dataset, session_id, user_id, session_start)
     if dataset.sessions.by:
         yield _session_index([column for column in whole if column.name != "duration_seconds"])
     yield Table(
         "sessions",
         "Runs of a user's events without a pause longer than the gap, by the date of their start.",
-        whole,
+        (*whole, *channel_columns(dataset)),
         key=("session_id",),
         partitioned_by="event_date",
         layer="silver",

@@ -3,7 +3,7 @@
 Beside the types of a declaration (`string, int64, float64, decimal(p,s), bool, date, timestamp, json`)
 no table uses any other. A timestamp is microseconds in UTC; json is text.
 
-Each of the three libraries is loaded where it is asked for: a command that needs none of them starts at once.
+Each of the three libraries is loaded on first use: a command that needs none of them starts at once.
 """
 
 from __future__ import annotations

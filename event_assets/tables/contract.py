@@ -1,4 +1,4 @@
-"""A table's contract as a Pandera schema, and what it says of a staged partition."""
+"""A table's contract as a Pandera schema, and its results on a staged partition."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def violations(table: Table, frame: pl.DataFrame) -> Sequence[Violation]:
 
 
 def keep_contract(table: Table, rows: pl.DataFrame) -> bool:
-    """Whether all partitions of a frame, told apart by its column `event_date`, plainly keep every rule: one pass over
+    """Whether all partitions of a frame, by its column `event_date`, plainly keep every rule: one pass over
     many small ones. Where it is False, `violations` of each explains."""
     return (
         not table.model

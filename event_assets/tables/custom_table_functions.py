@@ -54,8 +54,8 @@ def gold_table(
     Its parameters are named after the tables that it reads, and given as Narwhals lazy frames: of one date where the
     table is made `by_date`, else of all dates. It returns such a frame with the columns, in any order of rows. No two
     rows share the key. `users` names the column that holds ids of users where it is not `user_id`, so that erasing a
-    user reaches the table as well. With `several_dates` the frames may hold rows of several dates, told apart by their
-    column `event_date`, and the returned frame must have it too: small dates then cost a fraction. Raise the version
+    user reaches the table as well. With `several_dates` the frames may contain rows of several dates, by their column
+    `event_date`, and the returned frame must have it too: small dates then cost a fraction. Raise the version
     where something changes that the function calls but its source doesn't show.
     """
 

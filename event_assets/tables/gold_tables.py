@@ -7,6 +7,7 @@ from typing import Any
 
 from event_assets.declaration import Dataset, FunnelStep
 from event_assets.tables import plots
+from event_assets.tables.channel_tables import summary_table
 from event_assets.tables.returning_users_tables import retention_tables
 from event_assets.tables.shared_columns import count, region, typed
 from event_assets.tables.table import Column, Table
@@ -127,6 +128,8 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
         )
     if gold.retention:
         yield from retention_tables(dataset, user_id)
+    if dataset.channels:
+        yield summary_table(dataset)
 
 
 def _top_users(dataset: Dataset, user_id: Column) -> Iterable[Table]:
@@ -267,7 +270,7 @@ def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
             Column(
                 "median_seconds_from_previous",
                 "decimal(18,6)",
-                "Median time since the step before, each user once by its best date; null where nobody got here.",
+                "Median time since the step before, each user once by its best date; null where no user got here.",
                 made_from=tuple(f"{step}_time" for step in steps),
             ),
         ),

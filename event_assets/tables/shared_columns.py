@@ -39,7 +39,7 @@ SOURCE_STATES = ("active", "superseded", "retracted", "rejected")
 
 
 def typed(column: DeclaredColumn, *, nullable: bool | None = None) -> Column:
-    """A declared column as it stands in a typed table."""
+    """A declared column as typed tables have it."""
     return Column(
         column.name,
         column.type,

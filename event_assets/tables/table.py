@@ -37,7 +37,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table's contract. Rows stand in the order of `order`, no two share a `key`."""
+    """A table's contract. Rows are sorted by `order`, and no two have the same `key`."""
 
     name: str
     description: str

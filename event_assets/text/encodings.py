@@ -19,7 +19,7 @@ _BOMS = (
 )
 #: In order of how common they are: of equally good ones the first is taken.
 _CANDIDATES = ("cp1252", "cp1251", "shift_jis", "gb18030", "big5", "euc_kr", "euc_jp", "cp1250", "koi8-r", "latin-1")
-#: Of what isn't ASCII so much is judged, with what stands around it.
+#: How much of the text that isn't ASCII is examined, with its surroundings.
 _SAMPLE_BYTES = 64 * 1024
 _AROUND = re.compile(rb"[^\n\r]{0,40}[\x80-\xff][^\n\r]{0,40}")
 

@@ -1,4 +1,4 @@
-"""What a source file's name says."""
+"""What a source file's name contains: its date."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def _of_pattern(format: str, zones: Mapping[str, str]) -> str:
 
 
 def _check_pattern(format: str, letters: list[str]) -> None:
-    """ValueError where the directives of a pattern don't tell exactly one instant."""
+    """ValueError where the directives of a pattern don't give exactly one instant."""
 
     def wrong(what: str) -> ValueError:
         return ValueError(f'{format!r} {what}, such as "%d.%m.%Y %H:%M"')
@@ -161,22 +161,22 @@ def _check_pattern(format: str, letters: list[str]) -> None:
         if letter not in _DIRECTIVES:
             instead = f"; write {_INSTEAD[letter]} instead" if letter in _INSTEAD else ""
             known = " ".join(f"%{known}" for known in _DIRECTIVES)
-            raise ValueError(f"{format!r} holds %{letter}, which is not supported{instead}; supported are {known}")
-    told = [_DIRECTIVES[letter][0] for letter in letters]
-    for part in told:
-        if told.count(part) > 1:
-            raise wrong(f"tells the {part} twice; write a pattern that tells it once")
-    if "year" not in told or not ({"month", "day"} <= {*told} or "day of the year" in told):
-        raise wrong("does not tell a date; write a pattern with year, month and day")
-    if "day of the year" in told and {"month", "day"} & {*told}:
-        raise wrong("tells the day twice (%j); write a pattern that tells it once")
+            raise ValueError(f"{format!r} has %{letter}, which is not supported{instead}; supported are {known}")
+    parts = [_DIRECTIVES[letter][0] for letter in letters]
+    for part in parts:
+        if parts.count(part) > 1:
+            raise wrong(f"has the {part} twice; write a pattern that has it once")
+    if "year" not in parts or not ({"month", "day"} <= {*parts} or "day of the year" in parts):
+        raise wrong("is not a whole date; write a pattern with year, month and day")
+    if "day of the year" in parts and {"month", "day"} & {*parts}:
+        raise wrong("has the day twice (%j); write a pattern that has it once")
     if "I" in letters and "p" not in letters:
         raise ValueError(f'{format!r} has %I without %p; write "%I:%M %p", or %H for hours from 00 to 23')
-    if "p" in letters and "hour" not in told:
+    if "p" in letters and "hour" not in parts:
         raise ValueError(f'{format!r} has %p without an hour; write "%I:%M %p"')
     for part, needed in (("minute", "hour"), ("second", "minute"), ("fraction", "second")):
-        if part in told and needed not in told:
-            raise wrong(f"tells the {part} but not the {needed}; write a pattern with both")
+        if part in parts and needed not in parts:
+            raise wrong(f"has the {part} but not the {needed}; write a pattern with both")
 
 
 def read_form(form: TimeForm, text: str) -> tuple[dt.datetime, int | None] | None:

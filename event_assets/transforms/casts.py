@@ -70,7 +70,7 @@ def typed(text: nw.Expr, column: Column) -> nw.Expr:
 
 
 def within_bounds(value: nw.Expr, column: Column) -> nw.Expr | None:
-    """Whether a value lies within the column's bounds; None where it has none."""
+    """Whether a value is within the column's bounds; None where it has none."""
     low, high = bound(column, column.min), bound(column, column.max)
     if low is not None and high is not None:
         return (value >= nw.lit(low)) & (value <= nw.lit(high))

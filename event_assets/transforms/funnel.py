@@ -103,10 +103,10 @@ def _reached(facts: Frame, scope: Scope) -> list[Frame]:
 
 
 def _in_sequence(facts: Frame, scope: Scope) -> tuple[Frame, int]:
-    """The events with `time us` and `in sequence`: where each stands among its user's, and how much further the next
-    step's event must stand.
+    """The events with `time us` and `in sequence`: the position of each among its user's, and how much further the next
+    step's event must be.
 
-    Where each step is an event type of its own, the time alone is enough: events at one instant stand in step order.
+    Where each step is an event type of its own, the time alone is enough: events at one instant are in step order.
     Where an event may meet several steps, they are numbered, so that it fills only one: at one instant by the first
     step that they meet, then by their ids.
     """

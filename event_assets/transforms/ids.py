@@ -3,7 +3,7 @@
 The name that is hashed is the dataset's name and then each key value, each written as its length in
 characters, a colon and its text, null as `-:`, joined by colons. So `shop` with user 7 and no product is
 `4:shop:1:7:-:`.
-Integers are plain decimal text, decimals stand at their declared scale, times are microseconds since
+Integers are plain decimal text, decimals have their declared scale, times are microseconds since
 1970-01-01 UTC, dates ISO, booleans `true` and `false`, JSON is in its canonical form. The lengths make two different
 keys two different names.
 """

@@ -29,7 +29,7 @@ class Ports(Protocol):
     """The few operations that Narwhals lacks, one small implementation an engine."""
 
     version: str
-    """Which geo database `region` asks, and its edition."""
+    """Which geo database `region` uses, and its edition."""
 
     def shared(self, frame: Frame) -> Frame:
         """The same frame, computed once though several outputs or branches read it."""

@@ -1,6 +1,6 @@
 """A refused record as it came, out of its raw row: a JSON object of its fields by their source names.
 
-Of JSON sources nested fields stand in their objects again, and values are written as the source wrote them; of all
+Of JSON sources nested fields are in their objects again, and values are written as the source wrote them; of all
 others every value is a text. The fields of time and the undeclared ones are among them. Landing has the same record
 again when it reads this text.
 """
@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from event_assets.declaration import Column, Dataset, Source
+from event_assets.declaration import Column, Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.text.canonical_json import canonical_json
 from event_assets.text.paths import FILE_PATH, PARENT, is_plain, parse_path
@@ -20,6 +20,7 @@ from event_assets.text.paths import FILE_PATH, PARENT, is_plain, parse_path
 #: So much of a record's text is kept.
 RAW_BYTES = 64 * 1024
 TIME_TEXT = "time_text"
+SOURCE_BLOCK = "source_block"
 _SCALAR = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?|true|false")
 _JSON = ("json", "ndjson", "avro", "parquet")
 
@@ -39,32 +40,43 @@ class _Object(list[tuple[str, Any]]):
 
 
 class RecordTexts:
-    """The texts of the records of one kind, out of the raw columns `columns`."""
+    """The texts of the records of one kind, out of the raw columns `columns`, all as text."""
 
     def __init__(self, dataset: Dataset, kind: Kind) -> None:
-        block: Source = dataset.events[0] if kind == "events" else dataset.profiles[0]
-        declared = dataset.columns_of(kind)
-        self._nests = block.format in _JSON
-        self._fields = [(c, c.sources[0]) for c in declared if c.constant is None and _is_field(c.sources[0])]
-        times = dataset.events[0].time.sources if kind == "events" else ()
-        known = {source for _, source in self._fields}
-        self._times = tuple(source for source in times if source not in known and _is_field(source))
-        self._all_times = tuple(times)
-        self.columns = [*(c.name for c, _ in self._fields), *([TIME_TEXT] if self._times else []), "extra"]
+        declared = [column.name for column in dataset.columns_of(kind)]
+        self._blocks = [_BlockTexts(block, declared) for block in dataset.blocks(kind)]
+        self._several = dataset.is_mixed(kind)
+        self.columns = [*declared, *([TIME_TEXT] if kind == "events" else []), "extra"]
+        self.columns += [SOURCE_BLOCK] if self._several else []
 
     def texts(self, columns: Sequence[Sequence[str | None]]) -> list[str]:
         """The record of each row of the columns."""
-        return [self._text(row) for row in zip(*columns, strict=True)]
+        return [self._blocks[int(row[-1] or 0) if self._several else 0].text(row) for row in zip(*columns, strict=True)]
 
-    def _text(self, row: Sequence[str | None]) -> str:
+
+class _BlockTexts:
+    """The texts of the records that one block of files read."""
+
+    def __init__(self, block: Source, declared: Sequence[str]) -> None:
+        self._nests = block.format in _JSON
+        places = {name: place for place, name in enumerate(declared)}
+        self._fields = [
+            (places[c.name], c, c.sources[0]) for c in block.columns if c.constant is None and _is_field(c.sources[0])
+        ]
+        self._all_times = block.time.sources if isinstance(block, Events) else ()
+        known = {source for _, _, source in self._fields}
+        self._times = [source for source in self._all_times if source not in known and _is_field(source)]
+        self._time, self._extra = len(declared), len(declared) + isinstance(block, Events)
+
+    def text(self, row: Sequence[str | None]) -> str:
         record = _Object()
-        for (column, source), text in zip(self._fields, row, strict=False):
-            if (value := self._value(column, text)) is not None:
+        for place, column, source in self._fields:
+            if (value := self._value(column, row[place])) is not None:
                 _put(record, self._place(source), value)
         if self._times:
-            for source, text in self._of_time(row[len(self._fields)]):
+            for source, text in self._of_time(row[self._time]):
                 _put(record, self._place(source), self._scalar(text))
-        for name, value in _members(row[-1]):
+        for name, value in _members(row[self._extra]):
             _merge(record, name, value)
         return _written(record).encode()[:RAW_BYTES].decode(errors="ignore")
 

@@ -1,4 +1,4 @@
-"""Raw records judged: normalised, typed, and told apart into valid and rejected.
+"""Validate raw records: normalise and type their values, and separate valid records from rejected ones.
 
 A judged frame holds the raw frame's own columns and, for each declared column NAME, `text NAME` (trimmed,
 aliased, folded; null where it means null) and `typed NAME`, of JSON also `canonical NAME`, and `is valid` and
@@ -29,7 +29,7 @@ from event_assets.transforms.casts import (
 from event_assets.transforms.conditions import holds
 from event_assets.transforms.interface import Frame, Scope
 from event_assets.transforms.normalize import BLANKS, named, trimmed
-from event_assets.transforms.record_text import RecordTexts
+from event_assets.transforms.record_text import SOURCE_BLOCK, RecordTexts
 
 
 def judged(
@@ -69,7 +69,7 @@ def _by_block(kind: Kind, scope: Scope, expression: Callable[[Source], nw.Expr])
         return expression(blocks[0])
     made = expression(blocks[-1])
     for number, block in enumerate(blocks[:-1]):
-        made = nw.when(nw.col("source_block") == number).then(expression(block)).otherwise(made)
+        made = nw.when(nw.col(SOURCE_BLOCK) == number).then(expression(block)).otherwise(made)
     return made
 
 
@@ -160,6 +160,8 @@ def rejects(
         nw.coalesce(*(nw.when(~nw.col(f"reason {n}").is_null()).then(nw.lit(n)) for n in reasons)).alias("column"),
     )
     records = RecordTexts(scope.dataset, kind)
+    if SOURCE_BLOCK in records.columns:
+        bad = bad.with_columns(nw.col(SOURCE_BLOCK).cast(nw.String))
     return scope.ports.from_text(bad, records.columns, into="raw", declared_type="string", function=records.texts)
 
 

@@ -1,7 +1,7 @@
 """A figure over any range of dates, from the smallest table that holds it exactly.
 
 Distinct users are never added up over dates: they are counted from sets. Where no rollup holds a question's sets, facts
-are scanned, and the answer says so.
+are scanned, and the answer reports it.
 """
 
 from __future__ import annotations

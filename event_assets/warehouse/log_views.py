@@ -1,6 +1,6 @@
 """A table's rows as its transaction log has them, in SQL alone: what the views of the warehouse file are made of.
 
-Such a view is right for as long as somebody keeps the file open, whatever runs meanwhile: it asks the log at every
+Such a view is right for as long as somebody keeps the file open, whatever runs meanwhile: it reads the log at every
 query. A fixed list of files would name deleted ones after the next run, and a glob alone would count a partition
 twice while it is being replaced. DuckDB has a Delta reader as well, but as an extension that has to be downloaded.
 """
@@ -52,7 +52,7 @@ def live_rows(folder: Path, hive_column: str | None, hive_type: str) -> str:
     """A SELECT of all rows of a table that has files, with their columns as the files have them, and the Hive column.
 
     The order counts: DuckDB looks for the log's files, then for the table's, then for those that are live but
-    gone. So a partition that is replaced in between is an error that says so, and never missing or there twice.
+    removed. So a partition that is replaced in between is an error with that message, never missing or read twice.
     """
     long = any(folder.glob("_delta_log/*.checkpoint.parquet"))
     root = _literal(folder.as_posix())

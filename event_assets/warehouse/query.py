@@ -246,12 +246,12 @@ def _python(name: str, kind: str) -> str:
     """A column as DuckDB makes a Python value of it by itself: for times with a zone it would need another library,
     and JSON takes no integer beyond 64 bits."""
     column = identifier(name)
-    told = {
+    texts = {
         _ZONED: f"{column} AT TIME ZONE 'UTC'",
         "hugeint": f"CAST({column} AS DECIMAL(38, 0))",
         "uuid": f"CAST({column} AS VARCHAR)",
     }
-    return f"{told[kind]} AS {column}" if kind in told else column
+    return f"{texts[kind]} AS {column}" if kind in texts else column
 
 
 def _frames(

@@ -146,8 +146,8 @@ def _files(lake: Lake, dataset: str, table: Table) -> list[Path]:
 def _united(view: View, scans: Iterable[str | None]) -> str:
     """The view's rows out of those of its tables (None for one without files).
 
-    Each file is read by its own schema: after a change of declaration old files stand beside new ones, so a
-    column may be missing in some of them, or have another type. The empty branch stands for missing ones.
+    Each file is read by its own schema: after a change of declaration a table has old and new files, so a
+    column may be missing in some of them, or have another type. The empty branch supplies missing ones.
     """
     empty = f"SELECT {_nulls(view)} WHERE false"
     casts = ", ".join(f"TRY_CAST({identifier(c.name)} AS {sql_type(c)}) AS {identifier(c.name)}" for c in view.columns)

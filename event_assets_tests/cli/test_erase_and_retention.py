@@ -69,7 +69,7 @@ def test_erasing_nobody_is_wrong_usage_and_an_empty_id_is_one_line(command: Comm
 
 def test_retention_says_what_goes_and_a_dry_run_only_says_it(command: Command, world: World) -> None:
     declared = world.folder / "datasets" / "clicks" / "defs.yaml"
-    assert "clicks has no date that is older than it keeps them" in command("retention", "clicks").out
+    assert "clicks has no date that is older than its retention limits" in command("retention", "clicks").out
     declared.write_text(declared.read_text().replace("attributes:\n", "attributes:\n  retention: {raw: 2}\n"))
     said = command("retention", "clicks", "--dry-run").out
     assert said.splitlines()[0] == "raw_events: would drop 2 dates (2025-01-01 to 2025-01-02), 4 rows"

@@ -99,8 +99,8 @@ def test_a_dry_run_says_what_would_be_touched_and_touches_nothing(inbox: Path, t
     [
         (("run", "click"), "no dataset is named 'click'; did you mean clicks?"),
         (("run", "clicks", "--from", "yesterday"), "--from 'yesterday' is not a valid date"),
-        (("run", "clicks", "--from", "2025-01-02", "--to", "2025-01-01"), "lies after --to"),
-        (("run", "clicks", "--from", "2020-01-01"), "lies before the dataset's start_date 2024-01-01"),
+        (("run", "clicks", "--from", "2025-01-02", "--to", "2025-01-01"), "is after --to"),
+        (("run", "clicks", "--from", "2020-01-01"), "is before the dataset's start_date 2024-01-01"),
         (("fly",), "No such command 'fly'"),
     ],
 )

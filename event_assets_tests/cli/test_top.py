@@ -169,7 +169,7 @@ def test_results_go_where_they_are_asked_and_run_no_formula(command: Command) ->
 def test_an_unknown_platform_is_told_with_those_that_there_are(command: Command) -> None:
     Path("users.csv").write_text(ACTIVITY)
     said = command("top", "users.csv", "--platform", "Symbian")
-    assert "nobody is counted for platform Symbian; there are Web, iOS" in said.err
+    assert "no user is counted for platform Symbian; there are Web, iOS" in said.err
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_an_unknown_platform_is_told_with_those_that_there_are(command: Command)
         (["nowhere.csv"], 2, "nowhere.csv is neither a file nor a dataset; there are activity"),
         (["streaming"], 1, "streaming: ranks no users"),
         (["activity"], 1, "activity: has no sessions yet; event-assets run activity makes them"),
-        (["activity", "--from", "2025-02-01", "--to", "2025-01-01"], 2, "lies after"),
+        (["activity", "--from", "2025-02-01", "--to", "2025-01-01"], 2, "is after"),
         (["activity", "--from", "yesterday"], 2, "is not a valid date"),
         (["activity", "--n", "0"], 2, "0"),
     ],

@@ -62,7 +62,7 @@ def test_a_broken_partition_is_not_published(
         }
         assert published["raw_events"] == DATES
         assert published["cleaned_events"] == ["2025-01-05", "2025-01-07", "2025-01-08"], "siblings go on"
-        assert BROKEN not in published["joined_facts"], "what lies downstream waits"
+        assert BROKEN not in published["joined_facts"], "what is downstream waits"
         assert BROKEN not in published["daily_summary"]
         assert "2025-01-05" in published["daily_summary"]
         assert platform.checked("cleaned_events", "contract")[BROKEN] == "FAILED"

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from event_assets.declaration import Dataset
-from event_assets.landing.file_identity import identify
-from event_assets.landing.inbox import Kind
+from event_assets.landing.inbox import Kind, identify
 from event_assets.landing.land_file import land_file
-from event_assets.landing.unpack_limits import DEFAULT_LIMITS, Limits
+from event_assets.landing.unpack import DEFAULT_LIMITS, Limits
 from event_assets_tests.landing.tiny import LANDED_AT, Outcome, check_accounts
 
 Land = Callable[..., Outcome]

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from event_assets.declaration import CsvDialect
-from event_assets.landing.csv import read_csv, segments_of
-from event_assets.landing.csv_batches import Layout, to_batch
+from event_assets.landing.csv import Layout, read_csv, to_batch
 from event_assets.landing.csv_records import RecordParser
+from event_assets.landing.csv_segments import segments_of
 from event_assets.landing.record_batches import Batch, Fields
 from event_assets_tests.landing.tiny import declare
 

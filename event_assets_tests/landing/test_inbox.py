@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from event_assets.errors import LandingError
-from event_assets.landing.file_identity import check_unchanged, identify
-from event_assets.landing.inbox import is_settled, look
+from event_assets.landing.inbox import check_unchanged, identify, is_settled, look
 from event_assets_tests.landing.tiny import declare
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_assets.landing.json_repeats import pairs_of, repeats
+from event_assets.text.json_text import pairs_of, repeats
 from event_assets_tests.landing.conftest import Land
 from event_assets_tests.landing.test_json import arrays, has_repeats, ndjson
 from event_assets_tests.landing.tiny import declare

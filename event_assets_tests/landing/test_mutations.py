@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
-from event_assets.landing.file_identity import identify
+from event_assets.landing.inbox import identify
 from event_assets.landing.land_file import land_file
 from event_assets.landing.record_batches import MAX_RAW_BYTES
 from event_assets_tests.landing.test_parquet import parquet

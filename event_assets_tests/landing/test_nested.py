@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_assets.landing.json_explode import exploded
-from event_assets.landing.json_paths import JsonPath
-from event_assets.landing.json_values import Elements, parse_object
+from event_assets.landing.json_elements import Elements
+from event_assets.landing.json_paths import JsonPath, exploded
+from event_assets.text.json_text import parse_object
 from event_assets_tests.landing.conftest import Land
 from event_assets_tests.landing.tiny import declare
 

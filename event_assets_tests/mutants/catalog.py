@@ -200,18 +200,18 @@ MUTANTS = (
     # Landing
     _mutant(
         "a time exactly at the limit is out of range",
-        "landing/event_dates.py",
+        "landing/raw_rows.py",
         "(times > self._latest)",
         "(times >= self._latest)",
-        "event_assets_tests/landing/test_file.py",
+        "event_assets_tests/landing/test_land_file.py",
         "event_assets_tests/pipeline/test_input.py",
     ),
     _mutant(
         "records of the first date are out of range",
-        "landing/event_dates.py",
+        "landing/raw_rows.py",
         "(times < self._earliest)",
         "(times <= self._earliest)",
-        "event_assets_tests/landing/test_file.py",
+        "event_assets_tests/landing/test_land_file.py",
         "event_assets_tests/pipeline/test_input.py",
     ),
     # Staleness, publishing, incremental runs

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from event_assets.errors import DeclarationError, EventAssetsError, LakeError
-from event_assets.landing.file_identity import NotReadyError, identify_object, on_disk
-from event_assets.landing.inbox import look
+from event_assets.landing.inbox import NotReadyError, identify_object, look, on_disk
 from event_assets.locations import ObjectUrl, parse_place
 from event_assets.settings import load_settings
 from event_assets.storage.object_store import Objects, brief

@@ -207,7 +207,7 @@ def _killed(*_: object, **__: object) -> None:
 
 
 def test_a_file_that_is_not_ready_waits_and_the_others_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from event_assets.landing.file_identity import NotReadyError
+    from event_assets.landing.inbox import NotReadyError
     from event_assets.pipeline import land_files as intake
 
     identify = intake.identify

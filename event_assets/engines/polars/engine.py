@@ -190,7 +190,7 @@ def _partition(table: Table, date: dt.date | None, content: Content) -> pl.LazyF
     if not content:
         plan = pl.LazyFrame(schema=schema)
     else:
-        # Each file is read by its own schema: after a change of declaration old files stand beside new ones.
+        # Each file is read by its own schema: after a change of declaration a table has old and new files.
         plan = pl.concat([_aligned(path, schema) for path in content])
     return _with_date(plan.select(schema.names()), table, date)
 

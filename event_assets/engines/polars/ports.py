@@ -58,7 +58,7 @@ class PolarsPorts:
         return nw.from_native(self._ordered(frame, [*by, *order]).with_columns(pl.col(*columns).forward_fill()))
 
     def lookup(self, frame: Frame, other: Frame, on: Sequence[str]) -> Frame:
-        # Rows stay in their order, so that nobody has to sort them again.
+        # Rows stay in their order, so that they need no second sort.
         plan: pl.LazyFrame = nw.to_native(frame)
         return nw.from_native(plan.join(nw.to_native(other), on=on, how="left", maintain_order="left"))
 

@@ -1,6 +1,6 @@
 """Spark: for more than one machine. Executors read the lake's files and write the staged ones; the driver sees neither.
 
-The lake lies on a file system that driver and executors share under one path, and executors have this package.
+The lake is on a file system that driver and executors share under one path, and executors have this package.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _BROKEN_DDL = "rule string, rows bigint, first_rows array<bigint>"
 
 
 class SparkEngine:
-    """Transforms on a Spark session, which is opened when the first frame is asked for."""
+    """Transforms on a Spark session, which is opened for the first frame."""
 
     name = "spark"
     holds_frames = False

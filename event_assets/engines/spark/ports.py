@@ -77,7 +77,7 @@ class SparkPorts:
         return frame.join(other, on=list(on), how="left")
 
     def as_of(self, frame: Frame, other: Frame, *, by: str, at: str, other_at: str, forward: bool = False) -> Frame:
-        """Spark has no such join: both stand in one order of time, where the nearest is filled onto the rows."""
+        """Spark has no such join: both are sorted together by time, and the nearest is filled onto the rows."""
         from pyspark.sql import Window
         from pyspark.sql import functions as f
 

@@ -70,7 +70,7 @@ def _reach(server: str) -> None:
     try:
         address = urlsplit(server)
         place = address.hostname or _LOOPBACK, address.port or 15002
-    except ValueError:  # its text quotes what stands for the port, which may be a piece of a password
+    except ValueError:  # its text quotes the part read as the port, which may be a piece of a password
         raise DeclarationError(
             "EVENT_ASSETS_SPARK", f"no session on {server} (no address)", "name the server as sc://HOST:PORT"
         ) from None
@@ -92,7 +92,7 @@ def _no_session(master: str, reason: str) -> DeclarationError:
 
 
 def _here(master: str) -> dict[str, str]:
-    """On this machine nothing listens beyond loopback, and executors find this package where it lies. Elsewhere the
+    """On this machine nothing listens beyond loopback, and executors find this package in its folder. Elsewhere the
     driver has to be reached, and they have the package installed."""
     options = {"spark.ui.enabled": "false"}
     if master.startswith("local") or urlsplit(master).hostname in (_LOOPBACK, "localhost"):

@@ -25,7 +25,7 @@ def log_events(context: dg.OpExecutionContext, events: Iterable[Event]) -> None:
     """Log the events, materializations first: each evaluation names the one that it judges.
 
     Dagster shows a check's result on a partition only where it was found on what was materialized there last. The
-    result of a partition that was refused names what still stands there, so that the failure shows beside it.
+    result of a partition that was not published names the previous version, so that the failure shows beside it.
 
     A backfill counts as done whatever its runs materialize. What one of them made beside its selection (raw events,
     where it had to land files for another table) is therefore reported outside the run: else the backfill would cut
@@ -58,7 +58,7 @@ def last_evaluation(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> dg
 def events_together(instance: dg.DagsterInstance) -> AbstractContextManager[None]:
     """Store the events of a block in one transaction, where the instance's storage can (`event_log.EventLog`).
 
-    The storage is asked, not its class: importing that would load SQLAlchemy, a fifth of the time that the
+    The storage is inspected, not its class: importing that would load SQLAlchemy, a fifth of the time that the
     definitions take to load.
     """
     found: AbstractContextManager[None] = getattr(_storage(instance), "together", nullcontext)()

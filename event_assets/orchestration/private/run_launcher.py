@@ -1,9 +1,10 @@
 """Runs as processes of the code location's server, of which Dagster can tell whether they still live.
 
-Dagster's default launcher starts them the same way, but says nothing of them afterwards: where the server's container
-dies, its runs stay "started" for ever and keep their dataset's pool. Here run monitoring asks the server; a run that
-it doesn't know, or whose server on this machine is gone, has lost its process, is failed, and `run_retries` (where they
-are on) starts it again. Both `dagster.yaml` name this class: that beside this file and `docs/deployment/dagster.yaml`.
+Dagster's default launcher starts them the same way, but doesn't watch them: where the server's container dies,
+its runs stay "started" for ever and keep their dataset's pool. Here run monitoring queries the server. A run that it
+doesn't know, or whose server on this machine has ended, has lost its process: it is failed, and `run_retries` (where
+they are on) starts it again. Both `dagster.yaml` name this class: that beside this file and
+`docs/deployment/dagster.yaml`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class RunLauncher(DefaultRunLauncher):
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """RUNNING while the server that started the run has it, and while that server can't be asked."""
+        """RUNNING while the server that started the run has it, and while that server can't be reached."""
         where = json.loads(run.tags.get(GRPC_INFO_TAG, "null"))
         if where is None:
             return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "no server was asked to run it")
@@ -45,7 +46,7 @@ class RunLauncher(DefaultRunLauncher):
             )
         except DagsterUserCodeUnreachableError:
             if where.get("socket") and not _listens(where["socket"]):
-                return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its server on this machine is gone")
+                return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its server on this machine has ended")
             # It may be busy, or starting again: the next one at that address doesn't know the run, and says so.
             return CheckRunHealthResult(WorkerStatus.RUNNING, "its server can't be reached")
         if deserialize_value(answer, CanCancelExecutionResult).can_cancel:

@@ -11,8 +11,8 @@ import polars as pl
 
 from event_assets.declaration import Source
 from event_assets.declaration.events_and_profiles import LOG_PATTERNS
-from event_assets.landing.csv_batches import Layout, batch_of
-from event_assets.landing.line_blocks import LineBlocks, open_plain
+from event_assets.landing.csv import Layout, batch_of
+from event_assets.landing.plain_text import LineBlocks, open_plain
 from event_assets.landing.record_batches import MALFORMED, NOT_UTF8, ROW_NUMBER, TOO_LONG, Batch, Fields, Reject
 
 _LINE = "line"

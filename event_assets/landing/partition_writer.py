@@ -1,4 +1,4 @@
-"""Rows that gather while a file is read, and become one Parquet file a date: in memory as long as they fit."""
+"""Raw rows as one Parquet file a date: gathered while a source file is read, in memory as long as they fit."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import polars as pl
 
 from event_assets.landing.record_batches import EVENT_DATE
 
-#: The least and greatest raw text help no query to pass over rows, and take a tenth of the write.
+#: The least and greatest raw text help no query to skip rows, and take a tenth of the write.
 _STATISTICS = {"min": False, "max": False, "null_count": True, "distinct_count": False}
 
 
-class Spool:
-    """Takes frames in the order of their rows, gives Parquet with the rows in that order.
+class PartitionWriter:
+    """Takes frames in the order of their rows, writes Parquet with the rows in that order.
 
-    With `by_date` the frames hold a column `event_date`, which no file keeps, and each date has its own
+    With `by_date` the frames have a column `event_date`, which no file contains, and each date has its own
     file. Beyond `memory_bytes` rows go to Arrow files in `into`, each sorted by date, which are removed
     when all is written.
     """

@@ -13,7 +13,7 @@ import orjson
 
 from event_assets.declaration import Source
 from event_assets.errors import LandingError
-from event_assets.landing.csv import header_names
+from event_assets.landing.csv_records import header_names
 from event_assets.landing.record_batches import Fields, FileRejected
 from event_assets.landing.unpack import Chunks, Ending
 

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from event_assets.errors import LandingError
-from event_assets.landing.file_identity import identify
+from event_assets.landing.inbox import identify
 from event_assets.landing.land_file import land_file
-from event_assets.landing.unpack_limits import Limits
+from event_assets.landing.unpack import Limits
 from event_assets.tables.catalog import tables
 from event_assets.text.file_names import file_date
 from event_assets_tests.landing.conftest import Land

@@ -1,12 +1,23 @@
-"""Which lines of a CSV block are not certain to be one plain record each (see csv.py)."""
+"""A block of CSV as segments: runs of certified lines, and records that the exact rule reads one by one.
+
+A line is *certified* when it is a record for itself whatever is around it: its quotes pair up, each opens behind a
+delimiter and closes before one, and it contains nothing odd (NUL, bytes that aren't UTF-8, a bare CR, emptiness).
+Certified lines can be read in one way only, so a fast reader gives what the rule gives; a property test shows that the
+two agree. All others go to `RecordParser`, which may include further lines (a quoted field with line breaks).
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from event_assets.landing.csv_records import RecordParser
+from event_assets.landing.csv_records import RecordParser, Values
+from event_assets.landing.plain_text import LineBlocks
+from event_assets.landing.record_batches import TOO_LONG
 
 _BLANK = re.compile(rb"[ \t]*\r?")
 #: The beginning of a line that may be blank. Faster than looking for three texts of two bytes.
@@ -16,8 +27,83 @@ _CACHED = 256 * 1024
 _PIECE = 64 * 1024
 
 
+@dataclass(frozen=True)
+class Segment:
+    """A run of certified lines, blank ones among them; or, with values or a reason, one record read on its own."""
+
+    data: bytes
+    values: Values | None = None
+    reason: str | None = None
+
+    @property
+    def certified(self) -> bool:
+        return self.values is None and self.reason is None
+
+    @cached_property
+    def records(self) -> int:
+        if not self.certified:
+            return 1
+        ends = np.count_nonzero(np.frombuffer(self.data, np.uint8) == ord("\n"))
+        return int(ends) + (not self.data.endswith(b"\n"))
+
+    def text(self, place: int) -> bytes:
+        """The own text of the record at a position, from 0."""
+        if not self.certified:
+            return self.data
+        ends = self._line_ends
+        start = int(ends[place - 1]) + 1 if place else 0
+        end = int(ends[place]) if place < len(ends) else len(self.data)
+        return self.data[start:end].removesuffix(b"\r")
+
+    @cached_property
+    def _line_ends(self) -> np.ndarray:
+        return np.flatnonzero(np.frombuffer(self.data, np.uint8) == ord("\n"))
+
+    def without_blank_lines(self, blanks: bytes) -> Segment:
+        """The same without blank lines: a certified run may contain some."""
+        if not self.certified:
+            return self
+        lines = self.data.splitlines(keepends=True)
+        return Segment(b"".join(line for line in lines if line.strip(blanks + b"\r\n")))
+
+
+def segmented(blocks: LineBlocks, parser: RecordParser) -> Iterator[list[Segment]]:
+    """The file's records, a list for each block; the undecided end of a block goes to the next one."""
+    for block in blocks:
+        if block.too_long:
+            yield [Segment(block.data, reason=TOO_LONG)]
+            continue
+        segments, used = segments_of(block.data, parser, final=block.final)
+        blocks.unread(block.data[used:])
+        if segments:
+            yield segments
+
+
+def segments_of(data: bytes, parser: RecordParser, *, final: bool) -> tuple[list[Segment], int]:
+    """(the records of a block, how many of its bytes they take)."""
+    segments: list[Segment] = []
+    place = 0
+    for start in odd_lines(data, parser):
+        if start < place:
+            continue  # part of the record before
+        if start > place:
+            segments.append(Segment(data[place:start]))
+        place = start
+        while place == start or (place < len(data) and not data.endswith(b"\n", 0, place)):
+            # A record beyond the limit is decided by the part that is here.
+            taken = parser.take(data, place, final=final or len(data) - place > parser.max_bytes)
+            if taken is None:
+                return segments, place
+            if taken.values is not None or taken.reason is not None:
+                segments.append(Segment(data[place : taken.end], taken.values, taken.reason))
+            place = taken.next
+    if place < len(data):
+        segments.append(Segment(data[place:]))
+    return segments, len(data)
+
+
 def odd_lines(data: bytes, parser: RecordParser) -> list[int]:
-    """Where the lines begin, in order, that only the exact rule may read. Lines end with LF here.
+    """The positions of the lines, in order, that only the exact rule may read. Lines end with LF here.
 
     Most blocks have nothing odd: then this costs a few searches over the bytes.
     """
@@ -39,10 +125,10 @@ def odd_lines(data: bytes, parser: RecordParser) -> list[int]:
 
 
 def _is_plain(data: bytes, parser: RecordParser) -> bool:
-    """Whether nothing in the data can be odd: what the searches below would find out line by line, all at once.
+    """Whether nothing in the data can be odd: what the searches below would find line by line, all at once.
 
-    Blank lines are looked for only where they could pass for records, which are those of one field: all others
-    `to_batch` meets as records of a wrong width, for nothing.
+    Blank lines are searched only where they could be taken for records, which are those of one field: `to_batch` finds
+    all others as records of a wrong width, at no cost.
     """
     return (
         len(parser.delimiter) == 1
@@ -78,13 +164,13 @@ def _has_bare_cr(data: bytes) -> bool:
 
 
 def _has_misplaced_quotes(data: bytes, parser: RecordParser) -> bool:
-    """Whether any quote is one of `_misplaced_quotes`: faster where none is, for then they pair up across lines too."""
+    """Whether any quote is one of `_misplaced_quotes`: faster where none is, for they pair up across lines then."""
     if parser.escape != parser.quote or parser.whitespace:
         return True
     quotes = _marks(data, parser.quote)
     if len(quotes) % 2:
         return True
-    # Before the first byte and behind the last one stands a line end: this one, as place -1.
+    # A line end is before the first byte and behind the last one: this one, as position -1.
     array = np.frombuffer(data if data.endswith(b"\n") else data + b"\n", np.uint8)
     beside = np.zeros(256, bool)
     beside[[parser.delimiter[0], parser.quote[0], _LF]] = True
@@ -95,7 +181,7 @@ def _has_misplaced_quotes(data: bytes, parser: RecordParser) -> bool:
 
 
 def _marks(data: bytes, mark: bytes) -> np.ndarray:
-    """Where a byte stands."""
+    """The positions of a byte."""
     if mark not in data:
         return np.empty(0, np.int64)
     return np.flatnonzero(np.frombuffer(data, np.uint8) == mark[0])
@@ -111,7 +197,7 @@ def _undecodable(data: bytes) -> np.ndarray:
     places: list[int] = []
     start = len(data) if data.isascii() else 0
     while start < len(data):
-        # Piece by piece, for the error holds a copy of all that was to be decoded.
+        # Piece by piece, since the error contains a copy of all that was decoded.
         end = data.find(b"\n", start + _PIECE) + 1 or len(data)
         try:
             data[start:end].decode()
@@ -123,7 +209,7 @@ def _undecodable(data: bytes) -> np.ndarray:
 
 
 def _blanks(data: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Which lines are empty or hold nothing but blanks."""
+    """Which lines are empty or contain only blanks."""
     first = np.frombuffer(data + b"\n", np.uint8)[starts]
     likely = np.flatnonzero((first == _LF) | (first == ord("\r")) | (first == ord(" ")) | (first == ord("\t")))
     blank = [line for line in likely.tolist() if _BLANK.fullmatch(data, starts[line], ends[line])]
@@ -142,15 +228,15 @@ def _misplaced_quotes(data: bytes, ends: np.ndarray, parser: RecordParser) -> np
     """Quotes that don't pair up as fields do, seen from the start of their own line.
 
     Counted within its line, each even quote (0, 2, ...) opens and each odd one closes. `""` within a
-    field closes and opens at once. So an opening quote stands behind a delimiter, a line end or a closing
-    quote; a closing one before a delimiter, a line end or an opening quote; and a line has an even number.
+    field closes and opens at once. So an opening quote is behind a delimiter, a line end or a closing quote; a closing
+    one is before a delimiter, a line end or an opening quote; and a line has an even number.
     """
     if not parser.quote or parser.quote not in data:
         return np.empty(0, np.int64)
     quotes = _marks(data, parser.quote)
     if parser.whitespace:
         return quotes
-    if parser.escape != parser.quote:  # which quote closes depends on what stands before it: the rule knows
+    if parser.escape != parser.quote:  # which quote closes depends on what is before it: the rule decides
         return np.concatenate([quotes, _marks(data, parser.escape)]) if parser.escape else quotes
     until = np.searchsorted(quotes, ends)  # the number of quotes up to each line's end
     in_line = np.diff(until, prepend=0)

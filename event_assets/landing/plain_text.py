@@ -1,0 +1,273 @@
+"""A source file as plain UTF-8 text: unpacked, decoded, its lines unwrapped; and read in blocks of whole lines."""
+
+from __future__ import annotations
+
+import codecs
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from event_assets.declaration import Source
+from event_assets.landing.record_batches import MAX_RAW_BYTES, FileRejected
+from event_assets.landing.unpack import DEFAULT_LIMITS, STREAMS, Chunks, Ending, Limits, members, unpacked
+from event_assets.text.encodings import DETECT, detect_encoding
+
+BLOCK_BYTES = 4 * 1024 * 1024
+_BOM = codecs.BOM_UTF8
+_UNDECODABLE = "event_assets.undecodable"
+
+
+@dataclass(frozen=True)
+class PlainFile:
+    """A file that readers can open, and what was repaired in it, such as `encoding: cp1252`."""
+
+    path: Path
+    repairs: tuple[str, ...]
+    rejects: tuple[bytes, ...] = ()
+    """What is at its end and not a whole record: the start of the last record of a truncated archive, the head of the
+    bytes behind an archive."""
+
+
+def plain_files(
+    path: Path, name: str, source: Source, into: Path, limits: Limits = DEFAULT_LIMITS
+) -> Iterator[tuple[str, PlainFile]]:
+    """(path below the inbox, plain file) of a file, or of each member of a zip. Raises as `plain_file` does."""
+    if not name.endswith(".zip"):
+        yield name, plain_file(path, name, source, into, limits)
+        return
+    for member, copy in members(path, into, limits):
+        yield f"{name}!/{member}", plain_file(copy, member, source, into, limits)
+
+
+def plain_file(path: Path, name: str, source: Source, into: Path, limits: Limits = DEFAULT_LIMITS) -> PlainFile:
+    """The file itself where it is plain already, else a plain copy in `into`, written while it is read.
+
+    FileRejected where it can't be unpacked or unpacks beyond the limits.
+    """
+    repairs: list[str] = []
+    plain, ending = path, Ending()
+    if name.endswith(STREAMS):
+        plain = into / "unpacked"
+        ending = _write(plain, unpacked(path, name, limits))
+        if ending.cut_off:
+            repairs.append("archive: truncated")
+        if ending.trailing is not None:
+            repairs.append("archive: bytes after its end")
+    trailing = () if ending.trailing is None else (ending.trailing,)
+    if source.format in ("parquet", "avro", "excel") and ending.cut_off:
+        raise FileRejected("unreadable: the compressed file is cut off")
+    if source.format == "parquet":
+        return PlainFile(plain, tuple(repairs), trailing)
+    if source.format in ("avro", "excel"):
+        from event_assets.landing.avro_excel import avro_lines, excel_lines
+
+        target = into / "lines"
+        lines = avro_lines(plain, name) if source.format == "avro" else excel_lines(plain, name, source)
+        ending = _write(target, lines)
+        return PlainFile(target, tuple(repairs), (*trailing, *([] if ending.trailing is None else [ending.trailing])))
+    encoding, found = source.encoding, ""
+    if encoding == DETECT:
+        encoding, found = detect_encoding(plain_chunks(plain, "")), " (detected)"
+    if codecs.lookup(encoding).name not in ("utf-8", "utf-8-sig", "ascii"):
+        target = into / "decoded"
+        _write(target, _decoded(plain, encoding))
+        plain = target
+        repairs.append(f"encoding: {encoding}{found}")
+    with plain.open("rb") as file:
+        if file.read(len(_BOM)) == _BOM:
+            repairs.append("bom removed")
+    if source.lines == "quoted_whole":
+        target = into / "unwrapped"
+        if _write(target, _unwrapped(plain, source.max_record_bytes)).cut_off:
+            repairs.append("lines: quoted_whole")
+        plain = target
+    cut = (_cut_last_line(plain),) if ending.cut_off and source.format != "json" else ()
+    return PlainFile(plain, tuple(repairs), (*cut, *trailing))
+
+
+def plain_chunks(path: Path, name: str, limits: Limits = DEFAULT_LIMITS) -> Iterator[bytes]:
+    """A file's bytes, unpacked where its name has the ending of an archive; FileRejected where that fails."""
+    if name.endswith(STREAMS):
+        yield from unpacked(path, name, limits)
+        return
+    with path.open("rb") as file:
+        while chunk := file.read(BLOCK_BYTES):
+            yield chunk
+
+
+def _write(target: Path, chunks: Chunks) -> Ending:
+    """Write the chunks; returns what their generator returns."""
+    with target.open("wb") as file:
+        while True:
+            try:
+                file.write(next(chunks))
+            except StopIteration as done:
+                ending: Ending = done.value
+                return ending
+
+
+def _decoded(path: Path, encoding: str) -> Chunks:
+    """The text in UTF-8. What can't be decoded becomes bytes that aren't UTF-8, so its record is `not_utf8`."""
+    decoder = codecs.getincrementaldecoder(encoding)(_UNDECODABLE)
+    with path.open("rb") as file:
+        while chunk := file.read(BLOCK_BYTES):
+            yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
+        yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
+    return Ending()
+
+
+def _keep_undecodable(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return "\udcff", error.end
+
+
+codecs.register_error(_UNDECODABLE, _keep_undecodable)
+
+
+def _unwrapped(path: Path, max_bytes: int) -> Chunks:
+    """Each line without the quotes around it, and doubled quotes within it as single ones; `cut_off` tells whether any
+    line was wrapped. A line that isn't wrapped as a whole (quotes within that aren't doubled) stays as it is.
+    """
+    any_wrapped = False
+    with path.open("rb", buffering=0) as file:
+        if file.read(len(_BOM)) != _BOM:
+            file.seek(0)
+        for block in LineBlocks(file, max_bytes, bare_cr=False):
+            if block.too_long:  # stays too long, so that its reader sees it
+                yield block.data.ljust(max_bytes + 1) + b"\n"
+                continue
+            lines = []
+            for line in block.data.split(b"\n"):
+                text = line.removesuffix(b"\r")
+                if (
+                    len(text) > 1
+                    and text[:1] == text[-1:] == b'"'
+                    and b'"' not in (inner := text[1:-1]).replace(b'""', b"")
+                ):
+                    any_wrapped = True
+                    line = inner.replace(b'""', b'"') + line[len(text) :]
+                lines.append(line)
+            yield b"\n".join(lines)
+    return Ending(cut_off=any_wrapped)
+
+
+def _cut_last_line(path: Path) -> bytes:
+    """Remove the last, unfinished line from the file; returns its first 64 KiB."""
+    with path.open("r+b") as file:
+        start = file.seek(0, 2)
+        keep = 0
+        while start and not keep:
+            start = max(0, start - BLOCK_BYTES)
+            file.seek(start)
+            keep = file.read(BLOCK_BYTES).rfind(b"\n") + 1
+            keep += start if keep else 0
+        file.seek(keep)
+        head = file.read(MAX_RAW_BYTES)
+        file.truncate(keep)
+        return head
+
+
+@dataclass(frozen=True)
+class Block:
+    """Bytes that end with a line end (the last block need not); or the head of one line that is too long."""
+
+    data: bytes
+    final: bool
+    too_long: bool = False
+
+
+class LineBlocks:
+    """The blocks of an open file from its position on. A consumer returns with `unread` what it can't use yet.
+
+    Lines end with LF; where a block has none and `bare_cr` is set, with CR.
+    """
+
+    def __init__(self, file: BinaryIO, max_line_bytes: int, *, bare_cr: bool, block_bytes: int = BLOCK_BYTES) -> None:
+        self._file, self._max_line_bytes, self._block_bytes, self._bare_cr = file, max_line_bytes, block_bytes, bare_cr
+        self._rest = b""
+        self._tail = b""
+
+    def unread(self, data: bytes) -> None:
+        """Put the end of the last block before the next one."""
+        self._rest = data
+
+    def __iter__(self) -> Iterator[Block]:
+        final = False
+        while not final:
+            chunk = self._file.read(self._block_bytes)
+            final = len(chunk) < self._block_bytes
+            pending = self._rest + self._tail + chunk
+            self._rest = b""
+            end = len(pending) if final else self._line_end(pending)
+            if end == 0 and len(pending) > self._max_line_bytes:
+                yield Block(pending[:MAX_RAW_BYTES], final=False, too_long=True)
+                self._tail, final = self._skip_line()
+                if final and self._tail:
+                    yield Block(self._tail, final=True)
+                continue
+            self._tail = pending[end:]
+            if end:
+                yield Block(pending[:end], final)
+
+    def _line_end(self, data: bytes) -> int:
+        """The position behind the last line end, 0 where there is none."""
+        end = data.rfind(b"\n") + 1
+        # A CR at the very end may be the first half of CRLF.
+        return end or (data.rfind(b"\r", 0, -1) + 1 if self._bare_cr else 0)
+
+    def _skip_line(self) -> tuple[bytes, bool]:
+        """(what follows the end of the present line, whether the file ends there)."""
+        while True:
+            chunk = self._file.read(self._block_bytes)
+            final = len(chunk) < self._block_bytes
+            start = chunk.find(b"\n")
+            if start >= 0:
+                return chunk[start + 1 :], final
+            if final:
+                return b"", True
+
+
+class _Until(io.RawIOBase):
+    """A file that ends before its end."""
+
+    def __init__(self, file: BinaryIO, end: int) -> None:
+        self._file, self._end = file, end
+
+    def read(self, size: int = -1) -> bytes:
+        left = max(0, self._end - self._file.tell())
+        return self._file.read(left if size < 0 else min(size, left))
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+class _Counted(io.FileIO):
+    """A file that reports each number of bytes that is read."""
+
+    def __init__(self, path: Path, read: Callable[[int], None]) -> None:
+        super().__init__(path)
+        self._report = read
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size) or b""
+        self._report(len(data))
+        return data
+
+
+def open_plain(path: Path, *, until: int | None = None, read: Callable[[int], None] | None = None) -> BinaryIO:
+    """A file behind its byte order mark; up to a position where one is given. `read` receives each number of bytes."""
+    file = cast(BinaryIO, io.FileIO(path) if read is None else _Counted(path, read))
+    if until is not None:
+        file = cast(BinaryIO, _Until(file, until))
+    if file.read(3) != b"\xef\xbb\xbf":
+        file.seek(0)
+    return file

@@ -1,0 +1,137 @@
+"""A batch of fields as raw rows: the declared columns, and of events the time and the date that a record belongs to."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import polars as pl
+
+from event_assets.declaration import Column, Dataset, Events, Source
+from event_assets.declaration.dataset import Kind
+from event_assets.landing.inbox import path_value
+from event_assets.landing.record_batches import EVENT_DATE, ROW_NUMBER, TIME, TIME_TEXT, names_of
+from event_assets.text.file_names import file_date
+from event_assets.text.paths import FILE_PATH
+from event_assets.text.times import BLANKS, event_dates, parse_times_of_any
+
+#: The block of a kind that read a record, where there are several.
+SOURCE_BLOCK = "source_block"
+#: The reason of a record that has no time within bounds.
+_REASON = (
+    pl.when("is ambiguous")
+    .then(pl.lit("ambiguous_timestamp"))
+    .when(pl.col(TIME).is_not_null())
+    .then(pl.lit("out_of_range"))
+    .when(pl.col("text").is_null())
+    .then(pl.lit("missing_timestamp"))
+    .otherwise(pl.lit("invalid_timestamp"))
+)
+
+
+class RawColumns:
+    """The columns of the raw table from a batch's fields, for files of one block."""
+
+    def __init__(self, dataset: Dataset, kind: Kind, block: Source) -> None:
+        merged = {column.name: column for column in dataset.columns_of(kind)}
+        own = {column.name: column for column in block.columns}
+        self._coalesced = [column for column in block.columns if len(column.sources) > 1]
+        self._of_path = [column for column in block.columns if column.source == FILE_PATH]
+        self._absent = [pl.lit(None, pl.String).alias(name) for name in merged if name not in own]
+        # A constant of all blocks alike is a rule of cleaning: it is in no raw table.
+        self._constant = [
+            pl.lit(None if merged[name].constant is not None else column.constant, pl.String).alias(name)
+            for name, column in own.items()
+            if column.constant is not None
+        ]
+        if dataset.is_mixed(kind):
+            number = dataset.blocks(kind).index(block)
+            self._constant.append(pl.lit(number, pl.Int64).alias(SOURCE_BLOCK))
+        self._time_parts: list[tuple[str, set[str]]] = []
+        if isinstance(block, Events):
+            self._time_parts = [
+                (name, _null_values(block, source))
+                for name, source in zip(names_of(TIME, block.time.sources), block.time.sources, strict=True)
+            ]
+
+    def of(self, frame: pl.DataFrame, path: str) -> pl.DataFrame:
+        """The frame with every declared column as text, and of events `event_time` (the time's text, null where it is
+        missing) and `time_text` (the same unchanged). `path` is the file's below the inbox."""
+        made = [*self._absent, *self._constant]
+        made += [pl.lit(path_value(column, path), pl.String).alias(column.name) for column in self._of_path]
+        made += [_first_meant(column) for column in self._coalesced]
+        further = [name for column in self._coalesced for name in names_of(column.name, column.sources)[1:]]
+        if self._time_parts:
+            names = [name for name, _ in self._time_parts]
+            parts = [_meant(name, nulls) for name, nulls in self._time_parts]
+            made.append((parts[0] if len(parts) == 1 else pl.concat_str(parts, separator=" ")).alias(TIME))
+            made.append(pl.concat_str(names, separator=" ", ignore_nulls=True).replace("", None).alias(TIME_TEXT))
+            further += names[1:]
+        return frame.with_columns(made).drop(further) if made else frame
+
+
+def _null_values(block: Source, source: str) -> set[str]:
+    return {"", *(value for c in block.columns if c.source == source for value in c.null_values)}
+
+
+def _meant(name: str, nulls: set[str]) -> pl.Expr:
+    bare = pl.col(name).str.strip_chars(BLANKS)
+    return pl.when(bare != "" if nulls == {""} else ~bare.is_in(sorted(nulls))).then(bare)
+
+
+def _first_meant(column: Column) -> pl.Expr:
+    """The first field that isn't null without blanks and null values; unchanged, since cleaning reads it."""
+    names, nulls = names_of(column.name, column.sources), {"", *column.null_values}
+    return pl.coalesce(*(pl.when(_meant(name, nulls).is_not_null()).then(name) for name in names), *names).alias(
+        column.name
+    )
+
+
+def present_columns(found: frozenset[str], columns: Sequence[Column]) -> frozenset[str]:
+    """The columns of which some field is in the file."""
+    return frozenset(column.name for column in columns if set(names_of(column.name, column.sources)) & found)
+
+
+class EventDates:
+    """The times and dates of the records of one file (SPEC §4, Times and Landing)."""
+
+    def __init__(self, dataset: Dataset, block: Events, name: str, landed_at: dt.datetime) -> None:
+        self._dataset, self._time = dataset, block.time
+        declared = [column.name for column in block.columns if column.source == self._time.source]
+        self.column: str | None = declared[0] if declared else " ".join(self._time.sources)
+        """The column of a reject for its time: the declared one, or the source where none is declared."""
+        self._earliest = _midnight(dataset.start_date, dataset)
+        self._latest = landed_at.astimezone(dt.UTC) + self._time.ahead
+        if dataset.end_date:
+            end = _midnight(dataset.end_date + dt.timedelta(days=1), dataset)
+            self._latest = min(self._latest, end - dt.timedelta(microseconds=1))
+        date = file_date(name) if self._time.missing == "file_date" else None
+        self._assumed = _midnight(date, dataset) if date else None
+
+    def of(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[tuple[int, str]]]:
+        """(the records with event_time, time_assumed and event_date; (number, reason) of the others).
+
+        The frame's event_time is the text of the time, null where it is missing.
+        """
+        text = frame[TIME]
+        times, ambiguous = parse_times_of_any(
+            text,
+            formats=self._time.read_as,
+            source_timezone=self._dataset.source_timezone,
+            zones=self._time.zones,
+        )
+        assumed = text.is_null() if self._assumed else pl.repeat(False, len(text), eager=True)
+        if self._assumed:
+            times = times.set(assumed, self._assumed)
+        frame = frame.with_columns(times.alias(TIME), assumed.alias("time_assumed"))
+        bad = times.is_null() | (times < self._earliest) | (times > self._latest)
+        # Few are rejected, and the reason is computed for these only.
+        rejected = frame.select(ROW_NUMBER, TIME, text.alias("text"), ambiguous.alias("is ambiguous")).filter(bad)
+        undated = rejected.select(ROW_NUMBER, _REASON).rows()
+        dated = frame.filter(~bad)
+        dates = event_dates(dated[TIME], self._dataset.timezone).alias(EVENT_DATE)
+        return dated.with_columns(dates), undated
+
+
+def _midnight(date: dt.date, dataset: Dataset) -> dt.datetime:
+    return dt.datetime.combine(date, dt.time(), dataset.zone).astimezone(dt.UTC)
