@@ -129,6 +129,13 @@ class Run:
         for date, (tables, figures) in drafts.items():
             yield Drafted(step, date, tables, figures, expected[date], seconds)
 
+    def waiting(self) -> Iterator[Outcome]:
+        """The requested partitions that are stale, as outcomes: what another process of the run left unmade."""
+        for step in self._schedule.steps:
+            for date in self._schedule.wanted(step, only_stale=True):
+                if blocker := self._schedule.blocker(step, date):
+                    yield from (Outcome(name, date, "waiting", waits_for=blocker) for name in step.tables)
+
     def _waits(self, step: Step, date: dt.date | None) -> bool:
         blocker = self._schedule.blocker(step, date)
         if blocker:
