@@ -284,7 +284,7 @@ def _conclude(context: dg.OpExecutionContext, current: DatasetRun) -> None:
         log_events(context, reconciliation_events(workspace, found))
     log_totals(context, found)
     _show_calendar(context, current)
-    current.progress.finished(found)
+    current.progress.finished(workspace, found)
     keep_current(context, workspace)
 
 

@@ -15,12 +15,12 @@ import polars as pl
 
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
-from event_assets.pipeline.completeness import COMPLETENESS, arrivals, due_at
+from event_assets.pipeline.completeness import COMPLETENESS, arrivals, due_at, shortages
 from event_assets.pipeline.reconcile import Reconciliation, reconcile, reconciliation
 from event_assets.pipeline.results import REMEDY, CheckResult
 from event_assets.pipeline.schema_drift import drifts
 from event_assets.pipeline.steps import RECONCILIATION, Step, steps
-from event_assets.pipeline.volume import judge_volume
+from event_assets.pipeline.volume import REACH_DAYS, judge_volume
 from event_assets.pipeline.workspace import Workspace, unit_of
 from event_assets.storage.ledger import Kind, SourceFile
 from event_assets.tables.catalog import tables
@@ -194,10 +194,11 @@ def file_results(workspace: Workspace, failures: Sequence[EventAssetsError] | No
 def completeness_results(workspace: Workspace) -> Iterator[CheckResult]:
     """The check of `completeness`: which dates lack files, and since when these are due."""
     found = arrivals(workspace.dataset, workspace.ledger)
-    missing = [one for one in found if not one.complete]
+    lacking = list(shortages(workspace.dataset, workspace.ledger))
+    missing = [one for one, _ in lacking]
     due = [due_at(workspace.dataset, one.date) for one in missing]
     named = [
-        f"{one} (due since {at:%Y-%m-%d %H:%M %Z})" if at else str(one) for one, at in zip(missing, due, strict=True)
+        f"{text} (due since {at:%Y-%m-%d %H:%M %Z})" if at else text for (_, text), at in zip(lacking, due, strict=True)
     ]
     more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
     message = "; ".join(named[:_SHOWN]) + more if named else f"all {len(found)} dates are complete"
@@ -221,7 +222,8 @@ def quality_results(
         shares = {"without profile": orphans, "facts": rows, "share without profile": round(orphans / max(rows, 1), 6)}
         yield CheckResult(table, "orphans", passed, f"{orphans} of {rows} facts have no profile", shares)
     if table == "cleaned_events" and date is not None:
-        counts = {day: workspace.rows(table, day) for day in workspace.dates(table)}
+        days = (date - dt.timedelta(days=n) for n in range(1, REACH_DAYS + 1))
+        counts = {day: entry.rows for day in days if (entry := workspace.entry(table, day))}
         found = judge_volume({**counts, date: rows}, date, quality.volume_factor)
         measured = {"events": rows, "usual": found.usual, "spread": found.spread}
         yield CheckResult(table, "volume", found.passed, str(found), measured)

@@ -85,7 +85,12 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
             (
                 event_type,
                 count("event_count", "Events of the type on the date.", made_from=("event_id",)),
-                count("user_count", "Users with an event of the type on the date.", made_from=("user_id",)),
+                count(
+                    "user_count",
+                    "Users with an event of the type on the date.",
+                    1 if dataset.column("user_id").required else 0,
+                    made_from=("user_id",),
+                ),
             ),
             key=("event_type",),
             **daily,
