@@ -64,6 +64,7 @@ WRITERS = (
     "cli/dagster_runs.py",  # Dagster's own folder
     "orchestration/scaffold.py",  # `dg scaffold`, whose very task it is
     "orchestration/openlineage.py",  # a file of events for another tool
+    "orchestration/private/stored_texts.py",  # Dagster's own files, from which an erased user's names go
     "warehouse/csv_output.py",  # CSV as text: whoever asked for it writes it
     "warehouse/database_file.py",  # the file of views, which holds no rows
 )
@@ -316,7 +317,8 @@ def test_a_fresh_interpreter_that_loads_dagster_is_noticed() -> None:
 def test_every_package_that_is_imported_is_a_declared_dependency() -> None:
     project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     declared = {re.split(r"[^\w-]", text)[0].replace("-", "_") for text in project["dependencies"]}
-    known = {*declared, *sys.stdlib_module_names, "event_assets", "yaml"}
+    other_names = {"yaml", "crawleruseragents"}  # of pyyaml and crawler-user-agents
+    known = {*declared, *sys.stdlib_module_names, "event_assets", *other_names}
     on_demand = {"pyspark", "obstore", "fastavro", "python_calamine"}  # extras of the user's, or the cluster's own
     imported = {name.split(".")[0] for tree in package_files().values() for _, name in imports(tree)}
     assert "polars" in imported

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Iterable
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import narwhals as nw
@@ -172,6 +174,27 @@ class World:
     def reconciled(self) -> Reconciliation:
         self.workspace.refresh()
         return reconcile(self.workspace)
+
+
+def places_of(folder: Path, text: str) -> list[str]:
+    """The files below a folder that contain a text: in name, bytes, values of Parquet files, rows of databases."""
+
+    def contents(path: Path) -> Iterator[str]:
+        content = path.read_bytes()
+        yield content.decode("latin-1")
+        yield content.decode("utf-8", "replace")
+        if content[:4] == b"PAR1":
+            frame = pl.read_parquet(path, hive_partitioning=False, glob=False)
+            yield "\n".join(frame.with_columns(pl.all().cast(pl.String, strict=False)).write_ndjson().splitlines())
+        elif content[:6] == b"SQLite":
+            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+                yield "\n".join(database.iterdump())
+
+    return sorted(
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if text in str(path.relative_to(folder)) or (path.is_file() and any(text in one for one in contents(path)))
+    )
 
 
 def made(outcomes: Iterable[Outcome], table: str | None = None) -> set[tuple[str, str]]:

@@ -13,7 +13,7 @@ from event_assets.settings import load_settings
 
 def ask(
     dataset: DatasetName,
-    metric: Annotated[str, typer.Option(help="users, sessions, events or minutes.")] = "users",
+    metric: Annotated[str, typer.Option(help="users, sessions, events, minutes, conversions or revenue.")] = "users",
     by: Annotated[str | None, typer.Option(metavar="COL", help="A column of the facts; left out, one figure.")] = None,
     first: Annotated[
         dt.datetime | None, typer.Option("--from", metavar="D", formats=["%Y-%m-%d"], help="The first date.")
@@ -23,7 +23,7 @@ def ask(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer and its table as JSON.")] = False,
 ) -> None:
-    """Answers how many distinct users, sessions, events or watched minutes a range of dates has, exactly.
+    """Answers how many distinct users, sessions, events, watched minutes or conversions a range of dates has, exactly.
 
     The figure comes from the smallest table that has it. Where none does, facts are scanned, and the answer reports it;
     `gold.users_by` declares columns by which users are kept as sets.
@@ -32,6 +32,7 @@ def ask(
     event-assets ask shop --metric users --from 2020-09-24 --to 2020-09-30
     event-assets ask activity --metric users --by platform
     event-assets ask shop --metric events --by event_type --json
+    event-assets ask app_events --metric conversions --by channel
     """
     declared, settings = named_dataset(dataset), load_settings()
 

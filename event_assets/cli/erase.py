@@ -44,6 +44,7 @@ def erase(
     from event_assets.cli.run_report import Watcher, console
     from event_assets.errors import LakeError
     from event_assets.landing.inbox import look
+    from event_assets.orchestration.private.stored_texts import replace_texts
     from event_assets.pipeline.erase import erase as take_out
     from event_assets.pipeline.erase import rows_by_table
     from event_assets.pipeline.workspace import Workspace
@@ -52,7 +53,9 @@ def erase(
     with working(f"taking the user out of {dataset}"), workspace.writing():
         workspace.refresh()
         known = set(workspace.ledger.erased)
-        taken = take_out(workspace, user_id, mentions=mentions)
+        taken = take_out(
+            workspace, user_id, mentions=mentions, forget=lambda texts: replace_texts(settings.dagster_home, texts)
+        )
         rows = {**taken.rows, **rows_by_table(workspace, user_id, mentions=mentions)}
     with Watcher(dataset) as watcher:
         run_job(
@@ -65,10 +68,10 @@ def erase(
         state = f"rows of the user are left in {', '.join(left)}, which can't be made"
         raise LakeError(dataset, state, f"fix the cause and run event-assets run {dataset}; the erasure is complete")
     changed = sum(outcome.changed for outcome in watcher.made_units)
-    names = workspace.ledger.names()
-    kept = sorted({name for file in taken.files for name in names.get((file.kind, file.file_id), [])})
-    there = {dropped.name for dropped in look(workspace.inbox, declared).files} if kept else set()
-    kept = [name for name in kept if name in there]
+    files = {file.file_id for file in taken.files}
+    there = look(workspace.inbox, declared).files if files else []
+    bound = [(one.name, workspace.ledger.binding(one.kind, one.name)) for one in there]
+    kept = [name for name, binding in bound if binding and binding.file_id in files]
     if not rows and not taken.mentioned and taken.user not in known:
         raise LakeError(
             f"--user-id {user_id}",

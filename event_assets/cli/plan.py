@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,7 +35,8 @@ def plan(
         typer.Option(help="Write it to a file: .json as --json prints it; .csv or .parquet: each row that differs."),
     ] = None,
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="Exit with 1 where a run would do something, else with 0.")
+        bool,
+        typer.Option("--exit-code", help="Exit with 1 where a run would do (--diff: change) something, else with 0."),
     ] = False,
 ) -> None:
     """Shows what `run` would do now and why: new files, changed keys of the declaration, partitions to be made.
@@ -81,18 +83,18 @@ def plan(
         print(json_text(found.as_json()))
     else:
         _print(found, planned)
-    if exit_code and not planned.is_empty:
+    if exit_code and not found.is_empty:
         raise typer.Exit(_SOMETHING)
 
 
 def _print(found: Plan | PlannedDifference, planned: Plan) -> None:
-    from event_assets.cli.text_table import print_rows
+    from event_assets.cli.text_table import plain
     from event_assets.pipeline.run_aside import PlannedDifference
 
     for warning in planned.warnings:
-        typer.echo(f"warning: {warning}")
+        typer.echo(plain(f"warning: {warning}"))
     for line in planned.lines():
-        typer.echo(line)
+        typer.echo(plain(line))
     if not isinstance(found, PlannedDifference):
         return
     for table, dates in found.refused.items():
@@ -100,28 +102,26 @@ def _print(found: Plan | PlannedDifference, planned: Plan) -> None:
     if not found.tables:
         typer.echo("No row of any table would differ.")
         return
-    numeric = {"table": False, "dates": False, "added": True, "removed": True, "changed": True, "columns": False}
-    print_rows(numeric, _counts(found), "Rows that would differ")
-    print_rows(dict.fromkeys(("table", "date", "change", "key", "columns"), False), _samples(found), "Some of them")
+    typer.echo("Rows that would differ:")
+    for table, units in found.tables.items():
+        typer.echo(plain(f"{table} {_summed(units)}"))
+        rows = [(date, *row) for date, unit in sorted(units.items()) for row in _rows(unit)]
+        for date, change, key, columns in rows[:_SAMPLE]:
+            shown = " ".join(filter(None, (change, date, key)))
+            typer.echo(plain(f"  {shown}: {columns}" if columns else f"  {shown}"))
 
 
-def _counts(found: PlannedDifference) -> Iterator[tuple[Any, ...]]:
-    """A line a table."""
-    for table, dates in found.tables.items():
-        known = sorted(date for date in dates if date)
-        shown = known[0] if len(known) == 1 else f"{known[0]} to {known[-1]} ({len(known)})" if known else ""
-        columns: dict[str, int] = {}
-        for unit in dates.values():
-            for name, count in unit.columns.items():
-                columns[name] = columns.get(name, 0) + count
-        sums = (sum(getattr(unit, kind) for unit in dates.values()) for kind in ("added", "removed", "changed"))
-        yield (table, shown, *sums, ", ".join(f"{name} {count}" for name, count in columns.items()))
+def _summed(units: Mapping[str, Difference]) -> str:
+    """The dates of a table with its rows added, removed and changed, and how often each column changed."""
+    from event_assets.pipeline.plan import date_range
 
-
-def _samples(found: PlannedDifference) -> Iterator[tuple[Any, ...]]:
-    for table, dates in found.tables.items():
-        rows = [(date, *row) for date, unit in sorted(dates.items()) for row in _rows(unit)]
-        yield from ((table, *row) for row in rows[:_SAMPLE])
+    dates = date_range([dt.date.fromisoformat(date) for date in sorted(units) if date])
+    sums = [(kind, sum(getattr(unit, kind) for unit in units.values())) for kind in ("added", "removed", "changed")]
+    columns = Counter[str]()
+    for unit in units.values():
+        columns.update(unit.columns)
+    which = f" ({', '.join(f'{name} {count:,}' for name, count in columns.items())})" if columns else ""
+    return f"{dates}: ".lstrip(": ") + ", ".join(f"{count:,} {kind}" for kind, count in sums if count) + which
 
 
 def _rows(unit: Difference) -> Iterator[tuple[str, str, str]]:

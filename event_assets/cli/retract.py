@@ -51,23 +51,25 @@ def retract(
     with working(f"{'bringing back' if undo else 'taking out'} {what}"), workspace.writing():
         workspace.refresh()
         if run:
-            files = retraction.files_of_run(workspace, run)
+            files = retraction.files_of_run(workspace, run, retracted=undo)
         elif file:
             files = retraction.named_files(workspace, file)
         else:
             files = retraction.last_retracted(workspace)
+        before = workspace.ledger.states()
         if undo:
-            retraction.restore(workspace, [f for f in files if not run or f.file_id in workspace.ledger.retracted])
+            retraction.restore(workspace, files)
         else:
             retraction.retract(workspace, files, dt.datetime.now(dt.UTC))
     with Watcher(dataset) as watcher:
         run_job(declared, settings, None, watcher, why=f"{'undo of a retraction' if undo else 'retraction'}: {what}")
     workspace.refresh()
-    files = [workspace.ledger.files[f.kind, f.file_id] for f in files]
-    rows, rejects = sum(f.landed for f in files), sum(f.rejected for f in files)
+    after, names = workspace.ledger.states(), workspace.ledger.names()
+    keys = [(f.kind, f.file_id) for f in files]
+    moved = [workspace.ledger.files[key] for key in keys if (before[key] == "active") != (after[key] == "active")]
+    rows, rejects = sum(f.landed for f in moved), sum(f.rejected for f in moved)
     changed = sum(outcome.changed for outcome in watcher.made_units)
-    names = workspace.ledger.names()
-    shown = [(names.get((f.kind, f.file_id)) or [f.file_id])[0] for f in files]
+    shown = [(names.get(key) or [key[1]])[0] for key in keys]
     if as_json:
         found = {"files": shown, "file_id": files[0].file_id if len(files) == 1 else None, "rows": rows}
         print(json.dumps({**found, "rejects": rejects, "changed": changed, "undo": undo}))
@@ -75,4 +77,5 @@ def retract(
     done = "brought back" if undo else "taken out"
     of = shown[0] if len(shown) == 1 else counted(len(shown), "file")
     what = f"{counted(rows, 'row')} and {counted(rejects, 'reject')} {done}"
-    console.print(f"{of}: {what}, {counted(changed, 'partition')} changed", markup=False)
+    why = "" if moved else f"; it is {after[keys[0]]}" if undo else f"; it was {before[keys[0]]} before"
+    console.print(f"{of}: {what}, {counted(changed, 'partition')} changed{why}", markup=False)

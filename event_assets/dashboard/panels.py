@@ -31,8 +31,8 @@ class Drill:
 class Panel:
     """What a panel shows: `shape` of the answers to its questions, the first of which it can't do without.
 
-    `needs` is the key of a declaration (below `gold:`, but for `expect`) that gives its table; `chart` a name in
-    static/specs.js.
+    `needs` is the key of a declaration (below `gold:`, but for `expect` and `channels`) that gives its table; `chart` a
+    name in static/specs.js.
     """
 
     name: str
@@ -116,6 +116,22 @@ def _cohorts(rows: pl.DataFrame) -> str:
     if later.is_empty():
         return "No user came back in the week after the first."
     return f"{percent(int(later['users'].sum()) / int(first['users'].sum()))} came back in the week after their first."
+
+
+def _channels(rows: pl.DataFrame) -> str:
+    first = rows.row(0, named=True)
+    earned = f" and {percent(_share(rows, 'conversions'))} of the conversions" if "conversions" in rows.columns else ""
+    return f"{first['channel']} brings {percent(first['share'])} of the sessions{earned}."
+
+
+def _campaigns(rows: pl.DataFrame) -> str:
+    first = rows.row(0, named=True)
+    return f"Most sessions come from {first['source']} / {first['medium']} ({count(first['sessions'])})."
+
+
+def _share(rows: pl.DataFrame, column: str) -> float:
+    """What part of a figure the first row has."""
+    return int(rows[column][0]) / max(int(rows[column].sum()), 1)
 
 
 def _top(rows: pl.DataFrame) -> str:
@@ -240,6 +256,26 @@ PANELS = (
         shapes.sessions_by_day,
         chart="sessions",
         drill=Drill("sessions", ("event_date",)),
+        span="wide",
+    ),
+    Panel(
+        "channels",
+        "Sessions by channel",
+        "By what each session itself tells, and by its last touch that is not direct.",
+        (queries.channels,),
+        _channels,
+        needs="channels",
+        drill=Drill("sessions", ("channel",)),
+        span="wide",
+    ),
+    Panel(
+        "campaigns",
+        "Sources and campaigns",
+        "Of all sessions, also those that gold tables leave out.",
+        (queries.campaigns,),
+        _campaigns,
+        needs="channels",
+        drill=Drill("sessions", ("medium", "source")),
         span="wide",
     ),
     Panel(

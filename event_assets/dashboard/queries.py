@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from event_assets.declaration import Dataset
 from event_assets.tables.catalog import tables
+from event_assets.tables.channel_tables import conversion_columns
 from event_assets.warehouse.views import identifier, literal
 
 #: Upper bounds of session lengths in seconds, and their names. A session of one event has no length.
@@ -157,6 +158,36 @@ def retention(at: Selection) -> Query | None:
             users / first_value(users) OVER (PARTITION BY cohort_week ORDER BY offset_weeks) AS share
         FROM {at.view("retention_by_week")} WHERE cohort_week BETWEEN ?::DATE - 6 AND ? ORDER BY ALL"""
     return Query("retention_by_week", sql, at.dates)
+
+
+def channels(at: Selection) -> Query | None:
+    """channel, sessions, share, last_touch_sessions, and conversions and revenue if declared. Most sessions first."""
+    if not at.has("channel_summary"):
+        return None
+    sums = "".join(f", {_sum(name)}" for name in ("last_touch_sessions", *_earned(at)))
+    sql = f"""SELECT channel, {_sum("sessions")}, sum("sessions") / sum(sum("sessions")) OVER () AS share{sums}
+        FROM {at.view("channel_summary")} WHERE {_IN_RANGE} GROUP BY channel
+        ORDER BY "sessions" DESC, last_touch_sessions DESC, channel"""
+    return Query("channel_summary", sql, at.dates)
+
+
+def campaigns(at: Selection) -> Query | None:
+    """source, medium, campaign, sessions and, where declared, conversions and revenue. Most sessions first."""
+    if not at.has("channel_summary"):
+        return None
+    sums = "".join(f", {_sum(name)}" for name in _earned(at))
+    sql = f"""SELECT source, medium, campaign, count(*) AS "sessions"{sums} FROM {at.view("sessions")}
+        WHERE {_IN_RANGE} GROUP BY ALL ORDER BY "sessions" DESC, source, medium, campaign"""
+    return Query("sessions", sql, at.dates)
+
+
+def _earned(at: Selection) -> list[str]:
+    return [column.name for column in conversion_columns(at.dataset)]
+
+
+def _sum(column: str) -> str:
+    kind = "DOUBLE" if column == "revenue" else "BIGINT"
+    return f'sum("{column}")::{kind} AS "{column}"'
 
 
 def top_users(at: Selection) -> Query | None:

@@ -5,6 +5,7 @@ Here lives the meaning of every key. No Dagster, no frames, no paths of the lake
 """
 
 from event_assets.declaration.base import Declared
+from event_assets.declaration.channels import Channels
 from event_assets.declaration.column import RESERVED_COLUMNS, Column, Numbers
 from event_assets.declaration.dataset import Dataset
 from event_assets.declaration.events_and_profiles import CsvDialect, Events, Log, Profiles, Source, Time
@@ -37,6 +38,7 @@ __all__ = [
     "COMPONENT_TYPE",
     "RESERVED_COLUMNS",
     "SHIPPED",
+    "Channels",
     "Column",
     "CsvDialect",
     "Dataset",

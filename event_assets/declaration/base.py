@@ -39,6 +39,11 @@ def duration_text(value: dt.timedelta) -> str:
     return f"{seconds // _DURATION_SECONDS[unit]}{unit}"
 
 
+def listed(value: object) -> object:
+    """A single text is written without a list around it."""
+    return (value,) if isinstance(value, str) else value
+
+
 def within(longest: dt.timedelta, words: str) -> AfterValidator:
     """A duration is more than 0 and at most so long; `words` tell it as one writes it."""
 

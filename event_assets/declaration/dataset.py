@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from event_assets.declaration.base import Declared
+from event_assets.declaration.channels import Channels
 from event_assets.declaration.column import NAME, Column, Numbers
 from event_assets.declaration.conditions import Where, check_where
 from event_assets.declaration.events_and_profiles import Events, Profiles, Source
@@ -100,6 +101,8 @@ class Dataset(Declared):
     """Which ids are one person's; facts then have `person_id`."""
     traffic: Traffic | None = None
     """Who causes events: humans, bots or oneself."""
+    channels: Channels | None = None
+    """Where sessions come from: `sessions` has source, medium, campaign and channel, and `channel_summary` is made."""
     geo: str | None = None
     """The declared column that holds an IP address."""
     gold: Gold = Gold()
@@ -200,6 +203,14 @@ class Dataset(Declared):
         for text in self.traffic.internal_users if self.traffic else ():
             if value_of(text, user.type) is None:
                 raise ValueError(f"traffic.internal_users: {text!r} is not a valid {user.type}")
+        for key, column in self.channels.fields.items() if self.channels else ():
+            known(f"channels.{key}", column)
+            if self.column(column).type != "string":
+                raise ValueError(f"channels.{key}: {column} is a {self.column(column).type}; it must be a string")
+        if self.channels and self.channels.revenue:
+            known("channels.revenue", self.channels.revenue)
+            if not self.column(self.channels.revenue).decimal and self.column(self.channels.revenue).type != "int64":
+                raise ValueError("channels.revenue: money is a decimal(p,s) or an int64, so that a sum is exact")
         for name in self.identity.columns if self.identity else ():
             known("identity.links", name)
             if self.column(name).type not in ("string", "int64"):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from event_assets.declaration.base import Declared, Duration, within
+from event_assets.declaration.base import Declared, Duration, listed, within
 from event_assets.declaration.conditions import Where
 
 
@@ -48,16 +48,12 @@ class TopUsers(Declared):
     """How many places the ranking has."""
 
 
-def _listed(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
 class FunnelStep(Declared):
     """An event that meets all of this is one of the step; a plain text is an event type and the step's name."""
 
     name: str
     """What the step is called: its columns are `NAME_count` and `NAME_time`."""
-    event_type: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    event_type: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
     """The event types, compared exactly; any where left out."""
     where: Where = Field(default_factory=dict)
     """Column to its values, or to `{not: [...]}`: what the event's columns or the user's profile must hold."""

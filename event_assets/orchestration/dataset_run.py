@@ -112,7 +112,7 @@ class DatasetRun:
         """LandingError or ContractError in the words of what failed first: a file, else a partition."""
         self.intake.raise_failures()
         if self.failed:
-            raise PartitionError(self.workspace.dataset, self.failed)
+            raise PartitionError(self.workspace, self.failed)
 
     def _requested(self, context: dg.OpExecutionContext) -> Request:
         workspace_steps = self.workspace.step_of
@@ -123,7 +123,8 @@ class DatasetRun:
 class PartitionError(ContractError):
     """Partitions that were not published: the first that broke a check, else the first that waits."""
 
-    def __init__(self, dataset: Dataset, failed: list[Outcome]) -> None:
+    def __init__(self, workspace: Workspace, failed: list[Outcome]) -> None:
+        dataset = workspace.dataset
         guilty = [o for o in failed if any(not check.passed for check in o.checks)] or failed
         first = guilty[0]
         more = f" and {len(guilty) - 1} more" if len(guilty) > 1 else ""
@@ -131,6 +132,10 @@ class PartitionError(ContractError):
         if first.waits_for:
             table, date = first.waits_for
             source = f"{dataset.name}/{table} {date or ''}".strip()
+            if workspace.is_damaged(first.waits_for):
+                state, remedy = f"waits for {source}, of which a file is damaged", f"event-assets run {dataset.name}"
+                super().__init__(culprit, state, f"{remedy} lands or computes it again")
+                return
             super().__init__(culprit, f"waits for {source}, whose published version is stale", "materialize that first")
         else:
             super().__init__(culprit, first.not_published, REMEDY)

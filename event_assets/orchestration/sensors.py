@@ -18,6 +18,7 @@ from event_assets.landing.inbox import is_settled
 from event_assets.orchestration.keys import CAUSE_TAG, ONLY_STALE_TAG, REPORT_TAG, WHY_TAG
 from event_assets.orchestration.unreported_partitions import lake_state, unreported
 from event_assets.pipeline.land_files import pending
+from event_assets.pipeline.manifests import pending_manifests
 from event_assets.pipeline.staleness import made_from, stale_units
 from event_assets.pipeline.sync_raw_tables import raw_tables_match_ledger
 from event_assets.pipeline.workspace import Workspace
@@ -64,6 +65,7 @@ def dataset_sensor(dataset: Dataset, job: str, settings: Callable[[], Settings] 
 def _for_new_files(context: dg.SensorEvaluationContext, workspace: Workspace) -> dg.RunRequest | dg.SkipReason:
     workspace.ledger.reload()
     files, warnings = pending(workspace)
+    files = [*files, *pending_manifests(workspace)]
     for warning in warnings:
         context.log.warning(warning)
     now = time.time()

@@ -15,12 +15,12 @@ import polars as pl
 
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
-from event_assets.pipeline.completeness import COMPLETENESS, arrivals, due_at
+from event_assets.pipeline.completeness import COMPLETENESS, arrivals, due_at, shortages
 from event_assets.pipeline.reconcile import Reconciliation, reconcile, reconciliation
 from event_assets.pipeline.results import REMEDY, CheckResult
 from event_assets.pipeline.schema_drift import drifts
 from event_assets.pipeline.steps import RECONCILIATION, Step, steps
-from event_assets.pipeline.volume import judge_volume
+from event_assets.pipeline.volume import REACH_DAYS, judge_volume
 from event_assets.pipeline.workspace import Workspace, unit_of
 from event_assets.storage.ledger import Kind, SourceFile
 from event_assets.tables.catalog import tables
@@ -142,6 +142,13 @@ def contract_result(table: Table, rows: int, broken: Sequence[Violation]) -> Che
     return CheckResult(table.name, "contract", not broken, message, figures)
 
 
+def accountable_rows(workspace: Workspace, step: Step, date: dt.date | None) -> int:
+    """The rows that a step's equation is about; none on a date whose gold tables are held back."""
+    assert step.equation is not None
+    is_held = any(source.holds for source in step.inputs) and date in workspace.held_dates()
+    return 0 if is_held else workspace.rows(step.equation.whole, date)
+
+
 def accounting_result(step: Step, whole: int, parts: Mapping[str, int]) -> CheckResult:
     """Whether a step's equation holds on a partition; `parts` gives the records of each part by name."""
     assert step.equation is not None
@@ -187,10 +194,11 @@ def file_results(workspace: Workspace, failures: Sequence[EventAssetsError] | No
 def completeness_results(workspace: Workspace) -> Iterator[CheckResult]:
     """The check of `completeness`: which dates lack files, and since when these are due."""
     found = arrivals(workspace.dataset, workspace.ledger)
-    missing = [one for one in found if not one.complete]
+    lacking = list(shortages(workspace.dataset, workspace.ledger))
+    missing = [one for one, _ in lacking]
     due = [due_at(workspace.dataset, one.date) for one in missing]
     named = [
-        f"{one} (due since {at:%Y-%m-%d %H:%M %Z})" if at else str(one) for one, at in zip(missing, due, strict=True)
+        f"{text} (due since {at:%Y-%m-%d %H:%M %Z})" if at else text for (_, text), at in zip(lacking, due, strict=True)
     ]
     more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
     message = "; ".join(named[:_SHOWN]) + more if named else f"all {len(found)} dates are complete"
@@ -214,7 +222,8 @@ def quality_results(
         shares = {"without profile": orphans, "facts": rows, "share without profile": round(orphans / max(rows, 1), 6)}
         yield CheckResult(table, "orphans", passed, f"{orphans} of {rows} facts have no profile", shares)
     if table == "cleaned_events" and date is not None:
-        counts = {day: workspace.rows(table, day) for day in workspace.dates(table)}
+        days = (date - dt.timedelta(days=n) for n in range(1, REACH_DAYS + 1))
+        counts = {day: entry.rows for day in days if (entry := workspace.entry(table, day))}
         found = judge_volume({**counts, date: rows}, date, quality.volume_factor)
         measured = {"events": rows, "usual": found.usual, "spread": found.spread}
         yield CheckResult(table, "volume", found.passed, str(found), measured)
@@ -261,7 +270,7 @@ def published_results(workspace: Workspace, table: str, date: dt.date | None) ->
             part.lstrip("#"): figures.get(part[1:], 0) if part.startswith("#") else workspace.rows(part, date)
             for part in step.equation.parts
         }
-        yield accounting_result(step, workspace.rows(step.equation.whole, date), parts)
+        yield accounting_result(step, accountable_rows(workspace, step, date), parts)
     yield from quality_results(workspace, table, date, rows, figures)
 
 

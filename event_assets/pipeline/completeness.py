@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -19,11 +20,16 @@ from event_assets.declaration.expect import Expect
 from event_assets.storage.ledger import Ledger
 from event_assets.text.file_names import file_date, file_hour
 from event_assets.text.file_patterns import matches
+from event_assets.wording import first_of
 
 if TYPE_CHECKING:
     from event_assets.pipeline.workspace import Workspace
 
 COMPLETENESS = "completeness"
+#: How names write a date, as `text.file_names` reads it.
+_DATE_FORMS = ("%Y-%m-%d", "%Y%m%d", "%Y_%m_%d", "%Y.%m.%d")
+#: So many missing files of a date are named in a message.
+_SHOWN_NAMES = 3
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,44 @@ def named_for(expect: Expect, name: str) -> tuple[dt.date, int | None] | None:
     return None if date is None else (date, None)
 
 
+def shortages(dataset: Dataset, ledger: Ledger) -> Iterator[tuple[Arrival, str]]:
+    """Each date that lacks files, and that in words: how many and, where that is known, which."""
+    lacking = [one for one in arrivals(dataset, ledger) if not one.complete]
+    files = _named_files(dataset, ledger) if lacking else {}
+    usual = Counter(_without_date(name, date) for date, states in files.items() for name in states)
+    for one in lacking:
+        states = files.get(one.date, {})
+        missing = [f"{name} is {state}" for name, state in sorted(states.items()) if state != "active"]
+        like_others = (_with_date(name, one.date) for name, dates in sorted(usual.items()) if dates > 1)
+        guessed = [f"{name} is missing" for name in like_others if name not in states]
+        if not one.missing_hours and len(missing) + len(guessed) <= one.missing:
+            missing += guessed
+        yield one, f"{one}{', ' if missing else ''}{first_of(missing, _SHOWN_NAMES, between=', ')}"
+
+
+def _named_files(dataset: Dataset, ledger: Ledger) -> dict[dt.date, dict[str, str]]:
+    """By date, the state of each file that is named for it; `missing` where only a manifest names it."""
+    assert dataset.expect is not None
+    states = ledger.states()
+    named = {name: states[key] for key, some in ledger.names().items() if key[0] == "events" for name in some}
+    known = {name for binding in ledger.bindings.values() for name in binding.known_as}
+    listed = {name for manifest in ledger.manifests.values() for name in manifest.records}
+    found: dict[dt.date, dict[str, str]] = {}
+    for name, state in [*named.items(), *((name, "missing") for name in listed - known)]:
+        if at := named_for(dataset.expect, name):
+            found.setdefault(at[0], {})[name] = state
+    return found
+
+
+def _without_date(name: str, date: dt.date) -> str:
+    """A file's name with marks in place of its date, by which names of several dates are compared."""
+    return reduce(lambda text, form: text.replace(date.strftime(form), f"\0{form}\0"), _DATE_FORMS, name)
+
+
+def _with_date(name: str, date: dt.date) -> str:
+    return reduce(lambda text, form: text.replace(f"\0{form}\0", date.strftime(form)), _DATE_FORMS, name)
+
+
 def completeness(workspace: Workspace) -> pl.DataFrame:
     """The table `completeness`: event_date, expected, arrived, missing, complete; by date."""
     found = arrivals(workspace.dataset, workspace.ledger)
@@ -122,14 +166,14 @@ def warnings(dataset: Dataset, ledger: Ledger, now: dt.datetime) -> Iterator[str
     expect = dataset.expect
     if expect is None or not found:
         return
-    for one in found:
-        if not one.complete and expect.hold:
-            yield f"{one}; its gold tables are empty until the rest arrives"
+    lacking = list(shortages(dataset, ledger))
+    if expect.hold:
+        yield from (f"{text}; its gold tables are empty until the rest arrives" for _, text in lacking)
     following = _arrival(dataset, expect, found[-1].date + dt.timedelta(days=1), 0, Counter())
-    for one in [*found, following]:
+    for one, text in [*lacking, (following, str(following))]:
         due = due_at(dataset, one.date)
-        if due is not None and not one.complete and due <= now:
-            yield f"{one}; overdue since {due:%Y-%m-%d %H:%M %Z}"
+        if due is not None and due <= now:
+            yield f"{text}; overdue since {due:%Y-%m-%d %H:%M %Z}"
 
 
 def due_at(dataset: Dataset, date: dt.date) -> dt.datetime | None:

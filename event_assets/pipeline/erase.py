@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from event_assets.errors import LandingError
+from event_assets.landing.inbox import look
+from event_assets.pipeline.masked_names import Masking, parts_of_names
+from event_assets.pipeline.schema_drift import FIELD_MESSAGES
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, parts, sync_raw_tables
 from event_assets.pipeline.user_records import Erasing, Judge, canonical, judges_of, rows_of, spread, tombstone_name
 from event_assets.pipeline.workspace import Workspace, unit_of
@@ -38,12 +41,20 @@ class Erased:
     """(file_id, row_number) of refused records of others that mention the user and are still there."""
 
 
-def erase(workspace: Workspace, user_id: str, *, mentions: bool = False) -> Erased:
+def erase(
+    workspace: Workspace,
+    user_id: str,
+    *,
+    mentions: bool = False,
+    forget: Callable[[Mapping[str, str]], None] = lambda _: None,
+) -> Erased:
     """Take a user's records out of the landed tables, for good; what is made from them is stale then.
 
-    With `mentions` also the refused records of others that mention the user. The caller holds `workspace.writing()` and
-    has called `workspace.refresh()`. LandingError where the text is not a user id of this dataset. A user of whom
-    nothing is there gets a tombstone as well: files may come later.
+    With `mentions` also the refused records of others that mention the user. Names of files and fields that contain the
+    id are masked; `forget` receives them and what to replace them by, for storage of others (logs of runs), before the
+    ledger loses them. The caller holds `workspace.writing()` and has called `workspace.refresh()`. LandingError where
+    the text is not a user id of this dataset. A user of whom nothing is there gets a tombstone as well: files may come
+    later.
     """
     user = canonical(user_id, workspace.dataset.column("user_id"))
     if user is None:
@@ -72,10 +83,28 @@ def erase(workspace: Workspace, user_id: str, *, mentions: bool = False) -> Eras
                 rows["landing_rejects"] += file.rejected - left.rejected
                 rows["raw_events" if file.kind == "events" else "raw_profiles"] += file.landed - left.landed
         _cut_closed(workspace, staging, erasings)
-        workspace.ledger.append([*tombstones, *changed])
+        masking = Masking(workspace.dataset, workspace.ledger, erasings)
+        forget(_texts_with_ids(workspace, masking))
+        workspace.ledger.rewrite([*tombstones, *changed], masking.entry)
     sync_raw_tables(workspace)
     own = workspace.ledger.erasure(user)
     return Erased(own.user, tuple(changed), dict(+rows), tuple(sorted(mentioned)))
+
+
+def _texts_with_ids(workspace: Workspace, masking: Masking) -> dict[str, str]:
+    """What runs may have logged that contains an erased id, and the same with the id masked."""
+    ledger, inbox = workspace.ledger, look(workspace.inbox, workspace.dataset)
+    names = {
+        *(binding.name for binding in ledger.bindings.values()),
+        *(name for manifest in ledger.manifests.values() for name in (manifest.name, *manifest.records)),
+        *(dropped.name for dropped in (*inbox.files, *inbox.manifests)),
+    }
+    texts = {part: masked for name in names for part, masked in parts_of_names(name, masking.name(name))}
+    said = {*inbox.warnings, *(file.reason for file in ledger.files.values() if file.reason)}
+    fields = {name for file in ledger.files.values() for name in file.new_fields}
+    said.update(message.format(name) for name in fields for message in FIELD_MESSAGES)
+    texts.update((text, masking.text(text)) for text in said)
+    return {text: masked for text, masked in texts.items() if masked != text}
 
 
 def rows_by_table(workspace: Workspace, user_id: str, *, mentions: bool = False) -> dict[str, int]:

@@ -13,6 +13,7 @@ from event_assets.errors import LandingError
 from event_assets.landing.inbox import Identity, InboxFile, block_of, on_disk
 from event_assets.pipeline.erase import place, without_erased
 from event_assets.pipeline.landing_rules import Rules, limits
+from event_assets.pipeline.masked_names import Masking
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS
 from event_assets.pipeline.user_records import Erasing
 from event_assets.pipeline.workspace import Workspace
@@ -116,8 +117,9 @@ def _placed(
 
 def _contradicted(workspace: Workspace, file: SourceFile, content: Content) -> bool:
     """Whether a manifest gives the file another number of records: its rows are then not placed."""
-    names = workspace.ledger.names().get((file.kind, file.file_id), [])
-    return workspace.ledger.contradicts(file, [*names, *(binding.name for binding in content.bindings)])
+    masking, bound = Masking(workspace.dataset, workspace.ledger), workspace.ledger.current()
+    named = [*bound.get((file.kind, file.file_id), ()), *(masking.binding(binding) for binding in content.bindings)]
+    return workspace.ledger.contradicts(file, named)
 
 
 def _as_source_file(landed: Landed, content: Content, landed_at: dt.datetime) -> SourceFile:

@@ -30,6 +30,7 @@ from event_assets.pipeline.completeness import warnings as completeness_warnings
 from event_assets.pipeline.land_contents import Content, in_groups, land_contents
 from event_assets.pipeline.landing_rules import Rules, is_known, rules_of_today
 from event_assets.pipeline.manifests import take_manifests
+from event_assets.pipeline.masked_names import Masking, masked_messages
 from event_assets.pipeline.schema_drift import FieldNames, drift_of
 from event_assets.pipeline.sync_raw_tables import files_missing_rows, parts_are_there, sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
@@ -92,12 +93,17 @@ def land_new_files(
     """
     began = time.perf_counter()
     before = _raw_contents(workspace)
+    masking = Masking(workspace.dataset, workspace.ledger)
     unreadable = take_manifests(workspace)
-    files, warnings = pending(workspace, files_missing_rows(workspace))
-    warnings[:0] = [*workspace.notices, *unreadable]
+    files, found = pending(workspace, files_missing_rows(workspace))
+    warnings = [*workspace.notices, *unreadable, *map(masking.text, found)]
     failures: list[LandingError] = []
     with workspace.lake.staging(workspace.dataset.name) as staging:
-        landed, known = _land_all(workspace, files, staging, warnings, failures, now, run, progress)
+        landed, known = _land_all(workspace, files, masking, staging, warnings, failures, now, run, progress)
+    names = {file.name: masked for file in files if (masked := masking.name(file.name)) != file.name}
+    if names:
+        warnings = [*masked_messages(warnings, names)]
+        failures = [LandingError(*masked_messages((e.culprit, e.state, e.remedy), names)) for e in failures]
     failures += _lost(workspace)
     warnings += completeness_warnings(workspace.dataset, workspace.ledger, now())
     after = _raw_contents(workspace)
@@ -126,6 +132,7 @@ def _lost(workspace: Workspace) -> Iterator[LandingError]:
 def _land_all(
     workspace: Workspace,
     files: list[InboxFile],
+    masking: Masking,
     staging: Path,
     warnings: list[str],
     failures: list[LandingError],
@@ -144,7 +151,7 @@ def _land_all(
     pool = ThreadPoolExecutor(max_workers=workspace.settings.workers)
     try:
         works, bindings = _sort_out(workspace, files, pool, warnings, failures)
-        entries.extend(bindings)
+        entries.extend(map(masking.entry, bindings))
         if works:
             workspace.ledger.draw_key()
         fields = FieldNames(workspace.ledger)
@@ -164,10 +171,10 @@ def _land_all(
                 continue
             if isinstance(result, Exception):
                 raise result
-            file = fields.kept(replace(result, run=work.first.run if work.first else run))
+            file = masking.source(fields.kept(replace(result, run=work.first.run if work.first else run)))
             landed.append(file)
             named.append((work.dropped.name, file))
-            entries.extend((file, *work.bindings))
+            entries.extend((file, *map(masking.entry, work.bindings)))
             if old := _dropped(workspace, file):
                 warnings.append(f"{work.dropped.name}: {old}")
             if workspace.dataset.drift == "warn" and (differs := str(drift_of(file))):
@@ -262,7 +269,7 @@ def _dropped(workspace: Workspace, file: SourceFile) -> str:
 def _settled_in_ledger(
     workspace: Workspace, dropped: InboxFile, rules: Rules, lost: Collection[tuple[Kind, str]]
 ) -> bool:
-    binding = workspace.ledger.bindings.get((dropped.kind, dropped.name))
+    binding = workspace.ledger.binding(dropped.kind, dropped.name)
     if binding is None or binding.signature != dropped.signature or (dropped.kind, binding.file_id) in lost:
         return False
     if binding.file_id in workspace.ledger.retracted:

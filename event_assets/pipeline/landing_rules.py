@@ -63,9 +63,9 @@ def rules_of_today(workspace: Workspace, bindings: Iterable[Binding] = ()) -> Ru
         for kind in kinds
         for number in range(len(dataset.blocks(kind)))
     }
-    bound = {(b.kind, b.name): b.file_id for b in (*workspace.ledger.bindings.values(), *bindings)}
+    bound = {(b.kind, b.key): (b.name, b.file_id) for b in (*workspace.ledger.bindings.values(), *bindings)}
     blocks: dict[tuple[Kind, str], int] = {}
-    for (kind, name), file_id in bound.items():
+    for (kind, _), (name, file_id) in bound.items():
         if len(dataset.blocks(kind)) > 1:
             number = block_of(name, dataset, kind) or 0
             blocks[kind, file_id] = min(number, blocks.get((kind, file_id), number))
@@ -81,4 +81,5 @@ def is_known(workspace: Workspace, file: SourceFile | None, rules: Rules) -> boo
 
 def limits(workspace: Workspace) -> Limits:
     """How far a file may unpack, as the settings say."""
-    return Limits(workspace.settings.max_unpacked_bytes, workspace.settings.max_ratio)
+    settings = workspace.settings
+    return Limits(settings.max_unpacked_bytes, settings.max_ratio, settings.memory_bytes)

@@ -31,7 +31,10 @@ from event_assets.tables.gold_tables import SESSION_CHANGES
 from event_assets.transforms.sessions import edge_days
 
 #: The tables that sessions are made of, and sessions.
-_MADE = ("event_keys", "cleaned_events", "session_edges", "session_parts", "sessions")
+_MADE = (
+    *("event_keys", "cleaned_events", "session_edges", "session_parts", "session_index"),
+    *("session_sources", "session_touches", "sessions"),
+)
 
 Changed = dict[tuple[dt.date, dt.date], dict[str, int]]
 """(event_date, landed_date) to the number of sessions by kind of change."""
@@ -80,7 +83,8 @@ def _reach(dataset: Dataset, date: dt.date) -> tuple[dt.date, dt.date]:
     if dataset.dedupe_days == "all" or dataset.sessions.by:  # a session of the source may begin on any date before
         return dt.date.min, dt.date.min
     since = date - dt.timedelta(days=1)
-    return since, since - dt.timedelta(days=edge_days(dataset) + dataset.dedupe_days)
+    touches = dataset.channels.lookback - 1 if dataset.channels else 0
+    return since, since - dt.timedelta(days=edge_days(dataset) + dataset.dedupe_days + touches)
 
 
 def _table(

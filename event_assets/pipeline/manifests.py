@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 from event_assets.landing.inbox import InboxFile, look
+from event_assets.pipeline.masked_names import Masking
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Manifest
 
@@ -17,19 +19,31 @@ def take_manifests(workspace: Workspace) -> list[str]:
 
     A file whose records differ from a manifest is rejected from then on, until either of them changes.
     """
-    known, warnings, taken = workspace.ledger.manifests, list[str](), list[Manifest]()
+    masking = Masking(workspace.dataset, workspace.ledger)
+    taken, warnings = read_manifests(pending_manifests(workspace))
+    workspace.ledger.append(map(masking.entry, taken))
+    return [*map(masking.text, warnings)]
+
+
+def pending_manifests(workspace: Workspace) -> list[InboxFile]:
+    """The manifests of the inbox that are new or were touched."""
     if not (workspace.dataset.expect and workspace.dataset.expect.manifest):
         return []
-    for dropped in look(workspace.inbox, workspace.dataset).manifests:
-        before = known.get(dropped.name)
-        if before is not None and before.signature == dropped.signature:
-            continue
+    found = [
+        (file, workspace.ledger.manifest(file.name)) for file in look(workspace.inbox, workspace.dataset).manifests
+    ]
+    return [file for file, known in found if known is None or known.signature != file.signature]
+
+
+def read_manifests(files: Iterable[InboxFile]) -> tuple[list[Manifest], list[str]]:
+    """What manifests say, and a warning for each that can't be read."""
+    taken, warnings = list[Manifest](), list[str]()
+    for dropped in files:
         try:
             taken.append(Manifest(dropped.name, dropped.signature, _read(dropped)))
         except (OSError, ValueError, csv.Error) as error:
             warnings.append(f"{dropped.name} can't be read as a manifest ({' '.join(str(error).split())})")
-    workspace.ledger.append(taken)
-    return warnings
+    return taken, warnings
 
 
 def _read(dropped: InboxFile) -> dict[str, int]:

@@ -13,10 +13,13 @@ from event_assets.declaration.changes import Change, changes, normalised
 from event_assets.errors import DeclarationError
 from event_assets.landing.inbox import InboxFile
 from event_assets.pipeline.land_files import pending
+from event_assets.pipeline.manifests import pending_manifests, read_manifests
 from event_assets.pipeline.staleness import CHANGED, Stale, made_from, reachable, stale_units
 from event_assets.pipeline.steps import RECONCILIATION, Step, steps
 from event_assets.pipeline.workspace import Workspace
 from event_assets.wording import counted
+
+_TOUCHED = "changed or touched since it was landed"
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,10 @@ class Plan:
     stale: tuple[Stale, ...]
     """What is known to be stale, upstream first."""
     at_most: dict[str, set[dt.date | None]]
-    """By table, what could be touched with all that is downstream: an unchanged result ends the chain."""
+    """By table, what could be touched with all that is downstream: an unchanged result ends the chain. Without what the
+    files touch, whose dates are known once they are landed."""
+    internal: frozenset[str] = frozenset()
+    """The internal tables, which JSON leaves out."""
 
     @property
     def is_empty(self) -> bool:
@@ -42,16 +48,18 @@ class Plan:
         found: dict[str, list[str]] = {}
         for unit in self.stale:
             for table in unit.step.tables:
-                found.setdefault(table, []).append(str(unit.date or ""))
+                if table not in self.internal:
+                    found.setdefault(table, []).append(str(unit.date or ""))
         return found
 
     def as_json(self) -> dict[str, Any]:
+        at_most = {table: dates for table, dates in self.at_most.items() if table not in self.internal}
         return {
             "changes": [{"key": change.key, "old": change.old, "new": change.new} for change in self.changes],
             "files": [{"name": name, "why": why} for name, why in self.files],
             "warnings": list(self.warnings),
             "units": self.units(),
-            "at_most": {table: sorted(str(d or "") for d in dates) for table, dates in sorted(self.at_most.items())},
+            "at_most": {table: sorted(str(d or "") for d in dates) for table, dates in sorted(at_most.items())},
             "tables": {},
         }
 
@@ -62,13 +70,12 @@ class Plan:
         for (step, why), units in groupby(self.stale, key=lambda unit: (unit.step.name, unit.why)):
             yield f"would make {step} {date_range([unit.date for unit in units])}".rstrip() + f": {why}"
         total = sum(len(dates) for dates in self.at_most.values())
-        files, stale = len(self.files), len(self.stale)
-        yield (
-            f"{counted(files, 'file')}, {counted(stale, 'stale partition')}, at most {total} touched with what is"
-            " downstream"
-        )
-        if self.files:
-            yield "The dates of new files are known once they are landed."
+        if self.is_empty:
+            yield "Nothing to do: no file is new and no partition is stale."
+            return
+        files = f"{counted(len(self.files), 'file')}, whose dates are known once landed; " if self.files else ""
+        stale = counted(len(self.stale), "stale partition")
+        yield f"{files}{stale}, at most {total} touched with what is downstream"
 
 
 def date_range(dates: Sequence[dt.date | None]) -> str:
@@ -84,8 +91,15 @@ def preview(workspace: Workspace) -> Plan:
     files, warnings = pending(workspace)
     changed, before = changed_keys(workspace)
     stale = [Stale(unit.step, unit.date, _cause(workspace, unit, changed, before)) for unit in stale_units(workspace)]
-    named = tuple((file.name, _why(workspace, file)) for file in files)
-    return Plan(tuple(changed), named, tuple(warnings), tuple(stale), reachable(workspace, stale))
+    manifests, unreadable = read_manifests(pending_manifests(workspace))
+    known = workspace.ledger.manifests
+    named = (
+        *((file.name, _why(workspace, file)) for file in files),
+        *((one.name, _TOUCHED if one.name in known else "a new manifest") for one in manifests),
+    )
+    internal = frozenset(name for name, table in workspace.tables.items() if table.internal)
+    at_most = reachable(workspace, stale)
+    return Plan(tuple(changed), named, (*warnings, *unreadable), tuple(stale), at_most, internal)
 
 
 def changed_keys(workspace: Workspace) -> tuple[list[Change], dict[str, Step]]:
@@ -120,9 +134,9 @@ def _cause(workspace: Workspace, unit: Stale, changed: Sequence[Change], before:
 
 
 def _why(workspace: Workspace, dropped: InboxFile) -> str:
-    binding = workspace.ledger.bindings.get((dropped.kind, dropped.name))
+    binding = workspace.ledger.binding(dropped.kind, dropped.name)
     if binding is None:
         return "new"
     if binding.signature != dropped.signature:
-        return "changed or touched since it was landed"
+        return _TOUCHED
     return "landed by other rules than today's"

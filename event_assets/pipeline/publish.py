@@ -16,14 +16,15 @@ def publish(
 ) -> tuple[str, bool]:
     """Queue staged files for the store's next flush; the digest of their rows, and whether it differs from before.
 
-    Files that hold the published rows, made from the same inputs, are discarded, unless the published ones are
-    damaged. `made_from` is the digest of what the partition was made from; of rows that no step made it is that of the
-    rows.
+    Files that hold the published rows, made from the same inputs, are discarded, unless the bytes of the published
+    ones differ: they are damaged then, and perhaps no reader met that yet. `made_from` is the digest of what the
+    partition was made from; of rows that no step made it is that of the rows.
     """
     before = store.entries().get(unit_of(date))
     content = content_digest(staged)
     changed = before is None or before.content != content
-    if before and not changed and not before.damaged and before.made_from == (made_from or content):
+    same = before is not None and not changed and before.made_from == (made_from or content)
+    if same and store.holds(unit_of(date), staged):
         for piece in staged:
             piece.discard()
     else:

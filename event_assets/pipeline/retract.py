@@ -9,7 +9,7 @@ from event_assets.errors import LandingError
 from event_assets.landing.inbox import look
 from event_assets.pipeline.sync_raw_tables import parts_are_there, sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Restoration, Retraction, SourceFile
+from event_assets.storage.ledger import Kind, Restoration, Retraction, SourceFile
 
 #: An id of a run may be cut off after so many characters, as the UI shows it.
 _SHORTEST_RUN = 8
@@ -18,7 +18,10 @@ _SHORTEST_RUN = 8
 def named_files(workspace: Workspace, name: str) -> list[SourceFile]:
     """The file of a name that it has or had in the inbox, or of a file_id. LandingError where the ledger has none."""
     ledger = workspace.ledger
-    named = {binding.file_id for binding in ledger.bindings.values() if binding.name == name}
+    kinds: tuple[Kind, ...] = ("events", "profiles")
+    exact = [binding for kind in kinds if (binding := ledger.binding(kind, name))]
+    shown = [binding for binding in ledger.bindings.values() if binding.name == name]
+    named = {binding.file_id for binding in exact or shown}
     found = [file for (_, file_id), file in sorted(ledger.files.items()) if file_id in named or file_id == name]
     if not found:
         known = ", ".join(sorted({binding.name for binding in ledger.bindings.values()})[:5]) or "none"
@@ -26,14 +29,18 @@ def named_files(workspace: Workspace, name: str) -> list[SourceFile]:
     return found[:1]
 
 
-def files_of_run(workspace: Workspace, run: str) -> list[SourceFile]:
-    """The files that a run landed first; `run` is its id, or at least the first 8 characters of it.
+def files_of_run(workspace: Workspace, run: str, *, retracted: bool = False) -> list[SourceFile]:
+    """The files that a run landed first, or those of them that are `retracted`; `run` is its id, or at least the first
+    8 characters of it.
 
-    LandingError where no run of that id landed a file, or several did.
+    LandingError where no run of that id landed a file, several did, or none of the files is retracted.
     """
     files = [file for _, file in sorted(workspace.ledger.files.items()) if file.run]
     found = [f for f in files if f.run == run or (len(run) >= _SHORTEST_RUN and str(f.run).startswith(run))]
     if len({file.run for file in found}) == 1:
+        found = [file for file in found if not retracted or file.file_id in workspace.ledger.retracted]
+        if not found:
+            raise LandingError(f"--run {run}", "landed no file that is retracted", "there is nothing to bring back")
         return found
     last = dict.fromkeys(str(f.run) for f in sorted(files, key=lambda file: file.landed_at, reverse=True))
     state = (
@@ -56,10 +63,11 @@ def last_retracted(workspace: Workspace) -> list[SourceFile]:
 def retract(workspace: Workspace, files: Sequence[SourceFile], at: dt.datetime) -> None:
     """Take files' rows out of the landed tables; what is made from them is stale then.
 
-    They stay out, under whatever name their content is dropped again, until `restore`. The caller holds
-    `workspace.writing()` and has called `workspace.refresh()`.
+    They stay out, under whatever name their content is dropped again, until `restore`. One that is retracted already
+    keeps the date of that. The caller holds `workspace.writing()` and has called `workspace.refresh()`.
     """
-    workspace.ledger.append(Retraction(file.file_id, at.isoformat()) for file in files)
+    new = [file.file_id for file in files if file.file_id not in workspace.ledger.retracted]
+    workspace.ledger.append(Retraction(file_id, at.isoformat()) for file_id in new)
     sync_raw_tables(workspace)
 
 
@@ -70,14 +78,15 @@ def restore(workspace: Workspace, files: Sequence[SourceFile]) -> None:
     where a file is not retracted, or a name refers to it that is not in the inbox any more.
     """
     ledger, dataset = workspace.ledger, workspace.dataset.name
-    there = {(dropped.kind, dropped.name) for dropped in look(workspace.inbox, workspace.dataset).files}
-    names = ledger.names()
+    dropped = look(workspace.inbox, workspace.dataset).files
+    there = [binding for one in dropped if (binding := ledger.binding(one.kind, one.name))]
+    current = ledger.current()
     for file in files:
-        bound = names.get((file.kind, file.file_id), [])
-        shown = bound[0] if bound else file.file_id[:12]
+        bound = current.get((file.kind, file.file_id), [])
+        shown = bound[0].name if bound else file.file_id[:12]
         if file.file_id not in ledger.retracted:
             raise LandingError(shown, f"is not retracted in {dataset}", "there is nothing to bring back")
-        gone = bound and not any((file.kind, name) in there for name in bound)
+        gone = bound and not any(binding in there for binding in bound)
         if gone and file.reason is None and not parts_are_there(workspace, file):
             state = "its rows were deleted and its source is not in the inbox; nothing was changed"
             raise LandingError(str(workspace.inbox / shown), state, "put the file back and undo the retraction again")

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from event_assets.engines.engine import Dates
+from event_assets.errors import DamagedFileError
 from event_assets.pipeline.publish import publish
 from event_assets.pipeline.recent_frames import RecentFrames
 from event_assets.pipeline.results import Outcome
@@ -22,7 +23,7 @@ from event_assets.pipeline.schedule import Blocker, Request, Schedule
 from event_assets.pipeline.stage_partitions import Draft, Drafting, batches
 from event_assets.pipeline.staleness import made_from
 from event_assets.pipeline.steps import Step
-from event_assets.pipeline.workspace import Workspace
+from event_assets.pipeline.workspace import Unit, Workspace
 
 #: Finished partitions become visible together: one commit of a table costs as much for thirty dates as for one.
 FLUSH_SECONDS = 5.0
@@ -104,7 +105,12 @@ class Run:
 
     def drafts(self, step: Step, *, only_stale: bool = False) -> Iterator[Drafted]:
         """The wanted dates of a step that need not wait, drafted in their order."""
-        wanted = self._schedule.wanted(step, only_stale=only_stale)
+        try:
+            wanted = self._schedule.wanted(step, only_stale=only_stale)
+        except DamagedFileError:  # of an input whose content tells what is stale
+            if self._restored(self._units_read(step, self._schedule.candidates(step))):
+                raise
+            wanted = self._schedule.wanted(step, only_stale=only_stale)
         ready = [date for date in wanted if not self._waits(step, date)]
         done = len(wanted) - len(ready)
         for batch in batches(self.workspace, step, ready):
@@ -113,21 +119,53 @@ class Run:
             done += len(batch)
         self._progress("", len(wanted), len(wanted))
 
-    def _together(self, step: Step, batch: Dates) -> Iterator[Drafted]:
-        """Draft a batch. Where that fails, each date by itself: those before the one that fails alone are drafted."""
+    def _together(self, step: Step, batch: Dates, *, restore: bool = True) -> Iterator[Drafted]:
+        """Draft a batch. Where that fails, each date by itself: those before the one that fails alone are drafted.
+
+        A date whose input can't be read is drafted once that was recomputed; where this run can't, the date waits.
+        """
         began = time.perf_counter()
-        expected = {date: made_from(self.workspace, step, date) for date in batch}
         try:
+            expected = {date: made_from(self.workspace, step, date) for date in batch}
             drafts = self._drafting.draft(step, batch)
-        except Exception:
-            if len(batch) == 1:
+        except Exception as error:
+            if len(batch) > 1:
+                for date in batch:
+                    yield from self._together(step, [date])
+            elif not (isinstance(error, DamagedFileError) and restore):
                 raise
-            for date in batch:
-                yield from self._together(step, [date])
+            elif left := self._restored(self._units_read(step, batch)):
+                self._hold(step, batch[0], "waiting", waits_for=left)
+            else:
+                yield from self._together(step, batch, restore=False)
             return
         seconds = (time.perf_counter() - began) / len(batch)
         for date, (tables, figures) in drafts.items():
             yield Drafted(step, date, tables, figures, expected[date], seconds)
+
+    def _units_read(self, step: Step, dates: Iterable[dt.date | None]) -> list[Unit]:
+        units = (unit for date in dates for unit in self.workspace.all_input_units(step, date))
+        return [unit for unit in dict.fromkeys(units) if unit[0] in self.workspace.stores]
+
+    def _restored(self, units: Sequence[Unit]) -> Unit | None:
+        """Recompute those of some units that turned out to be damaged; the first that this run can't, if any.
+
+        A table that the run doesn't make is left to the next run, as raw rows are: that lands them again.
+        """
+        workspace = self.workspace
+        self._flush_tables()
+        for table in {table for table, _ in units}:
+            workspace.stores[table].refresh()
+        for table, day in filter(workspace.is_damaged, units):
+            maker = workspace.step_of.get(table)
+            if maker is None or maker not in self.steps or workspace.is_closed(maker, day):
+                return table, day
+            for drafted in self._together(maker, [day]):
+                self.publish(drafted)
+            self._flush_tables()
+            if workspace.is_damaged((table, day)):
+                return table, day
+        return None
 
     def _waits(self, step: Step, date: dt.date | None) -> bool:
         blocker = self._schedule.blocker(step, date)
@@ -143,6 +181,7 @@ class Run:
             return
         for name, draft in drafted.drafts.items():
             content, changed = publish(self.workspace.stores[name], date, draft.staged, drafted.made_from)
+            self.workspace.note_figures(name, date, drafted.figures, draft.plot)
             if draft.frame is not None:
                 self._recent.keep((name, date), draft.frame)
             self._schedule.made(step, date, name, changed=changed)
@@ -159,18 +198,22 @@ class Run:
                     draft.checks,
                     draft.sample,
                     draft.plot,
+                    draft.refused,
                     seconds,
                 )
             )
 
     def flush(self) -> list[Outcome]:
         """Make visible what was published since the last flush; returns the outcomes of that and of what waits."""
+        self._flush_tables()
+        finished, self._finished = self._finished, []
+        return finished
+
+    def _flush_tables(self) -> None:
         for step in self.workspace.steps:  # upstream first: a kill in between leaves what is downstream stale
             for name in step.tables:
                 self.workspace.stores[name].flush()
         self._flushed = time.monotonic()
-        finished, self._finished = self._finished, []
-        return finished
 
     def empty_dates(self, step: Step) -> list[dt.date]:
         """The requested dates (all where none are named) that are within the history and have no raw records."""

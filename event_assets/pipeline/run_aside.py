@@ -38,6 +38,13 @@ class PlannedDifference:
     """Those that it would not publish, since they break a check or wait for one that does."""
     tables: dict[str, dict[str, Difference]] = field(default_factory=dict)
     """Table to date to its difference, where there is one."""
+    failures: tuple[str, ...] = ()
+    """Files that would stop their own landing, and with it the run's success."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether a run would change nothing: it may look at a file that was only touched."""
+        return not (self.made or self.refused or self.tables or self.failures)
 
     def as_json(self) -> dict[str, Any]:
         counts = {
@@ -97,7 +104,7 @@ def _difference(
         if LATENESS in aside.tables:
             publish_lateness(aside)
         publish_reconciliation(aside)
-    warnings = [*intake.warnings, *map(str, intake.failures)]
+    failures = tuple(map(str, intake.failures))
     shown = {name: table for name, table in workspace.tables.items() if not table.internal}
     for name, table in shown.items():
         before, after = workspace.stores[name], aside.stores[name]
@@ -109,7 +116,8 @@ def _difference(
                 found.tables.setdefault(name, {})[unit] = difference
     return replace(
         found,
-        plan=replace(found.plan, warnings=tuple(warnings)),
+        plan=replace(found.plan, warnings=(*intake.warnings, *failures)),
+        failures=failures,
         made={name: sorted(found.made[name]) for name in shown if name in found.made},
         refused={name: sorted(found.refused[name]) for name in shown if name in found.refused},
     )

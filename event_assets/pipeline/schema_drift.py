@@ -5,10 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from event_assets.landing.schema_drift import ONE_FILE, Drift
-from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Kind, Ledger, SourceFile
+
+if TYPE_CHECKING:
+    from event_assets.pipeline.workspace import Workspace
 
 #: So many new fields of a file are kept by name.
 MAX_NAMES = 20
@@ -16,6 +19,8 @@ MAX_NAMES = 20
 _MORE = "more:"
 #: Before the hash of a name.
 _HIDDEN = "hidden:"
+#: How messages name an undeclared field: with words around it, since a field may be called like any word.
+FIELD_MESSAGES = ("new field {} in ", "new {} (")
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,8 @@ class FieldNames:
     """Which names of new fields the ledger keeps: those that at least two files have, of others a keyed hash.
 
     A name that occurs in one file only may be a value, such as the id of a user by whom a map is keyed. Of a file with
-    many new fields a few are kept, and the number of the others.
+    many new fields a few are kept, and the number of the others. Names with an erased user's id are not kept at all
+    (masked_names.py).
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -47,21 +53,21 @@ class FieldNames:
         self._known: dict[str, str] = {}
         for file in ledger.files.values():
             for name in file.new_fields.keys() - {_MORE}:
-                self._files.setdefault(self._hidden(name), set()).add(file.file_id)
+                self._files.setdefault(hidden_name(self._ledger, name), set()).add(file.file_id)
                 if not name.startswith(_HIDDEN):
-                    self._known[self._hidden(name)] = name
+                    self._known[hidden_name(self._ledger, name)] = name
 
     def kept(self, file: SourceFile) -> SourceFile:
         """A file that was just landed as the ledger may keep it."""
         counts: dict[str, int] = {}
         # The same ones of each file, so that files can be compared.
-        chosen = sorted(file.new_fields, key=self._hidden)[:MAX_NAMES]
+        chosen = sorted(file.new_fields, key=lambda name: hidden_name(self._ledger, name))[:MAX_NAMES]
         if more := len(file.new_fields) - len(chosen):
             counts[_MORE] = more
         for name in sorted(chosen):
-            count, hidden = file.new_fields[name], self._hidden(name)
-            files = self._files.setdefault(hidden, set())
-            counts[name if files - {file.file_id} else hidden] = count
+            count, secret = file.new_fields[name], hidden_name(self._ledger, name)
+            files = self._files.setdefault(secret, set())
+            counts[name if files - {file.file_id} else secret] = count
             files.add(file.file_id)
         return replace(file, new_fields=counts)
 
@@ -69,8 +75,10 @@ class FieldNames:
         """The name as it is shown: that of a later file that has the field as well, if there is one."""
         return self._known.get(name, ONE_FILE) if name.startswith(_HIDDEN) else name
 
-    def _hidden(self, name: str) -> str:
-        return name if name.startswith(_HIDDEN) else _HIDDEN + self._ledger.field_hash(name)
+
+def hidden_name(ledger: Ledger, name: str) -> str:
+    """What stands for the name of a field that is not kept: a keyed hash (`Ledger.draw_key` was called before)."""
+    return name if name == _MORE or name.startswith(_HIDDEN) else _HIDDEN + ledger.field_hash(name)
 
 
 def drift_of(file: SourceFile) -> Drift:

@@ -16,6 +16,7 @@ from event_assets.declaration import Dataset
 from event_assets.declaration.dataset import Kind
 from event_assets.digest import digest
 from event_assets.tables.catalog import COMPLETENESS, tables
+from event_assets.tables.channel_tables import all_sessions_count
 from event_assets.tables.custom_table_functions import custom_tables
 from event_assets.tables.table import Table
 from event_assets.text import user_agents
@@ -34,6 +35,7 @@ from event_assets.transforms import (
     watch_time,
 )
 from event_assets.transforms import call_custom_function as custom_transforms
+from event_assets.transforms import channels as session_channels
 from event_assets.transforms.held_dates import empty_where_held
 from event_assets.transforms.interface import Inputs, Outputs, Scope
 from event_assets.transforms.traffic import counted_only
@@ -144,6 +146,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
             for block in dataset.blocks(kind)
         ]
 
+    channels = dataset.channels
     holds = dataset.expect is not None and dataset.expect.hold
     reach = dataset.dedupe_days
     columns = [c.rules(*_CLEANING_KEYS) for c in dataset.columns]
@@ -180,16 +183,28 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
     if dataset.identity:
         add(("identity_links",), (Input("cleaned_events"),), persons.identity_links, dataset.identity.rules())
         add(("identities",), (Input("identity_links"),), persons.identities, dataset.identity.rules(), by_date=False)
+    earned = {**gap, **channels.rules("conversions", "revenue")} if channels and channels.conversions else gap
+    touched = {**earned, **channels.rules("lookback")} if channels else gap
+    touches = (Input("session_sources"), Input("session_touches", before=channels.lookback - 1)) if channels else ()
+    attribution = {"channels": channels.attribution} if channels else {}
+    events, parts = Input("cleaned_events"), Input("session_parts")
     if dataset.sessions.by:
-        add(("session_parts",), (Input("cleaned_events"),), source_sessions.session_parts, gap)
-        add(("session_index",), (Input("session_parts"),), source_sessions.session_index, gap, by_date=False)
+        add(("session_parts",), (events,), source_sessions.session_parts, earned)
+        add(("session_index",), (parts,), source_sessions.session_index, earned, by_date=False)
         index = Input("session_index", users_of="session_parts")
-        add(("sessions",), (Input("session_parts"), index), source_sessions.sessions, gap)
+        add(
+            ("session_sources", "session_touches"),
+            (events, parts, index),
+            session_channels.session_sources,
+            attribution,
+        )
+        add(("sessions",), (parts, index, *touches), source_sessions.sessions, touched)
     else:
-        add(("session_edges",), (Input("cleaned_events"),), sessions.session_edges, gap)
+        add(("session_edges",), (events,), sessions.session_edges, gap)
         edges = Input("session_edges", before=sessions.edge_days(dataset), same_date=False)
-        add(("session_parts",), (Input("cleaned_events"), edges), sessions.session_parts, gap)
-        add(("sessions",), (Input("session_parts", after=1),), sessions.sessions, gap)
+        add(("session_parts",), (events, edges), sessions.session_parts, earned)
+        add(("session_sources", "session_touches"), (events, parts), session_channels.session_sources, attribution)
+        add(("sessions",), (Input("session_parts", after=1), *touches), sessions.sessions, touched)
     facts = ("#human", "#bot", "#internal") if dataset.traffic else ("joined_facts",)
     add(
         ("joined_facts",),
@@ -205,7 +220,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
             "geo": dataset.geo,
             "filter": [block.rules("filter") for block in dataset.profiles],
             **({"identity": dataset.identity.columns} if dataset.identity else {}),
-            **({"traffic": [dataset.traffic.rules(), user_agents.VERSION]} if dataset.traffic else {}),
+            **({"traffic": [dataset.traffic.rules(), user_agents.version()]} if dataset.traffic else {}),
             "profile_columns": profile_columns,
         },
         equation=Equation("cleaned_events", (*facts, "#filtered")),
@@ -236,6 +251,14 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
             {**steps_rule, **counted},
         )
         add(("funnel_summary",), (Input("user_funnel"),), funnel.funnel_summary, steps_rule, by_date=False)
+    all_count = all_sessions_count(dataset)
+    add(
+        ("channel_summary",),
+        (Input("sessions"), *(() if all_count else daily)),
+        counted_only(session_channels.channel_summary),
+        counted,
+        equation=Equation("sessions", ("#sessions_by_channel", *([] if all_count else ["#left_out"]))),
+    )
     add(("users_by",), daily, counted_only(active_users.users_by), {"users_by": gold["users_by"], **counted})
     add(("daily_users",), daily, counted_only(active_users.daily_users), counted)
     add(("active_users",), (Input("daily_users", before=active_users.MONTH - 1),), active_users.active_users, {})

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from event_assets.pipeline.completeness import COMPLETENESS, completeness
-from event_assets.pipeline.user_records import masked_names
 from event_assets.storage.ledger import SourceFile
 from event_assets.storage.parquet import read_parquet, write_parquet
 from event_assets.storage.partitions import WHOLE, content_digest
@@ -89,7 +88,7 @@ def _counting(workspace: Workspace) -> dict[str, list[LogFile]]:
 def source_files(workspace: Workspace) -> pl.DataFrame:
     """The rows of `source_files` from the ledger: one per content, ordered by landed_at and file_id."""
     ledger = workspace.ledger
-    names, shown = ledger.names_so_far(), masked_names(workspace.dataset, ledger)
+    names = ledger.names_so_far()
     rows = []
     for key, state in ledger.states().items():
         file = ledger.files[key]
@@ -101,7 +100,7 @@ def source_files(workspace: Workspace) -> pl.DataFrame:
         rows.append(
             {
                 "file_id": file.file_id,
-                "names": json.dumps([shown(name) for name in names.get(key, [])], ensure_ascii=False),
+                "names": json.dumps(names.get(key, []), ensure_ascii=False),
                 "bytes": file.bytes,
                 "records": file.records,
                 "landed": file.landed,

@@ -35,10 +35,6 @@ Verdict = Literal["theirs", "taken", "mentions"]
 """The user's own record, one of another that mentions the user and is taken out with it, or one that only does that."""
 #: So many raw rows are judged at once.
 _ROWS = 250_000
-#: In place of an id.
-MASK = "•••"
-#: In names of files, ids have `.`, `_` and `-` beside them as well.
-_PART = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 #: What ends a token: no letter, no digit and none of `_ - . @ : %`.
 _APART = re.compile(r"[^\w\-.@:%]")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.S)
@@ -122,13 +118,14 @@ class Judge:
         theirs = [text for text, user in known.items() if user is not None and self._erasing.is_erased(user)]
         return texts.is_in(theirs, nulls_equal=True)
 
-    def masked(self, name: str) -> str:
-        """A name of a file or field with every part that is an erased user's id covered."""
-        for part in dict.fromkeys([*tokens(name, self._spreads), *_PART.findall(name), *re.findall(r"[\w-]+", name)]):
-            user = canonical(part, self._column)
-            if user is not None and self._erasing.is_erased(user):
-                name = name.replace(part, MASK)
-        return name
+    def is_id(self, text: str) -> bool:
+        """Whether a text is an erased user's id, in any spelling."""
+        user = canonical(text, self._column)
+        return user is not None and self._erasing.is_erased(user)
+
+    def token_spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """The places of what could be an erased user's id in a text."""
+        return token_spans(text, self._spreads)
 
     def takes(self, verdict: Verdict | None) -> bool:
         """Whether a record is taken out."""
@@ -209,12 +206,17 @@ class Judge:
         return None
 
 
-def tokens(text: str, spreads: list[int]) -> Iterator[str]:
+def tokens(text: str, spreads: Iterable[int]) -> Iterator[str]:
     """The parts of a text that have so many characters that end tokens, and one of them (or nothing) on both sides."""
+    return (text[start:end] for start, end in token_spans(text, spreads))
+
+
+def token_spans(text: str, spreads: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """The places of the `tokens` of a text."""
     bounds = [-1, *(match.start() for match in _APART.finditer(text)), len(text)]
     for inner in spreads:
         for left, right in zip(bounds, bounds[inner + 1 :], strict=False):
-            yield text[left + 1 : right]
+            yield left + 1, right
 
 
 def _readings(text: str) -> Iterator[str]:
@@ -282,17 +284,3 @@ def _rows_of(table: Table, path: Path, judge: Judge) -> pl.Series:
     if column == "raw":
         return pl.Series([judge.takes(judge.text(raw)) for raw in texts], dtype=pl.Boolean)
     return judge.typed(texts)
-
-
-def masked_names(dataset: Dataset, ledger: Ledger) -> Callable[[str], str]:
-    """A file's name as tables show it: without the ids of erased users."""
-    if not ledger.erased:
-        return lambda name: name
-    judges = judges_of(dataset, "events", Erasing.of(dataset, ledger))
-
-    def masked(name: str) -> str:
-        for judge in judges:
-            name = judge.masked(name)
-        return name
-
-    return masked

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import filecmp
 import itertools
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -150,6 +151,16 @@ class TableStore:
         from event_assets.storage.parquet import holds_rows
 
         return self._files.size(file.path) is not None and holds_rows(self.file(file.path), file.rows)
+
+    def holds(self, unit: str, staged: Sequence[WrittenFile]) -> bool:
+        """Whether the published files of a unit have exactly the bytes of some staged ones."""
+        entry = self.entries().get(unit)
+        if entry is None or entry.damaged or len(entry.files) != len(staged):
+            return False
+        with suppress(OSError):
+            pairs = zip(self.paths(unit), staged, strict=True)
+            return all(filecmp.cmp(path, piece.path, shallow=False) for path, piece in pairs)
+        return False
 
     def publish(self, unit: str, staged: Sequence[WrittenFile], made_from: str, content: str) -> Entry:
         """Put a unit's staged files in place of those before, from the next flush on."""

@@ -12,10 +12,10 @@ import hmac
 import json
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import polars as pl
 
@@ -85,6 +85,18 @@ class Binding:
     signature: str
     content: str = ""
     """The SHA-256 of the bytes, where `file_id` is of more than these."""
+    hidden: tuple[str, ...] = ()
+    """Where `name` lacks an erased user's id: the keyed hashes of the path as it is, and of its last part."""
+
+    @property
+    def key(self) -> str:
+        """What tells the name from others."""
+        return self.hidden[0] if self.hidden else self.name
+
+    @property
+    def known_as(self) -> set[str]:
+        """What a manifest may call the file: its path or the last part of it, or the hash of either."""
+        return {self.name, self.name.rsplit("/", 1)[-1], *self.hidden}
 
 
 @dataclass(frozen=True)
@@ -133,7 +145,10 @@ class Expiry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest of the inbox: the number of records of each file. A later one of the same name takes its place."""
+    """A manifest of the inbox: the number of records of each file. A later one of the same name takes its place.
+
+    Names with an erased user's id are keyed hashes.
+    """
 
     name: str
     signature: str
@@ -158,8 +173,9 @@ class Ledger:
     def _forget(self) -> None:
         self.files: dict[tuple[Kind, str], SourceFile] = {}
         self.bindings: dict[tuple[Kind, str], Binding] = {}
-        self.bound: defaultdict[tuple[Kind, str], dict[str, None]] = defaultdict(dict)
-        """Each content's names so far."""
+        """The bindings by kind and key; `binding` finds that of a name."""
+        self._bound: defaultdict[tuple[Kind, str], dict[str, None]] = defaultdict(dict)
+        """The keys of each content's names so far."""
         self.manifests: dict[str, Manifest] = {}
         """The manifests by name."""
         self.retracted: dict[str, str | None] = {}
@@ -209,10 +225,21 @@ class Ledger:
         for text in texts:
             self._apply(json.loads(text))
         if len(self._read) >= _COMPACT_ABOVE:
-            self._entries = 0
-            self._write([_text(entry) for entry in self._state()], remove=self._read)
+            self.rewrite()
         else:
             self._write(texts, remove=[])
+
+    def rewrite(self, entries: Iterable[Entry] = (), change: Callable[[Entry], Entry] = lambda entry: entry) -> None:
+        """Commit entries together with all others as `change` gives them, and delete every older text of them."""
+        for entry in entries:
+            self._apply(json.loads(_text(entry)))
+        texts = [_text(change(entry)) for entry in self._state()]
+        older = self._read
+        self._forget()
+        for text in texts:
+            self._apply(json.loads(text))
+        self._read = older
+        self._write(texts, remove=older)
 
     def link_to(self, other: Ledger) -> None:
         """Begin with what the ledger of another lake has, by links to its files."""
@@ -226,40 +253,66 @@ class Ledger:
         """Delete the files of a writer that died before its commit or before deleting what it replaced."""
         self._files.delete(self._files.leftovers({file.path for file in self._log.files()}))
 
+    def binding(self, kind: Kind, name: str) -> Binding | None:
+        """What a name of the inbox stands for, if anything."""
+        found = self.bindings.get((kind, name))
+        return found if found is not None or self.salt is None else self.bindings.get((kind, self.name_hash(name)))
+
+    def manifest(self, name: str) -> Manifest | None:
+        """The manifest of a name in the inbox, if it was read."""
+        found = self.manifests.get(name)
+        return found if found is not None or self.salt is None else self.manifests.get(self.name_hash(name))
+
+    def current(self) -> dict[tuple[Kind, str], list[Binding]]:
+        """The bindings of each file's content by (kind, file_id), in order of their names."""
+        found: dict[tuple[Kind, str], list[Binding]] = {}
+        for binding in sorted(self.bindings.values(), key=lambda b: (b.name, b.file_id)):
+            found.setdefault((binding.kind, binding.file_id), []).append(binding)
+        return found
+
     def names(self) -> dict[tuple[Kind, str], list[str]]:
         """The names that refer to each file's content now, by (kind, file_id)."""
-        names: dict[tuple[Kind, str], list[str]] = {}
-        for binding in sorted(self.bindings.values(), key=lambda b: b.name):
-            names.setdefault((binding.kind, binding.file_id), []).append(binding.name)
-        return names
+        return {key: [binding.name for binding in some] for key, some in self.current().items()}
+
+    def name(self, file_id: str) -> str | None:
+        """The first of the names that refer to a content now."""
+        kinds: tuple[Kind, ...] = get_args(Kind)
+        bound = (self.bindings[kind, key] for kind in kinds for key in self._bound.get((kind, file_id), ()))
+        return min((binding.name for binding in bound if binding.file_id == file_id), default=None)
 
     def names_so_far(self) -> dict[tuple[Kind, str], list[str]]:
         """The names that refer to each file's content, or that last did where no name does now."""
-        return {key: sorted(some) for key, some in self.bound.items()} | self.names()
+        former = {
+            (kind, file_id): sorted(self.bindings[kind, key].name for key in keys)
+            for (kind, file_id), keys in self._bound.items()
+        }
+        return former | self.names()
 
     def states(self) -> dict[tuple[Kind, str], State]:
         """What became of each file, by (kind, file_id)."""
-        names = self.names()
+        bound = self.current()
 
         def state(file: SourceFile) -> State:
-            if self.reason(file, names) is not None:
+            if self.reason(file, bound) is not None:
                 return "rejected"
             if file.file_id in self.retracted:
                 return "retracted"
-            return "active" if (file.kind, file.file_id) in names else "superseded"
+            return "active" if (file.kind, file.file_id) in bound else "superseded"
 
         return {key: state(file) for key, file in sorted(self.files.items())}
 
-    def reason(self, file: SourceFile, names: Mapping[tuple[Kind, str], list[str]] | None = None) -> str | None:
-        """Why a whole file is rejected; `names` are those of `names()`, where the caller has them."""
+    def reason(
+        self, file: SourceFile, current: Mapping[tuple[Kind, str], Sequence[Binding]] | None = None
+    ) -> str | None:
+        """Why a whole file is rejected; `current` is `current()`, where the caller has it."""
         if file.reason is not None or not self.manifests:
             return file.reason
-        bound = (self.names() if names is None else names).get((file.kind, file.file_id), ())
+        bound = (self.current() if current is None else current).get((file.kind, file.file_id), ())
         return "manifest_mismatch" if self.contradicts(file, bound) else None
 
-    def contradicts(self, file: SourceFile, names: Iterable[str]) -> bool:
+    def contradicts(self, file: SourceFile, bindings: Iterable[Binding]) -> bool:
         """Whether a manifest gives one of a file's names (with or without its folder) another number of records."""
-        known = {one for name in names for one in (name, name.rsplit("/", 1)[-1])}
+        known = {name for binding in bindings for name in binding.known_as}
         said = (
             manifest.records[name] for manifest in self.manifests.values() for name in known & manifest.records.keys()
         )
@@ -289,6 +342,11 @@ class Ledger:
         assert self.salt is not None
         return _keyed_hash(self.salt, f"field {name}")
 
+    def name_hash(self, name: str) -> str:
+        """A file's name as a keyed hash (`draw_key` was called before)."""
+        assert self.salt is not None
+        return _keyed_hash(self.salt, f"file {name}")
+
     def is_erased(self, user_id: str) -> bool:
         """Whether a user (by the id as cleaning writes it) was erased."""
         return self.salt is not None and _keyed_hash(self.salt, user_id) in self.erased
@@ -300,9 +358,9 @@ class Ledger:
 
     def _state(self) -> Iterator[Entry]:
         yield from self.files.values()
-        for (kind, file_id), names in self.bound.items():  # before those that are current, which replace them
-            former = (name for name in names if self.bindings[kind, name].file_id != file_id)
-            yield from (Binding(name, kind, file_id, "") for name in former)
+        for (kind, file_id), keys in self._bound.items():  # before those that are current, which replace them
+            former = (binding for key in keys if (binding := self.bindings[kind, key]).file_id != file_id)
+            yield from (Binding(one.name, kind, file_id, "", hidden=one.hidden) for one in former)
         yield from self.bindings.values()
         yield from self.manifests.values()
         yield from (Retraction(file_id, at) for file_id, at in sorted(self.retracted.items()))
@@ -338,9 +396,10 @@ class Ledger:
                 file = SourceFile(**document)
                 self.files[file.kind, file.file_id] = file
             case "bound":
+                document["hidden"] = tuple(document.get("hidden", ()))
                 binding = Binding(**document)
-                self.bindings[binding.kind, binding.name] = binding
-                self.bound[binding.kind, binding.file_id][binding.name] = None
+                self.bindings[binding.kind, binding.key] = binding
+                self._bound[binding.kind, binding.file_id][binding.key] = None
             case "manifest":
                 self.manifests[document["name"]] = Manifest(**document)
             case "retracted":

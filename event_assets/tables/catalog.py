@@ -11,6 +11,7 @@ from event_assets.declaration import Dataset
 from event_assets.declaration.dataset import Kind
 from event_assets.errors import DeclarationError
 from event_assets.tables import plots
+from event_assets.tables.channel_tables import channel_columns, conversion_columns, source_tables
 from event_assets.tables.custom_table_functions import with_custom
 from event_assets.tables.gold_tables import gold_tables
 from event_assets.tables.identity_tables import PERSON_ID, identity_tables
@@ -284,6 +285,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
                 made_from=("event_type",),
             ),
             *first_and_last,
+            *conversion_columns(dataset),
         ),
         key=("session_id",),
         partitioned_by="event_date",
@@ -315,13 +317,16 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
             made_from=("event_type",),
         ),
         *first_and_last,
+        *conversion_columns(dataset),
     )
+    if dataset.channels:
+        yield from source_tables(dataset, session_id, user_id, session_start)
     if dataset.sessions.by:
         yield _session_index([column for column in whole if column.name != "duration_seconds"])
     yield Table(
         "sessions",
         "Runs of a user's events without a pause longer than the gap, by the date of their start.",
-        whole,
+        (*whole, *channel_columns(dataset)),
         key=("session_id",),
         partitioned_by="event_date",
         layer="silver",

@@ -7,6 +7,7 @@ from typing import Any
 
 from event_assets.declaration import Dataset, FunnelStep
 from event_assets.tables import plots
+from event_assets.tables.channel_tables import summary_table
 from event_assets.tables.returning_users_tables import retention_tables
 from event_assets.tables.shared_columns import count, region, typed
 from event_assets.tables.table import Column, Table
@@ -84,7 +85,12 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
             (
                 event_type,
                 count("event_count", "Events of the type on the date.", made_from=("event_id",)),
-                count("user_count", "Users with an event of the type on the date.", made_from=("user_id",)),
+                count(
+                    "user_count",
+                    "Users with an event of the type on the date.",
+                    1 if dataset.column("user_id").required else 0,
+                    made_from=("user_id",),
+                ),
             ),
             key=("event_type",),
             **daily,
@@ -127,6 +133,8 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
         )
     if gold.retention:
         yield from retention_tables(dataset, user_id)
+    if dataset.channels:
+        yield summary_table(dataset)
 
 
 def _top_users(dataset: Dataset, user_id: Column) -> Iterable[Table]:

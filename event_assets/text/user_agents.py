@@ -1,42 +1,44 @@
-"""Which user agents are programs: an offline list of the words by which they name themselves.
+"""Which user agents are programs: those on the list of the package `crawler-user-agents`, and those that contain bot,
+crawl or spider.
 
-A browser's text has none of them. Raise VERSION with every change: partitions made with another list are stale.
+One engine of expressions (Polars) judges the distinct texts for all engines, so that no dialect can differ.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import cache
+from importlib import metadata
 
-VERSION = "1"
-#: Words of programs in general, in any case.
-_WORDS = (
-    *("bot", "crawl", "spider", "slurp", "scrap", "fetch", "archiver", "validator", "monitor", "uptime", "pingdom"),
-    *(
-        "headless",
-        "phantomjs",
-        "puppeteer",
-        "playwright",
-        "selenium",
-        "lighthouse",
-        "prerender",
-        "preview",
-        "transcoder",
-    ),
-    *("facebookexternalhit", "feed", "rss", "checker", "scanner", "nagios", "zgrab", "masscan", "nmap", "nikto"),
-)
-#: Libraries and tools, where the text begins with them.
-_CLIENTS = (
-    *("curl", "wget", "python", "java/", "go-http-client", "okhttp", "apache-httpclient", "libwww-perl", "lwp", "ruby"),
-    *("axios", "node-fetch", "undici", "aiohttp", "httpx", "guzzlehttp", "php", "postmanruntime", "insomnia", "httpie"),
-    *("dart", "http_request", "http.rb", "winhttp", "restsharp", "jakarta", "faraday", "mechanize", "gophercloud"),
-)
-#: Devices and browsers whose names contain one of the words.
-_NOT = re.compile(r"cubot|cubots", re.IGNORECASE)
-_BOT = re.compile("|".join(map(re.escape, _WORDS)) + "|^(?:" + "|".join(map(re.escape, _CLIENTS)) + ")", re.IGNORECASE)
+import polars as pl
+
+_LIST = "crawler-user-agents"
+#: New programs come before the list has them. Cubot makes phones.
+_GENERAL = r"(?i:(?:^|[^u]|(?:^|[^c])u)bot|crawl|spider)"
+_SPECIAL = re.compile(r"[\\^$.|?*+()\[\]{}]")
 
 
-def is_bot(user_agent: str | None) -> bool:
-    """Whether a user agent is that of a program."""
-    if user_agent is None or not user_agent.strip():
-        return False  # the source does not tell
-    return _BOT.search(_NOT.sub("", user_agent.strip())) is not None
+def version() -> str:
+    """Which list judges: another version of the package is another rule."""
+    return f"{_LIST} {metadata.version(_LIST)}"
+
+
+def are_bots(user_agents: Sequence[str | None]) -> list[bool]:
+    """Of each user agent, whether it is that of a program; not where it is missing or empty."""
+    words, expression = _patterns()
+    texts = pl.Series(user_agents, dtype=pl.String)
+    return (texts.str.contains_any(words) | texts.str.contains(expression)).fill_null(value=False).to_list()
+
+
+@cache
+def _patterns() -> tuple[list[str], str]:
+    """The list's patterns: those that are plain words, which are found many times faster, and one expression of all
+    others."""
+    from crawleruseragents import CRAWLER_USER_AGENTS_DATA  # half a megabyte, which few datasets need
+
+    patterns = [str(entry["pattern"]) for entry in CRAWLER_USER_AGENTS_DATA]
+    plain = {pattern: re.sub(r"\\(\W)", r"\1", pattern) for pattern in patterns}
+    is_word = {pattern: not _SPECIAL.search(re.sub(r"\\\W", "", pattern)) for pattern in patterns}
+    others = [f"(?:{pattern})" for pattern in patterns if not is_word[pattern]]
+    return [plain[pattern] for pattern in patterns if is_word[pattern]], "|".join([*others, _GENERAL])

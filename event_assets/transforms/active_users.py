@@ -45,15 +45,29 @@ def users_by(inputs: Inputs, scope: Scope) -> Outputs:
 
 
 def active_users(inputs: Inputs, scope: Scope) -> Outputs:
-    """active_users of a date: one row. Input: daily_users of the date and the 27 before it."""
+    """active_users of a date: one row. Input: daily_users of the date and the 27 before it.
+
+    Of a user's dates in a span the first one counts: that before which the user did not come within the span.
+    """
     column = who(scope.dataset)
-    spans = []
-    for name, days in (("day", 1), ("week", WEEK), ("month", MONTH)):
-        windows = [scope.days_before(inputs["daily_users"], back) for back in range(days)]
-        users = nw.concat([window.select(*scope.dated, column) for window in windows]).unique()
-        spans.append((name, users))
-    counts = scope.counted(**dict(spans))
-    return Outputs({"active_users": scope.shaped(counts.filter(nw.col("day") > 0), "active_users")})
+    rows = _with_numbers(inputs["daily_users"].select("event_date", column), {"event_date": "number"}, scope)
+    rows = scope.ports.previous(rows, {"number": "number before"}, by=[column], order=["event_date"])
+    pause = nw.col("number") - nw.col("number before")
+    pause = nw.when(pause < MONTH).then(pause).otherwise(nw.lit(MONTH)).alias("pause")
+    came = rows.with_columns(pause).group_by("event_date", "number", "pause").agg(nw.len().alias("users"))
+    came = scope.ports.shared(came)
+    spans = {"day": 1, "week": WEEK, "month": MONTH}
+
+    def counted_after(days: int) -> Frame:
+        first = {name: nw.col("pause") + days >= span for name, span in spans.items() if days < span}
+        users = (
+            nw.when(first.get(name, nw.lit(False))).then(nw.col("users")).otherwise(0).alias(name) for name in spans
+        )
+        return came.select((nw.col("number") + days).alias("number"), *users)
+
+    counts = nw.concat([counted_after(days) for days in range(MONTH)]).group_by("number").agg(nw.col(*spans).sum())
+    dates = scope.on_dates(came).select("event_date", "number").unique()
+    return Outputs({"active_users": scope.shaped(dates.join(counts, on="number", how="inner"), "active_users")})
 
 
 def first_seen(inputs: Inputs, scope: Scope) -> Outputs:

@@ -23,9 +23,11 @@ from typing import Final
 import narwhals as nw
 
 from event_assets.declaration import Dataset
+from event_assets.transforms import conversions
 from event_assets.transforms.casts import millionths
 from event_assets.transforms.ids import SESSIONS, with_id
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, with_user
+from event_assets.transforms.touches import with_touches
 
 _DAY = dt.timedelta(days=1)
 #: Up to here the lengths of a zone's dates are looked at: its rules do not change after the last known one.
@@ -70,7 +72,7 @@ def session_parts(inputs: Inputs, scope: Scope) -> Outputs:
     shown = scope.dataset.sessions.column
     values = [nw.col(shown).alias("shown value")] if shown else []
     events = with_user(inputs["cleaned_events"], scope).select(
-        *scope.by("user_id", "event_id", "event_type", "event_time"), *values
+        *scope.by("user_id", "event_id", "event_type", "event_time"), *values, *conversions.of_event(scope.dataset)
     )
     timed = scope.ports.shared(_with_part(events, scope))
     parts = scope.ports.microseconds(_summed(timed, scope), {"part_start": "part us"})
@@ -86,7 +88,7 @@ def session_parts(inputs: Inputs, scope: Scope) -> Outputs:
 
 
 def sessions(inputs: Inputs, scope: Scope) -> Outputs:
-    """sessions that start on the dates. Input: session_parts of each and of the next."""
+    """sessions that start on the dates. Inputs: session_parts of each and of the next, and those of `with_touches`."""
     parts = inputs["session_parts"]
     begun = nw.col("session_start") == nw.col("part_start")
     own = scope.on_dates(parts).filter(begun)
@@ -99,7 +101,7 @@ def sessions(inputs: Inputs, scope: Scope) -> Outputs:
     longer = _with_rest(own, later, scope).select(*alone.collect_schema().names())
     frame = scope.ports.microseconds(nw.concat([alone, longer]), {"session_start": "from us", "session_end": "to us"})
     frame = frame.with_columns(millionths(nw.col("to us") - nw.col("from us")).alias("duration_seconds"))
-    return Outputs({"sessions": scope.shaped(frame, "sessions")})
+    return Outputs({"sessions": scope.shaped(with_touches(frame, inputs, scope), "sessions")})
 
 
 def _paused(events: Frame, scope: Scope) -> Frame:
@@ -150,6 +152,7 @@ def _summed(timed: Frame, scope: Scope) -> Frame:
         nw.col("event_time").min().alias("part_start"),
         nw.col("event_time").max().alias("part_end"),
         nw.len().alias("event_count"),
+        *(nw.col(name).sum() for name in conversions.names(scope.dataset)),
     )
     types = scope.ports.distinct_text(timed, by=key, column="event_type", into="event_types", separator=_BETWEEN_TYPES)
     frame = frame.join(types, on=key, how="left")
@@ -164,13 +167,14 @@ def _with_rest(own: Frame, later: Frame, scope: Scope) -> Frame:
     """Sessions of two parts, merged."""
     column = scope.dataset.sessions.column
     shown = [f"first_{column}", f"last_{column}"] if column else []
+    summed = ["event_count", *conversions.names(scope.dataset)]
     rest = later.select(
         *scope.by("session_id"),
-        *(nw.col(name).alias(f"{name} later") for name in ("part_end", "event_count", "event_types", *shown)),
+        *(nw.col(name).alias(f"{name} later") for name in ("part_end", *summed, "event_types", *shown)),
     )
     both = own.join(rest, on=scope.by("session_id"), how="inner").with_columns(
         nw.col("part_end later").alias("session_end"),
-        (nw.col("event_count") + nw.col("event_count later")).alias("event_count"),
+        *((nw.col(name) + nw.col(f"{name} later")).alias(name) for name in summed),
     )
     if column:
         first, last = shown

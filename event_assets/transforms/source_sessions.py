@@ -10,9 +10,11 @@ from collections.abc import Sequence
 
 import narwhals as nw
 
+from event_assets.transforms import conversions
 from event_assets.transforms.casts import millionths
 from event_assets.transforms.ids import SESSIONS, with_id
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope
+from event_assets.transforms.touches import with_touches
 
 SOURCE_ID = "source_session_id"
 #: Between the event types of a part.
@@ -32,13 +34,18 @@ def session_parts(inputs: Inputs, scope: Scope) -> Outputs:
     shown = scope.dataset.sessions.column
     values = [nw.col(shown).alias("shown value")] if shown else []
     events = with_session_id(inputs["cleaned_events"], scope).filter(~nw.col("session_id").is_null())
-    events = events.select(*scope.dated, "session_id", "user_id", "event_id", "event_type", "event_time", *values)
+    events = events.select(
+        *scope.by("session_id", "user_id", "event_id", "event_type", "event_time"),
+        *values,
+        *conversions.of_event(scope.dataset),
+    )
     events = scope.ports.shared(scope.ports.microseconds(events, {"event_time": "time us"}))
     key = scope.by("session_id", "user_id")
     parts = events.group_by(*key).agg(
         nw.col("event_time").min().alias("part_start"),
         nw.col("event_time").max().alias("part_end"),
         nw.len().alias("event_count"),
+        *(nw.col(name).sum() for name in conversions.names(scope.dataset)),
     )
     types = scope.ports.distinct_text(events, by=key, column="event_type", into="event_types", separator=_BETWEEN_TYPES)
     parts = parts.join(types, on=key, how="left")
@@ -58,7 +65,7 @@ def session_index(inputs: Inputs, scope: Scope) -> Outputs:
         nw.col("event_date").min().alias("start_date"),
         nw.col("part_start").min().alias("session_start"),
         nw.col("part_end").max().alias("session_end"),
-        nw.col("event_count").sum(),
+        nw.col("event_count", *conversions.names(scope.dataset)).sum(),
     )
     by = ["session_id"]
     types = scope.ports.distinct_text(
@@ -77,13 +84,17 @@ def session_index(inputs: Inputs, scope: Scope) -> Outputs:
 
 
 def sessions(inputs: Inputs, scope: Scope) -> Outputs:
-    """sessions that begin on the date. Input: session_index."""
-    rows = inputs["session_index"]
-    date = nw.col("start_date")
-    rows = rows.filter(date.is_in(scope.dates)).with_columns(date.alias("event_date"))
+    """sessions that begin on the date. Inputs: session_index, and those of `with_touches`."""
+    rows = begun(inputs["session_index"], scope)
     rows = scope.ports.microseconds(rows, {"session_start": "from us", "session_end": "to us"})
     rows = rows.with_columns(millionths(nw.col("to us") - nw.col("from us")).alias("duration_seconds"))
-    return Outputs({"sessions": scope.shaped(rows, "sessions")})
+    return Outputs({"sessions": scope.shaped(with_touches(rows, inputs, scope), "sessions")})
+
+
+def begun(index: Frame, scope: Scope) -> Frame:
+    """The sessions that begin on the dates, with `event_date`. Input: session_index."""
+    date = nw.col("start_date")
+    return index.filter(date.is_in(scope.dates)).with_columns(date.alias("event_date"))
 
 
 def _types(columns: Sequence[Sequence[str | None]]) -> list[str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache, wraps
+from functools import wraps
 from ipaddress import ip_address, ip_network
 
 import narwhals as nw
 
 from event_assets.declaration import Traffic
-from event_assets.text.user_agents import is_bot
+from event_assets.text.user_agents import are_bots
 from event_assets.transforms.casts import bound
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, TextFunction
 
@@ -52,14 +52,13 @@ def counted_only(transform: Transform) -> Transform:
 
 def bots(columns: Sequence[Sequence[str | None]]) -> list[bool]:
     """Of each user agent, whether it is a program's."""
-    return [is_bot(text) for text in columns[0]]
+    return are_bots(columns[0])
 
 
 def internal_addresses(traffic: Traffic) -> TextFunction:
     """Of each address, whether it is in one of the declared networks."""
     networks = [ip_network(text, strict=False) for text in traffic.internal_addresses]
 
-    @lru_cache(maxsize=1 << 16)
     def inside(text: str | None) -> bool:
         try:
             address = ip_address((text or "").strip())

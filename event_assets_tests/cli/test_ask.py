@@ -114,4 +114,62 @@ def test_the_command_prints_the_answer_and_where_it_was_read(world: World, monke
     assert "read from clicks.users_by" in CliRunner().invoke(app, args).stdout
     wrong = CliRunner().invoke(app, ["ask", "clicks", "--metric", "people"])
     assert wrong.exit_code == 2
-    assert set(METRICS) == {"users", "sessions", "events", "minutes"}
+    assert set(METRICS) == {"users", "sessions", "events", "minutes", "conversions", "revenue"}
+
+
+LETTER, AD = "/?utm_source=mail&utm_medium=email&utm_campaign=May", "/?gclid=1"
+CHANNELS = {"landing_page": "page", "conversions": ["buy"], "revenue": "price"}
+
+
+@pytest.fixture(scope="module")
+def attributed(tmp_path_factory: pytest.TempPathFactory) -> World:
+    world = World(tmp_path_factory.mktemp("channels"), clicks(channels=CHANNELS))
+    rows = []
+    for n in range(60):
+        at = dt.datetime(2025, 1, 5, 22) + dt.timedelta(minutes=97 * n)
+        kind, page = ["view", "buy", "cart"][n % 3], [LETTER, AD, "/", "/"][n % 4]
+        rows.append(f"u{n * 7 % 5},{kind},{at.isoformat()},{page},{n % 4}.50")
+    world.drop("clicks_1.csv", lines(*rows))
+    world.refresh()
+    return world
+
+
+@pytest.mark.parametrize("metric", ["users", "sessions", "conversions", "revenue"])
+@pytest.mark.parametrize("by", ["channel", "first_touch_channel", "last_touch_channel", "last_touch_campaign", None])
+def test_figures_by_channel_are_those_of_the_sessions_that_begin_on_the_dates(
+    attributed: World, metric: Metric, by: str | None
+) -> None:
+    if metric in ("users", "sessions") and by is None:
+        return
+    first, last = FIRST, FIRST + dt.timedelta(days=2)
+    expected: defaultdict[Any, list[Any]] = defaultdict(list)
+    for row in attributed.table("sessions").iter_rows(named=True):
+        if row["event_date"] <= str(last):
+            value = {"users": "user_id", "sessions": "session_id"}.get(metric, metric)
+            expected[row[by] if by else None].append(row[value])
+    told = {key: len(set(some)) if metric in ("users", "sessions") else sum(some) for key, some in expected.items()}
+    rows = asked(attributed, metric, by, first, last)
+    assert {row[0] if by else None: row[-1] for row in rows} == {key: value for key, value in told.items() if value}
+    named = answer(attributed.dataset, metric, by, first, last).table
+    assert named == ("sessions" if metric == "users" or by == "last_touch_campaign" else "channel_summary")
+
+
+@pytest.mark.parametrize(
+    ("metric", "by", "keys", "message"),
+    [
+        ("revenue", None, {}, "--metric revenue: needs channels.revenue in clicks"),
+        ("events", "channel", {"channels": CHANNELS}, "--metric events: is not kept by channel in clicks"),
+        (
+            "users",
+            "channel",
+            {"channels": CHANNELS, "traffic": {"internal_users": ["qa"]}},
+            "--metric users: is not kept by channel in clicks",
+        ),
+        ("revenue", "page", {"channels": CHANNELS}, "--metric revenue: is not kept by page in clicks"),
+    ],
+)
+def test_a_figure_that_no_table_of_sessions_holds_is_refused(
+    metric: Metric, by: str | None, keys: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DeclarationError, match=message):
+        answer(clicks(**keys), metric, by, FIRST, FIRST)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from event_assets_tests.cli.conftest import Command
-from event_assets_tests.world import World, lines
+from event_assets_tests.world import World, lines, places_of
 
 FILE = lines(
     *(f"{user},view,2025-01-{day:02d}T12:00:00,/a,1" for day in range(1, 6) for user in ("ann", "bob")),
@@ -47,15 +47,31 @@ def test_erasing_a_user_of_whom_nothing_is_there_is_an_error_that_stands_for_lat
     assert command("erase", "clicks", "--user-id", "nobody").code == 0
 
 
-def test_nothing_that_dagster_keeps_names_the_erased_user(command: Command, world: World) -> None:
-    home = world.folder / "dagster"
-    user = "Mnemosyne"
-    world.drop("clicks_2.csv", lines(f"{user},view,2025-01-02T12:00:00,/a,1", f"{user},view,never,/a,1"))
+def test_no_file_outside_the_inbox_contains_an_erased_id(command: Command, world: World) -> None:
+    user, records = "mnemo-7731", [f"{{}},view,2025-01-0{day}T12:00:00,/a,1" for day in (2, 3)]
+    theirs = lines(
+        *(record.format(user) for record in records), f"{user},view,never,/a,1", f"{user},view,2025-01-02,/a,-1"
+    )
+    head, member = f"user,kind,at,page,price,{user}", f'{{"{user}": 1}}'
+    world.drop(f"clicks_{user}.csv", theirs)
+    for name, day in (("b", 2), (f"{user}_long_enough_to_be_cut_off", 3)):  # one field of two files
+        world.drop(f"clicks_{name}.csv", f"{head}\nbob,view,2025-01-0{day}T13:00:00,/b,1,\nbob,view,never,/b,1,\n")
+    world.drop("clicks_headless.csv", f"{user},view,2025-01-02T12:00:00\n")
+    world.drop(f"notes of {user}.txt", member)
     assert command("run", "clicks").code == 0
-    assert command("erase", "clicks", "--user-id", user).code == 0
-    kept = [path for path in home.rglob("*") if path.is_file()]
-    assert kept
-    assert not [path for path in kept if user.encode() in path.read_bytes()]
+    assert command("retract", "clicks", f"clicks_{user}_long_enough_to_be_cut_off.csv").code == 0
+    assert command("query", "SELECT count(*) FROM clicks.raw_events").code == 0
+    found = places_of(world.folder, user)
+    assert {name.split("/")[0] for name in found} == {"lake", "dagster", "inbox"}
+
+    said = command("erase", "clicks", "--user-id", user)
+    assert said.code == 0
+    assert f"clicks_{user}.csv" in said.out  # on the screen: who erases has to find the file
+    assert [name for name in places_of(world.folder, user) if not name.startswith("inbox")] == []
+
+    world.drop(f"clicks_{user}.csv", theirs)
+    assert command("run", "clicks", "--from", "2025-01-01", "--to", "2025-01-05").code == 0
+    assert [name for name in places_of(world.folder, user) if not name.startswith("inbox")] == []
 
 
 def test_erasing_nobody_is_wrong_usage_and_an_empty_id_is_one_line(command: Command, world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import polars as pl
@@ -51,10 +52,27 @@ def test_a_changed_rule_is_shown_with_its_effect_and_the_run_has_just_that_effec
     shown = command("plan", "clicks", "--diff").out
     assert "sessions.gap: 30m → 20m" in shown
     assert "would make sessions 2025-01-06: its rules changed (sessions.gap)" in shown
-    assert "session_end 1, duration_seconds 1" in shown
+    assert "\nsessions 2025-01-06: 1 added, 1 changed (session_end 1, duration_seconds 1, " in shown
+    assert '\n  changed 2025-01-06 {"user_id":"ann"}: session_count\n' in shown
+    assert '\n  changed {"rank":1}: session_count\n' in shown
     assert command("run", "clicks").code == 0
     assert world.table("sessions").height == 2
     assert json.loads(command("plan", "clicks", "--json").out)["changes"] == []
+
+
+def test_a_touched_file_is_no_difference_and_one_that_stops_its_landing_is(command: Command, world: World) -> None:
+    os.utime(world.settings.inbox / "clicks" / "clicks_1.csv", (1, 1))
+    assert command("plan", "clicks", "--exit-code").code == 1, "its content is not read"
+    said = command("plan", "clicks", "--diff", "--exit-code")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.endswith("No row of any table would differ.\n")
+    declared = world.folder / "datasets" / "clicks" / "defs.yaml"
+    declared.write_text(declared.read_text().replace("attributes:\n", "attributes:\n  mode: fail_fast\n"))
+    world.drop("clicks_2.csv", lines("ann,view,soon,/a,1.00"))
+    said = command("plan", "clicks", "--diff", "--exit-code")
+    assert said.code == 1
+    assert "warning: " in said.out
+    assert "clicks_2.csv" in said.out
 
 
 def test_the_rows_that_differ_are_written_to_a_file(command: Command, world: World) -> None:

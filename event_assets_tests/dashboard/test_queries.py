@@ -62,6 +62,31 @@ def test_the_heat_map_is_of_hours_by_day_and_of_minutes_of_one_day(world: World)
     assert shown(world, "heat-map", "the first") == [(10, 0, 1), (10, 2, 1), (12, 0, 1)]
 
 
+def test_sessions_are_counted_by_channel_and_by_campaign(tmp_path: Path) -> None:
+    declared = {"landing_page": "page", "conversions": ["buy"], "revenue": "price"}
+    found = World(tmp_path, clicks(channels=declared))
+    mail, ad = "/?utm_source=mail&utm_medium=email&utm_campaign=May", "/?gclid=1"
+    records = [
+        f"ann,view,2024-03-01T10:00:00Z,{mail},",
+        "ann,buy,2024-03-01T10:05:00Z,/,9.50",
+        "ann,buy,2024-03-02T10:00:00Z,/,1.25",
+        f"bob,view,2024-03-02T10:00:00Z,{ad},",
+        f"cat,view,2024-03-02T10:00:00Z,{ad},",
+    ]
+    found.drop("clicks_1.csv", lines(*records))
+    found.refresh()
+    assert shown(found, "channels") == [
+        ("Paid Search", 2, 0.5, 2, 0, 0.0),
+        ("Email", 1, 0.25, 2, 1, 9.5),
+        ("Direct", 1, 0.25, 0, 1, 1.25),
+    ]
+    assert shown(found, "campaigns", "the first") == [("mail", "email", "May", 1, 1, 9.5)]
+    assert shown(found, "campaigns", "the second") == [
+        ("google", "cpc", None, 2, 0, 0.0),
+        ("(direct)", "(none)", None, 1, 1, 1.25),
+    ]
+
+
 def test_sessions_are_counted_by_the_day_of_their_start(world: World) -> None:
     assert shown(world, "sessions") == [(FIRST, 2, 1.5), (LAST, 2, 1.0)]
 

@@ -127,7 +127,7 @@ def _models(model: type[BaseModel], title: str) -> Iterator[tuple[type[BaseModel
             for name, field in model.model_fields.items():
                 for part in _parts(field.annotation):
                     if isinstance(part, type) and issubclass(part, BaseModel):
-                        visit(part, f"{path}.{name}".removeprefix("attributes."))
+                        visit(part, f"{path}.{field.alias or name}".removeprefix("attributes."))
 
     visit(model, title)
     return ((model, ", ".join(dict.fromkeys(paths))) for model, paths in found.items())

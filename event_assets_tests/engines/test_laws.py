@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from event_assets_tests.engines.available import OTHERS_OF_MANY
 from event_assets_tests.engines.test_parity import on
 from event_assets_tests.pipeline.histories import RULES, History, histories
 from event_assets_tests.pipeline.test_laws import LONG, MEMORY, everything
+from event_assets_tests.pipeline.test_plan import check as check_plan
 
 pytestmark = pytest.mark.timeout(36000)
 
@@ -37,5 +40,19 @@ def test_any_history_on_an_engine_gives_the_tables_of_one_batch_on_polars(rules:
     @given(histories(RULES[rules]))
     def law(history: History) -> None:
         check(history, engine)
+
+    law()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("engine", OTHERS_OF_MANY)
+def test_what_a_run_on_an_engine_does_is_what_was_planned(engine: str) -> None:
+    examples = {"duckdb": 50, "spark": 3}[engine] if LONG else 1
+
+    @settings(max_examples=examples)
+    @given(histories(RULES["all columns as the key"]), st.randoms(use_true_random=True))
+    def law(history: History, chance: random.Random) -> None:
+        with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+            check_plan(on(engine, Path(folder), history.rules.dataset), history, chance)
 
     law()

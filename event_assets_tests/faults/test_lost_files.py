@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +16,9 @@ from event_assets.pipeline.staleness import stale_units
 from event_assets.pipeline.sync_raw_tables import raw_tables_match_ledger
 from event_assets.storage.damage import damaged_files, marked_files
 from event_assets.warehouse.query import read_rows
-from event_assets_tests.world import World, lines
+from event_assets_tests.world import World, clicks, lines
 
+USER = {"name": "user_id", "required": True, "description": "Who."}
 WEDNESDAY = lines("ann,view,2025-01-08T10:00:00,/a,1.00", "bob,buy,2025-01-08T23:50:00,/b,2.00")
 THURSDAY = lines("bob,view,2025-01-09T00:10:00,/c,3.00", "cat,view,bad,/c,", "cat,view,2025-01-09T12:00:00,/d,x")
 
@@ -95,14 +97,53 @@ def test_a_step_whose_unselected_input_is_damaged_waits(world: World) -> None:
     assert world.table("daily_summary").equals(before)
 
 
-@pytest.mark.parametrize("table", ["cleaned_events", "session_parts"])
-def test_an_unreadable_file_of_the_right_size_is_marked_by_the_step_that_reads_it(world: World, table: str) -> None:
+@pytest.mark.parametrize("table", ["cleaned_events", "session_parts", "profiles", "joined_facts"])
+def test_an_unreadable_file_of_the_right_size_is_recomputed_by_the_run_that_reads_it(
+    tmp_path: Path, table: str
+) -> None:
+    profiles = {
+        "files": ["users*.csv"],
+        "format": "csv",
+        "columns": [USER, {"name": "country", "description": "Where."}],
+    }
+    world = World(tmp_path, clicks(profiles=profiles))
+    world.drop("users.csv", "user_id,country\nann,SE\nbob,NO\n")
+    world.drop("clicks_1.csv", WEDNESDAY)
+    world.drop("clicks_2.csv", THURSDAY)
+    world.refresh()
     before = whole_lake(world)
     zeroed(files_of(world, table)[0])
-    reader = next(step for step in world.workspace.steps if table in {source.table for source in step.inputs})
-    with pytest.raises(DamagedFileError, match=r"is damaged and can't be read; event-assets run clicks recomputes it"):
-        world.make(dates=["2025-01-08"], tables=reader.tables)
-    assert {unit.step.name for unit in _stale(world)} == {table}
+    world.use(world.dataset)
+    outcomes = world.make(dates=["2025-01-08", "2025-01-09"])
+    assert {outcome.state for outcome in outcomes} == {"made"}
+    assert all(before[name].equals(frame) for name, frame in whole_lake(world).items())
+    assert marked_files(world.workspace.lake.state("clicks")) == set()
+    assert world.refresh() == []
+
+
+def test_an_unreadable_file_of_an_unselected_table_is_marked_and_the_next_run_recomputes_it(world: World) -> None:
+    before = whole_lake(world)
+    zeroed(files_of(world, "cleaned_events")[0])
+    reader = next(step for step in world.workspace.steps if "cleaned_events" in {s.table for s in step.inputs})
+    outcomes = world.make(tables=reader.tables, dates=["2025-01-08", "2025-01-09"])
+    day = dt.date(2025, 1, 8)
+    assert ("waiting", day, ("cleaned_events", day)) in {(o.state, o.date, o.waits_for) for o in outcomes}
+    assert {unit.step.name for unit in _stale(world)} == {"cleaned_events"}
+    world.refresh()
+    assert all(before[name].equals(frame) for name, frame in whole_lake(world).items())
+    assert marked_files(world.workspace.lake.state("clicks")) == set()
+
+
+def test_unreadable_raw_rows_hold_up_what_reads_them_alone_and_are_landed_again_by_the_next_run(world: World) -> None:
+    world.drop("clicks_3.csv", lines("dan,view,2025-01-20T10:00:00,/a,1.00"))
+    world.refresh()
+    before = whole_lake(world)
+    [path] = [path for path in files_of(world, "raw_events") if "2025-01-08" in str(path)]
+    zeroed(path)
+    outcomes = world.make(dates=["2025-01-08", "2025-01-20"])
+    states = {(o.table, str(o.date)): o.state for o in outcomes}
+    assert (states["cleaned_events", "2025-01-08"], states["joined_facts", "2025-01-08"]) == ("waiting", "waiting")
+    assert (states["cleaned_events", "2025-01-20"], states["top_users", "2025-01-20"]) == ("made", "made")
     world.refresh()
     assert all(before[name].equals(frame) for name, frame in whole_lake(world).items())
     assert marked_files(world.workspace.lake.state("clicks")) == set()

@@ -70,8 +70,8 @@ MUTANTS = (
     _mutant(
         "the continuation of a session is not counted",
         "transforms/sessions.py",
-        '(nw.col("event_count") + nw.col("event_count later")).alias("event_count")',
-        'nw.col("event_count")',
+        '(nw.col(name) + nw.col(f"{name} later")).alias(name)',
+        "nw.col(name)",
         _SESSIONS,
     ),
     _mutant(
@@ -278,8 +278,8 @@ MUTANTS = (
     _mutant(
         "erase without a tombstone",
         "pipeline/erase.py",
-        "workspace.ledger.append([*tombstones, *changed])",
-        "workspace.ledger.append([*changed])",
+        "workspace.ledger.rewrite([*tombstones, *changed], masking.entry)",
+        "workspace.ledger.rewrite([*changed], masking.entry)",
         _ERASURE,
     ),
     # Storage

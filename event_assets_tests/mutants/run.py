@@ -33,7 +33,7 @@ def run(mutant: Mutant, copy: Path) -> int:
     """The exit code of the mutant's tests, run on a copy of the checkout."""
     path = copy / mutant.path
     original = path.read_text(encoding="utf-8")
-    path.write_text(mutated(mutant, REPOSITORY), encoding="utf-8")
+    path.write_text(mutated(mutant, copy), encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", *mutant.tests]
     try:
         return subprocess.run(command, cwd=copy, capture_output=True).returncode

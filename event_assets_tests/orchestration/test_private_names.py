@@ -6,6 +6,7 @@ The event log, the launcher and the quiet instance have tests of their own.
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -15,7 +16,10 @@ from event_assets.orchestration.code_location import location_definitions, share
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
 from event_assets.orchestration.private.run_in_process import run_in_process
+from event_assets.orchestration.private.stored_texts import replace_texts
+from event_assets.orchestration.reporting import escaped
 from event_assets.pipeline.progress import NullProgress
+from event_assets_tests.world import places_of
 
 
 def chain() -> dg.JobDefinition:
@@ -87,3 +91,32 @@ def test_each_check_of_a_dataset_can_be_executed_by_itself_also_in_a_changed_cop
         del units[None]  # by itself
         assert set(units.values()) == {1}, units  # `up_to_date` is a unit of one
     assert graph.get(dg.AssetKey(["shop", "sessions"])).owners == ["team:web"]
+
+
+def test_names_of_erased_users_are_replaced_in_all_that_dagster_stores(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    name = 'clicks_zo"é_7731.csv'
+
+    @dg.asset
+    def made(context) -> dg.MaterializeResult:  # type: ignore[no-untyped-def]
+        context.log.info(f"Loaded {name}")
+        return dg.MaterializeResult(metadata={"file": name, "shown": dg.MetadataValue.md(escaped(name))})
+
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        result = dg.materialize([made], instance=instance, tags={"why": name})
+    captured = tmp_path / "storage" / "a.err"
+    captured.write_text(name)
+    replace_texts(tmp_path, {name: "clicks_•••.csv"})
+    assert places_of(tmp_path, "é_7731") == places_of(tmp_path, "95;7731") == places_of(tmp_path, "00e9_7731") == []
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        run = instance.get_run_by_id(result.run_id)
+        assert run is not None
+        assert run.tags["why"] == "clicks_•••.csv"
+        lines = [entry.user_message for entry in instance.all_logs(result.run_id)]
+        assert "Loaded clicks_•••.csv" in lines
+        [event] = instance.all_logs(result.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+        assert (
+            event.get_dagster_event().step_materialization_data.materialization.metadata["file"].value
+            == run.tags["why"]
+        )
+    assert captured.read_text() == "clicks_•••.csv"

@@ -55,6 +55,16 @@ def test_new_content_under_an_old_name_is_a_new_cause(platform: Platform) -> Non
     assert platform.table("daily_summary")["user_id"].to_list() == ["bob"]
 
 
+def test_a_manifest_that_comes_after_its_files_starts_a_run(platform: Platform) -> None:
+    platform.use(clicks(expect={"manifest": "*.manifest.csv"}))
+    settle(platform.drop("clicks_1.csv", ONE_DAY))
+    platform.obey(asked(platform, "clicks_new_files"))
+    settle(platform.drop("day.manifest.csv", "file,records\nclicks_1.csv,9\n"))
+    assert platform.obey(asked(platform, "clicks_new_files")).success
+    assert platform.table("source_files")["reason"].to_list() == ["manifest_mismatch"]
+    assert "nothing new" in platform.tick("clicks_new_files")
+
+
 def test_what_is_no_file_of_the_dataset_starts_no_run(platform: Platform) -> None:
     settle(platform.drop("notes.txt", "hello"))
     assert "nothing new" in platform.tick("clicks_new_files")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from event_assets.declaration.expect import Expect
 from event_assets.errors import DeclarationError
-from event_assets.pipeline.completeness import hours_of, named_for
+from event_assets.pipeline.completeness import hours_of, named_for, shortages
 from event_assets_tests.world import World, clicks, lines
 
 UTC = dt.UTC
@@ -132,6 +132,32 @@ def test_a_run_reports_what_is_held_and_what_is_overdue_by_the_clock(tmp_path: P
         "2025-01-06: 1 of 2 files; overdue since 2025-01-07 02:00 UTC",
         "2025-01-07: 0 of 2 files; overdue since 2025-01-08 02:00 UTC",
     )
+
+
+def test_missing_files_are_named_where_that_is_known(tmp_path: Path) -> None:
+    world = world_of(tmp_path, count=2, manifest="*.manifest.csv", due="02:00")
+    named = [(6, "a"), (6, "b"), (7, "a"), (7, "b"), (8, "a"), (9, "b"), (10, "x"), (10, "y")]
+    for number, (day, part) in enumerate(named):
+        world.drop(f"clicks_2025-01-{day:02d}_{part}.csv", file(day, user=f"user{number}"))
+    world.drop("day.manifest.csv", "file,records\nclicks_2025-01-10_z.csv,1\nclicks_2025-01-10_y.csv,9\n")
+    world.land()
+    assert [text for _, text in shortages(world.dataset, world.workspace.ledger)] == [
+        "2025-01-08: 1 of 2 files, clicks_2025-01-08_b.csv is missing",
+        "2025-01-09: 1 of 2 files, clicks_2025-01-09_a.csv is missing",
+        "2025-01-10: 1 of 2 files, clicks_2025-01-10_y.csv is rejected, clicks_2025-01-10_z.csv is missing",
+    ]
+    world.retract("clicks_2025-01-06_a.csv")
+    assert next(iter(shortages(world.dataset, world.workspace.ledger)))[1] == (
+        "2025-01-06: 1 of 2 files, clicks_2025-01-06_a.csv is retracted"
+    )
+
+
+def test_names_that_come_on_one_date_alone_say_nothing_of_others(tmp_path: Path) -> None:
+    world = world_of(tmp_path, count=2)
+    for number, name in enumerate(["20250106_0f3a", "20250106_77b1", "20250107_c0de"]):
+        world.drop(f"clicks_{name}.csv", file(6, user=f"user{number}"))
+    world.land()
+    assert [text for _, text in shortages(world.dataset, world.workspace.ledger)] == ["2025-01-07: 1 of 2 files"]
 
 
 def test_missing_hours_are_named(tmp_path: Path) -> None:

@@ -354,16 +354,6 @@ def take_back(world: World, name: str) -> None:
         retract(world.workspace, named_files(world.workspace, name), NOW)
 
 
-def test_a_file_that_is_named_after_the_user_is_shown_without_the_id(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    world.drop(
-        "clicks_zorro-7731.csv", lines("zorro-7731,view,2025-01-06T10:00:00,/a,", "bob,view,2025-01-06T10:00:00,/a,")
-    )
-    world.refresh()
-    take_out(world, "zorro-7731")
-    assert world.table("source_files")["names"].to_list() == ['["clicks_•••.csv"]']
-
-
 TEXTS = st.text(st.sampled_from("an7 .-,;#()@\"'"), max_size=12)
 
 

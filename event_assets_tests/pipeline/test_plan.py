@@ -134,6 +134,8 @@ def test_a_plan_names_files_changed_keys_and_the_units_that_they_make_stale(worl
     found = preview(world.workspace)
     assert {unit.why for unit in found.stale if unit.step.name == "cleaned_events"} == {"its inputs changed"}
     assert found.units()["cleaned_events"] == ["2025-01-07"]
+    assert found.units().keys().isdisjoint(found.internal)
+    assert found.as_json()["at_most"].keys().isdisjoint(found.internal)
 
 
 def test_keys_count_as_changed_until_every_table_is_made_by_them(world: World) -> None:
@@ -163,6 +165,22 @@ def test_a_difference_is_shown_by_key_with_the_columns_that_change(world: World)
     assert (change, list(key), columns) == ("changed", ["session_id"], tuple(sessions.columns))
     assert "reconciliation" not in found.tables
     assert found.made["sessions"] == ["2025-01-06", "2025-01-07", "2025-01-08"]
+
+
+def test_a_manifest_that_comes_after_its_files_is_in_the_plan_with_what_it_rejects(tmp_path: Path) -> None:
+    world = World(tmp_path, clicks(expect={"manifest": "*.manifest.csv"}))
+    world.drop("clicks_1.csv", FILE)
+    world.refresh()
+    world.drop("bad.manifest.csv", "name;rows\n")
+    found = preview(world.workspace)
+    assert (found.files, len(found.warnings)) == ((), 1), "what can't be read changes nothing"
+    world.drop("day.manifest.csv", "file,records\nclicks_1.csv,9\n")
+    assert preview(world.workspace).files == (("day.manifest.csv", "a new manifest"),)
+    planned = difference(world)
+    assert planned.as_json()["tables"]["source_files"] == {"": {"added": 0, "removed": 0, "changed": 1}}
+    assert planned.as_json()["tables"]["raw_events"]["2025-01-06"] == {"added": 0, "removed": 2, "changed": 0}
+    world.refresh()
+    assert preview(world.workspace).is_empty
 
 
 def test_a_new_file_is_landed_aside_and_a_table_without_dates_has_the_empty_date(world: World) -> None:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from event_assets.errors import LandingError
+from event_assets.pipeline.retract import files_of_run
 from event_assets.storage.partitions import EMPTY_CONTENT
 from event_assets_tests.pipeline.histories import RULES, History, histories
 from event_assets_tests.world import NOW, World, clicks, lines
@@ -122,6 +123,8 @@ def test_a_file_that_left_the_inbox_is_not_brought_back_before_it_is_there_again
 def test_a_run_that_landed_nothing_is_named(world: World) -> None:
     with pytest.raises(LandingError, match=r"--run 77: is no run that landed a file of clicks; name one of 1a4f0c8b5"):
         world.retract(run="77")
+    with pytest.raises(LandingError, match=r"--run 1a4f0c8b: landed no file that is retracted"):
+        files_of_run(world.workspace, "1a4f0c8b", retracted=True)
     with pytest.raises(LandingError, match=r"clicks_1.csv: is not retracted in clicks"):
         world.restore("clicks_1.csv")
 

@@ -9,7 +9,6 @@ import pytest
 
 from event_assets.declaration import Dataset, Traffic
 from event_assets.errors import DeclarationError
-from event_assets.text.user_agents import is_bot
 from event_assets.transforms.traffic import internal_addresses
 from event_assets_tests.world import World, clicks
 
@@ -68,24 +67,6 @@ def test_networks_hold_their_addresses_in_both_families() -> None:
     inside = internal_addresses(Traffic(address="ip", internal_addresses=("10.0.0.0/8", "2001:db8::/32", "192.0.2.7")))
     addresses = ["10.255.0.1", "11.0.0.1", "::ffff:10.0.0.1", "2001:db8::1", "192.0.2.7", "192.0.2.8", "x", None]
     assert inside([addresses]) == [True, False, True, True, True, False, False, False]
-
-
-@pytest.mark.parametrize(
-    ("agent", "bot"),
-    [
-        (CHROME, False),
-        (GOOGLE, True),
-        ("python-requests/2.31", True),
-        ("Mozilla/5.0 (Linux; Android 9; CUBOT NOTE 20) Chrome/90.0", False),
-        ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) Version/17.0 Mobile Safari/604.1", False),
-        ("UptimeRobot/2.0", True),
-        ("Mozilla/5.0 HeadlessChrome/120.0", True),
-        ("", False),
-        (None, False),
-    ],
-)
-def test_programs_are_told_by_their_user_agent(agent: str | None, bot: bool) -> None:
-    assert is_bot(agent) == bot
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,153 @@
+"""How sessions get their source, medium, campaign and channel (SPEC §10, Channels)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from event_assets.declaration.base import Declared, listed
+from event_assets.text import referring_sites
+from event_assets.text.urls import host
+
+DIRECT, UNASSIGNED = "Direct", "Unassigned"
+#: What stands for a source and a medium that a session doesn't have.
+DIRECT_SOURCE, NO_MEDIUM, NOT_SET = "(direct)", "(none)", "(not set)"
+
+
+def _compiles(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"{value!r} is not a regular expression: {error}") from None
+    return value
+
+
+Patterns = Annotated[tuple[Annotated[str, AfterValidator(_compiles)], ...], BeforeValidator(listed)]
+
+
+class ChannelRule(Declared):
+    """A session that meets all of this is of the channel. A text is a regular expression that must match the whole
+    value, without regard to case; of several texts one must."""
+
+    channel: str
+    """The channel's name."""
+    source: Patterns = ()
+    """What the source may be: `utm_source`, else the referring site."""
+    medium: Patterns = ()
+    """What the medium may be: `utm_medium`, else `organic`, `referral` or `(none)`."""
+    campaign: Patterns = ()
+    """What the campaign may be; a session without one doesn't meet this."""
+    site: Annotated[tuple[referring_sites.Kind, ...], BeforeValidator(listed)] = ()
+    """What kind of site the source may be, by the list of the package: search, social, video, shopping."""
+
+    @field_validator("channel")
+    @classmethod
+    def _printable(cls, value: str) -> str:
+        if not value.strip() or not value.isprintable():
+            raise ValueError(f"{value!r} is not a channel's name; write printable characters")
+        return value
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Self:
+        if not (self.source or self.medium or self.campaign or self.site):
+            raise ValueError(f"the rule of {self.channel} has no condition; give it source, medium, campaign or site")
+        return self
+
+
+def _rules(channel: str, *conditions: dict[str, Any]) -> list[ChannelRule]:
+    return [ChannelRule(channel=channel, **condition) for condition in conditions]
+
+
+_PAID = (".*cp.*", "ppc", "retargeting", "paid.*")
+_SHOP = ".*(([^a-df-z]|^)shop|shopping).*"
+_EMAIL = ("email", "e-mail", "e_mail", "e mail")
+_SOCIAL = ("social", "social-network", "social-media", "sm", "social network", "social media")
+#: Google Analytics 4's default channel group for manual traffic, in its order
+#: (https://support.google.com/analytics/answer/9756891).
+DEFAULT_RULES: tuple[ChannelRule, ...] = (
+    *_rules(DIRECT, {"source": r"\(direct\)", "medium": (r"\(none\)", r"\(not set\)")}),
+    *_rules("Cross-network", {"campaign": ".*cross-network.*"}),
+    *_rules("Paid Shopping", {"site": "shopping", "medium": _PAID}, {"campaign": _SHOP, "medium": _PAID}),
+    *_rules("Paid Search", {"site": "search", "medium": _PAID}),
+    *_rules("Paid Social", {"site": "social", "medium": _PAID}),
+    *_rules("Paid Video", {"site": "video", "medium": _PAID}),
+    *_rules("Display", {"medium": ("display", "banner", "expandable", "interstitial", "cpm")}),
+    *_rules("Paid Other", {"medium": _PAID}),
+    *_rules("Organic Shopping", {"site": "shopping"}, {"campaign": _SHOP}),
+    *_rules("Organic Social", {"site": "social"}, {"medium": _SOCIAL}),
+    *_rules("Organic Video", {"site": "video"}, {"medium": ".*video.*"}),
+    *_rules("Organic Search", {"site": "search"}, {"medium": "organic"}),
+    *_rules("Referral", {"medium": ("referral", "app", "link")}),
+    *_rules("Email", {"source": _EMAIL}, {"medium": _EMAIL}),
+    *_rules("Affiliates", {"medium": ("affiliate", "affiliates")}),
+    *_rules("Audio", {"medium": "audio"}),
+    *_rules("SMS", {"source": "sms"}, {"medium": "sms"}),
+    *_rules("Mobile Push Notifications", {"medium": (".*push", ".*(mobile|notification).*")}, {"source": "firebase"}),
+)
+
+
+class Channels(Declared):
+    """Where sessions come from: source, medium, campaign and channel by a session's first event."""
+
+    landing_page: str | None = None
+    """The column of the page's URL: its UTM parameters and click ids are read, its host is one's own."""
+    referrer: str | None = None
+    """The column of the URL, host or name of the page before."""
+    utm_source: str | None = None
+    """The column of the source, in place of the landing page's `utm_source`."""
+    utm_medium: str | None = None
+    """The column of the medium, in place of the landing page's `utm_medium`."""
+    utm_campaign: str | None = None
+    """The column of the campaign, in place of the landing page's `utm_campaign`."""
+    internal_hosts: tuple[str, ...] = ()
+    """Hosts that send nobody, with their subdomains: one's own, a payment page. A referrer of them is none."""
+    own_rules: tuple[ChannelRule, ...] = Field((), alias="rules")
+    """Rules of channels that come before the default ones; the first that a session meets gives its channel."""
+    default_rules: bool = True
+    """Whether the rules of Google Analytics 4 follow one's own. A session that meets none is `Unassigned`."""
+    lookback: int = Field(30, ge=1, le=366)
+    """First and last touch are those of so many dates, which end on the session's own."""
+    conversions: tuple[str, ...] = ()
+    """Event types that are conversions; `sessions` then counts them."""
+    revenue: str | None = None
+    """The decimal or int64 column of a conversion's revenue; `sessions` then sums it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Which column holds what, for what is declared."""
+        named = {name: getattr(self, name) for name in FIELDS}
+        return {name: column for name, column in named.items() if column}
+
+    @property
+    def ordered_rules(self) -> tuple[ChannelRule, ...]:
+        return (*self.own_rules, *(DEFAULT_RULES if self.default_rules else ()))
+
+    @property
+    def attribution(self) -> list[Any]:
+        """All that a session's own source, medium, campaign and channel depend on, as plain JSON values."""
+        rules = [rule.rules() for rule in self.ordered_rules]
+        return [self.fields, sorted(self.internal_hosts), rules, referring_sites.VERSION]
+
+    @field_validator("internal_hosts")
+    @classmethod
+    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            if host(f"//{text}") is None:
+                raise ValueError(f"{text!r} is not a host; write one such as shop.example")
+        return tuple(str(host(f"//{text}")) for text in value)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if not self.fields:
+            raise ValueError(f"nothing tells channels apart; declare some of {', '.join(FIELDS)}")
+        if self.revenue and not self.conversions:
+            raise ValueError("revenue is summed over conversions; declare conversions: the event types that are some")
+        return self
+
+
+#: What is read of a session's first event.
+FIELDS = ("landing_page", "referrer", "utm_source", "utm_medium", "utm_campaign")

@@ -1,0 +1,96 @@
+"""The columns and tables of where sessions come from (SPEC §10, Channels)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from event_assets.declaration import Dataset
+from event_assets.tables.shared_columns import count
+from event_assets.tables.table import Column, Table
+
+
+def channel_columns(dataset: Dataset) -> tuple[Column, ...]:
+    """What `sessions` has of channels: its own, and those of its first and last touch that is not direct."""
+    if dataset.channels is None:
+        return ()
+    days = dataset.channels.lookback
+    own, touches = _told(dataset), []
+    for place in ("first", "last"):
+        text = f"of the {place} session in the {days} dates up to this one that is not direct; its own where none is."
+        for column in own:
+            description = f"{column.name.capitalize()} {text}"
+            name = f"{place}_touch_{column.name}"
+            touches.append(replace(column, name=name, description=description, made_from=(column.name,)))
+    return (*own, *touches)
+
+
+def conversion_columns(dataset: Dataset) -> tuple[Column, ...]:
+    """What a session earned, where conversions are declared."""
+    channels = dataset.channels
+    if channels is None or not channels.conversions:
+        return ()
+    conversions = count("conversions", "Its events that are conversions.", 0, made_from=("event_type",))
+    if channels.revenue is None:
+        return (conversions,)
+    money = dataset.column(channels.revenue)
+    kind = f"decimal(38,{money.decimal[1]})" if money.decimal else "int64"
+    text = f"The {money.name} of its conversions, summed."
+    return (conversions, Column("revenue", kind, text, nullable=False, made_from=(money.name,)))
+
+
+def all_sessions_count(dataset: Dataset) -> bool:
+    """Whether gold tables count every session: no profile and no traffic leaves one out."""
+    return dataset.traffic is None and not dataset.profile_filter
+
+
+def source_tables(dataset: Dataset, session_id: Column, user_id: Column, session_start: Column) -> Iterable[Table]:
+    """Where each session of a date came from, and those that others can have as a touch."""
+    columns = (session_id, user_id, session_start, *_told(dataset))
+    shared: dict[str, Any] = {
+        "columns": columns,
+        "key": ("session_id",),
+        "partitioned_by": "event_date",
+        "layer": "silver",
+        "internal": True,
+    }
+    yield Table("session_sources", "Where each session of a date came from.", **shared)
+    yield Table("session_touches", "Those sessions of a date that are not direct: touches of later ones.", **shared)
+
+
+def summary_table(dataset: Dataset) -> Table:
+    """What each channel brought on a date."""
+    told = {column.name: column for column in _told(dataset)}
+    figures = []
+    for prefix, which in (("", "own"), ("first_touch_", "first touch's"), ("last_touch_", "last touch's")):
+        by = f"sessions whose {which} channel it is"
+        made_from = (f"{prefix}channel",)
+        figures.append(count(f"{prefix}sessions", f"The {by}.", 0, made_from=made_from))
+        if not prefix:
+            figures.append(count("users", f"Distinct users of the {by}.", 0, made_from=("user_id",)))
+        for column in conversion_columns(dataset):
+            text = f"{column.name.capitalize()} of the {by}."
+            figures.append(replace(column, name=f"{prefix}{column.name}", description=text, made_from=(column.name,)))
+    return Table(
+        "channel_summary",
+        "Sessions that begin on a date, their users and conversions, by channel.",
+        (told["channel"], *figures),
+        key=("channel",),
+        partitioned_by="event_date",
+    )
+
+
+def _told(dataset: Dataset) -> tuple[Column, ...]:
+    assert dataset.channels is not None
+    fields = tuple(dict.fromkeys(dataset.channels.fields.values()))
+
+    def column(name: str, description: str, *, nullable: bool = False) -> Column:
+        return Column(name, "string", description, nullable=nullable, made_from=fields)
+
+    return (
+        column("source", "Who sent the session: `utm_source`, else the referring site, else (direct)."),
+        column("medium", "How it was sent: `utm_medium`, else organic, referral or (none)."),
+        column("campaign", "The campaign: `utm_campaign`.", nullable=True),
+        column("channel", "The channel: that of the first rule that the session meets."),
+    )
