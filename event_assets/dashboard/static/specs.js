@@ -140,7 +140,7 @@ function cohorts({ values }, { colours }) {
   const bare = { domain: false, ticks: false, labelAngle: 0 };
   return {
     data: { values: rows },
-    height: { step: 30 },
+    height: 80 + 30 * new Set(values.map((row) => row.cohort_week)).size,
     mark: { type: "rect", stroke: colours.card, strokeWidth: 1 },
     encoding: {
       x: { field: "offset_weeks", type: "ordinal", title: "weeks later", scale: { padding: 0 }, axis: bare },
