@@ -50,6 +50,7 @@ class Watcher(NullProgress):
             disable=not sys.stderr.isatty(),
         )
         self._task: TaskID = self._bar.add_task("", title=title, total=None)
+        self.workspace: Workspace | None = None
         self.reconciliation: Reconciliation | None = None
         self.intake: LandingSummary | None = None
         self.made_units: list[Outcome] = []
@@ -71,8 +72,8 @@ class Watcher(NullProgress):
         # Ten thousand of them may come: rows to look at are Dagster's to show.
         self.made_units.append(dataclasses.replace(outcome, sample=None, plot=[]))
 
-    def finished(self, reconciliation: Reconciliation) -> None:
-        self.reconciliation = reconciliation
+    def finished(self, workspace: Workspace, reconciliation: Reconciliation) -> None:
+        self.workspace, self.reconciliation = workspace, reconciliation
 
 
 #: What a dataset takes beside its name, and the names of the lines, in the tables of the reconciliation.

@@ -315,6 +315,7 @@ PANELS = (
         (queries.lateness,),
         _late,
         needs="lateness",
+        span="full",
         open_table=True,
     ),
 )

@@ -281,7 +281,7 @@ def _conclude(context: dg.OpExecutionContext, current: DatasetRun) -> None:
     if changed or RECONCILIATION in selected:
         log_events(context, reconciliation_events(workspace, found))
     log_totals(context, found)
-    current.progress.finished(found)
+    current.progress.finished(workspace, found)
     keep_current(context, workspace)
 
 

@@ -47,7 +47,9 @@ def up_to_date_check(dataset: Dataset, settings: Settings | None = None) -> dg.A
                 "files": len(found.files),
                 "stale partitions": len(found.stale),
                 "touched at most": sum(len(dates) for dates in found.at_most.values()),
-                "preview": dg.MetadataValue.text("\n".join([*lines[:_SHOWN], *more])),
+                "preview": dg.MetadataValue.md(
+                    "\n".join(["```", *lines[:_SHOWN], *more, "```"])
+                ),  # text loses its lines
             },
         )
 

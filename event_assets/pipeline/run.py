@@ -181,6 +181,7 @@ class Run:
             return
         for name, draft in drafted.drafts.items():
             content, changed = publish(self.workspace.stores[name], date, draft.staged, drafted.made_from)
+            self.workspace.note_figures(name, date, drafted.figures, draft.plot)
             if draft.frame is not None:
                 self._recent.keep((name, date), draft.frame)
             self._schedule.made(step, date, name, changed=changed)
@@ -197,6 +198,7 @@ class Run:
                     draft.checks,
                     draft.sample,
                     draft.plot,
+                    draft.refused,
                     seconds,
                 )
             )

@@ -15,6 +15,7 @@ import polars as pl
 
 from event_assets.engines.engine import Content, Dates, Engine, Written
 from event_assets.pipeline.checks import accountable_rows, accounting_result, contract_result
+from event_assets.pipeline.rejected_records import count_refused
 from event_assets.pipeline.results import CheckResult, sample, samples
 from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Unit, Workspace, unit_of
@@ -38,6 +39,8 @@ class Draft:
     checks: tuple[CheckResult, ...]
     sample: pl.DataFrame | None = None
     plot: Series = field(default_factory=list)
+    refused: pl.DataFrame | None = None
+    """Its `count_refused`, where its rows are refused records."""
     frame: pl.DataFrame | None = None
     """All rows, where the engine holds frames: the next units need not read them again."""
 
@@ -162,13 +165,16 @@ def _examined(table: Table, written: Written, engine: Engine) -> dict[dt.date | 
         date: [read_parquet(piece.path) for piece in of_date] for date, of_date in pieces.items()
     }
     whole = {date: pl.concat(parts) if len(parts) > 1 else parts[0] for date, parts in frames.items()}
-    sound = len(frames) > 1 and keep_contract(table, _with_dates(whole))
+    together = _with_dates(whole) if len(frames) > 1 else None
+    sound = together is not None and keep_contract(table, together)
     broken = {
         date: [] if sound else [violation for part in parts for violation in violations(table, part)]
         for date, parts in frames.items()
     }
-    # A sample and a plot need the contract's columns.
-    previews = samples(table, {date: rows for date, rows in whole.items() if not broken[date]})
+    # A sample, a plot and counts need the contract's columns.
+    good = {date: rows for date, rows in whole.items() if not broken[date]}
+    previews = samples(table, good)
+    refused = _refused(good) if table.has_records else {}
     found = {}
     for date in frames:
         staged, checks = _staged(date, pieces[date]), (contract_result(table, rows[date], broken[date]),)
@@ -177,8 +183,18 @@ def _examined(table: Table, written: Written, engine: Engine) -> dict[dt.date | 
             continue
         plot = table.plot(whole[date]) if table.plot else []
         kept = whole[date] if engine.holds_frames else None
-        found[date] = Draft(staged, checks, previews.get(date), plot, kept)
+        found[date] = Draft(staged, checks, previews.get(date), plot, refused.get(date), kept)
     return found
+
+
+def _refused(partitions: Mapping[dt.date | None, pl.DataFrame]) -> dict[dt.date | None, pl.DataFrame]:
+    """The refused records of each partition, counted."""
+    if not partitions:
+        return {}
+    counted = count_refused(_with_dates(partitions), "event_date")
+    of_dates = counted.partition_by("event_date", as_dict=True, include_key=False)
+    none = counted.clear().drop("event_date")
+    return {date: of_dates.get((date,), none) for date in partitions}
 
 
 def _with_dates(partitions: Mapping[dt.date | None, pl.DataFrame]) -> pl.DataFrame:
@@ -193,7 +209,8 @@ def _examined_files(table: Table, date: dt.date | None, pieces: Sequence[Written
     if broken:
         return Draft(staged, checks)
     rows = scan_parquet(*(piece.path for piece in pieces))
-    return Draft(staged, checks, sample(table, rows), table.plot(rows) if table.plot else [])
+    refused = count_refused(rows) if table.has_records else None
+    return Draft(staged, checks, sample(table, rows), table.plot(rows) if table.plot else [], refused)
 
 
 def _staged(date: dt.date | None, pieces: Sequence[WrittenFile]) -> tuple[WrittenFile, ...]:

@@ -11,6 +11,7 @@ import yaml
 
 from event_assets.declaration import parse_dataset
 from event_assets.errors import ContractError, DeclarationError
+from event_assets.pipeline.plan import preview
 from event_assets.pipeline.steps import step_of, steps
 from event_assets.tables.catalog import tables
 from event_assets_tests.world import CLICKS, World, lines, made
@@ -60,6 +61,20 @@ def declared(*functions: str):  # type: ignore[no-untyped-def]
     attributes = yaml.safe_load(CLICKS)
     attributes["gold"]["custom"] = [f"own_tables:{name}" for name in functions]
     return parse_dataset(attributes, "clicks")
+
+
+def test_a_plan_does_not_blame_the_inputs_of_a_changed_function(module: Module, tmp_path: Path) -> None:
+    module.says(VIEWS)
+    world = World(tmp_path, declared("views_by_page"))
+    world.drop("clicks_1.csv", EVENTS)
+    world.refresh()
+    assert preview(world.workspace).is_empty
+    module.says(VIEWS.replace("nw.len()", "(nw.len() * 2)"))
+    world.use(declared("views_by_page"))
+    world.workspace.refresh()
+    assert {(unit.step.name, unit.why) for unit in preview(world.workspace).stale} == {
+        ("views_by_page", "its inputs or function changed")
+    }
 
 
 def test_a_function_is_a_table_by_date_and_another_merges_its_dates(module: Module, tmp_path: Path) -> None:
