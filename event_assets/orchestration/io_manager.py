@@ -17,7 +17,7 @@ from pydantic import Field
 
 from event_assets.errors import ContractError, EventAssetsError, LakeError
 from event_assets.locations import parse_place
-from event_assets.orchestration.private.log_events import log_events
+from event_assets.orchestration.private.log_events import events_together, log_events
 from event_assets.orchestration.reporting import outcome_events
 from event_assets.orchestration.run_log import log_outcomes
 from event_assets.pipeline.publish import publish
@@ -60,8 +60,9 @@ class StepOutput:
         workspace = self._run.workspace
         for step, only_stale in self._steps:
             for outcomes in self._run.outcomes(step, only_stale=only_stale):
-                log_outcomes(self._context, workspace, outcomes)
-                log_events(self._context, (e for outcome in outcomes for e in outcome_events(workspace, outcome)))
+                with events_together(self._context.instance):
+                    log_outcomes(self._context, workspace, outcomes)
+                    log_events(self._context, (e for outcome in outcomes for e in outcome_events(workspace, outcome)))
                 self._note(outcomes)
                 self.rows += sum(outcome.rows for outcome in outcomes)
                 self.partitions += sum(outcome.state == "made" for outcome in outcomes)

@@ -143,6 +143,13 @@ class Run:
         for date, (tables, figures) in drafts.items():
             yield Drafted(step, date, tables, figures, expected[date], seconds)
 
+    def waiting(self) -> Iterator[Outcome]:
+        """The requested partitions that are stale, as outcomes: what another process of the run left unmade."""
+        for step in self._schedule.steps:
+            for date in self._schedule.wanted(step, only_stale=True):
+                if blocker := self._schedule.blocker(step, date):
+                    yield from (Outcome(name, date, "waiting", waits_for=blocker) for name in step.tables)
+
     def _units_read(self, step: Step, dates: Iterable[dt.date | None]) -> list[Unit]:
         units = (unit for date in dates for unit in self.workspace.all_input_units(step, date))
         return [unit for unit in dict.fromkeys(units) if unit[0] in self.workspace.stores]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from event_assets.cli.main import app
 from event_assets_tests.docs.examples import examples, follow, matches
 from event_assets_tests.world import clicks
 
@@ -41,6 +44,23 @@ def test_the_how_to_of_channels_does_what_it_says(repository: Path, tmp_path: Pa
     assert channels.channels is not None
     assert [rule.channel for rule in channels.channels.own_rules] == ["Newsletter", "Partners"]
     assert follow(page, tmp_path) > 3
+
+
+def test_twenty_questions_have_the_answers_of_the_page(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process, which loads the program once."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+    for name in ("INBOX", "LAKE", "WAREHOUSE"):
+        monkeypatch.delenv(f"EVENT_ASSETS_{name}")
+    demo, *questions = examples((repository / "docs" / "how-to" / "twenty-questions.md").read_text(encoding="utf-8"))
+    assert len(questions) == 20
+    for line, expected in [demo, *questions]:
+        program, *arguments = shlex.split(line)
+        done = CliRunner().invoke(app, arguments)
+        assert (program, done.exit_code) == ("event-assets", 0), done.output
+        assert expected is None or matches(expected, done.stdout), f"{line} prints\n{done.stdout}\nnot\n{expected}"
 
 
 def test_a_page_that_says_something_else_is_noticed() -> None:
