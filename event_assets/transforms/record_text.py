@@ -1,8 +1,8 @@
 """A refused record as it came, out of its raw row: a JSON object of its fields by their source names.
 
 Of JSON sources nested fields are in their objects again (those of a parent in `^`), and values are written as the
-source wrote them; of all others every value is a text. The fields of time and the undeclared ones are among them. Landing
-has the same record again when it reads this text.
+source wrote them; of all others every value is a text. The fields of time and the undeclared ones are among them.
+Landing has the same record again when it reads this text.
 """
 
 from __future__ import annotations
