@@ -283,8 +283,10 @@ def _extra(undeclared: dict[str, int]) -> pl.Expr:
 
 
 def _extra_of_many(frame: pl.DataFrame, undeclared: dict[str, int]) -> pl.DataFrame:
-    """row_number and extra as `_extra` gives it, of the rows that have one, in any order. An expression for each of 100,000 fields
-    takes Polars gigabytes and half an hour; a row for each value takes what its text takes."""
+    """row_number and extra as `_extra` gives it, of the rows that have one, in any order.
+
+    An expression for each of 100,000 fields takes Polars gigabytes and half an hour; a row for each value is cheap.
+    """
     places = [f"{place}" for place in undeclared.values()]
     names = pl.DataFrame({"place": places, "name": list(undeclared)}, schema={"place": pl.String, "name": pl.String})
     values = frame.unpivot(places, index=ROW_NUMBER, variable_name="place").drop_nulls("value")
