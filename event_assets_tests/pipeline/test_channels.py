@@ -264,6 +264,17 @@ def test_a_late_touch_computes_sessions_of_the_lookback_dates_again_and_no_other
     ]
 
 
+@pytest.mark.long
+def test_a_late_date_in_a_year_computes_three_percent_of_the_partitions_at_most(tmp_path: Path) -> None:
+    world = World(tmp_path, dataset(lookback=30))
+    world.drop("first.csv", text(on("a", day, PLAIN) for day in range(-220, 145)))
+    everything = len(made(world.refresh()))
+    world.drop("late.csv", text([on("a", -100, MAIL, minute=900)]))
+    late = made(world.refresh())
+    assert len({date for table, date in late if table == "sessions"}) == 31
+    assert len(late) <= 0.03 * everything
+
+
 def test_a_changed_rule_computes_sources_and_sessions_again_and_no_facts(tmp_path: Path) -> None:
     world = World(tmp_path, dataset())
     world.drop("first.csv", text(on("a", day, MAIL, price="1.00") for day in range(1, 4)))
