@@ -29,10 +29,10 @@ from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as Executions
 from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Events
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorageWatchdog
 from sqlalchemy import Connection, Engine, bindparam, create_engine, event, inspect, select
 from sqlalchemy.exc import DatabaseError
-from watchdog.events import FileSystemEvent
 
 _BUSY_SECONDS = 60
 #: The newest revision of the tables that Dagster's migrations know.
@@ -197,11 +197,9 @@ class EventLog(SqliteEventLogStorage):
             yield connection
 
     def watch(self, run_id: str, cursor: str | None, callback: EventHandlerFn) -> None:
-        from watchdog.observers import Observer  # only who shows a run that goes on needs it
-
         observer: Any = self._obs
         if observer is None:
-            observer = self._obs = Observer()  # type: ignore[assignment]
+            observer = self._obs = sqlite_event_log.Observer()  # type: ignore[assignment, attr-defined]
             observer.start()
         handler = _Watchdog(self, run_id, callback, cursor)
         self._watchers[run_id][callback] = handler, observer.schedule(handler, self._base_dir, recursive=True)
@@ -228,7 +226,7 @@ class _Watchdog(SqliteEventLogStorageWatchdog):
     def patterns(self) -> list[str]:
         return [self._log_path, f"{self._log_path}-wal"]
 
-    def on_modified(self, event: FileSystemEvent) -> None:
+    def on_modified(self, event: object) -> None:
         self._process_log()
 
 
