@@ -40,7 +40,7 @@ def outcome_events(workspace: Workspace, outcome: Outcome) -> Iterator[Event]:
     if workspace.tables[outcome.table].internal:
         return
     results = [result for result in outcome.checks if result.table == outcome.table]
-    if outcome.state == "made":
+    if outcome.state == "materialized":
         yield _materialization(workspace, outcome)
         results += quality_results(workspace, outcome.table, outcome.date, outcome.rows, outcome.figures)
     yield from (evaluation(dataset, result, outcome.date) for result in results)
