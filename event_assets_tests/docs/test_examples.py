@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from event_assets.cli.main import app
 from event_assets_tests.docs.examples import examples, follow, matches
+from event_assets_tests.world import clicks
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -32,6 +35,15 @@ def test_a_how_to_does_what_it_says(repository: Path, after_the_tutorial: Path, 
     folder = tmp_path / "rides"
     shutil.copytree(after_the_tutorial, folder)
     assert follow(repository / "docs" / "how-to" / f"{name}.md", folder) > 2
+
+
+def test_the_how_to_of_channels_does_what_it_says(repository: Path, tmp_path: Path) -> None:
+    page = repository / "docs" / "how-to" / "channels.md"
+    declared, *_ = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    channels = clicks(**yaml.safe_load(declared.replace("page_url", "page").replace(": referrer", ": page")))
+    assert channels.channels is not None
+    assert [rule.channel for rule in channels.channels.own_rules] == ["Newsletter", "Partners"]
+    assert follow(page, tmp_path) > 3
 
 
 def test_twenty_questions_have_the_answers_of_the_page(

@@ -413,7 +413,7 @@ def test_a_wrong_declaration_of_channels_is_refused(channels: dict[str, object],
 
 
 @pytest.mark.parametrize("engine", OTHERS)
-@pytest.mark.parametrize("by_source", [False, True])
+@pytest.mark.parametrize("by_source", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_each_engine_makes_the_same_tables(engine: str, by_source: bool, tmp_path: Path) -> None:
     events = [
         on(user, day, PAGES[(day * place) % 8], price="0.10" if day % 3 else "", visit=f"{day // 2}")
