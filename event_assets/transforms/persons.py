@@ -33,8 +33,8 @@ def identities(inputs: Inputs, scope: Scope) -> Outputs:
 
     Figures: ids, and overlinked (ids that link nothing, since they are linked with too many).
     """
-    rows = inputs["identity_links"].group_by("column", "id", "linked_column", "linked_id")
-    rows = scope.ports.shared(rows.agg(nw.col("event_date").min().alias("since")))
+    each = inputs["identity_links"].group_by("column", "id", "linked_column", "linked_id")
+    rows = scope.ports.shared(each.agg(nw.col("event_date").min().alias("since")))
     seen = rows.filter(nw.col("linked_column").is_null()).with_columns(_node("column", "id").alias("node"))
     linked = rows.filter(~nw.col("linked_column").is_null())
     counts = linked.group_by("column", "id", "linked_column").agg(nw.len().alias("id count"))
