@@ -283,6 +283,12 @@ class Dataset(Declared):
         """Whether there are several blocks of a kind, so that cleaning has to know which of them read a record."""
         return len(self.blocks(kind)) > 1
 
+    def has_values_as_written(self, kind: Kind) -> bool:
+        """Whether the raw table of a kind has values that a column's text doesn't tell: of JSON, and of columns of
+        several sources."""
+        several = any(len(column.sources) > 1 for block in self.blocks(kind) for column in block.columns)
+        return several or any(block.format in ("json", "ndjson", "avro") for block in self.blocks(kind))
+
     def leaves_out(self, kind: Kind) -> bool:
         """Whether a block of a kind has a `where`, by which records can be excluded."""
         return any(block.where for block in self.blocks(kind))

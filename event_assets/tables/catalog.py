@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -139,7 +139,7 @@ def _landed(dataset: Dataset) -> Iterable[Table]:
             EVENT_TIME,
             Column("time_text", "string", "The time's own text, of several fields joined by a blank."),
             Column("time_assumed", "bool", "Whether the time was taken from the file's name.", nullable=False),
-            *_source_block(dataset, "events"),
+            *_of_readers(dataset, "events"),
         ),
         key=("file_id", "row_number"),
         partitioned_by="event_date",
@@ -149,7 +149,7 @@ def _landed(dataset: Dataset) -> Iterable[Table]:
         yield Table(
             "raw_profiles",
             "Every profile record as it came.",
-            (*as_text(dataset.columns_of("profiles")), *lineage, *_source_block(dataset, "profiles")),
+            (*as_text(dataset.columns_of("profiles")), *lineage, *_of_readers(dataset, "profiles")),
             key=("file_id", "row_number"),
             layer="bronze",
             kind="profiles",
@@ -163,10 +163,16 @@ def _landed(dataset: Dataset) -> Iterable[Table]:
     )
 
 
-def _source_block(dataset: Dataset, kind: Kind) -> list[Column]:
-    """Which block read a record, where there are several."""
-    text = "Which block of files the record was read by, from 0."
-    return [Column("source_block", "int64", text, nullable=False)] if dataset.is_mixed(kind) else []
+def _of_readers(dataset: Dataset, kind: Kind) -> Iterator[Column]:
+    """Which block read a record, where there are several, and what its columns don't tell of it."""
+    if dataset.is_mixed(kind):
+        text = "Which block of files the record was read by, from 0."
+        yield Column("source_block", "int64", text, nullable=False)
+    if dataset.has_values_as_written(kind):
+        text = (
+            "Values that the text of their column doesn't tell (null, a number in a column of text), as a JSON object."
+        )
+        yield Column("as_written", "string", text, personal=True)
 
 
 def _cleaned(dataset: Dataset) -> Iterable[Table]:
