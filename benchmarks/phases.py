@@ -106,9 +106,9 @@ def instrument(clock: Clock) -> None:
     """Wrap the parts of the program. AttributeError where one is called otherwise by now: then fix this list."""
     from event_assets.engines.polars import engine
     from event_assets.landing import csv as csv_reader
+    from event_assets.landing import file_accounting, partition_writer, raw_rows
     from event_assets.landing import json as json_reader
     from event_assets.landing import land_file as file
-    from event_assets.landing import partition_writer, raw_rows, schema_drift
     from event_assets.pipeline import land_files as intake
     from event_assets.pipeline import reconcile, run, schedule
     from event_assets.pipeline import stage_partitions as unit
@@ -116,9 +116,9 @@ def instrument(clock: Clock) -> None:
     intake.ThreadPoolExecutor = InTurn  # type: ignore[assignment, attr-defined, misc, unused-ignore]
     for owner, name, group, phase in (
         (intake, "identify", LANDING, "hash"),
-        (file, "land_file", LANDING, "other"),
+        (file, "land_files", LANDING, "other"),
         (raw_rows.EventDates, "of", LANDING, "date"),
-        (schema_drift.TypeDrift, "add", LANDING, "look for drift"),
+        (file_accounting, "count_types", LANDING, "look for drift"),
         (partition_writer.PartitionWriter, "add", LANDING, "gather"),
         (partition_writer.PartitionWriter, "finish", LANDING, "write"),
         (intake, "sync_raw_tables", LANDING, "commit"),
@@ -137,14 +137,14 @@ def instrument(clock: Clock) -> None:
         setattr(owner, name, clock.timed(group, phase, getattr(owner, name)))
     for reader, name in ((csv_reader, "read_csv"), (json_reader, "read_json")):
         setattr(reader, name, clock.timed_batches(LANDING, "read", getattr(reader, name)))
-    draft = unit.Drafting.draft
+    stage = unit.Stager.stage
 
-    def drafted(self: Any, step: Any, dates: Any) -> Any:
+    def staged(self: Any, step: Any, dates: Any) -> Any:
         clock.table = step.name
         step = dataclasses.replace(step, transform=clock.timed("", "compute", step.transform))
-        return clock.timed("", "other", draft)(self, step, dates)
+        return clock.timed("", "other", stage)(self, step, dates)
 
-    unit.Drafting.draft = drafted  # type: ignore[method-assign]
+    unit.Stager.stage = staged  # type: ignore[method-assign]
 
     # Dagster is imported by the command, with what it then imports from above; so these come last.
     def dagster() -> None:

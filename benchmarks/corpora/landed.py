@@ -14,8 +14,9 @@ import polars as pl
 
 from event_assets.declaration import Dataset, parse_dataset
 from event_assets.errors import EventAssetsError
+from event_assets.landing.file_accounting import Landed
 from event_assets.landing.inbox import identify
-from event_assets.landing.land_file import Landed, land_file
+from event_assets.landing.land_file import land_file
 
 _LANDED_AT = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
 

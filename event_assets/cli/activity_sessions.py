@@ -22,8 +22,9 @@ from event_assets.cli.input_formats import csv_header, format_of
 from event_assets.declaration import SHIPPED, Column, CsvDialect, Dataset, load_dataset
 from event_assets.engines.polars.engine import PolarsEngine
 from event_assets.errors import LandingError, QueryError
+from event_assets.landing.file_accounting import Landed, RowSink
 from event_assets.landing.inbox import Identity, signature
-from event_assets.landing.land_file import Landed, RowSink, land_file
+from event_assets.landing.land_file import land_file
 from event_assets.landing.record_batches import EVENT_DATE
 from event_assets.settings import Settings
 from event_assets.tables.catalog import tables

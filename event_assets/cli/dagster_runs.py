@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ def run_job(
     use_dagster_home(home)
     own = None if settings == load_settings() else settings  # those of the environment are in no job's definition
     definitions = dg.Definitions.merge(dataset_definitions(dataset, own, progress), shared_definitions())
+    gc.freeze()  # what was loaded stays: the search for garbage need not look at it
     tags = _tags(partitions(dataset, settings), dates) | ({WHY_TAG: why} if why else {})
     with quiet_instance(home) as instance:
         job = definitions.resolve_job_def(dataset.name)

@@ -116,4 +116,5 @@ def _how_to_open_the_ui(settings: Settings) -> str:
     if makefile.is_file() and "\nui:" in makefile.read_text(encoding="utf-8", errors="replace"):
         return " ".join([*variables, "make ui"])
     home = f"DAGSTER_HOME={settings.dagster_home}"
-    return " ".join([*variables, home, "dagster dev -m event_assets.definitions"])
+    # `dagster dev` warns at each start that `dg dev` supersedes it. That needs a project, and there may be none here.
+    return " ".join([*variables, home, "python -W ignore:Function -m dagster dev -m event_assets.definitions"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from event_assets.cli.text_table import Shown
     from event_assets.declaration import Dataset
     from event_assets.draft import Draft
-    from event_assets.draft.trial import Trial
+    from event_assets.draft.declaration import Kinds
+    from event_assets.draft.trial import Refused, Trial
 
 _EXAMPLE_LENGTH = 160
 #: Before any event: the trial itself finds the sample's first date.
@@ -57,14 +59,16 @@ def init(
     from event_assets.cli.text_table import Shown
     from event_assets.declaration import load_datasets
     from event_assets.draft import draft
+    from event_assets.draft.declaration import kinds_of
     from event_assets.draft.trial import try_out
 
     settings = load_settings()
-    made = draft(name, samples, time=time_column, user=user_column, kind=type_column)
     now = dt.datetime.now(dt.UTC)
     if (declared := load_datasets(settings.datasets).get(name)) is not None:
-        _compare(declared, made, now, Shown(wide, blocks), as_json)
+        kinds = kinds_of(samples, time=time_column, user=user_column, kind=type_column)
+        _compare(declared, kinds, now, Shown(wide, blocks), as_json)
         return
+    made = draft(name, samples, time=time_column, user=user_column, kind=type_column)
     trial = try_out(made.dataset.model_copy(update={"start_date": EARLIEST}), made.files, now)
     if trial.first_date is not None:
         made = made.starting(trial.first_date)
@@ -85,15 +89,16 @@ def init(
         typer.echo(f"then: event-assets run {name}", err=True)
 
 
-def _compare(declared: Dataset, made: Draft, now: dt.datetime, shown: Shown, as_json: bool) -> None:
-    """Propose the changes that the samples need; nothing is written."""
+def _compare(declared: Dataset, kinds: Kinds, now: dt.datetime, shown: Shown, as_json: bool) -> None:
+    """Propose what the samples ask of the declaration; nothing is written."""
     from event_assets.draft.proposed_changes import differences, with_files
     from event_assets.draft.trial import try_out
 
-    trial = try_out(with_files(declared, made.files, made), made.files, now)
-    changes = differences(declared, made, trial)
+    trial = try_out(with_files(declared, kinds), kinds.files, now)
+    changes = differences(declared, kinds, trial)
     if as_json:
-        print(json.dumps({**_as_json(declared.name, made, trial), "changes": [asdict(change) for change in changes]}))
+        found = {"dataset": declared.name, "records": kinds.records, "trial": _tried(trial)}
+        print(json.dumps({**found, "changes": [asdict(change) for change in changes]}))
         return
     count = f"{counted(len(changes), 'change')} proposed" if changes else "nothing to change"
     typer.echo(f"{declared.name} is declared already, and nothing is written; {count}")
@@ -126,13 +131,20 @@ def _as_json(name: str, made: Draft, trial: Trial) -> dict[str, Any]:
         "columns": len(made.dataset.columns),
         "records": made.records,
         "checks": len(made.notes),
-        "trial": {
-            "records": trial.records,
-            "taken": trial.taken,
-            "duplicates": trial.duplicates,
-            "refused": {one.reason: one.records for one in trial.refused},
-            "files_refused": dict(trial.files_refused),
-        },
+        "trial": _tried(trial),
+    }
+
+
+def _tried(trial: Trial) -> dict[str, Any]:
+    return {
+        "records": trial.records,
+        "taken": trial.taken,
+        "duplicates": trial.duplicates,
+        "excluded": trial.excluded,
+        "refused": {one.reason: one.records for one in trial.refused},
+        "profiles": trial.profiles,
+        "profiles_refused": {one.reason: one.records for one in trial.profiles_refused},
+        "files_refused": dict(trial.files_refused),
     }
 
 
@@ -143,10 +155,12 @@ def _report(trial: Trial, shown: Shown, title: str = "The sample, read by this d
 
     note("")
     note(title)
-    refused = sum(one.records for one in trial.refused)
-    became = f"{trial.taken:,} taken, {counted(trial.duplicates, 'duplicate')}, {refused:,} refused"
-    note(f"  {counted(trial.records, 'record')}: {became}")
-    for one in trial.refused:
+    excluded = f", {trial.excluded:,} excluded" if trial.excluded else ""
+    became = f"{trial.taken:,} taken, {counted(trial.duplicates, 'duplicate')}{excluded}"
+    note(f"  {counted(trial.records, 'record')}: {became}, {_count(trial.refused):,} refused")
+    if trial.profiles:
+        note(f"  {counted(trial.profiles, 'record')} of profiles: {_count(trial.profiles_refused):,} refused")
+    for one in (*trial.refused, *trial.profiles_refused):
         note(f"  refused {one.records:,} as {one.reason}, such as {one.example[:_EXAMPLE_LENGTH]}")
     for file, reason in trial.files_refused:
         note(f"  file {file} can't be read: {reason}")
@@ -154,3 +168,7 @@ def _report(trial: Trial, shown: Shown, title: str = "The sample, read by this d
         note(f"  of {file} only the first records were tried")
     if trial.rows.height:
         print_table(trial.rows, "The first events", shown, err=True)
+
+
+def _count(refused: Sequence[Refused]) -> int:
+    return sum(one.records for one in refused)

@@ -104,7 +104,7 @@ def _print(found: Plan | PlannedDifference, planned: Plan) -> None:
         return
     typer.echo("Rows that would differ:")
     for table, units in found.tables.items():
-        typer.echo(plain(f"{table} {_summed(units)}"))
+        typer.echo(plain(f"{table}{_summed(units)}"))
         rows = [(date, *row) for date, unit in sorted(units.items()) for row in _rows(unit)]
         for date, change, key, columns in rows[:_SAMPLE]:
             shown = " ".join(filter(None, (change, date, key)))
@@ -121,7 +121,8 @@ def _summed(units: Mapping[str, Difference]) -> str:
     for unit in units.values():
         columns.update(unit.columns)
     which = f" ({', '.join(f'{name} {count:,}' for name, count in columns.items())})" if columns else ""
-    return f"{dates}: ".lstrip(": ") + ", ".join(f"{count:,} {kind}" for kind, count in sums if count) + which
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in sums if count)
+    return f" {dates}: {counts}{which}" if dates else f": {counts}{which}"
 
 
 def _rows(unit: Difference) -> Iterator[tuple[str, str, str]]:

@@ -43,14 +43,12 @@ def run(
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.failed_checks import failed_checks
     from event_assets.cli.run_report import Watcher, console, performance, reconciliation_tables
-    from event_assets.pipeline.workspace import Workspace
 
     with Watcher(dataset) as watcher:
         run_id = run_job(declared, load_settings(), dates, watcher, log=log)
+    assert watcher.workspace is not None
     assert watcher.reconciliation is not None
-    workspace = Workspace(declared, load_settings())
-    workspace.refresh()
-    failed = list(failed_checks(workspace, watcher.made_units, watcher.reconciliation))
+    failed = list(failed_checks(watcher.workspace, watcher.made_units, watcher.reconciliation))
     if as_json:
         made = [
             {"table": o.table, "date": str(o.date or ""), "rows": o.rows, "changed": o.changed}

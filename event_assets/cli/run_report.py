@@ -50,6 +50,7 @@ class Watcher(NullProgress):
             disable=not sys.stderr.isatty(),
         )
         self._task: TaskID = self._bar.add_task("", title=title, total=None)
+        self.workspace: Workspace | None = None
         self.reconciliation: Reconciliation | None = None
         self.intake: LandingSummary | None = None
         self.made_units: list[Outcome] = []
@@ -71,8 +72,8 @@ class Watcher(NullProgress):
         # Ten thousand of them may come: rows to look at are Dagster's to show.
         self.made_units.append(dataclasses.replace(outcome, sample=None, plot=[]))
 
-    def finished(self, reconciliation: Reconciliation) -> None:
-        self.reconciliation = reconciliation
+    def finished(self, workspace: Workspace, reconciliation: Reconciliation) -> None:
+        self.workspace, self.reconciliation = workspace, reconciliation
 
 
 #: What a dataset takes beside its name, and the names of the lines, in the tables of the reconciliation.
@@ -147,7 +148,7 @@ def performance(intake: LandingSummary | None, outcomes: list[Outcome]) -> Itera
         rate = f"{megabytes / max(intake.seconds, 1e-9):,.1f} MB/s"
         took = f"{counted(records, 'record')} in {intake.seconds:.1f} s ({rate})"
         yield f"landing: {counted(len(files), 'file')}, {megabytes:,.1f} MB, {took}"
-    made = [outcome for outcome in outcomes if outcome.state == "made"]
+    made = [outcome for outcome in outcomes if outcome.state == "materialized"]
     seconds, rows = sum(outcome.seconds for outcome in made), sum(outcome.rows for outcome in made)
     rate = f" ({rows / seconds:,.0f} rows/s)" if seconds else ""
     yield f"tables: {counted(len(made), 'partition')}, {counted(rows, 'row')} in {seconds:.1f} s{rate}"

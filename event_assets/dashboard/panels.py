@@ -31,7 +31,7 @@ class Drill:
 class Panel:
     """What a panel shows: `shape` of the answers to its questions, the first of which it can't do without.
 
-    `needs` is the key of a declaration (below `gold:`, but for `expect`) that gives its table; `chart` a name in
+    `needs` is the key of a declaration (at its top or below `gold:`) that gives its table; `chart` a name in
     static/specs.js.
     """
 
@@ -116,6 +116,32 @@ def _cohorts(rows: pl.DataFrame) -> str:
     if later.is_empty():
         return "No user came back in the week after the first."
     return f"{percent(int(later['users'].sum()) / int(first['users'].sum()))} came back in the week after their first."
+
+
+def _channels(rows: pl.DataFrame) -> str:
+    first = rows.row(0, named=True)
+    earned = f" and {percent(_share(rows, 'conversions'))} of the conversions" if "conversions" in rows.columns else ""
+    return f"{first['channel']} brings {percent(first['share'])} of the sessions{earned}."
+
+
+def _campaigns(rows: pl.DataFrame) -> str:
+    first = rows.row(0, named=True)
+    return f"Most sessions come from {first['source']} / {first['medium']} ({count(first['sessions'])})."
+
+
+def _share(rows: pl.DataFrame, column: str) -> float:
+    """What part of a figure the first row has."""
+    return int(rows[column][0]) / max(int(rows[column].sum()), 1)
+
+
+def _persons(rows: pl.DataFrame) -> str:
+    together = rows.row(0, named=True)
+    return f"{count(together['ids'])} ids are of {count(together['persons'])} persons."
+
+
+def _traffic(rows: pl.DataFrame) -> str:
+    share = dict(rows.select("traffic", "share").iter_rows())
+    return f"{percent(share.get('bot', 0))} of the events are of bots, {percent(share.get('internal', 0))} internal."
 
 
 def _top(rows: pl.DataFrame) -> str:
@@ -213,6 +239,17 @@ PANELS = (
         (queries.active_users,),
         _active,
         needs="retention",
+        chart="active",
+        span="wide",
+    ),
+    Panel(
+        "persons",
+        "Persons",
+        "Ids of all dates, and of how many persons they are.",
+        (queries.persons,),
+        _persons,
+        needs="identity",
+        open_table=True,
     ),
     Panel(
         "cohorts",
@@ -221,6 +258,18 @@ PANELS = (
         (queries.retention,),
         _cohorts,
         needs="retention",
+        chart="cohorts",
+        span="wide",
+    ),
+    Panel(
+        "traffic",
+        "Traffic",
+        "Who caused the events. Other panels of facts count humans, or what the dataset declares.",
+        (queries.traffic,),
+        _traffic,
+        needs="traffic",
+        drill=Drill("joined_facts", ("traffic",)),
+        open_table=True,
     ),
     Panel(
         "top-users",
@@ -240,6 +289,26 @@ PANELS = (
         shapes.sessions_by_day,
         chart="sessions",
         drill=Drill("sessions", ("event_date",)),
+        span="wide",
+    ),
+    Panel(
+        "channels",
+        "Sessions by channel",
+        "By what each session itself tells, and by its last touch that is not direct.",
+        (queries.channels,),
+        _channels,
+        needs="channels",
+        drill=Drill("sessions", ("channel",)),
+        span="wide",
+    ),
+    Panel(
+        "campaigns",
+        "Sources and campaigns",
+        "Of all sessions, also those that gold tables leave out.",
+        (queries.campaigns,),
+        _campaigns,
+        needs="channels",
+        drill=Drill("sessions", ("medium", "source")),
         span="wide",
     ),
     Panel(
@@ -279,6 +348,7 @@ PANELS = (
         (queries.lateness,),
         _late,
         needs="lateness",
+        span="full",
         open_table=True,
     ),
 )

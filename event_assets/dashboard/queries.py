@@ -1,6 +1,7 @@
 """What the page asks of the gold tables: each question as one SELECT over the views, for a range of dates.
 
-Facts are never read here. Where the range is all there is, the tables over all dates answer, which are the smallest.
+Of facts at most one column is read, which has three values (`traffic`). Where the range is all there is, the tables
+over all dates answer, which are the smallest.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 from event_assets.declaration import Dataset
 from event_assets.tables.catalog import tables
+from event_assets.tables.channel_tables import conversion_columns
 from event_assets.warehouse.views import identifier, literal
 
 #: Upper bounds of session lengths in seconds, and their names. A session of one event has no length.
@@ -157,6 +159,55 @@ def retention(at: Selection) -> Query | None:
             users / first_value(users) OVER (PARTITION BY cohort_week ORDER BY offset_weeks) AS share
         FROM {at.view("retention_by_week")} WHERE cohort_week BETWEEN ?::DATE - 6 AND ? ORDER BY ALL"""
     return Query("retention_by_week", sql, at.dates)
+
+
+def persons(at: Selection) -> Query | None:
+    """column (first `all` together), ids, persons: how many ids each column has, and of how many persons they are."""
+    if not at.has("identities"):
+        return None
+    sql = f"""SELECT coalesce("column", 'all') AS "column", count(*) AS ids,
+            count(DISTINCT person_id) AS persons FROM {at.view("identities")}
+        GROUP BY GROUPING SETS ((), (identities."column")) ORDER BY grouping(identities."column") DESC, ids DESC, 1"""
+    return Query("identities", sql)
+
+
+def traffic(at: Selection) -> Query | None:
+    """traffic, events, share: facts of humans, bots and oneself. Most events first."""
+    if at.dataset.traffic is None:
+        return None
+    sql = f"""SELECT traffic, count(*) AS events, count(*) / sum(count(*)) OVER () AS share
+        FROM {at.view("joined_facts")} WHERE {_IN_RANGE} GROUP BY traffic ORDER BY events DESC, traffic"""
+    return Query("joined_facts", sql, at.dates)
+
+
+def channels(at: Selection) -> Query | None:
+    """channel, sessions, share, last_touch_sessions, and conversions and revenue if declared. Most sessions first."""
+    if not at.has("channel_summary"):
+        return None
+    sums = "".join(f", {_sum(name)}" for name in ("last_touch_sessions", *_earned(at)))
+    sql = f"""SELECT channel, {_sum("sessions")}, sum("sessions") / sum(sum("sessions")) OVER () AS share{sums}
+        FROM {at.view("channel_summary")} WHERE {_IN_RANGE} GROUP BY channel
+        ORDER BY "sessions" DESC, last_touch_sessions DESC, channel"""
+    return Query("channel_summary", sql, at.dates)
+
+
+def campaigns(at: Selection) -> Query | None:
+    """source, medium, campaign, sessions and, where declared, conversions and revenue. Most sessions first."""
+    if not at.has("channel_summary"):
+        return None
+    sums = "".join(f", {_sum(name)}" for name in _earned(at))
+    sql = f"""SELECT source, medium, campaign, count(*) AS "sessions"{sums} FROM {at.view("sessions")}
+        WHERE {_IN_RANGE} GROUP BY ALL ORDER BY "sessions" DESC, source, medium, campaign"""
+    return Query("sessions", sql, at.dates)
+
+
+def _earned(at: Selection) -> list[str]:
+    return [column.name for column in conversion_columns(at.dataset)]
+
+
+def _sum(column: str) -> str:
+    kind = "DOUBLE" if column == "revenue" else "BIGINT"
+    return f'sum("{column}")::{kind} AS "{column}"'
 
 
 def top_users(at: Selection) -> Query | None:

@@ -10,7 +10,8 @@ from event_assets.draft.columns import DraftColumn
 from event_assets.draft.field_roles import Roles
 from event_assets.draft.infer_time_formats import ZONES
 from event_assets.draft.infer_types import PLAIN, Numbers, common_numbers
-from event_assets.draft.sample import Field, Sample
+from event_assets.draft.sample import Field, Sample, share
+from event_assets.draft.unwanted import Unwanted
 from event_assets.draft.yaml_text import check, checks, flow, one_line
 from event_assets.text.file_names import file_date
 
@@ -31,6 +32,8 @@ class Block:
     roles: Roles | None
     """None of profiles, which have no time."""
     partitions: dict[str, str]
+    unwanted: Unwanted | None = None
+    """The records that `where` leaves out."""
 
     @property
     def sources(self) -> set[str]:
@@ -58,6 +61,10 @@ def block_lines(block: Block, first: str, indent: str) -> Iterator[str]:
     if block.roles:
         yield from checks(block.roles.remarks["time"], indent)
         yield f"{indent}time: {flow(block_time(block))}{_zone_remark(block.roles)}"
+    if where := block_where(block):
+        count = share(len(block.unwanted.records), block.sample.records) if block.unwanted else ""
+        yield check(f"{count} have no user and other fields: where leaves them out, and they are counted", indent)
+        yield f"{indent}where: {flow(where)}"
     yield f"{indent}columns:"
     aside = sum(column.is_empty for column in block.columns) > _MAX_EMPTY
     for column in block.columns:
@@ -88,6 +95,15 @@ def block_time(block: Block) -> dict[str, Any]:
     return found
 
 
+def block_where(block: Block) -> dict[str, Any]:
+    """The block's `where`."""
+    if block.unwanted is None:
+        return {}
+    column = next(c for c in block.columns if block.unwanted.field.source in c.sources)
+    values = [value.lower() if column.lower else value for value in block.unwanted.values]
+    return {column.name: {"not": list(dict.fromkeys(values))}}
+
+
 def _zone_remark(roles: Roles) -> str:
     return "  # CHECK: some times have no zone: see source_timezone" if roles.forms.is_naive else ""
 
@@ -101,6 +117,8 @@ def described(column: DraftColumn) -> str:
     """A first description of a column."""
     if column.constant is not None:
         return "The same for all events."
+    if column.pattern:
+        return "A part of the file's path."
     shown = "" if column.personal else ", ".join(column.examples)[:_EXAMPLES_LENGTH]
     return f"Such as {one_line(shown)}." if shown else f"The field {one_line(' or '.join(column.sources))}."
 
@@ -109,8 +127,10 @@ def column_keys(column: DraftColumn, numbers: Numbers = PLAIN) -> dict[str, Any]
     """The keys of a column, those that differ from their defaults."""
     keys: dict[str, Any] = {"name": column.name}
     if column.constant is not None:
-        return keys | {"constant": column.constant}
-    if len(column.sources) > 1:
+        return keys | {"constant": column.constant} | ({"required": column.required} if column.is_shared else {})
+    if column.pattern:
+        keys |= {"source": column.source, "pattern": column.pattern}
+    elif len(column.sources) > 1:
         keys["source"] = list(column.sources)
     elif column.source != column.name:
         keys["source"] = column.source
@@ -144,7 +164,7 @@ def _partition_lines(block: Block, indent: str) -> Iterator[str]:
     known = {column.name for column in block.columns}
     for key, value in block.partitions.items():
         name = key.lower()
-        if name in known:
+        if name in known or any(column.pattern.startswith(f"{key}=") for column in block.columns):
             continue
         keys = {"name": name, "source": "file_path", "pattern": f"{key}=([^/]+)", "description": f"Such as {value}."}
         if name in _TIME_PARTS:

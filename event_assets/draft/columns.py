@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from types import MappingProxyType
+from typing import Any
 
 from event_assets.declaration import RESERVED_COLUMNS
-from event_assets.draft.field_roles import Roles, differ_in_case
+from event_assets.draft import role_names
+from event_assets.draft.field_roles import Roles, differ_in_case, possible_types, possible_users
 from event_assets.draft.infer_types import PLAIN, ColumnType, Numbers, common_numbers, is_identifier, type_of
-from event_assets.draft.sample import Field, share
+from event_assets.draft.sample import Field, bare, share
 
 #: A column of more different values isn't taken for a category.
 _CATEGORY = 30
@@ -40,8 +44,12 @@ class DraftColumn:
     examples: tuple[str, ...] = ()
     """Some values of a category; none that may identify a person."""
     constant: str | None = None
+    pattern: str = ""
+    """Which part of the file's path is the value."""
     is_empty: bool = False
     """Whether no sampled record has a value."""
+    is_shared: bool = False
+    """Whether other blocks have it, too."""
     lower: bool = False
     """Whether texts that differ in case only become one."""
     remarks: tuple[str, ...] = ()
@@ -51,8 +59,11 @@ class DraftColumn:
         return self.sources[0] if self.sources else self.name
 
 
-def event_columns(fields: Sequence[Field], roles: Roles) -> tuple[DraftColumn, ...]:
-    """A column for each field but the time, which the platform keeps as event_time."""
+def event_columns(
+    fields: Sequence[Field], roles: Roles, partitions: Mapping[str, str] = MappingProxyType({})
+) -> tuple[DraftColumn, ...]:
+    """A column for each field but the time, which the platform keeps as event_time. Where no field has the type of
+    event, a part of the files' folders may (`event_type=click/`)."""
     fixed = {
         one.source: (name, one)
         for one, name in ((roles.user, "user_id"), (roles.type, "event_type"), (roles.session, "source_session_id"))
@@ -65,8 +76,9 @@ def event_columns(fields: Sequence[Field], roles: Roles) -> tuple[DraftColumn, .
     if roles.user is not None and roles.user_required:
         required.add(roles.user.source)
     numbers = common_numbers(type_of(one) for one in fields)
-    found = [] if roles.user else [_nobody()]
-    found += [] if roles.type else [_event()]
+    left = [one for one in fields if one not in roles.time]
+    found = [] if roles.user else [_nobody(left)]
+    found += [] if roles.type else [_event(left, partitions)]
     for one in fields:
         if one in roles.time or (one.within and one.source not in named and one.source not in fixed):
             continue
@@ -85,7 +97,7 @@ def event_columns(fields: Sequence[Field], roles: Roles) -> tuple[DraftColumn, .
                 one.sources,
                 kind,
                 required=one.source in required,
-                personal=one.key in _PERSONAL or one.source == (roles.ip and roles.ip.source),
+                personal=_is_personal(one) or one.source == (roles.ip and roles.ip.source),
                 is_empty=not one.texts and name not in ("user_id", "event_type"),
                 lower=name == "event_type" and bool(differ_in_case(one.texts)),
                 examples=_examples(one) if one.source not in ids else (),
@@ -113,7 +125,7 @@ def profile_columns(fields: Sequence[Field], user: Field, taken: Iterable[str]) 
                 one.sources,
                 kind,
                 required=is_user,
-                personal=one.key in _PERSONAL,
+                personal=_is_personal(one),
                 examples=() if is_user else _examples(one),
                 remarks=_odd_values(one, kind),
             )
@@ -122,17 +134,28 @@ def profile_columns(fields: Sequence[Field], user: Field, taken: Iterable[str]) 
 
 
 def unified(blocks: Sequence[tuple[DraftColumn, ...]]) -> list[tuple[DraftColumn, ...]]:
-    """The columns of several blocks, of one type where they have one name."""
-    types: dict[str, ColumnType] = {}
+    """The columns of several blocks: of one meaning where they have one name."""
+    if len(blocks) == 1:
+        return list(blocks)
+    by_name: dict[str, list[DraftColumn]] = {}
     for column in (column for columns in blocks for column in columns):
-        types[column.name] = _wider(types.get(column.name, column.type), column.type)
-    return [
-        tuple(
-            column if column.type.name == types[column.name].name else replace(column, type=types[column.name])
-            for column in columns
-        )
-        for columns in blocks
-    ]
+        by_name.setdefault(column.name, []).append(column)
+    one = {name: _one_meaning(some, len(blocks)) for name, some in by_name.items()}
+    return [tuple(replace(column, **one[column.name]) for column in columns) for columns in blocks]
+
+
+def _one_meaning(columns: Sequence[DraftColumn], blocks: int) -> dict[str, Any]:
+    """What all blocks declare of a column; one that a block lacks is null there, and so not required."""
+    kind = reduce(_wider, (column.type for column in columns))
+    nulls = tuple(dict.fromkeys(word for column in columns for word in column.type.null_values))
+    booleans = tuple(dict.fromkeys(pair for column in columns for pair in column.type.booleans))
+    return {
+        "type": replace(kind, null_values=nulls, booleans=booleans),
+        "required": len(columns) == blocks and all(c.required or c.constant is not None for c in columns),
+        "is_shared": len(columns) > 1,
+        "personal": any(column.personal for column in columns),
+        "lower": any(column.lower for column in columns),
+    }
 
 
 def _wider(one: ColumnType, other: ColumnType) -> ColumnType:
@@ -153,14 +176,36 @@ def _type(one: Field, identifier: bool, numbers: Numbers) -> ColumnType:
     return kind
 
 
-def _nobody() -> DraftColumn:
+def _is_personal(one: Field) -> bool:
+    return one.key in _PERSONAL or one.key.endswith(("email", "phone"))
+
+
+def _nobody(fields: Sequence[Field]) -> DraftColumn:
     remark = "no field names a user, so that all events are of one; name one with source: FIELD"
-    return DraftColumn("user_id", (), ColumnType("string"), constant="everyone", remarks=(remark,))
+    remarks = (f"{remark}{_such_as(possible_users(fields))}",)
+    return DraftColumn("user_id", (), ColumnType("string"), constant="everyone", remarks=remarks)
 
 
-def _event() -> DraftColumn:
+def _event(fields: Sequence[Field], partitions: Mapping[str, str]) -> DraftColumn:
+    folder = next((key for key in partitions if bare(key) in role_names.TYPE), None)
+    if folder is not None:
+        remark = f"the type of event is a part of the files' folders, such as {folder}={partitions[folder]}"
+        kind = ColumnType("string")
+        return DraftColumn(
+            "event_type", ("file_path",), kind, required=True, pattern=_folder(folder), remarks=(remark,)
+        )
     remark = "no field has the type of the event, so that all events have this type"
-    return DraftColumn("event_type", (), ColumnType("string"), constant="event", remarks=(remark,))
+    some = _such_as(possible_types(fields))
+    remarks = (f"{remark}; name one with source: FIELD{some}" if some else remark,)
+    return DraftColumn("event_type", (), ColumnType("string"), constant="event", remarks=remarks)
+
+
+def _folder(key: str) -> str:
+    return f"{key}=([^/]+)"
+
+
+def _such_as(names: Sequence[str]) -> str:
+    return f", such as {', '.join(names[:5])}" if names else ""
 
 
 def _odd_values(one: Field, kind: ColumnType) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 
 import yaml
@@ -18,7 +19,9 @@ from event_assets.draft.field_roles import Roles, roles_of, user_of
 from event_assets.draft.file_groups import Found, Group, groups_of, looks_like_profiles, patterns
 from event_assets.draft.infer_time_formats import read_time
 from event_assets.draft.infer_types import ColumnType
+from event_assets.draft.read_sample import text_log
 from event_assets.draft.sample import Sample, bare
+from event_assets.draft.unwanted import Unwanted, unwanted
 from event_assets.draft.yaml_text import checks, flow, one_line, quoted
 from event_assets.errors import DeclarationError
 
@@ -43,8 +46,6 @@ class Draft:
     """How many records were looked at."""
     files: tuple[Found, ...]
     """The files that were looked at."""
-    blocks: tuple[Block, ...] = field(repr=False)
-    """The kinds of events in them."""
 
     def starting(self, date: dt.date) -> Draft:
         """The same with another start date."""
@@ -76,54 +77,96 @@ def draft(
     if not NAME.fullmatch(name):
         state = "is not a valid name of a dataset"
         raise DeclarationError(name, state, "use lower case letters, digits and _, beginning with a letter")
-    groups, remarks = groups_of([paths] if isinstance(paths, Path) else paths)
-    blocks, profiles, left_out = _blocks(groups, time, user, kind)
-    text = "\n".join(_lines(name, blocks, profiles, [*remarks, *left_out])) + "\n"
+    kinds = kinds_of([paths] if isinstance(paths, Path) else paths, time=time, user=user, kind=kind)
+    if not kinds.events:
+        raise kinds.errors[0]
+    text = "\n".join(_lines(name, kinds)) + "\n"
     dataset = parse_dataset(yaml.safe_load(text)["attributes"], f"the draft of {name}")
-    records = sum(group.sample.records for group in groups)
-    return Draft(text, dataset, records, tuple(file for group in groups for file in group.files), tuple(blocks))
+    return Draft(text, dataset, kinds.records, kinds.files)
 
 
-def _blocks(
-    groups: list[Group], time: str | None, user: str | None, kind: str | None
-) -> tuple[list[Block], Block | None, list[str]]:
-    """The blocks of events, that of profiles, and what has no place in the draft."""
-    found: list[tuple[Group, Roles]] = []
+@dataclass(frozen=True)
+class Kinds:
+    """The kinds of files among samples."""
+
+    events: tuple[Block, ...]
+    profiles: Block | None
+    files: tuple[Found, ...]
+    records: int
+    remarks: tuple[str, ...]
+    """What has no place in a declaration."""
+    errors: tuple[DeclarationError, ...]
+    """Why files can't be events."""
+
+
+def kinds_of(paths: Sequence[Path], *, time: str | None, user: str | None, kind: str | None) -> Kinds:
+    """The blocks for samples, as `draft` reads them; there may be none for events.
+
+    LandingError where no file can be read.
+    """
+    groups, remarks = groups_of(paths)
+    found: list[tuple[Group, Roles, Unwanted | None]] = []
     others: list[Group] = []
     errors: list[DeclarationError] = []
     for group in groups:
         given = [name if _has(group.sample, name) or len(groups) == 1 else None for name in (time, user, kind)]
         try:
-            roles = roles_of(group.sample, *given)
+            group, roles = _with_roles(group, given)
         except DeclarationError as error:
             errors.append(error)
             others.append(group)
             continue
         users = roles.user.texts if roles.user else []
         is_profile = len(groups) > 1 and looks_like_profiles(group) and len(set(users)) >= max(1, 0.98 * len(users))
-        others += [group] if is_profile else []
-        found += [] if is_profile else [(group, roles)]
-    if not found:
-        raise errors[0]
-    columns = unified([event_columns(group.sample.fields, roles) for group, roles in found])
+        if is_profile:
+            others.append(group)
+            continue
+        left_out = unwanted(group.sample, roles)
+        if left_out is not None:
+            group = replace(group, sample=group.sample.without(left_out.records))
+            roles = roles_of(group.sample, *given)
+        found.append((group, roles, left_out))
+    columns = unified([event_columns(group.sample.fields, roles, group.partitions) for group, roles, _ in found])
     blocks = [
-        Block(group.sample, patterns(group, groups), some, roles, group.partitions)
-        for (group, roles), some in zip(found, columns, strict=True)
+        Block(group.sample, patterns(group, groups), some, roles, group.partitions, left_out)
+        for (group, roles, left_out), some in zip(found, columns, strict=True)
     ]
     taken = {column.name for block in blocks for column in block.columns}
-    profiles = next((group for group in others if user_of(group.sample)), None)
-    rest = [group for group in others if group is not profiles]
-    left_out = [f"{group.sample.title} is not drafted: no field has times" for group in rest]
-    return blocks, _profiles(profiles, groups, blocks, taken) if profiles else None, left_out
+    known = {text for block in blocks if block.roles and block.roles.user for text in block.roles.user.texts}
+    able = [group for group in others if user_of(group.sample, known)]
+    chosen = max(able, key=lambda group: (_overlap(group, known), looks_like_profiles(group)), default=None)
+    profiles = _profiles(chosen, groups, blocks, taken, known) if chosen else None
+    remarks += [f"{group.sample.title} is not drafted: no field has times" for group in others if group is not chosen]
+    files = tuple(file for group in groups for file in group.files)
+    records = sum(group.sample.records for group in groups)
+    return Kinds(tuple(blocks), profiles, files, records, tuple(remarks), tuple(errors))
 
 
-def _profiles(group: Group, groups: list[Group], blocks: list[Block], taken: set[str]) -> Block:
-    user = user_of(group.sample)
+def _with_roles(group: Group, given: Sequence[str | None]) -> tuple[Group, Roles]:
+    """The roles of a group's fields. A text without columns is read as a log where its lines have times."""
+    try:
+        return group, roles_of(group.sample, *given)
+    except DeclarationError:
+        logs = [text_log(path) for path in group.sample.paths] if group.sample.is_nameless else [None]
+        if None in logs:
+            raise
+        sample = reduce(Sample.joined, filter(None, logs))
+        return replace(group, sample=sample), roles_of(sample, *given)
+
+
+def _overlap(group: Group, users: set[str]) -> int:
+    """How many of the events' users the field of the group's users has."""
+    field = user_of(group.sample, users)
+    return len(users.intersection(field.texts)) if field else 0
+
+
+def _profiles(group: Group, groups: list[Group], blocks: list[Block], taken: set[str], users: set[str]) -> Block:
+    user = user_of(group.sample, users)
     assert user is not None
     columns = profile_columns(group.sample.fields, user, taken)
     kinds = {column.type.name for block in blocks for column in block.columns if column.name == "user_id"}
     own = next(column for column in columns if column.name == "user_id")
-    if kinds != {own.type.name}:
+    if kinds and kinds != {own.type.name}:
         # The join compares values of one type: text is what both can be.
         text = ColumnType("string")
         columns = tuple(replace(c, type=text) if c is own else c for c in columns)
@@ -137,8 +180,9 @@ def _has(sample: Sample, name: str | None) -> bool:
     return any(name in (one.source, ".".join(one.parts)) for one in sample.fields)
 
 
-def _lines(name: str, blocks: list[Block], profiles: Block | None, remarks: list[str]) -> Iterator[str]:
-    samples = [block.sample for block in blocks] + ([profiles.sample] if profiles else [])
+def _lines(name: str, kinds: Kinds) -> Iterator[str]:
+    blocks, profiles = kinds.events, kinds.profiles
+    samples = [block.sample for block in (*blocks, *([profiles] if profiles else []))]
     titles = ", ".join(one_line(sample.title) for sample in samples)
     records = sum(sample.records for sample in samples)
     yield f"# Drafted from {titles} ({records} records looked at). Read each line marked CHECK, then"
@@ -148,7 +192,7 @@ def _lines(name: str, blocks: list[Block], profiles: Block | None, remarks: list
     yield "attributes:"
     yield f"  name: {quoted(name)}"
     yield f"  description: {quoted(f'Events as in {one_line(titles)}.')}  # CHECK: say what they are"
-    yield from checks(remarks, "  ")
+    yield from checks(kinds.remarks, "  ")
     remark = "the sample's first date; earlier events are rejected as out_of_range"
     yield f"  start_date: {first_date(blocks)}  # CHECK: {remark}"
     if any(block.roles and block.roles.forms.is_naive for block in blocks):
@@ -165,7 +209,7 @@ def _lines(name: str, blocks: list[Block], profiles: Block | None, remarks: list
     yield from _tables(blocks)
 
 
-def _tables(blocks: list[Block]) -> Iterator[str]:
+def _tables(blocks: Sequence[Block]) -> Iterator[str]:
     yield from _identity(blocks)
     page = _name(blocks, "page")
     column = f", column: {page}" if page else ""
@@ -183,14 +227,14 @@ def _tables(blocks: list[Block]) -> Iterator[str]:
     types = {column.name: column.type.name for block in blocks for column in block.columns}
     if geo and minutes and types[minutes].startswith("decimal"):
         yield f"    watch_time: {{column: {minutes}}}"
-    steps = _steps(blocks)
+    steps = funnel_steps(blocks)
     if steps:
         yield f"    user_funnel: {{steps: {flow(steps)}, window: 1d}}  # CHECK: event types in order"
     else:
         yield "    # user_funnel: {steps: [view, cart, purchase], window: 1d}"
 
 
-def _identity(blocks: list[Block]) -> Iterator[str]:
+def _identity(blocks: Sequence[Block]) -> Iterator[str]:
     ids = {block.column(block.roles.id.source).name if block.roles and block.roles.id else "" for block in blocks}
     columns = list({column.name: column for block in blocks for column in block.columns}.values())
     if len(ids) == 1 and (name := next(iter(ids))):
@@ -203,7 +247,7 @@ def _identity(blocks: list[Block]) -> Iterator[str]:
         yield "  # deduplicate: {keys: [user_id, event_type, event_time]}"
 
 
-def _name(blocks: list[Block], role: str) -> str:
+def _name(blocks: Sequence[Block], role: str) -> str:
     """The name of the first column that has a role; empty where none has."""
     for block in blocks:
         one = getattr(block.roles, role)
@@ -213,7 +257,7 @@ def _name(blocks: list[Block], role: str) -> str:
     return ""
 
 
-def _steps(blocks: list[Block]) -> list[str]:
+def funnel_steps(blocks: Sequence[Block]) -> list[str]:
     """Event types that are steps of a funnel, as they are written."""
     texts = [text for block in blocks if block.roles and block.roles.type for text in block.roles.type.texts]
     lower = any(column.lower for block in blocks for column in block.columns)
@@ -223,7 +267,7 @@ def _steps(blocks: list[Block]) -> list[str]:
     return found if len(found) > 1 else []
 
 
-def first_date(blocks: list[Block]) -> dt.date:
+def first_date(blocks: Sequence[Block]) -> dt.date:
     """The first date of the sampled events, in UTC."""
     return min(time for block in blocks for time in _times(block)).date()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from event_assets.draft import role_names
@@ -13,10 +14,11 @@ from event_assets.draft.sample import Field, Sample, bare, names_of, share
 from event_assets.errors import DeclarationError
 
 _MOST = 0.75
-#: How columns of a file without a header are called.
-NAMELESS = "column_"
 #: A type that is empty more often than this is another field's.
 _MAX_EMPTY_TYPES = 0.2
+_FEW_TYPES = 30
+#: Of so many records a field with one value tells them apart no better than none.
+_SEVERAL = 10
 #: More empty ids than this are no mistakes: such events are kept without a user.
 _MAX_EMPTY_USERS = 0.2
 
@@ -71,7 +73,7 @@ def roles_of(sample: Sample, time: str | None, user: str | None, kind: str | Non
         id=_first([one for one in left if not one.within or one.key in role_names.ID[:3]], role_names.ID, _is_unique),
         session=_first(left, role_names.SESSION, lambda one: not one.nested and bool(one.texts)),
         platform=_first(left, role_names.PLATFORM, _is_category),
-        ip=_first(sample.fields, role_names.IP, _is_ip),
+        ip=_first(sample.fields, role_names.IP, _is_ip) or _named_ip(sample.fields),
         page=_first(left, role_names.PAGE, lambda one: not one.nested and bool(one.texts)),
         minutes=_first(left, role_names.MINUTES, lambda one: not one.nested),
         remarks=remarks,
@@ -84,8 +86,13 @@ def has_named_time(fields: Sequence[Field]) -> bool:
     return any(_forms_of(one, True) for one in named)
 
 
-def user_of(sample: Sample) -> Field | None:
-    """The field that names the users of profiles; None where there is none."""
+def user_of(sample: Sample, users: Collection[str] = frozenset()) -> Field | None:
+    """The field that names the users of profiles: one with at least half of the users of events, where there is one;
+    None where there is none."""
+    unique = [one for one in sample.fields if _is_unique(one)]
+    best = max(unique, key=lambda one: len(set(users).intersection(one.texts)), default=None)
+    if best is not None and users and 2 * len(set(users).intersection(best.texts)) >= min(len(users), len(best.texts)):
+        return best
     return _first(sample.fields, role_names.USER, lambda one: not one.nested and bool(one.texts)) or _first(
         sample.fields, ("id",), _is_unique
     )
@@ -123,6 +130,8 @@ def _time(sample: Sample, given: Field | None, remarks: list[str]) -> tuple[tupl
     able = [one for one in fields if one.source in forms]
     ranked = _candidates(able, role_names.TIME, lambda one: forms[one.source].has_clock)
     ranked += [one for one in able if forms[one.source].has_clock and not _is_only_number(forms[one.source])]
+    epochs = [one for one in able if _is_called_a_time(one) and _is_epoch(forms[one.source])]
+    ranked += sorted(epochs, key=lambda one: "end" in one.key)
     if not ranked and (pair := _date_and_clock(sample.fields, able, forms)):
         return pair
     ranked += _candidates(able, role_names.TIME, lambda _: True) + [
@@ -132,8 +141,7 @@ def _time(sample: Sample, given: Field | None, remarks: list[str]) -> tuple[tupl
         raise DeclarationError(
             str(given.source if given else sample.paths[0]),
             f"no field has times; there are {names_of(sample.fields)}",
-            "export a field with times such as 2025-01-31T10:00:00Z, 31.01.2025 10:00 or 1738317600000, or name it "
-            "with --time-column NAME",
+            _NO_TIMES if not sample.is_nameless else _NO_TIMES_IN_LINES,
         )
     chosen = ranked[0]
     others = [
@@ -143,6 +151,16 @@ def _time(sample: Sample, given: Field | None, remarks: list[str]) -> tuple[tupl
         remarks.append(f"other times are {', '.join(others[:5])}: is {chosen.source} when the event happened?")
     _note_forms(chosen, forms[chosen.source], remarks)
     return (chosen,), forms[chosen.source]
+
+
+_NO_TIMES = (
+    "export a field with times such as 2025-01-31T10:00:00Z, 31.01.2025 10:00 or 1738317600000, or name it with "
+    "--time-column NAME"
+)
+_NO_TIMES_IN_LINES = (
+    "a line needs a time with its year, such as 2025-01-31 10:00:00 or 31/Jan/2025:10:00:00 +0000; of another form, "
+    r"declare format: log with log: {pattern: '(?P<time>\S+ \S+) (?P<message>.*)'}"
+)
 
 
 def _note_forms(time: Field, forms: TimeFormats, remarks: list[str]) -> None:
@@ -168,6 +186,16 @@ def _forms_of(one: Field, is_named: bool) -> TimeFormats | None:
     if is_named and is_serial(one.texts):
         return TimeFormats(("excel_serial",), (), 0, has_clock=True, is_naive=True)
     return infer_time_formats(one.texts)
+
+
+def _is_called_a_time(one: Field) -> bool:
+    """Whether the last word of a field's name is one of times: EdgeStartTimestamp, time_usec."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", (one.parts or (one.source,))[-1])
+    return bool(words) and words[-1].lower() in role_names.TIME_ENDINGS
+
+
+def _is_epoch(forms: TimeFormats) -> bool:
+    return all(form.startswith("epoch") for form in forms.formats)
 
 
 def _is_only_number(forms: TimeFormats) -> bool:
@@ -210,6 +238,7 @@ def _user(fields: Sequence[Field], given: Field | None, remarks: list[str], is_l
     anonymous = [one for one in _candidates(fields, role_names.ANONYMOUS, fits) if one.texts]
     # A field that is always empty in the sample is only taken where there is no other.
     known = [one for one in known if one.texts] or ([] if anonymous else known[:1])
+    known.sort(key=_is_constant)
     chosen = known[0] if known else (anonymous[0] if anonymous else None)
     if chosen is None:
         return _guessed_user(fields, remarks)
@@ -232,7 +261,7 @@ def _user(fields: Sequence[Field], given: Field | None, remarks: list[str], is_l
 def _guessed_user(fields: Sequence[Field], remarks: list[str]) -> Field | None:
     """The identifier with the most values that repeat; None where there is none. A person has to decide."""
     able = [one for one in fields if not one.nested and not one.within and _repeats(one)]
-    able = [one for one in able if is_identifier(one.source) or one.source.startswith(NAMELESS)]
+    able = [one for one in able if is_identifier((one.parts or (one.source,))[-1]) or one.is_nameless]
     able = [one for one in able if one.key not in (*role_names.SESSION, *role_names.ID, *role_names.PAGE)]
     chosen = max(able, key=lambda one: len(set(one.texts)), default=None)
     if chosen is not None:
@@ -249,12 +278,13 @@ def _repeats(one: Field) -> bool:
 def _type(fields: Sequence[Field], given: Field | None, remarks: list[str]) -> Field | None:
     candidates = [given] if given else _candidates(fields, role_names.TYPE, _is_category)
     if not candidates:
-        named = [one for one in fields if one.source.startswith(NAMELESS) and _is_category(one)]
+        named = [one for one in fields if one.is_nameless and _is_category(one)]
         words = [one for one in named if len(set(one.texts)) > 1 and all(text[0].isalpha() for text in one.texts)]
         if words:
             remarks.append(f"columns have no names: {words[0].source} was chosen by its values")
         return words[0] if words else None
     filled = [one if given else _with_alternatives(one, fields) for one in candidates]
+    filled.sort(key=_is_constant)
     chosen = next((one for one in filled if one.empty <= _MAX_EMPTY_TYPES * len(one.values)), filled[0])
     others = [one.source for one in candidates if not given and one.key in map(bare, role_names.TYPE[:12])]
     others = [source for source in others if source not in chosen.sources]
@@ -295,6 +325,29 @@ def _is_category(one: Field) -> bool:
 def _is_unique(one: Field) -> bool:
     """Nearly so: exports repeat themselves."""
     return not one.nested and not one.empty and len(set(one.texts)) > 0.9 * len(one.texts)
+
+
+def _is_constant(one: Field) -> bool:
+    """Whether a field has one value in many records, such as the account of all users or a name of the format."""
+    return len(one.texts) >= _SEVERAL and len(set(one.texts)) == 1
+
+
+def _named_ip(fields: Sequence[Field]) -> Field | None:
+    """A field of addresses whose name ends as theirs do: sourceIPAddress, PageIp."""
+    return next((one for one in fields if one.key.endswith(("ip", "ipaddress", "addr")) and _is_ip(one)), None)
+
+
+def possible_users(fields: Sequence[Field]) -> list[str]:
+    """The fields of which a person could choose the user: their values repeat."""
+    return [
+        one.source for one in fields if not one.nested and not one.within and 3 <= len(set(one.texts)) < len(one.texts)
+    ]
+
+
+def possible_types(fields: Sequence[Field]) -> list[str]:
+    """The fields of which a person could choose the type of event: a few words for many records."""
+    able = [one for one in fields if not one.nested and not one.within and not one.is_number]
+    return [one.source for one in able if 2 <= len(set(one.texts)) <= min(_FEW_TYPES, len(one.texts) // 2)]
 
 
 def _is_ip(one: Field) -> bool:

@@ -7,16 +7,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from event_assets.draft.read_sample import plain_name, read_sample
+from event_assets.draft.read_sample import header_alone, plain_name, read_sample
 from event_assets.draft.sample import Sample
 from event_assets.errors import LandingError
+from event_assets.text.file_patterns import matches
 
 #: So many files of a folder are looked at.
 MAX_FILES = 200
 _PROFILES = re.compile(r"user|profile|customer|member|account|kunde|nutzer|client|person|people", re.IGNORECASE)
 #: A part of a name with letters among digits, such as a hash: another file has another.
 _HASH = re.compile(
-    r"(?<![A-Za-z0-9])(?:(?=[a-z0-9]*(?:\d[a-z]+\d|[a-z]\d+[a-z]))[a-z0-9]{8,}|[0-9a-f]{12,})(?![A-Za-z0-9])"
+    r"(?<![A-Za-z0-9])(?:(?=[a-z0-9]*(?:\d[a-z]+\d|[a-z]\d+[a-z]))[a-z0-9]{8,}|[0-9a-f]{12,}"
+    r"|(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])(?=[A-Za-z]*[0-9])[A-Za-z0-9]{10,})(?![A-Za-z0-9])"
 )
 _HIVE = re.compile(r"([A-Za-z_][\w.-]*)=([^/]+)")
 
@@ -74,7 +76,26 @@ def groups_of(paths: Iterable[Path]) -> tuple[list[Group], list[str]]:
             groups[same] = replace(group, sample=group.sample.joined(sample), files=(*group.files, file))
     if not groups:
         raise failed[0]
-    return groups, [*remarks, *(f"{error.culprit} was left out: it {error.state}" for error in failed)]
+    groups, of_headers = _named(groups, [Path(error.culprit) for error in failed])
+    remarks += [
+        f"{error.culprit} was left out: it {error.state}" for error in failed if error.culprit not in of_headers
+    ]
+    return groups, remarks
+
+
+def _named(groups: list[Group], without_records: Iterable[Path]) -> tuple[list[Group], set[str]]:
+    """The groups, those of files without a header named by a file that is nothing but one (Adobe's data feeds)."""
+    used: set[str] = set()
+    for path in without_records:
+        names = header_alone(path)
+        for at, group in enumerate(groups):
+            fields = group.sample.fields
+            if names and len(names) == len(fields) and group.sample.is_nameless:
+                named = tuple(replace(one, parts=(name,)) for one, name in zip(fields, names, strict=True))
+                remark = f"the columns have no header: they are called as in {path.name}, by their place"
+                groups[at] = replace(group, sample=replace(group.sample, fields=named, remarks=(remark,)))
+                used.add(str(path))
+    return groups, used
 
 
 def _files(paths: Iterable[Path]) -> tuple[list[Found], list[str]]:
@@ -99,7 +120,10 @@ def _is_hidden(path: Path) -> bool:
 
 def patterns(group: Group, others: Sequence[Group]) -> tuple[str, ...]:
     """The patterns of a group's names: one for all where no other group's file has it, else one for each shape."""
+    places = [file.plain_place for other in others if other is not group for file in other.files]
     found = tuple(dict.fromkeys(_pattern(file) for file in group.files))
+    if any(matches(place, pattern) for place in places for pattern in found):
+        found = tuple(dict.fromkeys(_pattern(file, exact=True) for file in group.files))
     theirs = {_pattern(file) for other in others if other is not group for file in other.files}
     if len(found) > 3:
         prefix, ending = (
@@ -112,19 +136,21 @@ def patterns(group: Group, others: Sequence[Group]) -> tuple[str, ...]:
     return found
 
 
-def _pattern(file: Found) -> str:
+def _pattern(file: Found, exact: bool = False) -> str:
     below = "**/" if "/" in file.place else ""
-    return f"{below}{file_pattern(file.path)}"
+    return f"{below}{file_pattern(file.path, exact)}"
 
 
-def file_pattern(path: Path) -> str:
-    """The file's name with `*` for the numbers in it, or before its ending where there are none."""
+def file_pattern(path: Path, exact: bool = False) -> str:
+    """The file's name with `*` for the numbers in it, or before its ending where there are none; `exact` keeps the
+    marks between numbers, as in `*-*-*.json`."""
     name = plain_name(path)
     stem, dot, ending = name.rpartition(".")
     if not dot or re.search(r"\d", ending):  # access.log-20250106 ends in its date
         stem, dot, ending = name, "", ""
     escaped = "".join(f"[{c}]" if c in "*?[" else c for c in stem)
-    pattern = re.sub(r"(?<![_.-]v)\d+(?:[-_.T]*\d+)*", "*", _HASH.sub("*", escaped))
+    numbers = r"(?<![_.-]v)\d+" if exact else r"(?<![_.-]v)\d+(?:[-_.T]*\d+)*"
+    pattern = re.sub(numbers, "*", _HASH.sub("*", escaped))
     return f"{pattern if '*' in pattern else f'{pattern}*'}{dot}{ending if dot else ''}"
 
 

@@ -34,13 +34,28 @@ _SQUID = (
     r"(?P<method>\S+) (?P<url>\S+) (?P<user>\S+) (?P<hierarchy>\S+) (?P<content_type>\S+)"
 )
 
+#: https://docs.haproxy.org/3.0/configuration.html#8.2.3, the format of HTTP.
+_HAPROXY = (
+    r".*?haproxy\[\d+\]: (?P<client_ip>\S+):(?P<client_port>\d+) \[(?P<time>[^\]]+)\] (?P<frontend>\S+) "
+    r"(?P<backend>\S+)/(?P<server>\S+) (?P<timers>\S+) (?P<status>\d+) (?P<bytes>\d+) \S+ \S+ (?P<termination>\S+) "
+    r'(?P<connections>\S+) (?P<queues>\S+) [^"]*"(?P<method>\S+) (?P<url>\S+)(?: (?P<protocol>[^"]*))?"'
+)
+
 #: The longest first: a combined log begins as a common one does.
 LOGS = (
     Log("an AWS Application Load Balancer", _ALB, re.compile(_ALB)),
     Log("Squid", _SQUID, re.compile(_SQUID)),
+    Log("HAProxy", _HAPROXY, re.compile(_HAPROXY)),
     Log("Apache or nginx, combined", "combined", re.compile(LOG_PATTERNS["combined"])),
     Log("Apache or nginx, common", "common", re.compile(LOG_PATTERNS["common"])),
 )
+
+#: Times within a line of which nothing else is known.
+_ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z| ?[+-]\d\d:?\d\d)?"
+_APACHE = r"\d{1,2}/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?"
+_CTIME = r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d\d:\d\d:\d\d(?:\.\d+)? \d{4}"
+_AROUND = [rf"(?P<before>.*?)\[?(?P<time>{time})\]?(?P<message>.*)" for time in (_ISO, _APACHE, _CTIME)]
+TEXTS = tuple(Log("a text", pattern, re.compile(pattern)) for pattern in _AROUND)
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from event_assets.declaration import Column, Dataset, Events
-from event_assets.draft.block import Block, block_time, column_keys, described
-from event_assets.draft.columns import DraftColumn
-from event_assets.draft.declaration import Draft, first_date
+from event_assets.declaration import Column, Dataset, Events, Source
+from event_assets.declaration.dataset import Kind
+from event_assets.draft.block import Block, block_time, block_where, column_keys, described
+from event_assets.draft.columns import DraftColumn, profile_columns
+from event_assets.draft.declaration import Kinds, first_date, funnel_steps
+from event_assets.draft.field_roles import user_of
 from event_assets.draft.file_groups import Found
 from event_assets.draft.sample import share
 from event_assets.draft.trial import Trial
 from event_assets.draft.yaml_text import flow
+from event_assets.text.file_patterns import matches
 
 #: What of a column decides whether its values are read.
 _OF_VALUES = ("type", "null_values", "booleans", "numbers")
@@ -31,74 +33,102 @@ class Change:
     why: str
 
 
-def with_files(dataset: Dataset, files: tuple[Found, ...], made: Draft) -> Dataset:
+def with_files(dataset: Dataset, kinds: Kinds) -> Dataset:
     """The dataset with the patterns of sample files that none of its own matches, so that all are tried."""
-    blocks = list(dataset.events)
-    for block in made.blocks:
-        at = _same_kind(block, dataset)
-        if at is not None and _unmatched(blocks[at], block, files):
-            patterns = tuple(dict.fromkeys((*blocks[at].files, *block.files)))
-            blocks[at] = blocks[at].model_copy(update={"files": patterns})
-    return dataset.model_copy(update={"events": tuple(blocks)})
+    changed: dict[str, tuple[Source, ...]] = {}
+    for kind, blocks in _by_kind(kinds, dataset):
+        declared = list(dataset.blocks(kind))
+        for block in blocks:
+            at = _same_kind(block, declared)
+            if at is not None and _unmatched(declared[at], block, kinds.files):
+                patterns = tuple(dict.fromkeys((*declared[at].files, *block.files)))
+                declared[at] = declared[at].model_copy(update={"files": patterns})
+        changed[kind] = tuple(declared)
+    return dataset.model_copy(update=changed)
 
 
-def differences(dataset: Dataset, made: Draft, trial: Trial) -> tuple[Change, ...]:
-    """The changes that a draft of newer samples proposes; `trial` is what the declaration made of the samples."""
-    return tuple(_differences(dataset, made, trial))
+def differences(dataset: Dataset, kinds: Kinds, trial: Trial) -> tuple[Change, ...]:
+    """The changes that newer samples propose; `trial` is what the declaration made of them."""
+    return tuple(_differences(dataset, kinds, trial))
 
 
-def _differences(dataset: Dataset, made: Draft, trial: Trial) -> Iterator[Change]:
-    refused = {one.reason: one.records for one in trial.refused}
-    first = first_date(list(made.blocks))
-    if first < dataset.start_date:
+def _by_kind(kinds: Kinds, dataset: Dataset) -> list[tuple[Kind, tuple[Block, ...]]]:
+    """The blocks of each kind; one with times that only profiles are declared like is one of profiles."""
+    events, profiles = [], [kinds.profiles] if kinds.profiles else []
+    for block in kinds.events:
+        is_profile = _same_kind(block, dataset.events) is None and _same_kind(block, dataset.profiles) is not None
+        user = user_of(block.sample) if is_profile else None
+        if user is None:
+            events.append(block)
+        else:
+            taken = [column.name for column in dataset.columns]
+            profiles.append(replace(block, columns=profile_columns(block.sample.fields, user, taken), roles=None))
+    return [("events", tuple(events)), ("profiles", tuple(profiles))]
+
+
+def _differences(dataset: Dataset, kinds: Kinds, trial: Trial) -> Iterator[Change]:
+    refused = {"events": trial.refused, "profiles": trial.profiles_refused}
+    by_kind = _by_kind(kinds, dataset)
+    events = by_kind[0][1]
+    if events and (first := first_date(events)) < dataset.start_date:
         yield Change("start_date", str(dataset.start_date), str(first), "earlier events are refused as out_of_range")
-    for block in made.blocks:
-        at = _same_kind(block, dataset)
-        if at is None:
-            why = f"{block.sample.title} is of another kind; init OTHER_NAME --show drafts its block"
-            yield Change("events", "", f"a further block with files: {flow(block.files)}", why)
-            continue
-        declared = dataset.events[at]
-        place = "events" if len(dataset.events) == 1 else f"events.{at}"
-        if names := _unmatched(declared, block, made.files):
-            yield Change(
-                f"{place}.files",
-                flow(declared.files),
-                flow((*declared.files, *block.files)),
-                f"{names[0]} matches none",
-            )
-        yield from _reading(place, declared, block, refused, bool(trial.files_refused))
-        yield from _columns(place, dataset, declared, block, refused)
+    for kind, blocks in by_kind:
+        counts = {one.reason: one.records for one in refused[kind]}
+        for block in blocks:
+            yield from _of_block(dataset, kind, block, kinds, counts, bool(trial.files_refused))
+    yield from _of_tables(dataset, events)
 
 
-def _same_kind(block: Block, dataset: Dataset) -> int | None:
+def _of_block(
+    dataset: Dataset, kind: Kind, block: Block, kinds: Kinds, refused: Mapping[str, int], unreadable: bool
+) -> Iterator[Change]:
+    blocks = dataset.blocks(kind)
+    at = _same_kind(block, blocks)
+    if at is None:
+        why = f"{block.sample.title} is of another kind; init OTHER_NAME --show drafts its block"
+        what = "a further block" if blocks else "a block"
+        yield Change(kind, "", f"{what} with files: {flow(block.files)}", why)
+        return
+    declared = blocks[at]
+    place = kind if len(blocks) == 1 else f"{kind}.{at}"
+    if names := _unmatched(declared, block, kinds.files):
+        files = flow((*declared.files, *block.files))
+        yield Change(f"{place}.files", flow(declared.files), files, f"{names[0]} matches none")
+    yield from _reading(place, declared, block, refused, unreadable)
+    if (where := block_where(block)) and not declared.where and block.unwanted:
+        what = share(len(block.unwanted.records), block.sample.records)
+        yield Change(f"{place}.where", "", flow(where), f"{what} have no user and other fields")
+    yield from _columns(place, dataset.columns_of(kind), declared, block, refused)
+
+
+def _same_kind(block: Block, blocks: Sequence[Source]) -> int | None:
     """The declared block that reads most of a draft's fields; None where less than half of its own are there."""
     counts = [
         (len(_sources(declared) & block.sources), at)
-        for at, declared in enumerate(dataset.events)
+        for at, declared in enumerate(blocks)
         if declared.format == block.sample.format
     ]
     most, at = max(counts, key=lambda one: (one[0], -one[1]), default=(0, 0))
-    return at if counts and 2 * most >= len(_sources(dataset.events[at])) else None
+    return at if counts and 2 * most >= len(_sources(blocks[at])) else None
 
 
-def _sources(declared: Events) -> set[str]:
+def _sources(declared: Source) -> set[str]:
     columns = (source for column in declared.columns if column.constant is None for source in column.sources)
-    return {*columns, *declared.time.sources}
+    return {*columns, *_times(declared)}
 
 
-def _unmatched(declared: Events, block: Block, files: tuple[Found, ...]) -> list[str]:
+def _times(declared: Source) -> tuple[str, ...]:
+    return declared.time.sources if isinstance(declared, Events) else ()
+
+
+def _unmatched(declared: Source, block: Block, files: tuple[Found, ...]) -> list[str]:
     """The names of the block's files that no declared pattern matches."""
     names = [file.plain_place for file in files if file.path in block.sample.paths]
-    return [name for name in names if not any(_matches(name, pattern) for pattern in declared.files)]
-
-
-def _matches(name: str, pattern: str) -> bool:
-    return fnmatchcase(name, pattern) or (pattern.startswith("**/") and fnmatchcase(name, pattern[3:]))
+    return [name for name in names if not any(matches(name, pattern) for pattern in declared.files)]
 
 
 def _reading(
-    place: str, declared: Events, block: Block, refused: Mapping[str, int], unreadable: bool
+    place: str, declared: Source, block: Block, refused: Mapping[str, int], unreadable: bool
 ) -> Iterator[Change]:
     """Changes of how files are read, where something could not be."""
     if unreadable or "malformed_record" in refused or "not_utf8" in refused:
@@ -108,31 +138,27 @@ def _reading(
             if after is not None and before != after:
                 yield Change(f"{place}.{key}", flow(before) if before else "", flow(after), "as the sample is written")
     for reason in ("invalid_timestamp", "ambiguous_timestamp", "missing_timestamp"):
-        formats = set(block.roles.forms.formats) if block.roles else set()
-        if reason in refused and not formats <= set(declared.time.read_as):
-            before = declared.time.model_dump(mode="json", exclude_defaults=True, by_alias=True)
-            yield Change(
-                f"{place}.time",
-                flow(before),
-                flow(block_time(block)),
-                f"{refused[reason]} records are refused as {reason}",
-            )
+        if not isinstance(declared, Events) or block.roles is None or reason not in refused:
+            continue
+        if not set(block.roles.forms.formats) <= set(declared.time.read_as):
+            before = flow(declared.time.model_dump(mode="json", exclude_defaults=True, by_alias=True))
+            why = f"{refused[reason]} records are refused as {reason}"
+            yield Change(f"{place}.time", before, flow(block_time(block)), why)
             return
 
 
 def _columns(
-    place: str, dataset: Dataset, declared: Events, block: Block, refused: Mapping[str, int]
+    place: str, all_columns: Sequence[Column], declared: Source, block: Block, refused: Mapping[str, int]
 ) -> Iterator[Change]:
     read = {source: column for column in declared.columns if column.constant is None for source in column.sources}
-    times = set(declared.time.sources)
-    taken = {column.name for column in dataset.columns}
+    taken = {column.name for column in all_columns}
     for column in block.columns:
-        if column.constant is not None:
+        if column.constant is not None or column.pattern:
             continue
         before = next((read[source] for source in column.sources if source in read), None)
         if before is not None:
             yield from _values(place, before, column, refused)
-        elif not times.intersection(column.sources):
+        elif not set(_times(declared)).intersection(column.sources):
             name = column.name if column.name not in taken else f"source_{column.name}"
             keys = {**column_keys(column), "name": name, "required": False, "description": described(column)}
             filled = sum(value is not None for value in block.field(column.source).values)
@@ -144,7 +170,10 @@ def _columns(
 
 
 def _values(place: str, before: Column, column: DraftColumn, refused: Mapping[str, int]) -> Iterator[Change]:
-    """Another type, or other words for null and for true, where values are refused."""
+    """Another type, or other words for null and for true, where values are refused; optional where some are missing."""
+    if before.required and not column.required and (missing := refused.get(f"missing_{before.name}")):
+        why = f"{missing} records are refused as missing_{before.name}"
+        yield Change(f"{place}.columns.{before.name}.required", "true", "false", why)
     count = refused.get(f"invalid_{before.name}")
     if not count:
         return
@@ -157,3 +186,17 @@ def _values(place: str, before: Column, column: DraftColumn, refused: Mapping[st
         elif key == "type" and "type" not in proposed and before.type != "string":
             why = f"{count} records are refused as invalid_{before.name}"
             yield Change(f"{place}.columns.{before.name}.type", before.type, "string", why)
+
+
+def _of_tables(dataset: Dataset, blocks: Sequence[Block]) -> Iterator[Change]:
+    """Keys outside of the blocks for which the sample has new fields: the address, the event's id, a funnel."""
+    read = {source for block in dataset.events for source in _sources(block)}
+    for role, key, declared in (("ip", "geo", dataset.geo), ("id", "event_id", dataset.event_id)):
+        for block in blocks:
+            field = getattr(block.roles, role)
+            if declared is None and field is not None and field.source not in read:
+                why = f"the new field {field.source} is one"
+                yield Change(key, "", block.column(field.source).name, why)
+                break
+    if dataset.gold.user_funnel is None and (steps := funnel_steps(blocks)):
+        yield Change("gold.user_funnel", "", flow({"steps": steps, "window": "1d"}), "the sample has these event types")

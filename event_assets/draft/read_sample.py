@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -12,10 +13,10 @@ from typing import Any, Literal
 import polars as pl
 
 from event_assets.declaration import Column, Source
-from event_assets.draft.csv_dialect import Dialect, detect
+from event_assets.draft.csv_dialect import MAX_TABLE_RECORDS, Dialect, detect
 from event_assets.draft.field_roles import has_named_time
 from event_assets.draft.json_fields import Number, array_path, json_fields, parse, segment
-from event_assets.draft.known_layouts import LOGS, header_of
+from event_assets.draft.known_layouts import LOGS, TEXTS, Log, header_of
 from event_assets.draft.sample import MAX_RECORDS, Field, Sample, trimmed
 from event_assets.errors import LandingError
 from event_assets.landing.json_elements import elements_of, lines_of
@@ -31,6 +32,12 @@ _MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
 _MAX_RECORD_BYTES = 1024 * 1024
 #: So many of a log's lines must have its pattern.
 _MOST = 0.8
+#: How JSON begins: a log's line may begin with a bracket, too.
+_JSON = re.compile(rb"\{|\[\s*(?:[\[{\]]|\Z)")
+#: A text of which fewer lines are records of a table is none.
+_WHOLE_TABLE = 0.95
+#: So many rows of a sheet are looked at for its header.
+_HEAD_ROWS = 50
 
 
 def read_sample(path: Path) -> Sample:
@@ -50,6 +57,27 @@ def read_sample(path: Path) -> Sample:
     return found
 
 
+def header_alone(path: Path) -> tuple[str, ...]:
+    """The names in a delimited file that is nothing but a header; empty where it is another file."""
+    try:
+        dialect = detect(path)
+    except (FileRejected, OSError):
+        return ()
+    return () if dialect.records else dialect.names
+
+
+def text_log(path: Path) -> Sample | None:
+    """The lines of a text as a time and what is around it; None where most have no time within."""
+    found = _log(path, TEXTS)
+    return found and replace(found, remarks=(_TEXT_REMARK,))
+
+
+_TEXT_REMARK = (
+    r"each line is read as a time and the texts around it; name further parts in log.pattern, such as "
+    r"user=(?P<user>\S+), and declare them as columns"
+)
+
+
 def plain_name(path: Path) -> str:
     """The file's name without the ending of its compression."""
     name = path.name
@@ -63,10 +91,15 @@ def _read(path: Path) -> Sample:
     for magic, read in _BINARY.items():
         if start.startswith(magic):
             return read(path)
-    first = start.removeprefix(b"\xef\xbb\xbf").replace(b"\x00", b"").strip()[:1]
-    if first in (b"[", b"{") and not plain_name(path).endswith((".csv", ".tsv")):
-        return _json(path, "json" if first == b"[" else "ndjson")
-    return _log(path) or _csv(path)
+    text = start.removeprefix(b"\xef\xbb\xbf").replace(b"\x00", b"").strip()
+    if _JSON.match(text) and not plain_name(path).endswith((".csv", ".tsv")):
+        return _json(path, "json" if text[:1] == b"[" else "ndjson")
+    if (log := _log(path, LOGS)) is not None:
+        return log
+    table = _csv(path)
+    looked_at = min(len(_lines(path)), MAX_TABLE_RECORDS)
+    is_text = table.is_nameless and table.records < _WHOLE_TABLE * looked_at
+    return (text_log(path) if is_text else None) or table
 
 
 def _csv(path: Path) -> Sample:
@@ -105,17 +138,22 @@ def _csv_remarks(dialect: Dialect, known: str) -> Iterator[str]:
         yield f"lines that begin with {dialect.comment} are remarks, not records"
 
 
-def _log(path: Path) -> Sample | None:
-    """The records of an access log; None where the lines have no pattern that is known."""
-    encoding = detect_encoding(plain_chunks(path, path.name))
-    lines = [line for line in _head(path).decode(encoding, "replace").splitlines() if line.strip()][:MAX_RECORDS]
-    for log in LOGS:
+def _log(path: Path, logs: Sequence[Log]) -> Sample | None:
+    """The records of a log; None where most of its lines have none of the patterns."""
+    lines = _lines(path)
+    for log in logs:
         found = [match for line in lines if (match := log.regex.fullmatch(line))]
         if found and len(found) >= _MOST * len(lines):
             values = {name: [None if m[name] == "-" else m[name] for m in found] for name in log.regex.groupindex}
             fields = tuple(Field(name, trimmed(texts), (name,)) for name, texts in values.items())
             return Sample((path,), "log", fields, len(found), {"log": {"pattern": log.pattern}})
     return None
+
+
+def _lines(path: Path) -> list[str]:
+    """The first lines of a text but blank ones."""
+    text = _head(path).decode(detect_encoding(plain_chunks(path, path.name)), "replace")
+    return [line for line in text.splitlines() if line.strip()][:MAX_RECORDS]
 
 
 def _json(path: Path, form: Literal["json", "ndjson"]) -> Sample:
@@ -209,11 +247,28 @@ def _avro(path: Path) -> Sample:
 
 
 def _excel(path: Path) -> Sample:
-    from event_assets.landing.avro_excel import excel_lines
+    from event_assets.landing.avro_excel import excel_lines, sheet_rows
 
-    anything = Column(name="anything", description="Nothing of the file.", constant="")
-    source = Source(files=("*",), format="excel", columns=(anything,))
-    return _lines_of_json(path, "excel", excel_lines(path, path.name, source))
+    def source(names: Sequence[str]) -> Source:
+        """A block that needs these fields, by which landing finds the header."""
+        columns = [Column(name=f"c{n}", description="x", source=name, required=True) for n, name in enumerate(names)]
+        anything = Column(name="anything", description="x", constant="")
+        return Source(files=("*",), format="excel", columns=(anything, *columns))
+
+    head = list(islice(sheet_rows(path, source(())), _HEAD_ROWS))
+    widths = [sum(cell != "" for cell in row) for row in head]
+    is_header = [
+        width >= _MOST * max(widths) and all(isinstance(c, str) for c in row)
+        for row, width in zip(head, widths, strict=True)
+    ]
+    at = is_header.index(True) if True in is_header else 0
+    names = [cell for cell in head[at] if cell != ""] if head else []
+    found = _lines_of_json(path, "excel", excel_lines(path, path.name, source(names)))
+    found = replace(found, fields=tuple(replace(one, source=one.parts[0]) for one in found.fields))
+    above = ["".join(map(str, row)) for row in head[:at]]
+    return (
+        replace(found, remarks=(f"rows above the header are passed over: {' / '.join(above)!r}",)) if above else found
+    )
 
 
 def _lines_of_json(path: Path, form: str, chunks: Iterable[bytes]) -> Sample:

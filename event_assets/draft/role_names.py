@@ -6,7 +6,12 @@ TIME = (
     *("eventdatetime", "eventts", "loggedat", "requesttime", "starttime", "startedat", "servertime", "clienttime"),
     *("derivedtstamp", "collectortstamp", "originaltimestamp", "sentat", "receivedat", "at", "when", "endtime"),
     *("zeitpunkt", "zeitstempel", "datumzeit", "horodatage", "dateheure", "eventdate", "date", "datum", "day"),
-    *("updatedat", "epoch", "timems", "tsms", "zeit", "fecha", "data"),
+    *("updatedat", "epoch", "timems", "tsms", "zeit", "fecha", "data", "created", "published", "start", "started"),
+)
+#: The last part of names of times, which vendors put other words in front of: EdgeStartTimestamp, time_usec.
+TIME_ENDINGS = (
+    *("timestamp", "time", "date", "at", "ts", "tstamp", "created", "start", "usec", "msec", "millis", "micros"),
+    *("nanos", "epoch", "on"),
 )
 CLOCK = ("time", "clock", "uhrzeit", "zeit", "heure", "hora", "ora", "timeofday", "eventclock")
 USER = (
@@ -26,17 +31,18 @@ USER = (
     ),
     *("utilisateur", "idutilisateur", "idusuario", "usuario", "idcliente", "cliente", "actor", "username", "login"),
     *("csusername", "actoraccountname", "email", "mbox", "authorid", "author", "profileid", "actorname"),
+    *("profilename", "userfullname", "fullname", "useridentityarn"),
 )
 #: Ids of browsers and devices, which identify a user who isn't known.
 ANONYMOUS = (
     *("cookie", "anonymousid", "userpseudoid", "visitorid", "domainuserid", "fullvisitorid", "deviceid", "cookieid"),
-    *("appinstanceid", "networkuserid", "amplitudeid", "clientid", "gaclientid", "visitor", "idvisitor"),
+    *("mcvisid", "appinstanceid", "networkuserid", "amplitudeid", "clientid", "gaclientid", "visitor", "idvisitor"),
     *("clientipaddress", "clientip", "ipaddress", "useripaddress", "host", "remoteaddr", "cip", "ip"),
 )
 TYPE = (
     *("eventtype", "eventname", "event", "activitytype", "type", "action", "actiontype", "activity", "kind", "verb"),
     *("verbid", "verbdisplayenus", "eventcategory", "ereignis", "aktion", "typ", "vorgang", "evenement", "operation"),
-    *("name", "category", "evento", "accion", "tipo", "dagstereventtype", "method", "csmethod"),
+    *("name", "category", "evento", "accion", "tipo", "dagstereventtype", "buchungstext", "method", "csmethod"),
 )
 #: Fields that name what was done where the type of event is empty (Segment: a page's and a screen's calls have names).
 TYPE_ELSE = ("eventname", "event", "name", "type", "action")
@@ -46,7 +52,7 @@ ID = (
 )
 SESSION = (
     *("sessionid", "usersession", "gasessionid", "domainsessionid", "session", "sessionuuid", "visitid", "idvisit"),
-    *("sid", "registration"),
+    *("sid", "registration", "externalsessionid"),
 )
 PLATFORM = (
     *("platform", "os", "osname", "operatingsystem", "devicetype", "dvcetype", "device", "devicecategory", "channel"),

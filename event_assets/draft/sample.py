@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 MAX_RECORDS = 2000
+#: How columns of a file without a header are called.
+NAMELESS = "column_"
 BLANKS = " \t\r\n"
 
 
@@ -38,6 +40,11 @@ class Field:
     @property
     def empty(self) -> int:
         return len(self.values) - len(self.texts)
+
+    @property
+    def is_nameless(self) -> bool:
+        """Whether it is a column without a name but its place."""
+        return self.source.startswith(NAMELESS) and self.parts == (self.source,)
 
     @property
     def key(self) -> str:
@@ -74,11 +81,24 @@ class Sample:
         more = len(self.paths) - 1
         return self.paths[0].name + (f" and {more} more" if more else "")
 
+    @property
+    def is_nameless(self) -> bool:
+        """Whether the columns have no names but their places."""
+        return all(one.is_nameless for one in self.fields)
+
     def like(self, other: Sample) -> bool:
         """Whether both are of one kind: the same format, and at least half of all fields in common."""
         mine, theirs = ({f.source for f in sample.fields} for sample in (self, other))
         same = self.format == other.format and _comparable(self.options) == _comparable(other.options)
         return same and 2 * len(mine & theirs) >= len(mine | theirs)
+
+    def without(self, places: Container[int]) -> Sample:
+        """The sample without the values of some records."""
+
+        def left(one: Field) -> Field:
+            return replace(one, values=tuple(v for at, v in enumerate(one.values) if at not in places))
+
+        return replace(self, fields=tuple(map(left, self.fields)))
 
     def joined(self, other: Sample) -> Sample:
         """Both as one sample: the records of the other after those of this one."""

@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,8 +48,13 @@ class Trial:
     taken: int
     """Events that are kept."""
     duplicates: int
+    excluded: int
+    """Records that `where` leaves out."""
     refused: tuple[Refused, ...]
     """Most records first."""
+    profiles: int
+    """Records of profiles."""
+    profiles_refused: tuple[Refused, ...]
     files_refused: tuple[tuple[str, str], ...]
     """Names of files that can't be read at all, and why."""
     rows: pl.DataFrame
@@ -71,7 +76,10 @@ def try_out(dataset: Dataset, files: Sequence[Found], now: dt.datetime) -> Trial
         with workspace.writing():
             workspace.refresh()
             summary = land_new_files(workspace, now=lambda: now)
-            for _ in run(workspace, Request(_up_to(workspace, "cleaned_events"))):
+            wanted = [
+                _up_to(workspace, table) for table in ("cleaned_events", *(["profiles"] if dataset.profiles else []))
+            ]
+            for _ in run(workspace, Request(frozenset().union(*wanted))):
                 pass
         workspace.refresh()
         failures = [(error.culprit, error.state) for error in summary.failures]
@@ -91,16 +99,23 @@ def _result(workspace: Workspace, shortened: list[str], failures: list[tuple[str
     files_refused = [(names[key][0], file.reason) for key, file in ledger.files.items() if file.reason]
     cleaned = _rows(workspace, "cleaned_events")
     raw = _rows(workspace, "raw_events")
-    refused = [*_refused(_rows(workspace, "landing_rejects")), *_refused(_rows(workspace, "quarantine"))]
+    rejects = _rows(workspace, "landing_rejects")
+    of_profiles = [file_id for (kind, file_id) in ledger.files if kind == "profiles"]
+    is_profile = pl.col("file_id").is_in(of_profiles)
     dates = workspace.dates("cleaned_events")
+    figures = [workspace.figures("cleaned_events", date) for date in dates]
+    refused_profiles = _rows(workspace, "profile_quarantine") if workspace.dataset.profiles else rejects.clear()
     times = raw["event_time"] if "event_time" in raw.columns else pl.Series([], dtype=pl.Datetime)
     leading = [name for name in _LEADING if name in cleaned.columns]
     others = [name for name in cleaned.columns if name not in (*_LEADING, *_INTERNAL)]
     return Trial(
         records=sum(file.records for (kind, _), file in ledger.files.items() if kind == "events"),
         taken=cleaned.height,
-        duplicates=sum(workspace.figures("cleaned_events", date).get("duplicates", 0) for date in dates),
-        refused=tuple(sorted(refused, key=lambda one: (-one.records, one.reason))),
+        duplicates=sum(one.get("duplicates", 0) for one in figures),
+        excluded=sum(one.get("excluded", 0) for one in figures),
+        refused=_refused(rejects.filter(~is_profile), _rows(workspace, "quarantine")),
+        profiles=sum(file.records for (kind, _), file in ledger.files.items() if kind == "profiles"),
+        profiles_refused=_refused(rejects.filter(is_profile), refused_profiles),
         files_refused=(*files_refused, *failures),
         rows=cleaned.sort("event_time", maintain_order=True).head(_FIRST_ROWS).select(*leading, *others)
         if leading
@@ -118,9 +133,12 @@ def _rows(workspace: Workspace, table: str) -> pl.DataFrame:
     return pl.concat([pl.read_parquet(path, hive_partitioning=False, glob=False) for path in paths])
 
 
-def _refused(rows: pl.DataFrame) -> Iterator[Refused]:
-    for (reason,), some in rows.sort("file_id", "row_number").group_by("reason", maintain_order=True):
-        yield Refused(str(reason), some.height, str(some["raw"][0]))
+def _refused(*tables: pl.DataFrame) -> tuple[Refused, ...]:
+    """The refused records of some tables by reason, most records first."""
+    rows = pl.concat(table.select("reason", "raw", "file_id", "row_number") for table in tables)
+    by_reason = rows.sort("file_id", "row_number").group_by("reason", maintain_order=True)
+    found = [Refused(str(reason), some.height, str(some["raw"][0])) for (reason,), some in by_reason]
+    return tuple(sorted(found, key=lambda one: (-one.records, one.reason)))
 
 
 def _drop(file: Found, inbox: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +16,7 @@ from event_assets.declaration import Source
 from event_assets.errors import LandingError
 from event_assets.landing.csv_records import header_names
 from event_assets.landing.record_batches import Fields, FileRejected
-from event_assets.landing.unpack import Chunks, Ending
+from event_assets.landing.unpack import DEFAULT_LIMITS, Chunks, Ending, Limits
 
 #: Whole numbers from here on are not exact in a float, which all numbers of Excel are.
 _EXACT = 2**53
@@ -68,32 +69,48 @@ def _gathered(records: Iterable[Any]) -> Iterator[list[bytes]]:
         yield some
 
 
-def excel_lines(path: Path, name: str, source: Source) -> Chunks:
-    """The rows of a sheet below its first row that holds something, which names the fields; an object a line.
+def excel_lines(path: Path, name: str, source: Source, limits: Limits = DEFAULT_LIMITS) -> Chunks:
+    """The rows of a sheet below its header, an object a line. The header is the first row that names the required
+    fields; rows above it are titles.
 
-    FileRejected where there is no such sheet, or the header lacks a required field.
+    FileRejected where there is no such sheet, no row names the required fields, or the sheet is too large.
     """
     try:
-        import python_calamine as calamine
+        rows = sheet_rows(path, source, limits)
     except ImportError:
         raise _missing(name, "excel") from None
+    fields = Fields.of(source)
+    first: list[str] = []
+    for row in rows:
+        names = header_names([[str(cell) for cell in row]])
+        if all(set(group) & set(names) for group in fields.required):
+            fields.check(names)
+            break
+        first = first or names
+    else:
+        if first:
+            fields.check(first)  # says what is missing in the first row
+        return Ending()
+    for some in _gathered(_named(names, row) for row in rows):
+        yield b"".join(some)
+    return Ending()
+
+
+def sheet_rows(path: Path, source: Source, limits: Limits = DEFAULT_LIMITS) -> Iterator[list[Any]]:
+    """The rows of the declared sheet that hold something, each as wide as the sheet."""
+    import python_calamine as calamine
+
     try:
+        limits.check_workbook(path)
         book = calamine.CalamineWorkbook.from_path(str(path))
         wanted = source.excel.sheet
         if wanted is not None and wanted not in book.sheet_names:
             raise FileRejected(f"unreadable: no sheet {wanted}; there are {', '.join(book.sheet_names)}")
         sheet = book.get_sheet_by_index(0) if wanted is None else book.get_sheet_by_name(wanted)
-        rows = iter(sheet.to_python(skip_empty_area=False))
-    except (calamine.CalamineError, OSError, IndexError) as error:
+        rows = sheet.iter_rows()  # cell by cell as Python objects; the sheet itself is in memory
+    except (calamine.CalamineError, zipfile.BadZipFile, OSError, IndexError) as error:
         raise FileRejected(f"unreadable: is not Excel, or damaged ({error})") from None
-    header = next((row for row in rows if any(cell != "" for cell in row)), None)
-    if header is None:
-        return Ending()
-    names = header_names([[str(cell) for cell in header]])
-    Fields.of(source).check(names)
-    for some in _gathered(_named(names, row) for row in rows if any(cell != "" for cell in row)):
-        yield b"".join(some)
-    return Ending()
+    return (row for row in rows if any(cell != "" for cell in row))
 
 
 def _named(names: list[str], row: Sequence[Any]) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def read_json(
 def _batch(elements: Elements, fields: Fields, paths: Mapping[str, JsonPath], tree: Tree) -> Batch:
     literals = frozenset(path.literal for path in paths.values() if path.literal is not None)
     objects = JsonObjects(elements, tree, literals)
-    columns: dict[str, list[str | None]] = {}
+    columns: dict[str, Any] = {}
     present = set()
     for name, path in paths.items():
         columns[name], found = _column(objects, path, verbatim=name in fields.json, mark=fields.decimal_marks.get(name))
@@ -94,10 +94,11 @@ def _batch(elements: Elements, fields: Fields, paths: Mapping[str, JsonPath], tr
             present.add(name)
     undeclared: Counter[str] = Counter()
     extras = _extras(objects, undeclared)
-    written = _as_written(objects, _untold(objects, fields, paths) if fields.nested else {})
     numbers = [place + 1 for place in objects.places]
-    schema = {**fields.schema, AS_WRITTEN: pl.String()}
-    frame = pl.DataFrame({ROW_NUMBER: numbers, **columns, EXTRA: extras, AS_WRITTEN: written}, schema)
+    columns = {ROW_NUMBER: numbers, **columns, EXTRA: extras}
+    if fields.as_written:
+        columns[AS_WRITTEN] = _as_written(objects, _untold(objects, fields, paths))
+    frame = pl.DataFrame(columns, fields.schema)
     if objects.refused:
         frame = frame.filter(~pl.col(ROW_NUMBER).is_in([numbers[at] for at in objects.refused]))
     reasons = elements.reasons | {objects.places[at]: reason for at, reason in objects.refused.items()}

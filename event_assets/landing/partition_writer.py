@@ -54,7 +54,8 @@ class PartitionWriter:
 
     def _gathered(self) -> pl.DataFrame:
         frames, self._frames, self._bytes = self._frames, [], 0
-        return pl.concat(frames) if frames else pl.DataFrame()
+        columns = [*self._schema.names(), *([EVENT_DATE] if self._by_date else [])]
+        return pl.concat(frames).select(columns) if frames else pl.DataFrame()
 
     def _parts(self, frame: pl.DataFrame) -> dict[dt.date | None, pl.DataFrame]:
         """The frame by date, each part's rows in their order."""
@@ -75,7 +76,7 @@ class PartitionWriter:
         for date, part in parts.items():
             self._slices[date].append((path, place, part.height))
             place += part.height
-        pl.concat(parts.values()).select(self._schema.names()).write_ipc(path)
+        pl.concat(parts.values()).write_ipc(path)
         self._spilled.append(path)
 
     def _path(self, date: dt.date | None) -> Path:
@@ -83,7 +84,7 @@ class PartitionWriter:
 
     def _write(self, date: dt.date | None, frame: pl.DataFrame) -> Path:
         path = self._path(date)
-        frame.select(self._schema.names()).write_parquet(path, compression="snappy", statistics=_STATISTICS)
+        frame.write_parquet(path, compression="snappy", statistics=_STATISTICS)
         return path
 
     def _write_slices(self, date: dt.date | None) -> Path:

@@ -64,7 +64,7 @@ def plain_file(path: Path, name: str, source: Source, into: Path, limits: Limits
         from event_assets.landing.avro_excel import avro_lines, excel_lines
 
         target = into / "lines"
-        lines = avro_lines(plain, name) if source.format == "avro" else excel_lines(plain, name, source)
+        lines = avro_lines(plain, name) if source.format == "avro" else excel_lines(plain, name, source, limits)
         ending = _write(target, lines)
         return PlainFile(target, tuple(repairs), (*trailing, *([] if ending.trailing is None else [ending.trailing])))
     encoding, found = source.encoding, ""

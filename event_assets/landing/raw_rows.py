@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from event_assets.declaration import Column, Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.landing.inbox import path_value
 from event_assets.landing.record_batches import AS_WRITTEN, EVENT_DATE, ROW_NUMBER, TIME, TIME_TEXT, names_of
+from event_assets.landing.schema_drift import FILE_IN_FRAME
 from event_assets.text.file_names import file_date
 from event_assets.text.paths import FILE_PATH
-from event_assets.text.times import BLANKS, event_dates, parse_times_of_any
+from event_assets.text.times import BLANKS, UTC_MICROS, event_dates, parse_times_of_any
 
 #: The block of a kind that read a record, where there are several.
 SOURCE_BLOCK = "source_block"
@@ -55,11 +58,15 @@ class RawColumns:
                 for name, source in zip(names_of(TIME, block.time.sources), block.time.sources, strict=True)
             ]
 
-    def of(self, frame: pl.DataFrame, path: str) -> pl.DataFrame:
+    def with_path(self, frame: pl.DataFrame, path: str) -> pl.DataFrame:
+        """The frame with the columns that come from the file's path below the inbox."""
+        values = [pl.lit(path_value(column, path), pl.String).alias(column.name) for column in self._of_path]
+        return frame.with_columns(values) if values else frame
+
+    def of(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The frame with every declared column as text, and of events `event_time` (the time's text, null where it is
-        missing) and `time_text` (the same unchanged). `path` is the file's below the inbox."""
+        missing) and `time_text` (the same unchanged)."""
         made = [*self._absent, *self._constant]
-        made += [pl.lit(path_value(column, path), pl.String).alias(column.name) for column in self._of_path]
         made += [_first_meant(column) for column in self._coalesced]
         if self._written and AS_WRITTEN not in frame.columns:
             made.append(_sources_as_written(self._coalesced).alias(AS_WRITTEN))
@@ -106,26 +113,42 @@ def present_columns(found: frozenset[str], columns: Sequence[Column]) -> frozens
     return frozenset(column.name for column in columns if set(names_of(column.name, column.sources)) & found)
 
 
-class EventDates:
-    """The times and dates of the records of one file (SPEC §4, Times and Landing)."""
+@dataclass(frozen=True)
+class TimeLimits:
+    """What decides on the times of one file's records."""
 
-    def __init__(self, dataset: Dataset, block: Events, name: str, landed_at: dt.datetime) -> None:
+    latest: dt.datetime
+    """The last time that is not out of range."""
+    assumed: dt.datetime | None
+    """The time of records without one."""
+
+
+class EventDates:
+    """The times and dates of records (SPEC §4, Times and Landing)."""
+
+    def __init__(self, dataset: Dataset, block: Events) -> None:
         self._dataset, self._time = dataset, block.time
         declared = [column.name for column in block.columns if column.source == self._time.source]
         self.column: str | None = declared[0] if declared else " ".join(self._time.sources)
         """The column of a reject for its time: the declared one, or the source where none is declared."""
         self._earliest = _midnight(dataset.start_date, dataset)
-        self._latest = landed_at.astimezone(dt.UTC) + self._time.ahead
-        if dataset.end_date:
-            end = _midnight(dataset.end_date + dt.timedelta(days=1), dataset)
-            self._latest = min(self._latest, end - dt.timedelta(microseconds=1))
+
+    def limits(self, name: str, landed_at: dt.datetime) -> TimeLimits:
+        """The limits of a file of that name, landed at that time."""
+        latest = landed_at.astimezone(dt.UTC) + self._time.ahead
+        if self._dataset.end_date:
+            end = _midnight(self._dataset.end_date + dt.timedelta(days=1), self._dataset)
+            latest = min(latest, end - dt.timedelta(microseconds=1))
         date = file_date(name) if self._time.missing == "file_date" else None
-        self._assumed = _midnight(date, dataset) if date else None
+        return TimeLimits(latest, _midnight(date, self._dataset) if date else None)
 
-    def of(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, list[tuple[int, str]]]:
-        """(the records with event_time, time_assumed and event_date; (number, reason) of the others).
+    def of(
+        self, frame: pl.DataFrame, limits: Sequence[TimeLimits]
+    ) -> tuple[pl.DataFrame, dict[int, list[tuple[int, str]]]]:
+        """(the records with event_time, time_assumed and event_date; (number, reason) of the others by file).
 
-        The frame's event_time is the text of the time, null where it is missing.
+        The frame's event_time is the text of the time, null where it is missing. With the limits of several files, the
+        column FILE_IN_FRAME is the position of a record's limits.
         """
         text = frame[TIME]
         times, ambiguous = parse_times_of_any(
@@ -134,17 +157,30 @@ class EventDates:
             source_timezone=self._dataset.source_timezone,
             zones=self._time.zones,
         )
-        assumed = text.is_null() if self._assumed else pl.repeat(False, len(text), eager=True)
-        if self._assumed:
-            times = times.set(assumed, self._assumed)
+        latest = _by_row(frame, [one.latest for one in limits])
+        assumed = pl.Series(np.zeros(len(text), bool))
+        if any(one.assumed for one in limits):
+            assumptions = _by_row(frame, [one.assumed for one in limits])
+            assumed = text.is_null() & assumptions.is_not_null()
+            times = times.zip_with(~assumed, assumptions)
         frame = frame.with_columns(times.alias(TIME), assumed.alias("time_assumed"))
-        bad = times.is_null() | (times < self._earliest) | (times > self._latest)
+        bad = times.is_null() | (times < self._earliest) | (times > latest)
         # Few are rejected, and the reason is computed for these only.
-        rejected = frame.select(ROW_NUMBER, TIME, text.alias("text"), ambiguous.alias("is ambiguous")).filter(bad)
-        undated = rejected.select(ROW_NUMBER, _REASON).rows()
+        file = pl.col(FILE_IN_FRAME) if len(limits) > 1 else pl.lit(0).alias(FILE_IN_FRAME)
+        columns = [file, ROW_NUMBER, TIME, text.alias("text"), ambiguous.alias("is ambiguous")]
+        rejected = frame.select(columns).filter(bad).select(FILE_IN_FRAME, ROW_NUMBER, _REASON)
+        undated: dict[int, list[tuple[int, str]]] = {}
+        for place, number, reason in rejected.rows():
+            undated.setdefault(place, []).append((number, reason))
         dated = frame.filter(~bad)
         dates = event_dates(dated[TIME], self._dataset.timezone).alias(EVENT_DATE)
         return dated.with_columns(dates), undated
+
+
+def _by_row(frame: pl.DataFrame, values: Sequence[dt.datetime | None]) -> pl.Series:
+    """The value of each row's file; a single value where all files have the same."""
+    series = pl.Series(values, dtype=UTC_MICROS)
+    return series[:1] if len(set(values)) == 1 else series.gather(frame[FILE_IN_FRAME])
 
 
 def _midnight(date: dt.date, dataset: Dataset) -> dt.datetime:

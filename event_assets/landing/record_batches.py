@@ -11,7 +11,7 @@ from itertools import accumulate
 import polars as pl
 
 from event_assets.declaration import Column, Events, Source
-from event_assets.declaration.events_and_profiles import NESTED
+from event_assets.declaration.events_and_profiles import AS_JSON
 from event_assets.landing.schema_drift import missing_column, shown_name
 from event_assets.text.paths import FILE_PATH
 
@@ -51,8 +51,8 @@ class Fields:
     """Columns of JSON: a JSON source's values stay as they are written, strings with their quotes."""
     strings: frozenset[str] = frozenset()
     """Columns of text: of a JSON source's values only strings are told by it."""
-    nested: bool = True
-    """Whether the sources are paths into JSON."""
+    as_written: bool = False
+    """Whether a batch has the column AS_WRITTEN: that of a JSON source."""
     merged: frozenset[str] = frozenset()
     """Columns that are one of several sources of a column, or parts of a time."""
     decimal_marks: Mapping[str, str] = field(default_factory=dict)
@@ -75,7 +75,7 @@ class Fields:
             tuple(dict.fromkeys(required)),
             frozenset(name for c in columns if c.type == "json" for name in names_of(c.name, c.sources)),
             frozenset(name for c in columns if c.type == "string" for name in names_of(c.name, c.sources)),
-            source.format in NESTED,
+            source.format in AS_JSON,
             frozenset(name for group in groups if len(group[1]) > 1 for name in names_of(*group)),
             {
                 name: column.numbers.decimal
@@ -88,7 +88,8 @@ class Fields:
     @property
     def schema(self) -> pl.Schema:
         """The columns of a batch's frame."""
-        return pl.Schema({ROW_NUMBER: pl.Int64(), **dict.fromkeys([*self.sources, EXTRA], pl.String())})
+        texts = [*self.sources, EXTRA, *([AS_WRITTEN] if self.as_written else [])]
+        return pl.Schema({ROW_NUMBER: pl.Int64(), **dict.fromkeys(texts, pl.String())})
 
     def check(self, names: Sequence[str]) -> None:
         """FileRejected where a header has two fields of one name or lacks a required one."""

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import polars as pl
 
 from event_assets.declaration import Column
@@ -22,6 +23,8 @@ from event_assets.wording import first_of
 #: digits is quarantined there, but is still a number.
 _NUMBER = r"[+-]?[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?"
 _LOOKS = {"int64": r"[+-]?[0-9]+", "decimal": _NUMBER, "float64": _NUMBER, "date": r"[0-9]{4}-[0-9]{2}-[0-9]{2}.*"}
+#: The position of a row's file, where a frame has rows of several; no declared column may have this name.
+FILE_IN_FRAME = "file in frame"
 #: In place of the name of a field that occurs in one file only.
 ONE_FILE = "(found in one file only)"
 #: So many of a file's fields are shown. A name may be a value (of a file without a header), and the ledger keeps it.
@@ -54,33 +57,49 @@ class Drift:
 
 
 class TypeDrift:
-    """Counts the values of typed columns that don't look like their type, batch by batch."""
+    """Counts the values of a file's typed columns that don't look like their type."""
 
     def __init__(self, columns: Iterable[Column]) -> None:
         columns = [column for column in columns if column.constant is None]
         looks = {column.name: _looks(column) for column in columns}
-        self._looks = {name: form for name, form in looks.items() if form is not None}
-        self._nulls = {column.name: ["", *column.null_values] for column in columns}
-        self._values: Counter[str] = Counter()
-        self._others: Counter[str] = Counter()
-
-    def add(self, frame: pl.DataFrame) -> None:
-        """Count the texts of a batch."""
-        for name, form in self._looks.items():
-            text = frame[name].drop_nulls()
-            # The pattern matches all that Polars casts to a number; the pattern alone takes three times as long.
-            strange = text.filter(text.cast(pl.Int64, strict=False).is_null()) if form == _INTEGER else text
-            others = strange.filter(~strange.str.contains(form))
-            if others.len():  # rare: only then null values are searched
-                others = others.str.strip_chars(" \t\r\n")
-                nulls = int(others.is_in(self._nulls[name]).sum())
-                self._others[name] += others.len() - nulls
-                self._values[name] -= nulls
-            self._values[name] += text.len()
+        self.looks = {name: form for name, form in looks.items() if form is not None}
+        """Typed column to the pattern of its texts."""
+        self.nulls = {column.name: ["", *column.null_values] for column in columns}
+        self.values: Counter[str] = Counter()
+        self.others: Counter[str] = Counter()
 
     def retyped(self) -> dict[str, int]:
         """Columns of which most values are of another type, by name, with the number of these."""
-        return {name: count for name, count in sorted(self._others.items()) if 2 * count > self._values[name]}
+        return {name: count for name, count in sorted(self.others.items()) if 2 * count > self.values[name]}
+
+
+def count_types(frame: pl.DataFrame, files: Sequence[TypeDrift]) -> None:
+    """Add the texts of a batch to its file; or of batches of several files of one block, by FILE_IN_FRAME."""
+    of = frame[FILE_IN_FRAME] if len(files) > 1 else None
+    for name, form in files[0].looks.items():
+        column = frame[name]
+        text = column.drop_nulls()
+        # The pattern matches all that Polars casts to a number; the pattern alone takes three times as long.
+        strange = text.filter(text.cast(pl.Int64, strict=False).is_null()) if form == _INTEGER else text
+        is_other = ~strange.str.contains(form)
+        values = np.array(_by_file(column.is_not_null(), of, len(files)))
+        if is_other.any():  # rare: only then null values are searched
+            if of is None:
+                others, of_others = strange.filter(is_other), None
+            else:
+                is_other = column.is_not_null() & ~column.str.contains(form)
+                others, of_others = column.filter(is_other), of.filter(is_other)
+            is_null = others.str.strip_chars(" \t\r\n").is_in(files[0].nulls[name])
+            values -= _by_file(is_null, of_others, len(files))
+            for file, count in zip(files, _by_file(~is_null, of_others, len(files)), strict=True):
+                file.others[name] += count
+        for file, count in zip(files, values.tolist(), strict=True):
+            file.values[name] += count
+
+
+def _by_file(mask: pl.Series, of: pl.Series | None, files: int) -> list[int]:
+    """How often the mask is true for each file, given each row's file if there are several."""
+    return [int(mask.sum())] if of is None else np.bincount(of.filter(mask), minlength=files).tolist()
 
 
 def _looks(column: Column) -> str | None:
@@ -104,7 +123,7 @@ def missing_column(missing: Sequence[Sequence[str]], names: Sequence[str]) -> st
     """The reason of a file without some required sources (one of each group is enough), given its header's names."""
     lacked = ", ".join(" or ".join(group) for group in missing)
     near = [
-        f"{shown_name(name)} is nearly {source}"
+        f"{shown_name(name)}{_hidden_in(name, source)} is nearly {source}"
         for group in missing
         for source in group
         if (name := _nearest(source, names)) is not None
@@ -119,6 +138,12 @@ def shown_name(name: str) -> str:
     """A field's name as a message may show it: masked where it looks like a value rather than a name."""
     bare = name.strip("\ufeff\u00a0 \t")
     return bare if _LIKE_A_NAME.fullmatch(bare) and not re.search(r"[0-9]{4}", bare) else f"<{len(name)} characters>"
+
+
+def _hidden_in(name: str, source: str) -> str:
+    """What a reader doesn't see in a name that looks like a source."""
+    codes = [f"U+{ord(char):04X}" for char in dict.fromkeys(name) if not char.isascii() and not char.isalnum()]
+    return f" with {' and '.join(codes)}" if codes and shown_name(name) == source else ""
 
 
 def _nearest(source: str, names: Sequence[str]) -> str | None:

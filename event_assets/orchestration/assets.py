@@ -29,8 +29,10 @@ from event_assets.orchestration.io_manager import LakeIOManager, StepOutput
 from event_assets.orchestration.keys import REPORT_TAG, asset_key
 from event_assets.orchestration.openlineage import send_lineage
 from event_assets.orchestration.private.checks_alone import GraphAssets
+from event_assets.orchestration.private.code_server import reload_definitions
 from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
 from event_assets.orchestration.private.log_events import last_evaluation, log_events
+from event_assets.orchestration.private.one_line_failure import OneLineFailure
 from event_assets.orchestration.reporting import (
     empty_events,
     evaluation,
@@ -127,7 +129,7 @@ def dataset_assets(
         can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
         resource_defs={
-            run_key: dataset_run(dataset, used, progress or NullProgress()),
+            run_key: dataset_run(dataset, used, progress or NullProgress(), after, dates),
             door: LakeIOManager(**lake),
         },
     )
@@ -154,7 +156,7 @@ def _of(run_key: str, compute: Callable[..., Iterator[Any]]) -> Callable[..., It
 def _end(context: dg.OpExecutionContext, current: DatasetRun) -> None:
     failed: str | None = None
     try:
-        current.raise_failures()
+        current.raise_failures(context)
     except EventAssetsError as error:
         failed = str(error)
         raise
@@ -281,8 +283,20 @@ def _conclude(context: dg.OpExecutionContext, current: DatasetRun) -> None:
     if changed or RECONCILIATION in selected:
         log_events(context, reconciliation_events(workspace, found))
     log_totals(context, found)
-    current.progress.finished(found)
+    _show_calendar(context, current)
+    current.progress.finished(workspace, found)
     keep_current(context, workspace)
+
+
+def _show_calendar(context: dg.OpExecutionContext, current: DatasetRun) -> None:
+    """Let the UI show the dates that were landed: it reads the calendar with the definitions."""
+    if partitions(current.workspace.dataset, current.workspace.settings) == current.calendar:
+        return
+    raw = current.workspace.dates("raw_events")
+    history = f"{raw[0]} to {raw[-1]}" if raw else "empty"
+    reloaded = reload_definitions(context.run)
+    how = "the definitions are reloaded to show it" if reloaded else "reload the definitions in the UI to see its dates"
+    context.log.info(f"The history of {current.workspace.dataset.name} is now {history}: {how}")
 
 
 @contextmanager
@@ -291,7 +305,7 @@ def _in_one_line() -> Iterator[None]:
     try:
         yield
     except EventAssetsError as error:
-        raise dg.Failure(str(error), allow_retries=False) from None
+        raise OneLineFailure(str(error)) from None
 
 
 def _check_output(table: str, check: str) -> str:

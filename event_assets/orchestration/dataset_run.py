@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 
 import dagster as dg
@@ -16,6 +16,8 @@ import dagster as dg
 from event_assets.declaration import Dataset
 from event_assets.errors import ContractError
 from event_assets.orchestration.keys import DATES_TAG, ONLY_STALE_TAG
+from event_assets.orchestration.other_processes import raise_landing_failures, unpublished
+from event_assets.orchestration.private.steps_here import steps_here
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.progress import NullProgress
 from event_assets.pipeline.results import REMEDY, Outcome
@@ -31,8 +33,15 @@ LANDING = "landing"
 class DatasetRun:
     """The run-scoped resource. Opened by the first op that runs, so that an error shows as that op's."""
 
-    def __init__(self, dataset: Dataset, settings: Settings, progress: NullProgress) -> None:
-        self.workspace, self.progress = Workspace(dataset, settings), progress
+    def __init__(
+        self,
+        dataset: Dataset,
+        settings: Settings,
+        progress: NullProgress,
+        after: Mapping[str, Collection[str]],
+        calendar: dg.PartitionsDefinition,
+    ) -> None:
+        self.workspace, self.progress, self.calendar = Workspace(dataset, settings), progress, calendar
         self.intake = LandingSummary()
         self.failed: list[Outcome] = []
         """What was refused, or waits, of the requested tables."""
@@ -40,7 +49,12 @@ class DatasetRun:
         """Rows that this run published, by table."""
         self._open = ExitStack()
         self._run: Run | None = None
+        self._after = after
+        """The ops that each op of the graph reads from."""
+        self._planned: set[str] = set()
         self._to_do: set[str] = set()
+        self._alone = True
+        """Whether this process executes all ops of the run."""
 
     def open(self, context: dg.OpExecutionContext) -> Run:
         """The run over the dataset; opens it where no op of this process has."""
@@ -54,7 +68,9 @@ class DatasetRun:
                 for notice in workspace.notices:
                     context.log.warning(notice)
             self._run = Run(workspace, request, staging, self.progress.progress)
-            self._to_do = planned_ops(context)
+            self._planned = planned_ops(context)
+            self._to_do = set(self._planned)
+            self._alone = self._planned <= {key.rsplit(".", 1)[-1] for key in steps_here(context)}
         return self._run
 
     def landed(self, intake: LandingSummary) -> None:
@@ -77,10 +93,11 @@ class DatasetRun:
         """
         if not _is_retry(context):
             return []
-        run, planned = self.open(context), planned_ops(context)
-        if self._to_do == {context.op.name}:
+        run, op = self.open(context), context.op.name
+        if self.is_last(op):
             return [(step, True) for step in run.steps]
-        return [(step, True) for step in run.steps if step.name not in planned and self._to_do == planned]
+        first = self._to_do == self._planned if self._alone else not self._planned.intersection(self._after[op])
+        return [(step, True) for step in run.steps if first and step.name not in self._planned]
 
     def note_made(self, outcomes: list[Outcome]) -> None:
         """Report outcomes but those that wait: a later op may make them."""
@@ -91,26 +108,32 @@ class DatasetRun:
         assert self._run is not None
         request, tables = self._run.request, self.workspace.tables
         for outcome in outcomes:
-            if outcome.state == "made":
+            if outcome.state == "materialized":
                 self.published[outcome.table] += outcome.rows
             if not tables[outcome.table].internal:
                 self.progress.made(outcome)
             # A table over all dates may be missing after a run for some of them: the run of the last date makes it.
             waits = outcome.state == "waiting" and outcome.table in request.tables
-            if outcome.state == "refused" or (waits and (outcome.date is not None or not request.dates)):
+            if outcome.state == "not_published" or (waits and (outcome.date is not None or not request.dates)):
                 self.failed.append(outcome)
 
     def is_last(self, op: str) -> bool:
-        """Whether no other op of the run is still to come."""
-        return self._to_do == {op}
+        """Whether no other op of the run is still to come, or, with a process for each op, none that reads from it."""
+        if self._alone:
+            return self._to_do == {op}
+        return not any(op in self._after[other] for other in self._planned)
 
     def finish(self, op: str) -> None:
         """Note that an op is done."""
         self._to_do.discard(op)
 
-    def raise_failures(self) -> None:
+    def raise_failures(self, context: dg.OpExecutionContext) -> None:
         """LandingError or ContractError in the words of what failed first: a file, else a partition."""
         self.intake.raise_failures()
+        if not self._alone:
+            raise_landing_failures(context, self.workspace)
+            self.failed.clear()  # those of this op are in the events, too
+            self.note(unpublished(context, self.workspace, self.open(context)))
         if self.failed:
             raise PartitionError(self.workspace, self.failed)
 
@@ -141,12 +164,18 @@ class PartitionError(ContractError):
             super().__init__(culprit, first.not_published, REMEDY)
 
 
-def dataset_run(dataset: Dataset, settings: Callable[[], Settings], progress: NullProgress) -> dg.ResourceDefinition:
+def dataset_run(
+    dataset: Dataset,
+    settings: Callable[[], Settings],
+    progress: NullProgress,
+    after: Mapping[str, Collection[str]],
+    calendar: dg.PartitionsDefinition,
+) -> dg.ResourceDefinition:
     """The resource that holds a dataset's run; its writer's lease ends with the run."""
 
     @dg.resource(description=f"The run over {dataset.name}: its lease, what is requested, what became of it.")
     def opened(_: dg.InitResourceContext) -> Iterator[DatasetRun]:
-        run = DatasetRun(dataset, settings(), progress)
+        run = DatasetRun(dataset, settings(), progress, after, calendar)
         try:
             yield run
         finally:

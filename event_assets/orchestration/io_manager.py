@@ -17,7 +17,7 @@ from pydantic import Field
 
 from event_assets.errors import ContractError, EventAssetsError, LakeError
 from event_assets.locations import parse_place
-from event_assets.orchestration.private.log_events import log_events
+from event_assets.orchestration.private.log_events import events_together, log_events
 from event_assets.orchestration.reporting import outcome_events
 from event_assets.orchestration.run_log import log_outcomes
 from event_assets.pipeline.publish import publish
@@ -41,7 +41,7 @@ CONTRACT = "contract"
 
 
 class StepOutput:
-    """What an op hands to the IO manager: the partitions of its steps, which are drafted as they are stored."""
+    """What an op hands to the IO manager: the partitions of its steps, which are staged as they are stored."""
 
     def __init__(
         self,
@@ -56,16 +56,17 @@ class StepOutput:
         self.rows = self.partitions = 0
 
     def store(self) -> None:
-        """Draft, publish and record all partitions, each as it comes."""
+        """Stage, publish and record all partitions, each as it comes."""
         workspace = self._run.workspace
         for step, only_stale in self._steps:
             for outcomes in self._run.outcomes(step, only_stale=only_stale):
-                log_outcomes(self._context, workspace, outcomes)
-                log_events(self._context, (e for outcome in outcomes for e in outcome_events(workspace, outcome)))
+                with events_together(self._context.instance):
+                    log_outcomes(self._context, workspace, outcomes)
+                    log_events(self._context, (e for outcome in outcomes for e in outcome_events(workspace, outcome)))
                 self._note(outcomes)
                 self.rows += sum(outcome.rows for outcome in outcomes)
-                self.partitions += sum(outcome.state == "made" for outcome in outcomes)
-                self.held.update(outcome.table for outcome in outcomes if outcome.state != "made")
+                self.partitions += sum(outcome.state == "materialized" for outcome in outcomes)
+                self.held.update(outcome.table for outcome in outcomes if outcome.state != "materialized")
 
 
 class LakeIOManager(dg.ConfigurableIOManager):

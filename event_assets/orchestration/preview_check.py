@@ -5,6 +5,7 @@ import dagster as dg
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
 from event_assets.orchestration.keys import asset_key
+from event_assets.orchestration.private.one_line_failure import OneLineFailure
 from event_assets.pipeline.plan import preview
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings, load_settings
@@ -31,7 +32,7 @@ def up_to_date_check(dataset: Dataset, settings: Settings | None = None) -> dg.A
             workspace.refresh()
             found = preview(workspace)
         except EventAssetsError as error:
-            raise dg.Failure(str(error), allow_retries=False) from None
+            raise OneLineFailure(str(error)) from None
         lines = [*(f"warning: {warning}" for warning in found.warnings), *found.lines()]
         for line in lines:
             context.log.info(line)
@@ -47,7 +48,9 @@ def up_to_date_check(dataset: Dataset, settings: Settings | None = None) -> dg.A
                 "files": len(found.files),
                 "stale partitions": len(found.stale),
                 "touched at most": sum(len(dates) for dates in found.at_most.values()),
-                "preview": dg.MetadataValue.text("\n".join([*lines[:_SHOWN], *more])),
+                "preview": dg.MetadataValue.md(
+                    "\n".join(["```", *lines[:_SHOWN], *more, "```"])
+                ),  # text loses its lines
             },
         )
 

@@ -24,10 +24,11 @@ from event_assets.pipeline.checks import (
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.lateness_table import changed_last
 from event_assets.pipeline.reconcile import Reconciliation
-from event_assets.pipeline.rejected_records import refused_by_file
+from event_assets.pipeline.rejected_records import count_refused, refused_by_file
 from event_assets.pipeline.results import CheckResult, Outcome
 from event_assets.pipeline.steps import LATENESS, RECONCILIATION
 from event_assets.pipeline.workspace import Workspace
+from event_assets.storage.parquet import scan_parquet
 from event_assets.storage.partitions import WHOLE
 
 Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
@@ -39,7 +40,7 @@ def outcome_events(workspace: Workspace, outcome: Outcome) -> Iterator[Event]:
     if workspace.tables[outcome.table].internal:
         return
     results = [result for result in outcome.checks if result.table == outcome.table]
-    if outcome.state == "made":
+    if outcome.state == "materialized":
         yield _materialization(workspace, outcome)
         results += quality_results(workspace, outcome.table, outcome.date, outcome.rows, outcome.figures)
     yield from (evaluation(dataset, result, outcome.date) for result in results)
@@ -71,7 +72,7 @@ def landing_events(
         for table in (table.name for table in workspace.tables.values() if table.landed and not table.by_date):
             shown = metadata if table == "source_files" else {}
             if table == "landing_rejects":
-                shown = {"rejects by file": _rejects_by_file(workspace, table, None)}
+                shown = {"rejects by file": _rejects_by_file(workspace, _landing_rejects(workspace))}
             if table in selected or intake.landed:
                 yield published(workspace, table, None, shown)
     yield from (published(workspace, "raw_events", date, {}) for date in sorted({*intake.dates, *requested}))
@@ -124,9 +125,9 @@ def _materialization(workspace: Workspace, outcome: Outcome) -> dg.AssetMaterial
     step = workspace.step_of.get(outcome.table)
     if step is not None and step.uses_geo:
         metadata["geo database"] = workspace.engine.ports.version
-    if outcome.table.endswith("quarantine"):
+    if outcome.refused is not None:
         metadata["rejects by reason"] = _counts_table("reason", {reason: int(count) for reason, count in outcome.plot})
-        metadata["rejects by file"] = _rejects_by_file(workspace, outcome.table, outcome.date)
+        metadata["rejects by file"] = _rejects_by_file(workspace, outcome.refused)
     elif outcome.plot:
         metadata["plot"] = dg.MetadataValue.md(_bars(outcome.plot))
     if outcome.sample is not None and not outcome.sample.is_empty():
@@ -134,9 +135,15 @@ def _materialization(workspace: Workspace, outcome: Outcome) -> dg.AssetMaterial
     return published(workspace, outcome.table, outcome.date, metadata)
 
 
-def _rejects_by_file(workspace: Workspace, table: str, date: dt.date | None) -> dg.MetadataValue:
-    paths = workspace.stores[table].paths(date.isoformat() if date else WHOLE)
-    return dg.MetadataValue.md(_markdown(refused_by_file(workspace, paths)))
+def _rejects_by_file(workspace: Workspace, counted: pl.DataFrame) -> dg.MetadataValue:
+    return dg.MetadataValue.md(_markdown(refused_by_file(workspace, counted)))
+
+
+def _landing_rejects(workspace: Workspace) -> pl.DataFrame:
+    """The records that landing rejected, counted."""
+    paths = workspace.stores["landing_rejects"].paths(WHOLE)
+    columns = workspace.tables["landing_rejects"].polars_schema().to_frame()
+    return count_refused(scan_parquet(*paths) if paths else columns)
 
 
 def evaluation(dataset: Dataset, result: CheckResult, date: dt.date | None) -> dg.AssetCheckEvaluation:

@@ -9,6 +9,7 @@ from event_assets.declaration import Dataset
 from event_assets.declaration.tables_and_limits import Retention
 from event_assets.errors import EventAssetsError
 from event_assets.orchestration.keys import asset_key
+from event_assets.orchestration.private.one_line_failure import OneLineFailure
 from event_assets.pipeline.retention import expire
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings, load_settings
@@ -30,7 +31,7 @@ def retention_schedule(dataset: Dataset, settings: Settings | None = None) -> It
                 workspace.refresh()
                 gone = expire(workspace)
         except EventAssetsError as error:
-            raise dg.Failure(str(error), allow_retries=False) from None
+            raise OneLineFailure(str(error)) from None
         for one in gone:
             context.log.info(f"{one.table}: {len(one.dates)} dates before {one.before} dropped, {one.rows} rows")
             figures: dict[str, Any] = {

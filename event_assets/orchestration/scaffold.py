@@ -18,6 +18,10 @@ u1,view,2025-01-01T10:00:00Z,/home,
 u2,view,2025-01-01T10:05:00Z,/home,
 u1,buy,2025-01-01T10:07:30Z,/cart,19.90
 """
+_HEAD = """\
+# An example: no sample was given. Make its columns those of your files, read each line marked CHECK, then
+# drop files into the inbox's folder {name}/ and run: event-assets run {name}
+"""
 
 
 class ScaffoldParameters(BaseModel):
@@ -53,4 +57,5 @@ class EventDatasetScaffolder(dg.Scaffolder[ScaffoldParameters]):
         with tempfile.TemporaryDirectory() as folder:
             example = Path(folder) / f"{name}_2025-01-01.csv"
             example.write_text(_EXAMPLE, encoding="utf-8")
-            return draft(name, example).text
+            text = draft(name, example).text.replace(f"Events as in {example.name}.", f"Events of {name}.")
+        return _HEAD.format(name=name) + text[text.index("type: ") :]  # its own head tells of a sample

@@ -7,8 +7,11 @@ is a new cause, the same cause that failed is tried a few times and then left to
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import dagster as dg
 
@@ -49,20 +52,42 @@ def dataset_sensor(dataset: Dataset, job: str, settings: Callable[[], Settings] 
         "whose inputs or rules changed since they were made, as after a crash, are made again.",
     )
     def watch(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        workspace = Workspace(dataset, settings())
-        found = _for_new_files(context, workspace)
-        looked, state = _cursor(context.cursor)
-        if isinstance(found, dg.SkipReason) and time.time() - looked >= STALE_SECONDS:
-            stale, state = _for_stale_tables(context, workspace, state)
-            context.update_cursor(f"{time.time():.0f} {state}")
+        workspace, memory = Workspace(dataset, settings()), _Memory.of(context.cursor)
+        found = _for_new_files(context, workspace, memory)
+        if isinstance(found, dg.SkipReason) and time.time() - memory.looked >= STALE_SECONDS:
+            stale = _for_stale_tables(context, workspace, memory)
+            memory.looked = round(time.time())
             reason = f"{found.skip_message}; {getattr(stale, 'skip_message', '')}"
             found = stale if isinstance(stale, dg.RunRequest) else dg.SkipReason(reason)
+        context.update_cursor(json.dumps(dataclasses.asdict(memory)))
         yield found
 
     return watch
 
 
-def _for_new_files(context: dg.SensorEvaluationContext, workspace: Workspace) -> dg.RunRequest | dg.SkipReason:
+@dataclass
+class _Memory:
+    """What the sensor knows of its earlier ticks: its cursor."""
+
+    looked: float = 0
+    """When stale tables were last looked for."""
+    reported: str = ""
+    """The last state of the lake whose partitions were all reported."""
+    tried: dict[str, int] = field(default_factory=dict)
+    """How many runs were requested for each file that still waits."""
+
+    @classmethod
+    def of(cls, cursor: str | None) -> _Memory:
+        try:
+            return cls(**json.loads(cursor or "{}"))
+        except (TypeError, ValueError):  # of another version
+            return cls()
+
+
+def _for_new_files(
+    context: dg.SensorEvaluationContext, workspace: Workspace, memory: _Memory
+) -> dg.RunRequest | dg.SkipReason:
+    """A run for the files that wait, unless each of them failed too often. Others land in spite of one that fails."""
     workspace.ledger.reload()
     files, warnings = pending(workspace)
     files = [*files, *pending_manifests(workspace)]
@@ -70,17 +95,24 @@ def _for_new_files(context: dg.SensorEvaluationContext, workspace: Workspace) ->
         context.log.warning(warning)
     now = time.time()
     settled = [file for file in files if is_settled(file, now, QUIET_SECONDS)]
+    marks = [digest(file.kind, file.name, str(file.signature)) for file in settled]
+    memory.tried = {mark: memory.tried.get(mark, 0) for mark in marks}
     if not settled:
         state = f"{len(files)} still being written" if files else "nothing new"
         return dg.SkipReason(f"{workspace.inbox}: {state}")
-    cause = digest("files", [(file.kind, file.name, file.signature) for file in settled])
-    return _request(context, workspace.dataset, cause, _count(len(settled), "new file"))
+    what = _count(len(settled), "new file")
+    if all(tried >= ATTEMPTS for tried in memory.tried.values()):
+        return dg.SkipReason(f"{what}: failed {ATTEMPTS} times; fix the cause and materialize by hand")
+    found = _request(context, workspace.dataset, digest("files", sorted(memory.tried.items())), what)
+    if isinstance(found, dg.RunRequest):
+        memory.tried = {mark: tried + 1 for mark, tried in memory.tried.items()}
+    return found
 
 
 def _for_stale_tables(
-    context: dg.SensorEvaluationContext, workspace: Workspace, reported: str
-) -> tuple[dg.RunRequest | dg.SkipReason, str]:
-    """A run for what is stale, and the last state of the lake whose partitions were all `reported`."""
+    context: dg.SensorEvaluationContext, workspace: Workspace, memory: _Memory
+) -> dg.RunRequest | dg.SkipReason:
+    """A run for what is stale, else for what the lake has and no run reported."""
     dataset = workspace.dataset
     workspace.refresh()
     stale = [unit for unit in stale_units(workspace) if unit.date is not None or workspace.known_dates()]
@@ -88,34 +120,29 @@ def _for_stale_tables(
         units = [(unit.step.name, str(unit.date), made_from(workspace, unit.step, unit.date)) for unit in stale]
         return _request(
             context, dataset, digest("stale", units, _damage(workspace)), _count(len(stale), "stale partition")
-        ), reported
+        )
     if not raw_tables_match_ledger(workspace):
         contents = [(name, sorted(store.entries().items())) for name, store in workspace.stores.items()]
         return _request(
             context, dataset, digest("aligned", str(contents), lake_state(workspace)), "landed tables behind the ledger"
-        ), reported
+        )
     if since := workspace.lake.unfinished_since(dataset.name):
         # Files that a killed run replaced may still be there: plain readers of the folders see both.
-        return _request(context, dataset, digest("unfinished", since), "what a killed run left"), reported
+        return _request(context, dataset, digest("unfinished", since), "what a killed run left")
     state = lake_state(workspace)
-    lost = list(unreported(context.instance, workspace)) if state != reported else []
+    lost = list(unreported(context.instance, workspace)) if state != memory.reported else []
     if lost:
         units = [(table, str(date), workspace.content(table, date)) for table, date in lost]
         what = _count(len(lost), "partition") + " that no run reported"
-        return _request(context, dataset, digest("unreported", units), what, {REPORT_TAG: "true"}), reported
-    return dg.SkipReason(f"every table of {dataset.name} is what its inputs say"), state
+        return _request(context, dataset, digest("unreported", units), what, {REPORT_TAG: "true"})
+    memory.reported = state
+    return dg.SkipReason(f"every table of {dataset.name} is what its inputs say")
 
 
 def _damage(workspace: Workspace) -> list[str]:
     """The damaged files and what else is wrong: what is lost again is another cause, since files' names are new."""
     entries = (entry for store in workspace.stores.values() for entry in store.entries().values())
     return [*(path for entry in entries for path in entry.damaged), *workspace.notices]
-
-
-def _cursor(text: str | None) -> tuple[float, str]:
-    """When stale tables were last looked for, and the last state of the lake that was reported in full."""
-    seconds, _, state = (text or "0 ").partition(" ")
-    return (float(seconds), state) if seconds.isdecimal() else (0.0, "")
 
 
 def _request(

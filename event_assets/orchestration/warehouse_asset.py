@@ -10,6 +10,7 @@ from dagster_duckdb import DuckDBResource
 from event_assets.declaration import Dataset, load_datasets
 from event_assets.errors import EventAssetsError
 from event_assets.orchestration.keys import asset_key
+from event_assets.orchestration.private.one_line_failure import OneLineFailure
 from event_assets.pipeline.steps import RECONCILIATION
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings, load_settings
@@ -36,7 +37,7 @@ def warehouse_definitions(datasets: Mapping[str, Dataset]) -> dg.Definitions:
             settings = load_settings()
             refresh(known_datasets(datasets, settings), settings)
         except EventAssetsError as error:
-            raise dg.Failure(str(error), allow_retries=False) from None
+            raise OneLineFailure(str(error)) from None
         with warehouse.get_connection() as connection:
             views = connection.sql(
                 "SELECT schema_name || '.' || view_name, column_count, comment FROM duckdb_views()"

@@ -20,7 +20,7 @@ from event_assets.pipeline.reconcile import Reconciliation, reconcile, reconcili
 from event_assets.pipeline.results import REMEDY, CheckResult
 from event_assets.pipeline.schema_drift import drifts
 from event_assets.pipeline.steps import RECONCILIATION, Step, steps
-from event_assets.pipeline.volume import judge_volume
+from event_assets.pipeline.volume import REACH_DAYS, judge_volume
 from event_assets.pipeline.workspace import Workspace, unit_of
 from event_assets.storage.ledger import Kind, SourceFile
 from event_assets.tables.catalog import tables
@@ -222,7 +222,8 @@ def quality_results(
         shares = {"without profile": orphans, "facts": rows, "share without profile": round(orphans / max(rows, 1), 6)}
         yield CheckResult(table, "orphans", passed, f"{orphans} of {rows} facts have no profile", shares)
     if table == "cleaned_events" and date is not None:
-        counts = {day: workspace.rows(table, day) for day in workspace.dates(table)}
+        days = (date - dt.timedelta(days=n) for n in range(1, REACH_DAYS + 1))
+        counts = {day: entry.rows for day in days if (entry := workspace.entry(table, day))}
         found = judge_volume({**counts, date: rows}, date, quality.volume_factor)
         measured = {"events": rows, "usual": found.usual, "spread": found.spread}
         yield CheckResult(table, "volume", found.passed, str(found), measured)

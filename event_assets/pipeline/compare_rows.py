@@ -13,6 +13,8 @@ from event_assets.tables.table import Table
 
 #: So many rows of each unit that differ are kept to be looked at.
 SAMPLE_ROWS = 5
+#: Units with files of so many bytes are compared in memory.
+_SMALL_BYTES = 32_000_000
 
 _OLD, _NEW, _CHANGE = "old ", "new ", "change"
 
@@ -42,10 +44,14 @@ def compare(table: Table, old: Sequence[Path], new: Sequence[Path], rows: int | 
         *((pl.col(_CHANGE) == change).sum().alias(change) for change in ("added", "removed", "changed")),
         *(pl.col(f"{_CHANGE} {name}").sum().alias(f"{_CHANGE} {name}") for name in columns),
     )
-    found = counts.collect(engine="streaming").row(0, named=True)
-    by_column = {name: found[f"{_CHANGE} {name}"] for name in columns if found[f"{_CHANGE} {name}"]}
     first = differing.sort(key)
-    chosen = (first if rows is None else first.head(rows)).collect(engine="streaming")
+    # Small units are many, and starting the streaming engine costs more than they do.
+    is_small = sum(path.stat().st_size for path in (*old, *new)) <= _SMALL_BYTES
+    counted, chosen = pl.collect_all(
+        [counts, first if rows is None else first.head(rows)], engine="in-memory" if is_small else "streaming"
+    )
+    found = counted.row(0, named=True)
+    by_column = {name: found[f"{_CHANGE} {name}"] for name in columns if found[f"{_CHANGE} {name}"]}
     sample = tuple(
         (
             str(row[_CHANGE]),

@@ -16,6 +16,8 @@ from typing import Any
 from event_assets.errors import LandingError
 from event_assets.landing.inbox import look
 from event_assets.pipeline.masked_names import Masking, parts_of_names
+from event_assets.pipeline.run import run
+from event_assets.pipeline.schedule import Request
 from event_assets.pipeline.schema_drift import FIELD_MESSAGES
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, parts, sync_raw_tables
 from event_assets.pipeline.user_records import Erasing, Judge, canonical, judges_of, rows_of, spread, tombstone_name
@@ -62,6 +64,7 @@ def erase(
         raise LandingError(
             f"--user-id {user_id!r}", f"is no {kind}, as user ids of {name} are", "give one as tables show it"
         )
+    _materialize_identities(workspace)
     ids = linked_ids(workspace, user)
     workspace.ledger.draw_key()
     tombstones = [
@@ -143,6 +146,18 @@ def linked_ids(workspace: Workspace, user: str) -> dict[str, set[str]]:
         for column, id_ in rows.filter(rows["person_id"].is_in(person.to_list())).select("column", "id").iter_rows():
             found.setdefault(column, set()).add(id_)
     return found
+
+
+def _materialize_identities(workspace: Workspace) -> None:
+    """Files that were landed or retracted since the last run may have changed which ids are the user's."""
+    if workspace.dataset.identity is None:
+        return
+    needed = {"identities"}
+    for step in reversed(workspace.steps):
+        if needed.intersection(step.tables):
+            needed.update(source.table for source in step.inputs)
+    for _ in run(workspace, Request(frozenset(needed))):
+        pass
 
 
 def _cut_closed(workspace: Workspace, staging: Path, erasings: Sequence[Erasing]) -> None:

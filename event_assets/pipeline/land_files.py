@@ -25,23 +25,21 @@ from event_assets.landing.inbox import (
     identify,
     identify_object,
     look,
-    on_disk,
 )
 from event_assets.pipeline.completeness import warnings as completeness_warnings
-from event_assets.pipeline.erase import place, without_erased
-from event_assets.pipeline.landing_rules import Rules, is_known, limits, rules_of_today
+from event_assets.pipeline.land_contents import Content, in_groups, land_contents
+from event_assets.pipeline.landing_rules import Rules, is_known, rules_of_today
 from event_assets.pipeline.manifests import take_manifests
 from event_assets.pipeline.masked_names import Masking, masked_messages
 from event_assets.pipeline.schema_drift import FieldNames, drift_of
-from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, files_missing_rows, parts_are_there, sync_raw_tables
-from event_assets.pipeline.user_records import Erasing
+from event_assets.pipeline.sync_raw_tables import files_missing_rows, parts_are_there, sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Binding, Kind, SourceFile
+from event_assets.storage.ledger import Binding, Kind, Retraction, SourceFile
 from event_assets.storage.ledger import Entry as LedgerEntry
 from event_assets.storage.partitions import EMPTY_CONTENT
 
 if TYPE_CHECKING:
-    from event_assets.landing.land_file import Landed
+    pass
 
 #: So many seconds of landed files enter the ledger in one commit.
 COMMIT_SECONDS = 2.0
@@ -157,18 +155,23 @@ def _land_all(
         if works:
             workspace.ledger.draw_key()
         fields = FieldNames(workspace.ledger)
-        together = max(1, min(workspace.settings.workers, len(works)))
-        results = [pool.submit(_land, workspace, work, staging, now, together) for work in works]
-        for done, (work, result) in enumerate(zip(works, results, strict=True)):
+        groups = in_groups(workspace, works)
+        at_once = max(1, min(workspace.settings.workers, len(groups)))
+        futures = [pool.submit(land_contents, workspace, group, staging, now, at_once) for group in groups]
+        results = {id(work): (f, at) for f, group in zip(futures, groups, strict=True) for at, work in enumerate(group)}
+        for done, work in enumerate(works):
             progress(f"landing {work.dropped.name}", done, len(works))
-            try:
-                file = masking.source(fields.kept(replace(result.result(), run=work.first.run if work.first else run)))
-            except NotReadyError as error:  # taken at the next look; the others go on
-                warnings.append(str(error))
+            future, at = results[id(work)]
+            result = future.result()[at]
+            if isinstance(result, NotReadyError):  # taken at the next look; the others go on
+                warnings.append(str(result))
                 continue
-            except LandingError as error:
-                failures.append(error)
+            if isinstance(result, LandingError):
+                failures.append(result)
                 continue
+            if isinstance(result, Exception):
+                raise result
+            file = masking.source(fields.kept(replace(result, run=work.first.run if work.first else run)))
             landed.append(file)
             named.append((work.dropped.name, file))
             entries.extend((file, *map(masking.entry, work.bindings)))
@@ -189,27 +192,15 @@ def _land_all(
     return landed, len(bindings)
 
 
-@dataclass
-class _Work:
-    """A content to be landed, and every name in the inbox that refers to it."""
-
-    dropped: InboxFile
-    identity: Identity
-    first: SourceFile | None
-    """The file as it was landed before, where it was: `landed_at` and `run` stay those of its first landing."""
-    bindings: list[Binding]
-    rules: Rules
-
-
 def _sort_out(
     workspace: Workspace,
     files: list[InboxFile],
     pool: ThreadPoolExecutor,
     warnings: list[str],
     failures: list[LandingError],
-) -> tuple[list[_Work], list[Binding]]:
+) -> tuple[list[Content], list[Binding]]:
     """Which contents have to be landed, and the contents that the names of known ones refer to."""
-    works: dict[tuple[Kind, str], _Work] = {}
+    works: dict[tuple[Kind, str], Content] = {}
     known: list[Binding] = []
     identified: list[tuple[InboxFile, Identity, Binding]] = []
     for dropped, found in zip(files, pool.map(_identified, files), strict=True):
@@ -223,6 +214,7 @@ def _sort_out(
             content = found.file_id if read.file_id != found.file_id else ""
             binding = Binding(dropped.name, dropped.kind, read.file_id, dropped.signature, content)
             identified.append((dropped, read, binding))
+    workspace.ledger.append(_retracted_before(workspace, [binding for _, _, binding in identified]))
     rules = rules_of_today(workspace, [binding for _, _, binding in identified])
     for dropped, found, binding in identified:
         key = (dropped.kind, found.file_id)
@@ -235,8 +227,28 @@ def _sort_out(
         elif before is not None and is_known(workspace, before, rules) and parts_are_there(workspace, before):
             known.append(binding)
         else:
-            works[key] = _Work(dropped, found, before, [binding], rules)
+            works[key] = Content(dropped, found, before or _known_before(workspace, binding), [binding], rules)
     return list(works.values()), known
+
+
+def _known_before(workspace: Workspace, binding: Binding) -> SourceFile | None:
+    """The same bytes under the same name, where they had another identity: a declaration has come to read the name, or
+    the lake is of a version that told files by their bytes alone."""
+    before = workspace.ledger.binding(binding.kind, binding.name)
+    if before is None or before.file_id == binding.file_id:
+        return None
+    same = (before.content or before.file_id) == (binding.content or binding.file_id)
+    return workspace.ledger.files.get((binding.kind, before.file_id)) if same else None
+
+
+def _retracted_before(workspace: Workspace, bindings: Iterable[Binding]) -> Iterator[LedgerEntry]:
+    """Retractions of files that have another identity now: they stay retracted."""
+    ledger = workspace.ledger
+    for binding in bindings:
+        file = _known_before(workspace, binding)
+        if file is not None and file.file_id in ledger.retracted and binding.file_id not in ledger.retracted:
+            yield replace(file, file_id=binding.file_id)
+            yield Retraction(binding.file_id, ledger.retracted[file.file_id])
 
 
 def _absent(dataset: Dataset, landed: Iterable[tuple[str, SourceFile]]) -> Iterator[str]:
@@ -268,78 +280,11 @@ def _identified(dropped: InboxFile) -> Identity | LandingError:
         return error
 
 
-def _land(
-    workspace: Workspace, work: _Work, staging: Path, now: Callable[[], dt.datetime], together: int
-) -> SourceFile:
-    """Land one content; `together` tells among how many at once memory and cores are shared."""
-    from event_assets.landing.land_file import land_file  # with all readers: who only looks needs none of them
-
-    landed_at = work.first.landed_at if work.first else now()
-    kind = work.dropped.kind
-    with on_disk(work.dropped, work.identity, staging) as (path, identity):
-        landed = land_file(
-            workspace.dataset,
-            kind,
-            path,
-            work.dropped.name,
-            identity,
-            staging,
-            landed_at=landed_at,
-            memory_bytes=workspace.settings.memory_bytes // together,
-            workers=max(1, workspace.settings.workers // together),
-            limits=limits(workspace),
-        )
-    rules = work.rules.of(kind, work.identity.file_id)
-    file = _as_source_file(landed, rules, landed_at, work.identity.bytes)
-    staged = _staged_parts(landed)
-    if workspace.ledger.erased:
-        file, staged = without_erased(
-            workspace, file, staged, staging, Erasing.of(workspace.dataset, workspace.ledger), []
-        )
-    if not (workspace.ledger.manifests and _contradicted(workspace, file, work)):
-        place(workspace, file, staged)
-    return file
-
-
-def _contradicted(workspace: Workspace, file: SourceFile, work: _Work) -> bool:
-    """Whether a manifest gives the file another number of records: its rows are then not placed."""
-    masking, bound = Masking(workspace.dataset, workspace.ledger), workspace.ledger.current()
-    named = [*bound.get((file.kind, file.file_id), ()), *(masking.binding(binding) for binding in work.bindings)]
-    return workspace.ledger.contradicts(file, named)
-
-
 def _dropped(workspace: Workspace, file: SourceFile) -> str:
     """What of a file retention drops at once, in words; empty where it is nothing."""
     before = workspace.ledger.expired_before.get("raw_events")
     rows = sum(rows for date, rows in file.dates.items() if before and date < before.isoformat())
     return f"{rows} records of dates before {before}, which were dropped, are not kept" if rows else ""
-
-
-def _as_source_file(landed: Landed, rules: str, landed_at: dt.datetime, size: int) -> SourceFile:
-    return SourceFile(
-        file_id=landed.file_id,
-        kind=landed.kind,
-        rules=rules,
-        landed_at=landed_at,
-        bytes=size,
-        records=landed.records,
-        landed=landed.landed,
-        rejected=landed.rejected,
-        dates={date.isoformat(): rows for date, rows in sorted(landed.dates.items())},
-        reasons=dict(sorted(landed.reasons.items())),
-        new_fields=dict(sorted(landed.drift.new.items())),
-        missing_columns=landed.drift.missing,
-        retyped=landed.drift.retyped,
-        repairs=landed.repairs,
-        reason=landed.reason,
-        user_place=landed.user_place,
-    )
-
-
-def _staged_parts(landed: Landed) -> dict[str, Path]:
-    """The staged files of a landing by part."""
-    staged = {date.isoformat() if date else ROWS: path for date, path in landed.parts.items()}
-    return staged | ({REJECTS: landed.rejects} if landed.rejects else {})
 
 
 def _settled_in_ledger(

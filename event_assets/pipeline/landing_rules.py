@@ -81,4 +81,5 @@ def is_known(workspace: Workspace, file: SourceFile | None, rules: Rules) -> boo
 
 def limits(workspace: Workspace) -> Limits:
     """How far a file may unpack, as the settings say."""
-    return Limits(workspace.settings.max_unpacked_bytes, workspace.settings.max_ratio)
+    settings = workspace.settings
+    return Limits(settings.max_unpacked_bytes, settings.max_ratio, settings.memory_bytes)

@@ -17,6 +17,7 @@ from event_assets.pipeline.manifests import pending_manifests, read_manifests
 from event_assets.pipeline.staleness import CHANGED, Stale, made_from, reachable, stale_units
 from event_assets.pipeline.steps import RECONCILIATION, Step, steps
 from event_assets.pipeline.workspace import Workspace
+from event_assets.tables.custom_table_functions import custom_tables
 from event_assets.wording import counted
 
 _TOUCHED = "changed or touched since it was landed"
@@ -124,13 +125,18 @@ def _cause(workspace: Workspace, unit: Stale, changed: Sequence[Change], before:
     known = {*workspace.tables, "profile_snapshots"}
     if entry is None or old is None or unit.why != CHANGED or not {source.table for source in old.inputs} <= known:
         return unit.why
-    if old.rules == unit.step.rules:
-        return "its inputs changed"
+    if old.rules == unit.step.rules:  # of its function's code and of the geo database only today's version is known
+        other = [*(["function"] if unit.step.name in _custom(workspace) else []), *(["geo database"] * old.uses_geo)]
+        return f"its {' or '.join(['inputs', *other])} changed"
     keys = ", ".join(change.key for change in changed[:3]) + (", ..." if len(changed) > 3 else "")
     rules = f"its rules changed ({keys})" if keys else "its rules changed"
     if made_from(workspace, old, unit.date) == entry.made_from:
         return rules
     return f"{rules} and its inputs"
+
+
+def _custom(workspace: Workspace) -> set[str]:
+    return {own.table.name for own in custom_tables(workspace.dataset)}
 
 
 def _why(workspace: Workspace, dropped: InboxFile) -> str:

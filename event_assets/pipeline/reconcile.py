@@ -14,7 +14,6 @@ from event_assets.pipeline.staleness import stale_units
 from event_assets.pipeline.steps import RECONCILIATION
 from event_assets.pipeline.sync_raw_tables import publish_whole
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.parquet import read_parquet
 from event_assets.storage.read_again import read_again
 from event_assets.tables.table import Table
 
@@ -199,17 +198,15 @@ def reconciliation(found: Reconciliation, table: Table) -> pl.DataFrame:
 
 def quarantined_by_reason(workspace: Workspace) -> dict[str, int]:
     """Quarantined records of all dates, by reason."""
-    store = workspace.stores["quarantine"]
 
     def read() -> dict[str, int]:
-        units = [unit for unit, entry in store.entries().items() if entry.rows]
-        paths = [path for unit in units for path in store.paths(unit)]
-        if not paths:
-            return {}
-        counts = pl.concat([read_parquet(path, ["reason"]) for path in paths])
-        return dict(counts.group_by("reason").len().sort("reason").iter_rows())
+        counts: Counter[str] = Counter()
+        for date in workspace.dates("quarantine"):
+            if workspace.rows("quarantine", date):
+                counts.update(workspace.reasons("quarantine", date))
+        return dict(sorted(counts.items()))
 
-    return read_again(read, lambda: store.entries(again=True))
+    return read_again(read, lambda: workspace.stores["quarantine"].entries(again=True))
 
 
 def _landed_before(workspace: Workspace, since: dt.date) -> int:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import polars as pl
 
 from event_assets.declaration import Dataset
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.parquet import scan_parquet
 
 #: So many row numbers are shown of each file and reason, and so many files and reasons.
 _FIRST, _LINES = 3, 50
-_SCHEMA = {"file": pl.String, "reason": pl.String, "records": pl.Int64, "first_rows": pl.String}
 
 #: Why landing rejects a record (SPEC §4).
 _LANDING = (
@@ -28,28 +23,27 @@ def possible_reasons(dataset: Dataset) -> set[str]:
     return {*_LANDING, *(f"{what}_{name}" for what in ("missing", "invalid") for name in columns)}
 
 
-def refused_by_file(workspace: Workspace, paths: Sequence[Path]) -> pl.DataFrame:
-    """file, reason, records, first_rows: what the parts of `landing_rejects` or `quarantine` hold; most records first.
+def count_refused(rows: pl.DataFrame | pl.LazyFrame, *within: str) -> pl.DataFrame:
+    """file_id, reason, records, first_rows of rows of `landing_rejects` or `quarantine`, within the given columns, in
+    any order.
 
-    `file` is a name that refers to the file (its file_id where none is left), `first_rows` the lowest row numbers:
-    samples by their place, since a record's own text may tell who somebody is (`event-assets quarantine` shows it).
+    `first_rows` has the lowest row numbers: samples by their place, since a record's own text may tell who somebody is
+    (`event-assets quarantine` shows it).
     """
-    if not paths:
-        return pl.DataFrame(schema=_SCHEMA)
-    names = {file_id: found[0] for (_, file_id), found in workspace.ledger.names().items()}
-    counted = (
-        scan_parquet(*paths)
-        .group_by("file_id", "reason")
-        .agg(pl.len().cast(pl.Int64).alias("records"), pl.col("row_number").sort().head(_FIRST).alias("rows"))
-        .collect()
-    )
+    first = pl.col("row_number").sort().head(_FIRST).cast(pl.String).str.join(", ")
+    counts = rows.lazy().group_by(*within, "file_id", "reason")
+    return counts.agg(pl.len().cast(pl.Int64).alias("records"), first.alias("first_rows")).collect()
+
+
+def refused_by_file(workspace: Workspace, counted: pl.DataFrame) -> pl.DataFrame:
+    """file, reason, records, first_rows of a partition's `count_refused`; most records first.
+
+    `file` is a name that refers to the file (its file_id where none is left).
+    """
+    files = counted["file_id"].unique().to_list()
+    names = {file_id: name for file_id in files if (name := workspace.ledger.name(file_id))}
     return (
-        counted.select(
-            pl.col("file_id").replace(names).alias("file"),
-            "reason",
-            "records",
-            pl.col("rows").cast(pl.List(pl.String)).list.join(", ").alias("first_rows"),
-        )
+        counted.select(pl.col("file_id").replace(names).alias("file"), "reason", "records", "first_rows")
         .sort("records", "file", "reason", descending=[True, False, False])
         .head(_LINES)
     )

@@ -37,7 +37,7 @@ class Outcome:
 
     table: str
     date: dt.date | None
-    state: Literal["made", "refused", "waiting"]
+    state: Literal["materialized", "not_published", "waiting"]
     rows: int = 0
     content: str = ""
     changed: bool = False
@@ -47,6 +47,8 @@ class Outcome:
     sample: pl.DataFrame | None = None
     """The first rows, what is personal masked."""
     plot: Series = field(default_factory=list)
+    refused: pl.DataFrame | None = None
+    """Its `count_refused`, where its rows are refused records."""
     seconds: float = 0.0
     waits_for: tuple[str, dt.date | None] | None = None
     """The table and date whose published version is stale, where the partition waits for it."""

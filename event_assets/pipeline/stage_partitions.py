@@ -15,6 +15,7 @@ import polars as pl
 
 from event_assets.engines.engine import Content, Dates, Engine, Written
 from event_assets.pipeline.checks import accountable_rows, accounting_result, contract_result
+from event_assets.pipeline.rejected_records import count_refused
 from event_assets.pipeline.results import CheckResult, sample, samples
 from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Unit, Workspace, unit_of
@@ -31,13 +32,15 @@ FEW_ROWS = 250_000
 
 
 @dataclass(frozen=True)
-class Draft:
-    """A unit of one table, written and looked at, not published."""
+class StagedPartition:
+    """A partition of one table, written and checked, not published."""
 
     staged: tuple[WrittenFile, ...]
     checks: tuple[CheckResult, ...]
     sample: pl.DataFrame | None = None
     plot: Series = field(default_factory=list)
+    refused: pl.DataFrame | None = None
+    """Its `count_refused`, where its rows are refused records."""
     frame: pl.DataFrame | None = None
     """All rows, where the engine holds frames: the next units need not read them again."""
 
@@ -49,7 +52,7 @@ class Draft:
     def sound(self) -> bool:
         return all(check.passed for check in self.checks)
 
-    def with_check(self, check: CheckResult | None) -> Draft:
+    def with_check(self, check: CheckResult | None) -> StagedPartition:
         return replace(self, checks=(*self.checks, check)) if check else self
 
     def discard(self) -> None:
@@ -57,15 +60,17 @@ class Draft:
             piece.discard()
 
 
-class Drafting:
-    """Drafts units into a staging folder. `recent` holds frames that were just made, so that they aren't read again."""
+class Stager:
+    """Stages partitions in a folder. `recent` holds frames that were just made, so that they aren't read again."""
 
     def __init__(self, workspace: Workspace, staging: Path, recent: MutableMapping[Unit, pl.DataFrame]) -> None:
         self._workspace, self._staging, self._recent = workspace, staging, recent
         self._numbers = itertools.count(1)
 
-    def draft(self, step: Step, dates: Dates) -> dict[dt.date | None, tuple[Mapping[str, Draft], Mapping[str, int]]]:
-        """The step's tables of dates that are computed together (`batches`), drafted, and what its transform counted,
+    def stage(
+        self, step: Step, dates: Dates
+    ) -> dict[dt.date | None, tuple[Mapping[str, StagedPartition], Mapping[str, int]]]:
+        """The step's tables of dates that are computed together (`batches`), staged, and what its transform counted,
         by date."""
         workspace = self._workspace
         tables = {name: workspace.tables[name] for name in step.tables}
@@ -76,11 +81,11 @@ class Drafting:
             scope = Scope(workspace.dataset, engine.ports, tuple(date for date in dates if date))
             # The outputs get no name here: what they share is let go once they are computed, before they are sorted.
             written = engine.write(step.transform(inputs, scope), tables, folder, dates)
-        drafts = {name: _examined(table, written, engine) for name, table in tables.items()}
-        found: dict[dt.date | None, tuple[Mapping[str, Draft], Mapping[str, int]]] = {}
+        staged = {name: _examined(table, written, engine) for name, table in tables.items()}
+        found: dict[dt.date | None, tuple[Mapping[str, StagedPartition], Mapping[str, int]]] = {}
         for date, figures in written.figures.items():
             check = self._account(step, date, written)
-            found[date] = {name: of_table[date].with_check(check) for name, of_table in drafts.items()}, figures
+            found[date] = {name: of_table[date].with_check(check) for name, of_table in staged.items()}, figures
         return found
 
     @contextmanager
@@ -152,7 +157,7 @@ def batches(workspace: Workspace, step: Step, dates: Iterable[dt.date | None]) -
         yield batch
 
 
-def _examined(table: Table, written: Written, engine: Engine) -> dict[dt.date | None, Draft]:
+def _examined(table: Table, written: Written, engine: Engine) -> dict[dt.date | None, StagedPartition]:
     """A table's dates, looked at: each by itself only where not all of them keep the contract."""
     pieces = written.pieces[table.name]
     rows = {date: sum(piece.rows for piece in of_date) for date, of_date in pieces.items()}
@@ -162,23 +167,36 @@ def _examined(table: Table, written: Written, engine: Engine) -> dict[dt.date | 
         date: [read_parquet(piece.path) for piece in of_date] for date, of_date in pieces.items()
     }
     whole = {date: pl.concat(parts) if len(parts) > 1 else parts[0] for date, parts in frames.items()}
-    sound = len(frames) > 1 and keep_contract(table, _with_dates(whole))
+    together = _with_dates(whole) if len(frames) > 1 else None
+    sound = together is not None and keep_contract(table, together)
     broken = {
         date: [] if sound else [violation for part in parts for violation in violations(table, part)]
         for date, parts in frames.items()
     }
-    # A sample and a plot need the contract's columns.
-    previews = samples(table, {date: rows for date, rows in whole.items() if not broken[date]})
+    # A sample, a plot and counts need the contract's columns.
+    good = {date: rows for date, rows in whole.items() if not broken[date]}
+    previews = samples(table, good)
+    refused = _refused(good) if table.has_records else {}
     found = {}
     for date in frames:
         staged, checks = _staged(date, pieces[date]), (contract_result(table, rows[date], broken[date]),)
         if broken[date]:
-            found[date] = Draft(staged, checks)
+            found[date] = StagedPartition(staged, checks)
             continue
         plot = table.plot(whole[date]) if table.plot else []
         kept = whole[date] if engine.holds_frames else None
-        found[date] = Draft(staged, checks, previews.get(date), plot, kept)
+        found[date] = StagedPartition(staged, checks, previews.get(date), plot, refused.get(date), kept)
     return found
+
+
+def _refused(partitions: Mapping[dt.date | None, pl.DataFrame]) -> dict[dt.date | None, pl.DataFrame]:
+    """The refused records of each partition, counted."""
+    if not partitions:
+        return {}
+    counted = count_refused(_with_dates(partitions), "event_date")
+    of_dates = counted.partition_by("event_date", as_dict=True, include_key=False)
+    none = counted.clear().drop("event_date")
+    return {date: of_dates.get((date,), none) for date in partitions}
 
 
 def _with_dates(partitions: Mapping[dt.date | None, pl.DataFrame]) -> pl.DataFrame:
@@ -186,14 +204,17 @@ def _with_dates(partitions: Mapping[dt.date | None, pl.DataFrame]) -> pl.DataFra
     return pl.concat([rows.with_columns(event_date=pl.lit(date, pl.Date)) for date, rows in partitions.items()])
 
 
-def _examined_files(table: Table, date: dt.date | None, pieces: Sequence[WrittenFile], engine: Engine) -> Draft:
+def _examined_files(
+    table: Table, date: dt.date | None, pieces: Sequence[WrittenFile], engine: Engine
+) -> StagedPartition:
     """What was written as more rows than are looked at as one frame, read back."""
     broken = list(engine.violations(table, pieces))
     staged, checks = _staged(date, pieces), (contract_result(table, sum(piece.rows for piece in pieces), broken),)
     if broken:
-        return Draft(staged, checks)
+        return StagedPartition(staged, checks)
     rows = scan_parquet(*(piece.path for piece in pieces))
-    return Draft(staged, checks, sample(table, rows), table.plot(rows) if table.plot else [])
+    refused = count_refused(rows) if table.has_records else None
+    return StagedPartition(staged, checks, sample(table, rows), table.plot(rows) if table.plot else [], refused)
 
 
 def _staged(date: dt.date | None, pieces: Sequence[WrittenFile]) -> tuple[WrittenFile, ...]:

@@ -16,6 +16,7 @@ from event_assets.declaration import Dataset
 from event_assets.declaration.dataset import Kind
 from event_assets.digest import digest
 from event_assets.tables.catalog import COMPLETENESS, tables
+from event_assets.tables.channel_tables import all_sessions_count
 from event_assets.tables.custom_table_functions import custom_tables
 from event_assets.tables.table import Table
 from event_assets.text import user_agents
@@ -250,21 +251,19 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
             {**steps_rule, **counted},
         )
         add(("funnel_summary",), (Input("user_funnel"),), funnel.funnel_summary, steps_rule, by_date=False)
-    some_count = dataset.traffic is not None or bool(dataset.profile_filter)
+    all_count = all_sessions_count(dataset)
     add(
         ("channel_summary",),
-        (Input("sessions"), *(daily if some_count else ())),
+        (Input("sessions"), *(() if all_count else daily)),
         counted_only(session_channels.channel_summary),
         counted,
-        equation=Equation("sessions", ("#sessions_by_channel", *(["#left_out"] if some_count else []))),
+        equation=Equation("sessions", ("#sessions_by_channel", *([] if all_count else ["#left_out"]))),
     )
     add(("users_by",), daily, counted_only(active_users.users_by), {"users_by": gold["users_by"], **counted})
     add(("daily_users",), daily, counted_only(active_users.daily_users), counted)
     add(("active_users",), (Input("daily_users", before=active_users.MONTH - 1),), active_users.active_users, {})
-    users = Input("daily_users")
-    add(("first_seen",), (users,), active_users.first_seen, {}, by_date=False)
-    cohorts = ("retention", "retention_by_week")
-    add(cohorts, (Input("first_seen"), users), active_users.retention, {}, by_date=False)
+    cohorts = ("first_seen", "retention", "retention_by_week")
+    add(cohorts, (Input("daily_users"),), active_users.retention, {}, by_date=False)
     add(("top_users_overall",), (Input("platform_sessions"),), top_users.top_users_overall, top, by_date=False)
     totals = ("watch_time_overall", "watch_time_by_user")
     add(totals, (Input("watch_time"),), watch_time.watch_time_overall, {}, by_date=False)

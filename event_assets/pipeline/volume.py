@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 #: So many earlier dates of the weekday are compared with, and from so many dates ago on is looked.
 _WEEKS, _HORIZON_DAYS = 8, 26 * 7
+#: No date before so many days ago matters to one.
+REACH_DAYS = _HORIZON_DAYS + 7 * _WEEKS
 #: Beyond so many times its usual distance from the median, a date is unusual even for a weekday that varies much.
 _SPREADS = 3
 
@@ -43,7 +45,8 @@ class Volume:
 
 
 def judge_volume(counts: Mapping[dt.date, int], date: dt.date, factor: float) -> Volume:
-    """Compare a date with the same weekday of the last weeks; `counts` has the events of each known date.
+    """Compare a date with the same weekday of the last weeks; `counts` has the events of each known
+    date of the last `REACH_DAYS`.
 
     It is unusual where it has over `factor` times more or fewer events than the median and is beyond three spreads
     of it. Dates that were unusual themselves are not compared with, nor are dates without events. Where none is left in

@@ -19,12 +19,14 @@ from event_assets.pipeline.steps import Input, Step, step_of, steps
 from event_assets.pipeline.sync_raw_tables import sync_raw_tables
 from event_assets.pipeline.upgrade import bring_over
 from event_assets.settings import Settings
+from event_assets.storage.file_figures import FileFigures
 from event_assets.storage.lake import Lake, TableStore
-from event_assets.storage.parquet import read_figures
+from event_assets.storage.parquet import read_figures, read_parquet
 from event_assets.storage.partitions import EMPTY_CONTENT, WHOLE, Entry
 from event_assets.storage.validity_index import Unit as Held
 from event_assets.storage.validity_index import Validity
 from event_assets.tables.catalog import tables
+from event_assets.tables.plots import Series
 from event_assets.tables.table import Table
 from event_assets.text.file_names import file_date
 
@@ -74,6 +76,7 @@ class Workspace:
         self.recovered = False
         """Whether `writing` had to repair what a killed writer began."""
         history = self.lake.state(dataset.name) / "history"
+        self._figures = FileFigures(history / "figures.json")
         self._validity = {
             "profiles": Validity(history / "validity.json", ["user_id"]),
             "session_index": Validity(history / "session_index.json", ["session_id"]),
@@ -128,6 +131,7 @@ class Workspace:
                 self._writes = False
                 for validity in self._validity.values():
                     validity.save()
+                self._figures.save()
 
     def _recover(self) -> None:
         """Make good what a killed writer began: what entered the ledger counts, all else goes."""
@@ -175,10 +179,32 @@ class Workspace:
         entry = self.entry(table, date)
         return entry.rows if entry else 0
 
-    def figures(self, table: str, date: dt.date | None) -> dict[str, int]:
+    def figures(self, table: str, date: dt.date | None) -> Mapping[str, int]:
         """What a unit's transform counted when it was made; empty where it never was."""
-        paths = self.stores[table].paths(unit_of(date))
-        return read_figures(paths[0]) if paths else {}
+        unit = unit_of(date)
+        return self._figures.find(
+            table, unit, self.entry(table, date), lambda: read_figures(self.stores[table].paths(unit)[0])
+        )
+
+    def reasons(self, table: str, date: dt.date | None) -> Mapping[str, int]:
+        """The records of a unit of refused records by reason."""
+        unit = unit_of(date)
+        return self._figures.find(
+            f"reasons of {table}", unit, self.entry(table, date), lambda: self._reasons(table, unit)
+        )
+
+    def _reasons(self, table: str, unit: str) -> Mapping[str, int]:
+        counts = pl.concat([read_parquet(path, ["reason"]) for path in self.stores[table].paths(unit)])
+        return dict(counts.group_by("reason").len().sort("reason").iter_rows())
+
+    def note_figures(self, table: str, date: dt.date | None, figures: Mapping[str, int], plot: Series) -> None:
+        """Remember what is known of a unit that was just published: its figures, and the reasons of refused records,
+        which are what it plots."""
+        entry = self.entry(table, date)
+        assert entry is not None
+        self._figures.note(table, unit_of(date), entry, figures)
+        if self.tables[table].has_records:
+            self._figures.note(f"reasons of {table}", unit_of(date), entry, {name: int(n) for name, n in plot})
 
     def dates(self, table: str) -> list[dt.date]:
         """The dates that a table by date has, in order."""
@@ -240,12 +266,12 @@ class Workspace:
     def validity_digest(self, source: Input, date: dt.date) -> str:
         """The values of a table of users over time on a date, for the users who occur on that date."""
         assert source.users_of is not None
-        return self._validity[source.table].digest(
-            date, self._held(source.table, None), self._held(source.users_of, date)
-        )
+        rows, holding = self._held(source.table, None), partial(self._held, source.users_of)
+        return self._validity[source.table].digest(date, rows, holding, partial(self.dates, source.users_of))
 
     def _held(self, table: str, date: dt.date | None) -> Held:
-        return self.content(table, date), partial(self.stores[table].paths, unit_of(date))
+        paths = partial(self.stores[table].paths, unit_of(date))
+        return Held(self.content(table, date), self.rows(table, date), paths)
 
     def known_dates(self, names: Iterable[str] | None = None) -> list[dt.date]:
         """Every date on which any of the tables (all where none are named) has a partition."""

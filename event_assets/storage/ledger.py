@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import polars as pl
 
@@ -273,6 +273,12 @@ class Ledger:
     def names(self) -> dict[tuple[Kind, str], list[str]]:
         """The names that refer to each file's content now, by (kind, file_id)."""
         return {key: [binding.name for binding in some] for key, some in self.current().items()}
+
+    def name(self, file_id: str) -> str | None:
+        """The first of the names that refer to a content now."""
+        kinds: tuple[Kind, ...] = get_args(Kind)
+        bound = (self.bindings[kind, key] for kind in kinds for key in self._bound.get((kind, file_id), ()))
+        return min((binding.name for binding in bound if binding.file_id == file_id), default=None)
 
     def names_so_far(self) -> dict[tuple[Kind, str], list[str]]:
         """The names that refer to each file's content, or that last did where no name does now."""

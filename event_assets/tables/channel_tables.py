@@ -40,6 +40,11 @@ def conversion_columns(dataset: Dataset) -> tuple[Column, ...]:
     return (conversions, Column("revenue", kind, text, nullable=False, made_from=(money.name,)))
 
 
+def all_sessions_count(dataset: Dataset) -> bool:
+    """Whether gold tables count every session: no profile and no traffic leaves one out."""
+    return dataset.traffic is None and not dataset.profile_filter
+
+
 def source_tables(dataset: Dataset, session_id: Column, user_id: Column, session_start: Column) -> Iterable[Table]:
     """Where each session of a date came from, and those that others can have as a touch."""
     columns = (session_id, user_id, session_start, *_told(dataset))

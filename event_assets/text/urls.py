@@ -35,7 +35,7 @@ def parameters(url: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for pair in query.split("&"):
         name, _, value = pair.partition("=")
-        value = _CONTROL.sub("", unquote_plus(value, errors="replace")).strip()
+        value = without_controls(unquote_plus(value, errors="replace")).strip()
         if value:  # `&amp;` is what a page's source has for `&`
             found.setdefault(unquote_plus(name, errors="replace").strip().lower().removeprefix("amp;"), value)
     return found
@@ -44,6 +44,11 @@ def parameters(url: str) -> dict[str, str]:
 def is_within(name: str, domain: str) -> bool:
     """Whether a host is a domain or one of its subdomains."""
     return name == domain or name.endswith(f".{domain}")
+
+
+def without_controls(text: str) -> str:
+    """The text without control characters."""
+    return _CONTROL.sub("", text)
 
 
 def _punycode(name: str) -> str:

@@ -6,13 +6,11 @@ import re
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal
 
 from event_assets.declaration import Channels
 from event_assets.declaration.channels import DIRECT, DIRECT_SOURCE, NO_MEDIUM, NOT_SET, UNASSIGNED, ChannelRule
 from event_assets.text.referring_sites import site_of
-from event_assets.text.urls import host, is_within, parameters
+from event_assets.text.urls import host, is_within, parameters, without_controls
 from event_assets.transforms.interface import TextFunction
 
 #: Parameters that an ad network or a site adds to links: who it is, and by which medium. All but Facebook's are on
@@ -33,6 +31,8 @@ CLICK_IDS = {
 #: What exports write for nothing.
 _NOTHING = {"", "-", NOT_SET, "(not provided)", "null", "undefined"}
 _NO_REFERRER = {*_NOTHING, DIRECT_SOURCE, NO_MEDIUM, "direct", "none", "n/a", "nan"}
+#: Between the parts of how a session came; none holds it.
+_APART = "\x1f"
 _TO_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
@@ -45,13 +45,23 @@ class Arrival:
     campaign: str | None = None
 
 
-def arrivals(channels: Channels, part: Literal["source", "medium", "campaign"]) -> TextFunction:
-    """Of the declared fields of first events, in the order of `channels.fields`, a part of how the session came."""
+def arrivals(channels: Channels) -> TextFunction:
+    """How sessions came, as one text each (`parts` reads it), by the declared fields of their first events in the order
+    of `channels.fields`."""
     names, internal_hosts = tuple(channels.fields), channels.internal_hosts
-    return lambda columns: [getattr(arrival(names, row, internal_hosts), part) for row in zip(*columns, strict=True)]
+
+    def written(row: tuple[str | None, ...]) -> str:
+        found = arrival(names, row, internal_hosts)
+        return _APART.join(part or "" for part in (found.source, found.medium, found.campaign))
+
+    return lambda columns: [written(row) for row in zip(*columns, strict=True)]
 
 
-@lru_cache(maxsize=1 << 16)
+def parts(place: int) -> TextFunction:
+    """Of how sessions came the source (0), the medium (1) or the campaign (2, null where there is none)."""
+    return lambda columns: [(text or "").split(_APART)[place] or None for text in columns[0]]
+
+
 def arrival(names: tuple[str, ...], texts: tuple[str | None, ...], internal_hosts: tuple[str, ...] = ()) -> Arrival:
     """How a session came whose first event has these texts in its fields (names as in `channels`).
 
@@ -62,7 +72,7 @@ def arrival(names: tuple[str, ...], texts: tuple[str | None, ...], internal_host
     query = parameters(page)
 
     def tag(name: str) -> str:
-        text = ((fields[name] if name in fields else query.get(name)) or "").strip()
+        text = without_controls((fields[name] if name in fields else query.get(name)) or "").strip()
         return "" if text.translate(_TO_LOWER) in _NOTHING else text
 
     source, medium = (tag(name).translate(_TO_LOWER) for name in ("utm_source", "utm_medium"))
@@ -81,16 +91,16 @@ def arrival(names: tuple[str, ...], texts: tuple[str | None, ...], internal_host
 
 
 def channel_of(rules: Sequence[ChannelRule]) -> TextFunction:
-    """The channel of each (source, medium, campaign): that of the first rule that they meet."""
+    """The channel of how each session came: that of the first rule that it meets."""
     conditions = [(rule.channel, _condition(rule)) for rule in rules]
 
-    def channel(source: str, medium: str, campaign: str | None) -> str:
-        arrived = Arrival(source, medium, campaign)
+    def channel(text: str | None) -> str:
+        source, medium, campaign = (text or "").split(_APART)
+        arrived = Arrival(source, medium, campaign or None)
         is_direct = source == DIRECT_SOURCE and medium in (NO_MEDIUM, NOT_SET)  # also where no default rule tells
-        otherwise = DIRECT if is_direct else UNASSIGNED
-        return next((name for name, meets in conditions if meets(arrived)), otherwise)
+        return next((name for name, meets in conditions if meets(arrived)), DIRECT if is_direct else UNASSIGNED)
 
-    return lambda columns: [channel(*row) for row in zip(*columns, strict=True)]
+    return lambda columns: [channel(text) for text in columns[0]]
 
 
 def _condition(rule: ChannelRule) -> Callable[[Arrival], bool]:
@@ -117,7 +127,7 @@ def _referrer(text: str, own: str | None, internal_hosts: Sequence[str]) -> str 
         return None
     sender = host(text)
     if sender is None:  # a page of one's own or a scheme of the browser's, else the bare name of a source
-        return None if any(mark in name for mark in ":/?#") else name
+        return None if any(mark in name for mark in ":/?#") else without_controls(name)
     if own and (is_within(sender, own) or is_within(own, sender)):
         return None
     return None if any(is_within(sender, internal) for internal in internal_hosts) else sender

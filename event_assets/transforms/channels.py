@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import narwhals as nw
 
 from event_assets.declaration import Channels, Dataset
 from event_assets.tables.catalog import tables
 from event_assets.tables.column_types import narwhals_type
 from event_assets.transforms import source_sessions
-from event_assets.transforms.attribution import arrivals, channel_of
-from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope
+from event_assets.transforms.attribution import arrivals, channel_of, parts
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, TextFunction
 from event_assets.transforms.touches import FIRST, LAST, is_direct
 
 
@@ -24,12 +22,10 @@ def session_sources(inputs: Inputs, scope: Scope) -> Outputs:
     channels = _declared(scope.dataset)
     fields = {name: f"its {name}" for name in channels.fields}
     rows = _first_events(inputs, fields, scope)
-    parts: tuple[Literal["source", "medium", "campaign"], ...] = ("source", "medium", "campaign")
-    for part in parts:
-        read = arrivals(channels, part)
-        rows = scope.ports.from_text(rows, [*fields.values()], into=part, declared_type="string", function=read)
-    channel = channel_of(channels.ordered_rules)
-    rows = scope.ports.from_text(rows, [*parts], into="channel", declared_type="string", function=channel)
+    rows = _read(rows, [*fields.values()], "arrival", arrivals(channels), scope)
+    for place, part in enumerate(("source", "medium", "campaign")):
+        rows = _read(rows, ["arrival"], part, parts(place), scope)
+    rows = _read(rows, ["arrival"], "channel", channel_of(channels.ordered_rules), scope)
     rows = scope.ports.shared(scope.shaped(rows, "session_sources"))
     return Outputs({"session_sources": rows, "session_touches": rows.filter(~is_direct())})
 
@@ -53,6 +49,10 @@ def channel_summary(inputs: Inputs, scope: Scope) -> Outputs:
     return Outputs({"channel_summary": summary}, _accounted(summary, left_out, scope))
 
 
+def _read(rows: Frame, columns: list[str], into: str, function: TextFunction, scope: Scope) -> Frame:
+    return scope.ports.from_text(rows, columns, into=into, declared_type="string", function=function)
+
+
 def _first_events(inputs: Inputs, fields: dict[str, str], scope: Scope) -> Frame:
     """The first event of each session that starts on the dates: its session and the declared fields, each under the
     name that `fields` gives it."""
@@ -62,8 +62,8 @@ def _first_events(inputs: Inputs, fields: dict[str, str], scope: Scope) -> Frame
         begun, key = source_sessions.begun(inputs["session_index"], scope), "session_id"
         events = source_sessions.with_session_id(events, scope)
     else:
-        parts, key = inputs["session_parts"], "user_id"
-        begun = parts.filter(nw.col("session_start") == nw.col("part_start"))
+        key, of_dates = "user_id", inputs["session_parts"]
+        begun = of_dates.filter(nw.col("session_start") == nw.col("part_start"))
     begun = begun.select(*scope.by("session_id", "user_id", "session_start"))
     if key == "session_id":
         events = events.drop("user_id")

@@ -15,6 +15,8 @@ from event_assets.transforms.interface import Frame, Inputs, Scope
 
 #: What tells where a session came from.
 TOLD = ("source", "medium", "campaign", "channel")
+#: Before the first date that a dataset can have, and one that every engine can write.
+_BEFORE_ALL = dt.date(1000, 1, 1)
 FIRST, LAST = "first_touch_", "last_touch_"
 
 
@@ -30,56 +32,50 @@ def with_touches(sessions: Frame, inputs: Inputs, scope: Scope) -> Frame:
     """
     if scope.dataset.channels is None:
         return sessions
-    back = dt.timedelta(days=scope.dataset.channels.lookback - 1)
-    sources = inputs["session_sources"]
-    touches = scope.ports.shared(scope.ports.microseconds(inputs["session_touches"], {"session_start": "start us"}))
-    frame = scope.ports.lookup(sessions, sources.select("session_id", *TOLD), ["session_id"])
-    frame = scope.ports.lookup(frame, _last(sources, touches, scope), ["session_id"])
-    frame = scope.ports.lookup(frame, _named(touches, LAST, dated=True), [f"{LAST}id"])
-    frame = frame.with_columns((nw.col("event_date") - nw.lit(back)).cast(nw.Date).alias("window start"))
-    frame = scope.ports.as_of(
-        frame, _first_of_dates(touches, scope), by="user_id", at="window start", other_at=f"{FIRST}date", forward=True
+    columns = ["user_id", "session_id", "session_start", "event_date", *TOLD]
+    touches = scope.ports.shared(
+        scope.ports.microseconds(inputs["session_touches"].select(*columns), {"session_start": "start us"})
     )
-    frame = scope.ports.lookup(frame, _named(touches, FIRST), [f"{FIRST}id"])
+    direct = scope.ports.microseconds(
+        inputs["session_sources"].filter(is_direct()).select(*columns), {"session_start": "start us"}
+    )
+    back = nw.lit(dt.timedelta(days=scope.dataset.channels.lookback - 1))
+    rows = _with_last(nw.concat([touches, direct.select(*touches.collect_schema().names())]), scope)
+    rows = rows.with_columns((nw.col("event_date") - back).cast(nw.Date).alias("window start"))
+    firsts = _first_of_dates(touches, scope)
+    rows = scope.ports.as_of(rows, firsts, by="user_id", at="window start", other_at=f"{FIRST}date", forward=True)
     # Where the last touch is within the window, the first one of the window is not after it.
     reached = nw.col(f"{LAST}date") >= nw.col("window start")
-    return frame.with_columns(
+    told = [
         nw.when(reached).then(nw.col(f"{prefix}{name}")).otherwise(nw.col(name)).alias(f"{prefix}{name}")
         for prefix in (FIRST, LAST)
         for name in TOLD
-    )
-
-
-def _last(sources: Frame, touches: Frame, scope: Scope) -> Frame:
-    """session_id and `last_touch_id`: the user's last touch up to each session of all dates; empty where none is."""
-    direct = scope.ports.microseconds(sources.filter(is_direct()), {"session_start": "start us"})
-    both = [
-        touches.select("user_id", "session_id", "start us", nw.col("session_id").alias(f"{LAST}id")),
-        direct.select("user_id", "session_id", "start us", nw.lit(None, nw.String).alias(f"{LAST}id")),
     ]
+    return scope.ports.lookup(sessions, scope.on_dates(rows).select("session_id", *TOLD, *told), ["session_id"])
+
+
+def _with_last(rows: Frame, scope: Scope) -> Frame:
+    """Sessions with what the user's last touch up to each tells, and its date; empty texts before the first touch."""
     by, order = ["user_id"], ["start us", "session_id"]
-    rows = scope.ports.previous(nw.concat(both), {"session_id": "id before"}, by=by, order=order)
-    is_first = nw.col("id before").is_null() & nw.col(f"{LAST}id").is_null()
-    rows = rows.with_columns(nw.when(is_first).then(nw.lit("")).otherwise(nw.col(f"{LAST}id")).alias(f"{LAST}id"))
-    return scope.ports.latest(rows, [f"{LAST}id"], by=by, order=order).select("session_id", f"{LAST}id")
+    rows = scope.ports.previous(rows, {"session_id": "id before"}, by=by, order=order)
+    is_first = nw.col("id before").is_null()
+    # Null is what a later touch fills in, so a campaign that a touch lacks is the empty text meanwhile.
+    held = {f"{LAST}{name}": (nw.col(name).fill_null(""), nw.lit("")) for name in TOLD}
+    held[f"{LAST}date"] = nw.col("event_date"), nw.lit(_BEFORE_ALL)
+    filled = (
+        nw.when(~is_direct()).then(own).otherwise(nw.when(is_first).then(nothing)).alias(name)
+        for name, (own, nothing) in held.items()
+    )
+    rows = scope.ports.latest(rows.with_columns(*filled), [*held], by=by, order=order)
+    campaign = nw.col(f"{LAST}campaign")
+    return rows.with_columns(nw.when(campaign != "").then(campaign).alias(f"{LAST}campaign"))
 
 
 def _first_of_dates(touches: Frame, scope: Scope) -> Frame:
-    """user_id, `first_touch_date` and `first_touch_id`: each user's first touch of each date."""
-    rows = touches.select(
-        "user_id",
-        nw.col("event_date").alias(f"{FIRST}date"),
-        "start us",
-        "session_id",
-        nw.col("session_id").alias("id"),
+    """What each user's first touch of each date tells: user_id and, named `first_touch_`, date and all of TOLD."""
+    by, order = ["user_id", "event_date"], ["start us", "session_id"]
+    rows = scope.ports.previous(touches, {"session_id": "id before"}, by=by, order=order)
+    told = (nw.col(name).alias(f"{FIRST}{name}") for name in TOLD)
+    return rows.filter(nw.col("id before").is_null()).select(
+        "user_id", nw.col("event_date").alias(f"{FIRST}date"), *told
     )
-    ends = {"first": f"{FIRST}id", "last": "last of the date"}
-    by, order = ["user_id", f"{FIRST}date"], ["start us", "session_id"]
-    return scope.ports.ends(rows, by=by, column="id", order=order, **ends).select(*by, f"{FIRST}id")
-
-
-def _named(touches: Frame, prefix: str, *, dated: bool = False) -> Frame:
-    """What touches tell, by their ids, in columns of a prefix."""
-    date = [nw.col("event_date").alias(f"{prefix}date")] if dated else []
-    told = (nw.col(name).alias(f"{prefix}{name}") for name in TOLD)
-    return touches.select(nw.col("session_id").alias(f"{prefix}id"), *date, *told)

@@ -1,7 +1,7 @@
 """A figure over any range of dates, from the smallest table that holds it exactly.
 
 Distinct users are never added up over dates: they are counted from sets. Where no rollup holds a question's sets, facts
-are scanned, and the answer reports it.
+are scanned, and the answer reports it. Figures by channel are of the sessions that begin on the dates.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from typing import Literal, get_args
 from event_assets.declaration import Dataset
 from event_assets.errors import DeclarationError
 from event_assets.tables.catalog import tables
+from event_assets.tables.channel_tables import all_sessions_count, channel_columns, conversion_columns
 from event_assets.warehouse.views import identifier, literal
 
-Metric = Literal["users", "sessions", "events", "minutes"]
+Metric = Literal["users", "persons", "sessions", "events", "minutes", "conversions", "revenue"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
 FACTS = "joined_facts"
+DATE = "event_date"
 
 
 @dataclass(frozen=True)
@@ -46,21 +48,32 @@ class _Source:
 
 def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, last: dt.date) -> Answer:
     """The SELECT that answers a question. DeclarationError where facts have no such column, or no such figure."""
-    dimensions = [column.name for column in tables(dataset)[FACTS].columns]
+    known = tables(dataset)
+    of_facts = [column.name for column in known[FACTS].columns]
+    dimensions = [DATE, *of_facts, *(column.name for column in channel_columns(dataset))]
     if by is not None and by not in dimensions:
         raise DeclarationError(f"--by {by}", f"is not a column of the facts of {dataset.name}", _one_of(dimensions))
-    if metric == "minutes" and not dataset.gold.watch_time:
-        raise DeclarationError("--metric minutes", f"needs gold.watch_time in {dataset.name}", "ask for another metric")
-    known = tables(dataset)
-    source = next(source for source in _sources(dataset, metric, by) if source.table in known)
+    if metric in _NEEDED and not _NEEDED[metric][1](dataset):
+        state = f"needs {_NEEDED[metric][0]} in {dataset.name}"
+        raise DeclarationError(f"--metric {metric}", state, "ask for another metric")
+    by_session = metric in ("conversions", "revenue") or by not in (None, DATE, *of_facts)
+    # A table by date that has a figure over all dates has that of each date.
+    within = None if by == DATE else by
+    sources = _of_sessions(dataset, metric, within) if by_session else _sources(dataset, metric, within)
+    source = next((source for source in sources if source.table in known), None)
+    if source is None:
+        state = f"is not kept by {by} in {dataset.name}"
+        raise DeclarationError(f"--metric {metric}", state, "ask for sessions by channel, or query joined_facts")
     table = f"{identifier(dataset.name)}.{identifier(source.table)}"
     dates = f"event_date BETWEEN {literal(str(first))}::DATE AND {literal(str(last))}::DATE"
     where = " AND ".join(filter(None, (dates, source.where)))
     if by is None:
         return Answer(source.table, f"SELECT {source.figure} AS {metric} FROM {table} WHERE {where}")
-    dimension = f"CAST({source.dimension or identifier(by)} AS VARCHAR) AS {identifier(by)}"
+    named = identifier(DATE) if by == DATE else source.dimension or identifier(by)
+    dimension = f"CAST({named} AS VARCHAR) AS {identifier(by)}"
     figures = f"SELECT {dimension}, {source.figure} AS {metric} FROM {table} WHERE {where} GROUP BY 1"
-    return Answer(source.table, f"{figures} HAVING {source.figure} > 0 ORDER BY 2 DESC, 1")
+    order = "1" if by == DATE else "2 DESC, 1"
+    return Answer(source.table, f"{figures} HAVING {source.figure} <> 0 ORDER BY {order}")
 
 
 def _sources(dataset: Dataset, metric: Metric, by: str | None) -> Iterator[_Source]:
@@ -68,6 +81,17 @@ def _sources(dataset: Dataset, metric: Metric, by: str | None) -> Iterator[_Sour
     yield from _ROLLUPS[metric](dataset, by)
     counted = f"traffic IN ({', '.join(map(literal, dataset.traffic.count))})" if dataset.traffic else ""
     yield _Source(FACTS, _OF_FACTS[metric].format(column=identifier(_minutes(dataset))), where=counted)
+
+
+def _of_sessions(dataset: Dataset, metric: Metric, by: str | None) -> Iterator[_Source]:
+    """The tables of sessions that hold a figure by what `channels` adds to sessions."""
+    amount = "coalesce(sum({}), 0)" if metric == "revenue" else "coalesce(sum({}), 0)::BIGINT"
+    if metric in ("sessions", "conversions", "revenue") and by in _CHANNELS:
+        yield _Source("channel_summary", amount.format(f"{_CHANNELS[by]}{metric}"), "channel")
+    if all_sessions_count(dataset) and by in [column.name for column in channel_columns(dataset)]:
+        figures = {"users": "count(DISTINCT user_id)", "sessions": "count(*)"}
+        if metric not in ("events", "minutes"):
+            yield _Source("sessions", figures.get(metric, amount.format(metric)))
 
 
 def _users(dataset: Dataset, by: str | None) -> Iterator[_Source]:
@@ -104,14 +128,25 @@ def _watched(dataset: Dataset, by: str | None) -> Iterator[_Source]:
         yield _Source("watch_time", "coalesce(sum(total_watch_time_min), 0)")
 
 
+#: Dimension to the prefix of its figures in `channel_summary`.
+_CHANNELS = {None: "", "channel": "", "first_touch_channel": "first_touch_", "last_touch_channel": "last_touch_"}
+#: Metric to the key that it needs, and whether a dataset declares that.
+_NEEDED: dict[Metric, tuple[str, Callable[[Dataset], bool]]] = {
+    "persons": ("identity", lambda dataset: dataset.identity is not None),
+    "minutes": ("gold.watch_time", lambda dataset: dataset.gold.watch_time is not None),
+    "conversions": ("channels.conversions", lambda dataset: bool(conversion_columns(dataset))),
+    "revenue": ("channels.revenue", lambda dataset: len(conversion_columns(dataset)) > 1),
+}
 _ROLLUPS: dict[Metric, Callable[[Dataset, str | None], Iterator[_Source]]] = {
     "users": _users,
+    "persons": lambda dataset, by: iter(()),
     "sessions": _sessions,
     "events": _events,
     "minutes": _watched,
 }
 _OF_FACTS: dict[Metric, str] = {
     "users": "count(DISTINCT user_id)",
+    "persons": "count(DISTINCT person_id)",
     "sessions": "count(DISTINCT session_id)",
     "events": "count(*)",
     "minutes": "coalesce(sum({column}) FILTER (WHERE user_id IS NOT NULL), 0)",

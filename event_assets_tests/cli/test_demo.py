@@ -84,7 +84,9 @@ def test_ctrl_c_in_the_demo_is_one_line_and_exit_code_130(tmp_path: Path) -> Non
         shutil.rmtree(tmp_path / "lake")
 
 
-@pytest.mark.parametrize(("makefile", "hint"), [("ui:\n\ttrue\n", "make ui"), (None, "dagster dev -m event_assets")])
+@pytest.mark.parametrize(
+    ("makefile", "hint"), [("ui:\n\ttrue\n", "make ui"), (None, "dagster dev -m event_assets.definitions")]
+)
 def test_the_way_to_the_ui_is_one_that_exists_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, makefile: str | None, hint: str
 ) -> None:

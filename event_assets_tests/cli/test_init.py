@@ -68,6 +68,29 @@ def test_a_newer_sample_proposes_the_difference(command: Command) -> None:
     assert Path("datasets/doors/defs.yaml").read_bytes() == before
 
 
+def test_a_newer_sample_of_profiles_proposes_the_difference_too(command: Command) -> None:
+    Path("in").mkdir()
+    Path("in/export_1.csv").write_text(EXPORT)
+    Path("in/users.csv").write_text("id,credit\nann,1\nbob,2\n")
+    assert command("init", "doors", "--from", "in", "--user-column", "who").code == 0
+    Path("users_2.csv").write_text("id,credit,plan,since\nann,1.5,free,2025-01-06\ncat,2,pro,2025-01-07\n")
+    Path("newer.csv").write_text("when,who,what,ip\n2025-01-06T10:00:00Z,ann,open,203.0.113.1\n")
+    said = command("init", "doors", "--from", "users_2.csv", "--from", "newer.csv", "--user-column", "who")
+    assert said.out.splitlines() == [
+        "doors is declared already, and nothing is written; 6 changes proposed",
+        '  events.files: ["export_*.csv"] -> ["export_*.csv", "newer*.csv"]  # newer.csv matches none',
+        '  events.columns: add {name: ip, personal: true, description: "The field ip."}'
+        "  # a new field, in 1 of 1 sampled records",
+        '  profiles.columns.credit.type: int64 -> "decimal(18,2)"  # 1 records are refused as invalid_credit',
+        '  profiles.columns: add {name: plan, description: "The field plan."}'
+        "  # a new field, in 2 of 2 sampled records",
+        '  profiles.columns: add {name: since, type: date, description: "The field since."}'
+        "  # a new field, in 2 of 2 sampled records",
+        "  geo: add ip  # the new field ip is one",
+    ]
+    assert "2 records of profiles: 1 refused\n" in said.err
+
+
 def test_a_draft_can_be_shown_without_being_written(command: Command) -> None:
     Path("export.csv").write_text(EXPORT)
     said = command("init", "doors", "--from", "export.csv", "--user-column", "who", "--show")
@@ -86,7 +109,8 @@ def test_scripts_are_told_what_was_drafted(command: Command, tmp_path: Path) -> 
     assert written.pop("inbox").endswith("/inbox/doors")
     assert written == shown
     assert (written["dataset"], written["columns"], written["records"]) == ("doors", 3, 2)
-    assert written["trial"] == {"records": 2, "taken": 2, "duplicates": 0, "refused": {}, "files_refused": {}}
+    trial = {"records": 2, "taken": 2, "duplicates": 0, "excluded": 0, "refused": {}, "files_refused": {}}
+    assert written["trial"] == {**trial, "profiles": 0, "profiles_refused": {}}
 
 
 def test_the_sample_is_tried_and_each_reason_of_refusal_shown_with_an_example(command: Command) -> None:

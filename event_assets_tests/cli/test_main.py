@@ -134,6 +134,20 @@ def test_a_reader_that_has_enough_ends_a_command_without_a_word() -> None:
     assert (done.stdout, done.stderr) == ("[", "")
 
 
+@pytest.mark.parametrize(("arguments", "code"), [("--version", 0), ("rnu", 2), ("query FROM", 1)])
+def test_the_process_ends_with_the_programs_code_after_what_was_registered_for_its_end(
+    arguments: str, code: int
+) -> None:
+    script = (
+        "import atexit, sys; from event_assets.__main__ import program;"
+        "atexit.register(print, 'the end'); sys.argv[1:] = sys.argv[1].split(); program()"
+    )
+    done = subprocess.run([sys.executable, "-c", script, arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == code
+    assert done.stdout.endswith("the end\n")
+    assert "Traceback" not in done.stderr
+
+
 def test_a_query_of_a_lake_without_tables_says_how_they_are_made(command: Command) -> None:
     said = command("query", "SELECT * FROM shop.sessions")
     assert said.code == 0

@@ -37,6 +37,22 @@ def selection(world: World, days: str) -> Selection:
     return Selection(world.dataset, *RANGES[days], whole=days == "both days")
 
 
+def test_ids_and_persons_are_counted_and_traffic_is_told_apart(tmp_path: Path) -> None:
+    keys = {"identity": {"links": [["page", "user_id"]]}, "traffic": {"user_agent": "page", "internal_users": ["qa"]}}
+    world = World(tmp_path, clicks(**keys))
+    rows = [("ann", "phone"), ("bob", "phone"), ("ann", "laptop"), ("qa", "desk"), ("cat", "googlebot")]
+    world.drop(
+        "clicks_1.csv", lines(*(f"{user},view,2024-03-01T10:0{n}:00,{page}," for n, (user, page) in enumerate(rows)))
+    )
+    world.refresh()
+    assert shown(world, "persons") == [("all", 8, 5), ("page", 4, 4), ("user_id", 4, 4)]
+    assert shown(world, "traffic") == [("human", 3, 0.6), ("bot", 1, 0.2), ("internal", 1, 0.2)]
+    summaries = {panel.name: panel.summary for panel in PANELS}
+    assert summaries["traffic"](pl.DataFrame({"traffic": ["human"], "share": [1.0]})) == (
+        "0.0 % of the events are of bots, 0.0 % internal."
+    )
+
+
 def test_events_are_counted_by_day_and_type(world: World) -> None:
     assert shown(world, "events") == [(FIRST, "buy", 1), (FIRST, "view", 2), (LAST, "view", 2)]
 
@@ -60,6 +76,31 @@ def test_users_of_several_days_are_counted_once(world: World) -> None:
 def test_the_heat_map_is_of_hours_by_day_and_of_minutes_of_one_day(world: World) -> None:
     assert shown(world, "heat-map") == [(FIRST, 10, 2), (FIRST, 12, 1), (LAST, 8, 1), (LAST, 9, 1)]
     assert shown(world, "heat-map", "the first") == [(10, 0, 1), (10, 2, 1), (12, 0, 1)]
+
+
+def test_sessions_are_counted_by_channel_and_by_campaign(tmp_path: Path) -> None:
+    declared = {"landing_page": "page", "conversions": ["buy"], "revenue": "price"}
+    found = World(tmp_path, clicks(channels=declared))
+    mail, ad = "/?utm_source=mail&utm_medium=email&utm_campaign=May", "/?gclid=1"
+    records = [
+        f"ann,view,2024-03-01T10:00:00Z,{mail},",
+        "ann,buy,2024-03-01T10:05:00Z,/,9.50",
+        "ann,buy,2024-03-02T10:00:00Z,/,1.25",
+        f"bob,view,2024-03-02T10:00:00Z,{ad},",
+        f"cat,view,2024-03-02T10:00:00Z,{ad},",
+    ]
+    found.drop("clicks_1.csv", lines(*records))
+    found.refresh()
+    assert shown(found, "channels") == [
+        ("Paid Search", 2, 0.5, 2, 0, 0.0),
+        ("Email", 1, 0.25, 2, 1, 9.5),
+        ("Direct", 1, 0.25, 0, 1, 1.25),
+    ]
+    assert shown(found, "campaigns", "the first") == [("mail", "email", "May", 1, 1, 9.5)]
+    assert shown(found, "campaigns", "the second") == [
+        ("google", "cpc", None, 2, 0, 0.0),
+        ("(direct)", "(none)", None, 1, 1, 1.25),
+    ]
 
 
 def test_sessions_are_counted_by_the_day_of_their_start(world: World) -> None:

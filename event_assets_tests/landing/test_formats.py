@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from event_assets.declaration import Dataset
 from event_assets.errors import DeclarationError, LandingError
+from event_assets.landing.unpack import Limits
 from event_assets_tests.landing.conftest import Land
 from event_assets_tests.landing.tiny import declare
 
@@ -262,3 +263,15 @@ def test_the_members_of_a_zip_are_one_file_in_order_of_their_names(land: Land) -
     for damaged in (b"nonsense", content[:-30], content.replace(b"PK\x01\x02", b"PK\x01\x03")):
         reason = land(damaged, dataset, name="events.zip").landed.reason
         assert str(reason).startswith("unreadable: is not zip, damaged or encrypted")
+
+
+def test_a_sheet_that_needs_more_memory_than_there_is_says_so_and_is_not_opened(land: Land) -> None:
+    rows: list[list[str | float | None]] = [["Report", None, None], ["user_id", "event_type", "at"]]
+    rows += [["x", "view", "2024-01-02"]] * 50
+    dataset, content = declare("excel"), workbook({"data": rows})
+    assert land(content, dataset, name="events.xlsx").landed.records == 50
+    reason = land(content, dataset, name="events.xlsx", limits=Limits(memory_bytes=1000)).landed.reason
+    assert reason == (
+        "too_large: a sheet is read as a whole, and this one needs more than EVENT_ASSETS_MEMORY (1000 bytes); "
+        "save it as CSV"
+    )

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from event_assets.declaration import Dataset, parse_dataset
-from event_assets.landing.land_file import Landed
+from event_assets.landing.file_accounting import Landed
 
 LANDED_AT = dt.datetime(2024, 1, 10, 12, tzinfo=dt.UTC)
 

@@ -201,8 +201,8 @@ MUTANTS = (
     _mutant(
         "a time exactly at the limit is out of range",
         "landing/raw_rows.py",
-        "(times > self._latest)",
-        "(times >= self._latest)",
+        "(times > latest)",
+        "(times >= latest)",
         "event_assets_tests/landing/test_land_file.py",
         "event_assets_tests/pipeline/test_input.py",
     ),
@@ -213,6 +213,13 @@ MUTANTS = (
         "(times <= self._earliest)",
         "event_assets_tests/landing/test_land_file.py",
         "event_assets_tests/pipeline/test_input.py",
+    ),
+    _mutant(
+        "files that land together take the time limits of the first",
+        "landing/raw_rows.py",
+        "if len(set(values)) == 1 else",
+        "if len(set(values)) >= 1 else",
+        "event_assets_tests/landing/test_land_together.py",
     ),
     # Staleness, publishing, incremental runs
     _mutant(
@@ -240,7 +247,7 @@ MUTANTS = (
     _mutant(
         "published without a check",
         "pipeline/run.py",
-        "return all(draft.sound for draft in self.drafts.values())",
+        "return all(table.sound for table in self.tables.values())",
         "return True",
         "event_assets_tests/pipeline/test_contracts_hold.py",
     ),

@@ -14,8 +14,11 @@ import pytest
 from event_assets.declaration import load_datasets
 from event_assets.orchestration.code_location import location_definitions, shared_definitions
 from event_assets.orchestration.dataset_definitions import dataset_definitions
+from event_assets.orchestration.private.code_server import reload_definitions
 from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
+from event_assets.orchestration.private.one_line_failure import OneLineFailure
 from event_assets.orchestration.private.run_in_process import run_in_process
+from event_assets.orchestration.private.steps_here import steps_here
 from event_assets.orchestration.private.stored_texts import replace_texts
 from event_assets.orchestration.reporting import escaped
 from event_assets.pipeline.progress import NullProgress
@@ -91,6 +94,41 @@ def test_each_check_of_a_dataset_can_be_executed_by_itself_also_in_a_changed_cop
         del units[None]  # by itself
         assert set(units.values()) == {1}, units  # `up_to_date` is a unit of one
     assert graph.get(dg.AssetKey(["shop", "sessions"])).owners == ["team:web"]
+
+
+def test_a_failure_shows_its_line_and_none_of_dagsters_calls() -> None:
+    @dg.op
+    def fails() -> None:
+        raise OneLineFailure("shop/sessions 2025-01-05: was not published")
+
+    @dg.job(executor_def=dg.in_process_executor)
+    def one() -> None:
+        fails()
+
+    [event] = [e for e in one.execute_in_process(raise_on_error=False).all_events if e.is_step_failure]
+    error = event.step_failure_data.error
+    assert error is not None
+    assert error.message == "event_assets.OneLineFailure: shop/sessions 2025-01-05: was not published\n"
+    assert len(error.stack) == 1
+    assert event.step_failure_data.user_failure_data is not None
+    assert event.step_failure_data.user_failure_data.description == "shop/sessions 2025-01-05: was not published"
+
+
+def test_a_process_knows_the_steps_that_it_executes() -> None:
+    found = []
+
+    @dg.op
+    def one(context) -> None:  # type: ignore[no-untyped-def]
+        found.append(steps_here(context))
+
+    @dg.job(executor_def=dg.in_process_executor)
+    def two() -> None:
+        one.alias("a")()
+        one.alias("b")()
+
+    two.execute_in_process()
+    assert found == [{"a", "b"}] * 2
+    assert reload_definitions(dg.DagsterRun("two")) is False
 
 
 def test_names_of_erased_users_are_replaced_in_all_that_dagster_stores(tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ def test_the_check_says_which_files_and_partitions_a_run_would_touch_and_why(pla
     assert not found.passed
     assert found.severity == dg.AssetCheckSeverity.WARN
     said = str(found.metadata["preview"].value).splitlines()
-    assert said[:2] == [
+    assert said[:3] == [
+        "```",
         "would land clicks_3.csv: new",
         "would make cleaned_events 2025-01-03: its inputs changed",
     ]

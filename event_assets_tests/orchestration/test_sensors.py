@@ -120,6 +120,37 @@ def test_a_cause_that_failed_is_tried_three_times_and_then_left_to_a_person(
     assert "failed 3 times; fix the cause and materialize by hand" in platform.tick("clicks_new_files")
 
 
+def test_a_file_that_fails_starts_three_runs_whatever_lands_beside_it(platform: Platform) -> None:
+    platform.use(clicks(mode="fail_fast"))
+    cursor: str | None = None
+
+    def runs() -> list[bool]:
+        """What the sensor starts until it starts nothing more."""
+        nonlocal cursor
+        ended = []
+        while True:
+            sensor = platform.definitions.get_repository_def().get_sensor_def("clicks_new_files")
+            context = dg.build_sensor_context(
+                instance=platform.instance, definitions=platform.definitions, cursor=cursor
+            )
+            with context:
+                found = sensor.evaluate_tick(context)
+            cursor = found.cursor
+            if not found.run_requests:
+                return ended
+            ended.append(platform.obey(found.run_requests[0]).success)
+
+    settle(platform.drop("clicks_1.csv", lines("ann,view,soon,/a,1.00")))
+    settle(platform.drop("clicks_2.csv", ONE_DAY))
+    assert runs() == [False] * 3
+    assert platform.table("daily_summary")["user_id"].to_list() == ["ann"]
+    settle(platform.drop("clicks_3.csv", ONE_DAY.replace("ann", "bob")))
+    assert runs() == [False]
+    assert platform.table("daily_summary")["user_id"].to_list() == ["ann", "bob"]
+    settle(platform.drop("clicks_1.csv", ONE_DAY.replace("ann", "eve")))
+    assert runs() == [True]
+
+
 def test_the_sensor_is_off_until_somebody_turns_it_on(platform: Platform) -> None:
     repository = platform.definitions.get_repository_def()
     assert {sensor.name: sensor.default_status for sensor in repository.sensor_defs} == {

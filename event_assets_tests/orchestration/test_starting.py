@@ -186,7 +186,7 @@ def test_a_retry_makes_what_waited_though_it_repeats_the_last_step_alone(
         tags=dict(landed.instance.get_run_by_id(failed.run_id).tags),  # type: ignore[union-attr]
         parent_run_id=failed.run_id,
         root_run_id=failed.run_id,
-        execution_plan=dg_plan(job, ["clicks_tables.reconciliation"]),
+        execution_plan=plan_of(job, ["clicks_tables.reconciliation"]),
     )
     retry(landed, job, again)
     assert landed.table("daily_summary")["event_date"].to_list() == ["2025-01-05", "2025-01-06", "2025-01-08"]
@@ -194,7 +194,7 @@ def test_a_retry_makes_what_waited_though_it_repeats_the_last_step_alone(
     assert landed.reconciled().stale == 0
 
 
-def dg_plan(job: dg.JobDefinition, steps: list[str]):  # type: ignore[no-untyped-def]
+def plan_of(job: dg.JobDefinition, steps: list[str]):  # type: ignore[no-untyped-def]
     from dagster._core.execution.api import create_execution_plan
 
     return create_execution_plan(job, step_keys_to_execute=steps)

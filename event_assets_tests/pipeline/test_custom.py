@@ -11,6 +11,7 @@ import yaml
 
 from event_assets.declaration import parse_dataset
 from event_assets.errors import ContractError, DeclarationError
+from event_assets.pipeline.plan import preview
 from event_assets.pipeline.steps import step_of, steps
 from event_assets.tables.catalog import tables
 from event_assets_tests.world import CLICKS, World, lines, made
@@ -62,6 +63,20 @@ def declared(*functions: str):  # type: ignore[no-untyped-def]
     return parse_dataset(attributes, "clicks")
 
 
+def test_a_plan_does_not_blame_the_inputs_of_a_changed_function(module: Module, tmp_path: Path) -> None:
+    module.says(VIEWS)
+    world = World(tmp_path, declared("views_by_page"))
+    world.drop("clicks_1.csv", EVENTS)
+    world.refresh()
+    assert preview(world.workspace).is_empty
+    module.says(VIEWS.replace("nw.len()", "(nw.len() * 2)"))
+    world.use(declared("views_by_page"))
+    world.workspace.refresh()
+    assert {(unit.step.name, unit.why) for unit in preview(world.workspace).stale} == {
+        ("views_by_page", "its inputs or function changed")
+    }
+
+
 def test_a_function_is_a_table_by_date_and_another_merges_its_dates(module: Module, tmp_path: Path) -> None:
     module.says(VIEWS, OVERALL)
     world = World(tmp_path, declared("views_by_page", "views_overall"))
@@ -99,7 +114,7 @@ def test_rows_that_break_the_contract_are_not_published(module: Module, tmp_path
     module.says(VIEWS)
     world = World(tmp_path, declared("views_by_page"))
     world.drop("clicks_1.csv", lines("ann,view,2025-01-06T10:00:00,,"))
-    [refused] = [outcome for outcome in world.refresh() if outcome.state == "refused"]
+    [refused] = [outcome for outcome in world.refresh() if outcome.state == "not_published"]
     assert (refused.table, "page" in refused.checks[0].message) == ("views_by_page", True)
     assert world.table("views_by_page").is_empty()
 
@@ -187,7 +202,7 @@ def test_a_pandera_model_of_the_users_is_held_and_its_edit_makes_the_table_stale
     module.says(VIEWS, model.format(1))
     world = World(tmp_path, parse_dataset(attributes, "clicks"))
     world.drop("clicks_1.csv", EVENTS)
-    refused = [o for o in world.refresh() if o.state == "refused"]
+    refused = [o for o in world.refresh() if o.state == "not_published"]
     assert [(o.table, str(o.date)) for o in refused] == [("views_by_page", "2025-01-06")]
     assert "views less than or equal to(1): 1 rows" in refused[0].checks[0].message
     module.says(VIEWS, model.format(9))

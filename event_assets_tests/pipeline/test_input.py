@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from event_assets.pipeline.checks import file_results
-from event_assets.pipeline.rejected_records import refused_by_file
+from event_assets.pipeline.rejected_records import count_refused, refused_by_file
 from event_assets.pipeline.schema_drift import drifts
 from event_assets.pipeline.workspace import Workspace
+from event_assets.storage.parquet import scan_parquet
 from event_assets_tests.world import HEADER, NOW, World, clicks, lines
 
 
@@ -158,13 +159,13 @@ def test_refused_records_are_counted_by_file_and_reason_with_the_first_of_them(t
     world.refresh()
     world.workspace.refresh()
     stores = world.workspace.stores
-    quarantined = refused_by_file(world.workspace, stores["quarantine"].paths("2024-01-02"))
-    assert quarantined.rows() == [
+    quarantined = count_refused(scan_parquet(*stores["quarantine"].paths("2024-01-02")))
+    assert refused_by_file(world.workspace, quarantined).rows() == [
         ("clicks_1.csv", "missing_user_id", 4, "1, 2, 3"),
         ("clicks_1.csv", "invalid_price", 1, "5"),
     ]
-    files = sorted(stores["landing_rejects"].folder.glob("*.parquet"))
-    assert refused_by_file(world.workspace, files).rows() == [("clicks_1.csv", "invalid_timestamp", 1, "6")]
+    rejected = count_refused(scan_parquet(*stores["landing_rejects"].paths("")))
+    assert refused_by_file(world.workspace, rejected).rows() == [("clicks_1.csv", "invalid_timestamp", 1, "6")]
 
 
 def test_a_field_name_that_one_file_alone_has_is_not_kept(tmp_path: Path) -> None:

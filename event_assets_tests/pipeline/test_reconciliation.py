@@ -55,6 +55,23 @@ def test_a_changed_option_of_a_table_over_all_dates_leaves_the_dates_alone(tmp_p
     assert stale.publish_reconciliation()["holds"].to_list() == [False, True, True]
 
 
+def test_what_is_remembered_of_files_is_what_these_files_hold(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.drop("clicks_1.csv", FILE)
+    world.refresh()
+    found = world.reconciled()
+    assert found.quarantined_by_reason == {"missing_user_id": 1}
+    remembered = world.workspace.lake.state("clicks") / "history" / "figures.json"
+    remembered.unlink()
+    assert World(tmp_path).reconciled() == found
+    world.drop("clicks_1.csv", FILE.replace(",view,2025-01-06T11:00:00,/a,1.00", "cid,view,2025-01-06T10:00:00,/a,-1"))
+    world.refresh()
+    corrected = World(tmp_path).reconciled()
+    assert (corrected.quarantined_by_reason, corrected.duplicates) == ({"invalid_price": 1}, 1)
+    remembered.write_text("not JSON")
+    assert World(tmp_path).reconciled() == corrected
+
+
 def test_a_lake_without_records_has_the_row_for_the_whole(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.refresh()

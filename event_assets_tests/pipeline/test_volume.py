@@ -7,7 +7,7 @@ import datetime as dt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_assets.pipeline.volume import judge_volume
+from event_assets.pipeline.volume import REACH_DAYS, judge_volume
 
 MONDAY = dt.date(2025, 3, 3)
 DAY, WEEK = dt.timedelta(days=1), dt.timedelta(weeks=1)
@@ -61,9 +61,11 @@ def test_the_first_date_of_a_weekday_passes() -> None:
 
 
 @given(st.dictionaries(st.integers(1, 400), st.integers(0, 10_000), max_size=60), st.integers(0, 10_000))
-def test_a_date_depends_on_no_later_one(before: dict[int, int], events: int) -> None:
+def test_a_date_depends_on_no_later_one_and_on_none_of_long_ago(before: dict[int, int], events: int) -> None:
     counts = {MONDAY - n * DAY: count for n, count in before.items()} | {MONDAY: events}
     found = judge_volume(counts, MONDAY, factor=5)
     assert found == judge_volume({**counts, MONDAY + DAY: 10**6, MONDAY + WEEK: 0}, MONDAY, factor=5)
+    near = {day: count for day, count in counts.items() if day >= MONDAY - REACH_DAYS * DAY}
+    assert found == judge_volume(near, MONDAY, factor=5)
     assert found.since <= MONDAY
     assert found.passed or found.compared

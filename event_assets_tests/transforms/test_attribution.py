@@ -13,7 +13,7 @@ from event_assets.declaration import Channels
 from event_assets.declaration.channels import DEFAULT_RULES
 from event_assets.text.referring_sites import site_of
 from event_assets.text.urls import host, parameters
-from event_assets.transforms.attribution import Arrival, arrival, arrivals, channel_of
+from event_assets.transforms.attribution import Arrival, arrival, arrivals, channel_of, parts
 
 SHOP = "https://www.shop.example/"
 
@@ -26,7 +26,11 @@ def came(page: str | None = SHOP, referrer: str | None = None, *internal: str, *
 
 def channel(source: str, medium: str, campaign: str | None = None, **declared: object) -> str:
     channels = Channels(landing_page="page", **declared)
-    return str(channel_of(channels.ordered_rules)([[source], [medium], [campaign]])[0])
+    return str(channel_of(channels.ordered_rules)([[written(source, medium, campaign)]])[0])
+
+
+def written(source: str, medium: str, campaign: str | None) -> str:
+    return "\x1f".join([source, medium, campaign or ""])
 
 
 DIRECT = ("(direct)", "(none)")
@@ -205,7 +209,7 @@ PARTS = {
 def test_a_channel_is_that_of_the_first_rule_in_order_that_matches() -> None:
     """Every combination, against a walk of the rules that compares each text by itself."""
     every = list(product(*PARTS.values()))
-    found = channel_of(DEFAULT_RULES)([list(column) for column in zip(*every, strict=True)])
+    found = channel_of(DEFAULT_RULES)([[written(*one) for one in every]])
     for (source, medium, campaign), name in zip(every, found, strict=True):
         walked = "Unassigned"
         for rule in DEFAULT_RULES:
@@ -227,11 +231,12 @@ ANY = st.one_of(st.text(max_size=30), st.text("utm_sorce=&?#%/:.@[]gclid", max_s
 
 @given(page=ANY, referrer=ANY)
 def test_any_text_gives_one_arrival_of_printable_parts(page: str, referrer: str) -> None:
-    read = [arrivals(Channels(landing_page="p", referrer="r"), part) for part in ("source", "medium", "campaign")]
-    source, medium, campaign = (function([[page], [referrer]])[0] for function in read)
+    text = arrivals(Channels(landing_page="p", referrer="r"))([[page], [referrer]])
+    source, medium, campaign = (parts(place)([text])[0] for place in range(3))
     assert source
     assert medium
-    name = channel_of(DEFAULT_RULES)([[source], [medium], [campaign]])[0]
+    assert campaign != ""
+    [name] = channel_of(DEFAULT_RULES)([text])
     assert name
     assert (source == "(direct)") == (name == "Direct")
     parameters(page)

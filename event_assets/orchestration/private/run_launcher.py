@@ -9,16 +9,15 @@ they are on) starts it again. Both `dagster.yaml` name this class: that beside t
 
 from __future__ import annotations
 
-import json
 import socket
 
 import dagster as dg
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, WorkerStatus
-from dagster._core.storage.tags import GRPC_INFO_TAG
-from dagster._grpc.client import DagsterGrpcClient
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
 from dagster._serdes import deserialize_value
+
+from event_assets.orchestration.private.code_server import client_of, server_of
 
 _PATIENCE_SECONDS = 10
 
@@ -34,14 +33,11 @@ class RunLauncher(DefaultRunLauncher):
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """RUNNING while the server that started the run has it, and while that server can't be reached."""
-        where = json.loads(run.tags.get(GRPC_INFO_TAG, "null"))
+        where = server_of(run)
         if where is None:
             return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "no server was asked to run it")
-        client = DagsterGrpcClient(
-            host=where["host"], port=where.get("port"), socket=where.get("socket"), use_ssl=where.get("use_ssl", False)
-        )
         try:
-            answer = client.can_cancel_execution(
+            answer = client_of(where).can_cancel_execution(
                 CanCancelExecutionRequest(run_id=run.run_id), timeout=_PATIENCE_SECONDS
             )
         except DagsterUserCodeUnreachableError:

@@ -1,0 +1,62 @@
+"""Records of another shape than the others in one file, such as heartbeats among clicks: a draft leaves them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from event_assets.draft.field_roles import Roles
+from event_assets.draft.sample import Field, Sample
+
+_FEW = 30
+#: Of records that differ at most so many fields are those of the others, and they are at most so many of all.
+_MOST_COMMON, _MOST_RECORDS = 0.5, 0.5
+
+
+@dataclass(frozen=True)
+class Unwanted:
+    """Values of a field whose records have no user, and hardly a field of the others."""
+
+    field: Field
+    values: tuple[str, ...]
+    records: frozenset[int]
+    """Their places in the sample."""
+
+
+def unwanted(sample: Sample, roles: Roles) -> Unwanted | None:
+    """The records to leave out; None where all that have a time are of one shape."""
+    user = roles.user
+    if user is None or not user.empty:
+        return None
+    times = list(zip(*(one.values for one in roles.time), strict=True))
+    timed = [at for at, parts in enumerate(times) if None not in parts]
+    for one in _categories(sample, roles):
+        by_value: dict[str | None, list[int]] = {}
+        for at in timed:
+            by_value.setdefault(one.values[at], []).append(at)
+        bare = {value for value, places in by_value.items() if all(user.values[at] is None for at in places)}
+        kept = [at for value, places in by_value.items() if value not in bare for at in places]
+        wanted = _filled(sample, kept)
+        other = {v for v in bare if v and _common(_filled(sample, by_value[v]), wanted, one) <= _MOST_COMMON}
+        places = frozenset(at for value in other for at in by_value[value])
+        if places and len(places) <= _MOST_RECORDS * len(timed):
+            return Unwanted(one, tuple(sorted(filter(None, other))), places)
+    return None
+
+
+def _categories(sample: Sample, roles: Roles) -> list[Field]:
+    """The fields of few values at the root of records, the type of event first."""
+    first = [one for one in sample.fields if roles.type is not None and one.source in roles.type.sources]
+    able = [*first, *(one for one in sample.fields if one not in first and len(one.parts) <= 1)]
+    return [one for one in able if not one.nested and 2 <= len(set(one.texts)) <= _FEW]
+
+
+def _filled(sample: Sample, places: Iterable[int]) -> set[str]:
+    some = list(places)
+    return {one.source for one in sample.fields if any(one.values[at] is not None for at in some)}
+
+
+def _common(mine: set[str], theirs: set[str], category: Field) -> float:
+    """Which share of all fields two kinds of records have in common, the category aside."""
+    union = (mine | theirs) - {category.source}
+    return len((mine & theirs) - {category.source}) / max(1, len(union))

@@ -1,0 +1,57 @@
+"""What the other processes of a run left unpublished, where each op has a process of its own.
+
+The multiprocess executor, which is Dagster's default, runs each op in a process that knows nothing of the others. What
+they refused is in the run's events; what waits follows from the lake.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterator
+
+import dagster as dg
+
+from event_assets.errors import EventAssetsError
+from event_assets.pipeline.results import CheckResult, Outcome
+from event_assets.pipeline.run import Run
+from event_assets.pipeline.workspace import Unit, Workspace
+
+
+class FailedLandingError(EventAssetsError):
+    """Files that failed in the process of the landing, in the words of that."""
+
+    def __init__(self, line: str) -> None:
+        Exception.__init__(self, line)
+
+
+def raise_landing_failures(context: dg.OpExecutionContext, workspace: Workspace) -> None:
+    """FailedLandingError where the run's landing failed in another process."""
+    for evaluation in _failed_evaluations(context, workspace):
+        if evaluation.check_name == "landing":
+            raise FailedLandingError(_message(evaluation))
+
+
+def unpublished(context: dg.OpExecutionContext, workspace: Workspace, run: Run) -> list[Outcome]:
+    """What the run refused by its events, and what of its request is still stale."""
+    workspace.refresh()
+    broken: dict[Unit, list[CheckResult]] = defaultdict(list)
+    for evaluation in _failed_evaluations(context, workspace):
+        table, date = evaluation.asset_key.path[-1], evaluation.partition
+        if evaluation.blocking and table in workspace.step_of:
+            result = CheckResult(table, evaluation.check_name, False, _message(evaluation))
+            broken[table, dt.date.fromisoformat(date) if date else None].append(result)
+    refused = [Outcome(*unit, "not_published", checks=tuple(results)) for unit, results in broken.items()]
+    return refused + [one for one in run.restarted().waiting() if (one.table, one.date) not in broken]
+
+
+def _failed_evaluations(context: dg.OpExecutionContext, workspace: Workspace) -> Iterator[dg.AssetCheckEvaluation]:
+    found = context.instance.all_logs(context.run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    for entry in found:
+        evaluation = entry.get_dagster_event().asset_check_evaluation_data
+        if not evaluation.passed and evaluation.asset_key.path[0] == workspace.dataset.name:
+            yield evaluation
+
+
+def _message(evaluation: dg.AssetCheckEvaluation) -> str:
+    return str(evaluation.description).partition(". What to do: ")[0]

@@ -1,0 +1,29 @@
+"""A failure of an op that the UI shows as one line, without the stack of Dagster's own calls below it.
+
+Dagster takes the traceback of a failure first and its description second, and formats both after that. Reading the
+description therefore cuts the traceback to its outermost frame.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+
+class OneLineFailure(dg.Failure):
+    """A failure that a user can cause or cure: no retry policy repeats it."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__(line, allow_retries=False)
+
+    @property
+    def description(self) -> str | None:
+        if self.__traceback__ is not None:
+            self.__traceback__.tb_next = None
+        return self._line
+
+    @description.setter
+    def description(self, line: str | None) -> None:
+        self._line = line
+
+
+OneLineFailure.__module__ = "event_assets"  # the UI shows it before the line
