@@ -27,6 +27,7 @@ from event_assets.storage.parquet import read_figures, read_parquet, write_parqu
 from event_assets.storage.partitions import content_digest
 from event_assets.storage.remove_rows import write_without
 from event_assets.storage.written_file import WrittenFile
+from event_assets.tables.landed_tables import LANDING_REJECTS, RAW_EVENTS, RAW_PROFILES
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,8 @@ def erase(
             if left is not file:
                 place(workspace, left, {name: path for name, path in written.items() if path != there[name]})
                 changed.append(left)
-                rows["landing_rejects"] += file.rejected - left.rejected
-                rows["raw_events" if file.kind == "events" else "raw_profiles"] += file.landed - left.landed
+                rows[LANDING_REJECTS] += file.rejected - left.rejected
+                rows[RAW_EVENTS if file.kind == "events" else RAW_PROFILES] += file.landed - left.landed
         _cut_closed(workspace, staging, erasings)
         masking = Masking(workspace.dataset, workspace.ledger, erasings)
         forget(_texts_with_ids(workspace, masking))
@@ -123,9 +124,9 @@ def rows_by_table(workspace: Workspace, user_id: str, *, mentions: bool = False)
         judges = judges_of(workspace.dataset, table.kind, erasings)
         rows = 0
         for path in (store.file(path) for entry in store.entries().values() if entry.rows for path in entry.files):
-            if name in ("raw_events", "raw_profiles"):
+            if name in (RAW_EVENTS, RAW_PROFILES):
                 rows += len(_of_rows(path, judges, "", []))
-            elif name == "landing_rejects":
+            elif name == LANDING_REJECTS:
                 rows += len(_of_rejects(path, judges, users, []))
             else:
                 rows += int(rows_of(table, path, judges).sum())

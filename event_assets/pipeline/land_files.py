@@ -37,6 +37,7 @@ from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Binding, Kind, Retraction, SourceFile
 from event_assets.storage.ledger import Entry as LedgerEntry
 from event_assets.storage.partitions import EMPTY_CONTENT
+from event_assets.tables.landed_tables import RAW_EVENTS
 
 if TYPE_CHECKING:
     pass
@@ -282,7 +283,7 @@ def _identified(dropped: InboxFile) -> Identity | LandingError:
 
 def _dropped(workspace: Workspace, file: SourceFile) -> str:
     """What of a file retention drops at once, in words; empty where it is nothing."""
-    before = workspace.ledger.expired_before.get("raw_events")
+    before = workspace.ledger.expired_before.get(RAW_EVENTS)
     rows = sum(rows for date, rows in file.dates.items() if before and date < before.isoformat())
     return f"{rows} records of dates before {before}, which were dropped, are not kept" if rows else ""
 
@@ -302,5 +303,5 @@ def _settled_in_ledger(
 
 
 def _raw_contents(workspace: Workspace) -> dict[str, str]:
-    entries = workspace.stores["raw_events"].entries()
+    entries = workspace.stores[RAW_EVENTS].entries()
     return {unit: entry.content for unit, entry in entries.items() if entry.content != EMPTY_CONTENT}
