@@ -50,7 +50,7 @@ class Fields:
     json: frozenset[str] = frozenset()
     """Columns of JSON: a JSON source's values stay as they are written, strings with their quotes."""
     strings: frozenset[str] = frozenset()
-    """Columns of text: of a JSON source's values only strings are told by it."""
+    """Columns of text: their texts show strings of a JSON source as they are, and no other value."""
     as_written: bool = False
     """Whether a batch has the column AS_WRITTEN: that of a JSON source."""
     merged: frozenset[str] = frozenset()
