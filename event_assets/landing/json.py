@@ -44,7 +44,6 @@ from event_assets.text.json_text import (
     value_text,
     written_once,
 )
-from event_assets.text.paths import PARENT
 
 #: Smaller than for CSV: the many Python objects of a block should stay in the processor's cache.
 BLOCK_BYTES = 256 * 1024
@@ -165,8 +164,7 @@ def _text(objects: JsonObjects, at: int, path: JsonPath, *, verbatim: bool) -> s
 def _untold(objects: JsonObjects, fields: Fields, paths: Mapping[str, JsonPath]) -> dict[int, set[Place]]:
     """The declared places of an object (by index) whose values the columns' texts don't tell."""
     found: dict[int, set[Place]] = {}
-    own = [(name, path) for name, path in paths.items() if path.members[0] != PARENT]
-    places = {path.members[:depth] for _, path in own for depth in range(1, len(path.members) + 1)}
+    places = {path.members[:depth] for path in paths.values() for depth in range(1, len(path.members) + 1)}
     for place in places:
         if type(None) in objects.kinds(place):
             below, leaf = objects.below(place[:-1]), place[-1]
@@ -177,7 +175,7 @@ def _untold(objects: JsonObjects, fields: Fields, paths: Mapping[str, JsonPath])
         for at, value in enumerate(objects.at(place) if dict in objects.kinds(place) else ()):
             if value == {}:
                 found.setdefault(at, set()).add(place)
-    for name, path in own:
+    for name, path in paths.items():
         for at in objects.named_oddly if path.literal is not None else ():
             if path.literal in objects.values[at]:
                 found.setdefault(at, set()).add((str(path.literal),))

@@ -1,9 +1,9 @@
 """A refused record as it came, out of its raw row: a JSON object of its fields by their source names.
 
-Of JSON sources nested fields are in their objects again, and values are written as the source wrote them; of all
-others every value is a text. The fields of time and the undeclared ones are among them. What a column's text doesn't
-tell (null, a number in a column of text, which of several sources) is in `as_written`. Landing has the same record
-again when it reads this text.
+Of JSON sources nested fields are in their objects again (those of a parent in `^`), and values are written as the
+source wrote them; of all others every value is a text. The fields of time and the undeclared ones are among them. What
+a column's text doesn't tell (null, a number in a column of text, which of several sources) is in `as_written`. Landing
+has the same record again when it reads this text.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from event_assets.declaration.dataset import Kind
 from event_assets.declaration.events_and_profiles import NESTED
 from event_assets.text.canonical_json import canonical_json
 from event_assets.text.json_text import SCALAR
-from event_assets.text.paths import FILE_PATH, PARENT, is_plain, parse_path
+from event_assets.text.paths import FILE_PATH, is_plain, parse_path
 
 #: So much of a record's text is kept.
 RAW_BYTES = 64 * 1024
@@ -123,8 +123,7 @@ class _BlockTexts:
 
     def _is_field(self, source: str) -> bool:
         """Whether the record has the source as a field. What is looked up in an array is in `extra`, with the array."""
-        at_root = source != FILE_PATH and not source.startswith(f"{PARENT}.")
-        return at_root and (not self._nests or is_plain(parse_path(source)))
+        return source != FILE_PATH and (not self._nests or is_plain(parse_path(source)))
 
     def _places(self, sources: Sequence[str]) -> list[Place]:
         """Where a column's values may be: the paths of its sources, and members of these very names."""
