@@ -31,7 +31,7 @@ from event_assets.orchestration.openlineage import send_lineage
 from event_assets.orchestration.private.checks_alone import GraphAssets
 from event_assets.orchestration.private.code_server import reload_definitions
 from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
-from event_assets.orchestration.private.log_events import last_evaluation, log_events
+from event_assets.orchestration.private.log_events import BACKFILL_TAG, last_evaluation, log_events
 from event_assets.orchestration.private.one_line_failure import OneLineFailure
 from event_assets.orchestration.reporting import (
     empty_events,
@@ -289,12 +289,15 @@ def _conclude(context: dg.OpExecutionContext, current: DatasetRun) -> None:
 
 
 def _show_calendar(context: dg.OpExecutionContext, current: DatasetRun) -> None:
-    """Let the UI show the dates that were landed: it reads the calendar with the definitions."""
+    """Let the UI show the dates that were landed: it reads the calendar with the definitions.
+
+    Not within a backfill: Dagster ends one whose partitions are no longer in the calendar.
+    """
     if partitions(current.workspace.dataset, current.workspace.settings) == current.calendar:
         return
     raw = current.workspace.dates("raw_events")
     history = f"{raw[0]} to {raw[-1]}" if raw else "empty"
-    reloaded = reload_definitions(context.run)
+    reloaded = BACKFILL_TAG not in context.run.tags and reload_definitions(context.run)
     how = "the definitions are reloaded to show it" if reloaded else "reload the definitions in the UI to see its dates"
     context.log.info(f"The history of {current.workspace.dataset.name} is now {history}: {how}")
 
