@@ -142,6 +142,9 @@ def _of(run_key: str, compute: Callable[..., Iterator[Any]]) -> Callable[..., It
         current: DatasetRun = getattr(context.resources, run_key)
         with _in_one_line():
             run, last = current.open(context), current.is_last(context.op.name)
+            if current.repeats_landing(context):
+                _land(context, current)
+                run = current.open(context)
             StepOutput(context, run, current.left_over(context), current.note if last else current.note_made).store()
             yield from compute(context, current)
             current.finish(context.op.name)
@@ -166,28 +169,33 @@ def _end(context: dg.OpExecutionContext, current: DatasetRun) -> None:
 
 def _landing(landed: Sequence[str]) -> Callable[..., Iterator[Any]]:
     def compute(context: dg.OpExecutionContext, current: DatasetRun) -> Iterator[Any]:
-        workspace, selected = current.workspace, selected_tables(context)
-        if selected.intersection(landed):
-            intake = land_new_files(
-                workspace,
-                now=lambda: dt.datetime.now(dt.UTC),
-                run=context.run.run_id,
-                progress=current.progress.progress,
-            )
-            current.landed(intake)
-            current.progress.landed(workspace, intake)
-            log_landing(context, workspace, intake)
-            requested = requested_dates(context, workspace)
-            within = set(workspace.dates("raw_events")).intersection(requested or ())
-            dates = within if "raw_events" in selected else ()
-            log_events(context, landing_events(workspace, intake, selected, dates))
-            if "raw_events" in selected:
-                _report_empty(context, current, ["raw_events"], empty_dates(workspace, requested))
+        if selected_tables(context).intersection(landed):
+            _land(context, current)
         if _FRAMES in context.selected_output_names:
             yield dg.Output(None, _FRAMES)
         yield from _outputs(context, current, landed, held={"source_files"} if current.intake.failures else set())
 
     return compute
+
+
+def _land(context: dg.OpExecutionContext, current: DatasetRun) -> None:
+    """Land the new files; the run goes on with what there is then."""
+    workspace, selected = current.workspace, selected_tables(context)
+    intake = land_new_files(
+        workspace,
+        now=lambda: dt.datetime.now(dt.UTC),
+        run=context.run.run_id,
+        progress=current.progress.progress,
+    )
+    current.landed(intake)
+    current.progress.landed(workspace, intake)
+    log_landing(context, workspace, intake)
+    requested = requested_dates(context, workspace)
+    within = set(workspace.dates("raw_events")).intersection(requested or ())
+    dates = within if "raw_events" in selected else ()
+    log_events(context, landing_events(workspace, intake, selected, dates))
+    if "raw_events" in selected:
+        _report_empty(context, current, ["raw_events"], empty_dates(workspace, requested))
 
 
 def _step(step: Step) -> Callable[..., Iterator[Any]]:
