@@ -137,14 +137,14 @@ def instrument(clock: Clock) -> None:
         setattr(owner, name, clock.timed(group, phase, getattr(owner, name)))
     for reader, name in ((csv_reader, "read_csv"), (json_reader, "read_json")):
         setattr(reader, name, clock.timed_batches(LANDING, "read", getattr(reader, name)))
-    draft = unit.Drafting.draft
+    stage = unit.Stager.stage
 
-    def drafted(self: Any, step: Any, dates: Any) -> Any:
+    def staged(self: Any, step: Any, dates: Any) -> Any:
         clock.table = step.name
         step = dataclasses.replace(step, transform=clock.timed("", "compute", step.transform))
-        return clock.timed("", "other", draft)(self, step, dates)
+        return clock.timed("", "other", stage)(self, step, dates)
 
-    unit.Drafting.draft = drafted  # type: ignore[method-assign]
+    unit.Stager.stage = staged  # type: ignore[method-assign]
 
     # Dagster is imported by the command, with what it then imports from above; so these come last.
     def dagster() -> None:

@@ -199,7 +199,7 @@ def places_of(folder: Path, text: str) -> list[str]:
 
 def made(outcomes: Iterable[Outcome], table: str | None = None) -> set[tuple[str, str]]:
     """The units that were made, as (table, date)."""
-    return {(o.table, str(o.date or "")) for o in outcomes if o.state == "made" and table in (None, o.table)}
+    return {(o.table, str(o.date or "")) for o in outcomes if o.state == "materialized" and table in (None, o.table)}
 
 
 def wrong_on(date: str, table: str, transform: Callable[[Inputs, Scope], Outputs], how: Break) -> Callable:

@@ -12,6 +12,7 @@ import typer
 
 from event_assets.errors import EventAssetsError
 from event_assets.settings import Settings, load_settings
+from event_assets.tables.landed_tables import RAW_EVENTS
 
 if TYPE_CHECKING:
     from event_assets.declaration import Dataset
@@ -67,7 +68,7 @@ def refusal_reasons(dataset: Dataset, settings: Settings) -> list[str]:
 def _raw_dates(dataset: Dataset, settings: Settings) -> list[str]:
     from event_assets.storage.lake import Lake
 
-    return sorted(Lake(settings.lake, settings.cache).store(dataset.name, "raw_events", None, "event_date").entries())
+    return sorted(Lake(settings.lake, settings.cache).store(dataset.name, RAW_EVENTS, None, "event_date").entries())
 
 
 def _of_dataset(context: typer.Context, values: Callable[[Dataset, Settings], list[str]]) -> list[str]:

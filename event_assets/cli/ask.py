@@ -13,8 +13,12 @@ from event_assets.settings import load_settings
 
 def ask(
     dataset: DatasetName,
-    metric: Annotated[str, typer.Option(help="users, sessions, events, minutes, conversions or revenue.")] = "users",
-    by: Annotated[str | None, typer.Option(metavar="COL", help="A column of the facts; left out, one figure.")] = None,
+    metric: Annotated[
+        str, typer.Option(help="users, persons, sessions, events, minutes, conversions or revenue.")
+    ] = "users",
+    by: Annotated[
+        str | None, typer.Option(metavar="COL", help="event_date or a column of the facts; left out, one figure.")
+    ] = None,
     first: Annotated[
         dt.datetime | None, typer.Option("--from", metavar="D", formats=["%Y-%m-%d"], help="The first date.")
     ] = None,
@@ -23,7 +27,7 @@ def ask(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer and its table as JSON.")] = False,
 ) -> None:
-    """Answers how many distinct users, sessions, events, watched minutes or conversions a range of dates has, exactly.
+    """Answers how many users, persons, sessions, events, minutes or conversions a range of dates has, exactly.
 
     The figure comes from the smallest table that has it. Where none does, facts are scanned, and the answer reports it;
     `gold.users_by` declares columns by which users are kept as sets.
@@ -31,6 +35,7 @@ def ask(
     \b
     event-assets ask shop --metric users --from 2020-09-24 --to 2020-09-30
     event-assets ask activity --metric users --by platform
+    event-assets ask streaming --metric minutes --by event_date
     event-assets ask shop --metric events --by event_type --json
     event-assets ask app_events --metric conversions --by channel
     """
@@ -58,10 +63,8 @@ def ask(
         }
         print(json_text(told))
         return
-    from event_assets.cli.run_report import console
+    from event_assets.cli.text_table import print_rows
 
-    for row in rows:
-        console.print("  ".join("" if value is None else f"{value}" for value in row), markup=False, highlight=False)
+    print_rows({name: name == metric for name in names}, rows)
     source = f"{declared.name}.{found.table}"
-    scanned = f"no rollup covers this: {source} was scanned" if found.scanned else f"read from {source}"
-    console.print(scanned, markup=False, highlight=False)
+    typer.echo(f"no rollup covers this: {source} was scanned" if found.scanned else f"read from {source}")

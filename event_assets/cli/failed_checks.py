@@ -37,7 +37,7 @@ def failed_checks(workspace: Workspace, outcomes: Iterable[Outcome], found: Reco
     results += [
         (o.date, result)
         for o in outcomes
-        if o.state == "made"
+        if o.state == "materialized"
         for result in quality_results(workspace, o.table, o.date, o.rows, o.figures)
     ]
     for date, result in results:

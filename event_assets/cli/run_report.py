@@ -148,7 +148,7 @@ def performance(intake: LandingSummary | None, outcomes: list[Outcome]) -> Itera
         rate = f"{megabytes / max(intake.seconds, 1e-9):,.1f} MB/s"
         took = f"{counted(records, 'record')} in {intake.seconds:.1f} s ({rate})"
         yield f"landing: {counted(len(files), 'file')}, {megabytes:,.1f} MB, {took}"
-    made = [outcome for outcome in outcomes if outcome.state == "made"]
+    made = [outcome for outcome in outcomes if outcome.state == "materialized"]
     seconds, rows = sum(outcome.seconds for outcome in made), sum(outcome.rows for outcome in made)
     rate = f" ({rows / seconds:,.0f} rows/s)" if seconds else ""
     yield f"tables: {counted(len(made), 'partition')}, {counted(rows, 'row')} in {seconds:.1f} s{rate}"

@@ -31,8 +31,8 @@ class Drill:
 class Panel:
     """What a panel shows: `shape` of the answers to its questions, the first of which it can't do without.
 
-    `needs` is the key of a declaration (below `gold:`, but for `expect` and `channels`) that gives its table; `chart` a
-    name in static/specs.js.
+    `needs` is the key of a declaration (at its top or below `gold:`) that gives its table; `chart` a name in
+    static/specs.js.
     """
 
     name: str
@@ -134,6 +134,16 @@ def _share(rows: pl.DataFrame, column: str) -> float:
     return int(rows[column][0]) / max(int(rows[column].sum()), 1)
 
 
+def _persons(rows: pl.DataFrame) -> str:
+    together = rows.row(0, named=True)
+    return f"{count(together['ids'])} ids are of {count(together['persons'])} persons."
+
+
+def _traffic(rows: pl.DataFrame) -> str:
+    share = dict(rows.select("traffic", "share").iter_rows())
+    return f"{percent(share.get('bot', 0))} of the events are of bots, {percent(share.get('internal', 0))} internal."
+
+
 def _top(rows: pl.DataFrame) -> str:
     first = rows.sort("session_count", descending=True, maintain_order=True).row(0, named=True)
     return f"The most active, {first['user_id']}, has {count(first['session_count'])} sessions."
@@ -229,6 +239,17 @@ PANELS = (
         (queries.active_users,),
         _active,
         needs="retention",
+        chart="active",
+        span="wide",
+    ),
+    Panel(
+        "persons",
+        "Persons",
+        "Ids of all dates, and of how many persons they are.",
+        (queries.persons,),
+        _persons,
+        needs="identity",
+        open_table=True,
     ),
     Panel(
         "cohorts",
@@ -237,6 +258,18 @@ PANELS = (
         (queries.retention,),
         _cohorts,
         needs="retention",
+        chart="cohorts",
+        span="wide",
+    ),
+    Panel(
+        "traffic",
+        "Traffic",
+        "Who caused the events. Other panels of facts count humans, or what the dataset declares.",
+        (queries.traffic,),
+        _traffic,
+        needs="traffic",
+        drill=Drill("joined_facts", ("traffic",)),
+        open_table=True,
     ),
     Panel(
         "top-users",

@@ -1,6 +1,7 @@
 """What the page asks of the gold tables: each question as one SELECT over the views, for a range of dates.
 
-Facts are never read here. Where the range is all there is, the tables over all dates answer, which are the smallest.
+Of facts at most one column is read, which has three values (`traffic`). Where the range is all there is, the tables
+over all dates answer, which are the smallest.
 """
 
 from __future__ import annotations
@@ -158,6 +159,25 @@ def retention(at: Selection) -> Query | None:
             users / first_value(users) OVER (PARTITION BY cohort_week ORDER BY offset_weeks) AS share
         FROM {at.view("retention_by_week")} WHERE cohort_week BETWEEN ?::DATE - 6 AND ? ORDER BY ALL"""
     return Query("retention_by_week", sql, at.dates)
+
+
+def persons(at: Selection) -> Query | None:
+    """column (first `all` together), ids, persons: how many ids each column has, and of how many persons they are."""
+    if not at.has("identities"):
+        return None
+    sql = f"""SELECT coalesce("column", 'all') AS "column", count(*) AS ids,
+            count(DISTINCT person_id) AS persons FROM {at.view("identities")}
+        GROUP BY GROUPING SETS ((), (identities."column")) ORDER BY grouping(identities."column") DESC, ids DESC, 1"""
+    return Query("identities", sql)
+
+
+def traffic(at: Selection) -> Query | None:
+    """traffic, events, share: facts of humans, bots and oneself. Most events first."""
+    if at.dataset.traffic is None:
+        return None
+    sql = f"""SELECT traffic, count(*) AS events, count(*) / sum(count(*)) OVER () AS share
+        FROM {at.view("joined_facts")} WHERE {_IN_RANGE} GROUP BY traffic ORDER BY events DESC, traffic"""
+    return Query("joined_facts", sql, at.dates)
 
 
 def channels(at: Selection) -> Query | None:

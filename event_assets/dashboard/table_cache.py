@@ -16,6 +16,7 @@ from event_assets.errors import EventAssetsError
 from event_assets.pipeline.reconcile import Reconciliation, reconcile
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings
+from event_assets.tables.landed_tables import LANDING_REJECTS, RAW_EVENTS
 from event_assets.warehouse.query import read
 from event_assets.warehouse.views import REJECTED
 
@@ -52,7 +53,7 @@ class Answers:
 
     def dates(self) -> list[dt.date]:
         """The dates of which anything has landed, in order."""
-        return self.workspace.known_dates(["raw_events"])
+        return self.workspace.known_dates([RAW_EVENTS])
 
     def to(self, questions: Iterable[Question], at: Selection) -> dict[Question, Answer]:
         """The answer to each query, some of them at a time."""
@@ -70,7 +71,7 @@ class Answers:
 
     def ask(self, query: Query) -> pl.DataFrame:
         """The rows of one query. NotMadeError where its table was never made."""
-        tables = ("landing_rejects", "quarantine") if query.table == REJECTED else (query.table,)
+        tables = (LANDING_REJECTS, "quarantine") if query.table == REJECTED else (query.table,)
         if not any(self.workspace.stores[table].entries() for table in tables):
             name = self.dataset.name
             raise NotMadeError(f"{name}.{tables[-1]}", "has not been made yet", f"event-assets run {name}")

@@ -22,7 +22,7 @@ from event_assets.text.encodings import detect_encoding
 #: So much of a file is tried under each dialect, and so much of its end is looked at for a footer.
 _HEAD_BYTES = 256 * 1024
 _TAIL_BYTES = 64 * 1024
-_MAX_RECORDS = 500
+MAX_TABLE_RECORDS = 500
 _MAX_HEADER_LINES = 5
 _MAX_FOOTER_LINES = 20
 
@@ -124,7 +124,7 @@ def _w3c(head: bytes, names: bytes, encoding: str) -> Dialect:
     delimiter = "\t" if b"\t" in head else "whitespace"
     fields = tuple(names.decode().split())
     lines = [line for line in head.decode().splitlines() if line.strip() and not line.startswith("#")]
-    rows = [line.split("\t") if delimiter == "\t" else line.split() for line in lines[:_MAX_RECORDS]]
+    rows = [line.split("\t") if delimiter == "\t" else line.split() for line in lines[:MAX_TABLE_RECORDS]]
     records = tuple(tuple(value or None for value in row) for row in rows if len(row) == len(fields))
     return Dialect(encoding, delimiter, w3c=True, names=fields, records=records)
 
@@ -198,7 +198,7 @@ def _aligned(head: bytes) -> _Tried | None:
     """Columns set apart by runs of blanks; None where single blanks do."""
     rows: list[Row] = []
     place = 0
-    for line in head.splitlines(keepends=True)[:_MAX_RECORDS]:
+    for line in head.splitlines(keepends=True)[:MAX_TABLE_RECORDS]:
         if line.strip():
             rows.append((place, list(line.decode(errors="replace").split())))
         place += len(line)
@@ -211,7 +211,7 @@ def _try(head: bytes, whole: bool, dialect: Dialect) -> _Tried:
     parser = RecordParser(dialect.csv, None, _HEAD_BYTES)
     rows: list[Row] = []
     place = 0
-    while place < len(head) and len(rows) < _MAX_RECORDS:
+    while place < len(head) and len(rows) < MAX_TABLE_RECORDS:
         taken = parser.take(head, place, final=whole)
         if taken is None:
             break

@@ -141,8 +141,7 @@ def _time(sample: Sample, given: Field | None, remarks: list[str]) -> tuple[tupl
         raise DeclarationError(
             str(given.source if given else sample.paths[0]),
             f"no field has times; there are {names_of(sample.fields)}",
-            "export a field with times such as 2025-01-31T10:00:00Z, 31.01.2025 10:00 or 1738317600000, or name it "
-            "with --time-column NAME",
+            _NO_TIMES if not sample.is_nameless else _NO_TIMES_IN_LINES,
         )
     chosen = ranked[0]
     others = [
@@ -152,6 +151,16 @@ def _time(sample: Sample, given: Field | None, remarks: list[str]) -> tuple[tupl
         remarks.append(f"other times are {', '.join(others[:5])}: is {chosen.source} when the event happened?")
     _note_forms(chosen, forms[chosen.source], remarks)
     return (chosen,), forms[chosen.source]
+
+
+_NO_TIMES = (
+    "export a field with times such as 2025-01-31T10:00:00Z, 31.01.2025 10:00 or 1738317600000, or name it with "
+    "--time-column NAME"
+)
+_NO_TIMES_IN_LINES = (
+    "a line needs a time with its year, such as 2025-01-31 10:00:00 or 31/Jan/2025:10:00:00 +0000; of another form, "
+    r"declare format: log with log: {pattern: '(?P<time>\S+ \S+) (?P<message>.*)'}"
+)
 
 
 def _note_forms(time: Field, forms: TimeFormats, remarks: list[str]) -> None:

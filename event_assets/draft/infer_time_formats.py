@@ -26,6 +26,9 @@ _RFC_2822 = re.compile(
     r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(?::\d\d)? (?:[+-]\d{4}|GMT|UT)", re.ASCII
 )
 
+#: As C and Apache's log of errors write times: Sun Dec 04 04:47:44 2005.
+_CTIME = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d\d:\d\d:\d\d(\.\d+)? \d{4}", re.ASCII)
+
 #: Patterns of dates by the shape of their text; several where a text can mean several.
 _DATES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"\d{4}(?P<m>[-/.])\d{1,2}(?P=m)\d{1,2}", ("%Y{m}%m{m}%d",)),
@@ -134,6 +137,9 @@ def _forms(text: str) -> Iterator[str]:
 
 def _patterns(text: str) -> Iterator[str]:
     """The strptime patterns that a text's shape suggests."""
+    if found := _CTIME.fullmatch(text):
+        yield f"%a %b %d %H:%M:%S{'.%f' if found[1] else ''} %Y"
+        return
     match = _TEXT.fullmatch(text)
     if match is None:
         return

@@ -53,7 +53,8 @@ LOGS = (
 #: Times within a line of which nothing else is known.
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z| ?[+-]\d\d:?\d\d)?"
 _APACHE = r"\d{1,2}/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?"
-_AROUND = [rf"(?P<before>.*?)\[?(?P<time>{time})\]?(?P<message>.*)" for time in (_ISO, _APACHE)]
+_CTIME = r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d\d:\d\d:\d\d(?:\.\d+)? \d{4}"
+_AROUND = [rf"(?P<before>.*?)\[?(?P<time>{time})\]?(?P<message>.*)" for time in (_ISO, _APACHE, _CTIME)]
 TEXTS = tuple(Log("a text", pattern, re.compile(pattern)) for pattern in _AROUND)
 
 

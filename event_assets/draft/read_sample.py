@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import Any, Literal
 import polars as pl
 
 from event_assets.declaration import Column, Source
-from event_assets.draft.csv_dialect import Dialect, detect
+from event_assets.draft.csv_dialect import MAX_TABLE_RECORDS, Dialect, detect
 from event_assets.draft.field_roles import has_named_time
 from event_assets.draft.json_fields import Number, array_path, json_fields, parse, segment
 from event_assets.draft.known_layouts import LOGS, TEXTS, Log, header_of
@@ -31,6 +32,10 @@ _MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
 _MAX_RECORD_BYTES = 1024 * 1024
 #: So many of a log's lines must have its pattern.
 _MOST = 0.8
+#: How JSON begins: a log's line may begin with a bracket, too.
+_JSON = re.compile(rb"\{|\[\s*(?:[\[{\]]|\Z)")
+#: A text of which fewer lines are records of a table is none.
+_WHOLE_TABLE = 0.95
 #: So many rows of a sheet are looked at for its header.
 _HEAD_ROWS = 50
 
@@ -86,10 +91,15 @@ def _read(path: Path) -> Sample:
     for magic, read in _BINARY.items():
         if start.startswith(magic):
             return read(path)
-    first = start.removeprefix(b"\xef\xbb\xbf").replace(b"\x00", b"").strip()[:1]
-    if first in (b"[", b"{") and not plain_name(path).endswith((".csv", ".tsv")):
-        return _json(path, "json" if first == b"[" else "ndjson")
-    return _log(path, LOGS) or _csv(path)
+    text = start.removeprefix(b"\xef\xbb\xbf").replace(b"\x00", b"").strip()
+    if _JSON.match(text) and not plain_name(path).endswith((".csv", ".tsv")):
+        return _json(path, "json" if text[:1] == b"[" else "ndjson")
+    if (log := _log(path, LOGS)) is not None:
+        return log
+    table = _csv(path)
+    looked_at = min(len(_lines(path)), MAX_TABLE_RECORDS)
+    is_text = table.is_nameless and table.records < _WHOLE_TABLE * looked_at
+    return (text_log(path) if is_text else None) or table
 
 
 def _csv(path: Path) -> Sample:
@@ -130,8 +140,7 @@ def _csv_remarks(dialect: Dialect, known: str) -> Iterator[str]:
 
 def _log(path: Path, logs: Sequence[Log]) -> Sample | None:
     """The records of a log; None where most of its lines have none of the patterns."""
-    encoding = detect_encoding(plain_chunks(path, path.name))
-    lines = [line for line in _head(path).decode(encoding, "replace").splitlines() if line.strip()][:MAX_RECORDS]
+    lines = _lines(path)
     for log in logs:
         found = [match for line in lines if (match := log.regex.fullmatch(line))]
         if found and len(found) >= _MOST * len(lines):
@@ -139,6 +148,12 @@ def _log(path: Path, logs: Sequence[Log]) -> Sample | None:
             fields = tuple(Field(name, trimmed(texts), (name,)) for name, texts in values.items())
             return Sample((path,), "log", fields, len(found), {"log": {"pattern": log.pattern}})
     return None
+
+
+def _lines(path: Path) -> list[str]:
+    """The first lines of a text but blank ones."""
+    text = _head(path).decode(detect_encoding(plain_chunks(path, path.name)), "replace")
+    return [line for line in text.splitlines() if line.strip()][:MAX_RECORDS]
 
 
 def _json(path: Path, form: Literal["json", "ndjson"]) -> Sample:

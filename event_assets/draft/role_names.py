@@ -7,6 +7,7 @@ TIME = (
     *("derivedtstamp", "collectortstamp", "originaltimestamp", "sentat", "receivedat", "at", "when", "endtime"),
     *("zeitpunkt", "zeitstempel", "datumzeit", "horodatage", "dateheure", "eventdate", "date", "datum", "day"),
     *("updatedat", "epoch", "timems", "tsms", "zeit", "fecha", "data", "created", "published", "start", "started"),
+    *("timetimestamp", "completetimestamp"),
 )
 #: The last part of names of times, which vendors put other words in front of: EdgeStartTimestamp, time_usec.
 TIME_ENDINGS = (
@@ -31,7 +32,7 @@ USER = (
     ),
     *("utilisateur", "idutilisateur", "idusuario", "usuario", "idcliente", "cliente", "actor", "username", "login"),
     *("csusername", "actoraccountname", "email", "mbox", "authorid", "author", "profileid", "actorname"),
-    *("profilename", "userfullname", "fullname", "useridentityarn"),
+    *("profilename", "userfullname", "fullname", "useridentityarn", "caseid", "caseconceptname", "case"),
 )
 #: Ids of browsers and devices, which identify a user who isn't known.
 ANONYMOUS = (
@@ -42,7 +43,18 @@ ANONYMOUS = (
 TYPE = (
     *("eventtype", "eventname", "event", "activitytype", "type", "action", "actiontype", "activity", "kind", "verb"),
     *("verbid", "verbdisplayenus", "eventcategory", "ereignis", "aktion", "typ", "vorgang", "evenement", "operation"),
-    *("name", "category", "evento", "accion", "tipo", "dagstereventtype", "buchungstext", "method", "csmethod"),
+    *(
+        "conceptname",
+        "name",
+        "category",
+        "evento",
+        "accion",
+        "tipo",
+        "dagstereventtype",
+        "buchungstext",
+        "method",
+        "csmethod",
+    ),
 )
 #: Fields that name what was done where the type of event is empty (Segment: a page's and a screen's calls have names).
 TYPE_ELSE = ("eventname", "event", "name", "type", "action")

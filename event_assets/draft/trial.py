@@ -21,6 +21,7 @@ from event_assets.pipeline.run import run
 from event_assets.pipeline.schedule import Request
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings
+from event_assets.tables.landed_tables import LANDING_REJECTS, RAW_EVENTS
 
 #: Of larger files the first records are tried.
 MAX_BYTES = 16 * 1024 * 1024
@@ -98,8 +99,8 @@ def _result(workspace: Workspace, shortened: list[str], failures: list[tuple[str
     names = ledger.names()
     files_refused = [(names[key][0], file.reason) for key, file in ledger.files.items() if file.reason]
     cleaned = _rows(workspace, "cleaned_events")
-    raw = _rows(workspace, "raw_events")
-    rejects = _rows(workspace, "landing_rejects")
+    raw = _rows(workspace, RAW_EVENTS)
+    rejects = _rows(workspace, LANDING_REJECTS)
     of_profiles = [file_id for (kind, file_id) in ledger.files if kind == "profiles"]
     is_profile = pl.col("file_id").is_in(of_profiles)
     dates = workspace.dates("cleaned_events")

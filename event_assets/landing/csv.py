@@ -38,6 +38,8 @@ _FIELDS = re.compile(rb"^#Fields:([^\r\n]*)(?:\r?\n|\Z)", re.M)
 #: Certified lines have no quotes here: every run of blanks separates two fields, or none at a line's ends.
 _PADDING = re.compile(rb"^[ \t]++|[ \t]++(?=\r?$)", re.M)
 _BLANKS = re.compile(rb"[ \t]+")
+#: Beyond so many undeclared fields a row for each value costs less than an expression for each field.
+_WIDE = 200
 
 
 @dataclass(frozen=True)
@@ -261,6 +263,10 @@ def _columns(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         pl.lit(None, pl.String).alias(name) if place is None else pl.col(f"{place}").alias(name)
         for name, place in layout.columns.items()
     ]
+    if len(layout.undeclared) > _WIDE:
+        named_fields = frame.select(ROW_NUMBER, *named)
+        extra = _extra_of_many(frame, layout.undeclared)
+        return named_fields.join(extra, on=ROW_NUMBER, how="left", maintain_order="left")
     return frame.select(ROW_NUMBER, *named, _extra(layout.undeclared).alias(EXTRA))
 
 
@@ -269,10 +275,32 @@ def _extra(undeclared: dict[str, int]) -> pl.Expr:
     if not undeclared:
         return pl.lit(None, pl.String)
     members = [
-        pl.when(pl.col(f"{place}").is_not_null()).then(
-            pl.struct(pl.col(f"{place}").alias(name)).struct.json_encode().str.head(-1).str.slice(1)
-        )
+        pl.when(pl.col(f"{place}").is_not_null()).then(_member(pl.col(f"{place}"), name))
         for name, place in undeclared.items()
     ]
     joined = pl.concat_str(members, separator=",", ignore_nulls=True)
     return pl.when(joined != "").then(pl.concat_str(pl.lit("{"), joined, pl.lit("}")))
+
+
+def _extra_of_many(frame: pl.DataFrame, undeclared: dict[str, int]) -> pl.DataFrame:
+    """row_number and extra as `_extra` gives it, of the rows that have one, in any order.
+
+    An expression for each of 100,000 fields takes Polars gigabytes and half an hour; a row for each value is cheap.
+    """
+    places = [f"{place}" for place in undeclared.values()]
+    names = pl.DataFrame({"place": places, "name": list(undeclared)}, schema={"place": pl.String, "name": pl.String})
+    values = frame.unpivot(places, index=ROW_NUMBER, variable_name="place").drop_nulls("value")
+    values = values.join(names, on="place", how="left", maintain_order="left")
+    member = pl.concat_str(_json(pl.col("name")), pl.lit(":"), _json(pl.col("value")))
+    joined = values.group_by(ROW_NUMBER, maintain_order=True).agg(member.str.join(",").alias(EXTRA))
+    return joined.with_columns(pl.concat_str(pl.lit("{"), EXTRA, pl.lit("}")).alias(EXTRA))
+
+
+def _member(value: pl.Expr, name: str) -> pl.Expr:
+    """`"name":"text"`"""
+    return pl.struct(value.alias(name)).struct.json_encode().str.head(-1).str.slice(1)
+
+
+def _json(text: pl.Expr) -> pl.Expr:
+    """A text as a JSON string."""
+    return _member(text, "a").str.slice(4)

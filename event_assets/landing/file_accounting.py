@@ -24,6 +24,7 @@ from event_assets.landing.raw_rows import EventDates, RawColumns, present_column
 from event_assets.landing.record_batches import ROW_NUMBER, Batch, is_read, raw_text
 from event_assets.landing.schema_drift import FILE_IN_FRAME, Drift, TypeDrift, count_types
 from event_assets.tables.catalog import tables
+from event_assets.tables.landed_tables import LANDING_REJECTS
 
 #: The reason of a file that is rejected by `drift: fail`.
 SCHEMA_DRIFT = "schema_drift"
@@ -118,7 +119,7 @@ class FileAccount:
             "column": [column for _, _, column, _ in rejects],
             "raw": [raw_text(text) for _, _, _, text in rejects],
         }
-        self._rejects(pl.DataFrame(columns, tables(self._dataset)["landing_rejects"].polars_schema()))
+        self._rejects(pl.DataFrame(columns, tables(self._dataset)[LANDING_REJECTS].polars_schema()))
 
     def result(self) -> Landed:
         """The result of all batches, without dates and staged files."""

@@ -23,6 +23,7 @@ from event_assets.landing.plain_text import PlainFile, plain_files
 from event_assets.landing.record_batches import MALFORMED, Batch, Fields, FileRejected, Reject
 from event_assets.landing.unpack import DEFAULT_LIMITS, Limits
 from event_assets.tables.catalog import tables
+from event_assets.tables.landed_tables import LANDING_REJECTS
 
 #: This part of the memory gathers rows; the rest is for the current block and its copies.
 _ROWS_SHARE = 4
@@ -163,7 +164,7 @@ class _Staged:
 
     def __init__(self, dataset: Dataset, kind: Kind, file_id: str, staging: Path, memory_bytes: int) -> None:
         table, share = f"raw_{kind}", min(memory_bytes // _ROWS_SHARE, _MAX_ROWS_BYTES)
-        schemas = [tables(dataset)[name].polars_schema() for name in (table, "landing_rejects")]
+        schemas = [tables(dataset)[name].polars_schema() for name in (table, LANDING_REJECTS)]
         writer = partial(PartitionWriter, staging, memory_bytes=share)
         self.rows = writer(f"{file_id}-{kind}", schemas[0], by_date=kind == "events")
         self.rejects = writer(f"{file_id}-rejects", schemas[1], by_date=False)

@@ -99,9 +99,13 @@ def _batch(rows: pa.RecordBatch, fields: Fields, places: dict[str, Steps], max_r
     columns: dict[str, pl.Series] = {ROW_NUMBER: pl.Series(range(1, rows.num_rows + 1), dtype=pl.Int64)}
     for name, source in fields.sources.items():
         path = places.get(source)
-        columns[name] = (
-            _texts(value_at(rows, path), undecodable) if path else pl.Series([None] * rows.num_rows, dtype=pl.String)
-        )
+        if path is None:
+            columns[name] = pl.Series([None] * rows.num_rows, dtype=pl.String)
+            continue
+        values = value_at(rows, path)
+        columns[name] = _texts(values, undecodable)
+        if (mark := fields.decimal_marks.get(name)) and not _is_text(values.type):
+            columns[name] = columns[name].str.replace(".", mark, literal=True)
     undeclared: Counter[str] = Counter()
     columns[EXTRA] = pl.Series(_extras(rows, list(places.values()), undeclared), dtype=pl.String)
     frame = pl.DataFrame(columns, fields.schema)

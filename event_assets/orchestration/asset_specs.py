@@ -12,6 +12,7 @@ from event_assets.orchestration.keys import asset_key
 from event_assets.pipeline.checks import checks
 from event_assets.pipeline.steps import LATENESS, RECONCILIATION, Input, Step, step_of, unread
 from event_assets.tables.catalog import tables
+from event_assets.tables.landed_tables import RAW_EVENTS, SOURCE_FILES
 from event_assets.tables.table import Table
 
 
@@ -60,7 +61,7 @@ def _asset_spec(dataset: Dataset, table: Table, dates: dg.PartitionsDefinition |
         metadata=metadata,
         partitions_def=dates,
         code_version=step.rules if step else None,
-        freshness_policy=_freshness(dataset) if table.name == "raw_events" or table.layer == "gold" else None,
+        freshness_policy=_freshness(dataset) if table.name == RAW_EVENTS or table.layer == "gold" else None,
         skippable=True,
     )
 
@@ -109,11 +110,11 @@ def _deps(dataset: Dataset, table: str, step: Step | None) -> Iterator[dg.AssetD
     if table == LATENESS:
         yield dg.AssetDep(asset_key(dataset.name, "sessions"))
     if step is None:
-        if table != "source_files":
-            yield dg.AssetDep(asset_key(dataset.name, "source_files"))
+        if table != SOURCE_FILES:
+            yield dg.AssetDep(asset_key(dataset.name, SOURCE_FILES))
         return
     # Which names the profile files have is a view of the ledger, as source_files is.
-    read = ("source_files" if source == "profile_snapshots" else source for source in shown_inputs(dataset, step))
+    read = (SOURCE_FILES if source == "profile_snapshots" else source for source in shown_inputs(dataset, step))
     yield from (dg.AssetDep(asset_key(dataset.name, source)) for source in dict.fromkeys(read))
 
 

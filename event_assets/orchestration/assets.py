@@ -52,6 +52,7 @@ from event_assets.pipeline.schedule import empty_dates
 from event_assets.pipeline.steps import LATENESS, RECONCILIATION, Step, steps, unread
 from event_assets.settings import Settings
 from event_assets.tables.catalog import tables
+from event_assets.tables.landed_tables import RAW_EVENTS, SOURCE_FILES
 
 #: The output of an op on which its partitions travel. No asset is mapped to it: it keeps the order of the ops.
 _FRAMES = "frames"
@@ -178,14 +179,14 @@ def _landing(landed: Sequence[str]) -> Callable[..., Iterator[Any]]:
             current.progress.landed(workspace, intake)
             log_landing(context, workspace, intake)
             requested = requested_dates(context, workspace)
-            within = set(workspace.dates("raw_events")).intersection(requested or ())
-            dates = within if "raw_events" in selected else ()
+            within = set(workspace.dates(RAW_EVENTS)).intersection(requested or ())
+            dates = within if RAW_EVENTS in selected else ()
             log_events(context, landing_events(workspace, intake, selected, dates))
-            if "raw_events" in selected:
-                _report_empty(context, current, ["raw_events"], empty_dates(workspace, requested))
+            if RAW_EVENTS in selected:
+                _report_empty(context, current, [RAW_EVENTS], empty_dates(workspace, requested))
         if _FRAMES in context.selected_output_names:
             yield dg.Output(None, _FRAMES)
-        yield from _outputs(context, current, landed, held={"source_files"} if current.intake.failures else set())
+        yield from _outputs(context, current, landed, held={SOURCE_FILES} if current.intake.failures else set())
 
     return compute
 
@@ -292,7 +293,7 @@ def _show_calendar(context: dg.OpExecutionContext, current: DatasetRun) -> None:
     """Let the UI show the dates that were landed: it reads the calendar with the definitions."""
     if partitions(current.workspace.dataset, current.workspace.settings) == current.calendar:
         return
-    raw = current.workspace.dates("raw_events")
+    raw = current.workspace.dates(RAW_EVENTS)
     history = f"{raw[0]} to {raw[-1]}" if raw else "empty"
     reloaded = reload_definitions(context.run)
     how = "the definitions are reloaded to show it" if reloaded else "reload the definitions in the UI to see its dates"

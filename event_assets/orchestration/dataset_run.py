@@ -108,13 +108,13 @@ class DatasetRun:
         assert self._run is not None
         request, tables = self._run.request, self.workspace.tables
         for outcome in outcomes:
-            if outcome.state == "made":
+            if outcome.state == "materialized":
                 self.published[outcome.table] += outcome.rows
             if not tables[outcome.table].internal:
                 self.progress.made(outcome)
             # A table over all dates may be missing after a run for some of them: the run of the last date makes it.
             waits = outcome.state == "waiting" and outcome.table in request.tables
-            if outcome.state == "refused" or (waits and (outcome.date is not None or not request.dates)):
+            if outcome.state == "not_published" or (waits and (outcome.date is not None or not request.dates)):
                 self.failed.append(outcome)
 
     def is_last(self, op: str) -> bool:

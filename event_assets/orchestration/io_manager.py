@@ -41,7 +41,7 @@ CONTRACT = "contract"
 
 
 class StepOutput:
-    """What an op hands to the IO manager: the partitions of its steps, which are drafted as they are stored."""
+    """What an op hands to the IO manager: the partitions of its steps, which are staged as they are stored."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class StepOutput:
         self.rows = self.partitions = 0
 
     def store(self) -> None:
-        """Draft, publish and record all partitions, each as it comes."""
+        """Stage, publish and record all partitions, each as it comes."""
         workspace = self._run.workspace
         for step, only_stale in self._steps:
             for outcomes in self._run.outcomes(step, only_stale=only_stale):
@@ -65,8 +65,8 @@ class StepOutput:
                     log_events(self._context, (e for outcome in outcomes for e in outcome_events(workspace, outcome)))
                 self._note(outcomes)
                 self.rows += sum(outcome.rows for outcome in outcomes)
-                self.partitions += sum(outcome.state == "made" for outcome in outcomes)
-                self.held.update(outcome.table for outcome in outcomes if outcome.state != "made")
+                self.partitions += sum(outcome.state == "materialized" for outcome in outcomes)
+                self.held.update(outcome.table for outcome in outcomes if outcome.state != "materialized")
 
 
 class LakeIOManager(dg.ConfigurableIOManager):

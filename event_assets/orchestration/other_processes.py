@@ -41,7 +41,7 @@ def unpublished(context: dg.OpExecutionContext, workspace: Workspace, run: Run) 
         if evaluation.blocking and table in workspace.step_of:
             result = CheckResult(table, evaluation.check_name, False, _message(evaluation))
             broken[table, dt.date.fromisoformat(date) if date else None].append(result)
-    refused = [Outcome(*unit, "refused", checks=tuple(results)) for unit, results in broken.items()]
+    refused = [Outcome(*unit, "not_published", checks=tuple(results)) for unit, results in broken.items()]
     return refused + [one for one in run.restarted().waiting() if (one.table, one.date) not in broken]
 
 

@@ -9,6 +9,7 @@ from event_assets.orchestration.private.one_line_failure import OneLineFailure
 from event_assets.pipeline.plan import preview
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings, load_settings
+from event_assets.tables.landed_tables import SOURCE_FILES
 from event_assets.wording import counted
 
 #: The UI shows so many lines well; the log has them all.
@@ -19,7 +20,7 @@ def up_to_date_check(dataset: Dataset, settings: Settings | None = None) -> dg.A
     """`up_to_date` on the dataset's source files: run it by itself, as a preview of the next run."""
 
     @dg.asset_check(
-        asset=asset_key(dataset.name, "source_files"),
+        asset=asset_key(dataset.name, SOURCE_FILES),
         name="up_to_date",
         description=(
             "Every file of the inbox is landed and no table is stale. "

@@ -30,6 +30,7 @@ from event_assets.pipeline.steps import LATENESS, RECONCILIATION
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.parquet import scan_parquet
 from event_assets.storage.partitions import WHOLE
+from event_assets.tables.landed_tables import LANDING_REJECTS, RAW_EVENTS, SOURCE_FILES
 
 Event = dg.AssetMaterialization | dg.AssetCheckEvaluation
 
@@ -40,7 +41,7 @@ def outcome_events(workspace: Workspace, outcome: Outcome) -> Iterator[Event]:
     if workspace.tables[outcome.table].internal:
         return
     results = [result for result in outcome.checks if result.table == outcome.table]
-    if outcome.state == "made":
+    if outcome.state == "materialized":
         yield _materialization(workspace, outcome)
         results += quality_results(workspace, outcome.table, outcome.date, outcome.rows, outcome.figures)
     yield from (evaluation(dataset, result, outcome.date) for result in results)
@@ -70,12 +71,12 @@ def landing_events(
     metadata: dict[str, Any] = {**phase, "rejects by reason": _counts_table("reason", rejects)}
     if intake.landed or not intake.failures:  # a landing that failed leaves its assets as they were
         for table in (table.name for table in workspace.tables.values() if table.landed and not table.by_date):
-            shown = metadata if table == "source_files" else {}
-            if table == "landing_rejects":
+            shown = metadata if table == SOURCE_FILES else {}
+            if table == LANDING_REJECTS:
                 shown = {"rejects by file": _rejects_by_file(workspace, _landing_rejects(workspace))}
             if table in selected or intake.landed:
                 yield published(workspace, table, None, shown)
-    yield from (published(workspace, "raw_events", date, {}) for date in sorted({*intake.dates, *requested}))
+    yield from (published(workspace, RAW_EVENTS, date, {}) for date in sorted({*intake.dates, *requested}))
     yield from (evaluation(dataset, result, None) for result in file_results(workspace, intake.failures))
     if dataset.expect:
         yield from (evaluation(dataset, result, None) for result in completeness_results(workspace))
@@ -141,8 +142,8 @@ def _rejects_by_file(workspace: Workspace, counted: pl.DataFrame) -> dg.Metadata
 
 def _landing_rejects(workspace: Workspace) -> pl.DataFrame:
     """The records that landing rejected, counted."""
-    paths = workspace.stores["landing_rejects"].paths(WHOLE)
-    columns = workspace.tables["landing_rejects"].polars_schema().to_frame()
+    paths = workspace.stores[LANDING_REJECTS].paths(WHOLE)
+    columns = workspace.tables[LANDING_REJECTS].polars_schema().to_frame()
     return count_refused(scan_parquet(*paths) if paths else columns)
 
 

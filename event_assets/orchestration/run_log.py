@@ -38,11 +38,11 @@ def log_outcomes(context: dg.OpExecutionContext, workspace: Workspace, outcomes:
     """One line a table, whatever its dates: a year is thousands of them. One more for each that was refused."""
     for table in dict.fromkeys(outcome.table for outcome in outcomes):
         units = [outcome for outcome in outcomes if outcome.table == table]
-        made = [outcome for outcome in units if outcome.state == "made"]
+        made = [outcome for outcome in units if outcome.state == "materialized"]
         if made:
             context.log.info(_made(workspace, table, made))
         for outcome in units:
-            if outcome.state == "refused":
+            if outcome.state == "not_published":
                 context.log.error(f"{table} {outcome.date or '(all dates)'} {outcome.not_published}")
         waiting = [outcome for outcome in units if outcome.state == "waiting"]
         if waiting and waiting[0].waits_for:

@@ -25,6 +25,7 @@ from event_assets.pipeline.workspace import Workspace, unit_of
 from event_assets.storage.ledger import Kind, SourceFile
 from event_assets.tables.catalog import tables
 from event_assets.tables.contract import Violation, merged, repeated_keys_of_files, violations, violations_of_file
+from event_assets.tables.landed_tables import RAW_EVENTS, SOURCE_FILES
 from event_assets.tables.table import Table
 from event_assets.wording import counted, first_of
 
@@ -69,7 +70,7 @@ def _blocking(dataset: Dataset) -> Iterator[Check]:
         if step.equation:
             yield Check(step.name, "accounting", f"No record is lost: {step.equation}.", _NOT_PUBLISHED, blocking=True)
     yield Check(
-        "source_files",
+        SOURCE_FILES,
         "accounting",
         "No record is lost: for every file, records = landed + rejected + erased.",
         "keep the file and the run's log and report them: this is an error of the platform, not of the file",
@@ -82,7 +83,7 @@ def _blocking(dataset: Dataset) -> Iterator[Check]:
         "run again; see the failed checks of the tables of the dates named here",
     )
     yield Check(
-        "source_files",
+        SOURCE_FILES,
         "landing",
         "Every new file of the inbox could be landed.",
         "fix the file or the declaration and run again; nothing of the file is published",
@@ -94,13 +95,13 @@ def _quality(dataset: Dataset) -> Iterator[Check]:
     name, quality = dataset.name, dataset.quality
     share = f"{quality.max_rejected_share:.0%}"
     yield Check(
-        "source_files",
+        SOURCE_FILES,
         "rejects",
         f"At most {share} of the records of each file are rejected.",
         f"look at landing_rejects (event-assets quarantine {name}), then fix the export or the declaration",
     )
     yield Check(
-        "source_files",
+        SOURCE_FILES,
         "drift",
         "Files have the declared columns, of the declared kinds, and no others.",
         "declare a new field that matters (it is kept in extra until then); ask the source for one that is missing",
@@ -165,14 +166,14 @@ def file_results(workspace: Workspace, failures: Sequence[EventAssetsError] | No
     names = workspace.ledger.names()
     if failures is not None:
         message = "; ".join(map(str, failures)) or "every new file was landed"
-        yield CheckResult("source_files", "landing", not failures, message, {"files that failed": len(failures)})
+        yield CheckResult(SOURCE_FILES, "landing", not failures, message, {"files that failed": len(failures)})
 
     lost = [f for f in files if f.records != f.landed + f.rejected + f.erased]
     counts = {name: sum(getattr(f, name) for f in files) for name in ("records", "landed", "rejected", "erased")}
     message = f"{counts['records']} records = {counts['landed']} landed + {counts['rejected']} rejected"
     message += f" + {counts['erased']} erased" if counts["erased"] else ""
     message += f": {_named(lost, names)} lost records" if lost else ""
-    yield CheckResult("source_files", "accounting", not lost, message, counts)
+    yield CheckResult(SOURCE_FILES, "accounting", not lost, message, counts)
 
     share = workspace.dataset.quality.max_rejected_share
     bad = [f for f in files if f.rejected > share * f.records]
@@ -180,7 +181,7 @@ def file_results(workspace: Workspace, failures: Sequence[EventAssetsError] | No
     message = f"{_named(bad, names)}: more than {share:.0%} rejected{_most_seen(bad)}" if bad else message
     worst = max((f.rejected / f.records for f in files if f.records), default=0.0)
     figures = {"files over the limit": len(bad), "highest rejected share": round(worst, 6)}
-    yield CheckResult("source_files", "rejects", not bad, message, figures)
+    yield CheckResult(SOURCE_FILES, "rejects", not bad, message, figures)
 
     drifted = [
         f"{d.change} {d.field} ({d.kind}): {counted(d.records, 'record')} of {counted(d.files, 'file')}, first in"
@@ -188,7 +189,7 @@ def file_results(workspace: Workspace, failures: Sequence[EventAssetsError] | No
         for d in drifts(workspace)
     ]
     message = first_of(drifted) or "all files have the declared columns and no others"
-    yield CheckResult("source_files", "drift", not drifted, message, {"fields that drifted": len(drifted)})
+    yield CheckResult(SOURCE_FILES, "drift", not drifted, message, {"fields that drifted": len(drifted)})
 
 
 def completeness_results(workspace: Workspace) -> Iterator[CheckResult]:
@@ -212,7 +213,7 @@ def quality_results(
     """The quality checks of a published partition: its rows, and what its transform counted."""
     quality = workspace.dataset.quality
     if table == "quarantine" and date is not None:
-        raw = workspace.rows("raw_events", date)
+        raw = workspace.rows(RAW_EVENTS, date)
         passed = rows <= quality.max_rejected_share * raw
         shares = {"quarantined": rows, "records": raw, "quarantined share": round(rows / max(raw, 1), 6)}
         yield CheckResult(table, "rejects", passed, f"{rows} of {raw} records are quarantined", shares)
@@ -246,7 +247,7 @@ def reconciliation_results(workspace: Workspace, found: Reconciliation) -> Itera
 
 def published_results(workspace: Workspace, table: str, date: dt.date | None) -> Iterator[CheckResult]:
     """All checks of a partition as it is published, read back from its files; nothing of one that isn't published."""
-    if table == "source_files":
+    if table == SOURCE_FILES:
         yield from file_results(workspace, failures=None)
         return
     if table == COMPLETENESS:

@@ -16,6 +16,8 @@ from typing import Any
 from event_assets.errors import LandingError
 from event_assets.landing.inbox import look
 from event_assets.pipeline.masked_names import Masking, parts_of_names
+from event_assets.pipeline.run import run
+from event_assets.pipeline.schedule import Request
 from event_assets.pipeline.schema_drift import FIELD_MESSAGES
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, parts, sync_raw_tables
 from event_assets.pipeline.user_records import Erasing, Judge, canonical, judges_of, rows_of, spread, tombstone_name
@@ -25,6 +27,7 @@ from event_assets.storage.parquet import read_figures, read_parquet, write_parqu
 from event_assets.storage.partitions import content_digest
 from event_assets.storage.remove_rows import write_without
 from event_assets.storage.written_file import WrittenFile
+from event_assets.tables.landed_tables import LANDING_REJECTS, RAW_EVENTS, RAW_PROFILES
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ def erase(
         raise LandingError(
             f"--user-id {user_id!r}", f"is no {kind}, as user ids of {name} are", "give one as tables show it"
         )
+    _materialize_identities(workspace)
     ids = linked_ids(workspace, user)
     workspace.ledger.draw_key()
     tombstones = [
@@ -80,8 +84,8 @@ def erase(
             if left is not file:
                 place(workspace, left, {name: path for name, path in written.items() if path != there[name]})
                 changed.append(left)
-                rows["landing_rejects"] += file.rejected - left.rejected
-                rows["raw_events" if file.kind == "events" else "raw_profiles"] += file.landed - left.landed
+                rows[LANDING_REJECTS] += file.rejected - left.rejected
+                rows[RAW_EVENTS if file.kind == "events" else RAW_PROFILES] += file.landed - left.landed
         _cut_closed(workspace, staging, erasings)
         masking = Masking(workspace.dataset, workspace.ledger, erasings)
         forget(_texts_with_ids(workspace, masking))
@@ -120,9 +124,9 @@ def rows_by_table(workspace: Workspace, user_id: str, *, mentions: bool = False)
         judges = judges_of(workspace.dataset, table.kind, erasings)
         rows = 0
         for path in (store.file(path) for entry in store.entries().values() if entry.rows for path in entry.files):
-            if name in ("raw_events", "raw_profiles"):
+            if name in (RAW_EVENTS, RAW_PROFILES):
                 rows += len(_of_rows(path, judges, "", []))
-            elif name == "landing_rejects":
+            elif name == LANDING_REJECTS:
                 rows += len(_of_rejects(path, judges, users, []))
             else:
                 rows += int(rows_of(table, path, judges).sum())
@@ -143,6 +147,18 @@ def linked_ids(workspace: Workspace, user: str) -> dict[str, set[str]]:
         for column, id_ in rows.filter(rows["person_id"].is_in(person.to_list())).select("column", "id").iter_rows():
             found.setdefault(column, set()).add(id_)
     return found
+
+
+def _materialize_identities(workspace: Workspace) -> None:
+    """Files that were landed or retracted since the last run may have changed which ids are the user's."""
+    if workspace.dataset.identity is None:
+        return
+    needed = {"identities"}
+    for step in reversed(workspace.steps):
+        if needed.intersection(step.tables):
+            needed.update(source.table for source in step.inputs)
+    for _ in run(workspace, Request(frozenset(needed))):
+        pass
 
 
 def _cut_closed(workspace: Workspace, staging: Path, erasings: Sequence[Erasing]) -> None:

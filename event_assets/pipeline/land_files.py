@@ -34,9 +34,10 @@ from event_assets.pipeline.masked_names import Masking, masked_messages
 from event_assets.pipeline.schema_drift import FieldNames, drift_of
 from event_assets.pipeline.sync_raw_tables import files_missing_rows, parts_are_there, sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Binding, Kind, SourceFile
+from event_assets.storage.ledger import Binding, Kind, Retraction, SourceFile
 from event_assets.storage.ledger import Entry as LedgerEntry
 from event_assets.storage.partitions import EMPTY_CONTENT
+from event_assets.tables.landed_tables import RAW_EVENTS
 
 if TYPE_CHECKING:
     pass
@@ -214,6 +215,7 @@ def _sort_out(
             content = found.file_id if read.file_id != found.file_id else ""
             binding = Binding(dropped.name, dropped.kind, read.file_id, dropped.signature, content)
             identified.append((dropped, read, binding))
+    workspace.ledger.append(_retracted_before(workspace, [binding for _, _, binding in identified]))
     rules = rules_of_today(workspace, [binding for _, _, binding in identified])
     for dropped, found, binding in identified:
         key = (dropped.kind, found.file_id)
@@ -226,8 +228,28 @@ def _sort_out(
         elif before is not None and is_known(workspace, before, rules) and parts_are_there(workspace, before):
             known.append(binding)
         else:
-            works[key] = Content(dropped, found, before, [binding], rules)
+            works[key] = Content(dropped, found, before or _known_before(workspace, binding), [binding], rules)
     return list(works.values()), known
+
+
+def _known_before(workspace: Workspace, binding: Binding) -> SourceFile | None:
+    """The same bytes under the same name, where they had another identity: a declaration has come to read the name, or
+    the lake is of a version that told files by their bytes alone."""
+    before = workspace.ledger.binding(binding.kind, binding.name)
+    if before is None or before.file_id == binding.file_id:
+        return None
+    same = (before.content or before.file_id) == (binding.content or binding.file_id)
+    return workspace.ledger.files.get((binding.kind, before.file_id)) if same else None
+
+
+def _retracted_before(workspace: Workspace, bindings: Iterable[Binding]) -> Iterator[LedgerEntry]:
+    """Retractions of files that have another identity now: they stay retracted."""
+    ledger = workspace.ledger
+    for binding in bindings:
+        file = _known_before(workspace, binding)
+        if file is not None and file.file_id in ledger.retracted and binding.file_id not in ledger.retracted:
+            yield replace(file, file_id=binding.file_id)
+            yield Retraction(binding.file_id, ledger.retracted[file.file_id])
 
 
 def _absent(dataset: Dataset, landed: Iterable[tuple[str, SourceFile]]) -> Iterator[str]:
@@ -261,7 +283,7 @@ def _identified(dropped: InboxFile) -> Identity | LandingError:
 
 def _dropped(workspace: Workspace, file: SourceFile) -> str:
     """What of a file retention drops at once, in words; empty where it is nothing."""
-    before = workspace.ledger.expired_before.get("raw_events")
+    before = workspace.ledger.expired_before.get(RAW_EVENTS)
     rows = sum(rows for date, rows in file.dates.items() if before and date < before.isoformat())
     return f"{rows} records of dates before {before}, which were dropped, are not kept" if rows else ""
 
@@ -281,5 +303,5 @@ def _settled_in_ledger(
 
 
 def _raw_contents(workspace: Workspace) -> dict[str, str]:
-    entries = workspace.stores["raw_events"].entries()
+    entries = workspace.stores[RAW_EVENTS].entries()
     return {unit: entry.content for unit, entry in entries.items() if entry.content != EMPTY_CONTENT}

@@ -28,6 +28,7 @@ from event_assets.storage.atomic_write import atomic_write
 from event_assets.storage.ledger import Binding, SourceFile
 from event_assets.storage.partitions import WHOLE
 from event_assets.tables.gold_tables import SESSION_CHANGES
+from event_assets.tables.landed_tables import RAW_EVENTS
 from event_assets.transforms.sessions import edge_days
 
 #: The tables that sessions are made of, and sessions.
@@ -90,7 +91,7 @@ def _reach(dataset: Dataset, date: dt.date) -> tuple[dt.date, dt.date]:
 def _table(
     workspace: Workspace, files: Sequence[SourceFile], landed: Mapping[str, dt.date], changed: Changed
 ) -> pl.DataFrame:
-    before = workspace.ledger.expired_before.get("raw_events", dt.date.min)
+    before = workspace.ledger.expired_before.get(RAW_EVENTS, dt.date.min)
     records: Counter[tuple[dt.date, dt.date]] = Counter()
     for file in files:
         for text, count in file.dates.items():

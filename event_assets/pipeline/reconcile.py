@@ -15,10 +15,11 @@ from event_assets.pipeline.steps import RECONCILIATION
 from event_assets.pipeline.sync_raw_tables import publish_whole
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.read_again import read_again
+from event_assets.tables.landed_tables import RAW_EVENTS, RAW_PROFILES
 from event_assets.tables.table import Table
 
 #: The tables whose rows the equations compare, date by date, and the figure that each gives.
-_ROWS = {"raw_events": "raw", "cleaned_events": "cleaned", "quarantine": "quarantined", "joined_facts": "facts"}
+_ROWS = {RAW_EVENTS: "raw", "cleaned_events": "cleaned", "quarantine": "quarantined", "joined_facts": "facts"}
 #: What their transforms counted on the way.
 _FIGURES = {"cleaned_events": ("duplicates", "excluded"), "joined_facts": ("filtered", "without_user", "orphans")}
 
@@ -64,7 +65,7 @@ class Reconciliation:
     @property
     def equations(self) -> list[tuple[str, bool]]:
         """Each equation in figures, and whether it holds."""
-        landed_events = self.landed - self.rows.get("raw_profiles", 0)
+        landed_events = self.landed - self.rows.get(RAW_PROFILES, 0)
         erased = f" + erased {self.erased}" if self.erased else ""
         dropped = f" + dropped {self.dropped}" if self.dropped else ""
         excluded = f" + excluded {self.excluded}" if self.excluded else ""
@@ -143,7 +144,7 @@ def reconcile(workspace: Workspace) -> Reconciliation:
     counted = {date: _counted(workspace, date) for date in workspace.known_dates(_ROWS) if date >= since}
     by_date = {date: counts for date, counts in counted.items() if any(counts.values())}
     stale = [(unit.date, table) for unit in stale_units(workspace) for table in unit.step.tables]
-    dates = workspace.known_dates(["raw_events"])
+    dates = workspace.known_dates([RAW_EVENTS])
     return Reconciliation(
         dataset=workspace.dataset.name,
         files=len(files),

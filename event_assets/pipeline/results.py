@@ -37,7 +37,7 @@ class Outcome:
 
     table: str
     date: dt.date | None
-    state: Literal["made", "refused", "waiting"]
+    state: Literal["materialized", "not_published", "waiting"]
     rows: int = 0
     content: str = ""
     changed: bool = False

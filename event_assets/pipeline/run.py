@@ -20,7 +20,7 @@ from event_assets.pipeline.publish import publish
 from event_assets.pipeline.recent_frames import RecentFrames
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.schedule import Blocker, Request, Schedule
-from event_assets.pipeline.stage_partitions import Draft, Drafting, batches
+from event_assets.pipeline.stage_partitions import StagedPartition, Stager, batches
 from event_assets.pipeline.staleness import made_from
 from event_assets.pipeline.steps import Step
 from event_assets.pipeline.workspace import Unit, Workspace
@@ -33,12 +33,12 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Drafted:
+class StagedStep:
     """One date of a step (None for a step without dates): its tables, staged and checked, not yet published."""
 
     step: Step
     date: dt.date | None
-    drafts: Mapping[str, Draft]
+    tables: Mapping[str, StagedPartition]
     figures: Mapping[str, int]
     made_from: str
     seconds: float
@@ -46,7 +46,7 @@ class Drafted:
     @property
     def sound(self) -> bool:
         """Whether all tables can be published: those that are made together are published together or not at all."""
-        return all(draft.sound for draft in self.drafts.values())
+        return all(table.sound for table in self.tables.values())
 
 
 def run(workspace: Workspace, request: Request, progress: Progress = lambda *_: None) -> Iterator[list[Outcome]]:
@@ -62,9 +62,9 @@ def run(workspace: Workspace, request: Request, progress: Progress = lambda *_: 
 
 
 class Run:
-    """One run over a dataset. Take its steps in order; of each, publish the drafts as they come.
+    """One run over a dataset. Take its steps in order; of each, publish the staged partitions as they come.
 
-    `drafts` and `publish` are for a consumer that stores partitions by itself; `outcomes` does both.
+    `staged` and `publish` are for a consumer that stores partitions by itself; `outcomes` does both.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Run:
         self._schedule = Schedule(workspace, request)
         self._recent = RecentFrames(workspace)
         self._staging, self._progress = staging, progress
-        self._drafting = Drafting(workspace, staging, self._recent)
+        self._stager = Stager(workspace, staging, self._recent)
         self._finished: list[Outcome] = []
         self._flushed = time.monotonic()
 
@@ -88,10 +88,10 @@ class Run:
         return self._schedule.steps
 
     def outcomes(self, step: Step, *, only_stale: bool = False) -> Iterator[list[Outcome]]:
-        """Draft and publish all that is wanted of a step; yields outcomes once they are visible, some at a time."""
+        """Stage and publish all that is wanted of a step; yields outcomes once they are visible, some at a time."""
         try:
-            for drafted in self.drafts(step, only_stale=only_stale):
-                self.publish(drafted)
+            for staged in self.staged(step, only_stale=only_stale):
+                self.publish(staged)
                 if time.monotonic() - self._flushed > FLUSH_SECONDS:
                     yield self.flush()
         except GeneratorExit:  # the caller stopped listening; what is finished still becomes visible
@@ -103,8 +103,8 @@ class Run:
         if finished := self.flush():
             yield finished
 
-    def drafts(self, step: Step, *, only_stale: bool = False) -> Iterator[Drafted]:
-        """The wanted dates of a step that need not wait, drafted in their order."""
+    def staged(self, step: Step, *, only_stale: bool = False) -> Iterator[StagedStep]:
+        """The wanted dates of a step that need not wait, staged in their order."""
         try:
             wanted = self._schedule.wanted(step, only_stale=only_stale)
         except DamagedFileError:  # of an input whose content tells what is stale
@@ -119,15 +119,15 @@ class Run:
             done += len(batch)
         self._progress("", len(wanted), len(wanted))
 
-    def _together(self, step: Step, batch: Dates, *, restore: bool = True) -> Iterator[Drafted]:
-        """Draft a batch. Where that fails, each date by itself: those before the one that fails alone are drafted.
+    def _together(self, step: Step, batch: Dates, *, restore: bool = True) -> Iterator[StagedStep]:
+        """Stage a batch. Where that fails, each date by itself: those before the one that fails alone are staged.
 
-        A date whose input can't be read is drafted once that was recomputed; where this run can't, the date waits.
+        A date whose input can't be read is staged once that was recomputed; where this run can't, the date waits.
         """
         began = time.perf_counter()
         try:
             expected = {date: made_from(self.workspace, step, date) for date in batch}
-            drafts = self._drafting.draft(step, batch)
+            found = self._stager.stage(step, batch)
         except Exception as error:
             if len(batch) > 1:
                 for date in batch:
@@ -140,8 +140,8 @@ class Run:
                 yield from self._together(step, batch, restore=False)
             return
         seconds = (time.perf_counter() - began) / len(batch)
-        for date, (tables, figures) in drafts.items():
-            yield Drafted(step, date, tables, figures, expected[date], seconds)
+        for date, (tables, figures) in found.items():
+            yield StagedStep(step, date, tables, figures, expected[date], seconds)
 
     def waiting(self) -> Iterator[Outcome]:
         """The requested partitions that are stale, as outcomes: what another process of the run left unmade."""
@@ -167,8 +167,8 @@ class Run:
             maker = workspace.step_of.get(table)
             if maker is None or maker not in self.steps or workspace.is_closed(maker, day):
                 return table, day
-            for drafted in self._together(maker, [day]):
-                self.publish(drafted)
+            for staged in self._together(maker, [day]):
+                self.publish(staged)
             self._flush_tables()
             if workspace.is_damaged((table, day)):
                 return table, day
@@ -180,32 +180,32 @@ class Run:
             self._hold(step, date, "waiting", waits_for=blocker)
         return blocker is not None
 
-    def publish(self, drafted: Drafted) -> None:
-        """Queue the tables of a draft for the next `flush`; one that breaks a check is discarded and refused."""
-        step, date = drafted.step, drafted.date
-        if not drafted.sound:
-            self._hold(step, date, "refused", drafted)
+    def publish(self, staged: StagedStep) -> None:
+        """Queue staged tables for the next `flush`; where one breaks a check all are discarded and not published."""
+        step, date = staged.step, staged.date
+        if not staged.sound:
+            self._hold(step, date, "not_published", staged)
             return
-        for name, draft in drafted.drafts.items():
-            content, changed = publish(self.workspace.stores[name], date, draft.staged, drafted.made_from)
-            self.workspace.note_figures(name, date, drafted.figures, draft.plot)
-            if draft.frame is not None:
-                self._recent.keep((name, date), draft.frame)
+        for name, table in staged.tables.items():
+            content, changed = publish(self.workspace.stores[name], date, table.staged, staged.made_from)
+            self.workspace.note_figures(name, date, staged.figures, table.plot)
+            if table.frame is not None:
+                self._recent.keep((name, date), table.frame)
             self._schedule.made(step, date, name, changed=changed)
-            seconds = drafted.seconds / len(step.tables)
+            seconds = staged.seconds / len(step.tables)
             self._finished.append(
                 Outcome(
                     name,
                     date,
-                    "made",
-                    draft.rows,
+                    "materialized",
+                    table.rows,
                     content,
                     changed,
-                    drafted.figures,
-                    draft.checks,
-                    draft.sample,
-                    draft.plot,
-                    draft.refused,
+                    staged.figures,
+                    table.checks,
+                    table.sample,
+                    table.plot,
+                    table.refused,
                     seconds,
                 )
             )
@@ -230,14 +230,14 @@ class Run:
         self,
         step: Step,
         date: dt.date | None,
-        state: Literal["refused", "waiting"],
-        drafted: Drafted | None = None,
+        state: Literal["not_published", "waiting"],
+        staged: StagedStep | None = None,
         waits_for: Blocker | None = None,
     ) -> None:
         self._schedule.held(step, date)
         for name in step.tables:
-            draft = drafted.drafts[name] if drafted else None
-            if draft:
-                draft.discard()
-            checks, figures = (draft.checks, drafted.figures) if draft and drafted else ((), {})
+            table = staged.tables[name] if staged else None
+            if table:
+                table.discard()
+            checks, figures = (table.checks, staged.figures) if table and staged else ((), {})
             self._finished.append(Outcome(name, date, state, figures=figures, checks=checks, waits_for=waits_for))

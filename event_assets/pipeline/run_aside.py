@@ -99,7 +99,7 @@ def _difference(
         intake = land_new_files(aside, now=now, progress=progress)
         for outcomes in run(aside, Request(everything(aside)), progress):
             for outcome in outcomes:
-                by_table = found.made if outcome.state == "made" else found.refused
+                by_table = found.made if outcome.state == "materialized" else found.refused
                 by_table.setdefault(outcome.table, []).append(str(outcome.date or ""))
         if LATENESS in aside.tables:
             publish_lateness(aside)

@@ -10,6 +10,7 @@ from functools import partial
 from event_assets.pipeline.staleness import candidate_dates, is_fresh
 from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Unit, Workspace
+from event_assets.tables.landed_tables import RAW_EVENTS
 
 Blocker = Unit
 """The table and date that a partition waits for: its published version is stale."""
@@ -39,7 +40,7 @@ def between(first: dt.date, last: dt.date) -> frozenset[dt.date]:
 
 def empty_dates(workspace: Workspace, requested: frozenset[dt.date] | None) -> list[dt.date]:
     """The dates between the first and the last with raw records that have none; those of `requested` where named."""
-    raw = workspace.dates("raw_events")
+    raw = workspace.dates(RAW_EVENTS)
     if not raw:
         return []
     days = between(raw[0], raw[-1]) if requested is None else {day for day in requested if raw[0] <= day <= raw[-1]}

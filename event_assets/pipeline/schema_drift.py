@@ -77,8 +77,10 @@ class FieldNames:
 
 
 def hidden_name(ledger: Ledger, name: str) -> str:
-    """What stands for the name of a field that is not kept: a keyed hash (`Ledger.draw_key` was called before)."""
-    return name if name == _MORE or name.startswith(_HIDDEN) else _HIDDEN + ledger.field_hash(name)
+    """What stands for the name of a field that is not kept: a keyed hash. The name itself in a ledger without a key,
+    which an older version wrote: `Ledger.draw_key` is called before anything is landed."""
+    is_kept = name == _MORE or name.startswith(_HIDDEN) or ledger.salt is None
+    return name if is_kept else _HIDDEN + ledger.field_hash(name)
 
 
 def drift_of(file: SourceFile) -> Drift:

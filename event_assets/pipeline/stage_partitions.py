@@ -32,8 +32,8 @@ FEW_ROWS = 250_000
 
 
 @dataclass(frozen=True)
-class Draft:
-    """A unit of one table, written and looked at, not published."""
+class StagedPartition:
+    """A partition of one table, written and checked, not published."""
 
     staged: tuple[WrittenFile, ...]
     checks: tuple[CheckResult, ...]
@@ -52,7 +52,7 @@ class Draft:
     def sound(self) -> bool:
         return all(check.passed for check in self.checks)
 
-    def with_check(self, check: CheckResult | None) -> Draft:
+    def with_check(self, check: CheckResult | None) -> StagedPartition:
         return replace(self, checks=(*self.checks, check)) if check else self
 
     def discard(self) -> None:
@@ -60,15 +60,17 @@ class Draft:
             piece.discard()
 
 
-class Drafting:
-    """Drafts units into a staging folder. `recent` holds frames that were just made, so that they aren't read again."""
+class Stager:
+    """Stages partitions in a folder. `recent` holds frames that were just made, so that they aren't read again."""
 
     def __init__(self, workspace: Workspace, staging: Path, recent: MutableMapping[Unit, pl.DataFrame]) -> None:
         self._workspace, self._staging, self._recent = workspace, staging, recent
         self._numbers = itertools.count(1)
 
-    def draft(self, step: Step, dates: Dates) -> dict[dt.date | None, tuple[Mapping[str, Draft], Mapping[str, int]]]:
-        """The step's tables of dates that are computed together (`batches`), drafted, and what its transform counted,
+    def stage(
+        self, step: Step, dates: Dates
+    ) -> dict[dt.date | None, tuple[Mapping[str, StagedPartition], Mapping[str, int]]]:
+        """The step's tables of dates that are computed together (`batches`), staged, and what its transform counted,
         by date."""
         workspace = self._workspace
         tables = {name: workspace.tables[name] for name in step.tables}
@@ -79,11 +81,11 @@ class Drafting:
             scope = Scope(workspace.dataset, engine.ports, tuple(date for date in dates if date))
             # The outputs get no name here: what they share is let go once they are computed, before they are sorted.
             written = engine.write(step.transform(inputs, scope), tables, folder, dates)
-        drafts = {name: _examined(table, written, engine) for name, table in tables.items()}
-        found: dict[dt.date | None, tuple[Mapping[str, Draft], Mapping[str, int]]] = {}
+        staged = {name: _examined(table, written, engine) for name, table in tables.items()}
+        found: dict[dt.date | None, tuple[Mapping[str, StagedPartition], Mapping[str, int]]] = {}
         for date, figures in written.figures.items():
             check = self._account(step, date, written)
-            found[date] = {name: of_table[date].with_check(check) for name, of_table in drafts.items()}, figures
+            found[date] = {name: of_table[date].with_check(check) for name, of_table in staged.items()}, figures
         return found
 
     @contextmanager
@@ -155,7 +157,7 @@ def batches(workspace: Workspace, step: Step, dates: Iterable[dt.date | None]) -
         yield batch
 
 
-def _examined(table: Table, written: Written, engine: Engine) -> dict[dt.date | None, Draft]:
+def _examined(table: Table, written: Written, engine: Engine) -> dict[dt.date | None, StagedPartition]:
     """A table's dates, looked at: each by itself only where not all of them keep the contract."""
     pieces = written.pieces[table.name]
     rows = {date: sum(piece.rows for piece in of_date) for date, of_date in pieces.items()}
@@ -179,11 +181,11 @@ def _examined(table: Table, written: Written, engine: Engine) -> dict[dt.date | 
     for date in frames:
         staged, checks = _staged(date, pieces[date]), (contract_result(table, rows[date], broken[date]),)
         if broken[date]:
-            found[date] = Draft(staged, checks)
+            found[date] = StagedPartition(staged, checks)
             continue
         plot = table.plot(whole[date]) if table.plot else []
         kept = whole[date] if engine.holds_frames else None
-        found[date] = Draft(staged, checks, previews.get(date), plot, refused.get(date), kept)
+        found[date] = StagedPartition(staged, checks, previews.get(date), plot, refused.get(date), kept)
     return found
 
 
@@ -202,15 +204,17 @@ def _with_dates(partitions: Mapping[dt.date | None, pl.DataFrame]) -> pl.DataFra
     return pl.concat([rows.with_columns(event_date=pl.lit(date, pl.Date)) for date, rows in partitions.items()])
 
 
-def _examined_files(table: Table, date: dt.date | None, pieces: Sequence[WrittenFile], engine: Engine) -> Draft:
+def _examined_files(
+    table: Table, date: dt.date | None, pieces: Sequence[WrittenFile], engine: Engine
+) -> StagedPartition:
     """What was written as more rows than are looked at as one frame, read back."""
     broken = list(engine.violations(table, pieces))
     staged, checks = _staged(date, pieces), (contract_result(table, sum(piece.rows for piece in pieces), broken),)
     if broken:
-        return Draft(staged, checks)
+        return StagedPartition(staged, checks)
     rows = scan_parquet(*(piece.path for piece in pieces))
     refused = count_refused(rows) if table.has_records else None
-    return Draft(staged, checks, sample(table, rows), table.plot(rows) if table.plot else [], refused)
+    return StagedPartition(staged, checks, sample(table, rows), table.plot(rows) if table.plot else [], refused)
 
 
 def _staged(date: dt.date | None, pieces: Sequence[WrittenFile]) -> tuple[WrittenFile, ...]:

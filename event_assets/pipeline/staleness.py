@@ -13,6 +13,7 @@ from event_assets.digest import digest
 from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Workspace, unit_of
 from event_assets.storage.partitions import EMPTY_CONTENT
+from event_assets.tables.landed_tables import RAW_EVENTS
 
 #: Why a unit is stale, where only its digest shows it; `plan` distinguishes inputs from rules.
 CHANGED = "its inputs or rules changed"
@@ -68,7 +69,7 @@ def reason(workspace: Workspace, step: Step, date: dt.date | None) -> str | None
 
 def candidate_dates(workspace: Workspace, step: Step) -> list[dt.date]:
     """The dates on which a step by date can have rows or has a partition, but for those that retention closed."""
-    dates = workspace.known_dates(["raw_events", *step.tables])
+    dates = workspace.known_dates([RAW_EVENTS, *step.tables])
     return [date for date in dates if not workspace.is_closed(step, date)]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from event_assets.pipeline.plan import preview
 from event_assets.pipeline.workspace import Workspace
+from event_assets.tables.landed_tables import RAW_EVENTS
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def status(workspace: Workspace) -> DatasetStatus:
     tables = tuple(
         _table(workspace, name, stale[name]) for name, table in workspace.tables.items() if not table.internal
     )
-    raw = workspace.dates("raw_events")
+    raw = workspace.dates(RAW_EVENTS)
     quarantined = sum(table.rows for table in tables if table.table in ("quarantine", "profile_quarantine"))
     return DatasetStatus(
         dataset=workspace.dataset.name,

@@ -15,9 +15,10 @@ from typing import Any, Literal
 from event_assets.declaration import Dataset
 from event_assets.declaration.dataset import Kind
 from event_assets.digest import digest
-from event_assets.tables.catalog import COMPLETENESS, tables
+from event_assets.tables.catalog import tables
 from event_assets.tables.channel_tables import all_sessions_count
 from event_assets.tables.custom_table_functions import custom_tables
+from event_assets.tables.landed_tables import COMPLETENESS, RAW_EVENTS, RAW_PROFILES
 from event_assets.tables.table import Table
 from event_assets.text import user_agents
 from event_assets.transforms import (
@@ -163,22 +164,22 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
 
     add(
         ("profiles", "profile_quarantine"),
-        (Input("raw_profiles"), Input("profile_snapshots")),
+        (Input(RAW_PROFILES), Input("profile_snapshots")),
         profiles.profiles,
         {"columns": profile_columns, "blocks": blocks("profiles"), "source_timezone": dataset.source_timezone},
         by_date=False,
-        equation=Equation("raw_profiles", ("#valid", "profile_quarantine", *excluded("profiles"))),
+        equation=Equation(RAW_PROFILES, ("#valid", "profile_quarantine", *excluded("profiles"))),
     )
-    add(("event_keys",), (Input("raw_events"),), clean.event_keys, cleaning)
+    add(("event_keys",), (Input(RAW_EVENTS),), clean.event_keys, cleaning)
     add(
         ("cleaned_events", "quarantine"),
         (
-            Input("raw_events"),
+            Input(RAW_EVENTS),
             *((Input("event_keys", before=reach, same_date=False, key="event_id"),) if reach else ()),
         ),
         clean.clean,
         {**cleaning, "days": reach},
-        equation=Equation("raw_events", ("cleaned_events", "#duplicates", "quarantine", *excluded("events"))),
+        equation=Equation(RAW_EVENTS, ("cleaned_events", "#duplicates", "quarantine", *excluded("events"))),
     )
     if dataset.identity:
         add(("identity_links",), (Input("cleaned_events"),), persons.identity_links, dataset.identity.rules())
@@ -262,10 +263,8 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
     add(("users_by",), daily, counted_only(active_users.users_by), {"users_by": gold["users_by"], **counted})
     add(("daily_users",), daily, counted_only(active_users.daily_users), counted)
     add(("active_users",), (Input("daily_users", before=active_users.MONTH - 1),), active_users.active_users, {})
-    users = Input("daily_users")
-    add(("first_seen",), (users,), active_users.first_seen, {}, by_date=False)
-    cohorts = ("retention", "retention_by_week")
-    add(cohorts, (Input("first_seen"), users), active_users.retention, {}, by_date=False)
+    cohorts = ("first_seen", "retention", "retention_by_week")
+    add(cohorts, (Input("daily_users"),), active_users.retention, {}, by_date=False)
     add(("top_users_overall",), (Input("platform_sessions"),), top_users.top_users_overall, top, by_date=False)
     totals = ("watch_time_overall", "watch_time_by_user")
     add(totals, (Input("watch_time"),), watch_time.watch_time_overall, {}, by_date=False)

@@ -16,6 +16,7 @@ from event_assets.storage.parquet import read_parquet, write_parquet
 from event_assets.storage.partitions import WHOLE, content_digest
 from event_assets.storage.table_log import LogFile
 from event_assets.storage.written_file import WrittenFile
+from event_assets.tables.landed_tables import LANDING_REJECTS, RAW_EVENTS, RAW_PROFILES, SOURCE_FILES
 
 if TYPE_CHECKING:
     from event_assets.pipeline.workspace import Workspace
@@ -36,7 +37,7 @@ def sync_raw_tables(workspace: Workspace) -> None:
     for table, before in ledger.expired_before.items():
         if table in workspace.stores and table not in counting:
             workspace.stores[table].drop(date.isoformat() for date in workspace.dates(table) if date < before)
-    publish_whole(workspace, "source_files", source_files(workspace))
+    publish_whole(workspace, SOURCE_FILES, source_files(workspace))
     if workspace.dataset.expect:
         publish_whole(workspace, COMPLETENESS, completeness(workspace))
 
@@ -63,7 +64,7 @@ def raw_tables_match_ledger(workspace: Workspace) -> bool:
             return False
     if workspace.dataset.expect and not _is_published(workspace, COMPLETENESS, completeness(workspace)):
         return False
-    return _is_published(workspace, "source_files", source_files(workspace))
+    return _is_published(workspace, SOURCE_FILES, source_files(workspace))
 
 
 def _is_published(workspace: Workspace, table: str, rows: pl.DataFrame) -> bool:
@@ -112,7 +113,7 @@ def source_files(workspace: Workspace) -> pl.DataFrame:
                 "reason": ledger.reason(file),
             }
         )
-    table = workspace.tables["source_files"]
+    table = workspace.tables[SOURCE_FILES]
     return pl.DataFrame(rows, schema=table.polars_schema()).sort(table.row_order)
 
 
@@ -127,14 +128,14 @@ class Part:
 
 def parts(workspace: Workspace, file: SourceFile) -> Iterator[Part]:
     """The parts with a source file's rows: one for each date that retention has not dropped, and its rejects."""
-    before = workspace.ledger.expired_before.get("raw_events")
+    before = workspace.ledger.expired_before.get(RAW_EVENTS)
     for date, rows in file.dates.items():
         if before is None or dt.date.fromisoformat(date) >= before:
-            yield Part("raw_events", date, LogFile(f"event_date={date}/{part_name(file, date)}", rows, date))
+            yield Part(RAW_EVENTS, date, LogFile(f"event_date={date}/{part_name(file, date)}", rows, date))
     if file.kind == "profiles" and file.landed:
-        yield Part("raw_profiles", ROWS, LogFile(part_name(file, ROWS), file.landed))
+        yield Part(RAW_PROFILES, ROWS, LogFile(part_name(file, ROWS), file.landed))
     if file.rejected:
-        yield Part("landing_rejects", REJECTS, LogFile(part_name(file, REJECTS), file.rejected))
+        yield Part(LANDING_REJECTS, REJECTS, LogFile(part_name(file, REJECTS), file.rejected))
 
 
 def parts_are_there(workspace: Workspace, file: SourceFile) -> bool:

@@ -266,12 +266,12 @@ class Workspace:
     def validity_digest(self, source: Input, date: dt.date) -> str:
         """The values of a table of users over time on a date, for the users who occur on that date."""
         assert source.users_of is not None
-        return self._validity[source.table].digest(
-            date, self._held(source.table, None), self._held(source.users_of, date)
-        )
+        rows, holding = self._held(source.table, None), partial(self._held, source.users_of)
+        return self._validity[source.table].digest(date, rows, holding, partial(self.dates, source.users_of))
 
     def _held(self, table: str, date: dt.date | None) -> Held:
-        return self.content(table, date), partial(self.stores[table].paths, unit_of(date))
+        paths = partial(self.stores[table].paths, unit_of(date))
+        return Held(self.content(table, date), self.rows(table, date), paths)
 
     def known_dates(self, names: Iterable[str] | None = None) -> list[dt.date]:
         """Every date on which any of the tables (all where none are named) has a partition."""

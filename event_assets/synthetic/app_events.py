@@ -12,6 +12,7 @@
 | new key | 0.5 % of records | a key `campaign` in details |
 | user as text | 1 % | `"12"` in place of `12` |
 | times | 6 % | see time_texts.VARIANTS |
+| referrers | of page views | a name, a URL, an app, a page of one's own; some pages have UTM parameters or a click id |
 | profiles | 2 %, 1 %, 0.5 %, 0.5 % | no profile, a second row, no user, a date that is none |
 
 Details vary by type as in the real sample: keys that are there, null or left out. Until 18:00 prices are whole
@@ -51,7 +52,24 @@ EVENING = 18 * 3_600
 TYPES = ("page_view", "button_click", "purchase", "app_open", "app_close")
 TYPE_SHARES = (0.6, 0.2, 0.05, 0.08, 0.07)
 PURCHASE, APP_OPEN = 2, 3
-PAGES = ("/home", "/about_us", "/category/electronics", "/category/books", *(f"/product/{n}" for n in range(93)))
+#: What a session's first event tells of where the session came from, and the channel that this means (`channels`).
+TAGGED = {
+    "/category/books?utm_source=Spring&utm_medium=email&utm_campaign=May+sale#top": "Email",
+    "/home?gclid=EAIaIQ&utm_campaign=brand": "Paid Search",
+    "/product/7?utm_source=fb&utm_medium=paid_social": "Paid Social",
+}
+SENDERS = {
+    "google": "Organic Search",
+    "https://www.google.de/": "Organic Search",
+    "https://l.facebook.com/l.php?u=x": "Organic Social",
+    "android-app://com.google.android.gm/": "Referral",
+    "newsletter": "Email",
+    "/home": "Direct",
+}
+PAGES = (
+    *("/home", "/about_us", "/category/electronics", "/category/books", *TAGGED),
+    *(f"/product/{n}" for n in range(93)),
+)
 CURRENCIES = ("IRR", "EUR", "usd")
 
 # The details of an event are up to four members out of these tables (a null is none), each type from its own
@@ -62,7 +80,7 @@ CART = [(member("page_url", "/cart"), member("item_count", count)) for count in 
 VIEWED = [*((member("page_url", page), None) for page in PAGES), *CART]
 CLICKED = [(member("button_id", f"{button}_button"), None) for button in ("buy_now", "filter", "search")]
 BOUGHT = [(member("item_id", f"item_{item}"), member("currency", CURRENCIES[item % 3])) for item in range(500)]
-REFERRED = [*(member("referrer", referrer) for referrer in (None, "google", "newsletter", "/home")), None]
+REFERRED = [*(member("referrer", referrer) for referrer in (None, *SENDERS)), None]
 FILTERED = [
     *(member("filter_param", order) for order in ("price_low_to_high", "newest")),
     *(page for page, _ in VIEWED),
@@ -71,6 +89,10 @@ MANY = [member("quantity", quantity) for quantity in (1, 2, 3, 4)]
 WHATS = [*VIEWED, *CLICKED, *BOUGHT, NONE]
 HOWS = [*REFERRED, *FILTERED, *MANY, None]
 NUMBERS = ('"duration_ms": ', None, '"price": ', None, '"duration_session_ms": ')
+_CHANNELS = {
+    **{member("page_url", page): channel for page, channel in TAGGED.items()},
+    **{member("referrer", sender): channel for sender, channel in SENDERS.items()},
+}
 TYPE_MEMBERS = [member("event_type", name) for name in TYPES]
 WRONG_PRICES = ['"12,50"', "-1", '"free"']
 WRONG_USERS = [member("user_id", "guest"), member("user_id", 12.5)]
@@ -200,9 +222,36 @@ def _profiles(draw: Draw, users: int, mess: float) -> ProfileFile:
     return ProfileFile("user_profiles.csv", b"\xef\xbb\xbf" + wrapped.encode(), truth)
 
 
-def _figures(valid: pl.DataFrame, _kept: pl.DataFrame, _mess: float) -> dict[str, int]:
-    """Valid records, copies among them, with the new key; and purchases."""
-    return {"new_key_records": int(valid["new_key"].sum()), "purchases": int((valid["type"] == PURCHASE).sum())}
+def _figures(valid: pl.DataFrame, kept: pl.DataFrame, _mess: float) -> dict[str, int]:
+    """Valid records, copies among them, with the new key; purchases; sessions, and how many have each channel."""
+    return {
+        "new_key_records": int(valid["new_key"].sum()),
+        "purchases": int((valid["type"] == PURCHASE).sum()),
+        **_sessions_by_channel(kept),
+    }
+
+
+def _sessions_by_channel(kept: pl.DataFrame) -> dict[str, int]:
+    """`sessions` with pauses of 30 minutes at most, by the channel of their first event; where several events of other
+    channels are the first at once, `ambiguous_sessions`."""
+    pause = pl.col("instant").diff().over("user", order_by="instant")
+    told = {"what": [what for what, _ in WHATS], "how": HOWS}
+    tagged, sent = (
+        pl.col(column).replace_strict(
+            {place: _CHANNELS.get(text or "") for place, text in enumerate(texts)}, return_dtype=pl.String
+        )
+        for column, texts in told.items()
+    )
+    rows = kept.with_columns(
+        begins=pause.is_null() | (pause > 30 * 60 * 1_000_000), channel=pl.coalesce(tagged, sent, pl.lit("Direct"))
+    )
+    starts = rows.filter("begins").select("user", "instant")
+    first = rows.join(starts, on=["user", "instant"]).group_by("user", "instant").agg(pl.col("channel").unique())
+    names = first.select(pl.when(pl.col("channel").list.len() == 1).then(pl.col("channel").list.first()))["channel"]
+    counts = dict(names.fill_null("ambiguous").value_counts().iter_rows())
+    kinds = [*dict.fromkeys([*TAGGED.values(), *SENDERS.values()]), "ambiguous"]
+    by_channel = {f"{kind.lower().replace(' ', '_')}_sessions": counts.get(kind, 0) for kind in kinds}
+    return {"sessions": first.height, **by_channel}
 
 
 RECIPE = Recipe(

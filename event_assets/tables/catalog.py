@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from event_assets.declaration import Dataset
-from event_assets.declaration.dataset import Kind
 from event_assets.errors import DeclarationError
 from event_assets.tables import plots
-from event_assets.tables.channel_tables import channel_columns, conversion_columns, source_tables
 from event_assets.tables.custom_table_functions import with_custom
 from event_assets.tables.gold_tables import gold_tables
 from event_assets.tables.identity_tables import PERSON_ID, identity_tables
+from event_assets.tables.landed_tables import landed_tables
+from event_assets.tables.session_tables import session_tables
 from event_assets.tables.shared_columns import (
     EVENT_ID,
     EVENT_TIME,
     FILE_ID,
     REJECT_COLUMNS,
     ROW_NUMBER,
-    SOURCE_STATES,
-    as_text,
     count,
     region,
     typed,
@@ -57,22 +55,6 @@ RECONCILIATION = Table(
     key=("event_date",),
 )
 
-#: Which files of each date arrived, by their names (SPEC §10).
-COMPLETENESS = Table(
-    "completeness",
-    "How many files of each date arrived: each date from the first to the last in a file's name, or with records.",
-    (
-        Column("event_date", "date", "The date.", nullable=False),
-        count("expected", "Files that are expected for the date.", 0),
-        count("arrived", "Names of active files that count for the date.", 0),
-        count("missing", "Files that are still expected.", 0),
-        Column("complete", "bool", "Whether as many files arrived as are expected, or more.", nullable=False),
-    ),
-    key=("event_date",),
-    layer="bronze",
-)
-
-
 TRAFFIC = Column(
     "traffic",
     "string",
@@ -86,8 +68,7 @@ TRAFFIC = Column(
 @cache
 def tables(dataset: Dataset) -> dict[str, Table]:
     """All tables that the dataset makes, by name, upstream first."""
-    expected = (COMPLETENESS,) if dataset.expect else ()
-    made = (*_landed(dataset), *expected, *_cleaned(dataset), *gold_tables(dataset), RECONCILIATION)
+    made = (*landed_tables(dataset), *_cleaned(dataset), *gold_tables(dataset), RECONCILIATION)
     found = with_custom(dataset, {table.name: table for table in made})
     for table in found.values():
         _check_names(dataset, table)
@@ -105,68 +86,6 @@ def _check_names(dataset: Dataset, table: Table) -> None:
                 f"is also a column that {table.name} has of its own",
                 "choose another name",
             )
-
-
-def _landed(dataset: Dataset) -> Iterable[Table]:
-    yield Table(
-        "source_files",
-        "Every file that was ever in the inbox, with its state and the number of its records.",
-        (
-            FILE_ID,
-            Column("names", "string", "The names that the file had in the inbox, JSON array.", nullable=False),
-            count("bytes", "The file's size.", 0),
-            count("records", "Records in the file.", 0),
-            count("landed", "Records in a raw table.", 0),
-            count("rejected", "Records in landing_rejects.", 0),
-            Column("first_date", "date", "The earliest event_date among its records."),
-            Column("last_date", "date", "The latest event_date among its records."),
-            Column("landed_at", "timestamp", "When the file was first landed.", nullable=False),
-            Column("state", "string", f"One of {', '.join(SOURCE_STATES)}.", nullable=False, allowed=SOURCE_STATES),
-            Column("reason", "string", "Why a rejected file can't be read."),
-        ),
-        key=("file_id",),
-        order=("landed_at", "file_id"),
-        layer="bronze",
-    )
-    extra = Column("extra", "string", "Fields of the record that no column declares, as a JSON object.", personal=True)
-    lineage = (extra, FILE_ID, ROW_NUMBER)
-    yield Table(
-        "raw_events",
-        "Every dated event record as it came.",
-        (
-            *as_text(dataset.columns),
-            *lineage,
-            EVENT_TIME,
-            Column("time_text", "string", "The time's own text, of several fields joined by a blank."),
-            Column("time_assumed", "bool", "Whether the time was taken from the file's name.", nullable=False),
-            *_source_block(dataset, "events"),
-        ),
-        key=("file_id", "row_number"),
-        partitioned_by="event_date",
-        layer="bronze",
-    )
-    if dataset.profiles:
-        yield Table(
-            "raw_profiles",
-            "Every profile record as it came.",
-            (*as_text(dataset.columns_of("profiles")), *lineage, *_source_block(dataset, "profiles")),
-            key=("file_id", "row_number"),
-            layer="bronze",
-            kind="profiles",
-        )
-    yield Table(
-        "landing_rejects",
-        "Records that can't be read or dated.",
-        REJECT_COLUMNS,
-        key=("file_id", "row_number"),
-        layer="bronze",
-    )
-
-
-def _source_block(dataset: Dataset, kind: Kind) -> list[Column]:
-    """Which block read a record, where there are several."""
-    text = "Which block of files the record was read by, from 0."
-    return [Column("source_block", "int64", text, nullable=False)] if dataset.is_mixed(kind) else []
 
 
 def _cleaned(dataset: Dataset) -> Iterable[Table]:
@@ -238,8 +157,6 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
     )
     if dataset.identity:
         yield from identity_tables()
-    if not dataset.sessions.by:
-        yield _session_edges(user_id)
     session_id = Column(
         "session_id",
         "string",
@@ -254,85 +171,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
         nullable=False,
         made_from=("event_time", "last_gap_start"),
     )
-    first_and_last = tuple(_first_and_last(dataset))
-    yield Table(
-        "session_parts",
-        "The part of a session on one date: all of it, or the events on one side of a midnight.",
-        (
-            session_id,
-            user_id,
-            Column(
-                "part_start",
-                "timestamp",
-                "Time of its first event on the date.",
-                nullable=False,
-                made_from=("event_time",),
-            ),
-            Column(
-                "part_end",
-                "timestamp",
-                "Time of its last event on the date.",
-                nullable=False,
-                made_from=("event_time",),
-            ),
-            session_start,
-            count("event_count", "Its events on the date.", made_from=("event_id",)),
-            Column(
-                "event_types",
-                "string",
-                "Their types, sorted and joined by the unit separator.",
-                nullable=False,
-                made_from=("event_type",),
-            ),
-            *first_and_last,
-            *conversion_columns(dataset),
-        ),
-        key=("session_id",),
-        partitioned_by="event_date",
-        layer="silver",
-        internal=True,
-        order=("user_id", "part_start"),
-    )
-    whole = (
-        session_id,
-        user_id,
-        session_start,
-        Column(
-            "session_end", "timestamp", "Time of the session's last event.", nullable=False, made_from=("part_end",)
-        ),
-        Column(
-            "duration_seconds",
-            "decimal(18,6)",
-            "End minus start, in seconds.",
-            nullable=False,
-            min="0",
-            made_from=("session_start", "part_end"),
-        ),
-        count("event_count", "Events in the session.", made_from=("event_id",)),
-        Column(
-            "event_types",
-            "string",
-            "Its event types, sorted and joined by commas.",
-            nullable=False,
-            made_from=("event_type",),
-        ),
-        *first_and_last,
-        *conversion_columns(dataset),
-    )
-    if dataset.channels:
-        yield from source_tables(dataset, session_id, user_id, session_start)
-    if dataset.sessions.by:
-        yield _session_index([column for column in whole if column.name != "duration_seconds"])
-    yield Table(
-        "sessions",
-        "Runs of a user's events without a pause longer than the gap, by the date of their start.",
-        (*whole, *channel_columns(dataset)),
-        key=("session_id",),
-        partitioned_by="event_date",
-        layer="silver",
-        order=("user_id", "session_start"),
-        plot=plots.by_length("duration_seconds"),
-    )
+    yield from session_tables(dataset, user_id, session_id, session_start)
     geo = (region(dataset.geo),) if dataset.geo else ()
     yield Table(
         "joined_facts",
@@ -350,68 +189,4 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
         partitioned_by="event_date",
         layer="silver",
         order=order,
-    )
-
-
-def _session_edges(user_id: Column) -> Table:
-    return Table(
-        "session_edges",
-        "A user's first and last activity on a date: what the neighbour dates need of it to cut sessions exactly.",
-        (
-            user_id,
-            Column(
-                "first_time",
-                "timestamp",
-                "Time of the user's first event of the date.",
-                nullable=False,
-                made_from=("event_time",),
-            ),
-            Column(
-                "last_time",
-                "timestamp",
-                "Time of the user's last event of the date.",
-                nullable=False,
-                made_from=("event_time",),
-            ),
-            Column(
-                "last_gap_start",
-                "timestamp",
-                "Time of the last event of the date that comes more than the gap after another one of the date.",
-                made_from=("event_time",),
-            ),
-        ),
-        key=("user_id",),
-        partitioned_by="event_date",
-        layer="silver",
-        internal=True,
-    )
-
-
-def _session_index(columns: Sequence[Column]) -> Table:
-    """Of the source's own sessions: each whole, with the date that it belongs to."""
-    session_id, user_id, start, *others = columns
-    date = Column("start_date", "date", "The date of its first event in all history.", nullable=False)
-    return Table(
-        "session_index",
-        "Every session whole, with the date that it belongs to.",
-        (session_id, user_id, date, start, *others),
-        key=("session_id",),
-        layer="silver",
-        internal=True,
-    )
-
-
-def _first_and_last(dataset: Dataset) -> tuple[Column, ...]:
-    """first_X and last_X of the dataset's page or product column: the first and last that is not null."""
-    if not dataset.sessions.column:
-        return ()
-    column = dataset.column(dataset.sessions.column)
-    return tuple(
-        Column(
-            f"{place}_{column.name}",
-            column.type,
-            f"The {place} {column.name} of the session that is not null.",
-            made_from=(column.name,),
-        )
-        for place in ("first", "last")
     )

@@ -47,9 +47,9 @@ def retention_tables(dataset: Dataset, user_id: Column) -> Iterable[Table]:
         f"How many of the {users} first seen on a date were active so many days later.",
         (
             Column(
-                "cohort_date", "date", "The date on which they were first seen.", nullable=False, made_from=("date",)
+                "cohort_date", "date", "The date on which they were first seen.", nullable=False, made_from=(who.name,)
             ),
-            count("offset_days", "Days since then; 0 is the date itself.", 0, made_from=("date",)),
+            count("offset_days", "Days since then; 0 is the date itself.", 0, made_from=(who.name,)),
             count("users", f"Those {users} with a fact on that day.", made_from=(who.name,)),
         ),
         key=("cohort_date", "offset_days"),
@@ -59,9 +59,9 @@ def retention_tables(dataset: Dataset, user_id: Column) -> Iterable[Table]:
         f"How many of the {users} first seen in an ISO week were active so many weeks later.",
         (
             Column(
-                "cohort_week", "date", "Monday of the week of their first date.", nullable=False, made_from=("date",)
+                "cohort_week", "date", "Monday of the week of their first date.", nullable=False, made_from=(who.name,)
             ),
-            count("offset_weeks", "Weeks since then; 0 is the week itself.", 0, made_from=("date",)),
+            count("offset_weeks", "Weeks since then; 0 is the week itself.", 0, made_from=(who.name,)),
             count("users", f"Those {users} with a fact in that week.", made_from=(who.name,)),
         ),
         key=("cohort_week", "offset_weeks"),

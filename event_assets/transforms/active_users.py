@@ -70,21 +70,14 @@ def active_users(inputs: Inputs, scope: Scope) -> Outputs:
     return Outputs({"active_users": scope.shaped(dates.join(counts, on="number", how="inner"), "active_users")})
 
 
-def first_seen(inputs: Inputs, scope: Scope) -> Outputs:
-    """first_seen: the first date of each user or person. Input: daily_users of all dates."""
-    column = who(scope.dataset)
-    first = inputs["daily_users"].group_by(column).agg(nw.col("event_date").min().alias("date"))
-    return Outputs({"first_seen": scope.shaped(first, "first_seen")})
-
-
 def retention(inputs: Inputs, scope: Scope) -> Outputs:
-    """retention and retention_by_week: of those first seen on a date (in an ISO week), how many came so much later.
-
-    Inputs: first_seen and daily_users of all dates.
+    """first_seen, the first date of each user or person; retention and retention_by_week: of those first seen on a date
+    (in an ISO week), how many came so much later. Input: daily_users of all dates.
     """
     column = who(scope.dataset)
-    first = inputs["first_seen"].select(column, nw.col("date").alias("cohort_date"))
-    seen = inputs["daily_users"].join(first, on=column, how="inner")
+    daily = scope.ports.held(inputs["daily_users"])
+    first = daily.group_by(column).agg(nw.col("event_date").min().alias("date"))
+    seen = daily.join(first.select(column, nw.col("date").alias("cohort_date")), on=column, how="inner")
     days = _with_numbers(seen, {"event_date": "seen day", "cohort_date": "first day"}, scope)
     seen_day, first_day = nw.col("seen day"), nw.col("first day")
     days = scope.ports.shared(days.with_columns((seen_day - first_day).alias("offset_days")))
@@ -94,6 +87,7 @@ def retention(inputs: Inputs, scope: Scope) -> Outputs:
     by_week = by_week.group_by("cohort_week", "offset_weeks").agg(nw.len().alias("users"))
     return Outputs(
         {
+            "first_seen": scope.shaped(first, "first_seen"),
             "retention": scope.shaped(by_date, "retention"),
             "retention_by_week": scope.shaped(by_week, "retention_by_week"),
         }

@@ -2,7 +2,7 @@
 
 A link is an event that has both ids of a declared pair. An id of the pair's first column that is linked with more
 than `max_ids` ids of the second links nothing: it is a device that many use. Persons are the connected components of
-the other links, found by passing the least label along them until nothing changes.
+the other links, found by passing the least id along them until nothing changes.
 """
 
 from __future__ import annotations
@@ -33,21 +33,23 @@ def identities(inputs: Inputs, scope: Scope) -> Outputs:
 
     Figures: ids, and overlinked (ids that link nothing, since they are linked with too many).
     """
-    rows = inputs["identity_links"]
+    rows = scope.ports.held(inputs["identity_links"])
     seen = rows.filter(nw.col("linked_column").is_null())
     seen = seen.group_by("column", "id").agg(nw.col("event_date").min().alias("since"))
     seen = scope.ports.shared(seen.with_columns(_node("column", "id").alias("node")))
     linked = rows.filter(~nw.col("linked_column").is_null())
     linked = linked.select("column", "id", "linked_column", "linked_id").unique()
-    counts = linked.group_by("column", "id").agg(nw.len().alias("id count"))
+    counts = linked.group_by("column", "id", "linked_column").agg(nw.len().alias("id count"))
+    counts = counts.group_by("column", "id").agg(nw.col("id count").max())
     few = counts.filter(nw.col("id count") <= _declared(scope.dataset).max_ids).select("column", "id")
     links = linked.join(few, on=["column", "id"], how="inner").select(
         _node("column", "id").alias("node"), _node("linked_column", "linked_id").alias("other node")
     )
     both = nw.concat([links, links.select(nw.col("other node").alias("node"), nw.col("node").alias("other node"))])
-    labels = seen.select("node", _label().alias("label"))
-    labels = _least_labels(scope.ports.shared(labels), scope.ports.shared(both.unique()), scope)
-    persons = seen.join(labels, on="node", how="inner").with_columns(nw.col("label").str.slice(1).alias("person_id"))
+    found = _components(seen.select("node"), scope.ports.shared(both.unique()), scope)
+    members = scope.ports.shared(seen.join(found, on="node", how="inner").with_columns(_rank().alias("rank")))
+    persons = members.group_by("least node").agg(nw.col("rank").min().str.slice(1).alias("person_id"))
+    persons = members.join(persons, on="least node", how="inner")
     overlinked = counts.filter(nw.col("id count") > _declared(scope.dataset).max_ids)
     return Outputs({"identities": scope.shaped(persons, "identities")}, scope.counted(ids=seen, overlinked=overlinked))
 
@@ -92,27 +94,29 @@ def _node(column: str, id_: str) -> nw.Expr:
     return nw.concat_str([nw.col(column), nw.col(id_)], separator=_APART)
 
 
-def _label() -> nw.Expr:
+def _rank() -> nw.Expr:
     """The id so that ids of users come before all others."""
     return nw.concat_str(
         [nw.when(nw.col("column") == "user_id").then(nw.lit("0")).otherwise(nw.lit("1")), nw.col("id")]
     )
 
 
-def _least_labels(labels: Frame, links: Frame, scope: Scope) -> Frame:
-    """Each node with the least label of its component. Inputs: node, label; node, `other node`, both ways."""
+def _components(nodes: Frame, links: Frame, scope: Scope) -> Frame:
+    """Each node with the least node of its component. Inputs: node; node, `other node`, both ways.
+
+    In each round a node takes the least that its neighbours have reached, and what that one has reached itself: so a
+    chain of a thousand ids takes a dozen rounds.
+    """
+    found = nodes.select("node", nw.col("node").alias("least node"))
     while True:
-        others = labels.select(nw.col("node").alias("other node"), nw.col("label").alias("other label"))
-        reached = links.join(others, on="other node", how="inner")
-        least = reached.group_by("node").agg(nw.col("other label").min())
-        known = labels.join(least, on="node", how="left")
-        less = (nw.col("other label") < nw.col("label")).fill_null(False)
-        passed = known.select(
-            "node",
-            nw.when(less).then(nw.col("other label")).otherwise(nw.col("label")).alias("label"),
-            less.alias("is less"),
-        )
-        passed = scope.ports.shared(passed)
-        labels = passed.select("node", "label")
-        if not len(passed.filter(nw.col("is less")).head(1).collect()):
-            return labels
+        others = found.select(nw.col("node").alias("other node"), nw.col("least node").alias("other least"))
+        near = links.join(others, on="other node", how="inner").group_by("node").agg(nw.col("other least").min())
+        known = found.join(near, on="node", how="left")
+        less = (nw.col("other least") < nw.col("least node")).fill_null(False)
+        nearest = nw.when(less).then(nw.col("other least")).otherwise(nw.col("least node"))
+        known = scope.ports.shared(known.select("node", nw.col("least node").alias("before"), nearest.alias("nearest")))
+        further = known.select(nw.col("node").alias("nearest"), nw.col("nearest").alias("least node"))
+        known = scope.ports.shared(known.join(further, on="nearest", how="inner"))
+        found = known.select("node", "least node")
+        if not len(known.filter(nw.col("before") != nw.col("least node")).head(1).collect()):
+            return found

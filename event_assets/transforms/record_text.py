@@ -1,8 +1,8 @@
 """A refused record as it came, out of its raw row: a JSON object of its fields by their source names.
 
-Of JSON sources nested fields are in their objects again, and values are written as the source wrote them; of all
-others every value is a text. The fields of time and the undeclared ones are among them. Landing has the same record
-again when it reads this text.
+Of JSON sources nested fields are in their objects again (those of a parent in `^`), and values are written as the
+source wrote them; of all others every value is a text. The fields of time and the undeclared ones are among them.
+Landing has the same record again when it reads this text.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from event_assets.declaration import Column, Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.text.canonical_json import canonical_json
-from event_assets.text.paths import FILE_PATH, PARENT, is_plain, parse_path
+from event_assets.text.paths import FILE_PATH, is_plain, parse_path
 
 #: So much of a record's text is kept.
 RAW_BYTES = 64 * 1024
@@ -110,7 +110,7 @@ class _BlockTexts:
 
 
 def _is_field(source: str) -> bool:
-    return source != FILE_PATH and not source.startswith(f"{PARENT}.")
+    return source != FILE_PATH
 
 
 def _put(record: _Object, place: Place, value: Any) -> None:

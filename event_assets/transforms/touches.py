@@ -15,6 +15,8 @@ from event_assets.transforms.interface import Frame, Inputs, Scope
 
 #: What tells where a session came from.
 TOLD = ("source", "medium", "campaign", "channel")
+#: Before the first date that a dataset can have, and one that every engine can write.
+_BEFORE_ALL = dt.date(1000, 1, 1)
 FIRST, LAST = "first_touch_", "last_touch_"
 
 
@@ -59,7 +61,7 @@ def _with_last(rows: Frame, scope: Scope) -> Frame:
     is_first = nw.col("id before").is_null()
     # Null is what a later touch fills in, so a campaign that a touch lacks is the empty text meanwhile.
     held = {f"{LAST}{name}": (nw.col(name).fill_null(""), nw.lit("")) for name in TOLD}
-    held[f"{LAST}date"] = nw.col("event_date"), nw.lit(dt.date(1, 1, 1))
+    held[f"{LAST}date"] = nw.col("event_date"), nw.lit(_BEFORE_ALL)
     filled = (
         nw.when(~is_direct()).then(own).otherwise(nw.when(is_first).then(nothing)).alias(name)
         for name, (own, nothing) in held.items()

@@ -12,6 +12,7 @@ from event_assets.declaration import Traffic
 from event_assets.text.user_agents import are_bots
 from event_assets.transforms.casts import bound
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, TextFunction
+from event_assets.transforms.normalize import normalised
 
 Transform = Callable[[Inputs, Scope], Outputs]
 
@@ -27,7 +28,7 @@ def with_traffic(facts: Frame, scope: Scope) -> Frame:
         internal = internal | nw.col("is internal address")
     if traffic.internal_users:
         user = scope.dataset.column("user_id")
-        users = [bound(user, text) for text in traffic.internal_users]
+        users = [bound(user, normalised(text, user)) for text in traffic.internal_users]
         internal = internal | nw.col("user_id").is_in(users).fill_null(False)
     if traffic.user_agent:
         facts = _judged(facts, traffic.user_agent, "is bot agent", bots, scope)

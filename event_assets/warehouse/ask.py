@@ -17,9 +17,10 @@ from event_assets.tables.catalog import tables
 from event_assets.tables.channel_tables import all_sessions_count, channel_columns, conversion_columns
 from event_assets.warehouse.views import identifier, literal
 
-Metric = Literal["users", "sessions", "events", "minutes", "conversions", "revenue"]
+Metric = Literal["users", "persons", "sessions", "events", "minutes", "conversions", "revenue"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
 FACTS = "joined_facts"
+DATE = "event_date"
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,16 @@ def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, las
     """The SELECT that answers a question. DeclarationError where facts have no such column, or no such figure."""
     known = tables(dataset)
     of_facts = [column.name for column in known[FACTS].columns]
-    dimensions = [*of_facts, *(column.name for column in channel_columns(dataset))]
+    dimensions = [DATE, *of_facts, *(column.name for column in channel_columns(dataset))]
     if by is not None and by not in dimensions:
         raise DeclarationError(f"--by {by}", f"is not a column of the facts of {dataset.name}", _one_of(dimensions))
     if metric in _NEEDED and not _NEEDED[metric][1](dataset):
         state = f"needs {_NEEDED[metric][0]} in {dataset.name}"
         raise DeclarationError(f"--metric {metric}", state, "ask for another metric")
-    by_session = metric in ("conversions", "revenue") or by not in (None, *of_facts)
-    sources = _of_sessions(dataset, metric, by) if by_session else _sources(dataset, metric, by)
+    by_session = metric in ("conversions", "revenue") or by not in (None, DATE, *of_facts)
+    # A table by date that has a figure over all dates has that of each date.
+    within = None if by == DATE else by
+    sources = _of_sessions(dataset, metric, within) if by_session else _sources(dataset, metric, within)
     source = next((source for source in sources if source.table in known), None)
     if source is None:
         state = f"is not kept by {by} in {dataset.name}"
@@ -66,9 +69,11 @@ def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, las
     where = " AND ".join(filter(None, (dates, source.where)))
     if by is None:
         return Answer(source.table, f"SELECT {source.figure} AS {metric} FROM {table} WHERE {where}")
-    dimension = f"CAST({source.dimension or identifier(by)} AS VARCHAR) AS {identifier(by)}"
+    named = identifier(DATE) if by == DATE else source.dimension or identifier(by)
+    dimension = f"CAST({named} AS VARCHAR) AS {identifier(by)}"
     figures = f"SELECT {dimension}, {source.figure} AS {metric} FROM {table} WHERE {where} GROUP BY 1"
-    return Answer(source.table, f"{figures} HAVING {source.figure} <> 0 ORDER BY 2 DESC, 1")
+    order = "1" if by == DATE else "2 DESC, 1"
+    return Answer(source.table, f"{figures} HAVING {source.figure} <> 0 ORDER BY {order}")
 
 
 def _sources(dataset: Dataset, metric: Metric, by: str | None) -> Iterator[_Source]:
@@ -127,18 +132,21 @@ def _watched(dataset: Dataset, by: str | None) -> Iterator[_Source]:
 _CHANNELS = {None: "", "channel": "", "first_touch_channel": "first_touch_", "last_touch_channel": "last_touch_"}
 #: Metric to the key that it needs, and whether a dataset declares that.
 _NEEDED: dict[Metric, tuple[str, Callable[[Dataset], bool]]] = {
+    "persons": ("identity", lambda dataset: dataset.identity is not None),
     "minutes": ("gold.watch_time", lambda dataset: dataset.gold.watch_time is not None),
     "conversions": ("channels.conversions", lambda dataset: bool(conversion_columns(dataset))),
     "revenue": ("channels.revenue", lambda dataset: len(conversion_columns(dataset)) > 1),
 }
 _ROLLUPS: dict[Metric, Callable[[Dataset, str | None], Iterator[_Source]]] = {
     "users": _users,
+    "persons": lambda dataset, by: iter(()),
     "sessions": _sessions,
     "events": _events,
     "minutes": _watched,
 }
 _OF_FACTS: dict[Metric, str] = {
     "users": "count(DISTINCT user_id)",
+    "persons": "count(DISTINCT person_id)",
     "sessions": "count(DISTINCT session_id)",
     "events": "count(*)",
     "minutes": "coalesce(sum({column}) FILTER (WHERE user_id IS NOT NULL), 0)",

@@ -13,12 +13,13 @@ from event_assets.declaration import Dataset
 from event_assets.declaration.values import decimal_parts
 from event_assets.storage.lake import Lake
 from event_assets.tables.catalog import tables
+from event_assets.tables.landed_tables import LANDING_REJECTS
 from event_assets.tables.table import Column, Table
 from event_assets.warehouse.log_views import live_rows
 
 #: The view that unites what landing and cleaning refused (SPEC §3).
 REJECTED = "rejected_records"
-_REJECTED_TABLES = ("landing_rejects", "quarantine")
+_REJECTED_TABLES = (LANDING_REJECTS, "quarantine")
 
 _TYPES = {
     "string": "VARCHAR",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import Counter, defaultdict
+from functools import cache
 from typing import Any
 
 import pytest
@@ -46,10 +47,14 @@ def asked(world: World, metric: Metric, by: str | None, first: dt.date, last: dt
     return read_rows(found.sql, datasets, world.settings, lambda rows: [tuple(row) for row in rows.rows])
 
 
+@cache
+def facts_of(world: World) -> list[dict[str, Any]]:
+    return world.table("joined_facts").with_row_index().to_dicts()
+
+
 def scanned(world: World, metric: str, by: str | None, first: dt.date, last: dt.date) -> Counter[Any]:
     found: defaultdict[Any, set[Any]] = defaultdict(set)
-    facts = world.table("joined_facts").with_row_index()
-    for row in facts.iter_rows(named=True):
+    for row in facts_of(world):
         if first <= dt.date.fromisoformat(row["event_date"]) <= last:
             key = None if by is None else None if row[by] is None else str(row[by])
             found[key].add(row[{"users": "user_id", "sessions": "session_id", "events": "index"}[metric]])
@@ -59,13 +64,14 @@ def scanned(world: World, metric: str, by: str | None, first: dt.date, last: dt.
 DATES = st.integers(-1, 6).map(lambda days: FIRST + dt.timedelta(days=days))
 
 
+@pytest.mark.timeout(1800)
 @settings(
     max_examples=50 if settings.default.max_examples < 1000 else 1000,  # type: ignore[union-attr]
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     st.sampled_from(["users", "sessions", "events"]),
-    st.sampled_from([None, "page", "event_type", "price", "user_id"]),
+    st.sampled_from([None, "page", "event_type", "price", "user_id", "event_date"]),
     DATES,
     DATES,
 )
@@ -83,6 +89,7 @@ def test_every_answer_is_that_of_a_scan_of_facts(
     ("metric", "by", "table"),
     [
         ("users", None, "daily_summary"),
+        ("users", "event_date", "daily_summary"),
         ("users", "page", "users_by"),
         ("users", "price", "joined_facts"),
         ("events", "event_type", "events_by_type"),
@@ -100,6 +107,8 @@ def test_an_unknown_column_is_named_with_those_that_there_are(world: World) -> N
         answer(world.dataset, "users", "colour", FIRST, FIRST)
     with pytest.raises(DeclarationError, match="--metric minutes: needs"):
         answer(world.dataset, "minutes", None, FIRST, FIRST)
+    with pytest.raises(DeclarationError, match="--metric persons: needs identity"):
+        answer(world.dataset, "persons", None, FIRST, FIRST)
 
 
 def test_the_command_prints_the_answer_and_where_it_was_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,10 +120,12 @@ def test_the_command_prints_the_answer_and_where_it_was_read(world: World, monke
         scanned(world, "users", "page", dt.date(2025, 1, 6), dt.date(2025, 1, 7))
     )
     assert (told["tables"], told["scanned"]) == (["clicks.users_by"], False)
-    assert "read from clicks.users_by" in CliRunner().invoke(app, args).stdout
+    printed = CliRunner().invoke(app, args).stdout
+    assert "│ /a" in printed
+    assert printed.endswith("\nread from clicks.users_by\n")
     wrong = CliRunner().invoke(app, ["ask", "clicks", "--metric", "people"])
     assert wrong.exit_code == 2
-    assert set(METRICS) == {"users", "sessions", "events", "minutes", "conversions", "revenue"}
+    assert set(METRICS) == {"users", "persons", "sessions", "events", "minutes", "conversions", "revenue"}
 
 
 LETTER, AD = "/?utm_source=mail&utm_medium=email&utm_campaign=May", "/?gclid=1"

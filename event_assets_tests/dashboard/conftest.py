@@ -13,7 +13,7 @@ import uvicorn
 from event_assets.dashboard.server import make_app
 from event_assets.declaration import Dataset
 from event_assets.settings import Settings
-from event_assets_tests.world import World, lines
+from event_assets_tests.world import World, clicks, lines
 
 Serve = Callable[[Mapping[str, Dataset], Settings], str]
 
@@ -39,7 +39,8 @@ CLICKS = (
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """CLICKS, landed and made."""
-    world = World(tmp_path_factory.mktemp("clicks"))
+    gold = {**clicks().gold.model_dump(mode="json", exclude_unset=True), "retention": {}}
+    world = World(tmp_path_factory.mktemp("clicks"), clicks(gold=gold))
     world.drop("clicks_1.csv", CLICKS)
     world.refresh()
     return world

@@ -194,12 +194,23 @@ def test_cards_are_equally_wide_on_a_phone_and_in_print(browser: Browser, addres
     page.close()
 
 
+def test_active_users_and_cohorts_are_drawn(page: Page, address: str) -> None:
+    opened(page, f"{address}/clicks")
+    assert sorted(tuple(mark.values())[-3:] for mark in marks(page, "active-users")) == sorted(
+        [
+            *(("2024-03-01", span, "2") for span in ("the day", "7 days", "28 days")),
+            *(("2024-03-02", span, users) for span, users in (("the day", "1"), ("7 days", "2"), ("28 days", "2"))),
+        ]
+    )
+    assert [tuple(mark.values())[-4:] for mark in marks(page, "cohorts")] == [("2024-02-26", "0", "2", "100.0%")]
+
+
 def test_the_page_has_landmarks_headings_and_a_table_behind_each_chart(page: Page, address: str) -> None:
     opened(page, address)
     for landmark in ("banner", "main", "contentinfo"):
         assert page.get_by_role(landmark).count() == 1  # type: ignore[arg-type]
     charts = page.get_by_role("img", name=re.compile("chart"))
-    assert charts.count() == 8
+    assert charts.count() == 10
     for chart in charts.all():
         card = chart.locator("xpath=ancestor::section[1]")
         assert card.locator("table caption").count() == 1

@@ -37,6 +37,22 @@ def selection(world: World, days: str) -> Selection:
     return Selection(world.dataset, *RANGES[days], whole=days == "both days")
 
 
+def test_ids_and_persons_are_counted_and_traffic_is_told_apart(tmp_path: Path) -> None:
+    keys = {"identity": {"links": [["page", "user_id"]]}, "traffic": {"user_agent": "page", "internal_users": ["qa"]}}
+    world = World(tmp_path, clicks(**keys))
+    rows = [("ann", "phone"), ("bob", "phone"), ("ann", "laptop"), ("qa", "desk"), ("cat", "googlebot")]
+    world.drop(
+        "clicks_1.csv", lines(*(f"{user},view,2024-03-01T10:0{n}:00,{page}," for n, (user, page) in enumerate(rows)))
+    )
+    world.refresh()
+    assert shown(world, "persons") == [("all", 8, 5), ("page", 4, 4), ("user_id", 4, 4)]
+    assert shown(world, "traffic") == [("human", 3, 0.6), ("bot", 1, 0.2), ("internal", 1, 0.2)]
+    summaries = {panel.name: panel.summary for panel in PANELS}
+    assert summaries["traffic"](pl.DataFrame({"traffic": ["human"], "share": [1.0]})) == (
+        "0.0 % of the events are of bots, 0.0 % internal."
+    )
+
+
 def test_events_are_counted_by_day_and_type(world: World) -> None:
     assert shown(world, "events") == [(FIRST, "buy", 1), (FIRST, "view", 2), (LAST, "view", 2)]
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
+import yaml
+from typer.testing import CliRunner
 
+from event_assets.cli.main import app
 from event_assets_tests.docs.examples import examples, follow, matches
+from event_assets_tests.world import clicks
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -29,6 +35,32 @@ def test_a_how_to_does_what_it_says(repository: Path, after_the_tutorial: Path, 
     folder = tmp_path / "rides"
     shutil.copytree(after_the_tutorial, folder)
     assert follow(repository / "docs" / "how-to" / f"{name}.md", folder) > 2
+
+
+def test_the_how_to_of_channels_does_what_it_says(repository: Path, tmp_path: Path) -> None:
+    page = repository / "docs" / "how-to" / "channels.md"
+    declared, *_ = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    channels = clicks(**yaml.safe_load(declared.replace("page_url", "page").replace(": referrer", ": page")))
+    assert channels.channels is not None
+    assert [rule.channel for rule in channels.channels.own_rules] == ["Newsletter", "Partners"]
+    assert follow(page, tmp_path) > 3
+
+
+def test_twenty_questions_have_the_answers_of_the_page(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process, which loads the program once."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+    for name in ("INBOX", "LAKE", "WAREHOUSE"):
+        monkeypatch.delenv(f"EVENT_ASSETS_{name}")
+    demo, *questions = examples((repository / "docs" / "how-to" / "twenty-questions.md").read_text(encoding="utf-8"))
+    assert len(questions) == 20
+    for line, expected in [demo, *questions]:
+        program, *arguments = shlex.split(line)
+        done = CliRunner().invoke(app, arguments)
+        assert (program, done.exit_code) == ("event-assets", 0), done.output
+        assert expected is None or matches(expected, done.stdout), f"{line} prints\n{done.stdout}\nnot\n{expected}"
 
 
 def test_a_page_that_says_something_else_is_noticed() -> None:

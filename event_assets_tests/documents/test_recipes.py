@@ -68,7 +68,7 @@ def test_a_recipe_lands_its_sample_to_sessions(name: str, tmp_path: Path) -> Non
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
     assert [warning.split()[1] for warning in world.land().warnings] == NULL_IN_A_FILE.get(name, [])
-    assert {outcome.state for outcome in world.make()} == {"made"}
+    assert {outcome.state for outcome in world.make()} == {"materialized"}
     rejected = world.table("landing_rejects").height + world.table("quarantine").height
     records = sum(file.records for file in world.workspace.ledger.files.values())
     events, sessions = world.table("cleaned_events"), world.table("sessions")

@@ -100,6 +100,10 @@ def test_a_log_of_any_program_is_read_as_a_time_and_the_text_around_it(tmp_path:
     events = made.dataset.events[0]
     assert (events.format, events.time.source, trial.taken) == ("log", "time", 12)
     assert trial.rows["message"][0] == " INFO Login of user 0, ok".strip()
+    errors = [f"[Mon Jan 06 08:{n:02d}:00 2025] [error] child {n} in state 6" + ", again" * (n % 3) for n in range(12)]
+    made, trial = drafted(tmp_path / "apache", {"error_log": csv(*errors)})
+    assert made.dataset.events[0].time.formats == ("%a %b %d %H:%M:%S %Y",)
+    assert (trial.taken, str(trial.first_date)) == (12, "2025-01-06")
     haproxy = (
         "Jan  6 08:00:%02d lb1 haproxy[14389]: 10.0.1.%d:33317 [06/Jan/2025:08:00:%02d.655] http-in static/srv1 "
         '10/0/30/69/109 200 2750 - - ---- 1/1/1/1/0 0/0 {1wt.eu} {} "GET /index.html HTTP/1.1"'

@@ -68,7 +68,7 @@ def made(process: subprocess.Popen[str], seconds: float) -> None:
         said, errors = process.communicate()
         raise AssertionError(f"not done after {seconds} s, but\n{said}\n{errors[-4000:]}") from None
     assert process.returncode == 0, errors[-4000:]
-    assert {line.split()[-2] for line in said.splitlines()} == {"made"}, said
+    assert {line.split()[-2] for line in said.splitlines()} == {"materialized"}, said
 
 
 def landed(

@@ -23,7 +23,7 @@ def test_a_cluster_makes_what_polars_makes_though_a_worker_dies(tmp_path: Path, 
     with cluster(tmp_path / "cluster") as master:
         process = making(world, master.url)
         assert process.stdout is not None
-        assert process.stdout.readline().split()[-2] == "made"  # the run is under way, most of it to come
+        assert process.stdout.readline().split()[-2] == "materialized"  # the run is under way, most of it to come
         master.kill(0)
         made(process, 1800)
     assert_alike(world, expected)

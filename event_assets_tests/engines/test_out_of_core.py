@@ -20,5 +20,5 @@ def test_duckdb_makes_a_date_larger_than_its_memory_half_of_it_one_users(tmp_pat
     assert expected.table("joined_facts").to_arrow().nbytes > 1.5 * MEMORY_BYTES
     world.settings = dataclasses.replace(world.settings, memory_bytes=MEMORY_BYTES)
     world.use(world.dataset)
-    assert {outcome.state for outcome in world.make()} == {"made"}
+    assert {outcome.state for outcome in world.make()} == {"materialized"}
     assert_alike(world, expected)

@@ -66,7 +66,7 @@ def test_the_tables_of_a_small_dataset_are_the_same(engine: str, tmp_path: Path)
     worlds = [on(name, tmp_path) for name in ("polars", engine)]
     for world in worlds:
         world.drop("clicks_1.csv", lines(*RECORDS))
-        assert {outcome.state for outcome in world.refresh()} == {"made"}
+        assert {outcome.state for outcome in world.refresh()} == {"materialized"}
         assert world.reconciled().holds
     assert_alike(worlds[1], worlds[0])
 
@@ -93,7 +93,7 @@ def assert_generated_alike(name: str, engine: str, folder: Path) -> None:
     generate(name, rows=600, days=2, seed=7, out=inbox / name)
     worlds = [on(each, folder, dataset, inbox=inbox) for each in ("polars", engine)]
     for world in worlds:
-        assert {outcome.state for outcome in world.refresh()} == {"made"}
+        assert {outcome.state for outcome in world.refresh()} == {"materialized"}
     assert_alike(worlds[1], worlds[0])
 
 
@@ -122,7 +122,7 @@ def test_real_datasets_are_the_same(name: str, engine: str, tmp_path: Path, real
         world.land(lambda: dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
         dates = world.workspace.dates("raw_events")
         middle = dates[max(0, (len(dates) - most) // 2) :][:most]
-        assert {outcome.state for outcome in world.make(map(str, middle))} == {"made"}
+        assert {outcome.state for outcome in world.make(map(str, middle))} == {"materialized"}
     assert_alike(worlds[1], worlds[0])
 
 

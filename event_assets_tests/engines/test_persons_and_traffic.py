@@ -58,7 +58,7 @@ def test_persons_traffic_and_cohorts_are_the_same(engine: str, tmp_path: Path) -
     one, other = (on(name, tmp_path, dataset()) for name in ("polars", engine))
     for world in (one, other):
         world.drop("all.csv", file(records(7, 40)))
-        assert {outcome.state for outcome in world.refresh()} == {"made"}
+        assert {outcome.state for outcome in world.refresh()} == {"materialized"}
         assert world.reconciled().holds
     assert one.table("identities").height > 10
     assert set(one.table("joined_facts")["traffic"]) == {"human", "bot", "internal"}

@@ -115,7 +115,7 @@ def test_an_unreadable_file_of_the_right_size_is_recomputed_by_the_run_that_read
     zeroed(files_of(world, table)[0])
     world.use(world.dataset)
     outcomes = world.make(dates=["2025-01-08", "2025-01-09"])
-    assert {outcome.state for outcome in outcomes} == {"made"}
+    assert {outcome.state for outcome in outcomes} == {"materialized"}
     assert all(before[name].equals(frame) for name, frame in whole_lake(world).items())
     assert marked_files(world.workspace.lake.state("clicks")) == set()
     assert world.refresh() == []
@@ -143,7 +143,10 @@ def test_unreadable_raw_rows_hold_up_what_reads_them_alone_and_are_landed_again_
     outcomes = world.make(dates=["2025-01-08", "2025-01-20"])
     states = {(o.table, str(o.date)): o.state for o in outcomes}
     assert (states["cleaned_events", "2025-01-08"], states["joined_facts", "2025-01-08"]) == ("waiting", "waiting")
-    assert (states["cleaned_events", "2025-01-20"], states["top_users", "2025-01-20"]) == ("made", "made")
+    assert (states["cleaned_events", "2025-01-20"], states["top_users", "2025-01-20"]) == (
+        "materialized",
+        "materialized",
+    )
     world.refresh()
     assert all(before[name].equals(frame) for name, frame in whole_lake(world).items())
     assert marked_files(world.workspace.lake.state("clicks")) == set()

@@ -2,9 +2,14 @@ from __future__ import annotations
 
 import datetime as dt
 
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
-from event_assets.landing.record_batches import MAX_RAW_BYTES
+from event_assets.landing.csv import _extra, _extra_of_many
+from event_assets.landing.record_batches import EXTRA, MAX_RAW_BYTES, ROW_NUMBER
 from event_assets_tests.landing.conftest import Land
 from event_assets_tests.landing.tiny import declare
 
@@ -269,3 +274,26 @@ def test_a_declared_preamble_and_footer_are_no_records(land: Land, end: str) -> 
 
 def test_a_footer_longer_than_the_file_leaves_nothing(land: Land) -> None:
     assert land(HEADER + "1,a,,2024-01-02\n", declare(events__csv={"footer_lines": 3})).landed.records == 0
+
+
+def test_two_hundred_thousand_undeclared_fields_are_kept(land: Land) -> None:
+    """The header has over 1 MiB; every field of it keeps its own value."""
+    names = [f"c{place}" for place in range(200_000)]
+    values = ["" if place % 50_000 else f"v{place}" for place in range(200_000)]
+    text = HEADER.replace("\n", f",{','.join(names)}\n") + "".join(
+        f"{user},view,,2024-01-02,{','.join(row)}\n" for user, row in (("1", values), ("2", [""] * 200_000))
+    )
+    outcome = land(text, declare())
+    assert outcome.values("user_id", "extra") == [
+        ("1", '{"c0":"v0","c50000":"v50000","c100000":"v100000","c150000":"v150000"}'),
+        ("2", None),
+    ]
+
+
+@given(st.lists(st.lists(st.one_of(st.none(), st.text(max_size=3)), min_size=2, max_size=2), max_size=4))
+def test_many_undeclared_fields_are_written_as_few_are(rows: list[list[str | None]]) -> None:
+    schema = {ROW_NUMBER: pl.Int64, "0": pl.String, "1": pl.String}
+    frame = pl.DataFrame([(number, *row) for number, row in enumerate(rows)], schema=schema, orient="row")
+    undeclared = {'a "quoted" name': 1, "ä": 0}
+    expected = frame.select(ROW_NUMBER, _extra(undeclared).alias(EXTRA)).drop_nulls(EXTRA)
+    assert_frame_equal(_extra_of_many(frame, undeclared), expected, check_row_order=False)

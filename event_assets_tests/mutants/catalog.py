@@ -247,7 +247,7 @@ MUTANTS = (
     _mutant(
         "published without a check",
         "pipeline/run.py",
-        "return all(draft.sound for draft in self.drafts.values())",
+        "return all(table.sound for table in self.tables.values())",
         "return True",
         "event_assets_tests/pipeline/test_contracts_hold.py",
     ),

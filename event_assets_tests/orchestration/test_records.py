@@ -31,7 +31,7 @@ class Published(NullProgress):
         self.units: Counter[tuple[str, str]] = Counter()
 
     def made(self, outcome: Outcome) -> None:
-        if outcome.state == "made":
+        if outcome.state == "materialized":
             self.units[outcome.table, str(outcome.date or "")] += 1
 
 

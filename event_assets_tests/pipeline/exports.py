@@ -195,10 +195,12 @@ class Export:
 
 
 def _as_key(source: Any, nested: bool) -> Any:
-    """A source within an object by the names of sources: those of flat files and of parents are one name each."""
+    """A source within the object of a record: the name of a flat file's field is one key, a parent is in `^`."""
     if isinstance(source, list):
         return [_as_key(one, nested) for one in source]
-    return source if source == "file_path" or (nested and not source.startswith("^")) else f'"{source}"'
+    if nested and source.startswith("^."):
+        return f'"^".{source.removeprefix("^.")}'
+    return source if source == "file_path" or nested else f'"{source}"'
 
 
 def _files(kind: Kind, records: Iterable[Record], name: str, blank: int = 0) -> Iterable[tuple[str, bytes]]:

@@ -247,7 +247,7 @@ def test_a_late_touch_computes_sessions_of_the_lookback_dates_again_and_no_other
     outcomes = world.refresh()
     near = set() if by_source else {"2025-01-06"}
     assert made(outcomes, "sessions") == days(7, 10, "sessions") | {("sessions", date) for date in near}
-    changed = {(one.table, str(one.date)) for one in outcomes if one.state == "made" and one.changed}
+    changed = {(one.table, str(one.date)) for one in outcomes if one.state == "materialized" and one.changed}
     assert {unit for unit in changed if unit[0] == "sessions"} == days(7, 10, "sessions")
     assert made(outcomes, "joined_facts") <= days(7, 9, "joined_facts")
     assert {unit for unit in changed if unit[0] == "channel_summary"} == days(7, 10, "channel_summary")
@@ -352,7 +352,7 @@ def test_a_date_that_waits_for_files_has_no_channels_and_accounts_for_none(tmp_p
     world = World(tmp_path, dataset(expect=expect))
     world.drop("other.csv", text(on("a", day, MAIL) for day in (1, 2)))
     world.drop("day_20250101.csv", text([on("b", 1, GOOGLE)]))
-    assert {one.state for one in world.refresh()} == {"made"}
+    assert {one.state for one in world.refresh()} == {"materialized"}
     assert world.table("channel_summary").select("event_date", "channel").rows() == [
         ("2025-01-01", "Email"),
         ("2025-01-01", "Organic Search"),
@@ -413,7 +413,7 @@ def test_a_wrong_declaration_of_channels_is_refused(channels: dict[str, object],
 
 
 @pytest.mark.parametrize("engine", OTHERS)
-@pytest.mark.parametrize("by_source", [False, True])
+@pytest.mark.parametrize("by_source", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_each_engine_makes_the_same_tables(engine: str, by_source: bool, tmp_path: Path) -> None:
     events = [
         on(user, day, PAGES[(day * place) % 8], price="0.10" if day % 3 else "", visit=f"{day // 2}")
@@ -423,5 +423,5 @@ def test_each_engine_makes_the_same_tables(engine: str, by_source: bool, tmp_pat
     worlds = [on_engine(name, tmp_path, dataset(by_source=by_source, lookback=4)) for name in ("polars", engine)]
     for world in worlds:
         world.drop("first.csv", text([*events, on("ann", 6, GOOGLE, minute=1430), on("ann", 6, MAIL, minute=1445)]))
-        assert {outcome.state for outcome in world.refresh()} == {"made"}
+        assert {outcome.state for outcome in world.refresh()} == {"materialized"}
     assert_alike(worlds[1], worlds[0])

@@ -50,7 +50,7 @@ def refused(outcomes: list[Outcome]) -> list[tuple[str, str, str]]:
         (o.table, str(o.date), check.message)
         for o in outcomes
         for check in o.checks
-        if o.state == "refused" and not check.passed
+        if o.state == "not_published" and not check.passed
     ]
 
 

@@ -114,7 +114,7 @@ def test_rows_that_break_the_contract_are_not_published(module: Module, tmp_path
     module.says(VIEWS)
     world = World(tmp_path, declared("views_by_page"))
     world.drop("clicks_1.csv", lines("ann,view,2025-01-06T10:00:00,,"))
-    [refused] = [outcome for outcome in world.refresh() if outcome.state == "refused"]
+    [refused] = [outcome for outcome in world.refresh() if outcome.state == "not_published"]
     assert (refused.table, "page" in refused.checks[0].message) == ("views_by_page", True)
     assert world.table("views_by_page").is_empty()
 
@@ -202,7 +202,7 @@ def test_a_pandera_model_of_the_users_is_held_and_its_edit_makes_the_table_stale
     module.says(VIEWS, model.format(1))
     world = World(tmp_path, parse_dataset(attributes, "clicks"))
     world.drop("clicks_1.csv", EVENTS)
-    refused = [o for o in world.refresh() if o.state == "refused"]
+    refused = [o for o in world.refresh() if o.state == "not_published"]
     assert [(o.table, str(o.date)) for o in refused] == [("views_by_page", "2025-01-06")]
     assert "views less than or equal to(1): 1 rows" in refused[0].checks[0].message
     module.says(VIEWS, model.format(9))

@@ -95,7 +95,9 @@ def rows(dataset: Dataset) -> dict[str, list[tuple[Any, ...]]]:
         changed = [",".join(["ann", *(f"new{n}" for n in range(known))])]
         world.drop("users_2025-01-07.csv", "\n".join([",".join(["user", *(f"p{n}" for n in range(known))]), *changed]))
         outcomes = world.refresh()
-        assert {outcome.state for outcome in outcomes} == {"made"}, [o for o in outcomes if o.state != "made"]
+        assert {outcome.state for outcome in outcomes} == {"materialized"}, [
+            o for o in outcomes if o.state != "materialized"
+        ]
         return {
             name: [tuple(str(value) for value in row) for row in frame.rows()]
             for name, frame in world.tables().items()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,17 @@ from hypothesis import strategies as st
 
 from event_assets.declaration import Dataset
 from event_assets.pipeline.erase import erase, rows_by_table
+from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.retract import named_files, retract
+from event_assets.transforms.active_users import active_users, daily_users, retention
+from event_assets.transforms.interface import Scope
+from event_assets.transforms.persons import identities, identity_links, with_person
 from event_assets_tests.pipeline.test_erasure import files_with
+from event_assets_tests.transforms.bench import Bench, schema_of
 from event_assets_tests.world import NOW, World, clicks, made
 
 HEADER = "user,kind,at,device,cookie"
-LINKS = [["device", "user_id"], ["cookie", "user_id"]]
+LINKS = [["device", "user_id"], ["cookie", "user_id"], ["cookie", "device"]]
 FEW = 6 if settings.default.max_examples < 1000 else 300  # type: ignore[union-attr]
 
 Event = tuple[str | None, str, str | None, str | None]
@@ -67,7 +72,7 @@ def people(events: Iterable[Event], max_ids: int = 1) -> dict[tuple[str, str], s
             if ids[column] and ids[other]:
                 linked[column, str(ids[column])].add((other, str(ids[other])))
     for node, others in linked.items():
-        for other in others if len(others) <= max_ids else ():
+        for other in others if max(Counter(column for column, _ in others).values()) <= max_ids else ():
             parent[root(node)] = root(other)
     members: dict[tuple[str, str], list[tuple[bool, str]]] = defaultdict(list)
     for node in parent:
@@ -158,22 +163,103 @@ def test_tables_are_those_of_a_scan_whatever_the_order_and_the_cut_of_files(
         assert world.make() == []
 
 
+MANY_DATES = [dt.date(2025, 1, 1) + dt.timedelta(days=n) for n in (0, 1, 5, 6, 7, 27, 28, 29, 34, 60)]
+MANY_IDS = st.sampled_from([None, *"abcdefghij"])
+MANY_EVENTS = st.lists(
+    st.tuples(MANY_IDS, st.sampled_from(MANY_DATES).map("{}T10:00:00".format), MANY_IDS, MANY_IDS),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(MANY_EVENTS, st.integers(1, 3))
+def test_transforms_alone_give_the_tables_of_a_scan(events: list[Event], max_ids: int) -> None:
+    bench, declared = Bench("polars"), dataset(max_ids=max_ids)
+    by_date, whole = Scope(declared, bench.ports, tuple(MANY_DATES)), Scope(declared, bench.ports)
+    rows = [
+        {"user_id": user, "device": device, "cookie": cookie, "event_date": dt.date.fromisoformat(at[:10])}
+        for user, at, device, cookie in events
+    ]
+    cleaned = bench.frame(rows, schema_of(declared, "cleaned_events"))
+    links = identity_links({"cleaned_events": cleaned}, by_date).tables["identity_links"]
+    known = identities({"identity_links": links}, whole).tables["identities"]
+    persons = people(events, max_ids)
+    assert {(row["column"], row["id"]): row["person_id"] for row in bench.rows(known)} == persons
+    facts = with_person(cleaned, known, whole)
+    daily = daily_users({"joined_facts": facts}, by_date).tables["daily_users"]
+    tables = {
+        **active_users({"daily_users": daily}, by_date).tables,
+        **retention({"daily_users": daily}, whole).tables,
+    }
+    for name, wanted in expected(events, lambda event: person(event, persons)).items():
+        rows = [tuple(row.values()) for row in bench.rows(tables[name])]
+        assert sorted((str(first), *others) for first, *others in rows) == sorted(
+            (str(first), *others) for first, *others in wanted
+        ), name
+
+
+DAYS = [str(dt.date(2025, 1, 1) + dt.timedelta(days=n)) for n in range(40)]
+
+
+def units(outcomes: Iterable[Outcome]) -> dict[str, list[int]]:
+    """By table the numbers of the days that were computed; none for a table over all dates."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for table, date in sorted(made(outcomes)):
+        found[table] += [DAYS.index(date)] if date else []
+    return dict(found)
+
+
 def test_a_login_on_day_thirty_computes_the_days_of_that_person_again_and_no_others(tmp_path: Path) -> None:
     world = World(tmp_path, dataset())
-    days = [str(dt.date(2025, 1, 1) + dt.timedelta(days=n)) for n in range(12)]
-    events: list[Event] = [("bob", f"{day}T10:00:00", "tv", None) for day in days]
-    events += [(None, f"{days[n]}T11:00:00", "phone", None) for n in (2, 5)]
+    events: list[Event] = [("bob", f"{day}T10:00:00", "tv", None) for day in DAYS]
+    events += [(None, f"{DAYS[n]}T11:00:00", "phone", None) for n in (2, 25)]
     world.drop("first.csv", text(events))
     world.refresh()
     assert set(world.table("joined_facts").filter(pl.col("device") == "phone")["person_id"]) == {"phone"}
-    world.drop("login.csv", text([("ann", f"{days[11]}T12:00:00", "phone", None)]))
-    outcomes = world.refresh()
-    assert made(outcomes, "joined_facts") == {("joined_facts", days[n]) for n in (2, 5, 11)}
+    world.drop("login.csv", text([("ann", f"{DAYS[30]}T12:00:00", "phone", None)]))
+    computed = units(world.refresh())
     assert set(world.table("joined_facts").filter(pl.col("device") == "phone")["person_id"]) == {"ann"}
-    world.drop("shared.csv", text([("cat", f"{days[8]}T12:00:00", "phone", None)]))
-    outcomes = world.refresh()  # a third user of the phone: it links nothing any more
-    assert made(outcomes, "joined_facts") == {("joined_facts", days[n]) for n in (2, 5, 8, 11)}
+    assert computed == {
+        **{name: [30] for name in ("cleaned_events", "quarantine", "identity_links", "session_edges")},
+        "session_parts": [30, 31, 32],
+        "sessions": [29, 30],
+        "identities": [],
+        **{name: [2, 25, 30] for name in ("joined_facts", "daily_summary", "daily_users")},
+        "active_users": list(range(2, 40)),  # of each date the 28 that end on it
+        **{name: [] for name in ("first_seen", "retention", "retention_by_week")},
+    }
+    world.drop("shared.csv", text([("cat", f"{DAYS[8]}T12:00:00", "phone", None)]))
+    computed = units(world.refresh())  # a second user of the phone: it links nothing any more
+    assert computed["joined_facts"] == [2, 8, 25, 30]
     assert world.table("identities").filter(pl.col("id") == "phone")["person_id"].to_list() == ["phone"]
+    world.drop("known.csv", text([("bob", f"{DAYS[12]}T12:00:00", "tv", None)]))
+    computed = units(world.refresh())  # nobody new and no new link
+    assert "identities" not in computed
+    assert computed["joined_facts"] == [12]
+    assert "active_users" not in computed
+    assert "retention" not in computed
+
+
+def test_a_late_earlier_event_moves_one_cohort(tmp_path: Path) -> None:
+    world = World(tmp_path, dataset(identity=False))
+    comes = {"ann": (5, 6, 20), "bob": (5, 7, 12), "cat": (8, 9, 20)}
+    world.drop(
+        "first.csv", text((user, f"{DAYS[n]}T10:00:00", None, None) for user, days in comes.items() for n in days)
+    )
+    world.refresh()
+    before = set(world.table("retention").rows())
+    world.drop("late.csv", text([("bob", f"{DAYS[1]}T10:00:00", None, None)]))
+    computed = units(world.refresh())
+    assert {name: computed[name] for name in ("joined_facts", "daily_users", "active_users")} == {
+        "joined_facts": [1],
+        "daily_users": [1],
+        "active_users": [1, 5, 6, 7, 8, 9, 12, 20],
+    }
+    after = set(world.table("retention").rows())
+    first, fifth = dt.date(2025, 1, 2), dt.date(2025, 1, 6)
+    assert after - before == {*((first, days, 1) for days in (0, 4, 6, 11)), (fifth, 0, 1)}
+    assert before - after == {(fifth, 0, 2), (fifth, 2, 1), (fifth, 7, 1)}
+    assert dict(world.table("first_seen").rows()) == {"ann": fifth, "bob": first, "cat": dt.date(2025, 1, 9)}
 
 
 def test_erasing_a_user_takes_all_ids_of_the_person(tmp_path: Path) -> None:
@@ -202,6 +288,22 @@ def test_erasing_a_user_takes_all_ids_of_the_person(tmp_path: Path) -> None:
     assert world.table("raw_events")["user_id"].drop_nulls().sort().to_list() == ["bob", "cat"]
     assert files_with(world, "phone77131") == []
     assert world.reconciled().holds
+
+
+def test_erasing_a_user_follows_what_was_landed_and_retracted_since_the_last_run(tmp_path: Path) -> None:
+    world = World(tmp_path, dataset())
+    world.drop("first.csv", text((None, "2025-01-05T10:00:00", device, None) for device in ("phone77131", "tv77132")))
+    world.drop("wrong.csv", text([("ann", "2025-01-06T10:00:00", "tv77132", None)]))
+    world.refresh()
+    world.retract("wrong.csv")
+    world.drop("login.csv", text([("ann", "2025-01-06T11:00:00", "phone77131", None)]))
+    world.land()
+    with world.workspace.writing():
+        world.workspace.refresh()
+        erase(world.workspace, "ann")
+    world.make()
+    assert world.table("joined_facts")["device"].to_list() == ["tv77132"]
+    assert files_with(world, "phone77131") == []
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from event_assets.declaration import Dataset, parse_dataset
@@ -131,6 +135,21 @@ def test_the_innermost_notation_of_numbers_wins_and_numbers_of_json_are_no_texts
     world.drop("a.ndjson", "\n".join(records))
     assert cleaned(world, "price", "share") == [(1893.5, 0.5), (1893.5, 0.5), (-1500.0, 0.5)]
     assert world.table("quarantine")["reasons"].to_list() == ["invalid_price,invalid_share"]
+
+
+@pytest.mark.parametrize("kind", [pa.float64(), pa.decimal128(9, 3), pa.string()])
+def test_numbers_of_parquet_are_no_texts_either(tmp_path: Path, kind: pa.DataType) -> None:
+    """1.893 is less than two, whatever the texts beside it mean by a point."""
+    events = block({"name": "price", "type": "decimal(9,3)"}, files=["*.parquet"], format="parquet", numbers=GERMAN)
+    world = World(tmp_path, declared(events))
+    texts = ["1.893", "12.5", "7"] if pa.types.is_string(kind) else [Decimal("1.893"), Decimal("12.5"), Decimal(7)]
+    prices = pa.array([float(n) for n in texts] if kind == pa.float64() else texts, kind)
+    file = BytesIO()
+    at = [f"2025-01-0{n}" for n in (1, 2, 3)]
+    pq.write_table(pa.table({"user": ["a"] * 3, "kind": ["v"] * 3, "at": at, "price": prices}), file)
+    world.drop("a.parquet", file.getvalue())
+    meant = ["1893.000", "7.000"] if pa.types.is_string(kind) else ["1.893", "12.500", "7.000"]
+    assert [str(row[0]) for row in cleaned(world, "price")] == meant
 
 
 WEB = block({"name": "page"}, {"name": "price", "type": "decimal(10,2)"}, files=["web_*.csv"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from event_assets.declaration import Dataset, Traffic
+from event_assets.declaration import Dataset, Traffic, parse_dataset
 from event_assets.errors import DeclarationError
 from event_assets.transforms.traffic import internal_addresses
 from event_assets_tests.world import World, clicks
@@ -61,6 +61,14 @@ def test_what_is_counted_can_be_declared_and_only_gold_is_made_again(tmp_path: P
     found.use(dataset(count=["human", "bot", "internal"]))
     found.refresh()
     assert dict(found.table("events_by_type").select("event_type", "event_count").rows()) == {"buy": 1, "view": 5}
+
+
+def test_internal_users_are_written_as_the_column_is_cleaned(tmp_path: Path) -> None:
+    lower = dataset(internal_users=[" QA "]).model_dump(mode="json", by_alias=True, exclude_unset=True)
+    lower["events"][0]["columns"][0]["case"] = "lower"
+    found = world(tmp_path, parse_dataset(lower, "clicks"))
+    facts = found.table("joined_facts").select("user_id", "traffic").unique()
+    assert ("qa", "internal") in facts.rows()
 
 
 def test_networks_hold_their_addresses_in_both_families() -> None:

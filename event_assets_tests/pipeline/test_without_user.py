@@ -16,7 +16,7 @@ def test_events_without_a_user_are_facts_and_are_in_no_table_by_user(tmp_path: P
     nobodys = [",view,2025-01-06T10:01:00,/a,1", ",buy,2025-01-06T23:50:00,/a,2", ",exit,2025-01-06T23:51:00,,"]
     shared = ["ann,view,2025-01-06T10:00:00,/a,1", "ann,buy,2025-01-06T10:05:00,/b,1"]
     world.drop("clicks_1.csv", lines(*shared, *nobodys))
-    assert {outcome.state for outcome in world.refresh()} == {"made"}
+    assert {outcome.state for outcome in world.refresh()} == {"materialized"}
     facts = world.table("joined_facts")
     assert facts.filter(facts["user_id"].is_null()).select("event_type", "session_id").rows() == [
         ("view", None),

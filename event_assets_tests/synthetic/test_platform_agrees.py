@@ -55,3 +55,16 @@ def test_activity_sessions_are_counted_as_a_set(tmp_path: Path) -> None:
     assert set(sessions["platform"]) == {"iOS", "Android", "Web"}
     assumed = world.table("raw_events").filter(pl.col("time_assumed"))
     assert assumed.height >= generated.truth["time_assumed"]
+
+
+def test_sessions_of_app_events_have_the_channels_that_the_generator_knows(tmp_path: Path) -> None:
+    generated, world = made("app_events", tmp_path)
+    truth = generated.truth
+    counts = dict(world.table("sessions")["channel"].value_counts().iter_rows())
+    names = {channel: f"{channel.lower().replace(' ', '_')}_sessions" for channel in counts}
+
+    assert sum(counts.values()) == truth["sessions"] == world.table("channel_summary")["sessions"].sum()
+    assert truth["ambiguous_sessions"] == sum(counts.values()) - sum(truth[name] for name in names.values())
+    assert all(0 <= counts[channel] - truth[name] <= truth["ambiguous_sessions"] for channel, name in names.items())
+    assert len(counts) == 7, "every channel that the generator has occurs"
+    assert world.table("sessions")["conversions"].sum() <= truth["purchases"]

@@ -110,6 +110,50 @@ function users({ values, from, to }, { width, types, colours }) {
   };
 }
 
+const SPANS = { day: "the day", week: "7 days", month: "28 days" };
+
+function active({ values, from, to }, { width, colours }) {
+  const range = dates({ from, to });
+  const rows = Object.entries(SPANS).flatMap(([field, span]) =>
+    values.map((row) => ({ event_date: row.event_date, span, users: row[field] })),
+  );
+  const domain = Object.values(SPANS);
+  const y = amount("users");
+  return {
+    data: { values: rows },
+    height: 260,
+    encoding: {
+      x: days(range, width),
+      color: { field: "span", type: "nominal", scale: { domain }, legend: legend(domain, width) },
+      tooltip: [said("event_date", "Date"), said("span", "Active in"), said("users", "Users", NUMBER)],
+    },
+    layer: [
+      { mark: { type: "line", strokeWidth: 2, aria: false }, encoding: { y } },
+      { mark: { type: "point", filled: true, size: range.length > 60 ? 12 : 46, opacity: 1 }, encoding: { y } },
+    ],
+  };
+}
+
+function cohorts({ values }, { colours }) {
+  const rows = values.map((row) => ({ ...row, percent: row.share * 100 }));
+  const later = rows.filter((row) => row.offset_weeks > 0);
+  const bare = { domain: false, ticks: false, labelAngle: 0 };
+  return {
+    data: { values: rows },
+    height: 80 + 30 * new Set(values.map((row) => row.cohort_week)).size,
+    mark: { type: "rect", stroke: colours.card, strokeWidth: 1 },
+    encoding: {
+      x: { field: "offset_weeks", type: "ordinal", title: "weeks later", scale: { padding: 0 }, axis: bare },
+      y: { field: "cohort_week", type: "ordinal", title: null, scale: { padding: 0 }, axis: bare },
+      color: ramp("percent", "% came back", later, colours, { clamp: true }),
+      tooltip: [
+        said("cohort_week", "First in the week of"), said("offset_weeks", "Weeks later"),
+        said("users", "Users", NUMBER), said("share", "Share", ".1%"),
+      ],
+    },
+  };
+}
+
 function sessions({ values, from, to }, { width, colours }) {
   return {
     data: { values },
@@ -214,4 +258,4 @@ function map({ values }, { colours, width, world }) {
   };
 }
 
-export const SPECS = { events, users, sessions, heat, funnel, lengths, late, refused, map };
+export const SPECS = { events, users, active, cohorts, sessions, heat, funnel, lengths, late, refused, map };

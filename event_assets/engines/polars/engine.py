@@ -44,7 +44,8 @@ class PolarsEngine:
 
     def scan(self, table: Table, partitions: Mapping[dt.date | None, Content]) -> nw.LazyFrame[Any]:
         parts: list[pl.LazyFrame] = []
-        ordered = sorted(partitions.items(), key=_date_of)
+        # Files first: those of many dates are one plan.
+        ordered = sorted(partitions.items(), key=lambda item: (isinstance(item[1], pl.DataFrame), _date_of(item)))
         for in_memory, group in groupby(ordered, key=lambda item: isinstance(item[1], pl.DataFrame)):
             # One plan for each frame would cost more than to put small frames together.
             contents: dict[dt.date | None, Any] = dict(group)

@@ -1,0 +1,103 @@
+"""The tables that landing fills from the files of the inbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from event_assets.declaration import Dataset
+from event_assets.declaration.dataset import Kind
+from event_assets.tables.shared_columns import (
+    EVENT_TIME,
+    FILE_ID,
+    REJECT_COLUMNS,
+    ROW_NUMBER,
+    SOURCE_STATES,
+    as_text,
+    count,
+)
+from event_assets.tables.table import Column, Table
+
+SOURCE_FILES = "source_files"
+RAW_EVENTS = "raw_events"
+RAW_PROFILES = "raw_profiles"
+LANDING_REJECTS = "landing_rejects"
+
+#: Which files of each date arrived, by their names (SPEC §10).
+COMPLETENESS = Table(
+    "completeness",
+    "How many files of each date arrived: each date from the first to the last in a file's name, or with records.",
+    (
+        Column("event_date", "date", "The date.", nullable=False),
+        count("expected", "Files that are expected for the date.", 0),
+        count("arrived", "Names of active files that count for the date.", 0),
+        count("missing", "Files that are still expected.", 0),
+        Column("complete", "bool", "Whether as many files arrived as are expected, or more.", nullable=False),
+    ),
+    key=("event_date",),
+    layer="bronze",
+)
+
+
+def landed_tables(dataset: Dataset) -> Iterable[Table]:
+    """The tables that landing fills."""
+    yield Table(
+        SOURCE_FILES,
+        "Every file that was ever in the inbox, with its state and the number of its records.",
+        (
+            FILE_ID,
+            Column("names", "string", "The names that the file had in the inbox, JSON array.", nullable=False),
+            count("bytes", "The file's size.", 0),
+            count("records", "Records in the file.", 0),
+            count("landed", "Records in a raw table.", 0),
+            count("rejected", "Records in landing_rejects.", 0),
+            Column("first_date", "date", "The earliest event_date among its records."),
+            Column("last_date", "date", "The latest event_date among its records."),
+            Column("landed_at", "timestamp", "When the file was first landed.", nullable=False),
+            Column("state", "string", f"One of {', '.join(SOURCE_STATES)}.", nullable=False, allowed=SOURCE_STATES),
+            Column("reason", "string", "Why a rejected file can't be read."),
+        ),
+        key=("file_id",),
+        order=("landed_at", "file_id"),
+        layer="bronze",
+    )
+    extra = Column("extra", "string", "Fields of the record that no column declares, as a JSON object.", personal=True)
+    lineage = (extra, FILE_ID, ROW_NUMBER)
+    yield Table(
+        RAW_EVENTS,
+        "Every dated event record as it came.",
+        (
+            *as_text(dataset.columns),
+            *lineage,
+            EVENT_TIME,
+            Column("time_text", "string", "The time's own text, of several fields joined by a blank."),
+            Column("time_assumed", "bool", "Whether the time was taken from the file's name.", nullable=False),
+            *_source_block(dataset, "events"),
+        ),
+        key=("file_id", "row_number"),
+        partitioned_by="event_date",
+        layer="bronze",
+    )
+    if dataset.profiles:
+        yield Table(
+            RAW_PROFILES,
+            "Every profile record as it came.",
+            (*as_text(dataset.columns_of("profiles")), *lineage, *_source_block(dataset, "profiles")),
+            key=("file_id", "row_number"),
+            layer="bronze",
+            kind="profiles",
+        )
+    yield Table(
+        LANDING_REJECTS,
+        "Records that can't be read or dated.",
+        REJECT_COLUMNS,
+        key=("file_id", "row_number"),
+        layer="bronze",
+    )
+    if dataset.expect:
+        yield COMPLETENESS
+
+
+def _source_block(dataset: Dataset, kind: Kind) -> list[Column]:
+    """Which block read a record, where there are several."""
+    text = "Which block of files the record was read by, from 0."
+    return [Column("source_block", "int64", text, nullable=False)] if dataset.is_mixed(kind) else []
