@@ -146,7 +146,7 @@ def _remedy(problem: Mapping[str, Any], attributes: object) -> str:
     value = problem.get("input")
     if isinstance(value, (dict, list, tuple)) or value is attributes or len(repr(value)) > 60:
         return "fix it"
-    return f"fix {value!r}"
+    return f"fix {value!r}" if isinstance(value, (str, int, float)) else f"fix {value}"
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:
@@ -155,7 +155,8 @@ def _known_keys(location: tuple[Any, ...]) -> list[str]:
     for part in location:
         if isinstance(part, int):
             continue
-        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        fields = {field.alias or name: field for name, field in model.model_fields.items()}
+        annotation = fields[part].annotation if part in fields else None
         parts = [annotation, *getattr(annotation, "__args__", ())]
         model = next((p for p in parts if isinstance(p, type) and issubclass(p, BaseModel)), model)
     return sorted(field.alias or name for name, field in model.model_fields.items())

@@ -31,7 +31,7 @@ from event_assets.orchestration.openlineage import send_lineage
 from event_assets.orchestration.private.checks_alone import GraphAssets
 from event_assets.orchestration.private.code_server import reload_definitions
 from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
-from event_assets.orchestration.private.log_events import last_evaluation, log_events
+from event_assets.orchestration.private.log_events import BACKFILL_TAG, last_evaluation, log_events
 from event_assets.orchestration.private.one_line_failure import OneLineFailure
 from event_assets.orchestration.reporting import (
     empty_events,
@@ -143,6 +143,9 @@ def _of(run_key: str, compute: Callable[..., Iterator[Any]]) -> Callable[..., It
         current: DatasetRun = getattr(context.resources, run_key)
         with _in_one_line():
             run, last = current.open(context), current.is_last(context.op.name)
+            if current.repeats_landing(context):
+                _land(context, current)
+                run = current.open(context)
             StepOutput(context, run, current.left_over(context), current.note if last else current.note_made).store()
             yield from compute(context, current)
             current.finish(context.op.name)
@@ -167,28 +170,33 @@ def _end(context: dg.OpExecutionContext, current: DatasetRun) -> None:
 
 def _landing(landed: Sequence[str]) -> Callable[..., Iterator[Any]]:
     def compute(context: dg.OpExecutionContext, current: DatasetRun) -> Iterator[Any]:
-        workspace, selected = current.workspace, selected_tables(context)
-        if selected.intersection(landed):
-            intake = land_new_files(
-                workspace,
-                now=lambda: dt.datetime.now(dt.UTC),
-                run=context.run.run_id,
-                progress=current.progress.progress,
-            )
-            current.landed(intake)
-            current.progress.landed(workspace, intake)
-            log_landing(context, workspace, intake)
-            requested = requested_dates(context, workspace)
-            within = set(workspace.dates(RAW_EVENTS)).intersection(requested or ())
-            dates = within if RAW_EVENTS in selected else ()
-            log_events(context, landing_events(workspace, intake, selected, dates))
-            if RAW_EVENTS in selected:
-                _report_empty(context, current, [RAW_EVENTS], empty_dates(workspace, requested))
+        if selected_tables(context).intersection(landed):
+            _land(context, current)
         if _FRAMES in context.selected_output_names:
             yield dg.Output(None, _FRAMES)
         yield from _outputs(context, current, landed, held={SOURCE_FILES} if current.intake.failures else set())
 
     return compute
+
+
+def _land(context: dg.OpExecutionContext, current: DatasetRun) -> None:
+    """Land the new files; the run goes on with what there is then."""
+    workspace, selected = current.workspace, selected_tables(context)
+    intake = land_new_files(
+        workspace,
+        now=lambda: dt.datetime.now(dt.UTC),
+        run=context.run.run_id,
+        progress=current.progress.progress,
+    )
+    current.landed(intake)
+    current.progress.landed(workspace, intake)
+    log_landing(context, workspace, intake)
+    requested = requested_dates(context, workspace)
+    within = set(workspace.dates(RAW_EVENTS)).intersection(requested or ())
+    dates = within if RAW_EVENTS in selected else ()
+    log_events(context, landing_events(workspace, intake, selected, dates))
+    if RAW_EVENTS in selected:
+        _report_empty(context, current, [RAW_EVENTS], empty_dates(workspace, requested))
 
 
 def _step(step: Step) -> Callable[..., Iterator[Any]]:
@@ -290,12 +298,15 @@ def _conclude(context: dg.OpExecutionContext, current: DatasetRun) -> None:
 
 
 def _show_calendar(context: dg.OpExecutionContext, current: DatasetRun) -> None:
-    """Let the UI show the dates that were landed: it reads the calendar with the definitions."""
+    """Let the UI show the dates that were landed: it reads the calendar with the definitions.
+
+    Not within a backfill: Dagster ends one whose partitions are no longer in the calendar.
+    """
     if partitions(current.workspace.dataset, current.workspace.settings) == current.calendar:
         return
     raw = current.workspace.dates(RAW_EVENTS)
     history = f"{raw[0]} to {raw[-1]}" if raw else "empty"
-    reloaded = reload_definitions(context.run)
+    reloaded = BACKFILL_TAG not in context.run.tags and reload_definitions(context.run)
     how = "the definitions are reloaded to show it" if reloaded else "reload the definitions in the UI to see its dates"
     context.log.info(f"The history of {current.workspace.dataset.name} is now {history}: {how}")
 

@@ -16,7 +16,7 @@ import dagster as dg
 from event_assets.declaration import Dataset
 from event_assets.errors import ContractError
 from event_assets.orchestration.keys import DATES_TAG, ONLY_STALE_TAG
-from event_assets.orchestration.other_processes import raise_landing_failures, unpublished
+from event_assets.orchestration.other_processes import landing_failure, unpublished
 from event_assets.orchestration.private.steps_here import steps_here
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.progress import NullProgress
@@ -96,8 +96,17 @@ class DatasetRun:
         run, op = self.open(context), context.op.name
         if self.is_last(op):
             return [(step, True) for step in run.steps]
-        first = self._to_do == self._planned if self._alone else not self._planned.intersection(self._after[op])
-        return [(step, True) for step in run.steps if first and step.name not in self._planned]
+        return [(step, True) for step in run.steps if self._is_first(op) and step.name not in self._planned]
+
+    def repeats_landing(self, context: dg.OpExecutionContext) -> bool:
+        """Whether the op of a retry lands first: the landing of the run before failed, and its op is not repeated."""
+        parent = context.run.parent_run_id
+        if parent is None or not _is_retry(context) or LANDING in self._planned or not self._is_first(context.op.name):
+            return False
+        return landing_failure(context, self.workspace, parent) is not None
+
+    def _is_first(self, op: str) -> bool:
+        return self._to_do == self._planned if self._alone else not self._planned.intersection(self._after[op])
 
     def note_made(self, outcomes: list[Outcome]) -> None:
         """Report outcomes but those that wait: a later op may make them."""
@@ -131,7 +140,8 @@ class DatasetRun:
         """LandingError or ContractError in the words of what failed first: a file, else a partition."""
         self.intake.raise_failures()
         if not self._alone:
-            raise_landing_failures(context, self.workspace)
+            if failure := landing_failure(context, self.workspace, context.run.run_id):
+                raise failure
             self.failed.clear()  # those of this op are in the events, too
             self.note(unpublished(context, self.workspace, self.open(context)))
         if self.failed:

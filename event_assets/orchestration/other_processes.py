@@ -1,4 +1,4 @@
-"""What the other processes of a run left unpublished, where each op has a process of its own.
+"""What other processes left unpublished: those of the run, where each op has its own, and the run that is retried.
 
 The multiprocess executor, which is Dagster's default, runs each op in a process that knows nothing of the others. What
 they refused is in the run's events; what waits follows from the lake.
@@ -25,18 +25,19 @@ class FailedLandingError(EventAssetsError):
         Exception.__init__(self, line)
 
 
-def raise_landing_failures(context: dg.OpExecutionContext, workspace: Workspace) -> None:
-    """FailedLandingError where the run's landing failed in another process."""
-    for evaluation in _failed_evaluations(context, workspace):
+def landing_failure(context: dg.OpExecutionContext, workspace: Workspace, run_id: str) -> FailedLandingError | None:
+    """Why the landing of a run failed, if it did."""
+    for evaluation in _failed_evaluations(context, workspace, run_id):
         if evaluation.check_name == "landing":
-            raise FailedLandingError(_message(evaluation))
+            return FailedLandingError(_message(evaluation))
+    return None
 
 
 def unpublished(context: dg.OpExecutionContext, workspace: Workspace, run: Run) -> list[Outcome]:
     """What the run refused by its events, and what of its request is still stale."""
     workspace.refresh()
     broken: dict[Unit, list[CheckResult]] = defaultdict(list)
-    for evaluation in _failed_evaluations(context, workspace):
+    for evaluation in _failed_evaluations(context, workspace, context.run.run_id):
         table, date = evaluation.asset_key.path[-1], evaluation.partition
         if evaluation.blocking and table in workspace.step_of:
             result = CheckResult(table, evaluation.check_name, False, _message(evaluation))
@@ -45,8 +46,10 @@ def unpublished(context: dg.OpExecutionContext, workspace: Workspace, run: Run) 
     return refused + [one for one in run.restarted().waiting() if (one.table, one.date) not in broken]
 
 
-def _failed_evaluations(context: dg.OpExecutionContext, workspace: Workspace) -> Iterator[dg.AssetCheckEvaluation]:
-    found = context.instance.all_logs(context.run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+def _failed_evaluations(
+    context: dg.OpExecutionContext, workspace: Workspace, run_id: str
+) -> Iterator[dg.AssetCheckEvaluation]:
+    found = context.instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     for entry in found:
         evaluation = entry.get_dagster_event().asset_check_evaluation_data
         if not evaluation.passed and evaluation.asset_key.path[0] == workspace.dataset.name:

@@ -12,8 +12,10 @@ from urllib.parse import unquote_plus
 #: Schemes whose host is a site, or an app that opened the page.
 _SCHEMES = "https?|android-app|ios-app"
 _HOST = re.compile(rf"(?:(?:{_SCHEMES}):)?//(?:[^/?#\\]*@)?(\[[0-9a-f:.]+\]|[^/?#:@\\]+)", re.IGNORECASE)
-#: A host without a scheme, as some exports write it: labels with a dot between them.
-_BARE_HOST = re.compile(r"([\w-]+(?:\.[\w-]+)+)\.?(?::\d+)?(?:[/?#]|\Z)")
+#: A host without a scheme, as some exports write it: labels with a dot between them, and no file such as `index.html`.
+_BARE_HOST = re.compile(
+    r"((?:[\w-]+\.)+(?!(?:s?html?|php\d?|aspx?|jspx?|cgi|do)\b)[\w-]+)\.?(?::\d+)?(?:[/?#]|\Z)", re.IGNORECASE
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 

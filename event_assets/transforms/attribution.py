@@ -127,7 +127,7 @@ def _referrer(text: str, own: str | None, internal_hosts: Sequence[str]) -> str 
         return None
     sender = host(text)
     if sender is None:  # a page of one's own or a scheme of the browser's, else the bare name of a source
-        return None if any(mark in name for mark in ":/?#") else without_controls(name)
+        return None if any(mark in name for mark in ":/?#.") else without_controls(name)
     if own and (is_within(sender, own) or is_within(own, sender)):
         return None
     return None if any(is_within(sender, internal) for internal in internal_hosts) else sender

@@ -33,12 +33,10 @@ def identities(inputs: Inputs, scope: Scope) -> Outputs:
 
     Figures: ids, and overlinked (ids that link nothing, since they are linked with too many).
     """
-    rows = scope.ports.held(inputs["identity_links"])
-    seen = rows.filter(nw.col("linked_column").is_null())
-    seen = seen.group_by("column", "id").agg(nw.col("event_date").min().alias("since"))
-    seen = scope.ports.shared(seen.with_columns(_node("column", "id").alias("node")))
+    each = inputs["identity_links"].group_by("column", "id", "linked_column", "linked_id")
+    rows = scope.ports.shared(each.agg(nw.col("event_date").min().alias("since")))
+    seen = rows.filter(nw.col("linked_column").is_null()).with_columns(_node("column", "id").alias("node"))
     linked = rows.filter(~nw.col("linked_column").is_null())
-    linked = linked.select("column", "id", "linked_column", "linked_id").unique()
     counts = linked.group_by("column", "id", "linked_column").agg(nw.len().alias("id count"))
     counts = counts.group_by("column", "id").agg(nw.col("id count").max())
     few = counts.filter(nw.col("id count") <= _declared(scope.dataset).max_ids).select("column", "id")

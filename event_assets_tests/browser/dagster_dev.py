@@ -120,6 +120,16 @@ class DagsterDev:
             for date in days(found["startKey"], found["endKey"])
         ]
 
+    def calendar(self, asset: str) -> list[str]:
+        """The partitions that the UI shows of an asset."""
+        answer = self.ask(
+            "query($k: AssetKeyInput!){assetNodeOrError(assetKey:$k){... on AssetNode{partitionKeys}}}",
+            k={"path": asset.split("/")},
+        )
+        found = answer["assetNodeOrError"]["partitionKeys"]
+        assert isinstance(found, list)
+        return found
+
     def checks(self, asset: str, check: str) -> dict[str, str]:
         """What the UI shows of a check of an asset, by date: SUCCEEDED, FAILED, IN_PROGRESS, ..."""
         answer = self.ask(

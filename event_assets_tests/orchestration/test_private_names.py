@@ -108,7 +108,7 @@ def test_a_failure_shows_its_line_and_none_of_dagsters_calls() -> None:
     [event] = [e for e in one.execute_in_process(raise_on_error=False).all_events if e.is_step_failure]
     error = event.step_failure_data.error
     assert error is not None
-    assert error.message == "event_assets.OneLineFailure: shop/sessions 2025-01-05: was not published\n"
+    assert error.message == "event_assets.Failure: shop/sessions 2025-01-05: was not published\n"
     assert len(error.stack) == 1
     assert event.step_failure_data.user_failure_data is not None
     assert event.step_failure_data.user_failure_data.description == "shop/sessions 2025-01-05: was not published"

@@ -17,7 +17,7 @@ from event_assets.pipeline.checks import checks
 from event_assets.pipeline.progress import NullProgress
 from event_assets.pipeline.results import Outcome
 from event_assets_tests.orchestration.platform import Platform, break_table
-from event_assets_tests.orchestration.test_starting import execute, plan_of, retry
+from event_assets_tests.orchestration.test_starting import execute, retry_last_step
 from event_assets_tests.world import lines
 
 END = [("reconciliation", "")]
@@ -142,15 +142,8 @@ def test_a_run_with_a_refused_date_records_the_others_and_its_retry_the_rest(
         made = platform.recorded(failed.run_id, dg.DagsterEventType.ASSET_MATERIALIZATION)
         assert made == platform.published.units + Counter([*files, *raw, *by_date(platform, "2025-01-07"), *END])
         assert not {unit for unit in made if unit[1] == "2025-01-06" and unit[0] != "raw_events"}
-    job = platform.definitions.resolve_job_def("clicks")
-    again = platform.instance.create_run_for_job(
-        job_def=job,
-        tags=dict(platform.instance.get_run_by_id(failed.run_id).tags),  # type: ignore[union-attr]
-        parent_run_id=failed.run_id,
-        root_run_id=failed.run_id,
-        execution_plan=plan_of(job, ["clicks_tables.reconciliation"]),
-    )
-    retry(platform, job, again)
+    again = retry_last_step(platform, failed)
+    assert again.is_success
     platform.check_records(again.run_id, END)
     dated = {unit for day in (5, 6, 8) for unit in by_date(platform, f"2025-01-0{day}")}
     assert {unit for unit in platform.published.units if unit[1]} == dated - made.keys()

@@ -9,6 +9,8 @@ import narwhals as nw
 import polars as pl
 import pytest
 import time_machine
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import create_execution_plan, execute_run
 
 from event_assets.orchestration.calendar import partitions
 from event_assets.orchestration.dataset_definitions import dataset_definitions
@@ -180,34 +182,39 @@ def test_a_retry_makes_what_waited_though_it_repeats_the_last_step_alone(
     with monkeypatch.context() as broken:
         break_table(broken, "cleaned_events", "2025-01-06", lambda frame: nw.concat([frame, frame]))
         failed = landed.run()
-    job = landed.definitions.resolve_job_def("clicks")
-    again = landed.instance.create_run_for_job(
-        job_def=job,
-        tags=dict(landed.instance.get_run_by_id(failed.run_id).tags),  # type: ignore[union-attr]
-        parent_run_id=failed.run_id,
-        root_run_id=failed.run_id,
-        execution_plan=plan_of(job, ["clicks_tables.reconciliation"]),
-    )
-    retry(landed, job, again)
+    assert retry_last_step(landed, failed).is_success
     assert landed.table("daily_summary")["event_date"].to_list() == ["2025-01-05", "2025-01-06", "2025-01-08"]
     assert landed.table("funnel_summary")["users"].to_list() == [1, 1]
     assert landed.reconciled().stale == 0
 
 
-def plan_of(job: dg.JobDefinition, steps: list[str]):  # type: ignore[no-untyped-def]
-    from dagster._core.execution.api import create_execution_plan
+def retry_last_step(platform: Platform, failed: dg.ExecuteInProcessResult) -> dg.DagsterRun:
+    """The retry from failure of a run whose last step failed, as it ended."""
+    job, run = platform.definitions.resolve_job_def("clicks"), platform.instance.get_run_by_id(failed.run_id)
+    assert run is not None
+    again = platform.instance.create_run_for_job(
+        job_def=job,
+        tags=dict(run.tags),
+        parent_run_id=failed.run_id,
+        root_run_id=failed.run_id,
+        execution_plan=create_execution_plan(job, step_keys_to_execute=["clicks_tables.reconciliation"]),
+    )
+    execute_run(InMemoryJob(job), again, platform.instance)
+    ended = platform.instance.get_run_by_id(again.run_id)
+    assert ended is not None
+    return ended
 
-    return create_execution_plan(job, step_keys_to_execute=steps)
 
-
-def retry(platform: Platform, job: dg.JobDefinition, run: dg.DagsterRun) -> None:
-    from dagster._core.definitions.job_base import InMemoryJob
-    from dagster._core.execution.api import execute_run
-
-    execute_run(InMemoryJob(job), run, platform.instance)
-    found = platform.instance.get_run_by_id(run.run_id)
-    assert found is not None
-    assert found.is_success
+def test_a_retry_lands_again_where_the_landing_failed(platform: Platform) -> None:
+    platform.use(clicks(mode="fail_fast"))
+    platform.drop("clicks_1.csv", lines("ann,view,soon,/a,1.00"))
+    failed = platform.run()
+    assert not failed.success
+    assert retry_last_step(platform, failed).is_failure
+    platform.drop("clicks_1.csv", lines("ann,view,2025-01-05T10:00:00,/a,1.00"))
+    assert retry_last_step(platform, failed).is_success
+    assert platform.table("daily_summary")["user_id"].to_list() == ["ann"]
+    assert platform.checked("source_files", "landing") == {None: "SUCCEEDED"}
 
 
 class TestTablesOfUsers:

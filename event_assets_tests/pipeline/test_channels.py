@@ -19,6 +19,7 @@ from event_assets.declaration import Dataset
 from event_assets.errors import DeclarationError
 from event_assets.pipeline.erase import erase, rows_by_table
 from event_assets.pipeline.lateness_table import publish_lateness
+from event_assets.pipeline.retention import expire
 from event_assets_tests.engines.available import OTHERS
 from event_assets_tests.engines.test_parity import assert_alike
 from event_assets_tests.engines.test_parity import on as on_engine
@@ -263,6 +264,17 @@ def test_a_late_touch_computes_sessions_of_the_lookback_dates_again_and_no_other
     ]
 
 
+@pytest.mark.long
+def test_a_late_date_in_a_year_computes_three_percent_of_the_partitions_at_most(tmp_path: Path) -> None:
+    world = World(tmp_path, dataset(lookback=30))
+    world.drop("first.csv", text(on("a", day, PLAIN) for day in range(-220, 145)))
+    everything = len(made(world.refresh()))
+    world.drop("late.csv", text([on("a", -100, MAIL, minute=900)]))
+    late = made(world.refresh())
+    assert len({date for table, date in late if table == "sessions"}) == 31
+    assert len(late) <= 0.03 * everything
+
+
 def test_a_changed_rule_computes_sources_and_sessions_again_and_no_facts(tmp_path: Path) -> None:
     world = World(tmp_path, dataset())
     world.drop("first.csv", text(on("a", day, MAIL, price="1.00") for day in range(1, 4)))
@@ -297,6 +309,18 @@ def test_of_events_at_the_start_of_a_session_the_first_by_its_id_tells_its_sourc
         user: ARRIVALS[url, sender or ""][3] for user, url, sender in first.select("user_id", "url", "from").rows()
     }
     assert dict(world.table("sessions").select("user_id", "channel").rows()) == expected
+
+
+def test_of_sessions_of_the_source_that_start_at_once_the_one_of_the_lesser_id_comes_first(tmp_path: Path) -> None:
+    world = World(tmp_path, dataset(by_source=True))
+    arrivals = [GOOGLE, MAIL, PLAIN, PAGES[5], PAGES[7]]
+    world.drop("first.csv", text([on("a", 1, one, visit=f"{visit}") for visit, one in enumerate(arrivals)]))
+    world.refresh()
+    rows = world.table("sessions").sort("session_id")
+    touches: list[str] = []
+    for channel, first, last in rows.select("channel", "first_touch_channel", "last_touch_channel").rows():
+        touches += [] if channel == "Direct" else [channel]
+        assert (first, last) == ((touches[0], touches[-1]) if touches else ("Direct", "Direct"))
 
 
 def test_a_session_counts_in_gold_where_a_fact_at_its_start_counts(tmp_path: Path) -> None:
@@ -378,6 +402,22 @@ def test_erasing_a_user_takes_the_touches_along(tmp_path: Path, by_source: bool)
     assert set(world.table("sessions")["user_id"]) == {"bob"}
 
 
+def test_retention_keeps_touches_for_the_lookback_of_the_sessions_that_stay(tmp_path: Path) -> None:
+    world = World(tmp_path, dataset(lookback=5, retention={"cleaned": 10}))
+    world.drop("first.csv", text([*(on("a", day, PLAIN) for day in range(1, 31)), on("a", 17, MAIL, minute=900)]))
+    world.refresh()
+    with world.workspace.writing():
+        world.workspace.refresh()
+        expire(world.workspace)
+    assert world.make() == []
+    first = {name: str(world.workspace.dates(name)[0]) for name in ("sessions", "session_touches", "joined_facts")}
+    assert first == {"sessions": "2025-01-20", "session_touches": "2025-01-16", "joined_facts": "2025-01-20"}
+    world.drop("f2.csv", text([on("a", 20, GOOGLE, minute=900)]))
+    assert made(world.refresh(), "sessions") == days(20, 24, "sessions")
+    kept = world.table("sessions")["last_touch_channel"].to_list()
+    assert kept[:7] == ["Email", *["Organic Search"] * 5, "Direct"]
+
+
 def test_lateness_counts_sessions_whose_touch_a_late_file_changed(tmp_path: Path) -> None:
     gold = {"daily_summary": {}, "lateness": {}}
     world = World(tmp_path, dataset().model_copy(update={"gold": type(dataset().gold)(**gold)}))
@@ -405,6 +445,10 @@ def test_lateness_counts_sessions_whose_touch_a_late_file_changed(tmp_path: Path
         ({"landing_page": "site"}, "channels.landing_page names no declared column: 'site'"),
         ({"landing_page": "price"}, r"channels.landing_page: price is a decimal\(10,2\); it must be a string"),
         ({"landing_page": "page", "conversions": ["buy"], "revenue": "page"}, "channels.revenue: money is a decimal"),
+        (
+            {"landing_page": "page", "rules": [{"channel": "X", "mediums": "a"}]},
+            r"rules.0.mediums: .*did you mean medium",
+        ),
     ],
 )
 def test_a_wrong_declaration_of_channels_is_refused(channels: dict[str, object], message: str) -> None:

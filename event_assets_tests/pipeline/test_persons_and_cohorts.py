@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from event_assets.declaration import Dataset
@@ -288,6 +288,35 @@ def test_erasing_a_user_takes_all_ids_of_the_person(tmp_path: Path) -> None:
     assert world.table("raw_events")["user_id"].drop_nulls().sort().to_list() == ["bob", "cat"]
     assert files_with(world, "phone77131") == []
     assert world.reconciled().holds
+
+
+@settings(max_examples=FEW)
+@given(EVENTS, st.integers(1, 2), st.sampled_from("abcd"))
+def test_after_an_erasure_the_tables_are_those_of_the_events_of_others(
+    events: list[Event], max_ids: int, user: str
+) -> None:
+    persons = people(events, max_ids)
+    theirs = {node for node, name in persons.items() if name == persons.get(("user_id", user))} or {("user_id", user)}
+    others = [
+        event
+        for event in events
+        if theirs.isdisjoint({("user_id", event[0]), ("device", event[2]), ("cookie", event[3])})
+    ]
+    assume(others)
+    with tempfile.TemporaryDirectory() as folder:
+        one, other = (World(Path(folder) / name, dataset(max_ids=max_ids)) for name in ("one", "other"))
+        one.drop("all.csv", text(events))
+        one.refresh()
+        with one.workspace.writing():
+            one.workspace.refresh()
+            erase(one.workspace, user)
+        one.make()
+        other.drop("others.csv", text(others))
+        other.refresh()
+        assert one.reconciled().holds
+        expected = other.tables()
+        for name, frame in one.tables().items():
+            assert frame.equals(expected[name]), f"{name}\n{frame}\n{expected[name]}"
 
 
 def test_erasing_a_user_follows_what_was_landed_and_retracted_since_the_last_run(tmp_path: Path) -> None:

@@ -38,6 +38,8 @@ def test_rejects_duplicates_and_facts_are_those_that_the_generator_knows(dataset
     assert found.facts == truth.get("facts", truth["cleaned"])
     assert world.table("cleaned_events")["user_id"].n_unique() == truth["users"]
     assert found.rows.get("profiles") == truth.get("profiles")
+    if "facts" not in truth:  # no profile filter: whoever has a valid event is seen first on a date, once
+        assert world.table("first_seen").height == truth["users"]
 
 
 def test_streaming_minutes_are_those_of_the_originals(tmp_path: Path) -> None:

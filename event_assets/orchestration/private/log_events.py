@@ -16,7 +16,8 @@ from event_assets.orchestration.reporting import Event
 
 _MADE: Final = dg.DagsterEventType.ASSET_MATERIALIZATION
 _EVALUATED: Final = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
-_BACKFILL_TAG = "dagster/backfill"
+#: Set by Dagster on the runs of a backfill.
+BACKFILL_TAG = "dagster/backfill"
 #: An asset's partition, or an asset that has none.
 _Place = tuple[dg.AssetKey, str | None]
 
@@ -36,7 +37,7 @@ def log_events(context: dg.OpExecutionContext, events: Iterable[Event]) -> None:
     with events_together(context.instance):
         for event in events:
             if isinstance(event, dg.AssetMaterialization):
-                if _BACKFILL_TAG in context.run.tags and event.asset_key not in context.selected_asset_keys:
+                if BACKFILL_TAG in context.run.tags and event.asset_key not in context.selected_asset_keys:
                     context.instance.report_runless_asset_event(event)
                 else:
                     context.log_event(event)

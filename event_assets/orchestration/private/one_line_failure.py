@@ -26,4 +26,5 @@ class OneLineFailure(dg.Failure):
         self._line = line
 
 
-OneLineFailure.__module__ = "event_assets"  # the UI shows it before the line
+# What the UI shows before the line.
+OneLineFailure.__module__, OneLineFailure.__qualname__ = "event_assets", "Failure"
