@@ -22,6 +22,7 @@ RESERVED_COLUMNS = frozenset(
         "time_assumed",
         "time_text",
         "source_block",
+        "as_written",
         "extra",
         "file_id",
         "row_number",

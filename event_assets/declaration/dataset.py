@@ -15,7 +15,7 @@ from event_assets.declaration.base import Declared
 from event_assets.declaration.channels import Channels
 from event_assets.declaration.column import NAME, Column, Numbers
 from event_assets.declaration.conditions import Where, check_where
-from event_assets.declaration.events_and_profiles import Events, Profiles, Source
+from event_assets.declaration.events_and_profiles import AS_JSON, Events, Profiles, Source
 from event_assets.declaration.expect import Expect
 from event_assets.declaration.tables_and_limits import (
     Deduplicate,
@@ -282,6 +282,12 @@ class Dataset(Declared):
     def is_mixed(self, kind: Kind) -> bool:
         """Whether there are several blocks of a kind, so that cleaning has to know which of them read a record."""
         return len(self.blocks(kind)) > 1
+
+    def has_values_as_written(self, kind: Kind) -> bool:
+        """Whether the raw table of a kind has values that a column's text doesn't tell: of JSON, and of columns of
+        several sources."""
+        several = any(len(column.sources) > 1 for block in self.blocks(kind) for column in block.columns)
+        return several or any(block.format in AS_JSON for block in self.blocks(kind))
 
     def leaves_out(self, kind: Kind) -> bool:
         """Whether a block of a kind has a `where`, by which records can be excluded."""

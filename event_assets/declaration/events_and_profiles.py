@@ -18,6 +18,8 @@ from event_assets.text.time_forms import NUMBER_FORMATS, check_zone_name, offset
 Format = Literal["csv", "json", "ndjson", "parquet", "avro", "excel", "log"]
 #: Formats whose records have members within members: a source is a path.
 NESTED = ("json", "ndjson", "parquet", "avro")
+#: Formats of which a record is read as a JSON object with values of its own types.
+AS_JSON = ("json", "ndjson", "avro")
 #: What is between the quotes of a log's line, and the regular expressions of access logs by name.
 _TEXT = r'(?:[^"\\]|\\.)*'
 _REQUEST = rf'"(?:(?P<method>[A-Za-z]+) (?P<path>{_TEXT}?)(?: (?P<protocol>[A-Z]+/[0-9.]+))?|(?P<request>{_TEXT}))"'

@@ -146,7 +146,7 @@ def _remedy(problem: Mapping[str, Any], attributes: object) -> str:
     value = problem.get("input")
     if isinstance(value, (dict, list, tuple)) or value is attributes or len(repr(value)) > 60:
         return "fix it"
-    return f"fix {value!r}"
+    return f"fix {value!r}" if isinstance(value, (str, int, float)) else f"fix {value}"
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:

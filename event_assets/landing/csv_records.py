@@ -233,7 +233,7 @@ def _header_of(
             return None
         place = taken.next
         if taken.reason:
-            raise FileRejected(f"unreadable: its header is a {taken.reason}{_of_other_encoding(head)}")
+            raise FileRejected(f"unreadable: its header can't be read ({taken.reason}){_of_other_encoding(head)}")
         if taken.values is not None:
             rows.append(taken.values)
     if len(rows) < source.csv.header_lines and not final:

@@ -1,4 +1,9 @@
-"""JSON arrays and NDJSON as batches: values found by path, everything undeclared kept in `extra`."""
+"""JSON arrays and NDJSON as batches: values found by path, everything undeclared kept in `extra`.
+
+A column's text doesn't tell every value that it may come from: a number in a column of text, a string in one of
+numbers, null, several sources of one column. `as_written` has such values, so that a record can be written again as it
+came.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +21,18 @@ from event_assets.declaration import Source
 from event_assets.declaration.events_and_profiles import NESTED
 from event_assets.landing.json_elements import Elements, elements_of, lines_of
 from event_assets.landing.json_paths import PART, JsonPath, Tree, array_start, exploded, looked_up, text_behind, tree_of
-from event_assets.landing.record_batches import EXTRA, MALFORMED, ROW_NUMBER, Batch, Fields, Reject, gathered
+from event_assets.landing.record_batches import (
+    AS_WRITTEN,
+    EXTRA,
+    MALFORMED,
+    ROW_NUMBER,
+    Batch,
+    Fields,
+    Reject,
+    gathered,
+)
 from event_assets.text.json_text import (
+    SCALAR,
     BadJson,
     certainly_once,
     member_at,
@@ -70,7 +85,7 @@ def read_json(
 def _batch(elements: Elements, fields: Fields, paths: Mapping[str, JsonPath], tree: Tree) -> Batch:
     literals = frozenset(path.literal for path in paths.values() if path.literal is not None)
     objects = JsonObjects(elements, tree, literals)
-    columns: dict[str, list[str | None]] = {}
+    columns: dict[str, Any] = {}
     present = set()
     for name, path in paths.items():
         columns[name], found = _column(objects, path, verbatim=name in fields.json, mark=fields.decimal_marks.get(name))
@@ -79,7 +94,10 @@ def _batch(elements: Elements, fields: Fields, paths: Mapping[str, JsonPath], tr
     undeclared: Counter[str] = Counter()
     extras = _extras(objects, undeclared)
     numbers = [place + 1 for place in objects.places]
-    frame = pl.DataFrame({ROW_NUMBER: numbers, **columns, EXTRA: extras}, fields.schema)
+    columns = {ROW_NUMBER: numbers, **columns, EXTRA: extras}
+    if fields.as_written:
+        columns[AS_WRITTEN] = _as_written(objects, _untold(objects, fields, paths))
+    frame = pl.DataFrame(columns, fields.schema)
     if objects.refused:
         frame = frame.filter(~pl.col(ROW_NUMBER).is_in([numbers[at] for at in objects.refused]))
     reasons = elements.reasons | {objects.places[at]: reason for at, reason in objects.refused.items()}
@@ -141,6 +159,64 @@ def _text(objects: JsonObjects, at: int, path: JsonPath, *, verbatim: bool) -> s
     except BadJson:
         objects.refused[at] = MALFORMED
         return None
+
+
+def _untold(objects: JsonObjects, fields: Fields, paths: Mapping[str, JsonPath]) -> dict[int, set[Place]]:
+    """The declared places of an object (by index) whose values the columns' texts don't tell."""
+    found: dict[int, set[Place]] = {}
+    places = {path.members[:depth] for path in paths.values() for depth in range(1, len(path.members) + 1)}
+    for place in places:
+        if type(None) in objects.kinds(place):
+            below, leaf = objects.below(place[:-1]), place[-1]
+            for at in _places_of_null(objects.at(place)):
+                if leaf in below[at]:
+                    found.setdefault(at, set()).add(place)
+    for place in {place[:-1] for place in places if len(place) > 1}:
+        for at, value in enumerate(objects.at(place) if dict in objects.kinds(place) else ()):
+            if value == {}:
+                found.setdefault(at, set()).add(place)
+    for name, path in paths.items():
+        for at in objects.named_oddly if path.literal is not None else ():
+            if path.literal in objects.values[at]:
+                found.setdefault(at, set()).add((str(path.literal),))
+        told = {str} if name in fields.strings else {int, bool} if name in fields.decimal_marks else {int, float, bool}
+        plain = name not in fields.merged and objects.kinds(path.members) <= {*told, type(None)}
+        if name in fields.json or path.rest or plain:
+            continue
+        for at, value in enumerate(objects.at(path.members)):
+            if value is None:
+                continue
+            untold = type(value) not in told
+            if untold and type(value) is str:
+                untold = SCALAR.fullmatch(value) is not None
+            if untold or name in fields.merged:
+                found.setdefault(at, set()).add(path.members)
+    return found
+
+
+def _as_written(objects: JsonObjects, untold: Mapping[int, Collection[Place]]) -> list[str | None]:
+    """The `untold` values of each object as a JSON object of their places, None where there are none."""
+    texts: list[str | None] = [None] * len(objects.values)
+    for at, places in untold.items():
+        try:
+            members = objects.members(at)
+            texts[at] = _nested({place: minified(member_at(members, place)) for place in sorted(places)})
+        except BadJson:
+            objects.refused[at] = MALFORMED
+    return texts
+
+
+def _nested(values: Mapping[Place, str]) -> str:
+    """JSON values at their places in one object."""
+    members: dict[str, str] = {}
+    below: dict[str, dict[Place, str]] = {}
+    for (name, *rest), text in values.items():
+        if rest:
+            below.setdefault(name, {})[tuple(rest)] = text
+        else:
+            members[name] = text
+    members |= {name: _nested(inner) for name, inner in below.items()}
+    return "{" + ",".join(f"{orjson.dumps(name).decode()}:{text}" for name, text in members.items()) + "}"
 
 
 def _extras(objects: JsonObjects, undeclared: Counter[str]) -> list[str | None]:

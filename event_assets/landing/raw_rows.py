@@ -12,7 +12,7 @@ import polars as pl
 from event_assets.declaration import Column, Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.landing.inbox import path_value
-from event_assets.landing.record_batches import EVENT_DATE, ROW_NUMBER, TIME, TIME_TEXT, names_of
+from event_assets.landing.record_batches import AS_WRITTEN, EVENT_DATE, ROW_NUMBER, TIME, TIME_TEXT, names_of
 from event_assets.landing.schema_drift import FILE_IN_FRAME
 from event_assets.text.file_names import file_date
 from event_assets.text.paths import FILE_PATH
@@ -39,6 +39,7 @@ class RawColumns:
         merged = {column.name: column for column in dataset.columns_of(kind)}
         own = {column.name: column for column in block.columns}
         self._coalesced = [column for column in block.columns if len(column.sources) > 1]
+        self._written = dataset.has_values_as_written(kind)
         self._of_path = [column for column in block.columns if column.source == FILE_PATH]
         self._absent = [pl.lit(None, pl.String).alias(name) for name in merged if name not in own]
         # A constant of all blocks alike is a rule of cleaning: it is in no raw table.
@@ -67,6 +68,8 @@ class RawColumns:
         missing) and `time_text` (the same unchanged)."""
         made = [*self._absent, *self._constant]
         made += [_first_meant(column) for column in self._coalesced]
+        if self._written and AS_WRITTEN not in frame.columns:
+            made.append(_sources_as_written(self._coalesced).alias(AS_WRITTEN))
         further = [name for column in self._coalesced for name in names_of(column.name, column.sources)[1:]]
         if self._time_parts:
             names = [name for name, _ in self._time_parts]
@@ -92,6 +95,17 @@ def _first_meant(column: Column) -> pl.Expr:
     return pl.coalesce(*(pl.when(_meant(name, nulls).is_not_null()).then(name) for name in names), *names).alias(
         column.name
     )
+
+
+def _sources_as_written(columns: Sequence[Column]) -> pl.Expr:
+    """The fields of columns of several sources as a JSON object, where another than the first has a text: which of them
+    a record had the column doesn't tell. (The JSON reader writes such values itself.)"""
+    names = {name: source for c in columns for name, source in zip(names_of(c.name, c.sources), c.sources, strict=True)}
+    others = [name for c in columns for name in names_of(c.name, c.sources)[1:]]
+    if not others:
+        return pl.lit(None, pl.String)
+    texts = pl.struct(pl.col(name).fill_null("").alias(source) for name, source in names.items()).struct.json_encode()
+    return pl.when(pl.any_horizontal(pl.col(name).is_not_null() for name in others)).then(texts)
 
 
 def present_columns(found: frozenset[str], columns: Sequence[Column]) -> frozenset[str]:

@@ -11,6 +11,7 @@ from itertools import accumulate
 import polars as pl
 
 from event_assets.declaration import Column, Events, Source
+from event_assets.declaration.events_and_profiles import AS_JSON
 from event_assets.landing.schema_drift import missing_column, shown_name
 from event_assets.text.paths import FILE_PATH
 
@@ -20,6 +21,8 @@ TIME = "event_time"
 TIME_TEXT = "time_text"
 ROW_NUMBER = "row_number"
 EXTRA = "extra"
+#: Values that a column's text doesn't tell (raw_rows.py, json.py).
+AS_WRITTEN = "as_written"
 EVENT_DATE = "event_date"
 
 #: So much of a rejected record's text is kept (SPEC §4).
@@ -46,6 +49,12 @@ class Fields:
     """Sources of which a file with a header must have one of each group, else it is rejected."""
     json: frozenset[str] = frozenset()
     """Columns of JSON: a JSON source's values stay as they are written, strings with their quotes."""
+    strings: frozenset[str] = frozenset()
+    """Columns of text: their texts show strings of a JSON source as they are, and no other value."""
+    as_written: bool = False
+    """Whether a batch has the column AS_WRITTEN: that of a JSON source."""
+    merged: frozenset[str] = frozenset()
+    """Columns that are one of several sources of a column, or parts of a time."""
     decimal_marks: Mapping[str, str] = field(default_factory=dict)
     """Column to the decimal mark of its texts, where that is not a point: numbers are written with it, too."""
 
@@ -59,10 +68,15 @@ class Fields:
         if isinstance(source, Events):
             sources |= dict(zip(names_of(TIME, source.time.sources), source.time.sources, strict=True))
             required += [(path,) for path in source.time.sources]
+        groups = [(column.name, column.sources) for column in columns]
+        groups += [(TIME, source.time.sources)] if isinstance(source, Events) else []
         return cls(
             sources,
             tuple(dict.fromkeys(required)),
             frozenset(name for c in columns if c.type == "json" for name in names_of(c.name, c.sources)),
+            frozenset(name for c in columns if c.type == "string" for name in names_of(c.name, c.sources)),
+            source.format in AS_JSON,
+            frozenset(name for group in groups if len(group[1]) > 1 for name in names_of(*group)),
             {
                 name: column.numbers.decimal
                 for column in columns
@@ -74,7 +88,8 @@ class Fields:
     @property
     def schema(self) -> pl.Schema:
         """The columns of a batch's frame."""
-        return pl.Schema({ROW_NUMBER: pl.Int64(), **dict.fromkeys([*self.sources, EXTRA], pl.String())})
+        texts = [*self.sources, EXTRA, *([AS_WRITTEN] if self.as_written else [])]
+        return pl.Schema({ROW_NUMBER: pl.Int64(), **dict.fromkeys(texts, pl.String())})
 
     def check(self, names: Sequence[str]) -> None:
         """FileRejected where a header has two fields of one name or lacks a required one."""

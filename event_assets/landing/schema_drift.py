@@ -123,7 +123,7 @@ def missing_column(missing: Sequence[Sequence[str]], names: Sequence[str]) -> st
     """The reason of a file without some required sources (one of each group is enough), given its header's names."""
     lacked = ", ".join(" or ".join(group) for group in missing)
     near = [
-        f"{shown_name(name)} is nearly {source}"
+        f"{shown_name(name)}{_hidden_in(name, source)} is nearly {source}"
         for group in missing
         for source in group
         if (name := _nearest(source, names)) is not None
@@ -138,6 +138,12 @@ def shown_name(name: str) -> str:
     """A field's name as a message may show it: masked where it looks like a value rather than a name."""
     bare = name.strip("\ufeff\u00a0 \t")
     return bare if _LIKE_A_NAME.fullmatch(bare) and not re.search(r"[0-9]{4}", bare) else f"<{len(name)} characters>"
+
+
+def _hidden_in(name: str, source: str) -> str:
+    """What a reader doesn't see in a name that looks like a source."""
+    codes = [f"U+{ord(char):04X}" for char in dict.fromkeys(name) if not char.isascii() and not char.isalnum()]
+    return f" with {' and '.join(codes)}" if codes and shown_name(name) == source else ""
 
 
 def _nearest(source: str, names: Sequence[str]) -> str | None:

@@ -14,7 +14,7 @@ from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Binding, Kind, SourceFile
 
 #: Raised when landing reads the same bytes otherwise than before: every file is then read again.
-LANDING_VERSION = 2
+LANDING_VERSION = 3
 
 
 def landing_rules(dataset: Dataset, kind: Kind, number: int) -> str:

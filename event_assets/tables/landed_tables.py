@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from event_assets.declaration import Dataset
 from event_assets.declaration.dataset import Kind
@@ -71,7 +71,7 @@ def landed_tables(dataset: Dataset) -> Iterable[Table]:
             EVENT_TIME,
             Column("time_text", "string", "The time's own text, of several fields joined by a blank."),
             Column("time_assumed", "bool", "Whether the time was taken from the file's name.", nullable=False),
-            *_source_block(dataset, "events"),
+            *_of_readers(dataset, "events"),
         ),
         key=("file_id", "row_number"),
         partitioned_by="event_date",
@@ -81,7 +81,7 @@ def landed_tables(dataset: Dataset) -> Iterable[Table]:
         yield Table(
             RAW_PROFILES,
             "Every profile record as it came.",
-            (*as_text(dataset.columns_of("profiles")), *lineage, *_source_block(dataset, "profiles")),
+            (*as_text(dataset.columns_of("profiles")), *lineage, *_of_readers(dataset, "profiles")),
             key=("file_id", "row_number"),
             layer="bronze",
             kind="profiles",
@@ -97,7 +97,13 @@ def landed_tables(dataset: Dataset) -> Iterable[Table]:
         yield COMPLETENESS
 
 
-def _source_block(dataset: Dataset, kind: Kind) -> list[Column]:
-    """Which block read a record, where there are several."""
-    text = "Which block of files the record was read by, from 0."
-    return [Column("source_block", "int64", text, nullable=False)] if dataset.is_mixed(kind) else []
+def _of_readers(dataset: Dataset, kind: Kind) -> Iterator[Column]:
+    """Which block read a record, where there are several, and what its columns don't tell of it."""
+    if dataset.is_mixed(kind):
+        text = "Which block of files the record was read by, from 0."
+        yield Column("source_block", "int64", text, nullable=False)
+    if dataset.has_values_as_written(kind):
+        text = (
+            "Values that the text of their column doesn't tell (null, a number in a column of text), as a JSON object."
+        )
+        yield Column("as_written", "string", text, personal=True)

@@ -22,6 +22,8 @@ import orjson
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _SPACE = b" \t\r\n"
+#: A value of JSON that a text without quotes may be: a number, true or false.
+SCALAR = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?|true|false")
 
 
 class BadJson(Exception):

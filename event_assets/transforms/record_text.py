@@ -1,28 +1,28 @@
 """A refused record as it came, out of its raw row: a JSON object of its fields by their source names.
 
 Of JSON sources nested fields are in their objects again (those of a parent in `^`), and values are written as the
-source wrote them; of all others every value is a text. The fields of time and the undeclared ones are among them.
-Landing has the same record again when it reads this text.
+source wrote them; of all others every value is a text. The fields of time and the undeclared ones are among them. What
+a column's text doesn't tell (null, a number in a column of text, which of several sources) is in `as_written`. Landing
+has the same record again when it reads this text.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from event_assets.declaration import Column, Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
+from event_assets.declaration.events_and_profiles import NESTED
 from event_assets.text.canonical_json import canonical_json
+from event_assets.text.json_text import SCALAR
 from event_assets.text.paths import FILE_PATH, is_plain, parse_path
 
 #: So much of a record's text is kept.
 RAW_BYTES = 64 * 1024
 TIME_TEXT = "time_text"
-SOURCE_BLOCK = "source_block"
-_SCALAR = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?|true|false")
-_JSON = ("json", "ndjson", "avro", "parquet")
+SOURCE_BLOCK, AS_WRITTEN = "source_block", "as_written"
 
 #: Finds where a value ends; numbers are not computed.
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str, strict=False)
@@ -44,9 +44,10 @@ class RecordTexts:
 
     def __init__(self, dataset: Dataset, kind: Kind) -> None:
         declared = [column.name for column in dataset.columns_of(kind)]
-        self._blocks = [_BlockTexts(block, declared) for block in dataset.blocks(kind)]
-        self._several = dataset.is_mixed(kind)
         self.columns = [*declared, *([TIME_TEXT] if kind == "events" else []), "extra"]
+        self.columns += [AS_WRITTEN] if dataset.has_values_as_written(kind) else []
+        self._blocks = [_BlockTexts(block, self.columns) for block in dataset.blocks(kind)]
+        self._several = dataset.is_mixed(kind)
         self.columns += [SOURCE_BLOCK] if self._several else []
 
     def texts(self, columns: Sequence[Sequence[str | None]]) -> list[str]:
@@ -57,60 +58,85 @@ class RecordTexts:
 class _BlockTexts:
     """The texts of the records that one block of files read."""
 
-    def __init__(self, block: Source, declared: Sequence[str]) -> None:
-        self._nests = block.format in _JSON
-        places = {name: place for place, name in enumerate(declared)}
+    def __init__(self, block: Source, columns: Sequence[str]) -> None:
+        self._nests = block.format in NESTED
+        self._typed = block.format == "parquet"
+        places = {name: place for place, name in enumerate(columns)}
         self._fields = [
-            (places[c.name], c, c.sources[0]) for c in block.columns if c.constant is None and _is_field(c.sources[0])
+            (places[c.name], c, self._places(c.sources))
+            for c in block.columns
+            if c.constant is None and self._is_field(c.sources[0])
         ]
         self._all_times = block.time.sources if isinstance(block, Events) else ()
-        known = {source for _, _, source in self._fields}
-        self._times = [source for source in self._all_times if source not in known and _is_field(source)]
-        self._time, self._extra = len(declared), len(declared) + isinstance(block, Events)
+        known = {place for _, _, of_column in self._fields for place in of_column}
+        self._times = {
+            source: place
+            for source in self._all_times
+            if self._is_field(source) and (place := self._places([source])[0]) not in known
+        }
+        self._time, self._extra, self._written = (places.get(name) for name in (TIME_TEXT, "extra", AS_WRITTEN))
 
     def text(self, row: Sequence[str | None]) -> str:
-        record = _Object()
-        for place, column, source in self._fields:
-            if (value := self._value(column, row[place])) is not None:
-                _put(record, self._place(source), value)
-        if self._times:
-            for source, text in self._of_time(row[self._time]):
-                _put(record, self._place(source), self._scalar(text))
-        for name, value in _members(row[self._extra]):
+        record, written, extra = _Object(), dict(_members(self._at(row, self._written))), self._at(row, self._extra)
+        for column_place, column, places in self._fields:
+            value = self._value(column, row[column_place])
+            if value is not None and not any(_has(written, place) for place in places):
+                _put(record, places[0], value)
+        if self._times and not any(_has(written, place) for place in self._times.values()):
+            for place, text in self._of_time(self._at(row, self._time)):
+                _put(record, place, self._scalar(text))
+        for name, value in written.items():
+            _merge(record, name, value, nest=True)
+        for name, value in _members(extra):
             _merge(record, name, value)
         return _written(record).encode()[:RAW_BYTES].decode(errors="ignore")
 
+    @staticmethod
+    def _at(row: Sequence[str | None], place: int | None) -> str | None:
+        return None if place is None else row[place]
+
     def _value(self, column: Column, text: str | None) -> str | None:
-        """The value as it came; an empty field is known only where every file has the field."""
+        """The value as it came. A field without a text is empty where files have columns; of JSON, null is in
+        `as_written`."""
         if text is None:
-            return None if self._nests or not (column.required or column.in_every_file) else ""
+            return None if self._nests else ""
         if column.type == "json" and self._nests:
             return _Verbatim(text)
         if column.type != "string":
             return self._scalar(text)
-        nested = self._nests and text[:1] in ("{", "[") and canonical_json(text) is not None
+        nested = self._typed and text[:1] in ("{", "[") and canonical_json(text) is not None
         return _Verbatim(text) if nested else text
 
     def _scalar(self, text: str) -> str:
-        return _Verbatim(text) if self._nests and _SCALAR.fullmatch(text) else text
+        return _Verbatim(text) if self._nests and SCALAR.fullmatch(text) else text
 
-    def _of_time(self, text: str | None) -> Iterator[tuple[str, str]]:
+    def _of_time(self, text: str | None) -> Iterator[tuple[Place, str]]:
         if text is None:
-            yield from ((source, "") for source in self._times if not self._nests)
+            yield from ((place, "") for place in self._times.values() if not self._nests)
             return
         parts = text.split(" ", len(self._all_times) - 1)
         if len(parts) == len(self._all_times):
-            yield from ((s, part) for s, part in zip(self._all_times, parts, strict=True) if s in self._times)
+            found = zip(self._all_times, parts, strict=True)
+            yield from ((self._times[source], part) for source, part in found if source in self._times)
         else:
-            yield " ".join(self._times), text
+            yield (" ".join(self._times),), text
 
-    def _place(self, source: str) -> Place:
-        path = parse_path(source) if self._nests else (source,)
-        return tuple(map(str, path)) if is_plain(path) else (source,)
+    def _is_field(self, source: str) -> bool:
+        """Whether the record has the source as a field. What is looked up in an array is in `extra`, with the array."""
+        return source != FILE_PATH and (not self._nests or is_plain(parse_path(source)))
+
+    def _places(self, sources: Sequence[str]) -> list[Place]:
+        """Where a column's values may be: the paths of its sources, and members of these very names."""
+        paths = [tuple(map(str, parse_path(source))) for source in sources] if self._nests else []
+        return [*paths, *((source,) for source in sources)]
 
 
-def _is_field(source: str) -> bool:
-    return source != FILE_PATH
+def _has(members: Mapping[str, str], place: Place) -> bool:
+    """Whether there is a value at a place, or in the way of it."""
+    text = members.get(place[0])
+    if text is None or len(place) == 1 or not text.startswith("{"):
+        return text is not None
+    return _has(dict(_members(text)), place[1:])
 
 
 def _put(record: _Object, place: Place, value: Any) -> None:
@@ -124,12 +150,15 @@ def _put(record: _Object, place: Place, value: Any) -> None:
     record.append((leaf, value))
 
 
-def _merge(record: _Object, name: str, value: _Verbatim) -> None:
-    """Add an undeclared member; of an object of which a part is declared it is the other part."""
+def _merge(record: _Object, name: str, value: _Verbatim, *, nest: bool = False) -> None:
+    """Add a member; of an object of which a part is there already it is the other part."""
     known = next((inner for member, inner in record if member == name and isinstance(inner, _Object)), None)
+    if known is None and nest and value.startswith("{"):
+        known = _Object()
+        record.append((name, known))
     if known is not None and value.startswith("{"):
         for inner_name, inner_value in _members(value):
-            _merge(known, inner_name, inner_value)
+            _merge(known, inner_name, inner_value, nest=nest)
     else:
         record.append((name, value))
 

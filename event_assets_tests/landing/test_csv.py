@@ -138,8 +138,12 @@ def test_undeclared_fields_are_kept_and_told(land: Land) -> None:
             "missing_column: user_id, at (found <4 characters>, column_2; the first line names the delimiter: declare",
         ),
         ("7731,ann@example.org,,2024-01-02", "missing_column: user_id, at (found <4 characters>, <15 characters>"),
+        (
+            "\u00a0user_id,type,value,at",
+            "missing_column: user_id (found user_id, type, value, at; user_id with U+00A0 is nearly user_id)",
+        ),
         ("user_id,at,value,value", "duplicate_column: value"),
-        ('user_id,"at', "unreadable: its header is a malformed_record"),
+        ('user_id,"at', "unreadable: its header can't be read (malformed_record)"),
     ],
 )
 def test_a_file_with_a_wrong_header_is_one_rejected_file(land: Land, header: str, reason: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -77,6 +78,35 @@ def test_a_table_is_looked_for_once(instance: dg.DagsterInstance, monkeypatch: p
         )
     assert len(looked) == len(set(looked)) > 0
     assert not instance.event_log_storage.has_table("no such table")
+
+
+def test_who_watches_a_run_receives_its_events_while_its_database_is_kept_open(tmp_path: Path) -> None:
+    log, watched = EventLog(str(tmp_path)), list[str]()
+    told = threading.Event()
+
+    def receive(entry: EventLogEntry, _: str) -> None:
+        watched.append(entry.get_dagster_event().partition or "")
+        if len(watched) == 3:
+            told.set()
+
+    log.store_event(_entry(1, "observed", "run-1", "sessions", "2025-01-05", False))
+    log.watch("run-1", None, receive)
+    log.store_event(_entry(2, "observed", "run-1", "sessions", "2025-01-06", False))
+    log.store_event(_entry(3, "observed", "run-1", "sessions", "2025-01-07", False))
+    assert told.wait(60)
+    log.end_watch("run-1", receive)
+    log.dispose()
+    assert watched == ["2025-01-05", "2025-01-06", "2025-01-07"]
+
+
+def test_a_log_that_is_wiped_is_empty_and_goes_on(tmp_path: Path) -> None:
+    log = EventLog(str(tmp_path))
+    log.store_event(_entry(1, "observed", "run-1", "sessions", None, False))
+    log.wipe()
+    assert log.get_logs_for_run("run-1") == []
+    log.store_event(_entry(2, "observed", "run-1", "sessions", None, False))
+    assert len(log.get_logs_for_run("run-1")) == 1
+    log.dispose()
 
 
 def test_a_dropped_file_does_not_wait_long_in_the_queue(instance: dg.DagsterInstance) -> None:

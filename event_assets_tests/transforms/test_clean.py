@@ -165,7 +165,8 @@ def test_a_refused_record_keeps_its_text_and_all_its_reasons(bench: Bench) -> No
             "reason": "invalid_n",
             "reasons": "invalid_n,missing_user_id,invalid_price",
             "column": "n",
-            "raw": '{"details.n": " 1x", "user_id": "", "price": "-1", "time": "10:00:00", "z": 1.50, "é": "\\u00e9"}',
+            "raw": '{"event_type": "", "details.n": " 1x", "user_id": "", "price": "-1", "time": "10:00:00", '
+            '"z": 1.50, "é": "\\u00e9"}',
         },
         {
             "file_id": "file",

@@ -22,13 +22,15 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from dagster import DagsterEventType, EventLogEntry
+from dagster._core.event_api import EventHandlerFn
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as Status
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as Executions
 from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Events
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorageWatchdog
 from sqlalchemy import Connection, Engine, bindparam, create_engine, event, inspect, select
 from sqlalchemy.exc import DatabaseError
 
@@ -194,11 +196,38 @@ class EventLog(SqliteEventLogStorage):
         with engine.begin() as connection:
             yield connection
 
+    def watch(self, run_id: str, cursor: str | None, callback: EventHandlerFn) -> None:
+        observer: Any = self._obs
+        if observer is None:
+            observer = self._obs = sqlite_event_log.Observer()  # type: ignore[assignment, attr-defined]
+            observer.start()
+        handler = _Watchdog(self, run_id, callback, cursor)
+        self._watchers[run_id][callback] = handler, observer.schedule(handler, self._base_dir, recursive=True)
+
+    def wipe(self) -> None:
+        self._close()  # the files are deleted
+        super().wipe()
+
     def dispose(self) -> None:
+        self._close()
+        super().dispose()
+
+    def _close(self) -> None:
         for engine in self._engines.values():
             engine.dispose()
         self._engines.clear()
-        super().dispose()
+
+
+class _Watchdog(SqliteEventLogStorageWatchdog):
+    """Looks for a run's new events whenever its database changes: while connections are kept open, events are in the
+    file beside it."""
+
+    @property
+    def patterns(self) -> list[str]:
+        return [self._log_path, f"{self._log_path}-wal"]
+
+    def on_modified(self, event: object) -> None:
+        self._process_log()
 
 
 def _create(connection: Connection) -> None:
