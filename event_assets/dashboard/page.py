@@ -14,6 +14,7 @@ import polars as pl
 
 from event_assets.dashboard import formatting as text
 from event_assets.dashboard import quality, queries
+from event_assets.dashboard.failed_runs import FailedRun, failed_runs
 from event_assets.dashboard.panels import PANELS, REFUSED, Drill, Panel
 from event_assets.dashboard.queries import Question, Selection
 from event_assets.dashboard.table_cache import Answer, Answers, NotMadeError
@@ -85,6 +86,7 @@ class DatasetPage:
     landed_at: dt.datetime | None
     stale: str
     """Which partitions are stale, in a sentence; empty where none is."""
+    failed_runs: list[FailedRun]
     dagster: str
     """The address of the dataset's runs in Dagster."""
 
@@ -128,6 +130,7 @@ def dataset_page(answers: Answers, at: Selection) -> DatasetPage:
         none = f"Nothing on these dates; there are events from {reconciled.first_date} to {reconciled.last_date}."
     cards = [card(panel, found, at, none) for panel in panels if panel not in undeclared]
     known = [known_card(name, answers, at) for name in KNOWN]
+    dagster = answers.workspace.settings.dagster_url
     return DatasetPage(
         at=at,
         tiles=list(_tiles(found, reconciled, at.dataset.quality.max_rejected_share)),
@@ -138,7 +141,8 @@ def dataset_page(answers: Answers, at: Selection) -> DatasetPage:
         files_rejected=reconciled.files_rejected,
         landed_at=quality.latest_landing(answers.workspace),
         stale=_stale(reconciled),
-        dagster=f"{answers.workspace.settings.dagster_url}/jobs/{at.dataset.name}/runs",
+        failed_runs=failed_runs(dagster, at.dataset.name),
+        dagster=f"{dagster}/jobs/{at.dataset.name}/runs",
     )
 
 

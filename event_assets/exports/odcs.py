@@ -23,7 +23,7 @@ _LOGICAL = {
 
 
 def data_contract(dataset: Dataset, lake: Place) -> dict[str, Any]:
-    """The contract: where the Parquet files are, and every table with its columns, key and bounds."""
+    """The contract: where the tables are, and every table with its columns, key and bounds."""
     made = tables(dataset)
     return {
         "apiVersion": "v3.1.0",
@@ -44,11 +44,11 @@ def data_contract(dataset: Dataset, lake: Place) -> dict[str, Any]:
 
 
 def _server(dataset: Dataset, lake: Place) -> dict[str, Any]:
+    """Delta tables, not Parquet files: a glob over a table's folders would also match its log's checkpoints."""
     if isinstance(lake, ObjectUrl):
-        location = f"{lake}/{dataset.name}/{{model}}/**/*.parquet"
-        return {"server": "lake", "type": "s3", "location": location, "format": "parquet"}
-    path = (lake / dataset.name).as_posix()
-    return {"server": "lake", "type": "local", "path": f"{path}/{{model}}/**/*.parquet", "format": "parquet"}
+        return {"server": "lake", "type": "s3", "location": f"{lake}/{dataset.name}/{{model}}", "format": "delta"}
+    path = (lake / dataset.name / "{model}").as_posix()
+    return {"server": "lake", "type": "local", "path": path, "format": "delta"}
 
 
 def _object(view: View, table: Table, dataset: Dataset) -> dict[str, Any]:

@@ -40,12 +40,12 @@ def run_events(
         if made := [name for name in step.tables if name in rows]:
             step_run = str(uuid.uuid5(uuid.UUID(run_id), step.name))
             parent = {"run": {"runId": run_id}, "job": {"namespace": NAMESPACE, "name": dataset.name}}
-            facets = {"parent": _facet("1-0-1/ParentRunFacet.json", parent)}
+            facets = {"parent": _facet("1-2-0/ParentRunFacet.json", parent)}
             inputs, outputs = _inputs(dataset, lake, step), [_output(dataset, lake, name, rows) for name in made]
             for kind, time in (("START", began), ("COMPLETE", ended)):
                 yield _event(kind, time, f"{dataset.name}.{step.name}", step_run, facets, inputs, outputs)
     error = {"message": failed, "programmingLanguage": "Python"}
-    facets = {"errorMessage": _facet("1-0-0/ErrorMessageRunFacet.json", error)} if failed else {}
+    facets = {"errorMessage": _facet("1-0-1/ErrorMessageRunFacet.json", error)} if failed else {}
     yield _event(end, ended, dataset.name, run_id, facets)
 
 
@@ -92,7 +92,7 @@ def _name(dataset: Dataset, lake: Place, table: Table) -> dict[str, str]:
 
 def _schema(table: Table) -> dict[str, Any]:
     fields = [{"name": c.name, "type": sql_type(c), "description": c.description} for c in table.columns]
-    return _facet("1-1-1/SchemaDatasetFacet.json", {"fields": fields})
+    return _facet("1-2-0/SchemaDatasetFacet.json", {"fields": fields})
 
 
 def _column_lineage(dataset: Dataset, lake: Place, table: Table) -> dict[str, Any]:

@@ -22,7 +22,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 def host(url: str) -> str | None:
     """The host that a URL names, in lower case and punycode, without port, user, final dot and `www.`; None where it
     names none (a path, another scheme, no URL)."""
-    text = url.strip()
+    text = without_controls(url).strip()
     found = _HOST.match(text) or _BARE_HOST.match(text)
     if found is None:
         return None

@@ -7,10 +7,13 @@ import narwhals as nw
 from event_assets.declaration import Channels, Dataset
 from event_assets.tables.catalog import tables
 from event_assets.tables.column_types import narwhals_type
-from event_assets.transforms import source_sessions
+from event_assets.transforms import conversions, source_sessions
 from event_assets.transforms.attribution import arrivals, channel_of, parts
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, TextFunction
 from event_assets.transforms.touches import FIRST, LAST, is_direct
+
+#: Of a session's own channel, and of those of its touches.
+_PREFIXES = ("", FIRST, LAST)
 
 
 def session_sources(inputs: Inputs, scope: Scope) -> Outputs:
@@ -36,13 +39,15 @@ def channel_summary(inputs: Inputs, scope: Scope) -> Outputs:
     Inputs: sessions of the dates, and joined_facts of them where some facts don't count. A session counts where a
     fact at its start does. Figures: sessions_by_channel (their sum) and left_out (sessions that don't count).
     """
-    sessions = scope.ports.shared(inputs["sessions"])
+    channels = [f"{prefix}channel" for prefix in _PREFIXES]
+    needed = scope.by("session_id", "user_id", "session_start", *channels, *conversions.names(scope.dataset))
+    sessions = scope.ports.shared(inputs["sessions"].select(*needed))
     counted, left_out = sessions, sessions.head(0)
     if "joined_facts" in inputs:
         facts = inputs["joined_facts"].select(*scope.by("session_id"), nw.col("event_time").alias("session_start"))
         counted = scope.ports.shared(sessions.join(facts, on=scope.by("session_id", "session_start"), how="semi"))
         left_out = sessions.join(counted, on=scope.by("session_id"), how="anti")
-    rows = [_of_touch(counted, prefix, scope) for prefix in ("", FIRST, LAST)]
+    rows = [_of_touch(counted, prefix, scope) for prefix in _PREFIXES]
     rows.append(_columns(counted.select(*scope.by("channel", "user_id")).unique(), {"users": nw.lit(1)}, scope))
     summary = nw.concat(rows).group_by(scope.by("channel")).agg(nw.col(*_types(scope)).sum())
     summary = scope.ports.shared(scope.shaped(summary, "channel_summary"))
@@ -62,11 +67,8 @@ def _first_events(inputs: Inputs, fields: dict[str, str], scope: Scope) -> Frame
         begun, key = source_sessions.begun(inputs["session_index"], scope), "session_id"
         events = source_sessions.with_session_id(events, scope)
     else:
-        key, of_dates = "user_id", inputs["session_parts"]
-        begun = of_dates.filter(nw.col("session_start") == nw.col("part_start"))
+        begun, key = inputs["session_parts"].filter(nw.col("session_start") == nw.col("part_start")), "user_id"
     begun = begun.select(*scope.by("session_id", "user_id", "session_start"))
-    if key == "session_id":
-        events = events.drop("user_id")
     events = events.select(
         *scope.by(key, "event_id"),
         nw.col("event_time").alias("session_start"),

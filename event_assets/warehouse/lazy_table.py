@@ -61,8 +61,8 @@ def lazy_table(table: Table, store: TableStore, first: dt.date = dt.date.min, la
             raise LakeError(str(store.folder), f"its files are missing ({error})", "run the dataset again") from None
 
     frame = register_io_source(collected, schema=_schema(table), is_pure=True, explain_name=table.name)
-    # Subclasses of LazyFrame are passed on by its methods, but no public function makes one.
-    return cast(LazyTable, LazyTable._from_pyldf(frame._ldf))
+    frame.__class__ = LazyTable  # its methods pass the class on; no function of Polars makes a frame of a subclass
+    return cast(LazyTable, frame)
 
 
 def _schema(table: Table) -> pl.Schema:

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from event_assets_tests.engines.available import OTHERS_OF_MANY
 from event_assets_tests.engines.test_parity import on
+from event_assets_tests.pipeline.exports import Export, exports
 from event_assets_tests.pipeline.histories import RULES, History, histories
+from event_assets_tests.pipeline.test_exports_laws import check_equal, check_meaning, drop
 from event_assets_tests.pipeline.test_laws import LONG, MEMORY, everything
 from event_assets_tests.pipeline.test_plan import check as check_plan
 
@@ -54,5 +56,23 @@ def test_what_a_run_on_an_engine_does_is_what_was_planned(engine: str) -> None:
     def law(history: History, chance: random.Random) -> None:
         with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
             check_plan(on(engine, Path(folder), history.rules.dataset), history, chance)
+
+    law()
+
+
+@pytest.mark.parametrize("engine", OTHERS_OF_MANY)
+def test_any_export_on_an_engine_gives_the_tables_of_polars(engine: str) -> None:
+    """DuckDB has many more examples in pipeline/test_exports_laws.py."""
+
+    @settings(max_examples={"duckdb": 1, "spark": 2}[engine])
+    @given(exports())
+    def law(export: Export) -> None:
+        with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+            worlds = [on(name, Path(folder), export.dataset()) for name in ("polars", engine)]
+            for world in worlds:
+                drop(world, export.in_one_batch())
+                world.refresh()
+                check_meaning(world, export)
+            check_equal(*map(everything, worlds))
 
     law()

@@ -48,7 +48,7 @@ def test_a_contract_has_keys_bounds_and_the_place_of_the_files() -> None:
     assert columns["event_date"]["partitioned"]
     assert (columns["session_id"]["primaryKey"], columns["session_id"]["required"]) == (True, True)
     assert columns["duration_seconds"]["logicalTypeOptions"] == {"minimum": 0}
-    assert contract["servers"][0]["path"] == "/lake/clicks/{model}/**/*.parquet"
+    assert contract["servers"][0]["path"] == "/lake/clicks/{model}"
     assert data_contract(clicks(), ObjectUrl("b", "k"))["servers"][0]["type"] == "s3"
 
 

@@ -72,27 +72,6 @@ def check_together(folder: Path, dataset: Dataset, files: list[InputFile]) -> li
     return together
 
 
-@pytest.mark.parametrize(("format", "write"), TEXT, ids=TEXT_IDS)
-@given(
-    converted_bytes=st.sampled_from([0, 300, 2**20]),
-    files=st.lists(st.tuples(ROWS, mutations()), min_size=2, max_size=4),
-    drift=st.sampled_from(["warn", "fail"]),
-)
-def test_files_land_together_as_they_land_alone(
-    tmp_path_factory: pytest.TempPathFactory,
-    format: str,
-    write: Write,
-    converted_bytes: int,
-    files: list[tuple[Rows, Mutate]],
-    drift: str,
-) -> None:
-    folder, dataset = tmp_path_factory.mktemp("together"), of_several(format=format, drift=drift)
-    contents = dict(zip(NAMES, (mutate(write(rows)) for rows, mutate in files), strict=False))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(landing, "_TOGETHER_BYTES", converted_bytes)
-        check_together(folder, dataset, inputs(folder, contents))
-
-
 def test_a_file_keeps_its_own_rows_rejects_dates_and_types(tmp_path: Path) -> None:
     good = f"{HEADER}\nu1,view,1,2024-01-02\nu2,view,2,\n"
     contents = {
@@ -144,6 +123,36 @@ def test_files_land_one_by_one_where_they_cannot_be_converted_together(
     files = inputs(tmp_path, dict.fromkeys(NAMES, good))
     results = check_together(tmp_path, of_several(), files)
     assert all(isinstance(result, Landed) and result.landed == 1 for result in results)
+
+
+def test_a_file_keeps_its_own_limit_of_times(tmp_path: Path) -> None:
+    late = (LANDED_AT + dt.timedelta(hours=24, minutes=30)).isoformat()  # too far ahead for the first file only
+    contents = dict.fromkeys(NAMES[:2], f"{HEADER}\nu1,view,1,{late}\n".encode())
+    first, second = check_together(tmp_path, of_several(), inputs(tmp_path, contents))
+    assert isinstance(first, Landed)
+    assert isinstance(second, Landed)
+    assert (first.reasons, second.landed) == ({"out_of_range": 1}, 1)
+
+
+@pytest.mark.parametrize(("format", "write"), TEXT, ids=TEXT_IDS)
+@given(
+    converted_bytes=st.sampled_from([0, 300, 2**20]),
+    files=st.lists(st.tuples(ROWS, mutations()), min_size=2, max_size=4),
+    drift=st.sampled_from(["warn", "fail"]),
+)
+def test_files_land_together_as_they_land_alone(
+    tmp_path_factory: pytest.TempPathFactory,
+    format: str,
+    write: Write,
+    converted_bytes: int,
+    files: list[tuple[Rows, Mutate]],
+    drift: str,
+) -> None:
+    folder, dataset = tmp_path_factory.mktemp("together"), of_several(format=format, drift=drift)
+    contents = dict(zip(NAMES, (mutate(write(rows)) for rows, mutate in files), strict=False))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(landing, "_TOGETHER_BYTES", converted_bytes)
+        check_together(folder, dataset, inputs(folder, contents))
 
 
 @given(files=st.lists(st.tuples(ROWS, mutations()), min_size=2, max_size=3))

@@ -304,6 +304,15 @@ class TestCalendar:
             if spec.partitions_def:
                 assert landed.instance.get_materialized_partitions(spec.key) == keys, spec.key
 
+    def test_a_run_that_changes_it_reports_so(self, landed: Platform) -> None:
+        def told() -> list[str]:
+            return [text for text in messages(landed, landed.run()) if text.startswith("The history of")]
+
+        line = (
+            "The history of clicks is now 2025-01-05 to 2025-01-08: reload the definitions in the UI to see its dates"
+        )
+        assert [told(), told()] == [[line], []]
+
     def test_a_second_run_records_no_empty_date_again(self, landed: Platform) -> None:
         landed.run()
         assert {date for _, date in landed.materialized(landed.run())} == {""}

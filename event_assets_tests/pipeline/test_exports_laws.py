@@ -23,11 +23,16 @@ QUARANTINED = frozenset({"missing_user_id", "missing_event_type", "invalid_price
 
 def world_of(folder: Path, dataset: Dataset, files: Iterable[tuple[str, bytes]]) -> World:
     world = World(folder, dataset)
+    drop(world, files)
+    world.refresh()
+    return world
+
+
+def drop(world: World, files: Iterable[tuple[str, bytes]]) -> None:
+    """Put files into the inbox, in folders where their names have some."""
     for name, content in files:
         (world.settings.inbox / "exports" / name).parent.mkdir(parents=True, exist_ok=True)
         world.drop(name, content)
-    world.refresh()
-    return world
 
 
 def check_meaning(world: World, export: Export, rules: Rules = STRICT) -> None:
@@ -60,9 +65,8 @@ def test_any_cut_into_files_on_another_engine_gives_the_tables_that_were_meant(e
         check_meaning(one, export)
         dataset = export.dataset().model_copy(update={"engine": "duckdb"})
         many = world_of(Path(folder) / "many", dataset, ())
-        for name, content in export.files():
-            (many.settings.inbox / "exports" / name).parent.mkdir(parents=True, exist_ok=True)
-            many.drop(name, content)
+        for file in export.files():
+            drop(many, [file])
             many.refresh()
         check_meaning(many, export)
         check_equal(everything(one), everything(many))

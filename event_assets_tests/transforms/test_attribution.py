@@ -85,6 +85,8 @@ def test_a_landing_page_tells_source_and_medium_by_its_query(query: str, expecte
         ("/home", DIRECT),
         ("file:///C:/x.html", DIRECT),
         ("index.html", DIRECT),
+        ("https://blog\x00.exam\x1fple/", ("blog.example", "referral")),
+        ("\x1f", DIRECT),
         ("cart.php?id=1", DIRECT),
         ("cart.php.example", ("cart.php.example", "referral")),
         ("data:text/html,x", DIRECT),
