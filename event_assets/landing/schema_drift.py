@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import polars as pl
 
 from event_assets.declaration import Column
@@ -76,6 +75,8 @@ class TypeDrift:
 def count_types(frame: pl.DataFrame, files: Sequence[TypeDrift]) -> None:
     """Add the texts of a batch to its file; or of batches of several files of one block, by FILE_IN_FRAME."""
     of = frame[FILE_IN_FRAME] if len(files) > 1 else None
+    import numpy as np  # loading definitions does without it
+
     for name, form in files[0].looks.items():
         column = frame[name]
         text = column.drop_nulls()
@@ -99,6 +100,8 @@ def count_types(frame: pl.DataFrame, files: Sequence[TypeDrift]) -> None:
 
 def _by_file(mask: pl.Series, of: pl.Series | None, files: int) -> list[int]:
     """How often the mask is true for each file, given each row's file if there are several."""
+    import numpy as np
+
     return [int(mask.sum())] if of is None else np.bincount(of.filter(mask), minlength=files).tolist()
 
 
