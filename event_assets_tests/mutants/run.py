@@ -34,7 +34,19 @@ def run(mutant: Mutant, copy: Path) -> int:
     path = copy / mutant.path
     original = path.read_text(encoding="utf-8")
     path.write_text(mutated(mutant, copy), encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", *mutant.tests]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "--no-header",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "not long",
+        *mutant.tests,
+    ]
     try:
         return subprocess.run(command, cwd=copy, capture_output=True).returncode
     finally:

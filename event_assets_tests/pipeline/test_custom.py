@@ -11,6 +11,7 @@ import yaml
 
 from event_assets.declaration import parse_dataset
 from event_assets.errors import ContractError, DeclarationError
+from event_assets.pipeline.erase import erase, rows_by_table
 from event_assets.pipeline.plan import preview
 from event_assets.pipeline.steps import step_of, steps
 from event_assets.tables.catalog import tables
@@ -210,3 +211,26 @@ def test_a_pandera_model_of_the_users_is_held_and_its_edit_makes_the_table_stale
     world.use(parse_dataset(attributes, "clicks"))
     assert ("views_by_page", "2025-01-07") in made(world.refresh())
     assert world.table("views_by_page").height == 2
+
+
+def test_an_erasure_reaches_a_table_whose_name_begins_like_that_of_profiles_and_whose_user_column_has_its_own_name(
+    module: Module, tmp_path: Path
+) -> None:
+    module.says(
+        """
+WHO = Column("visitor", "string", "Who.", nullable=False)
+@gold_table(description="Views by user.", columns=[WHO, VIEWS], key=["visitor"], users="visitor")
+def profile_views(joined_facts):
+    return joined_facts.group_by(nw.col("user_id").alias("visitor")).agg(nw.len().alias("views"))
+"""
+    )
+    world = World(tmp_path, declared("profile_views"))
+    world.drop("clicks_1.csv", EVENTS)
+    world.refresh()
+    with world.workspace.writing():
+        world.workspace.refresh()
+        erase(world.workspace, "ann")
+        assert rows_by_table(world.workspace, "ann")["profile_views"] == 2
+    world.make()
+    assert set(world.table("profile_views")["visitor"]) == {"bob"}
+    assert rows_by_table(world.workspace, "ann") == {}
