@@ -16,7 +16,6 @@ from event_assets.declaration import Column, Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.declaration.events_and_profiles import NESTED
 from event_assets.text.canonical_json import canonical_json
-from event_assets.text.json_text import SCALAR
 from event_assets.text.paths import FILE_PATH, is_plain, parse_path
 
 #: So much of a record's text is kept.
@@ -108,6 +107,8 @@ class _BlockTexts:
         return _Verbatim(text) if nested else text
 
     def _scalar(self, text: str) -> str:
+        from event_assets.text.json_text import SCALAR  # with numpy, which the definitions load without
+
         return _Verbatim(text) if self._nests and SCALAR.fullmatch(text) else text
 
     def _of_time(self, text: str | None) -> Iterator[tuple[Place, str]]:

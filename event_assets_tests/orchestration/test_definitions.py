@@ -139,6 +139,6 @@ def test_a_wrong_declaration_stops_its_dataset_alone_by_one_line_that_names_file
 
 def test_loading_the_definitions_loads_neither_a_database_nor_another_engine() -> None:
     # Each run is a process that loads them again.
-    heavy = "{'sqlalchemy', 'alembic', 'pandas', 'pyspark'}"
+    heavy = "{'sqlalchemy', 'alembic', 'numpy', 'pandas', 'pyspark'}"
     code = f"import sys, event_assets.definitions; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
