@@ -18,7 +18,7 @@ from urllib.parse import unquote
 import narwhals as nw
 import polars as pl
 
-from event_assets.cli.input_formats import csv_header, format_of
+from event_assets.cli.detect_format import csv_header, format_of
 from event_assets.declaration import SHIPPED, Column, CsvDialect, Dataset, load_dataset
 from event_assets.engines.polars.engine import PolarsEngine
 from event_assets.errors import LandingError, QueryError

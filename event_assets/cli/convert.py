@@ -55,11 +55,11 @@ def convert(
 
     import polars as pl
 
-    from event_assets.cli.hive_folders import write_hive_folders
     from event_assets.cli.output import json_text, note
     from event_assets.cli.progress_bar import progressing
     from event_assets.cli.text_to_parquet import folder_to_parquet, to_parquet
     from event_assets.cli.unify_values import declared_as
+    from event_assets.cli.write_hive_folders import write_hive_folders
     from event_assets.declaration import load_datasets
     from event_assets.settings import load_settings
 

@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from event_assets.cli.input_formats import csv_header, format_of
+from event_assets.cli.detect_format import csv_header, format_of
 from event_assets.cli.unify_values import Declared
 from event_assets.declaration import Column, CsvDialect, Source
 from event_assets.errors import QueryError

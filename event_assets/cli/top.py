@@ -60,7 +60,7 @@ def top(
     """
     wanted = _dates(first, last)
 
-    from event_assets.cli.input_formats import stem_of
+    from event_assets.cli.detect_format import stem_of
     from event_assets.cli.output import check_suffix, json_pieces, note, write_file
     from event_assets.cli.text_table import Shown, print_table
     from event_assets.declaration import load_datasets

@@ -13,7 +13,7 @@ from event_assets.declaration.base import Declared, Duration, within
 from event_assets.declaration.column import Column, Numbers
 from event_assets.declaration.conditions import Where, check_where
 from event_assets.text.paths import FILE_PATH, PARENT, parse_path
-from event_assets.text.time_forms import NUMBER_FORMATS, check_zone_name, offset_seconds, time_form
+from event_assets.text.time_formats import NUMBER_FORMATS, check_zone_name, offset_seconds, time_form
 
 Format = Literal["csv", "json", "ndjson", "parquet", "avro", "excel", "log"]
 #: Formats whose records have members within members: a source is a path.

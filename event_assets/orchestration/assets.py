@@ -27,7 +27,6 @@ from event_assets.orchestration.dataset_run import (
 )
 from event_assets.orchestration.io_manager import LakeIOManager, StepOutput
 from event_assets.orchestration.keys import REPORT_TAG, asset_key
-from event_assets.orchestration.openlineage import send_lineage
 from event_assets.orchestration.private.checks_alone import GraphAssets
 from event_assets.orchestration.private.code_server import reload_definitions
 from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
@@ -41,6 +40,7 @@ from event_assets.orchestration.reporting import (
     reconciliation_events,
 )
 from event_assets.orchestration.run_log import log_landing, log_totals
+from event_assets.orchestration.send_openlineage import send_lineage
 from event_assets.orchestration.unreported_partitions import late_report_events, unreported
 from event_assets.orchestration.warehouse_asset import keep_current
 from event_assets.pipeline.checks import published_results, summary

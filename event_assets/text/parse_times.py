@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from event_assets.text.time_forms import read_form, time_form
-from event_assets.text.time_shapes import EPOCH_DAY, MICROSECOND, TimeColumns, read_column
+from event_assets.text.parse_times_by_shape import EPOCH_DAY, MICROSECOND, TimeColumns, read_column
+from event_assets.text.time_formats import read_form, time_form
 
 Format = str
-"""`iso`, `rfc2822`, `epoch_*`, `excel_serial`, or a strptime pattern (`time_forms.py`)."""
+"""`iso`, `rfc2822`, `epoch_*`, `excel_serial`, or a strptime pattern (`time_formats.py`)."""
 
 UTC_MICROS = pl.Datetime("us", "UTC")
 #: Trimmed from every text before it is read, as cleaning trims.

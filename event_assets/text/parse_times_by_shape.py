@@ -1,7 +1,7 @@
 """A column of texts as times by their shapes.
 
 The shape of a text is where its digits, names and marks are. All texts of the shape of the first unread one are read at
-once as a matrix of bytes, then those of the next shape. After a few shapes `time_forms.read_form` reads what is left.
+once as a matrix of bytes, then those of the next shape. After a few shapes `time_formats.read_form` reads what is left.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 import polars as pl
 
-from event_assets.text.time_forms import FIRST_OF_1900S, NAMES, TimeForm, read_form
+from event_assets.text.time_formats import FIRST_OF_1900S, NAMES, TimeForm, read_form
 
 EPOCH_DAY = dt.datetime(1970, 1, 1)
 MICROSECOND = dt.timedelta(microseconds=1)

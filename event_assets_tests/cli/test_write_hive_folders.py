@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from event_assets.cli.hive_folders import NULL_FOLDER, write_hive_folders
+from event_assets.cli.write_hive_folders import NULL_FOLDER, write_hive_folders
 from event_assets.errors import QueryError
 
 Rows = list[tuple[int, str | None]]

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from zoneinfo import ZoneInfo
 
-from event_assets.text.time_forms import read_form, time_form
+from event_assets.text.time_formats import read_form, time_form
 
 
 def instant(text: str, zone: ZoneInfo) -> dt.datetime | None:
@@ -32,7 +32,7 @@ def instants(zone: ZoneInfo) -> Callable[[Sequence[Sequence[str | None]]], Seque
     def read(columns: Sequence[Sequence[str | None]]) -> Sequence[dt.datetime | None]:
         import polars as pl  # a bound of a declaration needs none of it
 
-        from event_assets.text.times import parse_times
+        from event_assets.text.parse_times import parse_times
 
         texts = pl.Series(columns[0], dtype=pl.String)
         times: list[dt.datetime | None] = parse_times(texts, format="iso", source_timezone=zone.key).to_list()
