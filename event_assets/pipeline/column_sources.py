@@ -13,7 +13,9 @@ from event_assets.tables.table import Column, Table
 def column_sources(dataset: Dataset, table: Table) -> dict[str, list[tuple[str, str]]]:
     """By column, the (table, column) pairs that it is made from: those of its own name in an input of the step, else
     those that its contract names. Internal tables are resolved to what they are made from; a table that landing makes
-    has none for any column."""
+    has none."""
+    if table.name not in step_of(dataset):
+        return {}
     return {column.name: list(dict.fromkeys(_sources(dataset, table, column))) for column in table.columns}
 
 
