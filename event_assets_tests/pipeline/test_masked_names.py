@@ -117,7 +117,8 @@ def test_a_masked_name_of_several_files_is_refused_and_a_file_id_or_the_name_its
     ids = sorted(world.table("source_files")["file_id"].to_list())
     with pytest.raises(LandingError) as refused:
         named_files(world.workspace, masked)
-    assert str(refused.value) == f"{masked}: is the name of 2 files of clicks; name one by its file_id: {', '.join(ids)}"
+    listed = ", ".join(ids)
+    assert str(refused.value) == f"{masked}: is the name of 2 files of clicks; name one by its file_id: {listed}"
     for key in (*ids, "clicks_7731_2025-01-07.csv", "clicks_8842_2025-01-07.csv"):
         [file] = named_files(world.workspace, key)
         assert file.file_id in ids
