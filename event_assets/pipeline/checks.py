@@ -16,6 +16,7 @@ import polars as pl
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
 from event_assets.pipeline.completeness import COMPLETENESS, arrivals, due_at, shortages
+from event_assets.pipeline.funnel_steps import FUNNEL_SUMMARY, funnel_results
 from event_assets.pipeline.reconcile import Reconciliation, reconcile, reconciliation
 from event_assets.pipeline.results import REMEDY, CheckResult
 from event_assets.pipeline.schema_drift import drifts
@@ -134,6 +135,13 @@ def _quality(dataset: Dataset) -> Iterator[Check]:
             f"At most {quality.max_orphan_share:.0%} of a date's facts are of users without a profile.",
             "drop a newer file of profiles; the next run recomputes what it changes",
         )
+    if dataset.gold.user_funnel:
+        yield Check(
+            FUNNEL_SUMMARY,
+            "steps",
+            "Each step of the funnel has events.",
+            "correct gold.user_funnel.steps in the declaration, or remove the step",
+        )
 
 
 def contract_result(table: Table, rows: int, broken: Sequence[Violation]) -> CheckResult:
@@ -228,6 +236,8 @@ def quality_results(
         found = judge_volume({**counts, date: rows}, date, quality.volume_factor)
         measured = {"events": rows, "usual": found.usual, "spread": found.spread}
         yield CheckResult(table, "volume", found.passed, str(found), measured)
+    if table == FUNNEL_SUMMARY:
+        yield from funnel_results(workspace)
 
 
 def reconciliation_results(workspace: Workspace, found: Reconciliation) -> Iterator[CheckResult]:
