@@ -99,7 +99,9 @@ def block_where(block: Block) -> dict[str, Any]:
     """The block's `where`."""
     if block.unwanted is None:
         return {}
-    column = next(c for c in block.columns if block.unwanted.field.source in c.sources)
+    column = next((c for c in block.columns if block.unwanted.field.source in c.sources), None)
+    if column is None:
+        return {}
     values = [value.lower() if column.lower else value for value in block.unwanted.values]
     return {column.name: {"not": list(dict.fromkeys(values))}}
 

@@ -37,7 +37,8 @@ def unwanted(sample: Sample, roles: Roles) -> Unwanted | None:
         bare = {value for value, places in by_value.items() if all(user.values[at] is None for at in places)}
         kept = [at for value, places in by_value.items() if value not in bare for at in places]
         wanted = _filled(sample, kept)
-        other = {v for v in bare if v and _common(_filled(sample, by_value[v]), wanted, one) <= _MOST_COMMON}
+        repeated = [value for value in bare if value and len(by_value[value]) > 1]
+        other = {v for v in repeated if _common(_filled(sample, by_value[v]), wanted, one) <= _MOST_COMMON}
         places = frozenset(at for value in other for at in by_value[value])
         if places and len(places) <= _MOST_RECORDS * len(timed):
             return Unwanted(one, tuple(sorted(filter(None, other))), places)
@@ -45,9 +46,12 @@ def unwanted(sample: Sample, roles: Roles) -> Unwanted | None:
 
 
 def _categories(sample: Sample, roles: Roles) -> list[Field]:
-    """The fields of few values at the root of records, the type of event first."""
-    first = [one for one in sample.fields if roles.type is not None and one.source in roles.type.sources]
-    able = [*first, *(one for one in sample.fields if one not in first and len(one.parts) <= 1)]
+    """The fields of few values at the root of records, the type of event first; a time and a user are no kinds of
+    records."""
+    kinds = set(roles.type.sources) if roles.type else set()
+    others = {one.source for one in roles.time} | (set(roles.user.sources) if roles.user else set())
+    first = [one for one in sample.fields if one.source in kinds]
+    able = first + [one for one in sample.fields if one.source not in kinds | others and len(one.parts) <= 1]
     return [one for one in able if not one.nested and 2 <= len(set(one.texts)) <= _FEW]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -43,6 +42,8 @@ def send_lineage(
 
 
 def _post(url: str, line: str) -> None:
+    import urllib.request
+
     request = urllib.request.Request(url, line.encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS):
         pass

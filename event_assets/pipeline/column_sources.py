@@ -14,19 +14,19 @@ def column_sources(dataset: Dataset, table: Table) -> dict[str, list[tuple[str, 
     """By column, the (table, column) pairs that it is made from: those of its own name in an input of the step, else
     those that its contract names. Internal tables are resolved to what they are made from; a table that landing makes
     has none."""
-    step, known = step_of(dataset).get(table.name), tables(dataset)
-    if step is None:
+    if table.name not in step_of(dataset):
         return {}
-    inputs = [known[source.table] for source in step.inputs if source.table in known]
-    return {column.name: list(dict.fromkeys(_sources(dataset, inputs, column))) for column in table.columns}
+    return {column.name: list(dict.fromkeys(_sources(dataset, table, column))) for column in table.columns}
 
 
-def _sources(dataset: Dataset, inputs: Sequence[Table], column: Column) -> Iterator[tuple[str, str]]:
+def _sources(dataset: Dataset, table: Table, column: Column) -> Iterator[tuple[str, str]]:
+    step, known = step_of(dataset).get(table.name), tables(dataset)
+    inputs = [known[source.table] for source in step.inputs if source.table in known] if step else []
     carried = any(column.name in table.names for table in inputs)
-    for name in [column.name] if carried else _declared(inputs, column):
+    for name in [column.name] if carried or not inputs else _declared(inputs, column):
         holder = next((table for table in inputs if name in table.names), None)
         if holder and holder.internal:
-            yield from column_sources(dataset, holder)[name]
+            yield from _sources(dataset, holder, next(column for column in holder.columns if column.name == name))
         elif holder:
             yield holder.name, name
 

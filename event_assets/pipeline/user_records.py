@@ -22,7 +22,6 @@ import polars as pl
 from event_assets.declaration import Column, Dataset
 from event_assets.declaration.events_and_profiles import Source
 from event_assets.declaration.values import value_of
-from event_assets.engines.polars.ports import PolarsPorts
 from event_assets.storage.ledger import Kind, Ledger
 from event_assets.storage.parquet import read_parquet
 from event_assets.tables.table import Table
@@ -170,6 +169,8 @@ class Judge:
         return "taken" if self._erasing.takes_mentions(found) else "mentions"
 
     def _refused(self, frame: pl.DataFrame) -> pl.DataFrame:
+        from event_assets.engines.polars.ports import PolarsPorts  # loads its hash library: only erasure needs it here
+
         scope = Scope(self._dataset, PolarsPorts())
         rows = nw.from_native(frame.lazy())
         judge = judged(rows, self._dataset.columns_of(self._kind), self._required, scope, self._kind)

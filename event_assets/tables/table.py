@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from event_assets.tables.column_types import arrow_type, polars_type
@@ -106,9 +107,9 @@ class Table:
     def row_order(self) -> tuple[str, ...]:
         return self.order or self.key
 
-    @property
-    def names(self) -> list[str]:
-        return [column.name for column in self.columns]
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
 
     def polars_schema(self) -> pl.Schema:
         import polars as pl

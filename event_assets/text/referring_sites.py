@@ -6,9 +6,8 @@ Raise VERSION with every change: partitions made with another list are stale.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal, get_args
 
 Kind = Literal["search", "social", "video", "shopping"]
@@ -133,26 +132,26 @@ class Site:
     kind: Kind
 
 
-def _entries() -> Iterator[tuple[str, Site]]:
-    for kind, lines in _SITES.items():
-        for line in lines.split("\n"):
-            for entry in line.split():
-                yield entry, Site(line.split()[0], kind)
-
-
-_KNOWN = dict(_entries())
+@cache
+def _known() -> dict[str, Site]:
+    return {
+        entry: Site(line.split()[0], kind)
+        for kind, lines in _SITES.items()
+        for line in lines.split("\n")
+        for entry in line.split()
+    }
 
 
 @lru_cache(maxsize=1 << 14)
 def site_of(source: str) -> Site | None:
     """The known site of a host or of a source's name, both in lower case; None where it is none."""
     if "." not in source:
-        return _KNOWN.get(source)
+        return _known().get(source)
     labels = source.removeprefix("www.").split(".")
     for place in range(len(labels) - 1):  # the most of its labels that are known decide
         tail = ".".join(labels[place:])
         for name in (tail, _TOP_LEVEL.sub(".*", tail)):
-            found = _KNOWN.get(name) or (_KNOWN.get(f"={name}") if place == 0 else None)
+            found = _known().get(name) or (_known().get(f"={name}") if place == 0 else None)
             if found:
                 return found
     return None

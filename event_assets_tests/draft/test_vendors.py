@@ -159,3 +159,11 @@ def test_a_column_of_some_blocks_only_is_not_required(tmp_path: Path) -> None:
     made, trial = drafted(tmp_path, {"a.ndjson": first, "b.csv": second})
     assert len(made.dataset.events) == 2
     assert (trial.taken + trial.duplicates, trial.refused) == (40, ())
+
+
+def test_a_record_without_a_user_is_no_shape_of_its_own(tmp_path: Path) -> None:
+    """Neither its time nor its number, which no other record has, is a kind of records."""
+    rides = [{"rider": f"r{n % 3}" if n else None, "at": at, "bike": n} for n, at in enumerate(AT[:8])]
+    made, trial = drafted(tmp_path, {"rides.ndjson": ndjson(*rides)})
+    assert not made.dataset.events[0].where
+    assert trial.excluded == 0

@@ -59,4 +59,4 @@ def test_what_is_fetched_from_spark_is_a_line_for_each_file_figure_or_rule() -> 
 def test_a_transform_fetches_nothing_but_whether_persons_are_complete() -> None:
     found = {path.name: calls for path in sorted(TRANSFORMS.glob("*.py")) if (calls := fetching(path))}
     # Labels are passed on along links until none changes: one row says whether one did.
-    assert found == {"persons.py": {"_least_labels": ["collect"]}}
+    assert found == {"persons.py": {"_components": ["collect"]}}

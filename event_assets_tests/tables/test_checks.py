@@ -101,7 +101,7 @@ def test_the_short_way_and_pandera_agree(rows: list[tuple[str | None, str | None
 def test_every_table_of_every_dataset_has_a_contract_that_pandera_understands(name: str) -> None:
     for table in tables(load_datasets()[name]).values():
         schema = pandera_schema(table)
-        assert list(schema.columns) == table.names
+        assert tuple(schema.columns) == table.names
         assert all(column.description for column in table.columns), table.name
         assert violations(table, table.polars_schema().to_frame()) == []
         assert set(table.key) <= {*table.names, table.partitioned_by or ""}
