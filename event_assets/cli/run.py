@@ -51,7 +51,8 @@ def run(
         run_id = run_job(declared, load_settings(), dates, watcher, log=log)
     assert watcher.workspace is not None
     assert watcher.reconciliation is not None
-    failed = list(failed_checks(watcher.workspace, watcher.made_units, watcher.reconciliation))
+    landed = bool(watcher.intake and watcher.intake.landed)
+    failed = list(failed_checks(watcher.workspace, watcher.made_units, watcher.reconciliation, landed=landed))
     if as_json:
         made = [
             {"table": o.table, "date": str(o.date or ""), "rows": o.rows, "changed": o.changed}

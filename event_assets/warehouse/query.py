@@ -294,7 +294,7 @@ def _understood(error: Exception) -> Exception:
         case "Permission":
             return QueryError("query", f"reaches beyond the tables ({text})", "read the views <dataset>.<table> only")
         case "Catalog" if _EVENTS.search(text):
-            return QueryError("query", "there is no table events", f"did you mean {FACTS}, the table of events?")
+            return QueryError("query", "no table is named events", f"events are in {FACTS}")
         case "Catalog":
             return QueryError("query", text, "SHOW ALL TABLES lists what there is")
         case "Out of Memory":

@@ -176,3 +176,17 @@ def test_a_run_of_an_empty_inbox_says_which_files_it_looks_for(inbox: Path) -> N
     assert done.stdout.startswith(f"no file in {inbox} matches clicks_*.csv; put files there and run again\n")
     (inbox / "clicks_1.csv").write_text(GOOD)
     assert "no file in" not in event_assets("run", "clicks").stdout
+
+
+def test_new_fields_of_the_only_file_are_reported_as_such_by_the_run_that_landed_it(inbox: Path) -> None:
+    def drift() -> list[str]:
+        checks = json.loads(event_assets("run", "clicks", "--json").stdout)["failed_checks"]
+        return [check["message"] for check in checks if check["check"] == "drift"]
+
+    (inbox / "clicks_1.csv").write_text(GOOD.replace("price", "price,zorro").replace("/a,", "/a,,1"))
+    [message] = drift()
+    assert message.startswith("new fields (events): 2 records of 1 file so far, first in clicks_1.csv at ")
+    assert drift() == []
+    (inbox / "clicks_2.csv").write_text("user,kind,at,page,price,zorro\neve,view,2025-01-08T10:00:00,/a,,1\n")
+    [message] = drift()
+    assert message.startswith("new zorro (events): 3 records of 2 files, ")
