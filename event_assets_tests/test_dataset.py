@@ -86,6 +86,10 @@ def column(attributes: dict[str, Any], place: int) -> dict[str, Any]:
             lambda a: a["gold"]["user_funnel"].update(steps=[{"name": "x", "where": {"price": ["free"]}}, "buy"]),
             "x: where, price: 'free' is not a valid decimal(10,2)",
         ),
+        (
+            lambda a: a.update(events=[a["events"], a["events"]]),
+            "events.1.files: 'clicks_*.csv' is also a pattern of events.0, which reads all its files",
+        ),
         (lambda a: a.update(start_date="0001-01-02"), "start_date: 0001-01-02 is not within 1900-01-01 and 2200-01-01"),
     ],
 )

@@ -157,6 +157,21 @@ class Dataset(Declared):
                             )
         return self
 
+    @model_validator(mode="after")
+    def _a_block_for_each_pattern(self) -> Self:
+        """A file is read by the first block with a pattern of its path: a second with the same one reads none."""
+        first: dict[str, str] = {}
+        for kind, blocks in (("events", self.events), ("profiles", self.profiles)):
+            for number, block in enumerate(blocks):
+                place = kind if len(blocks) == 1 else f"{kind}.{number}"
+                for pattern in block.files:
+                    if first.setdefault(pattern, place) != place:
+                        raise ValueError(
+                            f"{place}.files: {pattern!r} is also a pattern of {first[pattern]}, which reads all its "
+                            "files; write a pattern of its own"
+                        )
+        return self
+
     @field_validator("start_date")
     @classmethod
     def _within_reach(cls, value: dt.date) -> dt.date:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
@@ -15,7 +16,7 @@ from event_assets.declaration import COMPONENT_TYPE, Dataset, parse_dataset
 from event_assets.declaration.column import NAME
 from event_assets.draft.block import Block, block_lines
 from event_assets.draft.columns import event_columns, profile_columns, unified
-from event_assets.draft.field_roles import Roles, roles_of, user_of
+from event_assets.draft.field_roles import Roles, linked_ids, roles_of, user_of
 from event_assets.draft.file_groups import Found, Group, groups_of, looks_like_profiles, patterns
 from event_assets.draft.infer_time_formats import read_time
 from event_assets.draft.infer_types import ColumnType
@@ -97,12 +98,14 @@ class Kinds:
     """What has no place in a declaration."""
     errors: tuple[DeclarationError, ...]
     """Why files can't be events."""
+    given: frozenset[str] = frozenset()
+    """The roles whose field the caller named: `time`, `user`, `type`."""
 
 
 def kinds_of(paths: Sequence[Path], *, time: str | None, user: str | None, kind: str | None) -> Kinds:
     """The blocks for samples, as `draft` reads them; there may be none for events.
 
-    LandingError where no file can be read.
+    LandingError where no file can be read; DeclarationError where a named field doesn't exist in any.
     """
     groups, remarks = groups_of(paths)
     found: list[tuple[Group, Roles, Unwanted | None]] = []
@@ -126,9 +129,11 @@ def kinds_of(paths: Sequence[Path], *, time: str | None, user: str | None, kind:
             group = replace(group, sample=group.sample.without(left_out.records))
             roles = roles_of(group.sample, *given)
         found.append((group, roles, left_out))
+    named = {role: field for role, field in (("time", time), ("user", user), ("type", kind)) if field is not None}
+    _check_named(named, [group.sample for group in (*groups, *(group for group, _, _ in found))], errors)
     columns = unified([event_columns(group.sample.fields, roles, group.partitions) for group, roles, _ in found])
     blocks = [
-        Block(group.sample, patterns(group, groups), some, roles, group.partitions, left_out)
+        Block(*_read_by(group, groups), some, roles, group.partitions, left_out)
         for (group, roles, left_out), some in zip(found, columns, strict=True)
     ]
     taken = {column.name for block in blocks for column in block.columns}
@@ -139,7 +144,7 @@ def kinds_of(paths: Sequence[Path], *, time: str | None, user: str | None, kind:
     remarks += [f"{group.sample.title} is not drafted: no field has times" for group in others if group is not chosen]
     files = tuple(file for group in groups for file in group.files)
     records = sum(group.sample.records for group in groups)
-    return Kinds(tuple(blocks), profiles, files, records, tuple(remarks), tuple(errors))
+    return Kinds(tuple(blocks), profiles, files, records, tuple(remarks), tuple(errors), frozenset(named))
 
 
 def _with_roles(group: Group, given: Sequence[str | None]) -> tuple[Group, Roles]:
@@ -173,7 +178,22 @@ def _profiles(group: Group, groups: list[Group], blocks: list[Block], taken: set
         for at, block in enumerate(blocks):
             changed = tuple(replace(c, type=text) if c.name == "user_id" else c for c in block.columns)
             blocks[at] = replace(block, columns=changed)
-    return Block(group.sample, patterns(group, groups), columns, None, group.partitions)
+    return Block(*_read_by(group, groups), columns, None, group.partitions)
+
+
+def _check_named(named: Mapping[str, str], samples: Sequence[Sample], errors: Sequence[DeclarationError]) -> None:
+    """DeclarationError where no sample has a field that the caller names for a role."""
+    for role, field in named.items():
+        if not any(_has(sample, field) for sample in samples):
+            option = f"--{role}-column {field}"
+            unknown = DeclarationError(option, "is no field of the sample files", "name a field as they write it")
+            raise next((error for error in errors if error.culprit == option), unknown)
+
+
+def _read_by(group: Group, groups: Sequence[Group]) -> tuple[Sample, tuple[str, ...]]:
+    """The group's sample, with what to check about its patterns, and the patterns."""
+    found, remarks = patterns(group, groups)
+    return replace(group.sample, remarks=(*group.sample.remarks, *remarks)), found
 
 
 def _has(sample: Sample, name: str | None) -> bool:
@@ -217,11 +237,18 @@ def _tables(blocks: Sequence[Block]) -> Iterator[str]:
     if _name(blocks, "session"):
         yield "  # The source's own sessions instead of computed ones: sessions: {by: source_session_id}"
     geo, minutes = _name(blocks, "ip"), _name(blocks, "minutes")
+    for known, column in _anonymous_columns(blocks):
+        yield f"  # One person before and after the login: user_id with source: {known}, required: false, and:"
+        yield f"  # identity: {{links: [[{column}, user_id]]}}"
     if geo:
+        yield "  # joined_facts.geo_region: the continent of this address."
         yield f"  geo: {geo}"
     yield "  gold:"
     yield "    daily_summary: {}"
-    yield f"    top_users: {{by: {_name(blocks, 'platform') or 'null'}, n: 10}}"
+    by = _name(blocks, "platform")
+    within = f"within each {by}" if by else "of all; by: COLUMN ranks within each of its values"
+    yield f"    # The 10 users with the most sessions, by date and for all dates, {within}."
+    yield f"    top_users: {{by: {by or 'null'}, n: 10}}"
     yield "    events_by_minute: {}"
     yield "    events_by_type: {}"
     types = {column.name: column.type.name for block in blocks for column in block.columns}
@@ -231,7 +258,23 @@ def _tables(blocks: Sequence[Block]) -> Iterator[str]:
     if steps:
         yield f"    user_funnel: {{steps: {flow(steps)}, window: 1d}}  # CHECK: event types in order"
     else:
-        yield "    # user_funnel: {steps: [view, cart, purchase], window: 1d}"
+        common = _common_types(blocks)
+        hint = "" if common else "  # with types of your own"
+        shown = one_line(flow(common or ["view", "cart", "purchase"]))
+        yield f"    # user_funnel: {{steps: {shown}, window: 1d}}{hint}"
+
+
+def _anonymous_columns(blocks: Sequence[Block]) -> list[tuple[str, str]]:
+    """The columns of anonymous ids that take a known user's place and occur with one, each with the user's field."""
+    found = [
+        (one_line(flow(block.roles.user.source)), quoted(column.name))
+        for block in blocks
+        if block.roles and block.roles.user
+        for column in block.columns
+        if column.name != "user_id" and column.source in block.roles.user.alternatives
+        if linked_ids(block.field(block.roles.user.source), block.field(column.source))
+    ]
+    return list(dict.fromkeys(found))
 
 
 def _identity(blocks: Sequence[Block]) -> Iterator[str]:
@@ -257,11 +300,22 @@ def _name(blocks: Sequence[Block], role: str) -> str:
     return ""
 
 
-def funnel_steps(blocks: Sequence[Block]) -> list[str]:
-    """Event types that are steps of a funnel, as they are written."""
+def _types(blocks: Sequence[Block]) -> Counter[str]:
+    """How many sampled records have each event type."""
     texts = [text for block in blocks if block.roles and block.roles.type for text in block.roles.type.texts]
     lower = any(column.lower for block in blocks for column in block.columns)
-    types = {bare(text): text.lower() if lower else text for text in sorted(set(texts))}
+    return Counter(text.lower() if lower else text for text in texts)
+
+
+def _common_types(blocks: Sequence[Block]) -> list[str]:
+    """The three commonest event types; none where there are fewer than two."""
+    found = sorted(_types(blocks).items(), key=lambda one: (-one[1], one[0]))
+    return [text for text, _ in found[:3]] if len(found) > 1 else []
+
+
+def funnel_steps(blocks: Sequence[Block]) -> list[str]:
+    """Event types that are steps of a funnel, as they are written."""
+    types = {bare(text): text for text in sorted(_types(blocks))}
     steps = [next((types[name] for name in names if name in types), None) for names in _FUNNEL]
     found = [step for step in steps if step is not None]
     return found if len(found) > 1 else []

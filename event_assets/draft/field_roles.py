@@ -254,8 +254,32 @@ def _user(fields: Sequence[Field], given: Field | None, remarks: list[str], is_l
         if whole.empty < chosen.empty:
             what = f"{share(chosen.empty, len(chosen.values))} have no {' and no '.join(chosen.sources)}"
             remarks.append(f"{what}: {other.source} is used there")
+            remarks += _split_visitors(chosen, other)
             chosen = whole
     return chosen
+
+
+def _split_visitors(user: Field, anonymous: Field) -> list[str]:
+    """What to check where anonymous ids occur with a user id: each is a user of its own beside the known one."""
+    linked = linked_ids(user, anonymous)
+    if not linked:
+        return []
+    split = linked.intersection(id_ for known, id_ in zip(user.values, anonymous.values, strict=True) if known is None)
+    what = (
+        f"{len(linked)} of {len(set(anonymous.texts))} sampled values of {anonymous.source} occur with a {user.source}"
+    )
+    return [
+        f"{what}, {len(split)} of them also without: such a visitor counts as several users, and funnels and sessions "
+        "break at the login; see identity below"
+    ]
+
+
+def linked_ids(user: Field, anonymous: Field) -> set[str]:
+    """The anonymous ids that occur with a known user; none of addresses, which many share."""
+    if _is_ip(anonymous):
+        return set()
+    pairs = zip(user.values, anonymous.values, strict=True)
+    return {id_ for known, id_ in pairs if id_ is not None and known not in (None, id_)}
 
 
 def _guessed_user(fields: Sequence[Field], remarks: list[str]) -> Field | None:
@@ -292,6 +316,11 @@ def _type(fields: Sequence[Field], given: Field | None, remarks: list[str]) -> F
         remarks.append(f"the first of {', '.join(chosen.sources)} that is not empty")
     elif others:
         remarks.append(f"other fields that could be the type of event are {', '.join(others[:5])}")
+    elif not given and chosen.key.endswith("method"):
+        able = [one.source for one in _candidates(fields, role_names.PAGE, lambda one: len(set(one.texts)) > 1)]
+        able += [source for source in possible_types(fields) if source not in (*able, *chosen.sources)]
+        beside = f"; other fields that could be it are {', '.join(able[:5])}" if able else ""
+        remarks.append(f"the type of event is the HTTP method{beside}")
     if chosen.empty:
         what = share(chosen.empty, len(chosen.values))
         remarks.append(f"{what} have none and will be quarantined as missing_event_type")

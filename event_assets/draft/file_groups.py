@@ -118,27 +118,63 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith((".", "_")) for part in path.parts)
 
 
-def patterns(group: Group, others: Sequence[Group]) -> tuple[str, ...]:
-    """The patterns of a group's names: one for all where no other group's file has it, else one for each shape."""
-    places = [file.plain_place for other in others if other is not group for file in other.files]
-    found = tuple(dict.fromkeys(_pattern(file) for file in group.files))
-    if any(matches(place, pattern) for place in places for pattern in found):
-        found = tuple(dict.fromkeys(_pattern(file, exact=True) for file in group.files))
-    theirs = {_pattern(file) for other in others if other is not group for file in other.files}
-    if len(found) > 3:
-        prefix, ending = (
-            ("**/" if any("/" in p for p in found) else ""),
-            plain_name(group.files[0].path).rpartition(".")[2],
-        )
-        common = f"{prefix}*.{ending}"
-        if not any(p.endswith(f".{ending}") for p in theirs):
-            return (common,)
-    return found
+def patterns(group: Group, others: Sequence[Group]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The patterns of a group's names, and what to check about them: the widest that match no other group's file.
+
+    Of two blocks with one pattern the second would never read a file.
+    """
+    theirs = [file.plain_place for other in others if other is not group for file in other.files]
+    tried = [tuple(dict.fromkeys(map(pattern_of, group.files))) for pattern_of in _NARROWER]
+    apart = (found for found in tried if not any(matches(place, pattern) for place in theirs for pattern in found))
+    found = next(apart, tried[-1])
+    ending = plain_name(group.files[0].path).rpartition(".")[2]
+    if len(found) > 3 and not any(place.endswith(f".{ending}") for place in theirs):
+        return ((f"{'**/' if any('/' in one for one in found) else ''}*.{ending}",), ())
+    if found in tried[:_DISTINCT]:
+        return found, ()
+    remark = "files of another block are called alike, so these patterns are narrow"
+    return found, (f"{remark}: give files of each kind a name of their own, such as KIND_*.{ending}",)
 
 
-def _pattern(file: Found, exact: bool = False) -> str:
-    below = "**/" if "/" in file.place else ""
-    return f"{below}{file_pattern(file.path, exact)}"
+def _pattern(file: Found) -> str:
+    return f"{_below(file)}{file_pattern(file.path)}"
+
+
+def _pattern_with_marks(file: Found) -> str:
+    return f"{_below(file)}{file_pattern(file.path, exact=True)}"
+
+
+def _pattern_in_folder(file: Found) -> str:
+    """The pattern in the file's folder, with `*` for the numbers in the folder's name."""
+    folders = [_NUMBERS.sub("*", _escaped(folder)) for folder in file.place.split("/")[:-1]]
+    return "/".join([*folders, file_pattern(file.path)])
+
+
+def _pattern_with_number(file: Found) -> str:
+    """The pattern with the short numbers of the name, such as the 2 of `export_2_2025-01-31.csv`."""
+    name = _escaped(plain_name(file.path))
+    return f"{_below(file)}{_LONG_NUMBERS.sub('*', name)}"
+
+
+def _place(file: Found) -> str:
+    return _escaped(file.plain_place)
+
+
+#: From the widest pattern of a file's name to the narrowest.
+_NARROWER = (_pattern, _pattern_with_marks, _pattern_in_folder, _pattern_with_number, _place)
+#: From here on patterns hold numbers that the next file may not have.
+_DISTINCT = 3
+#: Dates, and numbers of so many digits as times have.
+_LONG_NUMBERS = re.compile(r"\d{4}[-_.]\d{1,2}[-_.]\d{1,2}(?:[-_.T]+\d+)*|\d{4,}(?:[-_.T]+\d+)*")
+_NUMBERS = re.compile(r"\d+(?:[-_.T]*\d+)*")
+
+
+def _below(file: Found) -> str:
+    return "**/" if "/" in file.place else ""
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
 
 
 def file_pattern(path: Path, exact: bool = False) -> str:
@@ -148,9 +184,8 @@ def file_pattern(path: Path, exact: bool = False) -> str:
     stem, dot, ending = name.rpartition(".")
     if not dot or re.search(r"\d", ending):  # access.log-20250106 ends in its date
         stem, dot, ending = name, "", ""
-    escaped = "".join(f"[{c}]" if c in "*?[" else c for c in stem)
     numbers = r"(?<![_.-]v)\d+" if exact else r"(?<![_.-]v)\d+(?:[-_.T]*\d+)*"
-    pattern = re.sub(numbers, "*", _HASH.sub("*", escaped))
+    pattern = re.sub(numbers, "*", _HASH.sub("*", _escaped(stem)))
     return f"{pattern if '*' in pattern else f'{pattern}*'}{dot}{ending if dot else ''}"
 
 

@@ -20,6 +20,9 @@ from event_assets.text.file_patterns import matches
 #: What of a column decides whether its values are read.
 _OF_VALUES = ("type", "null_values", "booleans", "numbers")
 
+#: Roles whose field a caller may name, and their columns.
+_NAMED = (("user", "user_id"), ("type", "event_type"))
+
 
 @dataclass(frozen=True)
 class Change:
@@ -94,11 +97,43 @@ def _of_block(
     if names := _unmatched(declared, block, kinds.files):
         files = flow((*declared.files, *block.files))
         yield Change(f"{place}.files", flow(declared.files), files, f"{names[0]} matches none")
+    yield from _named_roles(place, declared, block, kinds.given)
     yield from _reading(place, declared, block, refused, unreadable)
     if (where := block_where(block)) and not declared.where and block.unwanted:
         what = share(len(block.unwanted.records), block.sample.records)
         yield Change(f"{place}.where", "", flow(where), f"{what} have no user and other fields")
-    yield from _columns(place, dataset.columns_of(kind), declared, block, refused)
+    named = {name for role, name in _NAMED if role in kinds.given}
+    unnamed = replace(block, columns=tuple(column for column in block.columns if column.name not in named))
+    yield from _columns(place, dataset.columns_of(kind), declared, unnamed, refused)
+
+
+def _named_roles(place: str, declared: Source, block: Block, given: frozenset[str]) -> Iterator[Change]:
+    """Changes of the fields that the caller named by --user-column, --type-column and --time-column."""
+    if block.roles is None or not isinstance(declared, Events):
+        return
+    for role, name in _NAMED:
+        field, column = getattr(block.roles, role), declared.column(name)
+        if role not in given or field is None or column is None:
+            continue
+        is_constant = column.constant is not None
+        if is_constant or field.source not in column.sources:
+            before = f"constant: {flow(column.constant)}" if is_constant else flow(_one_or_all(column.sources))
+            after = f"source: {flow(field.source)}" if is_constant else flow(_one_or_all(field.sources))
+            key = f"{place}.columns.{name}" if is_constant else f"{place}.columns.{name}.source"
+            yield Change(key, before, after, f"--{role}-column names it")
+            drafted = block.column(field.source).type.name
+            if column.type not in ("string", drafted):
+                yield Change(f"{place}.columns.{name}.type", column.type, drafted, f"{field.source} has such values")
+    if "time" in given and declared.time.sources != tuple(one.source for one in block.roles.time):
+        yield Change(f"{place}.time", _declared_time(declared), flow(block_time(block)), "--time-column names it")
+
+
+def _one_or_all(sources: Sequence[str]) -> str | Sequence[str]:
+    return sources[0] if len(sources) == 1 else sources
+
+
+def _declared_time(declared: Events) -> str:
+    return flow(declared.time.model_dump(mode="json", exclude_defaults=True, by_alias=True))
 
 
 def _same_kind(block: Block, blocks: Sequence[Source]) -> int | None:
@@ -141,9 +176,8 @@ def _reading(
         if not isinstance(declared, Events) or block.roles is None or reason not in refused:
             continue
         if not set(block.roles.forms.formats) <= set(declared.time.read_as):
-            before = flow(declared.time.model_dump(mode="json", exclude_defaults=True, by_alias=True))
             why = f"{refused[reason]} records are refused as {reason}"
-            yield Change(f"{place}.time", before, flow(block_time(block)), why)
+            yield Change(f"{place}.time", _declared_time(declared), flow(block_time(block)), why)
             return
 
 

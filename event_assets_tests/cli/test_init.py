@@ -91,6 +91,25 @@ def test_a_newer_sample_of_profiles_proposes_the_difference_too(command: Command
     assert "2 records of profiles: 1 refused\n" in said.err
 
 
+def test_fields_named_for_a_declared_dataset_are_checked_and_proposed(command: Command) -> None:
+    Path("export.csv").write_text("when,who,what,other,since\n2025-01-06T10:00:00Z,ann,open,7,2025-01-05T10:00:00Z\n")
+    init = ("init", "doors", "--from", "export.csv")
+    assert command(*init, "--user-column", "who", "--time-column", "when").code == 0
+    for option in ("--user-column", "--time-column", "--type-column"):
+        wrong = command(*init, option, "nothing")
+        assert (wrong.code, f"{option} nothing: is no field of export.csv; there are when, who" in wrong.err) == (
+            1,
+            True,
+        )
+    said = command(*init, "--user-column", "other", "--time-column", "since", "--type-column", "what")
+    assert [line.strip() for line in said.out.splitlines()[1:] if "names it" in line] == [
+        "events.columns.user_id.source: who -> other  # --user-column names it",
+        "events.columns.event_type: constant: event -> source: what  # --type-column names it",
+        "events.time: {source: when} -> {source: since}  # --time-column names it",
+    ]
+    assert command(*init, "--user-column", "who", "--time-column", "when").out.endswith("nothing to change\n")
+
+
 def test_a_draft_can_be_shown_without_being_written(command: Command) -> None:
     Path("export.csv").write_text(EXPORT)
     said = command("init", "doors", "--from", "export.csv", "--user-column", "who", "--show")

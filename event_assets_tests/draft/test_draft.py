@@ -301,3 +301,92 @@ def test_the_inputs_of_every_shipped_dataset_are_drafted_as_they_are_declared(tm
     world = landed(tmp_path / "world", found, path)
     assert world.reconciled().holds
     assert world.table("joined_facts").height > 300
+
+
+SEGMENT = "\n".join(
+    json.dumps(
+        {
+            "messageId": f"m{n}",
+            "anonymousId": f"a{n % 4}",
+            "userId": f"u{n % 4}" if n % 4 < 2 and n > 5 else None,
+            "event": ("Search", "Search", "Product Viewed", "Rated")[n % 4],
+            "timestamp": f"2025-01-06T10:00:{n:02d}Z",
+        }
+    )
+    for n in range(16)
+)
+MATOMO = json.dumps(
+    [{"idVisit": n % 3, "visitorId": f"v{n % 3}", "serverTime": f"2025-01-06 10:00:{n:02d}"} for n in range(9)]
+)
+TILL = "Datum;Kunde;Vorgang\n" + "".join(f"06.01.2025 10:{n:02d};k{n % 3};Kauf\n" for n in range(9))
+
+
+@pytest.mark.parametrize(
+    ("files", "patterns", "remarks"),
+    [
+        (
+            {"export_1.json": SEGMENT, "export_2.json": MATOMO, "export_3.csv": REES46, "export_4.csv": TILL},
+            [("export_1.json",), ("export_2.json",), ("export_3.csv",), ("export_4.csv",)],
+            4,
+        ),
+        (
+            {"export_1_2025-01-06.csv": REES46, "export_2_2025-01-06.csv": TILL},
+            [("export_1_*.csv",), ("export_2_*.csv",)],
+            2,
+        ),
+        ({"users.csv": REES46, "users_b.csv": TILL}, [("users.csv",), ("users_b*.csv",)], 1),
+        (
+            {"shop/2025-01-06.csv": REES46, "till/2025-01-06.csv": TILL},
+            [("shop/*.csv",), ("till/*.csv",)],
+            0,
+        ),
+        ({"export_2025-01-06.csv": REES46, "export_2025-01-07.csv": TILL}, None, 2),
+    ],
+)
+def test_patterns_of_one_kind_match_no_file_of_another(
+    tmp_path: Path, files: dict[str, str], patterns: list[tuple[str, ...]] | None, remarks: int
+) -> None:
+    for name, text in files.items():
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_text(text)
+    made = draft("mine", tmp_path / "in")
+    assert [block.files for block in made.dataset.events] == (patterns or [(name,) for name in files])
+    assert sum(note.startswith("files of another block are called alike") for note in made.notes) == remarks
+    world = World(tmp_path / "world", made.dataset)
+    for name, text in files.items():
+        (tmp_path / "world" / "inbox" / "mine" / name).parent.mkdir(parents=True, exist_ok=True)
+        world.drop(name, text.encode())
+    assert not world.land().warnings
+    assert len(world.workspace.ledger.files) == len(files)
+
+
+def test_the_hint_of_a_funnel_has_the_samples_commonest_types(tmp_path: Path) -> None:
+    path = tmp_path / "calls.json"
+    path.write_text(SEGMENT)
+    assert '# user_funnel: {steps: [Search, "Product Viewed", Rated], window: 1d}\n' in draft("mine", path).text
+
+
+def test_a_visitor_who_logs_in_is_remarked_upon_with_the_line_that_makes_one_person(tmp_path: Path) -> None:
+    path = tmp_path / "calls.json"
+    path.write_text(SEGMENT)
+    made = draft("mine", path)
+    remark = (
+        "2 of 4 sampled values of anonymousId occur with a userId, 2 of them also without: such a visitor counts as "
+        "several users, and funnels and sessions break at the login; see identity below"
+    )
+    assert remark in made.notes
+    assert "\n  # identity: {links: [[anonymous_id, user_id]]}\n" in made.text
+    path.write_text(SEGMENT.replace('"userId": "u', '"other": "u'))
+    assert "identity" not in draft("mine", path).text
+
+
+def test_a_web_log_names_other_types_than_the_method(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    path.write_text(
+        "".join(
+            f'10.0.0.{n % 3} - - [06/Jan/2025:10:00:{n:02d} +0000] "{("GET", "POST")[n % 2]} /p{n} HTTP/1.1" 200 {n}\n'
+            for n in range(12)
+        )
+    )
+    remark = "the type of event is the HTTP method; other fields that could be it are path"
+    assert any(note.startswith(remark) for note in draft("mine", path).notes)
