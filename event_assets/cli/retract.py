@@ -54,6 +54,7 @@ def retract(
             files = retraction.files_of_run(workspace, run, retracted=undo)
         elif file:
             files = retraction.named_files(workspace, file)
+            what = retraction.shown_name(workspace, files[0])  # as typed, it may contain an erased user's id
         else:
             files = retraction.last_retracted(workspace)
         before = workspace.ledger.states()

@@ -13,10 +13,15 @@ from event_assets.storage.ledger import Kind, Restoration, Retraction, SourceFil
 
 #: An id of a run may be cut off after so many characters, as the UI shows it.
 _SHORTEST_RUN = 8
+#: So many file_ids are listed.
+_SHOWN = 10
 
 
 def named_files(workspace: Workspace, name: str) -> list[SourceFile]:
-    """The file of a name that it has or had in the inbox, or of a file_id. LandingError where the ledger has none."""
+    """The file of a name that it has or had in the inbox, or of a file_id.
+
+    LandingError where the ledger has none, or several: masked names of erased users' files may be alike.
+    """
     ledger = workspace.ledger
     kinds: tuple[Kind, ...] = ("events", "profiles")
     exact = [binding for kind in kinds if (binding := ledger.binding(kind, name))]
@@ -26,7 +31,18 @@ def named_files(workspace: Workspace, name: str) -> list[SourceFile]:
     if not found:
         known = ", ".join(sorted({binding.name for binding in ledger.bindings.values()})[:5]) or "none"
         raise LandingError(name, f"is no landed file of {workspace.dataset.name}", f"name one of {known}")
+    ids = sorted({file.file_id for file in found})
+    if len(ids) > 1:
+        more = f" and {len(ids) - _SHOWN:,} more, as source_files lists them" if len(ids) > _SHOWN else ""
+        state = f"is the name of {len(ids):,} files of {workspace.dataset.name}"
+        raise LandingError(name, state, f"name one by its file_id: {', '.join(ids[:_SHOWN])}{more}")
     return found[:1]
+
+
+def shown_name(workspace: Workspace, file: SourceFile) -> str:
+    """What logs may call a file: its name without ids of erased users, or the start of its file_id."""
+    names = workspace.ledger.names_so_far().get((file.kind, file.file_id))
+    return names[0] if names else file.file_id[:12]
 
 
 def files_of_run(workspace: Workspace, run: str, *, retracted: bool = False) -> list[SourceFile]:

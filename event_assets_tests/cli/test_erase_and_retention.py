@@ -69,6 +69,10 @@ def test_no_file_outside_the_inbox_contains_an_erased_id(command: Command, world
     assert f"clicks_{user}.csv" in said.out  # on the screen: who erases has to find the file
     assert [name for name in places_of(world.folder, user) if not name.startswith("inbox")] == []
 
+    world.drop(f"clicks_{user}_2025-01-04.csv", lines("bob,view,2025-01-04T13:00:00,/a,1"))
+    assert command("run", "clicks").code == 0
+    for undo in ([], ["--undo"]):
+        assert command("retract", "clicks", f"clicks_{user}_2025-01-04.csv", *undo).code == 0
     world.drop(f"clicks_{user}.csv", theirs)
     assert command("run", "clicks", "--from", "2025-01-01", "--to", "2025-01-05").code == 0
     assert [name for name in places_of(world.folder, user) if not name.startswith("inbox")] == []

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from event_assets.errors import LandingError
 from event_assets.pipeline.completeness import named_for
 from event_assets.pipeline.erase import erase
 from event_assets.pipeline.masked_names import MASK, Masking
-from event_assets.pipeline.retract import named_files
+from event_assets.pipeline.retract import named_files, shown_name
 from event_assets.pipeline.user_records import Erasing
 from event_assets.text.file_names import file_date, file_hour
 from event_assets_tests.world import World, clicks, lines
@@ -103,6 +104,25 @@ def test_a_masked_file_is_known_retracted_and_never_landed_again(tmp_path: Path)
     again = World(tmp_path)
     assert again.land().landed == ()
     assert not [p for p in again.settings.lake.rglob("*") if p.is_file() and USER.encode() in p.read_bytes()]
+
+
+def test_a_masked_name_of_several_files_is_refused_and_a_file_id_or_the_name_itself_is_taken(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for user in ("7731", "8842"):
+        world.drop(f"clicks_{user}_2025-01-07.csv", lines(f"{user},view,2025-01-07T10:00:00,/a,", "bob,view,never,/b,"))
+    world.refresh()
+    for user in ("7731", "8842"):
+        take_out(world, user)
+    masked = "clicks_9999_2025-01-07.csv"
+    ids = sorted(world.table("source_files")["file_id"].to_list())
+    with pytest.raises(LandingError) as refused:
+        named_files(world.workspace, masked)
+    listed = ", ".join(ids)
+    assert str(refused.value) == f"{masked}: is the name of 2 files of clicks; name one by its file_id: {listed}"
+    for key in (*ids, "clicks_7731_2025-01-07.csv", "clicks_8842_2025-01-07.csv"):
+        [file] = named_files(world.workspace, key)
+        assert file.file_id in ids
+        assert shown_name(world.workspace, file) == masked
 
 
 def test_a_file_that_comes_after_the_erasure_is_masked_from_the_start(tmp_path: Path) -> None:
