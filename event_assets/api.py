@@ -137,7 +137,10 @@ class Lake:
 def _check_name(name: str, known: Iterable[str], kind: str) -> None:
     names = list(known)
     if name not in names:
-        close = difflib.get_close_matches(name, names, n=1)
+        from event_assets.tables.catalog import FACTS
+
+        events = name.removesuffix(".events") + f".{FACTS}"
+        close = [events] if events in names else difflib.get_close_matches(name, names, n=1)
         remedy = f"did you mean {close[0]}?" if close else f"there are {', '.join(names)}"
         raise QueryError(name, f"is not a {kind}", remedy)
 

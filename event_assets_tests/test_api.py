@@ -181,6 +181,7 @@ def test_a_run_lands_what_is_new_and_says_where_each_record_is(folder: Path, tmp
     ("call", "said"),
     [
         (lambda lake: lake.table("clicks.session"), "clicks.session: is not a table; did you mean clicks.sessions?"),
+        (lambda lake: lake.table("clicks.events"), "clicks.events: is not a table; did you mean clicks.joined_facts?"),
         (lambda lake: lake.table("clickz.sessions"), "clickz: is not a dataset; did you mean clicks?"),
         (lambda lake: lake.table("clicks.sessions", "1/2/2025"), "start '1/2/2025': is not a valid date"),
         (lambda lake: lake.table("clicks.funnel_summary", "2025-01-01"), "is not partitioned by date"),

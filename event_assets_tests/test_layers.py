@@ -92,6 +92,7 @@ NAMES_TABLES = {
     "pipeline/steps.py": "the graph of the tables",
     "pipeline/reconcile.py": "the equations of accounting are about certain tables",
     "pipeline/checks.py": "warnings about rejects, duplicates and missing profiles",
+    "pipeline/funnel_steps.py": "a warning about the funnel, with the commonest event types",
     "pipeline/status.py": "the share of rejected records",
     "pipeline/lateness_table.py": "computes a table from several versions of others",
     "draft/trial.py": "shows what a declaration does to a sample",

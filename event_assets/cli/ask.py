@@ -48,11 +48,13 @@ def ask(
     if metric not in METRICS:
         raise typer.BadParameter(f"{metric!r} is not one of {', '.join(METRICS)}", param_hint="--metric")
     start, end = first.date() if first else dt.date.min, last.date() if last else dt.date.max
+    if start > end:
+        raise typer.BadParameter(f"--from {start} is after --to {end}")
     found = answer(declared, metric, by, start, end)
     rows = read_rows(found.sql, {declared.name: declared}, settings, lambda some: [tuple(row) for row in some.rows])
     names = [*([by] if by else []), metric]
     if as_json:
-        told = {
+        printed = {
             "metric": metric,
             "by": by,
             "from": str(start) if first else None,
@@ -61,10 +63,10 @@ def ask(
             "scanned": found.scanned,
             "rows": [dict(zip(names, row, strict=True)) for row in rows],
         }
-        print(json_text(told))
+        print(json_text(printed))
         return
-    from event_assets.cli.text_table import print_rows
+    from event_assets.cli.text_table import Shown, print_rows
 
-    print_rows({name: name == metric for name in names}, rows)
+    print_rows({name: name == metric for name in names}, rows, shown=Shown(wide=True))
     source = f"{declared.name}.{found.table}"
     typer.echo(f"no rollup covers this: {source} was scanned" if found.scanned else f"read from {source}")

@@ -21,6 +21,8 @@ def export(
 ) -> None:
     """Describes a dataset's tables for other tools, with descriptions, types, keys and tests.
 
+    In dbt's profiles.yml, attach the warehouse file with alias: event_assets, whatever the file's name is.
+
     \b
     event-assets export shop --as dbt --out models/sources/shop.yml
     event-assets export shop --as odcs --out shop.odcs.yaml
@@ -28,13 +30,17 @@ def export(
     import yaml
 
     from event_assets.cli.output import json_text
-    from event_assets.exports.dbt import dbt_sources
+    from event_assets.exports.dbt import DATABASE, dbt_sources
     from event_assets.exports.odcs import data_contract
     from event_assets.storage.atomic_write import atomic_write
 
     declared = named_dataset(dataset)
     document = dbt_sources(declared) if form == "dbt" else data_contract(declared, load_settings().lake)
     text = json_text(document) if as_json else yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+    if form == "dbt" and not as_json:
+        text = (
+            f"# Attach {load_settings().warehouse.name} in profiles.yml with alias: {DATABASE}, read_only: true\n{text}"
+        )
     if out is None:
         print(text.rstrip())
         return

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from event_assets.cli.arguments import DatasetName, known_dates, named_dataset, parse_date
 from event_assets.settings import load_settings
+
+if TYPE_CHECKING:
+    from event_assets.pipeline.workspace import Workspace
 
 
 def run(
@@ -48,7 +51,8 @@ def run(
         run_id = run_job(declared, load_settings(), dates, watcher, log=log)
     assert watcher.workspace is not None
     assert watcher.reconciliation is not None
-    failed = list(failed_checks(watcher.workspace, watcher.made_units, watcher.reconciliation))
+    landed = bool(watcher.intake and watcher.intake.landed)
+    failed = list(failed_checks(watcher.workspace, watcher.made_units, watcher.reconciliation, landed=landed))
     if as_json:
         made = [
             {"table": o.table, "date": str(o.date or ""), "rows": o.rows, "changed": o.changed}
@@ -62,6 +66,8 @@ def run(
     if intake:
         for warning in intake.warnings:
             console.print(f"warning: {warning}", markup=False, soft_wrap=True)
+    if intake and not watcher.reconciliation.files and (hint := _empty_inbox(watcher.workspace)):
+        console.print(hint, markup=False, soft_wrap=True)
     for shown in reconciliation_tables([watcher.reconciliation]):
         console.print(shown)
     for name, reason in watcher.reconciliation.files_rejected.items():
@@ -76,6 +82,18 @@ def run(
             soft_wrap=True,
         )
     console.print(f"in {load_settings().lake / dataset}", markup=False, soft_wrap=True)
+
+
+def _empty_inbox(workspace: Workspace) -> str | None:
+    """What to do where the inbox has no file of a dataset that has none yet."""
+    from event_assets.landing.inbox import look
+    from event_assets.wording import first_of
+
+    dataset = workspace.dataset
+    if look(workspace.inbox, dataset).files:
+        return None
+    patterns = [pattern for block in (*dataset.events, *dataset.profiles) for pattern in block.files]
+    return f"no file in {workspace.inbox} matches {first_of(patterns, between=', ')}; put files there and run again"
 
 
 def _dates(first: str | None, last: str | None, earliest: dt.date) -> tuple[dt.date, dt.date] | None:

@@ -15,10 +15,12 @@ import polars as pl
 
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
+from event_assets.landing.schema_drift import ONE_FILE
 from event_assets.pipeline.completeness import COMPLETENESS, arrivals, due_at, shortages
+from event_assets.pipeline.funnel_steps import FUNNEL_SUMMARY, funnel_results
 from event_assets.pipeline.reconcile import Reconciliation, reconcile, reconciliation
 from event_assets.pipeline.results import REMEDY, CheckResult
-from event_assets.pipeline.schema_drift import drifts
+from event_assets.pipeline.schema_drift import FieldDrift, drifts
 from event_assets.pipeline.steps import RECONCILIATION, Step, steps
 from event_assets.pipeline.volume import REACH_DAYS, judge_volume
 from event_assets.pipeline.workspace import Workspace, unit_of
@@ -134,6 +136,13 @@ def _quality(dataset: Dataset) -> Iterator[Check]:
             f"At most {quality.max_orphan_share:.0%} of a date's facts are of users without a profile.",
             "drop a newer file of profiles; the next run recomputes what it changes",
         )
+    if dataset.gold.user_funnel:
+        yield Check(
+            FUNNEL_SUMMARY,
+            "steps",
+            "Each step of the funnel has events.",
+            "correct gold.user_funnel.steps in the declaration, or remove the step",
+        )
 
 
 def contract_result(table: Table, rows: int, broken: Sequence[Violation]) -> CheckResult:
@@ -183,13 +192,19 @@ def file_results(workspace: Workspace, failures: Sequence[EventAssetsError] | No
     figures = {"files over the limit": len(bad), "highest rejected share": round(worst, 6)}
     yield CheckResult(SOURCE_FILES, "rejects", not bad, message, figures)
 
-    drifted = [
-        f"{d.change} {d.field} ({d.kind}): {counted(d.records, 'record')} of {counted(d.files, 'file')}, first in"
-        f" {d.first_file} at {d.first_seen:%Y-%m-%d %H:%M} UTC"
-        for d in drifts(workspace)
-    ]
+    drifted = [_drifted(d, len(workspace.ledger.active(d.kind))) for d in drifts(workspace)]
     message = first_of(drifted) or "all files have the declared columns and no others"
     yield CheckResult(SOURCE_FILES, "drift", not drifted, message, {"fields that drifted": len(drifted)})
+
+
+def _drifted(found: FieldDrift, files: int) -> str:
+    """A field that drifted, of a kind with so many files."""
+    first = f"first in {found.first_file} at {found.first_seen:%Y-%m-%d %H:%M} UTC"
+    if found.field == ONE_FILE and files == 1:
+        seen = f"{counted(found.records, 'record')} of 1 file so far"
+        return f"new fields ({found.kind}): {seen}, {first} (a second file with the same fields lets them be named)"
+    seen = f"{counted(found.records, 'record')} of {counted(found.files, 'file')}"
+    return f"{found.change} {found.field} ({found.kind}): {seen}, {first}"
 
 
 def completeness_results(workspace: Workspace) -> Iterator[CheckResult]:
@@ -228,6 +243,8 @@ def quality_results(
         found = judge_volume({**counts, date: rows}, date, quality.volume_factor)
         measured = {"events": rows, "usual": found.usual, "spread": found.spread}
         yield CheckResult(table, "volume", found.passed, str(found), measured)
+    if table == FUNNEL_SUMMARY:
+        yield from funnel_results(workspace)
 
 
 def reconciliation_results(workspace: Workspace, found: Reconciliation) -> Iterator[CheckResult]:

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from event_assets.errors import LakeError
 from event_assets.locations import ObjectUrl, Place
 from event_assets.storage.object_lease import Lease
 from event_assets.storage.object_store import Objects
@@ -117,10 +118,15 @@ class LocalFiles:
 
     def log_versions(self) -> dict[int, list[str]] | None:
         versions: dict[int, list[str]] = {}
-        with suppress(FileNotFoundError):
-            for name in os.listdir(self.folder / _LOG):
-                if (number := name.partition(".")[0]).isdecimal():
-                    versions.setdefault(int(number), []).append(name)
+        try:
+            with suppress(FileNotFoundError):
+                for name in os.listdir(self.folder / _LOG):
+                    if (number := name.partition(".")[0]).isdecimal():
+                        versions.setdefault(int(number), []).append(name)
+        except NotADirectoryError:
+            path = next(path for path in (self.folder / _LOG, self.folder, *self.folder.parents) if path.is_file())
+            state = "is a file, but a folder of the lake must be there"
+            raise LakeError(str(path), state, "delete or move the file; the next run recomputes the table") from None
         return versions
 
     def delete_log_files(self, names: Iterable[str]) -> None:

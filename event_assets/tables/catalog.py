@@ -27,6 +27,8 @@ from event_assets.tables.shared_columns import (
 )
 from event_assets.tables.table import Column, Table
 
+#: The table of events that gold tables are computed from: what somebody looks for under the name `events`.
+FACTS = "joined_facts"
 #: Where every record is, by date and for the whole (docs/explanation/accounting.md).
 RECONCILIATION = Table(
     "reconciliation",
@@ -174,7 +176,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
     yield from session_tables(dataset, user_id, session_id, session_start)
     geo = (region(dataset.geo),) if dataset.geo else ()
     yield Table(
-        "joined_facts",
+        FACTS,
         "An event with its session, its user's profile on that day and its region.",
         (
             *cleaned,

@@ -13,13 +13,14 @@ from typing import Literal, get_args
 
 from event_assets.declaration import Dataset
 from event_assets.errors import DeclarationError
-from event_assets.tables.catalog import tables
+from event_assets.tables.catalog import FACTS, tables
 from event_assets.tables.channel_tables import all_sessions_count, channel_columns, conversion_columns
+from event_assets.tables.landed_tables import COMPLETENESS
+from event_assets.tables.table import Table
 from event_assets.warehouse.views import identifier, literal
 
 Metric = Literal["users", "persons", "sessions", "events", "minutes", "conversions", "revenue"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
-FACTS = "joined_facts"
 DATE = "event_date"
 
 
@@ -66,7 +67,7 @@ def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, las
         raise DeclarationError(f"--metric {metric}", state, "ask for sessions by channel, or query joined_facts")
     table = f"{identifier(dataset.name)}.{identifier(source.table)}"
     dates = f"event_date BETWEEN {literal(str(first))}::DATE AND {literal(str(last))}::DATE"
-    where = " AND ".join(filter(None, (dates, source.where)))
+    where = " AND ".join(filter(None, (dates, source.where, _complete(dataset, known[source.table]))))
     if by is None:
         return Answer(source.table, f"SELECT {source.figure} AS {metric} FROM {table} WHERE {where}")
     named = identifier(DATE) if by == DATE else source.dimension or identifier(by)
@@ -74,6 +75,14 @@ def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, las
     figures = f"SELECT {dimension}, {source.figure} AS {metric} FROM {table} WHERE {where} GROUP BY 1"
     order = "1" if by == DATE else "2 DESC, 1"
     return Answer(source.table, f"{figures} HAVING {source.figure} <> 0 ORDER BY {order}")
+
+
+def _complete(dataset: Dataset, table: Table) -> str:
+    """The condition that leaves out dates that wait for their files (`expect.hold`): gold tables are empty there."""
+    if table.layer == "gold" or dataset.expect is None or not dataset.expect.hold:
+        return ""
+    waiting = f"{identifier(dataset.name)}.{identifier(COMPLETENESS.name)}"
+    return f"event_date NOT IN (SELECT event_date FROM {waiting} WHERE NOT complete)"
 
 
 def _sources(dataset: Dataset, metric: Metric, by: str | None) -> Iterator[_Source]:

@@ -21,6 +21,7 @@ from event_assets.settings import Settings
 from event_assets.storage.damage import damaged, damaged_files
 from event_assets.storage.lake import Lake
 from event_assets.storage.read_again import read_again
+from event_assets.tables.catalog import FACTS
 from event_assets.warehouse.views import create_views, identifier, literal, paths_literal
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ _NUMBERS = {
 }
 _ZONED = "timestamp with time zone"
 _NESTED = {"list", "array", "struct", "map", "union", "variant"}
+_EVENTS = re.compile(r"^Catalog Error: Table with name events does not exist", re.IGNORECASE)
 _GONE = re.compile(r"No files found|No such file|Cannot open file", re.IGNORECASE)
 
 
@@ -291,6 +293,8 @@ def _understood(error: Exception) -> Exception:
             return _ReplacedError(text)
         case "Permission":
             return QueryError("query", f"reaches beyond the tables ({text})", "read the views <dataset>.<table> only")
+        case "Catalog" if _EVENTS.search(text):
+            return QueryError("query", "no table is named events", f"events are in {FACTS}")
         case "Catalog":
             return QueryError("query", text, "SHOW ALL TABLES lists what there is")
         case "Out of Memory":

@@ -189,3 +189,28 @@ def test_a_figure_that_no_table_of_sessions_holds_is_refused(
 ) -> None:
     with pytest.raises(DeclarationError, match=message):
         answer(clicks(**keys), metric, by, FIRST, FIRST)
+
+
+@pytest.mark.parametrize("metric", ["users", "persons", "sessions", "events"])
+@pytest.mark.parametrize("by", [None, "event_type", "event_date", "price"])
+def test_no_table_counts_a_date_that_waits_for_its_files(held: World, metric: Metric, by: str | None) -> None:
+    rows = asked(held, metric, by, FIRST, dt.date.max)
+    assert rows == ([(1,)] if by is None else [({"event_type": "view", "price": "1.00"}.get(by, "2025-01-06"), 1)])
+
+
+@pytest.fixture(scope="module")
+def held(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Of two dates the second has one of its two files."""
+    world = World(tmp_path_factory.mktemp("held"), clicks(gold=GOLD, expect={"count": 2, "hold": True}, **KEYS))
+    world.drop("clicks_2025-01-06_a.csv", lines("ann,view,2025-01-06T10:00:00,/a,1.00"))
+    world.drop("clicks_2025-01-06_b.csv", lines())
+    world.drop("clicks_2025-01-07_a.csv", lines("bob,view,2025-01-07T10:00:00,/a,1.00"))
+    world.refresh()
+    return world
+
+
+def test_a_range_that_ends_before_it_begins_is_wrong_usage(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("event_assets.cli.ask.named_dataset", lambda name: world.dataset)
+    result = CliRunner().invoke(app, ["ask", "clicks", "--from", "2025-01-07", "--to", "2025-01-06"])
+    assert result.exit_code == 2
+    assert "is after --to" in result.stderr

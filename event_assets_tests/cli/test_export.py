@@ -35,7 +35,10 @@ def test_a_run_adds_its_events_to_the_file_that_the_setting_names(
 @pytest.mark.parametrize("name", ["app_events", "shop", "streaming"])
 def test_the_command_writes_what_yaml_reads_back(command: Command, name: str) -> None:
     dataset = load_datasets()[name]
-    assert yaml.safe_load(command("export", name, "--as", "dbt").out) == dbt_sources(dataset)
+    exported = command("export", name, "--as", "dbt").out
+    assert exported.startswith("# Attach ")
+    assert "with alias: event_assets, read_only: true\nversion: 2" in exported
+    assert yaml.safe_load(exported) == dbt_sources(dataset)
     assert command("export", name, "--as", "odcs", "--out", "c.yaml").code == 0
     assert yaml.safe_load(Path("c.yaml").read_text())["id"] == f"event_assets.{name}"
     assert command("export", name, "--as", "avro").code == 2

@@ -68,7 +68,9 @@ def test_a_run_shows_where_every_record_went_and_what_each_phase_took(inbox: Pat
 
 def test_a_run_prints_the_quality_checks_that_failed_with_the_reason_seen_most_and_a_remedy(inbox: Path) -> None:
     users = ["ann", "", "", "bob"]
-    (inbox / "clicks_1.csv").write_text(lines(*(f"{u},view,2025-01-06T1{n}:00:00,/a," for n, u in enumerate(users))))
+    kinds = ["view", "view", "view", "buy"]
+    records = [f"{u},{k},2025-01-06T1{n}:00:00,/a," for n, (u, k) in enumerate(zip(users, kinds, strict=True))]
+    (inbox / "clicks_1.csv").write_text(lines(*records))
     done = event_assets("run", "clicks", "--log")
     assert done.returncode == 0
     [failed] = [line for line in done.stdout.splitlines() if line.startswith("check ")]
@@ -151,3 +153,40 @@ def test_fail_fast_stops_at_the_first_reject_in_one_line_and_publishes_nothing(i
     assert "invalid_timestamp" in done.stderr
     assert done.stderr.count("\n") == 1
     assert not list((tmp_path / "lake").rglob("raw_events/event_date=*"))
+
+
+def test_a_run_names_the_steps_of_the_funnel_that_no_event_meets_and_the_commonest_types(inbox: Path) -> None:
+    declared = inbox.parents[1] / "datasets" / "clicks" / "defs.yaml"
+    declared.write_text(declared.read_text().replace("- buy\n", "- bought\n"))
+    assert "bought" in declared.read_text()
+    (inbox / "clicks_1.csv").write_text(GOOD)
+    done = event_assets("run", "clicks")
+    assert done.returncode == 0
+    [failed] = [line for line in done.stdout.splitlines() if line.startswith("check ")]
+    assert failed == (
+        "check funnel_summary.steps failed: no event of a user meets step bought (event_type 'bought'); the commonest"
+        " event types are 'view' (2), 'buy' (1). What to do: correct gold.user_funnel.steps in the declaration, or"
+        " remove the step"
+    )
+
+
+def test_a_run_of_an_empty_inbox_says_which_files_it_looks_for(inbox: Path) -> None:
+    done = event_assets("run", "clicks")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"no file in {inbox} matches clicks_*.csv; put files there and run again\n")
+    (inbox / "clicks_1.csv").write_text(GOOD)
+    assert "no file in" not in event_assets("run", "clicks").stdout
+
+
+def test_new_fields_of_the_only_file_are_reported_as_such_by_the_run_that_landed_it(inbox: Path) -> None:
+    def drift() -> list[str]:
+        checks = json.loads(event_assets("run", "clicks", "--json").stdout)["failed_checks"]
+        return [check["message"] for check in checks if check["check"] == "drift"]
+
+    (inbox / "clicks_1.csv").write_text(GOOD.replace("price", "price,zorro").replace("/a,", "/a,,1"))
+    [message] = drift()
+    assert message.startswith("new fields (events): 2 records of 1 file so far, first in clicks_1.csv at ")
+    assert drift() == []
+    (inbox / "clicks_2.csv").write_text("user,kind,at,page,price,zorro\neve,view,2025-01-08T10:00:00,/a,,1\n")
+    [message] = drift()
+    assert message.startswith("new zorro (events): 3 records of 2 files, ")

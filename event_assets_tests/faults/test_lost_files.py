@@ -286,3 +286,20 @@ def test_a_query_over_a_missing_file_names_the_command_that_recomputes_it(world:
 
 def test_a_file_that_cannot_be_opened_for_other_reasons_is_not_marked(world: World) -> None:
     assert damaged_files([*files_of(world, "sessions"), world.folder / "nowhere.parquet"]) == []
+
+
+@pytest.mark.parametrize("table", ["sessions", "raw_events"])
+def test_a_file_in_place_of_a_tables_folder_is_named_and_its_removal_recomputes_the_table(
+    world: World, table: str
+) -> None:
+    before = whole_lake(world)
+    folder = world.settings.lake / "clicks" / table
+    shutil.rmtree(folder)
+    folder.write_text("no folder")
+    with pytest.raises(LakeError, match=rf"/{table}: is a file, but .*; delete or move the file; the next run"):
+        world.refresh()
+    folder.unlink()
+    world.use(world.dataset)  # as a new process
+    world.refresh()
+    assert whole_lake(world).keys() == before.keys()
+    assert all(frame.equals(before[name]) for name, frame in whole_lake(world).items())

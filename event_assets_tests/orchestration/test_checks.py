@@ -10,7 +10,8 @@ from event_assets.orchestration.asset_specs import check_specs
 from event_assets_tests.orchestration.platform import Platform, break_table, failure
 from event_assets_tests.world import lines
 
-FOUR_DAYS = lines(*(f"ann,view,2025-01-0{day}T10:00:00,/a,1.00" for day in (5, 6, 7, 8)))
+KINDS = {5: "view", 6: "view", 7: "view", 8: "buy"}
+FOUR_DAYS = lines(*(f"ann,{kind},2025-01-0{day}T10:00:00,/a,1.00" for day, kind in KINDS.items()))
 DAILY = dg.DailyPartitionsDefinition("2024-01-01")
 DATES = ["2025-01-05", "2025-01-06", "2025-01-07", "2025-01-08"]
 

@@ -120,6 +120,7 @@ def test_a_view_that_the_query_hides_is_an_error_and_never_an_empty_table(world:
         ("FROM glob('/*')", "reaches beyond the tables"),
         ("FROM read_parquet('https://example.com/x.parquet')", "reaches beyond the tables"),
         ("FROM clicks.nothing", "SHOW ALL TABLES lists what there is"),
+        ("FROM clicks.events", "no table is named events; events are in joined_facts"),
         ("SELECT nothing FROM clicks.sessions", "fix the query"),
         ("SELEC 1", "fix the query"),
         ("SELECT 1 AS a, 2 AS A", "name them apart"),
