@@ -31,7 +31,8 @@ def test_erase_says_what_it_took_out_of_each_table_and_what_it_left_alone(comman
     assert "cleaned_events: 5 rows taken out" in told
     assert told[-1].endswith("though they hold the user: clicks_1.csv, clicks_ann.csv")
     assert set(world.table("daily_summary")["user_id"]) == {"bob"}
-    assert not [p for p in world.settings.lake.rglob("*") if p.is_file() and b"ann" in p.read_bytes()]
+    files = [path for path in world.settings.lake.rglob("*") if path.is_file()]
+    assert not [path for path in files if b"ann" in path.read_bytes().replace(b"channel", b"")]  # a declaration's word
     again = json.loads(command("erase", "clicks", "--user-id", "ann", "--json").out)
     assert (again["rows"], again["changed"], again["in_inbox"]) == ({}, 0, ["clicks_ann.csv"])
 
