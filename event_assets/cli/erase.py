@@ -47,6 +47,8 @@ def erase(
     from event_assets.orchestration.private.stored_texts import replace_texts
     from event_assets.pipeline.erase import erase as take_out
     from event_assets.pipeline.erase import rows_by_table
+    from event_assets.pipeline.masked_names import Masking
+    from event_assets.pipeline.user_records import Erasing, canonical
     from event_assets.pipeline.workspace import Workspace
 
     workspace = Workspace(declared, settings)
@@ -69,13 +71,18 @@ def erase(
         raise LakeError(dataset, state, f"fix the cause and run event-assets run {dataset}; the erasure is complete")
     changed = sum(outcome.changed for outcome in watcher.made_units)
     files = {file.file_id for file in taken.files}
-    there = look(workspace.inbox, declared).files if files else []
-    bound = [(one.name, workspace.ledger.binding(one.kind, one.name)) for one in there]
-    kept = [name for name, binding in bound if binding and binding.file_id in files]
+    inbox = look(workspace.inbox, declared)
+    user = canonical(user_id, declared.column("user_id"))
+    names = Masking(declared, workspace.ledger, [Erasing.only({user or ""}, mentions=False)])
+    bound = [(one.name, workspace.ledger.binding(one.kind, one.name)) for one in inbox.files]
+    holding = {name for name, binding in bound if binding and binding.file_id in files}
+    dropped = [one.name for one in (*inbox.files, *inbox.manifests)]
+    kept = [name for name in dropped if name in holding or names.name(name) != name]
     if not rows and not taken.mentioned and taken.user not in known:
         raise LakeError(
             f"--user-id {user_id}",
-            f"no record of {dataset} is this user's; files that come later are kept free of it all the same",
+            f"no record of {dataset} is this user's; the id is barred from later files all the same, "
+            "and that can't be undone",
             f"compare the spelling with SELECT DISTINCT user_id FROM {dataset}.raw_events",
         )
     mentioned = [
@@ -91,6 +98,7 @@ def erase(
     console.print(
         f"{counted(sum(rows.values()), 'row')} taken out, {counted(changed, 'partition')} changed", markup=False
     )
+    console.print("names of undeclared fields in rows of other users are not searched", markup=False)
     if kept:
         console.print(f"left alone in {workspace.inbox}, though they hold the user: {', '.join(kept)}", markup=False)
     if mentioned:

@@ -77,10 +77,12 @@ def erase(
     changed: list[SourceFile] = []
     mentioned: list[tuple[str, int]] = []
     rows: Counter[str] = Counter()
+    paths = _paths(workspace)
     with workspace.lake.staging(workspace.dataset.name) as staging:
         for file in (*workspace.ledger.active("events"), *workspace.ledger.active("profiles")):
             there = {part.name: workspace.stores[part.table].file(part.file.path) for part in parts(workspace, file)}
-            left, written = without_erased(workspace, file, there, staging, erasings, mentioned)
+            path = paths.get(file.file_id, "")
+            left, written = without_erased(workspace, file, path, there, staging, erasings, mentioned)
             if left is not file:
                 place(workspace, left, {name: path for name, path in written.items() if path != there[name]})
                 changed.append(left)
@@ -118,7 +120,7 @@ def rows_by_table(workspace: Workspace, user_id: str, *, mentions: bool = False)
     if user is None:
         return found
     erasings = [Erasing.only(some, mentions=mentions, column=c) for c, some in linked_ids(workspace, user).items()]
-    users = {file.file_id: file.user_place for file in workspace.ledger.files.values()}
+    users, paths = {file.file_id: file.user_place for file in workspace.ledger.files.values()}, _paths(workspace)
     for name, store in workspace.stores.items():
         table = workspace.tables[name]
         judges = judges_of(workspace.dataset, table.kind, erasings)
@@ -127,7 +129,7 @@ def rows_by_table(workspace: Workspace, user_id: str, *, mentions: bool = False)
             if name in (RAW_EVENTS, RAW_PROFILES):
                 rows += len(_of_rows(path, judges, "", []))
             elif name == LANDING_REJECTS:
-                rows += len(_of_rejects(path, judges, users, []))
+                rows += len(_of_rejects(path, judges, users, paths, []))
             else:
                 rows += int(rows_of(table, path, judges).sum())
         if rows:
@@ -180,15 +182,22 @@ def _cut_closed(workspace: Workspace, staging: Path, erasings: Sequence[Erasing]
             store.flush()
 
 
+def _paths(workspace: Workspace) -> dict[str, str]:
+    """A path below the inbox of each file by file_id: all of one content have the values that are read from paths."""
+    return {file_id: names[0] for (_, file_id), names in workspace.ledger.names_so_far().items()}
+
+
 def without_erased(
     workspace: Workspace,
     file: SourceFile,
+    source: str,
     there: dict[str, Path],
     staging: Path,
     erasings: Sequence[Erasing],
     mentioned: list[tuple[str, int]],
 ) -> tuple[SourceFile, dict[str, Path]]:
-    """A source file without the records of erased users: as the ledger shall know it, and the places of its parts.
+    """A source file (`source` is its path) without the records of erased users: as the ledger shall know it, and the
+    places of its parts.
 
     Parts are given and returned by name; one that contained such records is written again into `staging`, one that held
     nothing else is left out. The same file and the same parts come back where no record is an erased user's. Records
@@ -199,7 +208,7 @@ def without_erased(
     for name, path in there.items():
         found: dict[int, str | None]
         if name == REJECTS:
-            found = dict(_of_rejects(path, judges, {file.file_id: file.user_place}, mentioned))
+            found = _of_rejects(path, judges, {file.file_id: file.user_place}, {file.file_id: source}, mentioned)
         else:
             found = dict.fromkeys(_of_rows(path, judges, file.file_id, mentioned))
         if not found:
@@ -221,14 +230,18 @@ def _of_rows(path: Path, judges: Sequence[Judge], file_id: str, mentioned: list[
 
 
 def _of_rejects(
-    path: Path, judges: Sequence[Judge], user_places: dict[str, int | None], mentioned: list[tuple[str, int]]
-) -> dict[int, str]:
+    path: Path,
+    judges: Sequence[Judge],
+    user_places: Mapping[str, int | None],
+    paths: Mapping[str, str],
+    mentioned: list[tuple[str, int]],
+) -> dict[int, str | None]:
     """The row numbers of rejects that are taken out, with their reasons."""
-    taken: dict[int, str] = {}
+    taken: dict[int, str | None] = {}
     frame = read_parquet(path)
     for file_id, number, reason, raw in frame.select("file_id", "row_number", "reason", "raw").iter_rows():
         places = [user_places.get(file_id) if judge.column == "user_id" else None for judge in judges]
-        verdicts = [judge.text(raw, place) for judge, place in zip(judges, places, strict=True)]
+        verdicts = [judge.text(raw, place, paths.get(file_id)) for judge, place in zip(judges, places, strict=True)]
         if any(judge.takes(verdict) for judge, verdict in zip(judges, verdicts, strict=True)):
             taken[number] = reason
         elif any(verdicts):

@@ -108,7 +108,13 @@ def _placed(
     staged = _staged_parts(landed)
     if workspace.ledger.erased:
         file, staged = without_erased(
-            workspace, file, staged, staging, Erasing.of(workspace.dataset, workspace.ledger), []
+            workspace,
+            file,
+            content.dropped.name,
+            staged,
+            staging,
+            Erasing.of(workspace.dataset, workspace.ledger),
+            [],
         )
     if not (workspace.ledger.manifests and _contradicted(workspace, file, content)):
         place(workspace, file, staged)

@@ -22,9 +22,11 @@ import polars as pl
 from event_assets.declaration import Column, Dataset
 from event_assets.declaration.events_and_profiles import Source
 from event_assets.declaration.values import value_of
+from event_assets.landing.inbox import block_of, path_value
 from event_assets.storage.ledger import Kind, Ledger
 from event_assets.storage.parquet import read_parquet
 from event_assets.tables.table import Table
+from event_assets.text.paths import FILE_PATH
 from event_assets.transforms.clean import required_columns
 from event_assets.transforms.interface import Scope
 from event_assets.transforms.normalize import normalised
@@ -145,14 +147,18 @@ class Judge:
                 if verdict := self._of_fields(row):
                     yield row["row_number"], verdict
 
-    def text(self, raw: str | None, user_place: int | None = None) -> Verdict | None:
-        """The verdict on a refused record by its own text; `user_place` is the user's among the fields of its file."""
+    def text(self, raw: str | None, user_place: int | None = None, path: str | None = None) -> Verdict | None:
+        """The verdict on a refused record by its own text; `user_place` is the user's among the fields of its file,
+        `path` that of the file below the inbox."""
         if self._constant:
             return "theirs" if self._erasing.is_erased(canonical(None, self._column) or "") else None
+        of_path = self._of_path(path) if path else None
+        if of_path is not None and self._found(of_path):
+            return "theirs"
         whole = self._found(raw or "")
         if whole is None:
             return None
-        users = self._user_texts(raw or "", user_place)
+        users = self._user_texts(raw or "", user_place) if of_path is None else [of_path]
         if users is None or any(self._found(text) for text in users):
             return "theirs" if users or self.column == "user_id" else "mentions"
         return "taken" if self._erasing.takes_mentions(whole) else "mentions"
@@ -187,6 +193,11 @@ class Judge:
                 if user is not None and self._erasing.is_erased(user):
                     return user
         return None
+
+    def _of_path(self, path: str) -> str | None:
+        """What the declaration reads as the user from a file's path; None where it reads none there."""
+        column = self._blocks[block_of(path, self._dataset, self._kind) or 0].column(self.column)
+        return path_value(column, path) if column and column.source == FILE_PATH else None
 
     def _user_texts(self, raw: str, place: int | None) -> list[str] | None:
         """The texts of the fields that hold the user; None where the record has none, or can't be split."""

@@ -23,16 +23,17 @@ def world(command: Command, clicks_world: World) -> World:
 
 
 def test_erase_says_what_it_took_out_of_each_table_and_what_it_left_alone(command: Command, world: World) -> None:
+    world.drop("clicks_ann.csv", "no header of clicks\n")  # rejected, or not landed at all: its name is enough
     said = command("erase", "clicks", "--user-id", " ann")
     assert (said.code, said.err) == (0, "")
     told = said.out.splitlines()
     assert told[:2] == ["raw_events: 5 rows taken out", "landing_rejects: 1 row taken out"]
     assert "cleaned_events: 5 rows taken out" in told
-    assert told[-1].endswith("though they hold the user: clicks_1.csv")
+    assert told[-1].endswith("though they hold the user: clicks_1.csv, clicks_ann.csv")
     assert set(world.table("daily_summary")["user_id"]) == {"bob"}
     assert not [p for p in world.settings.lake.rglob("*") if p.is_file() and b"ann" in p.read_bytes()]
     again = json.loads(command("erase", "clicks", "--user-id", "ann", "--json").out)
-    assert (again["rows"], again["changed"], again["in_inbox"]) == ({}, 0, [])
+    assert (again["rows"], again["changed"], again["in_inbox"]) == ({}, 0, ["clicks_ann.csv"])
 
 
 def test_erasing_a_user_of_whom_nothing_is_there_is_an_error_that_stands_for_later_files(

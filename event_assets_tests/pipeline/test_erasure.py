@@ -412,3 +412,22 @@ def test_whenever_a_user_is_erased_the_tables_are_those_without(
         assert_same(expected, found)
         assert found.reconciled().holds
         assert rows_by_table(found.workspace, "ann") == {}
+
+
+def test_refused_records_are_the_users_whom_the_path_names(tmp_path: Path) -> None:
+    events = clicks().events[0].model_dump(mode="json", by_alias=True)
+    columns = [
+        {**column, "source": "file_path", "pattern": "clicks_([0-9]+)_"} if column["name"] == "user_id" else column
+        for column in events["columns"]
+    ]
+    world = World(tmp_path, clicks(events={**events, "columns": columns}))
+    for user in ("8842", "7731"):
+        world.drop(f"clicks_{user}_1.csv", lines("x,view,2025-01-06T10:00:00,/a,", "x,view,never,/8842,"))
+    world.refresh()
+    gone = take_out(world, "8842")
+    assert gone.rows == {"raw_events": 1, "landing_rejects": 1}
+    assert len(gone.mentioned) == 1  # a field of the other user's record
+    world.drop("clicks_8842_2.csv", lines("x,view,never,/b,"))
+    world.refresh()
+    assert world.table("landing_rejects").height == 1
+    assert world.table("raw_events")["user_id"].to_list() == ["7731"]
