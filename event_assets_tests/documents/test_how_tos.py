@@ -26,7 +26,7 @@ def project(wheel: Path, tmp_path: Path) -> Project:
 def test_a_file_of_ones_own_becomes_tables_in_another_project(project: Project, repository: Path) -> None:
     drafted, previewed, ran = project.follow(repository / "docs" / "how-to" / "own-dataset.md")
     assert "datasets/doors/defs.yaml: 4 columns drafted from 5 records" in drafted
-    assert "0 files" in previewed
+    assert "1 stale partition" in previewed
     for line in ("records in them", "invalid_timestamp", "duplicates"):
         assert line in ran
     assert [line.split()[1::2] for line in ran.splitlines() if line.startswith("│")][:2] == [
