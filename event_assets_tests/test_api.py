@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -175,6 +177,16 @@ def test_a_run_lands_what_is_new_and_says_where_each_record_is(folder: Path, tmp
     found = lake.run("clicks")
     assert (found.records, found.rejected, found.quarantined, found.facts, found.holds) == (5, 1, 1, 3, True)
     assert lake.table("clicks.sessions").collect().height == 3
+
+
+@pytest.mark.slow
+def test_a_script_that_runs_a_dataset_leaves_nothing_on_standard_error(folder: Path, tmp_path: Path) -> None:
+    places = (
+        f"lake={str(tmp_path / 'lake')!r}, inbox={str(tmp_path / 'inbox')!r}, datasets={str(folder / 'datasets')!r}"
+    )
+    script = f"import event_assets as ea\nlake = ea.open({places})\nlake.run('clicks')\nlake.sql('SELECT 1')"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=100)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import gc
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,15 +52,25 @@ def run_job(
     use_dagster_home(home)
     own = None if settings == load_settings() else settings  # those of the environment are in no job's definition
     definitions = dg.Definitions.merge(dataset_definitions(dataset, own, progress), shared_definitions())
-    gc.freeze()  # what was loaded stays: the search for garbage need not look at it
     tags = _tags(partitions(dataset, settings), dates) | ({WHY_TAG: why} if why else {})
-    with quiet_instance(home) as instance:
+    with _loaded_is_no_garbage(), quiet_instance(home) as instance:
         job = definitions.resolve_job_def(dataset.name)
         loggers = {"loggers": {"lines": {"config": log}}}
         run, events = run_in_process(job, instance, tags, loggers, "event_assets.definitions", "event_assets")
     if not run.is_success:
         raise _failure(dataset, run, events)
     return run.run_id
+
+
+@contextmanager
+def _loaded_is_no_garbage() -> Iterator[None]:
+    """What was loaded stays, so that the search for garbage need not look at it; at the end of the process it must:
+    else DuckDB reports all of it as leaked."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _tags(calendar: dg.PartitionsDefinition, dates: tuple[dt.date, dt.date] | None) -> dict[str, str]:
