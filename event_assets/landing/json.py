@@ -1,8 +1,7 @@
 """JSON arrays and NDJSON as batches: values found by path, everything undeclared kept in `extra`.
 
-A column's text doesn't tell every value that it may come from: a number in a column of text, a string in one of
-numbers, null, several sources of one column. `as_written` has such values, so that a record can be written again as it
-came.
+A column's text loses what some values were: a number in a column of text, a string in one of numbers, null, several
+sources of one column. `as_written` has such values, so that a record can be written again as it came.
 """
 
 from __future__ import annotations
@@ -96,7 +95,7 @@ def _batch(elements: Elements, fields: Fields, paths: Mapping[str, JsonPath], tr
     numbers = [place + 1 for place in objects.places]
     columns = {ROW_NUMBER: numbers, **columns, EXTRA: extras}
     if fields.as_written:
-        columns[AS_WRITTEN] = _as_written(objects, _untold(objects, fields, paths))
+        columns[AS_WRITTEN] = _as_written(objects, _lost_in_text(objects, fields, paths))
     frame = pl.DataFrame(columns, fields.schema)
     if objects.refused:
         frame = frame.filter(~pl.col(ROW_NUMBER).is_in([numbers[at] for at in objects.refused]))
@@ -161,8 +160,8 @@ def _text(objects: JsonObjects, at: int, path: JsonPath, *, verbatim: bool) -> s
         return None
 
 
-def _untold(objects: JsonObjects, fields: Fields, paths: Mapping[str, JsonPath]) -> dict[int, set[Place]]:
-    """The declared places of an object (by index) whose values the columns' texts don't tell."""
+def _lost_in_text(objects: JsonObjects, fields: Fields, paths: Mapping[str, JsonPath]) -> dict[int, set[Place]]:
+    """The declared places of an object (by index) whose values are lost in the columns' texts."""
     found: dict[int, set[Place]] = {}
     places = {path.members[:depth] for path in paths.values() for depth in range(1, len(path.members) + 1)}
     for place in places:
@@ -179,25 +178,25 @@ def _untold(objects: JsonObjects, fields: Fields, paths: Mapping[str, JsonPath])
         for at in objects.named_oddly if path.literal is not None else ():
             if path.literal in objects.values[at]:
                 found.setdefault(at, set()).add((str(path.literal),))
-        told = {str} if name in fields.strings else {int, bool} if name in fields.decimal_marks else {int, float, bool}
-        plain = name not in fields.merged and objects.kinds(path.members) <= {*told, type(None)}
+        kinds = {str} if name in fields.strings else {int, bool} if name in fields.decimal_marks else {int, float, bool}
+        plain = name not in fields.merged and objects.kinds(path.members) <= {*kinds, type(None)}
         if name in fields.json or path.rest or plain:
             continue
         for at, value in enumerate(objects.at(path.members)):
             if value is None:
                 continue
-            untold = type(value) not in told
-            if untold and type(value) is str:
-                untold = SCALAR.fullmatch(value) is not None
-            if untold or name in fields.merged:
+            lost = type(value) not in kinds
+            if lost and type(value) is str:
+                lost = SCALAR.fullmatch(value) is not None
+            if lost or name in fields.merged:
                 found.setdefault(at, set()).add(path.members)
     return found
 
 
-def _as_written(objects: JsonObjects, untold: Mapping[int, Collection[Place]]) -> list[str | None]:
-    """The `untold` values of each object as a JSON object of their places, None where there are none."""
+def _as_written(objects: JsonObjects, lost: Mapping[int, Collection[Place]]) -> list[str | None]:
+    """The `lost` values of each object as a JSON object of their places, None where there are none."""
     texts: list[str | None] = [None] * len(objects.values)
-    for at, places in untold.items():
+    for at, places in lost.items():
         try:
             members = objects.members(at)
             texts[at] = _nested({place: minified(member_at(members, place)) for place in sorted(places)})

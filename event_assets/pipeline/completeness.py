@@ -18,6 +18,7 @@ import polars as pl
 from event_assets.declaration import Dataset
 from event_assets.declaration.expect import Expect
 from event_assets.storage.ledger import Ledger
+from event_assets.tables import landed_tables
 from event_assets.text.file_names import file_date, file_hour
 from event_assets.text.file_patterns import matches
 from event_assets.wording import first_of
@@ -25,7 +26,7 @@ from event_assets.wording import first_of
 if TYPE_CHECKING:
     from event_assets.pipeline.workspace import Workspace
 
-COMPLETENESS = "completeness"
+COMPLETENESS = landed_tables.COMPLETENESS.name
 #: How names write a date, as `text.file_names` reads it.
 _DATE_FORMS = ("%Y-%m-%d", "%Y%m%d", "%Y_%m_%d", "%Y.%m.%d")
 #: So many missing files of a date are named in a message.

@@ -16,7 +16,7 @@ def channel_columns(dataset: Dataset) -> tuple[Column, ...]:
     if dataset.channels is None:
         return ()
     days = dataset.channels.lookback
-    own, touches = _told(dataset), []
+    own, touches = _source_columns(dataset), []
     for place in ("first", "last"):
         text = f"of the {place} session in the {days} dates up to this one that is not direct; its own where none is."
         for column in own:
@@ -47,7 +47,7 @@ def all_sessions_count(dataset: Dataset) -> bool:
 
 def source_tables(dataset: Dataset, session_id: Column, user_id: Column, session_start: Column) -> Iterable[Table]:
     """Where each session of a date came from, and those that others can have as a touch."""
-    columns = (session_id, user_id, session_start, *_told(dataset))
+    columns = (session_id, user_id, session_start, *_source_columns(dataset))
     shared: dict[str, Any] = {
         "columns": columns,
         "key": ("session_id",),
@@ -61,7 +61,7 @@ def source_tables(dataset: Dataset, session_id: Column, user_id: Column, session
 
 def summary_table(dataset: Dataset) -> Table:
     """What each channel brought on a date."""
-    told = {column.name: column for column in _told(dataset)}
+    by_name = {column.name: column for column in _source_columns(dataset)}
     figures = []
     for prefix, which in (("", "own"), ("first_touch_", "first touch's"), ("last_touch_", "last touch's")):
         by = f"sessions whose {which} channel it is"
@@ -75,13 +75,13 @@ def summary_table(dataset: Dataset) -> Table:
     return Table(
         "channel_summary",
         "Sessions that begin on a date, their users and conversions, by channel.",
-        (told["channel"], *figures),
+        (by_name["channel"], *figures),
         key=("channel",),
         partitioned_by="event_date",
     )
 
 
-def _told(dataset: Dataset) -> tuple[Column, ...]:
+def _source_columns(dataset: Dataset) -> tuple[Column, ...]:
     assert dataset.channels is not None
     fields = tuple(dict.fromkeys(dataset.channels.fields.values()))
 

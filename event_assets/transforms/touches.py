@@ -14,7 +14,7 @@ from event_assets.declaration.channels import DIRECT, DIRECT_SOURCE
 from event_assets.transforms.interface import Frame, Inputs, Scope
 
 #: What tells where a session came from.
-TOLD = ("source", "medium", "campaign", "channel")
+SOURCE_COLUMNS = ("source", "medium", "campaign", "channel")
 #: Before the first date that a dataset can have, and one that every engine can write.
 _BEFORE_ALL = dt.date(1000, 1, 1)
 FIRST, LAST = "first_touch_", "last_touch_"
@@ -32,7 +32,7 @@ def with_touches(sessions: Frame, inputs: Inputs, scope: Scope) -> Frame:
     """
     if scope.dataset.channels is None:
         return sessions
-    columns = ["user_id", "session_id", "session_start", "event_date", *TOLD]
+    columns = ["user_id", "session_id", "session_start", "event_date", *SOURCE_COLUMNS]
     touches = scope.ports.shared(
         scope.ports.microseconds(inputs["session_touches"].select(*columns), {"session_start": "start us"})
     )
@@ -46,12 +46,14 @@ def with_touches(sessions: Frame, inputs: Inputs, scope: Scope) -> Frame:
     rows = scope.ports.as_of(rows, firsts, by="user_id", at="window start", other_at=f"{FIRST}date", forward=True)
     # Where the last touch is within the window, the first one of the window is not after it.
     reached = nw.col(f"{LAST}date") >= nw.col("window start")
-    told = [
+    of_touches = [
         nw.when(reached).then(nw.col(f"{prefix}{name}")).otherwise(nw.col(name)).alias(f"{prefix}{name}")
         for prefix in (FIRST, LAST)
-        for name in TOLD
+        for name in SOURCE_COLUMNS
     ]
-    return scope.ports.lookup(sessions, scope.on_dates(rows).select("session_id", *TOLD, *told), ["session_id"])
+    return scope.ports.lookup(
+        sessions, scope.on_dates(rows).select("session_id", *SOURCE_COLUMNS, *of_touches), ["session_id"]
+    )
 
 
 def _with_last(rows: Frame, scope: Scope) -> Frame:
@@ -60,7 +62,7 @@ def _with_last(rows: Frame, scope: Scope) -> Frame:
     rows = scope.ports.previous(rows, {"session_id": "id before"}, by=by, order=order)
     is_first = nw.col("id before").is_null()
     # Null is what a later touch fills in, so a campaign that a touch lacks is the empty text meanwhile.
-    held = {f"{LAST}{name}": (nw.col(name).fill_null(""), nw.lit("")) for name in TOLD}
+    held = {f"{LAST}{name}": (nw.col(name).fill_null(""), nw.lit("")) for name in SOURCE_COLUMNS}
     held[f"{LAST}date"] = nw.col("event_date"), nw.lit(_BEFORE_ALL)
     filled = (
         nw.when(~is_direct()).then(own).otherwise(nw.when(is_first).then(nothing)).alias(name)
@@ -72,10 +74,10 @@ def _with_last(rows: Frame, scope: Scope) -> Frame:
 
 
 def _first_of_dates(touches: Frame, scope: Scope) -> Frame:
-    """What each user's first touch of each date tells: user_id and, named `first_touch_`, date and all of TOLD."""
+    """Each user's first touch of each date: user_id and, named `first_touch_`, date and the source's columns."""
     by, order = ["user_id", "event_date"], ["start us", "session_id"]
     rows = scope.ports.previous(touches, {"session_id": "id before"}, by=by, order=order)
-    told = (nw.col(name).alias(f"{FIRST}{name}") for name in TOLD)
+    columns = (nw.col(name).alias(f"{FIRST}{name}") for name in SOURCE_COLUMNS)
     return rows.filter(nw.col("id before").is_null()).select(
-        "user_id", nw.col("event_date").alias(f"{FIRST}date"), *told
+        "user_id", nw.col("event_date").alias(f"{FIRST}date"), *columns
     )
