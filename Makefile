@@ -17,7 +17,7 @@ RUNTIME := $(if $(wildcard $(STAMP)),$(STAMP),$(VENV)/.runtime)
 DAGSTER_HOME := data/dagster
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup demo ui test test-slow test-long mutants bench docs pictures lint format lock clean
+.PHONY: help setup demo ui test fast-tests test-slow test-long mutants bench docs pictures lint format lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -63,7 +63,11 @@ $(DAGSTER_HOME)/dagster.yaml: event_assets/orchestration/dagster.yaml | $(RUNTIM
 # Two processes that create its SQLite files at once crash, and `dagster dev` starts several.
 	DAGSTER_HOME="$(CURDIR)/$(@D)" $(BIN)/dagster instance info > /dev/null
 
-test: lint  ## lint, types and the fast tests (ARGS="-k sessions")
+test: $(STAMP)  ## lint, types and the fast tests (ARGS="-k sessions")
+# Side by side: mypy takes one core for most of a minute.
+	@$(MAKE) --no-print-directory --jobs=2 lint fast-tests
+
+fast-tests: $(STAMP)
 	$(BIN)/pytest $(IN_PARALLEL) $(ARGS)
 
 test-slow: $(STAMP)  ## Spark, browsers, deployment, faults and what else takes long
