@@ -17,13 +17,14 @@ from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
 from event_assets.landing.schema_drift import ONE_FILE
 from event_assets.pipeline.completeness import COMPLETENESS, arrivals, due_at, shortages
+from event_assets.pipeline.dataset_tables import unit_of
 from event_assets.pipeline.funnel_steps import FUNNEL_SUMMARY, funnel_results
 from event_assets.pipeline.reconcile import Reconciliation, reconcile, reconciliation
 from event_assets.pipeline.results import REMEDY, CheckResult
 from event_assets.pipeline.schema_drift import FieldDrift, drifts
 from event_assets.pipeline.steps import RECONCILIATION, Step, steps
 from event_assets.pipeline.volume import REACH_DAYS, judge_volume
-from event_assets.pipeline.workspace import Workspace, unit_of
+from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Kind, SourceFile
 from event_assets.tables.catalog import tables
 from event_assets.tables.contract import Violation, merged, repeated_keys_of_files, violations, violations_of_file
@@ -153,7 +154,7 @@ def contract_result(table: Table, rows: int, broken: Sequence[Violation]) -> Che
 
 
 def accountable_rows(workspace: Workspace, step: Step, date: dt.date | None) -> int:
-    """The rows that a step's equation is about; none on a date whose gold tables are held back."""
+    """The rows that a step's equation is about; none on a date whose gold tables are on hold."""
     assert step.equation is not None
     is_held = any(source.holds for source in step.inputs) and date in workspace.held_dates()
     return 0 if is_held else workspace.rows(step.equation.whole, date)
