@@ -39,15 +39,9 @@ settings.load_profile("default")
 SLOW = (
     *("browser/", "deployment/", "faults/", "object_stores/"),
     *("cli/test_demo.py", "cli/test_erase_and_retention.py", "cli/test_plan.py", "cli/test_quarantine.py"),
-    *(
-        "cli/test_retract.py",
-        "cli/test_run.py",
-        "docs/test_examples.py",
-        "docs/test_notebooks.py",
-        "documents/test_how_tos.py",
-    ),
-    *("pipeline/test_channels.py", "pipeline/test_erasure.py", "pipeline/test_exports_laws.py"),
-    "pipeline/test_persons_and_cohorts.py",
+    *("cli/test_retract.py", "cli/test_run.py", "docs/test_examples.py", "docs/test_notebooks.py"),
+    *("documents/test_how_tos.py", "pipeline/test_channels.py", "pipeline/test_erasure.py"),
+    *("pipeline/test_exports_laws.py", "pipeline/test_persons_and_cohorts.py"),
     *("security/test_loopback.py", "security/test_secrets.py"),
 )
 
