@@ -50,7 +50,7 @@ BLOCK_BYTES = 256 * 1024
 _BATCH_BYTES = 4 * 1024 * 1024
 #: Marks the name of a member that another one of its name follows.
 REPEATED = " (repeated)"
-#: Types of values that are no texts; true is no number, and is refused as such.
+#: Types of values that are not texts. Cleaning rejects true in a column of numbers.
 _NUMERIC = frozenset({int, float, bool})
 _Pairs = Collection[tuple[str, bytes]]
 _Split = Callable[[bytes], _Pairs]

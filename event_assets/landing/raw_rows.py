@@ -108,8 +108,8 @@ def _meant(name: str, nulls: set[str]) -> pl.Expr:
 
 
 def _first_meant(column: Column, of: Callable[[str], str] = str) -> pl.Expr:
-    """The first field that isn't null without blanks and null values; unchanged, since cleaning reads it. Or what is
-    told `of` that field in another column."""
+    """The first field that isn't null without blanks and null values; unchanged, since cleaning reads it. `of` gives
+    another column about that field."""
     names, nulls = names_of(column.name, column.sources), {"", *column.null_values}
     found = (pl.when(_meant(name, nulls).is_not_null()).then(of(name)) for name in names)
     return pl.coalesce(*found, *map(of, names)).alias(column.name)
