@@ -16,13 +16,14 @@ from event_assets.declaration import COMPONENT_TYPE, Dataset, parse_dataset
 from event_assets.declaration.column import NAME
 from event_assets.draft.block import Block, block_lines
 from event_assets.draft.columns import event_columns, profile_columns, unified
-from event_assets.draft.field_roles import Roles, linked_ids, roles_of, user_of
+from event_assets.draft.field_roles import Roles, roles_of
 from event_assets.draft.file_groups import Found, Group, groups_of, looks_like_profiles, patterns
 from event_assets.draft.infer_time_formats import read_time
 from event_assets.draft.infer_types import ColumnType
 from event_assets.draft.read_sample import text_log
 from event_assets.draft.sample import Sample, bare
 from event_assets.draft.unwanted import Unwanted, unwanted
+from event_assets.draft.user_field import linked_ids, profile_user_field
 from event_assets.draft.yaml_text import checks, flow, one_line, quoted
 from event_assets.errors import DeclarationError
 
@@ -138,7 +139,7 @@ def kinds_of(paths: Sequence[Path], *, time: str | None, user: str | None, kind:
     ]
     taken = {column.name for block in blocks for column in block.columns}
     known = {text for block in blocks if block.roles and block.roles.user for text in block.roles.user.texts}
-    able = [group for group in others if user_of(group.sample, known)]
+    able = [group for group in others if profile_user_field(group.sample, known)]
     chosen = max(able, key=lambda group: (_overlap(group, known), looks_like_profiles(group)), default=None)
     profiles = _profiles(chosen, groups, blocks, taken, known) if chosen else None
     remarks += [f"{group.sample.title} is not drafted: no field has times" for group in others if group is not chosen]
@@ -161,12 +162,12 @@ def _with_roles(group: Group, given: Sequence[str | None]) -> tuple[Group, Roles
 
 def _overlap(group: Group, users: set[str]) -> int:
     """How many of the events' users the field of the group's users has."""
-    field = user_of(group.sample, users)
+    field = profile_user_field(group.sample, users)
     return len(users.intersection(field.texts)) if field else 0
 
 
 def _profiles(group: Group, groups: list[Group], blocks: list[Block], taken: set[str], users: set[str]) -> Block:
-    user = user_of(group.sample, users)
+    user = profile_user_field(group.sample, users)
     assert user is not None
     columns = profile_columns(group.sample.fields, user, taken)
     kinds = {column.type.name for block in blocks for column in block.columns if column.name == "user_id"}
