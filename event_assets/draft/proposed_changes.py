@@ -9,7 +9,8 @@ from event_assets.declaration import Column, Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.draft.block import Block, block_time, block_where, column_keys, described
 from event_assets.draft.columns import DraftColumn, profile_columns
-from event_assets.draft.declaration import Kinds, first_date, funnel_steps
+from event_assets.draft.declaration import first_date, funnel_steps
+from event_assets.draft.events_and_profiles import Kinds
 from event_assets.draft.file_groups import Found
 from event_assets.draft.sample import share
 from event_assets.draft.trial import Trial
