@@ -112,7 +112,7 @@ def _made_from(workspace: Workspace, files: Iterable[SourceFile], landed: Mappin
         for date in file.dates:
             part = [file.file_id, file.rules, file.cuts.get(date, ""), str(landed[file.file_id])]
             found.setdefault(dt.date.fromisoformat(date), []).append("/".join(part))
-    return {date: digest(rules, sorted(held)) for date, held in found.items()}
+    return {date: digest(rules, sorted(contents)) for date, contents in found.items()}
 
 
 def _replay(
