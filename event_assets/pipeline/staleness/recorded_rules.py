@@ -10,7 +10,8 @@ from event_assets.declaration import parse_dataset
 from event_assets.declaration.changes import Change, changes, declaration_digest, normalised
 from event_assets.digest import digest
 from event_assets.errors import DeclarationError
-from event_assets.pipeline.staleness import CHANGED, Stale, made_from
+from event_assets.pipeline.staleness.made_from import made_from
+from event_assets.pipeline.staleness.stale_partitions import CHANGED, Stale
 from event_assets.pipeline.steps import RECONCILIATION, Step, steps
 from event_assets.pipeline.workspace import Workspace
 from event_assets.tables.custom_table_functions import custom_tables
