@@ -22,16 +22,16 @@ def erase(
     dataset: DatasetName,
     user_id: Annotated[str, typer.Option("--user-id", help="The user, by the id as tables show it.")],
     mentions: Annotated[
-        bool, typer.Option("--mentions", help="Take refused records of others that mention the user, too.")
+        bool, typer.Option("--mentions", help="Also delete rejected records of others that mention the user.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was taken out as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Takes a user's rows out of every table, raw ones and rejects included; nothing brings them back.
+    """Permanently deletes a user's rows from every table, also from raw tables and rejects.
 
-    Neither a backfill nor the same or another file landed later: the user's records are left out of it. Source
-    files in the inbox are left alone. A refused record is the user's where the field that holds the user contains the
-    id as a whole token, in any spelling (7731.0 for 7731). Refused records of others that mention the id are counted
-    and named; --mentions takes them out, too.
+    No backfill restores them, and later landings skip the user's records in every file. Source files in the inbox are
+    not changed. A rejected record belongs to the user if its user field contains the id as a whole token, in any
+    spelling (7731.0 for 7731). Rejected records of others that mention the id are counted and named; --mentions deletes
+    them too.
 
     \b
     event-assets erase shop --user-id 541312140
