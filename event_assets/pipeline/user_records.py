@@ -23,7 +23,8 @@ from event_assets.declaration import Column, Dataset
 from event_assets.declaration.events_and_profiles import Source
 from event_assets.declaration.values import value_of
 from event_assets.landing.inbox import block_of, path_value
-from event_assets.storage.ledger import Kind, Ledger
+from event_assets.storage.ledger import Ledger
+from event_assets.storage.ledger_entries import Kind
 from event_assets.storage.parquet import read_parquet
 from event_assets.tables.table import Table
 from event_assets.text.paths import FILE_PATH

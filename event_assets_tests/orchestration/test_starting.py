@@ -16,7 +16,7 @@ from event_assets.orchestration.calendar import partitions
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.io_manager import LakeIOManager
 from event_assets.orchestration.keys import asset_key
-from event_assets.storage.ledger import SourceFile
+from event_assets.storage.ledger_entries import SourceFile
 from event_assets_tests.orchestration.platform import RANGE_END, RANGE_START, Platform, break_table, failure
 from event_assets_tests.orchestration.test_checks import stored_evaluations
 from event_assets_tests.world import clicks, lines
