@@ -161,7 +161,9 @@ def read_entry(text: str) -> Entry:
     """The entry of a stored text."""
     document: dict[str, Any] = json.loads(text)
     kind = _KINDS[document.pop("what")]
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in document.items()}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in document.items()
+    }
     if kind is SourceFile:
         values["landed_at"] = dt.datetime.fromisoformat(values["landed_at"])
     return kind(**values)
