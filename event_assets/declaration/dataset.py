@@ -112,7 +112,7 @@ class Dataset(Declared):
     expect: Expect | None = None
     """Which files each date is complete with; where left out, nothing is expected."""
     retention: Retention = Retention()
-    """How long dates are kept, by layer; for ever where nothing is said."""
+    """How long dates are kept, by layer; for ever by default."""
 
     @field_validator("name")
     @classmethod

@@ -1,4 +1,4 @@
-"""What a newer sample asks of a declaration that exists: changes, proposed one by one."""
+"""The changes that a newer sample needs in an existing declaration, proposed one by one."""
 
 from __future__ import annotations
 
@@ -198,9 +198,9 @@ def _columns(
             filled = sum(value is not None for value in block.field(column.source).values)
             proposed = flow({key: value for key, value in keys.items() if key != "required"})
             yield Change(f"{place}.columns", "", proposed, f"a new field, in {share(filled, block.sample.records)}")
-    for source, gone in read.items():
-        if source not in block.sources and not set(gone.sources) & block.sources and source != "file_path":
-            yield Change(f"{place}.columns.{gone.name}", source, "", "no sampled record has this field")
+    for source, missing in read.items():
+        if source not in block.sources and not set(missing.sources) & block.sources and source != "file_path":
+            yield Change(f"{place}.columns.{missing.name}", source, "", "no sampled record has this field")
 
 
 def _values(place: str, before: Column, column: DraftColumn, refused: Mapping[str, int]) -> Iterator[Change]:

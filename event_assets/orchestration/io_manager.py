@@ -51,7 +51,7 @@ class StepOutput:
         note: Callable[[list[Outcome]], None],
     ) -> None:
         self._context, self._run, self._steps, self._note = context, run, steps, note
-        self.held: set[str] = set()
+        self.waiting: set[str] = set()
         """The tables of which a partition was refused, or waits."""
         self.rows = self.partitions = 0
 
@@ -66,7 +66,7 @@ class StepOutput:
                 self._note(outcomes)
                 self.rows += sum(outcome.rows for outcome in outcomes)
                 self.partitions += sum(outcome.state == "materialized" for outcome in outcomes)
-                self.held.update(outcome.table for outcome in outcomes if outcome.state != "materialized")
+                self.waiting.update(outcome.table for outcome in outcomes if outcome.state != "materialized")
 
 
 class LakeIOManager(dg.ConfigurableIOManager):

@@ -153,7 +153,7 @@ def contract_result(table: Table, rows: int, broken: Sequence[Violation]) -> Che
 
 
 def accountable_rows(workspace: Workspace, step: Step, date: dt.date | None) -> int:
-    """The rows that a step's equation is about; none on a date whose gold tables are held back."""
+    """The rows that a step's equation is about; none on a date whose gold tables are on hold."""
     assert step.equation is not None
     is_held = any(source.holds for source in step.inputs) and date in workspace.held_dates()
     return 0 if is_held else workspace.rows(step.equation.whole, date)

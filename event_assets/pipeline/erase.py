@@ -52,7 +52,7 @@ def erase(
     mentions: bool = False,
     forget: Callable[[Mapping[str, str]], None] = lambda _: None,
 ) -> Erased:
-    """Take a user's records out of the landed tables, for good; what is made from them is stale then.
+    """Take a user's records out of the landed tables permanently; what is made from them is stale then.
 
     With `mentions` also the refused records of others that mention the user. Names of files and fields that contain the
     id are masked; `forget` receives them and what to replace them by, for storage of others (logs of runs), before the
@@ -107,10 +107,10 @@ def _texts_with_ids(workspace: Workspace, masking: Masking) -> dict[str, str]:
         *(dropped.name for dropped in (*inbox.files, *inbox.manifests)),
     }
     texts = {part: masked for name in names for part, masked in parts_of_names(name, masking.name(name))}
-    said = {*inbox.warnings, *(file.reason for file in ledger.files.values() if file.reason)}
+    messages = {*inbox.warnings, *(file.reason for file in ledger.files.values() if file.reason)}
     fields = {name for file in ledger.files.values() for name in file.new_fields}
-    said.update(message.format(name) for name in fields for message in FIELD_MESSAGES)
-    texts.update((text, masking.text(text)) for text in said)
+    messages.update(message.format(name) for name in fields for message in FIELD_MESSAGES)
+    texts.update((text, masking.text(text)) for text in messages)
     return {text: masked for text, masked in texts.items() if masked != text}
 
 
@@ -268,18 +268,18 @@ def place(workspace: Workspace, file: SourceFile, staged: dict[str, Path]) -> No
 
 def _without(file: SourceFile, part: str, found: dict[int, str | None]) -> tuple[SourceFile, int]:
     """The file when the found records (row number to reason, where they are rejects) are out; rows left in the part."""
-    gone = len(found)
+    erased = len(found)
     uncut = file.uncut or {**file.dates, REJECTS: file.rejected}
     file = replace(file, uncut=uncut)
-    file = replace(file, erased=file.erased + gone, cuts={**file.cuts, part: _cut(file.cuts.get(part, "0"), found)})
+    file = replace(file, erased=file.erased + erased, cuts={**file.cuts, part: _cut(file.cuts.get(part, "0"), found)})
     if part == REJECTS:
         reasons = Counter(file.reasons)
         reasons.subtract(reason for reason in found.values() if reason)
-        return replace(file, rejected=file.rejected - gone, reasons=dict(+reasons)), file.rejected - gone
-    file = replace(file, landed=file.landed - gone)
+        return replace(file, rejected=file.rejected - erased, reasons=dict(+reasons)), file.rejected - erased
+    file = replace(file, landed=file.landed - erased)
     if part == ROWS:
         return file, file.landed
-    dates = {date: rows - gone if date == part else rows for date, rows in file.dates.items()}
+    dates = {date: rows - erased if date == part else rows for date, rows in file.dates.items()}
     return replace(file, dates={date: rows for date, rows in dates.items() if rows}), dates[part]
 
 

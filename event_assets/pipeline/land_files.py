@@ -1,8 +1,8 @@
 """Files of the inbox into the raw tables, through the ledger.
 
 A file's rows are staged, moved to names that no log lists yet, and entered into the ledger; then the logs of
-the raw tables are brought in line with the ledger. A kill before the ledger's commit leaves files that nobody
-reads; one after it is repaired by the next `sync_raw_tables`.
+the raw tables are brought in line with the ledger. A kill before the ledger's commit leaves files that no log
+lists; one after it is repaired by the next `sync_raw_tables`.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ def _sort_out(
 
 def _known_before(workspace: Workspace, binding: Binding) -> SourceFile | None:
     """The same bytes under the same name, where they had another identity: a declaration has come to read the name, or
-    the lake is of a version that told files by their bytes alone."""
+    the lake is of a version that identified files by their bytes alone."""
     before = workspace.ledger.binding(binding.kind, binding.name)
     if before is None or before.file_id == binding.file_id:
         return None

@@ -111,7 +111,7 @@ def _made_from(workspace: Workspace, files: Iterable[SourceFile], landed: Mappin
     for file in files:
         for date in file.dates:
             found.setdefault(dt.date.fromisoformat(date), []).append(f"{part_name(file, date)}/{landed[file.file_id]}")
-    return {date: digest(rules, sorted(held)) for date, held in found.items()}
+    return {date: digest(rules, sorted(contents)) for date, contents in found.items()}
 
 
 def _replay(

@@ -15,7 +15,7 @@ from event_assets.tables.table import Table
 
 SAMPLE_ROWS = 5
 MASK = "•••"
-#: What a message says of a partition that broke a blocking check, before why; and what to do then.
+#: The words of a message about a partition that broke a blocking check, before why; and what to do then.
 NOT_PUBLISHED = "was not published (the previous version is kept)"
 REMEDY = "fix the rule or the source and materialize it again"
 

@@ -234,7 +234,7 @@ class Run:
         staged: StagedStep | None = None,
         waits_for: Blocker | None = None,
     ) -> None:
-        self._schedule.held(step, date)
+        self._schedule.not_made(step, date)
         for name in step.tables:
             table = staged.tables[name] if staged else None
             if table:

@@ -117,7 +117,7 @@ class Schedule:
         if changed:
             self._changed.add((table, date))
 
-    def held(self, step: Step, date: dt.date | None) -> None:
+    def not_made(self, step: Step, date: dt.date | None) -> None:
         """A step's date was refused, or waits."""
         self._stale[step.name, date] = True
 

@@ -46,7 +46,7 @@ def stale_units(workspace: Workspace) -> Iterator[Stale]:
     """The units that are stale now, upstream first.
 
     What is downstream of a stale unit is only known to be stale once that unit was materialized again: its content
-    may come out the same. `reachable` says what could be touched at most.
+    may come out the same. `reachable` gives what could be touched at most.
     """
     for step in workspace.steps:
         dates: list[dt.date | None] = list(candidate_dates(workspace, step)) if step.by_date else [None]

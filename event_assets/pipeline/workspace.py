@@ -80,7 +80,7 @@ class Workspace:
         self._validity = {
             "profiles": Validity(history / "validity.json", ["user_id"]),
             "session_index": Validity(history / "session_index.json", ["session_id"]),
-            "identities": Validity(history / "identities.json", ["column", "id"], says=["person_id"]),
+            "identities": Validity(history / "identities.json", ["column", "id"], values=["person_id"]),
         }
 
     @cached_property
@@ -134,7 +134,7 @@ class Workspace:
                 self._figures.save()
 
     def _recover(self) -> None:
-        """Make good what a killed writer began: what entered the ledger counts, all else goes."""
+        """Complete what a killed writer committed to the ledger, and delete the rest of what it wrote."""
         self.recovered = True
         self._writes = True  # this process has the lease already
         self.refresh()
@@ -236,7 +236,7 @@ class Workspace:
         return [(source.table, day) for day in dates]
 
     def is_closed(self, step: Step, date: dt.date | None) -> bool:
-        """Whether retention dropped something that a unit holds or reads: it then stays as it is, for good."""
+        """Whether retention dropped something that a unit holds or reads: it is then never recomputed."""
         dropped = self.ledger.expired_before
         if date is None or not dropped:
             return False

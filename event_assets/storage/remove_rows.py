@@ -18,8 +18,8 @@ def write_without(
 
     Streaming, since a date may be larger than memory.
     """
-    gone = pl.Series(sorted(row_numbers), dtype=pl.Int64)
-    kept = scan_parquet(part).filter(~pl.col("row_number").is_in(gone.implode()))
+    removed = pl.Series(sorted(row_numbers), dtype=pl.Int64)
+    kept = scan_parquet(part).filter(~pl.col("row_number").is_in(removed.implode()))
     _write(kept.with_columns(replacements(texts or {})), into)
 
 

@@ -35,11 +35,12 @@ class Unit:
 class Validity:
     """Digests of a table with the columns `key`, by date; kept in one file.
 
-    Its rows hold over an interval where it has `valid_from` and `valid_to`. Only the columns `says` count, where named.
+    Its rows are valid for an interval where it has `valid_from` and `valid_to`. Only the columns `values` matter, where
+    named.
     """
 
-    def __init__(self, path: Path, key: Sequence[str], says: Sequence[str] = ()) -> None:
-        self._path, self._key, self._says = path, list(key), list(says)
+    def __init__(self, path: Path, key: Sequence[str], values: Sequence[str] = ()) -> None:
+        self._path, self._key, self._values = path, list(key), list(values)
         self._digests: dict[str, list[str]] | None = None
         self._rows: tuple[str, pl.DataFrame] | None = None
         self._changed = False
@@ -47,8 +48,8 @@ class Validity:
     def digest(
         self, date: dt.date, rows: Unit, holding: Callable[[dt.date], Unit], dates: Callable[[], Iterable[dt.date]]
     ) -> str:
-        """What the rows say on a date of the keys that its `holding` unit has: of each key the interval that the date
-        lies in, or its first where that begins later. The intervals' ends don't count. Empty where they say nothing.
+        """The rows' values on a date for the keys that its `holding` unit has: for each key the interval that contains
+        the date, or its first where that begins later. The intervals' ends don't matter. Empty without values.
 
         After a change of the rows all digests are computed again: those of small `dates` together.
         """
@@ -84,9 +85,9 @@ class Validity:
         return self._known().get(date.isoformat(), [])[:2] == [rows.content, unit.content]
 
     def _remember(self, batch: dict[dt.date, Unit], rows: Unit) -> None:
-        held = {date: unit for date, unit in batch.items() if unit.content != EMPTY_CONTENT}
+        filled = {date: unit for date, unit in batch.items() if unit.content != EMPTY_CONTENT}
         try:
-            found = self._computed(held, rows) if held and rows.content != EMPTY_CONTENT else {}
+            found = self._computed(filled, rows) if filled and rows.content != EMPTY_CONTENT else {}
         except Exception:
             if len(batch) == 1:
                 raise
@@ -106,11 +107,11 @@ class Validity:
             valid = valid.filter(pl.col("valid_to").is_null() | (pl.col("valid_to") > date))
             valid = valid.filter(pl.col("valid_from") == pl.col("valid_from").min().over(_DATE, *self._key))
             valid = valid.drop("valid_from", "valid_to")
-        names = [*self._key, *self._says] if self._says else self._rows[1].columns
-        said = valid.select(_DATE, *(name for name in names if name in valid.columns)).sort(_DATE, *self._key)
+        names = [*self._key, *self._values] if self._values else self._rows[1].columns
+        values = valid.select(_DATE, *(name for name in names if name in valid.columns)).sort(_DATE, *self._key)
         return {
             part[_DATE][0]: hashlib.blake2b(part.drop(_DATE).write_ndjson().encode(), digest_size=8).hexdigest()
-            for part in said.partition_by(_DATE, maintain_order=True)
+            for part in values.partition_by(_DATE, maintain_order=True)
         }
 
     def _keys(self, units: dict[dt.date, Unit]) -> pl.DataFrame:

@@ -57,7 +57,7 @@ def judged(
             if c.type not in ("json", "timestamp")
         )
     )
-    rules = [good for column in columns if (good := _good(column, column.name in required)) is not None]
+    rules = [valid for column in columns if (valid := _valid(column, column.name in required)) is not None]
     frame = frame.with_columns(_excluded(columns, scope, kind).alias("is excluded"))
     return frame.with_columns(nw.all_horizontal(~nw.col("is excluded"), *rules, ignore_nulls=False).alias("is valid"))
 
@@ -189,7 +189,7 @@ def _named(frame: Frame, columns: Sequence[Column], scope: Scope) -> Frame:
     return scope.ports.folded(frame, folds).with_columns(*texts).drop(*folds)
 
 
-def _good(column: Column, required: bool) -> nw.Expr | None:
+def _valid(column: Column, required: bool) -> nw.Expr | None:
     """Whether a record keeps the column's rules (never null); None where it has none that could fail."""
     text, value = nw.col(f"text {column.name}"), nw.col(f"typed {column.name}")
     bounds = within_bounds(value, column)
@@ -201,13 +201,13 @@ def _good(column: Column, required: bool) -> nw.Expr | None:
 
 
 def _reason(column: Column, required: bool) -> nw.Expr:
-    good = _good(column, required)
-    if good is None:
+    valid = _valid(column, required)
+    if valid is None:
         return nw.lit(None, nw.String)
     missing = nw.col(f"text {column.name}").is_null()
     return (
-        nw.when(~good & missing)
+        nw.when(~valid & missing)
         .then(nw.lit(f"missing_{column.name}"))
-        .when(~good)
+        .when(~valid)
         .then(nw.lit(f"invalid_{column.name}"))
     )
