@@ -203,7 +203,7 @@ def without_erased(
     places of its parts.
 
     Parts are given and returned by name; one that contained such records, or has members named by erased users, is
-    written again into `staging`, one that held nothing but such records is left out. The same file and the same parts
+    written again into `staging`, one that had nothing but such records is left out. The same file and the same parts
     come back where no record is about an erased user. Records that stay though they mention one are added to
     `mentioned`.
     """
