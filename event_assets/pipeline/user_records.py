@@ -304,7 +304,7 @@ def rows_of(table: Table, path: Path, judges: Sequence[Judge], paths: Mapping[st
 
 
 def _rows_of(table: Table, path: Path, judge: Judge, paths: Mapping[str, str]) -> pl.Series:
-    if "raw" in table.names:
+    if {"raw", "file_id"} <= set(table.names):
         refused = read_parquet(path, ["raw", "file_id"])
         verdicts = [judge.text(raw, path=paths.get(file_id)) for raw, file_id in refused.iter_rows()]
         return pl.Series([judge.takes(verdict) for verdict in verdicts], dtype=pl.Boolean)
