@@ -15,14 +15,15 @@ from typing import Any
 
 from event_assets.errors import LandingError
 from event_assets.landing.inbox import look
+from event_assets.pipeline.dataset_tables import unit_of
 from event_assets.pipeline.masked_members import digest_of_masks, masks_of
 from event_assets.pipeline.masked_names import Masking, parts_of_names
 from event_assets.pipeline.run import run
-from event_assets.pipeline.schedule import Request
 from event_assets.pipeline.schema_drift import FIELD_MESSAGES
+from event_assets.pipeline.staleness.schedule import Request
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, parts, sync_raw_tables
 from event_assets.pipeline.user_records import Erasing, Judge, canonical, judges_of, rows_of, spread, tombstone_name
-from event_assets.pipeline.workspace import Workspace, unit_of
+from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import SourceFile
 from event_assets.storage.parquet import read_figures, read_parquet, write_parquet
 from event_assets.storage.partitions import content_digest

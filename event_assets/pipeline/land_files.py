@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from event_assets.declaration import Dataset
 from event_assets.errors import LandingError
@@ -38,9 +37,6 @@ from event_assets.storage.ledger import Binding, Kind, Retraction, SourceFile
 from event_assets.storage.ledger import Entry as LedgerEntry
 from event_assets.storage.partitions import EMPTY_CONTENT
 from event_assets.tables.landed_tables import RAW_EVENTS
-
-if TYPE_CHECKING:
-    pass
 
 #: So many seconds of landed files enter the ledger in one commit.
 COMMIT_SECONDS = 2.0

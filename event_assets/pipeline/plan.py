@@ -14,7 +14,9 @@ from event_assets.errors import DeclarationError
 from event_assets.landing.inbox import InboxFile
 from event_assets.pipeline.land_files import pending
 from event_assets.pipeline.manifests import pending_manifests, read_manifests
-from event_assets.pipeline.staleness import CHANGED, Stale, made_from, reachable, stale_units
+from event_assets.pipeline.staleness.made_from import made_from
+from event_assets.pipeline.staleness.stale_partitions import CHANGED, Stale, stale_units
+from event_assets.pipeline.staleness.touched_partitions import touched_partitions
 from event_assets.pipeline.steps import RECONCILIATION, Step, steps
 from event_assets.pipeline.workspace import Workspace
 from event_assets.tables.custom_table_functions import custom_tables
@@ -99,7 +101,7 @@ def preview(workspace: Workspace) -> Plan:
         *((one.name, _TOUCHED if one.name in known else "a new manifest") for one in manifests),
     )
     internal = frozenset(name for name, table in workspace.tables.items() if table.internal)
-    at_most = reachable(workspace, stale)
+    at_most = touched_partitions(workspace, stale)
     return Plan(tuple(changed), named, (*warnings, *unreadable), tuple(stale), at_most, internal)
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import polars as pl
 
 from event_assets.declaration.changes import declaration_digest, normalised
-from event_assets.pipeline.staleness import stale_units
+from event_assets.pipeline.publish import publish_whole
+from event_assets.pipeline.staleness.stale_partitions import stale_units
 from event_assets.pipeline.steps import RECONCILIATION
-from event_assets.pipeline.sync_raw_tables import publish_whole
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.read_again import read_again
 from event_assets.tables.landed_tables import RAW_EVENTS, RAW_PROFILES
