@@ -20,8 +20,9 @@ from event_assets.locations import parse_place
 from event_assets.orchestration.private.log_events import events_together, log_events
 from event_assets.orchestration.reporting import outcome_events
 from event_assets.orchestration.run_log import log_outcomes
+from event_assets.pipeline.outcome_messages import NOT_PUBLISHED
 from event_assets.pipeline.publish import publish
-from event_assets.pipeline.results import NOT_PUBLISHED, Outcome
+from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.run import Run
 from event_assets.pipeline.steps import Step
 from event_assets.settings import load_settings
