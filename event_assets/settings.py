@@ -224,7 +224,7 @@ def load_settings(
 
 
 def use_dagster_home(home: Path) -> None:
-    """Let Dagster in this process and its children keep its runs there; its own settings file asks for it by name."""
+    """Let Dagster in this process and its children keep its runs there; its own settings file refers to it by name."""
     os.environ["DAGSTER_HOME"] = str(home)
 
 
@@ -234,7 +234,7 @@ def use_no_plugins() -> None:
 
 
 def use_spark_python() -> None:
-    """Let Spark's executors run the Python of this process, unless somebody said which one (PYSPARK_PYTHON)."""
+    """Let Spark's executors run the Python of this process, unless the user set one (PYSPARK_PYTHON)."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
 
 

@@ -14,10 +14,10 @@ from event_assets.wording import counted
 
 def retention(
     dataset: DatasetName,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be dropped.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be dropped.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was dropped as JSON.")] = False,
 ) -> None:
-    """Drops dates that are older than the dataset's declaration keeps them (key `retention`), for good.
+    """Permanently drops the dates that are older than the declaration's key `retention` keeps them.
 
     \b
     event-assets retention shop --dry-run

@@ -102,7 +102,7 @@ class Channels(Declared):
     utm_campaign: str | None = None
     """The column of the campaign, in place of the landing page's `utm_campaign`."""
     internal_hosts: tuple[str, ...] = ()
-    """Hosts that send nobody, with their subdomains: one's own, a payment page. A referrer of them is none."""
+    """Hosts that are no source, with their subdomains: your own, a payment page. Their referrers are ignored."""
     own_rules: tuple[ChannelRule, ...] = Field((), alias="rules")
     """Rules of channels that come before the default ones; the first that a session meets gives its channel."""
     default_rules: bool = True

@@ -51,7 +51,7 @@ from event_assets.pipeline.land_files import land_new_files
 from event_assets.pipeline.lateness_table import publish_lateness
 from event_assets.pipeline.progress import NullProgress
 from event_assets.pipeline.reconcile import publish_reconciliation
-from event_assets.pipeline.schedule import empty_dates, possible_dates
+from event_assets.pipeline.staleness.schedule import empty_dates, possible_dates
 from event_assets.pipeline.steps import LATENESS, RECONCILIATION, Step, steps, unread
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings
@@ -178,7 +178,7 @@ def _landing(landed: Sequence[str]) -> Callable[..., Iterator[Any]]:
             _land(context, current)
         if _FRAMES in context.selected_output_names:
             yield dg.Output(None, _FRAMES)
-        yield from _outputs(context, current, landed, held={SOURCE_FILES} if current.intake.failures else set())
+        yield from _outputs(context, current, landed, waiting={SOURCE_FILES} if current.intake.failures else set())
 
     return compute
 
@@ -212,7 +212,7 @@ def _step(step: Step) -> Callable[..., Iterator[Any]]:
             output.store()
         dates = current.open(context).empty_dates(step)
         _report_empty(context, current, [table for table in step.tables if table in selected_tables(context)], dates)
-        yield from _outputs(context, current, step.tables, output.held)
+        yield from _outputs(context, current, step.tables, output.waiting)
 
     return compute
 
@@ -240,7 +240,7 @@ def _concluding(made: Sequence[str]) -> Callable[..., Iterator[Any]]:
 
 
 def _outputs(
-    context: dg.OpExecutionContext, current: DatasetRun, made: Sequence[str], held: set[str]
+    context: dg.OpExecutionContext, current: DatasetRun, made: Sequence[str], waiting: set[str]
 ) -> Iterator[dg.Output[Any]]:
     """The outputs of the tables that an op made, and of its checks.
 
@@ -249,7 +249,7 @@ def _outputs(
     """
     selected = selected_tables(context)
     for table in made:
-        if table in context.selected_output_names and table not in held and feeds_other_assets(context, table):
+        if table in context.selected_output_names and table not in waiting and feeds_other_assets(context, table):
             yield dg.Output(None, table, metadata=RECORDED)
     judged = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}.difference(selected)
     for table in (table for table in made if table in judged):

@@ -15,13 +15,14 @@ from typing import Any
 
 from event_assets.errors import LandingError
 from event_assets.landing.inbox import look
+from event_assets.pipeline.dataset_tables import unit_of
 from event_assets.pipeline.masked_names import Masking, parts_of_names
 from event_assets.pipeline.run import run
-from event_assets.pipeline.schedule import Request
 from event_assets.pipeline.schema_drift import FIELD_MESSAGES
+from event_assets.pipeline.staleness.schedule import Request
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, parts, sync_raw_tables
 from event_assets.pipeline.user_records import Erasing, Judge, canonical, judges_of, rows_of, spread, tombstone_name
-from event_assets.pipeline.workspace import Workspace, unit_of
+from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import SourceFile
 from event_assets.storage.parquet import read_figures, read_parquet, write_parquet
 from event_assets.storage.partitions import content_digest
@@ -51,7 +52,7 @@ def erase(
     mentions: bool = False,
     forget: Callable[[Mapping[str, str]], None] = lambda _: None,
 ) -> Erased:
-    """Take a user's records out of the landed tables, for good; what is made from them is stale then.
+    """Take a user's records out of the landed tables permanently; what is made from them is stale then.
 
     With `mentions` also the refused records of others that mention the user. Names of files and fields that contain the
     id are masked; `forget` receives them and what to replace them by, for storage of others (logs of runs), before the
@@ -106,10 +107,10 @@ def _texts_with_ids(workspace: Workspace, masking: Masking) -> dict[str, str]:
         *(dropped.name for dropped in (*inbox.files, *inbox.manifests)),
     }
     texts = {part: masked for name in names for part, masked in parts_of_names(name, masking.name(name))}
-    said = {*inbox.warnings, *(file.reason for file in ledger.files.values() if file.reason)}
+    messages = {*inbox.warnings, *(file.reason for file in ledger.files.values() if file.reason)}
     fields = {name for file in ledger.files.values() for name in file.new_fields}
-    said.update(message.format(name) for name in fields for message in FIELD_MESSAGES)
-    texts.update((text, masking.text(text)) for text in said)
+    messages.update(message.format(name) for name in fields for message in FIELD_MESSAGES)
+    texts.update((text, masking.text(text)) for text in messages)
     return {text: masked for text, masked in texts.items() if masked != text}
 
 
@@ -199,7 +200,7 @@ def without_erased(
     """A source file (`source` is its path) without the records of erased users: as the ledger shall know it, and the
     places of its parts.
 
-    Parts are given and returned by name; one that contained such records is written again into `staging`, one that held
+    Parts are given and returned by name; one that contained such records is written again into `staging`, one that had
     nothing else is left out. The same file and the same parts come back where no record is an erased user's. Records
     that stay though they mention one are added to `mentioned`.
     """
@@ -259,18 +260,18 @@ def place(workspace: Workspace, file: SourceFile, staged: dict[str, Path]) -> No
 
 def _without(file: SourceFile, part: str, found: dict[int, str | None]) -> tuple[SourceFile, int]:
     """The file when the found records (row number to reason, where they are rejects) are out; rows left in the part."""
-    gone = len(found)
+    erased = len(found)
     uncut = file.uncut or {**file.dates, REJECTS: file.rejected}
     file = replace(file, uncut=uncut)
-    file = replace(file, erased=file.erased + gone, cuts={**file.cuts, part: _cut(file.cuts.get(part, "0"), found)})
+    file = replace(file, erased=file.erased + erased, cuts={**file.cuts, part: _cut(file.cuts.get(part, "0"), found)})
     if part == REJECTS:
         reasons = Counter(file.reasons)
         reasons.subtract(reason for reason in found.values() if reason)
-        return replace(file, rejected=file.rejected - gone, reasons=dict(+reasons)), file.rejected - gone
-    file = replace(file, landed=file.landed - gone)
+        return replace(file, rejected=file.rejected - erased, reasons=dict(+reasons)), file.rejected - erased
+    file = replace(file, landed=file.landed - erased)
     if part == ROWS:
         return file, file.landed
-    dates = {date: rows - gone if date == part else rows for date, rows in file.dates.items()}
+    dates = {date: rows - erased if date == part else rows for date, rows in file.dates.items()}
     return replace(file, dates={date: rows for date, rows in dates.items() if rows}), dates[part]
 
 

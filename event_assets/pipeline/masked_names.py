@@ -26,7 +26,7 @@ Span = tuple[int, int]
 
 
 class Masking:
-    """Masks what erased users are called by; nothing where nobody is erased."""
+    """Masks what erased users are called by; nothing where no user is erased."""
 
     def __init__(self, dataset: Dataset, ledger: Ledger, erasings: Iterable[Erasing] | None = None) -> None:
         self._ledger = ledger

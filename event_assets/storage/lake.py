@@ -18,7 +18,7 @@ from event_assets.storage.damage import STATE, marked_files, unmark
 from event_assets.storage.declarations import Declarations
 from event_assets.storage.files import Files, LocalFiles, ObjectFiles, files_of
 from event_assets.storage.lease import WAIT_SECONDS, lease, unfinished_since
-from event_assets.storage.object_lease import held, object_lease
+from event_assets.storage.object_lease import current_lease, object_lease
 from event_assets.storage.object_lease import unfinished_since as object_lease_unfinished_since
 from event_assets.storage.object_store import Objects
 from event_assets.storage.partitions import Entry, entries, part_name
@@ -200,9 +200,9 @@ class TableStore:
         self.entries(again=True)
 
     def drop(self, units: Iterable[str]) -> None:
-        """Take units out of the table for good, in one commit."""
-        gone = [self._entries.pop(unit) for unit in list(units) if unit in self.entries()]
-        self._queue([], [path for entry in gone for path in entry.files])
+        """Take units out of the table permanently, in one commit."""
+        removed = [self._entries.pop(unit) for unit in list(units) if unit in self.entries()]
+        self._queue([], [path for entry in removed for path in entry.files])
         self.flush()
 
     def flush(self) -> None:
@@ -211,14 +211,14 @@ class TableStore:
             return
         queued = {file.path for file in self._add}
         # A unit that was published twice since the last flush leaves a file that no log ever named.
-        gone = [path for path in self._remove if path not in queued]
+        removed = [path for path in self._remove if path not in queued]
         unused = [path for path in self._remove if path in queued]
-        self._log.commit([file for file in self._add if file.path not in set(unused)], gone)
+        self._log.commit([file for file in self._add if file.path not in set(unused)], removed)
         if self._state_folder and self._sweep_later:
-            unmark(self._state_folder, [self._files.here / path for path in (*queued, *gone)])
+            unmark(self._state_folder, [self._files.here / path for path in (*queued, *removed)])
         self._add, self._remove = [], []
-        self._placed.difference_update(gone, unused)
-        self._files.delete((*gone, *unused))
+        self._placed.difference_update(removed, unused)
+        self._files.delete((*removed, *unused))
 
     def link_to(self, other: TableStore) -> None:
         """Make the current files of the same table of another lake current here as well, by links to them."""
@@ -337,7 +337,7 @@ class Lake:
         if not self._objects:
             return LocalFiles(copies)
         objects = self._objects.below(dataset)
-        return ObjectFiles(objects.below(folder), copies, lambda: held(objects))
+        return ObjectFiles(objects.below(folder), copies, lambda: current_lease(objects))
 
     @contextmanager
     def staging(self, dataset: str) -> Iterator[Path]:

@@ -137,7 +137,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Expiry:
-    """A table's dates before one were dropped, for good; a later one of the same table takes its place."""
+    """A table's dates before one were dropped permanently; a later one of the same table takes its place."""
 
     table: str
     before: str
@@ -313,10 +313,10 @@ class Ledger:
     def contradicts(self, file: SourceFile, bindings: Iterable[Binding]) -> bool:
         """Whether a manifest gives one of a file's names (with or without its folder) another number of records."""
         known = {name for binding in bindings for name in binding.known_as}
-        said = (
+        numbers = (
             manifest.records[name] for manifest in self.manifests.values() for name in known & manifest.records.keys()
         )
-        return any(records != file.records for records in said)
+        return any(records != file.records for records in numbers)
 
     @property
     def version(self) -> int:

@@ -13,8 +13,8 @@ from event_assets.storage.parquet import scan_parquet
 
 def write_without(part: Path, row_numbers: Collection[int], into: Path) -> None:
     """Copy a landed part but for the rows of these numbers: streaming, since a date may be larger than memory."""
-    gone = pl.Series(sorted(row_numbers), dtype=pl.Int64)
-    _write(scan_parquet(part).filter(~pl.col("row_number").is_in(gone.implode())), into)
+    removed = pl.Series(sorted(row_numbers), dtype=pl.Int64)
+    _write(scan_parquet(part).filter(~pl.col("row_number").is_in(removed.implode())), into)
 
 
 def write_without_columns(part: Path, columns: Collection[str], into: Path) -> bool:

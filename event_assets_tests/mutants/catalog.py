@@ -224,14 +224,14 @@ MUTANTS = (
     # Staleness, publishing, incremental runs
     _mutant(
         "staleness without the dates around",
-        "pipeline/staleness.py",
+        "pipeline/staleness/made_from.py",
         "return [pair for pair in contents if pair[1] != EMPTY_CONTENT]",
         "return [pair for pair in contents if pair[1] != EMPTY_CONTENT and pair[0] == unit_of(date)]",
         _INCREMENTAL,
     ),
     _mutant(
         "staleness without the rules",
-        "pipeline/staleness.py",
+        "pipeline/staleness/made_from.py",
         "parts: list[object] = [step.rules]",
         "parts: list[object] = [step.name]",
         _INCREMENTAL,

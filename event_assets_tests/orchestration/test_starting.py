@@ -19,7 +19,7 @@ from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.io_manager import LakeIOManager
 from event_assets.orchestration.keys import asset_key
 from event_assets.orchestration.private.backfills import BACKFILL_TAG
-from event_assets.pipeline.schedule import between
+from event_assets.pipeline.staleness.schedule import between
 from event_assets.storage.ledger import SourceFile
 from event_assets_tests.orchestration.platform import RANGE_END, RANGE_START, Platform, break_table, dates_of, failure
 from event_assets_tests.orchestration.test_checks import stored_evaluations

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from event_assets.pipeline.staleness import candidate_dates, is_fresh
+from event_assets.pipeline.dataset_tables import Unit
+from event_assets.pipeline.staleness.stale_partitions import candidate_dates, is_fresh
 from event_assets.pipeline.steps import Input, Step
-from event_assets.pipeline.workspace import Unit, Workspace
+from event_assets.pipeline.workspace import Workspace
 from event_assets.tables.landed_tables import RAW_EVENTS
 
 Blocker = Unit
@@ -82,8 +83,7 @@ class Schedule:
     def candidates(self, step: Step) -> Collection[dt.date | None]:
         """The dates on which a step can have rows or has a partition, in order."""
         if step.name not in self._candidates:
-            dates: list[dt.date | None] = [*candidate_dates(self._workspace, step)] if step.by_date else [None]
-            self._candidates[step.name] = dict.fromkeys(dates)
+            self._candidates[step.name] = dict.fromkeys(candidate_dates(self._workspace, step))
         return self._candidates[step.name].keys()
 
     def empty_dates(self, step: Step) -> list[dt.date]:
@@ -126,7 +126,7 @@ class Schedule:
         if changed:
             self._changed.add((table, date))
 
-    def held(self, step: Step, date: dt.date | None) -> None:
+    def not_made(self, step: Step, date: dt.date | None) -> None:
         """A step's date was refused, or waits."""
         self._stale[step.name, date] = True
 
