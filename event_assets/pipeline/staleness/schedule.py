@@ -54,7 +54,8 @@ def possible_dates(workspace: Workspace, table: str) -> set[dt.date]:
     days = set(between(raw[0], raw[-1])) if raw else set()
     if step is None:
         return days
-    return {day for day in days.union(candidate_dates(workspace, step)) if not workspace.is_closed(step, day)}
+    dates = days.union(workspace.known_dates(step.tables))
+    return {day for day in dates if not workspace.is_closed(step, day)}
 
 
 class Schedule:
