@@ -50,6 +50,8 @@ class SourceFile:
     """The place of the user's field among a CSV file's fields, from 0."""
     cuts: Mapping[str, str] = field(default_factory=dict)
     """Which of the file's parts lack erased records: the part to a digest of their row numbers."""
+    masks: Mapping[str, str] = field(default_factory=dict)
+    """In which of the file's parts names of members are masked: the part to a digest of the rows with masks."""
     run: str | None = None
     """The run that landed it first, as with `landed_at`; None where no run of Dagster's did."""
 
