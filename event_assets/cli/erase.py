@@ -22,7 +22,11 @@ def erase(
     dataset: DatasetName,
     user_id: Annotated[str, typer.Option("--user-id", help="The user, by the id as tables show it.")],
     mentions: Annotated[
-        bool, typer.Option("--mentions", help="Also delete rejected records of others that mention the user.")
+        bool,
+        typer.Option(
+            "--mentions",
+            help="Also delete rejected records of others that mention the user, and mask values of undeclared fields.",
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -31,7 +35,7 @@ def erase(
     No backfill restores them, and later landings skip the user's records in every file. Source files in the inbox are
     not changed. A rejected record belongs to the user if its user field contains the id as a whole token, in any
     spelling (7731.0 for 7731). Rejected records of others that mention the id are counted and named; --mentions deletes
-    them too.
+    them too and masks the id in values of undeclared fields. Names of fields that contain it are masked in all rows.
 
     \b
     event-assets erase shop --user-id 541312140
@@ -98,7 +102,6 @@ def erase(
     console.print(
         f"{counted(sum(rows.values()), 'row')} taken out, {counted(changed, 'partition')} changed", markup=False
     )
-    console.print("names of undeclared fields in rows of other users are not searched", markup=False)
     if kept:
         console.print(f"left alone in {workspace.inbox}, though they hold the user: {', '.join(kept)}", markup=False)
     if mentioned:

@@ -198,7 +198,9 @@ def requested_dates(context: dg.OpExecutionContext, workspace: Workspace) -> fro
         first, last = map(dt.date.fromisoformat, text.split("/"))
         return between(first, last)
     if context.has_partition_key or context.has_partition_key_range:
-        return frozenset(dt.date.fromisoformat(key) for key in context.partition_keys)
+        # Not `partition_keys`: an earlier run of the same backfill may have changed the calendar.
+        requested = context.partition_key_range
+        return between(dt.date.fromisoformat(requested.start), dt.date.fromisoformat(requested.end))
     by_date = any(workspace.by_date(table) for table in selected_tables(context))
     return None if by_date else frozenset()
 

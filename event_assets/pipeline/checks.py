@@ -26,7 +26,7 @@ from event_assets.pipeline.schema_drift import FieldDrift, drifts
 from event_assets.pipeline.steps import RECONCILIATION, Step, steps
 from event_assets.pipeline.volume import REACH_DAYS, judge_volume
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Kind, SourceFile
+from event_assets.storage.ledger_entries import Kind, SourceFile
 from event_assets.tables.catalog import tables
 from event_assets.tables.contract import Violation, merged, repeated_keys_of_files, violations, violations_of_file
 from event_assets.tables.landed_tables import RAW_EVENTS, SOURCE_FILES
