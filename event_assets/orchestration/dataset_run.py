@@ -14,9 +14,9 @@ from contextlib import ExitStack
 import dagster as dg
 
 from event_assets.declaration import Dataset
-from event_assets.orchestration.keys import DATES_TAG, ONLY_STALE_TAG
-from event_assets.orchestration.other_processes import landing_failure, unpublished
-from event_assets.orchestration.private.steps_here import steps_here
+from event_assets.orchestration.asset_keys import DATES_TAG, ONLY_STALE_TAG
+from event_assets.orchestration.private.steps_of_this_process import steps_here
+from event_assets.orchestration.unpublished_partitions import landing_failure, unpublished
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.outcome_messages import partition_error
 from event_assets.pipeline.progress import NullProgress
@@ -198,7 +198,9 @@ def requested_dates(context: dg.OpExecutionContext, workspace: Workspace) -> fro
         first, last = map(dt.date.fromisoformat, text.split("/"))
         return between(first, last)
     if context.has_partition_key or context.has_partition_key_range:
-        return frozenset(dt.date.fromisoformat(key) for key in context.partition_keys)
+        # Not `partition_keys`: an earlier run of the same backfill may have changed the calendar.
+        requested = context.partition_key_range
+        return between(dt.date.fromisoformat(requested.start), dt.date.fromisoformat(requested.end))
     by_date = any(workspace.by_date(table) for table in selected_tables(context))
     return None if by_date else frozenset()
 
