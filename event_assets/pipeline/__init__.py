@@ -8,6 +8,7 @@ sync_raw_tables.py   the raw tables match the ledger, the source of truth
 staleness/           which partitions are stale, why, what a late file touches, and what a run therefore computes
 stage_partitions.py  dates of a step computed, written to staging and checked
 run.py               one step after another, and its partitions published
+outcome_messages.py  the messages about a partition that was not published, or that waits
 publish.py           how a staged partition replaces the version before it
 plan.py              what a run would do, and why
 reconcile.py         the figures by which no record is lost

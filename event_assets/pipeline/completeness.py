@@ -167,8 +167,9 @@ def warnings(dataset: Dataset, ledger: Ledger, now: dt.datetime) -> Iterator[str
     lacking = list(shortages(dataset, ledger))
     if expect.hold:
         yield from (f"{text}; its gold tables are empty until the rest arrives" for _, text in lacking)
+    # A function of the files alone, the table has no row for a date of which nothing arrived after all others.
     following = _arrival(dataset, expect, found[-1].date + dt.timedelta(days=1), 0, Counter())
-    for one, text in [*lacking, (following, str(following))]:
+    for one, text in [*lacking, (following, f"{following} (no row of {COMPLETENESS} before a file arrives)")]:
         due = due_at(dataset, one.date)
         if due is not None and due <= now:
             yield f"{text}; overdue since {due:%Y-%m-%d %H:%M %Z}"

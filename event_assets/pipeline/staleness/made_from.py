@@ -11,11 +11,12 @@ from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.partitions import EMPTY_CONTENT
 
 
-def made_from(workspace: Workspace, step: Step, date: dt.date | None) -> str:
-    """The digest of all that a unit's content depends on (SPEC §6): inputs, rules, geo database, version."""
+def made_from(workspace: Workspace, step: Step, date: dt.date | None, geo: str | None = None) -> str:
+    """The digest of all that a unit's content depends on (SPEC §6): inputs, rules, geo database (today's where none is
+    given), version."""
     parts: list[object] = [step.rules]
     if step.uses_geo:
-        parts.append(workspace.engine.ports.version)
+        parts.append(geo or workspace.engine.ports.version)
     parts.extend([source.table, *_contents(workspace, step, source, date)] for source in step.inputs)
     return digest(parts)
 

@@ -48,6 +48,16 @@ def empty_dates(workspace: Workspace, requested: frozenset[dt.date] | None) -> l
     return sorted(days.difference(raw))
 
 
+def possible_dates(workspace: Workspace, table: str) -> set[dt.date]:
+    """The dates of which a run can make a table's partition, or record that it is empty."""
+    raw, step = workspace.dates(RAW_EVENTS), workspace.step_of.get(table)
+    days = set(between(raw[0], raw[-1])) if raw else set()
+    if step is None:
+        return days
+    dates = days.union(workspace.known_dates(step.tables))
+    return {day for day in dates if not workspace.is_closed(step, day)}
+
+
 class Schedule:
     """Decides partition by partition, as a run goes on. Ask for a step once those before it are done."""
 
