@@ -49,7 +49,7 @@ def erase(
     from event_assets.cli.run_report import Watcher, console
     from event_assets.errors import LakeError
     from event_assets.landing.inbox import look
-    from event_assets.orchestration.private.stored_texts import replace_texts
+    from event_assets.orchestration.private.replace_stored_texts import replace_texts
     from event_assets.pipeline.erase import erase as take_out
     from event_assets.pipeline.erase import rows_by_table
     from event_assets.pipeline.masked_names import Masking

@@ -16,7 +16,7 @@ from event_assets.settings import load_settings
 if TYPE_CHECKING:
     from event_assets.pipeline.compare_rows import Difference
     from event_assets.pipeline.plan import Plan
-    from event_assets.pipeline.run_aside import PlannedDifference
+    from event_assets.pipeline.planned_difference import PlannedDifference
 
 #: So many rows that differ are shown for each table.
 _SAMPLE = 3
@@ -60,7 +60,7 @@ def plan(
     from event_assets.cli.output import json_text, working, write_file
     from event_assets.pipeline.compare_rows import SAMPLE_ROWS
     from event_assets.pipeline.plan import preview
-    from event_assets.pipeline.run_aside import planned_difference
+    from event_assets.pipeline.planned_difference import planned_difference
     from event_assets.pipeline.workspace import Workspace
     from event_assets.storage.atomic_write import atomic_write
 
@@ -89,7 +89,7 @@ def plan(
 
 def _print(found: Plan | PlannedDifference, planned: Plan) -> None:
     from event_assets.cli.text_table import plain
-    from event_assets.pipeline.run_aside import PlannedDifference
+    from event_assets.pipeline.planned_difference import PlannedDifference
 
     for warning in planned.warnings:
         typer.echo(plain(f"warning: {warning}"))

@@ -10,7 +10,7 @@ from pydantic import field_validator, model_validator
 
 from event_assets.declaration.base import Declared
 from event_assets.declaration.values import bound_text, decimal_parts, form_of, value_of
-from event_assets.text.paths import FILE_PATH
+from event_assets.text.field_paths import FILE_PATH
 
 #: Columns that the platform itself adds to events; a declaration may not use these names.
 RESERVED_COLUMNS = frozenset(

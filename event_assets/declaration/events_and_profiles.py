@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from event_assets.declaration.base import Declared, Duration, within
 from event_assets.declaration.column import Column, Numbers
 from event_assets.declaration.conditions import Where, check_where
-from event_assets.text.paths import FILE_PATH, PARENT, parse_path
+from event_assets.text.field_paths import FILE_PATH, PARENT, parse_path
 from event_assets.text.time_formats import NUMBER_FORMATS, check_zone_name, offset_seconds, time_form
 
 Format = Literal["csv", "json", "ndjson", "parquet", "avro", "excel", "log"]
