@@ -24,7 +24,7 @@ from event_assets.landing.plain_text import plain_chunks
 from event_assets.landing.record_batches import FileRejected
 from event_assets.landing.unpack import members
 from event_assets.text.encodings import detect_encoding
-from event_assets.text.paths import parse_path
+from event_assets.text.field_paths import parse_path
 
 #: So much of a text file is read.
 HEAD_BYTES = 8 * 1024 * 1024
