@@ -27,22 +27,22 @@ _SOMETHING = 1
 def plan(
     dataset: DatasetName,
     diff: Annotated[
-        bool, typer.Option("--diff", help="Compute it aside, and count the rows added, removed and changed.")
+        bool, typer.Option("--diff", help="Also count the rows that would be added, removed and changed.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as one JSON object.")] = False,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write it to a file: .json as --json prints it; .csv or .parquet: each row that differs."),
+        typer.Option(help="Write the plan to a .json file, or each row that differs to a .csv or .parquet file."),
     ] = None,
     exit_code: Annotated[
         bool,
-        typer.Option("--exit-code", help="Exit with 1 where a run would do (--diff: change) something, else with 0."),
+        typer.Option("--exit-code", help="Exit with 1 if a run would do (with --diff: change) something, else with 0."),
     ] = False,
 ) -> None:
-    """Shows what `run` would do now and why: new files, changed keys of the declaration, partitions to be made.
+    """Shows what `run` would do now and why: new files, changed keys of the declaration, partitions to compute.
 
-    With --diff it also computes them in a temporary folder, over the same files, and compares them with the published
-    tables by key. Nothing of the lake is touched, and `run` makes exactly this difference.
+    With --diff it also computes them in a temporary folder and compares them with the published tables by key. It
+    doesn't change the lake. `run` makes exactly these changes.
 
     \b
     event-assets plan shop
