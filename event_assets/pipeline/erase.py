@@ -15,6 +15,7 @@ from typing import Any
 
 from event_assets.errors import LandingError
 from event_assets.landing.inbox import look
+from event_assets.pipeline.date_blocks import delete_merged
 from event_assets.pipeline.masked_names import Masking, parts_of_names
 from event_assets.pipeline.run import run
 from event_assets.pipeline.schedule import Request
@@ -91,6 +92,7 @@ def erase(
         _cut_closed(workspace, staging, erasings)
         masking = Masking(workspace.dataset, workspace.ledger, erasings)
         forget(_texts_with_ids(workspace, masking))
+        delete_merged(workspace)
         workspace.ledger.rewrite([*tombstones, *changed], masking.entry)
     sync_raw_tables(workspace)
     own = workspace.ledger.erasure(user)

@@ -29,6 +29,7 @@ from event_assets.tables.catalog import tables
 from event_assets.tables.plots import Series
 from event_assets.tables.table import Table
 from event_assets.text.file_names import file_date
+from event_assets.transforms.active_users import who
 
 if TYPE_CHECKING:
     from event_assets.storage.key_history import KeyHistory
@@ -78,9 +79,10 @@ class Workspace:
         history = self.lake.state(dataset.name) / "history"
         self._figures = FileFigures(history / "figures.json")
         self._validity = {
-            "profiles": Validity(history / "validity.json", ["user_id"]),
-            "session_index": Validity(history / "session_index.json", ["session_id"]),
-            "identities": Validity(history / "identities.json", ["column", "id"], values=["person_id"]),
+            "profiles": Validity(history / "validity" / "profiles", ["user_id"]),
+            "session_index": Validity(history / "validity" / "session_index", ["session_id"]),
+            "identities": Validity(history / "validity" / "identities", ["column", "id"], says=["person_id"]),
+            "first_seen": Validity(history / "validity" / "first_seen", [who(dataset)]),
         }
 
     @cached_property
@@ -267,7 +269,8 @@ class Workspace:
         """The values of a table of users over time on a date, for the users who occur on that date."""
         assert source.users_of is not None
         rows, holding = self._held(source.table, None), partial(self._held, source.users_of)
-        return self._validity[source.table].digest(date, rows, holding, partial(self.dates, source.users_of))
+        dates = partial(self.dates, source.users_of)
+        return self._validity[source.table].digest(date, rows, holding, dates, save=self._writes)
 
     def _held(self, table: str, date: dt.date | None) -> Held:
         paths = partial(self.stores[table].paths, unit_of(date))
