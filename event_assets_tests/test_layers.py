@@ -65,6 +65,7 @@ WRITERS = (
     *("draft/read_sample.py", "draft/trial.py"),  # the head of a file, a lake for the trial: in temporary folders
     *("cli/convert.py", "cli/init.py", "cli/output.py", "cli/text_to_parquet.py", "cli/write_hive_folders.py"),
     "cli/dagster_runs.py",  # Dagster's own folder
+    "pipeline/staleness/",  # caches of digests beside the tables
     "orchestration/scaffold.py",  # `dg scaffold`, whose very task it is
     "orchestration/send_openlineage.py",  # a file of events for another tool
     "orchestration/private/stored_texts.py",  # Dagster's own files, from which an erased user's names go

@@ -22,7 +22,11 @@ def erase(
     dataset: DatasetName,
     user_id: Annotated[str, typer.Option("--user-id", help="The user, by the id as tables show it.")],
     mentions: Annotated[
-        bool, typer.Option("--mentions", help="Take refused records of others that mention the user, too.")
+        bool,
+        typer.Option(
+            "--mentions",
+            help="Take refused records of others that mention the user, too, and mask values of undeclared fields.",
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was taken out as JSON.")] = False,
 ) -> None:
@@ -31,7 +35,8 @@ def erase(
     Neither a backfill nor the same or another file landed later: the user's records are left out of it. Source
     files in the inbox are left alone. A refused record is the user's where the field that holds the user contains the
     id as a whole token, in any spelling (7731.0 for 7731). Refused records of others that mention the id are counted
-    and named; --mentions takes them out, too.
+    and named; --mentions takes them out, too, and masks the id in values of undeclared fields. Names of fields that
+    contain it are masked in all rows.
 
     \b
     event-assets erase shop --user-id 541312140
@@ -98,7 +103,6 @@ def erase(
     console.print(
         f"{counted(sum(rows.values()), 'row')} taken out, {counted(changed, 'partition')} changed", markup=False
     )
-    console.print("names of undeclared fields in rows of other users are not searched", markup=False)
     if kept:
         console.print(f"left alone in {workspace.inbox}, though they hold the user: {', '.join(kept)}", markup=False)
     if mentioned:

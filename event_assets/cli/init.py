@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from event_assets.cli.text_table import Shown
     from event_assets.declaration import Dataset
     from event_assets.draft import Draft
-    from event_assets.draft.declaration import Kinds
+    from event_assets.draft.events_and_profiles import Kinds
     from event_assets.draft.trial import Refused, Trial
 
 _EXAMPLE_LENGTH = 160
@@ -59,7 +59,7 @@ def init(
     from event_assets.cli.text_table import Shown
     from event_assets.declaration import load_datasets
     from event_assets.draft import draft
-    from event_assets.draft.declaration import kinds_of
+    from event_assets.draft.events_and_profiles import kinds_of
     from event_assets.draft.trial import try_out
 
     settings = load_settings()

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from event_assets.cli.arguments import RecordsOption, WideOption, all_datasets, known_datasets, named_dataset
+from event_assets.cli.arguments import (
+    RecordsOption,
+    WideOption,
+    all_datasets,
+    known_datasets,
+    name_unused,
+    named_dataset,
+    unused_samples,
+)
 from event_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -49,7 +57,9 @@ def status(
     from event_assets.cli.output import note
     from event_assets.cli.text_table import Shown, print_rows
 
-    print_rows(_COLUMNS, [_row(one, runs.get(one.dataset)) for one in statuses], shown=Shown(wide, records))
+    unused = [] if dataset else unused_samples(found, settings)
+    rows = [_row(one, runs.get(one.dataset)) for one in statuses if one.dataset not in unused]
+    print_rows(_COLUMNS, rows, shown=Shown(wide, records))
     if dataset:
         tables = [tuple(asdict(table).values()) for table in statuses[0].tables]
         numeric = {"table": False, "partitions": True, "rows": True, "first date": False, "last date": False}
@@ -57,8 +67,9 @@ def status(
     for one in statuses:
         for warning in one.warnings:
             note(f"warning: {one.dataset}: {warning}")
-        if one.stale or one.new_files:
+        if one.dataset not in unused and (one.stale or one.new_files):
             note(f"event-assets run {one.dataset} makes what is stale and lands what is new; run --dry-run shows why")
+    name_unused(unused)
 
 
 #: Columns of the datasets' table, and whether they hold numbers.

@@ -23,6 +23,7 @@ RESERVED_COLUMNS = frozenset(
         "time_text",
         "source_block",
         "as_written",
+        "came_as_number",
         "extra",
         "file_id",
         "row_number",

@@ -304,6 +304,10 @@ class Dataset(Declared):
         several = any(len(column.sources) > 1 for block in self.blocks(kind) for column in block.columns)
         return several or any(block.format in AS_JSON for block in self.blocks(kind))
 
+    def tells_numbers_from_texts(self, kind: Kind) -> bool:
+        """Whether the raw table of a kind tells which values came as numbers, since texts are read otherwise."""
+        return any(block.of_two_notations for block in self.blocks(kind))
+
     def leaves_out(self, kind: Kind) -> bool:
         """Whether a block of a kind has a `where`, by which records can be excluded."""
         return any(block.where for block in self.blocks(kind))

@@ -20,6 +20,8 @@ Format = Literal["csv", "json", "ndjson", "parquet", "avro", "excel", "log"]
 NESTED = ("json", "ndjson", "parquet", "avro")
 #: Formats of which a record is read as a JSON object with values of its own types.
 AS_JSON = ("json", "ndjson", "avro")
+#: Formats that have numbers and texts: a number is no text with a mark of its own for decimals.
+_WITH_NUMBERS = (*NESTED, "excel")
 #: What is between the quotes of a log's line, and the regular expressions of access logs by name.
 _TEXT = r'(?:[^"\\]|\\.)*'
 _REQUEST = rf'"(?:(?P<method>[A-Za-z]+) (?P<path>{_TEXT}?)(?: (?P<protocol>[A-Z]+/[0-9.]+))?|(?P<request>{_TEXT}))"'
@@ -228,6 +230,12 @@ class Source(Declared):
     def column(self, name: str) -> Column | None:
         """The block's column of that name."""
         return next((column for column in self.columns if column.name == name), None)
+
+    @property
+    def of_two_notations(self) -> tuple[Column, ...]:
+        """The columns whose texts have another decimal mark than the numbers that the format has as well."""
+        noted = (column for column in self.columns if column.numbers is not None and column.numbers.decimal != ".")
+        return tuple(noted) if self.format in _WITH_NUMBERS else ()
 
     @property
     def reads_path(self) -> bool:

@@ -9,11 +9,12 @@ from event_assets.declaration import Column, Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.draft.block import Block, block_time, block_where, column_keys, described
 from event_assets.draft.columns import DraftColumn, profile_columns
-from event_assets.draft.declaration import Kinds, first_date, funnel_steps
-from event_assets.draft.field_roles import user_of
+from event_assets.draft.declaration import first_date, funnel_steps
+from event_assets.draft.events_and_profiles import Kinds
 from event_assets.draft.file_groups import Found
 from event_assets.draft.sample import share
 from event_assets.draft.trial import Trial
+from event_assets.draft.user_field import profile_user_field
 from event_assets.draft.yaml_text import flow
 from event_assets.text.file_patterns import matches
 
@@ -60,7 +61,7 @@ def _by_kind(kinds: Kinds, dataset: Dataset) -> list[tuple[Kind, tuple[Block, ..
     events, profiles = [], [kinds.profiles] if kinds.profiles else []
     for block in kinds.events:
         is_profile = _same_kind(block, dataset.events) is None and _same_kind(block, dataset.profiles) is not None
-        user = user_of(block.sample) if is_profile else None
+        user = profile_user_field(block.sample) if is_profile else None
         if user is None:
             events.append(block)
         else:

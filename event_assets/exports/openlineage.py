@@ -106,4 +106,5 @@ def _column_lineage(dataset: Dataset, lake: Place, table: Table) -> dict[str, An
 
 
 def _facet(schema: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    return {"_producer": _PRODUCER, "_schemaURL": f"{_FACETS}/{schema}", **content}
+    name = schema.partition("/")[2].removesuffix(".json")
+    return {"_producer": _PRODUCER, "_schemaURL": f"{_FACETS}/{schema}#/$defs/{name}", **content}

@@ -22,7 +22,8 @@ from event_assets.orchestration.keys import CAUSE_TAG, ONLY_STALE_TAG, REPORT_TA
 from event_assets.orchestration.unreported_partitions import lake_state, unreported
 from event_assets.pipeline.land_files import pending
 from event_assets.pipeline.manifests import pending_manifests
-from event_assets.pipeline.staleness import made_from, stale_units
+from event_assets.pipeline.staleness.made_from import made_from
+from event_assets.pipeline.staleness.stale_partitions import stale_units
 from event_assets.pipeline.sync_raw_tables import raw_tables_match_ledger
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings, load_settings

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from event_assets.declaration import Dataset
 from event_assets.errors import LandingError
@@ -34,13 +33,10 @@ from event_assets.pipeline.masked_names import Masking, masked_messages
 from event_assets.pipeline.schema_drift import FieldNames, drift_of
 from event_assets.pipeline.sync_raw_tables import files_missing_rows, parts_are_there, sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Binding, Kind, Retraction, SourceFile
-from event_assets.storage.ledger import Entry as LedgerEntry
+from event_assets.storage.ledger_entries import Binding, Kind, Retraction, SourceFile
+from event_assets.storage.ledger_entries import Entry as LedgerEntry
 from event_assets.storage.partitions import EMPTY_CONTENT
 from event_assets.tables.landed_tables import RAW_EVENTS
-
-if TYPE_CHECKING:
-    pass
 
 #: So many seconds of landed files enter the ledger in one commit.
 COMMIT_SECONDS = 2.0

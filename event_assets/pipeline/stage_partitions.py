@@ -15,12 +15,13 @@ import polars as pl
 
 from event_assets.engines.engine import Content, Dates, Engine, Written
 from event_assets.pipeline.checks import accountable_rows, accounting_result, contract_result
+from event_assets.pipeline.dataset_tables import Unit, unit_of
 from event_assets.pipeline.date_blocks import delete_merged, scan_all_dates
 from event_assets.pipeline.first_rows import scan_first_rows
 from event_assets.pipeline.rejected_records import count_refused
 from event_assets.pipeline.results import CheckResult, sample, samples
 from event_assets.pipeline.steps import Input, Step
-from event_assets.pipeline.workspace import Unit, Workspace, unit_of
+from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.damage import damaged, damaged_files
 from event_assets.storage.parquet import read_parquet, scan_parquet
 from event_assets.storage.written_file import WrittenFile, discard_folder

@@ -21,6 +21,7 @@ from event_assets.tables.shared_columns import (
     FILE_ID,
     REJECT_COLUMNS,
     ROW_NUMBER,
+    computed,
     count,
     region,
     typed,
@@ -57,13 +58,12 @@ RECONCILIATION = Table(
     key=("event_date",),
 )
 
-TRAFFIC = Column(
+TRAFFIC = computed(
     "traffic",
     "string",
     "Who caused the event: human, bot (by the user agent) or internal (by the address or the user).",
-    nullable=False,
+    "user_id",
     allowed=("human", "bot", "internal"),
-    made_from=("user_id",),
 )
 
 
@@ -102,7 +102,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
     others = tuple(typed(c) for c in dataset.columns if c.name not in ("user_id", "event_type"))
     id_type = dataset.column(dataset.event_id).type if dataset.event_id else "string"
     identifying = (dataset.event_id,) if dataset.event_id else tuple(dataset.dedupe_keys)
-    event_id = Column("event_id", id_type, EVENT_ID, nullable=False, made_from=identifying)
+    event_id = computed("event_id", id_type, EVENT_ID, *identifying)
     users_optional = not dataset.column("user_id").required or dataset.sessions.by is not None
     cleaned = (event_id, typed(dataset.column("user_id")), event_type, EVENT_TIME, *others, FILE_ID, ROW_NUMBER)
     # Sorted by user and time: sessions and every table of a user read runs of rows, and text compresses best so.
@@ -115,12 +115,11 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
             (
                 user_id,
                 *(typed(c) for c in dataset.profile_columns),
-                Column(
+                computed(
                     "valid_from",
                     "date",
                     "The first day on which the profile holds; 1970-01-01 means since ever.",
-                    nullable=False,
-                    made_from=("file_id",),
+                    "file_id",
                 ),
                 Column(
                     "valid_to",
@@ -159,19 +158,16 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
     )
     if dataset.identity:
         yield from identity_tables()
-    session_id = Column(
+    session_id = computed(
         "session_id",
         "string",
         "The session: a UUID version 5 of dataset, user and start.",
-        nullable=False,
-        made_from=("user_id", "event_time", "last_gap_start"),
+        "user_id",
+        "event_time",
+        "last_gap_start",
     )
-    session_start = Column(
-        "session_start",
-        "timestamp",
-        "Time of the session's first event.",
-        nullable=False,
-        made_from=("event_time", "last_gap_start"),
+    session_start = computed(
+        "session_start", "timestamp", "Time of the session's first event.", "event_time", "last_gap_start"
     )
     yield from session_tables(dataset, user_id, session_id, session_start)
     geo = (region(dataset.geo),) if dataset.geo else ()
@@ -185,7 +181,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
             *((TRAFFIC,) if dataset.traffic else ()),
             *geo,
             *(typed(c, nullable=True) for c in dataset.profile_columns),
-            Column("has_profile", "bool", "Whether the user has a profile.", nullable=False, made_from=("user_id",)),
+            computed("has_profile", "bool", "Whether the user has a profile.", "user_id"),
         ),
         key=("event_id",),
         partitioned_by="event_date",

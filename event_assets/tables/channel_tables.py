@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from event_assets.declaration import Dataset
-from event_assets.tables.shared_columns import count
+from event_assets.tables.shared_columns import computed, count
 from event_assets.tables.table import Column, Table
 
 
@@ -37,7 +37,7 @@ def conversion_columns(dataset: Dataset) -> tuple[Column, ...]:
     money = dataset.column(channels.revenue)
     kind = f"decimal(38,{money.decimal[1]})" if money.decimal else "int64"
     text = f"The {money.name} of its conversions, summed."
-    return (conversions, Column("revenue", kind, text, nullable=False, made_from=(money.name,)))
+    return (conversions, computed("revenue", kind, text, money.name))
 
 
 def all_sessions_count(dataset: Dataset) -> bool:

@@ -107,3 +107,8 @@ def _of_readers(dataset: Dataset, kind: Kind) -> Iterator[Column]:
             "Values that the text of their column doesn't tell (null, a number in a column of text), as a JSON object."
         )
         yield Column("as_written", "string", text, personal=True)
+    if dataset.tells_numbers_from_texts(kind):
+        text = (
+            "The columns whose value came as a number, and not as a text with the declared marks; a blank between two."
+        )
+        yield Column("came_as_number", "string", text)

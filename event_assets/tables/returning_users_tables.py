@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from event_assets.declaration import Dataset
 from event_assets.tables.identity_tables import PERSON_ID
-from event_assets.tables.shared_columns import count
+from event_assets.tables.shared_columns import computed, count
 from event_assets.tables.table import Column, Table
 
 
@@ -38,13 +38,11 @@ def retention_tables(dataset: Dataset, user_id: Column) -> Iterable[Table]:
     yield Table(
         "first_seen",
         f"The first date of each of the {users}.",
-        (who, Column("date", "date", "The first date with a fact.", nullable=False, made_from=(who.name,))),
+        (who, computed("date", "date", "The first date with a fact.", who.name)),
         key=(who.name,),
         users=who.name,
     )
-    cohort_date = Column(
-        "cohort_date", "date", "The date on which they were first seen.", nullable=False, made_from=(who.name, "date")
-    )
+    cohort_date = computed("cohort_date", "date", "The date on which they were first seen.", who.name, "date")
     yield Table(
         "daily_cohorts",
         f"The {users} of a date by the date on which they were first seen.",
@@ -71,13 +69,7 @@ def retention_tables(dataset: Dataset, user_id: Column) -> Iterable[Table]:
         "retention_by_week",
         f"How many of the {users} first seen in an ISO week were active so many weeks later.",
         (
-            Column(
-                "cohort_week",
-                "date",
-                "Monday of the week of their first date.",
-                nullable=False,
-                made_from=("cohort_date",),
-            ),
+            computed("cohort_week", "date", "Monday of the week of their first date.", "cohort_date"),
             count("offset_weeks", "Weeks since then; 0 is the week itself.", 0, made_from=("cohort_date",)),
             count("users", f"Those {users} with a fact in that week.", made_from=("week_users",)),
         ),

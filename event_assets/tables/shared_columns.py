@@ -56,8 +56,21 @@ def as_text(columns: Iterable[DeclaredColumn]) -> tuple[Column, ...]:
     return tuple(Column(c.name, "string", f"{c.description} As the source wrote it.", personal=True) for c in columns)
 
 
+def computed(
+    name: str,
+    type: str,
+    description: str,
+    *made_from: str,
+    min: str | None = None,
+    max: str | None = None,
+    allowed: tuple[str, ...] | None = None,
+) -> Column:
+    """A column that a transform computes from columns of its inputs, and that is never null."""
+    return Column(name, type, description, False, min, max, allowed, made_from=made_from)
+
+
 def count(name: str, description: str, minimum: int = 1, *, made_from: tuple[str, ...] = ()) -> Column:
-    return Column(name, "int64", description, nullable=False, min=str(minimum), made_from=made_from)
+    return computed(name, "int64", description, *made_from, min=str(minimum))
 
 
 def region(ip: str | None) -> Column:

@@ -29,7 +29,7 @@ from event_assets.transforms.casts import (
 from event_assets.transforms.conditions import holds
 from event_assets.transforms.interface import Frame, Scope
 from event_assets.transforms.normalize import BLANKS, named, trimmed
-from event_assets.transforms.record_text import SOURCE_BLOCK, RecordTexts
+from event_assets.transforms.record_text import CAME_AS_NUMBER, SOURCE_BLOCK, RecordTexts
 
 
 def judged(
@@ -122,14 +122,18 @@ def _with_canonical_digits(frame: Frame, columns: Sequence[Column], scope: Scope
 
 
 def _in_points(name: str, block: Source) -> nw.Expr:
-    """The text of a block's number column with a point and without thousands; null where it is written otherwise."""
+    """The text of a block's number column with a point and without thousands; null where it is written otherwise.
+    A number of the source is no text: it is as it came."""
     text, column = nw.col(f"text {name}"), block.column(name)
     if column is None or column.numbers is None:
         return text
     decimal, thousands = column.numbers.decimal, column.numbers.thousands
     plain = text.str.replace_all(mark_pattern(thousands), "") if thousands else text
     plain = plain.str.replace_all(decimal, ".", literal=True)
-    return nw.when(text.str.contains(rf"\A(?:{notation_pattern(decimal, thousands)})\z")).then(plain)
+    plain = nw.when(text.str.contains(rf"\A(?:{notation_pattern(decimal, thousands)})\z")).then(plain)
+    if column not in block.of_two_notations:
+        return plain
+    return nw.when(nw.col(CAME_AS_NUMBER).str.contains(f"(?:^| ){name}(?: |$)")).then(text).otherwise(plain)
 
 
 def _with_json(frame: Frame, column: Column, scope: Scope) -> Frame:

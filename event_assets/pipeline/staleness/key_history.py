@@ -18,8 +18,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from event_assets.pipeline.staleness.key_hashes import MADE_BY, NO_KEYS, Hashes, KeyHashes
 from event_assets.storage.atomic_write import atomic_write
-from event_assets.storage.key_hashes import MADE_BY, NO_KEYS, Hashes, KeyHashes
 
 Days = npt.NDArray[np.int32]
 Units = Mapping[dt.date, tuple[str, Callable[[], Sequence[Path]]]]
