@@ -9,17 +9,16 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import narwhals as nw
 import polars as pl
 
 from event_assets.engines.engine import Content, Engine
-from event_assets.pipeline.date_blocks import merged_folder
+from event_assets.pipeline.date_blocks import merged_rows
 from event_assets.pipeline.steps import Input
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.atomic_write import atomic_write
+from event_assets.storage.parquet import read_parquet, scan_parquet
 from event_assets.storage.partitions import EMPTY_CONTENT
 
 _DATE = "event_date"
@@ -30,38 +29,29 @@ def scan_first_rows(
 ) -> nw.LazyFrame[Any]:
     """The distinct rows of all dates of an input, each with its first `event_date`, for an engine that holds frames;
     `content_of` gives what a date is read from."""
-    table, path = workspace.tables[source.table], merged_folder(workspace) / f"{source.table}.parquet"
+    table, merged, name = workspace.tables[source.table], merged_rows(workspace), f"{source.table}.parquet"
     contents = {
         str(date): content
         for date in workspace.dates(source.table)
         if (content := workspace.content(source.table, date)) != EMPTY_CONTENT
     }
-    made_from = {"columns": {column.name: column.type for column in table.columns}, "contents": contents}
+    columns = {column.name: column.type for column in table.columns}
+    made_from = json.dumps({"columns": columns, "contents": contents})
 
     def scan(dates: Iterable[str]) -> pl.LazyFrame:
         days = map(dt.date.fromisoformat, dates)
         plan: pl.LazyFrame = nw.to_native(engine.scan(table, {day: content_of(day) for day in days}))
         return plan.select(*table.names, _DATE)
 
-    kept = _kept(path)
-    if kept is None or kept[0] != made_from:
-        if kept is None or kept[0]["columns"] != made_from["columns"]:
-            rows = _first(scan(contents), table.names)
+    kept = merged.made_from(name)
+    if kept != made_from:
+        before = json.loads(kept or "{}")
+        if before.get("columns") == columns:
+            rows = _followed(read_parquet(merged.path(name)), before["contents"], contents, scan, table.names)
         else:
-            rows = _followed(kept[1], kept[0]["contents"], contents, scan, table.names)
-        with atomic_write(path) as file:
-            rows.write_parquet(file, compression="snappy", metadata={"made_from": json.dumps(made_from)})
-    else:
-        rows = kept[1]
-    return nw.from_native(rows.lazy())
-
-
-def _kept(path: Path) -> tuple[dict[str, Any], pl.DataFrame] | None:
-    """What was kept, and from what that was made; None where it can't be read."""
-    try:
-        return json.loads(pl.read_parquet_metadata(path)["made_from"]), pl.read_parquet(path)
-    except (OSError, KeyError, ValueError, pl.exceptions.PolarsError):
-        return None
+            rows = _first(scan(contents), table.names)
+        merged.write(name, rows, made_from)
+    return nw.from_native(scan_parquet(merged.path(name)))
 
 
 def _first(rows: pl.LazyFrame, names: Iterable[str]) -> pl.DataFrame:

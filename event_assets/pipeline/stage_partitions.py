@@ -16,7 +16,7 @@ import polars as pl
 from event_assets.engines.engine import Content, Dates, Engine, Written
 from event_assets.pipeline.checks import accountable_rows, accounting_result, contract_result
 from event_assets.pipeline.dataset_tables import Unit, unit_of
-from event_assets.pipeline.date_blocks import delete_merged, scan_all_dates
+from event_assets.pipeline.date_blocks import merged_rows, scan_all_dates
 from event_assets.pipeline.first_rows import scan_first_rows
 from event_assets.pipeline.rejected_records import count_refused
 from event_assets.pipeline.results import CheckResult, sample, samples
@@ -98,7 +98,7 @@ class Stager:
             yield
         except Exception:
             discard_folder(folder)  # dates of a batch are tried again, one by one
-            delete_merged(self._workspace)  # a file of that may be what can't be read
+            merged_rows(self._workspace).delete()  # a file of that may be what can't be read
             stores = self._workspace.stores
             inputs = (unit for date in dates for unit in self._workspace.all_input_units(step, date))
             units = dict.fromkeys(unit for unit in inputs if unit[0] in stores)

@@ -69,6 +69,8 @@ class Input:
     same_date: bool = True
     key: str | None = None
     users_of: str | None = None
+    values: tuple[str, ...] = ()
+    """Of a table with `users_of`: the columns that matter, where not all do."""
     first: bool = False
     """Whether of equal rows of several dates only the first date matters to a step without dates."""
     holds: bool = False
@@ -221,7 +223,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
             Input("cleaned_events"),
             Input("session_parts"),
             Input("profiles", users_of="session_parts"),
-            Input("identities", users_of="identity_links"),
+            Input("identities", users_of="identity_links", values=("person_id",)),
         ),
         joined_facts.joined_facts,
         {

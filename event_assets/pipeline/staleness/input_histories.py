@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ from event_assets.pipeline.dataset_tables import DatasetTables
 from event_assets.pipeline.staleness.validity_index import ValidityIndex
 from event_assets.pipeline.steps import Input
 from event_assets.storage.partitions import EMPTY_CONTENT
-from event_assets.transforms.active_users import who
 
 if TYPE_CHECKING:
     from event_assets.pipeline.staleness.key_history import KeyHistory
@@ -24,16 +22,7 @@ class InputHistories:
         self._tables = tables
         self._folder = tables.lake.state(tables.dataset.name) / "history"
         self._keys: dict[str, KeyHistory] = {}
-        user = who(tables.dataset)
-        self._validity = {
-            "profiles": self._index("profiles", ["user_id"]),
-            "session_index": self._index("session_index", ["session_id"]),
-            "identities": self._index("identities", ["column", "id"], values=["person_id"]),
-            "first_seen": self._index("first_seen", [user]),
-        }
-
-    def _index(self, table: str, key: Sequence[str], values: Sequence[str] = ()) -> ValidityIndex:
-        return ValidityIndex(self._tables, table, self._folder / "validity" / table, key, values)
+        self._validity: dict[str, ValidityIndex] = {}
 
     def keys(self, source: Input) -> KeyHistory:
         """Which keys of an input by key occurred before, as its table is now."""
@@ -55,6 +44,10 @@ class InputHistories:
     def validity_digest(self, source: Input, date: dt.date) -> str:
         """The values of a table of users over time on a date, for the users who occur on that date."""
         assert source.users_of is not None
+        if source.table not in self._validity:
+            key = [name for name in self._tables.tables[source.table].key if name != "valid_from"]
+            folder = self._folder / "validity" / source.table
+            self._validity[source.table] = ValidityIndex(self._tables, source.table, folder, key, source.values)
         return self._validity[source.table].digest(date, source.users_of)
 
     def save(self) -> None:
