@@ -9,7 +9,7 @@ import polars as pl
 
 from event_assets.declaration import Dataset
 from event_assets.settings import Settings
-from event_assets.storage.file_figures import FileFigures
+from event_assets.storage.figure_cache import FileFigures
 from event_assets.storage.lake import Lake
 from event_assets.storage.parquet import read_figures, read_parquet
 from event_assets.storage.partitions import EMPTY_CONTENT, WHOLE, Entry

@@ -22,7 +22,7 @@ from event_assets.pipeline.rejected_records import count_refused
 from event_assets.pipeline.results import CheckResult, sample, samples
 from event_assets.pipeline.steps import Input, Step
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.damage import damaged, damaged_files
+from event_assets.storage.damaged_files import damaged, damaged_files
 from event_assets.storage.parquet import read_parquet, scan_parquet
 from event_assets.storage.written_file import WrittenFile, discard_folder
 from event_assets.tables.contract import keep_contract, violations

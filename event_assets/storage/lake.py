@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from event_assets.locations import ObjectUrl, Place
 from event_assets.settings import Settings
-from event_assets.storage.damage import STATE
-from event_assets.storage.declarations import Declarations
+from event_assets.storage.damaged_files import STATE
 from event_assets.storage.files import Files, LocalFiles, ObjectFiles
 from event_assets.storage.lease import WAIT_SECONDS, lease, unfinished_since
 from event_assets.storage.object_lease import current_lease, object_lease
 from event_assets.storage.object_lease import unfinished_since as object_lease_unfinished_since
 from event_assets.storage.object_store import Objects
+from event_assets.storage.stored_declarations import Declarations
 from event_assets.storage.table_store import TableStore
 
 if TYPE_CHECKING:

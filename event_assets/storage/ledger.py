@@ -14,10 +14,10 @@ import polars as pl
 
 from event_assets.digest import digest
 from event_assets.errors import DamagedFileError, DamagedLogError, LakeError
-from event_assets.storage.aside import link_files
 from event_assets.storage.files import Files, files_of
 from event_assets.storage.ledger_entries import Entry, Key, entry_text, read_entry
 from event_assets.storage.ledger_state import LedgerState
+from event_assets.storage.linked_copy import link_files
 from event_assets.storage.parquet import read_parquet, write_parquet
 from event_assets.storage.read_again import read_again
 from event_assets.storage.table_log import LogFile, TableLog

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from event_assets.errors import DamagedLogError
-from event_assets.storage.aside import link_files
-from event_assets.storage.damage import marked_files, unmark
+from event_assets.storage.damaged_files import marked_files, unmark
+from event_assets.storage.delta_statistics import delta_statistics
 from event_assets.storage.files import Files, files_of
+from event_assets.storage.linked_copy import link_files
 from event_assets.storage.partitions import Entry, entries, part_name
-from event_assets.storage.statistics import delta_statistics
 from event_assets.storage.table_log import LogFile, TableLog
 from event_assets.storage.written_file import WrittenFile
 

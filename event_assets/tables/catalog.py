@@ -33,25 +33,25 @@ FACTS = "joined_facts"
 #: Where every record is, by date and for the whole (docs/explanation/accounting.md).
 RECONCILIATION = Table(
     "reconciliation",
-    "Where every record is: one row for the whole (event_date null), and one for each date with records.",
+    "The count of all records: one row for all dates (event_date null), and one for each date with records.",
     (
-        Column("event_date", "date", "The date; null in the row for the whole."),
+        Column("event_date", "date", "The date; null in the row for all dates."),
         count("raw", "Records in raw_events.", 0),
         count("cleaned", "Events in cleaned_events.", 0),
-        count("duplicates", "Records that repeat another one.", 0),
+        count("duplicates", "Records that are duplicates of another one.", 0),
         count("quarantined", "Records in quarantine.", 0),
-        count("excluded", "Records that the declaration's `where` leaves out.", 0),
+        count("excluded", "Records that the declaration's `where` excludes.", 0),
         count("facts", "Events in joined_facts.", 0),
-        count("filtered", "Events that the profile filter leaves out.", 0),
+        count("filtered", "Events that the profile filter excludes.", 0),
         count("without_user", "Facts without a user.", 0),
         Column("records", "int64", "Records in the active files, profiles included; null by date.", min="0"),
-        Column("landed", "int64", "Those of them in raw_events or raw_profiles; null by date.", min="0"),
-        Column("rejected", "int64", "Those of them in landing_rejects; null by date.", min="0"),
-        Column("erased", "int64", "Those of them whose user was erased; null by date.", min="0"),
+        Column("landed", "int64", "Records in raw_events or raw_profiles; null by date.", min="0"),
+        Column("rejected", "int64", "Records in landing_rejects; null by date.", min="0"),
+        Column("erased", "int64", "Records whose user was erased; null by date.", min="0"),
         Column(
             "holds",
             "bool",
-            "Whether the equations hold and no table of the date (of any date, for the whole) is stale or was refused.",
+            "Whether the equations hold and all tables of the date (or of all dates) are fresh and published.",
             nullable=False,
         ),
     ),
@@ -111,20 +111,20 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
     if dataset.profiles:
         yield Table(
             "profiles",
-            "Who a user was, and from which day until which.",
+            "The profiles of each user with their validity intervals.",
             (
                 user_id,
                 *(typed(c) for c in dataset.profile_columns),
                 computed(
                     "valid_from",
                     "date",
-                    "The first day on which the profile holds; 1970-01-01 means since ever.",
+                    "The first day on which the profile is valid; 1970-01-01 means always.",
                     "file_id",
                 ),
                 Column(
                     "valid_to",
                     "date",
-                    "The first day on which it holds no longer; null while it does.",
+                    "The first day on which it is no longer valid; null if it still is.",
                     made_from=("file_id",),
                 ),
             ),

@@ -108,7 +108,7 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
     if gold.users_by:
         yield Table(
             "users_by",
-            "Rollup: the users of a date by each value of the columns that `users_by` declares.",
+            "Rollup: the users of a date for each value of the columns that `users_by` declares.",
             (
                 computed("dimension", "string", "The column.", "user_id", allowed=gold.users_by),
                 Column("value", "string", "Its value as text.", made_from=gold.users_by, personal=True),
@@ -137,14 +137,14 @@ def _top_users(dataset: Dataset, user_id: Column) -> Iterable[Table]:
     scope = f" per {by}" if by else ""
     ranked = (
         *within,
-        count("rank", "Place, from 1, without gaps.", made_from=("session_id",)),
+        count("rank", "The user's rank, from 1, without gaps.", made_from=("session_id",)),
         user_id,
         count("session_count", "Distinct sessions of the user.", made_from=("session_id",)),
     )
     key = (*((by,) if by else ()), "rank")
     yield Table(
         "platform_sessions",
-        f"Rollup: the sessions{scope} that have an event on a date, from which days are merged as sets.",
+        f"Rollup: the sessions{scope} that have an event on a date, merged as sets over several dates.",
         (*within, user_id, session),
         key=(*((by,) if by else ()), "user_id", "session_id"),
         partitioned_by="event_date",
@@ -185,7 +185,7 @@ def _watch_time(dataset: Dataset, user_id: Column) -> Iterable[Table]:
 
 def _step_columns(step: FunnelStep) -> tuple[Column, Column]:
     met = (*(["event_type"] if step.event_type else []), *step.where)
-    times = f"When the attempt that got furthest reached step {step.name}."
+    times = f"The time at which the furthest attempt reached step {step.name}."
     return (
         count(f"{step.name}_count", f"Events of step {step.name} on the date.", 0, made_from=met),
         Column(f"{step.name}_time", "timestamp", times, made_from=(*met, "event_time")),
@@ -197,7 +197,7 @@ def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
     steps = dataset.gold.user_funnel.names
     yield Table(
         "user_funnel",
-        "How far each user got through the funnel in the attempts that begin on a date.",
+        "The furthest step of each user in the attempts that begin on a date.",
         (
             user_id,
             *(column for step in dataset.gold.user_funnel.steps for column in _step_columns(step)),
@@ -220,7 +220,7 @@ def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
         "The funnel over all dates: users and conversion by step.",
         (
             computed(
-                "step_number", "int64", "The step's place, from 1.", "furthest_step", min="1", max=str(len(steps))
+                "step_number", "int64", "The step's number, from 1.", "furthest_step", min="1", max=str(len(steps))
             ),
             computed("step", "string", "The step's name.", "furthest_step", allowed=steps),
             count(
@@ -232,19 +232,19 @@ def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
             Column(
                 "conversion_from_previous",
                 "decimal(9,6)",
-                "Users over those of the step before; null over none.",
+                "Users divided by those of the previous step; null if it has none.",
                 made_from=("furthest_step",),
             ),
             Column(
                 "conversion_from_first",
                 "decimal(9,6)",
-                "Users over those of the first step; null over none.",
+                "Users divided by those of the first step; null if it has none.",
                 made_from=("furthest_step",),
             ),
             Column(
                 "median_seconds_from_previous",
                 "decimal(18,6)",
-                "Median time since the step before, each user once by its best date; null where no user got here.",
+                "Median time since the previous step, with each user's best date; null if no user reached this step.",
                 made_from=tuple(f"{step}_time" for step in steps),
             ),
         ),

@@ -55,7 +55,7 @@ def session_tables(dataset: Dataset, user_id: Column, session_id: Column, sessio
         yield _session_index([column for column in whole if column.name != "duration_seconds"])
     yield Table(
         "sessions",
-        "Runs of a user's events without a pause longer than the gap, by the date of their start.",
+        "Consecutive events of a user without a pause longer than the gap, by the date of their start.",
         (*whole, *channel_columns(dataset)),
         key=("session_id",),
         partitioned_by="event_date",
