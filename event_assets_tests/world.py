@@ -19,10 +19,10 @@ from event_assets.pipeline.reconcile import Reconciliation, publish_reconciliati
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.retract import files_of_run, last_retracted, named_files, restore, retract
 from event_assets.pipeline.run import run
-from event_assets.pipeline.schedule import Request, everything
+from event_assets.pipeline.staleness.schedule import Request, everything
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings
-from event_assets.storage.ledger import SourceFile
+from event_assets.storage.ledger_entries import SourceFile
 from event_assets.transforms.interface import Inputs, Outputs, Scope
 
 Break = Callable[[nw.LazyFrame], nw.LazyFrame]

@@ -1,6 +1,6 @@
 """Sessions of the shop, as a marimo notebook: `marimo edit docs/notebooks/sessions_marimo.py`.
 
-Needs the tables of the dataset `shop`: `event-assets demo` or `event-assets run shop` makes them.
+First run `event-assets demo` or `event-assets run shop`, which materialize the tables of the dataset `shop`.
 """
 
 import marimo

@@ -155,7 +155,7 @@ def _files(path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
 def _with_hive(dataset: Dataset, hive: Mapping[str, str]) -> Dataset:
     """The rules for a file whose folder tells the value of a column."""
 
-    def told(column: Column) -> Column:
+    def read_by_name(column: Column) -> Column:
         [source] = column.sources
         if source not in hive or column.name == "activity_time":
             return column
@@ -164,7 +164,7 @@ def _with_hive(dataset: Dataset, hive: Mapping[str, str]) -> Dataset:
             return column.model_copy(update={"source": f"{source} ", "required": False, "in_every_file": False})
         return column.model_copy(update={"constant": value})
 
-    columns = tuple(told(column) for column in dataset.columns)
+    columns = tuple(read_by_name(column) for column in dataset.columns)
     return _with_events(dataset, columns=columns)
 
 

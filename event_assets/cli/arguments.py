@@ -6,6 +6,7 @@ import datetime as dt
 import difflib
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,8 +31,8 @@ DatasetName = Annotated[str, typer.Argument(help="The dataset, such as shop.", a
 
 
 #: Options of the tables that commands print for people.
-WideOption = Annotated[bool, typer.Option("--wide", help="Show all columns, however long the lines become.")]
-RecordsOption = Annotated[bool, typer.Option("--records", help="Show a record a block, a column a line.")]
+WideOption = Annotated[bool, typer.Option("--wide", help="Show all columns, also if lines become long.")]
+RecordsOption = Annotated[bool, typer.Option("--records", help="Show each record as a block with one column per line.")]
 
 
 def known_tables_at_the_end(incomplete: str) -> list[str]:
@@ -84,13 +85,32 @@ def _of_dataset(context: typer.Context, values: Callable[[Dataset, Settings], li
 
 
 def all_datasets() -> list[Dataset]:
-    """Every dataset that loads; those that don't are named in a warning."""
+    """Every dataset that loads, the user's own first; those that don't are named in a warning."""
     from event_assets.declaration import load_datasets
 
     found = load_datasets(load_settings().datasets)
     for error in found.failures.values():
         typer.echo(f"warning: {error} (the other datasets load)", err=True)
-    return list(found.values())
+    return sorted(found.values(), key=lambda dataset: dataset.name in found.shipped)
+
+
+def unused_samples(datasets: list[Dataset], settings: Settings) -> list[str]:
+    """The shipped datasets that hold no data, beside those of the user's own; none where all are shipped."""
+    from event_assets.declaration import load_datasets
+
+    shipped = load_datasets().shipped
+    samples = [dataset for dataset in datasets if dataset.name in shipped]
+    if len(samples) == len(datasets):
+        return []
+    inbox = settings.inbox
+    dropped = [one.name for one in samples if isinstance(inbox, Path) and (inbox / one.name).is_dir()]
+    return [one.name for one in samples if one.name not in dropped and not _raw_dates(one, settings)]
+
+
+def name_unused(names: list[str]) -> None:
+    """A line, on standard error, about the datasets that a table for people leaves out."""
+    if names:
+        typer.echo(f"without data, of those that ship: {', '.join(names)} (event-assets demo fills them)", err=True)
 
 
 def named_dataset(name: str) -> Dataset:

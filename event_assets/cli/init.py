@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from event_assets.cli.text_table import Shown
     from event_assets.declaration import Dataset
     from event_assets.draft import Draft
-    from event_assets.draft.declaration import Kinds
+    from event_assets.draft.events_and_profiles import Kinds
     from event_assets.draft.trial import Refused, Trial
 
 _EXAMPLE_LENGTH = 160
@@ -29,27 +29,27 @@ EARLIEST = dt.date(1900, 1, 1)
 
 
 def init(
-    name: Annotated[str, typer.Argument(help="What the dataset shall be called, such as web_clicks.")],
+    name: Annotated[str, typer.Argument(help="The name of the dataset, such as web_clicks.")],
     samples: Annotated[
         list[Path],
         typer.Option("--from", metavar="FILE", help="A sample file or a folder of them; repeat it for several."),
     ],
     time_column: Annotated[
-        str | None, typer.Option(metavar="FIELD", help="The field with the event's time, where another was taken.")
+        str | None, typer.Option(metavar="FIELD", help="The field with the event's time, if init chose another one.")
     ] = None,
     user_column: Annotated[str | None, typer.Option(metavar="FIELD", help="The field with the user's id.")] = None,
     type_column: Annotated[str | None, typer.Option(metavar="FIELD", help="The field with the event's type.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the draft and write nothing.")] = False,
     wide: WideOption = False,
     blocks: RecordsOption = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was drafted as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Drafts a dataset's declaration from sample files, as a YAML file that loads at once, to be read and edited.
+    """Drafts a dataset's declaration from sample files: a valid YAML file for you to read and edit.
 
-    Sample files are CSV, JSON, NDJSON, Parquet or logs, compressed or not; those of different shape become several
-    blocks, those with a line a user become profiles. The draft is written to NAME/defs.yaml in the folder of your
-    datasets (EVENT_ASSETS_DATASETS, else datasets/), then tried on the samples: the command prints how many records
-    are taken and which are refused, and the first rows. For a dataset that exists already it proposes the difference.
+    Sample files are CSV, JSON, NDJSON, Parquet or logs, compressed or not. Files of different shape become several
+    blocks; files with one line for each user become profiles. The draft is written to NAME/defs.yaml in the folder of
+    your datasets (EVENT_ASSETS_DATASETS, else datasets/) and tested on the samples: the command prints how many records
+    are landed, which are rejected, and the first rows. For an existing dataset the command proposes the differences.
 
     \b
     event-assets init web_clicks --from export_2025-01-31.csv
@@ -59,7 +59,7 @@ def init(
     from event_assets.cli.text_table import Shown
     from event_assets.declaration import load_datasets
     from event_assets.draft import draft
-    from event_assets.draft.declaration import kinds_of
+    from event_assets.draft.events_and_profiles import kinds_of
     from event_assets.draft.trial import try_out
 
     settings = load_settings()

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from event_assets.cli.arguments import RecordsOption, WideOption, all_datasets, known_datasets, named_dataset
+from event_assets.cli.arguments import (
+    RecordsOption,
+    WideOption,
+    all_datasets,
+    known_datasets,
+    name_unused,
+    named_dataset,
+    unused_samples,
+)
+from event_assets.settings import load_settings
 
 if TYPE_CHECKING:
     from event_assets.declaration import Dataset
@@ -14,13 +23,13 @@ if TYPE_CHECKING:
 
 def list_tables(
     dataset: Annotated[
-        str | None, typer.Argument(help="One dataset; all where left out.", autocompletion=known_datasets)
+        str | None, typer.Argument(help="One dataset; by default all.", autocompletion=known_datasets)
     ] = None,
     wide: WideOption = False,
     records: RecordsOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print datasets and tables as a JSON array.")] = False,
 ) -> None:
-    """Lists the datasets and their tables: layer, partitions, key, and what a row is.
+    """Lists the datasets and their tables: layer, partitions, key and the meaning of a row.
 
     \b
     event-assets list
@@ -38,10 +47,14 @@ def list_tables(
     from event_assets.cli.text_table import Shown, print_rows
 
     names = ("table", "layer", "by", "key", "description")
+    unused = [] if dataset else unused_samples(found, load_settings())
     for one in listed:
+        if one["dataset"] in unused:
+            continue
         print(f"{one['dataset']}: {one['description']}")
         rows = [(t["table"], t["layer"], t["by"], ", ".join(t["key"]), t["description"]) for t in one["tables"]]
         print_rows(dict.fromkeys(names, False), rows, shown=Shown(wide, records))
+    name_unused(unused)
 
 
 def _listed(dataset: Dataset) -> dict[str, Any]:

@@ -59,6 +59,8 @@ app.command()(retract)
 app.command()(erase)
 app.command()(retention)
 
+#: The option by which an error shows its traceback.
+DEBUG = "--debug"
 _debug = False
 _STOPPED = 130
 
@@ -76,23 +78,27 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,
+    debug: Annotated[
+        bool, typer.Option(DEBUG, help="Show the whole traceback of an error; also after the command.")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    global _debug
-    _debug = debug
+    """`--debug` is taken by `main`, wherever it is written."""
 
 
 def main() -> None:
     """Run the program. An error is one line on standard error and exit code 1; wrong usage is 2."""
+    global _debug
     use_no_plugins()
+    arguments = sys.argv[1:]
+    _debug = DEBUG in arguments
     # Loading Dagster makes half a million objects that stay. To look through them for garbage every few hundred is a
     # seventh of a short run.
     gc.set_threshold(500_000)
     try:
-        code = app(prog_name="event-assets", standalone_mode=False)
+        code = app([one for one in arguments if one != DEBUG], prog_name="event-assets", standalone_mode=False)
         if code == _STOPPED:  # typer makes this of Ctrl-C
             raise KeyboardInterrupt
         sys.exit(code)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FORMATS = (".csv", ".parquet", ".json", ".ndjson")
 #: So many bytes of an answer are kept in memory before it goes to a temporary file.
-_HELD_BYTES = 16_000_000
+_BUFFER_BYTES = 16_000_000
 
 
 def working(title: str) -> AbstractContextManager[object]:
@@ -110,11 +110,11 @@ def write_stream(frames: Iterable[pl.DataFrame], stream: BinaryIO, form: str, *,
 @contextmanager
 def whole_output() -> Iterator[BinaryIO]:
     """A stream that is printed once the block has ended well: a query can fail, or begin again, at its last row."""
-    with tempfile.SpooledTemporaryFile(_HELD_BYTES) as held:
-        yield cast(BinaryIO, held)
-        held.seek(0)
+    with tempfile.SpooledTemporaryFile(_BUFFER_BYTES) as buffer:
+        yield cast(BinaryIO, buffer)
+        buffer.seek(0)
         sys.stdout.flush()
-        shutil.copyfileobj(held, sys.stdout.buffer)
+        shutil.copyfileobj(buffer, sys.stdout.buffer)
         sys.stdout.buffer.flush()
 
 

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from event_assets.cli.arguments import RecordsOption, WideOption, all_datasets, known_datasets, named_dataset
+from event_assets.cli.arguments import (
+    RecordsOption,
+    WideOption,
+    all_datasets,
+    known_datasets,
+    name_unused,
+    named_dataset,
+    unused_samples,
+)
 from event_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -19,16 +27,15 @@ if TYPE_CHECKING:
 def status(
     dataset: Annotated[
         str | None,
-        typer.Argument(help="One dataset, with its tables; all where left out.", autocompletion=known_datasets),
+        typer.Argument(help="One dataset, with its tables; by default all.", autocompletion=known_datasets),
     ] = None,
     wide: WideOption = False,
     records: RecordsOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Shows dates, rows, the share of refused records, what is stale or waits in the inbox, and the last run.
+    """Shows dates, rows, the share of rejected records, stale partitions, waiting files and the last run.
 
-    Nothing is landed or computed. What is downstream of a stale partition is known to be stale once that is
-    computed.
+    It lands and computes nothing. Partitions downstream of a stale one are only compared once it is computed.
 
     \b
     event-assets status
@@ -49,7 +56,9 @@ def status(
     from event_assets.cli.output import note
     from event_assets.cli.text_table import Shown, print_rows
 
-    print_rows(_COLUMNS, [_row(one, runs.get(one.dataset)) for one in statuses], shown=Shown(wide, records))
+    unused = [] if dataset else unused_samples(found, settings)
+    rows = [_row(one, runs.get(one.dataset)) for one in statuses if one.dataset not in unused]
+    print_rows(_COLUMNS, rows, shown=Shown(wide, records))
     if dataset:
         tables = [tuple(asdict(table).values()) for table in statuses[0].tables]
         numeric = {"table": False, "partitions": True, "rows": True, "first date": False, "last date": False}
@@ -57,8 +66,9 @@ def status(
     for one in statuses:
         for warning in one.warnings:
             note(f"warning: {one.dataset}: {warning}")
-        if one.stale or one.new_files:
+        if one.dataset not in unused and (one.stale or one.new_files):
             note(f"event-assets run {one.dataset} makes what is stale and lands what is new; run --dry-run shows why")
+    name_unused(unused)
 
 
 #: Columns of the datasets' table, and whether they hold numbers.

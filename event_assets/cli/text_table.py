@@ -1,6 +1,6 @@
 """Rows for people to read in a terminal: a table as wide as the terminal, or a record a block.
 
-A value is never broken inside. Columns that don't fit are left out and named.
+A value is never broken inside. Columns that don't fit are left out and named; long ids make room for all others.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+#: A UUID or a SHA-256, such as ids of sessions and files.
+_LONG_ID = re.compile(r"[0-9a-f-]{32,}")
 #: What a column takes beside its values: a blank on both sides and a line.
 _EDGE = 3
 
@@ -56,7 +58,9 @@ def print_rows(
     widths = [
         max(map(cell_len, (name, *column))) for name, column in zip(numeric, _columns(cells, len(numeric)), strict=True)
     ]
-    fitting = range(len(numeric)) if shown.wide else _fitting(widths, terminal_width())
+    opaque = {place for place, values in enumerate(_columns(cells, len(numeric))) if _is_opaque(values)}
+    first = sorted(range(len(numeric)), key=lambda place: place in opaque)
+    fitting = range(len(numeric)) if shown.wide else _fitting(widths, terminal_width(), first)
     if shown.records or not fitting:
         for line in _blocks(list(numeric), cells, title):
             typer.echo(line, err=err)
@@ -90,14 +94,20 @@ def _columns(cells: list[list[str]], count: int) -> list[tuple[str, ...]]:
     return list(zip(*cells, strict=True)) if cells else [()] * count
 
 
-def _fitting(widths: Sequence[int], width: int) -> list[int]:
-    """The places of the columns that fit, from the left; one that is too wide leaves its room to later ones."""
+def _is_opaque(values: Sequence[str]) -> bool:
+    """Whether a column has nothing but long ids, which name a row and say nothing of it."""
+    return any(values) and all(_LONG_ID.fullmatch(value) for value in values if value)
+
+
+def _fitting(widths: Sequence[int], width: int, first: Iterable[int] | None = None) -> list[int]:
+    """The places of the columns that fit, chosen in the order `first`, else from the left; one that is too wide leaves
+    its room to later ones."""
     left, fitting = width - 1, []
-    for place, wanted in enumerate(widths):
-        if wanted + _EDGE <= left:
+    for place in range(len(widths)) if first is None else first:
+        if widths[place] + _EDGE <= left:
             fitting.append(place)
-            left -= wanted + _EDGE
-    return fitting
+            left -= widths[place] + _EDGE
+    return sorted(fitting)
 
 
 def _blocks(names: list[str], cells: list[list[str]], title: str | None) -> Iterator[str]:

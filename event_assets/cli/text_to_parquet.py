@@ -140,7 +140,7 @@ def _source(form: str) -> Source:
     return Source(files=("*",), format="csv" if form == "tsv" else form, csv=csv, columns=(no_column,))
 
 
-def _names(prepared: PlainFile, source: Source, told: Callable[[int], None]) -> list[str]:
+def _names(prepared: PlainFile, source: Source, report: Callable[[int], None]) -> list[str]:
     if source.format == "csv":
         # The reader reports the names of undeclared fields with its first records.
         for batch in read_csv(prepared.path, source, Fields({}, ())):
@@ -148,7 +148,7 @@ def _names(prepared: PlainFile, source: Source, told: Callable[[int], None]) -> 
         return csv_header(prepared.path, source.csv.delimiter)
     read = elements_of if source.format == "json" else lines_of
     found: dict[str, None] = {}
-    for elements in read(prepared.path, source.max_record_bytes, block_bytes=BLOCK_BYTES, read=told):
+    for elements in read(prepared.path, source.max_record_bytes, block_bytes=BLOCK_BYTES, read=report):
         for value in elements.values:
             found.update(dict.fromkeys(value or ()))
     return list(found)
@@ -184,7 +184,7 @@ def _refuse(file: Path, done: Converted, reason: str, number: int, fail_fast: bo
 
 
 def _write(frames: Iterator[pl.DataFrame], names: list[str], target: Path, unify: Declared | None) -> None:
-    """Row groups of a good size, whatever the size of the frames."""
+    """Row groups of an even size, whatever the size of the frames."""
     schema = pa.schema([(name, pa.large_string()) for name in names])
     with pq.ParquetWriter(target, schema, compression="snappy") as writer:
         for frame in _gathered(frames):

@@ -1,4 +1,4 @@
-"""What the page asks of the gold tables: each question as one SELECT over the views, for a range of dates.
+"""The page's queries of the gold tables: each one SELECT over the views, for a range of dates.
 
 Of facts at most one column is read, which has three values (`traffic`). Where the range is all there is, the tables
 over all dates answer, which are the smallest.
@@ -24,7 +24,7 @@ DAILY_UP_TO = 400
 
 @dataclass(frozen=True)
 class Selection:
-    """A dataset and the dates asked for, both included; `whole` where the dataset has no others."""
+    """A dataset and the requested dates, both included; `whole` where the dataset has no others."""
 
     dataset: Dataset
     first: dt.date

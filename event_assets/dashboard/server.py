@@ -232,7 +232,7 @@ class _Site:
 
 
 def _selection(request: Request, dataset: Dataset, known: list[dt.date]) -> tuple[Selection, str]:
-    """The dates that were asked for, all where none were; and what is wrong with them."""
+    """The requested dates, all where none are; and what is wrong with them."""
     everything = Selection(dataset, known[0], known[-1], whole=True)
     try:
         first = _date(request.query_params.get("from")) or known[0]

@@ -65,9 +65,9 @@ class Answers:
             except EventAssetsError as error:
                 return error
 
-        asked = list(dict.fromkeys(questions))
+        distinct = list(dict.fromkeys(questions))
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return dict(zip(asked, pool.map(attempt, asked), strict=True))
+            return dict(zip(distinct, pool.map(attempt, distinct), strict=True))
 
     def ask(self, query: Query) -> pl.DataFrame:
         """The rows of one query. NotMadeError where its table was never made."""

@@ -101,8 +101,8 @@ def _shown(value: object) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, dict):
-        told = {name: item for name, item in value.items() if item not in (None, [], {}, False)}
-        return "{" + ", ".join(f"{name}: {_shown(item)}" for name, item in told.items()) + "}"
+        given = {name: item for name, item in value.items() if item not in (None, [], {}, False)}
+        return "{" + ", ".join(f"{name}: {_shown(item)}" for name, item in given.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_shown, value)) + "]"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -64,55 +64,56 @@ class Dataset(Declared):
     """One stream of events with its profiles and rules."""
 
     name: str
-    """What the dataset is called: its group, its folder of the inbox and its schema in queries."""
+    """The dataset's name, which is also the name of its group, its inbox folder and its schema in queries."""
     description: str
-    """What the events are, in a sentence."""
+    """A sentence that describes the events."""
     owners: tuple[str, ...] = ()
-    """Who owns it: `team:NAME` or an e-mail address, as Dagster shows them."""
+    """The owners that Dagster shows: `team:NAME` or an e-mail address."""
     start_date: dt.date
-    """The first date that there is. Earlier events are refused as `out_of_range`."""
+    """The first date. Earlier events are rejected as `out_of_range`."""
     end_date: dt.date | None = None
-    """The last date that there is. Later events are refused as `out_of_range`."""
+    """The last date. Later events are rejected as `out_of_range`."""
     timezone: str = "UTC"
-    """The calendar in which `event_date` is read off `event_time`."""
+    """The time zone that gives the `event_date` of an `event_time`."""
     source_timezone: str = "UTC"
-    """The zone of times that name none."""
+    """The zone of times that contain none."""
     mode: Literal["lenient", "fail_fast"] = "lenient"
-    """Whether a refused record is kept aside (`lenient`) or stops its file (`fail_fast`)."""
+    """Whether a rejected record is stored with its reason (`lenient`) or stops its file (`fail_fast`)."""
     drift: Literal["keep", "warn", "fail"] = "keep"
-    """What becomes of a file with new, missing or retyped fields: it is landed and reported (`keep`), the run warns of
-    it as well (`warn`), or it is refused as a whole (`fail`)."""
+    """A file with new, missing or retyped fields is landed and reported (`keep`), landed with a warning (`warn`), or
+    rejected as a whole (`fail`)."""
     engine: Literal["polars", "duckdb", "spark"] = "polars"
-    """What runs the transforms, where EVENT_ASSETS_ENGINE doesn't say so for all datasets. It changes no row."""
+    """The engine of the transforms, unless EVENT_ASSETS_ENGINE sets it for all datasets. It changes no row."""
     events: EventBlocks
-    """The files of events and how they are read. Several kinds of files are a list of blocks: columns of one name are
-    one column, null for files of a block that lacks it."""
+    """The files of events and how they are read. For several kinds of files, declare a list of blocks. Columns of one
+    name are one column, which is null for files of a block without it."""
     event_id: str | None = None
-    """The declared column that already is each event's unique id."""
+    """The declared column that contains each event's unique id."""
     profiles: ProfileBlocks = ()
-    """The files that say who the users are, one block or a list; facts get their columns by `user_id`."""
+    """The files with the users' attributes, one block or a list; facts get their columns by `user_id`."""
     numbers: Numbers | None = None
-    """How texts write numbers, where neither a block nor a column declares another way."""
+    """The notation of numbers in texts, unless a block or a column declares another one."""
     deduplicate: Deduplicate = Deduplicate()
-    """What makes two records the same."""
+    """The rule for duplicate records."""
     sessions: Sessions = Sessions()
-    """What ends a session."""
+    """The rule for the end of a session."""
     identity: Identity | None = None
-    """Which ids are one person's; facts then have `person_id`."""
+    """The columns with ids of one person; facts then have `person_id`."""
     traffic: Traffic | None = None
-    """Who causes events: humans, bots or oneself."""
+    """How events of humans, bots and your own staff are distinguished."""
     channels: Channels | None = None
-    """Where sessions come from: `sessions` has source, medium, campaign and channel, and `channel_summary` is made."""
+    """The origin of sessions: `sessions` gets source, medium, campaign and channel, and the table `channel_summary` is
+    added."""
     geo: str | None = None
-    """The declared column that holds an IP address."""
+    """The declared column that contains an IP address."""
     gold: Gold = Gold()
-    """The tables for analysts that are made."""
+    """The tables for analysts."""
     quality: Quality = Quality()
-    """From where on a figure is worth a warning."""
+    """The limits of figures; a check warns beyond them."""
     expect: Expect | None = None
-    """Which files each date is complete with; where left out, nothing is expected."""
+    """The files that a date needs to be complete; by default none."""
     retention: Retention = Retention()
-    """How long dates are kept, by layer; for ever where nothing is said."""
+    """The number of days that dates are kept, by layer; by default for ever."""
 
     @field_validator("name")
     @classmethod
@@ -303,6 +304,10 @@ class Dataset(Declared):
         several sources."""
         several = any(len(column.sources) > 1 for block in self.blocks(kind) for column in block.columns)
         return several or any(block.format in AS_JSON for block in self.blocks(kind))
+
+    def tells_numbers_from_texts(self, kind: Kind) -> bool:
+        """Whether the raw table of a kind tells which values came as numbers, since texts are read otherwise."""
+        return any(block.of_two_notations for block in self.blocks(kind))
 
     def leaves_out(self, kind: Kind) -> bool:
         """Whether a block of a kind has a `where`, by which records can be excluded."""

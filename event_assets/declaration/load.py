@@ -94,6 +94,8 @@ class Datasets(dict[str, Dataset]):
         super().__init__()
         self.failures: dict[str, DeclarationError] = {}
         """Folder of a declaration to its error. Its dataset alone is stopped; the others load and run."""
+        self.shipped: list[str] = []
+        """The names of those that come with the package."""
 
 
 def load_datasets(further: Path | None = None) -> Datasets:
@@ -113,6 +115,8 @@ def load_datasets(further: Path | None = None) -> Datasets:
                 found.failures[path.parent.name] = error
             else:
                 found[dataset.name] = dataset
+                if folder == SHIPPED:
+                    found.shipped.append(dataset.name)
     return found
 
 

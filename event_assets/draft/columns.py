@@ -12,9 +12,11 @@ from typing import Any
 
 from event_assets.declaration import RESERVED_COLUMNS
 from event_assets.draft import role_names
-from event_assets.draft.field_roles import Roles, differ_in_case, possible_types, possible_users
+from event_assets.draft.event_type_field import differ_in_case, possible_types
+from event_assets.draft.field_roles import Roles
 from event_assets.draft.infer_types import PLAIN, ColumnType, Numbers, common_numbers, is_identifier, type_of
 from event_assets.draft.sample import Field, bare, share
+from event_assets.draft.user_field import possible_users
 
 #: A column of more different values isn't taken for a category.
 _CATEGORY = 30

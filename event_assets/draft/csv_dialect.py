@@ -1,7 +1,7 @@
 """The dialect of a delimited file, detected from its content: for a draft of a declaration, never for landing.
 
 The dialect under which the most lines have equally many fields is selected (each is tried with the exact parser of
-landing). Then the preamble, the header and the footer are recognised by what the columns contain. ADR 3 says why no
+landing). Then the preamble, the header and the footer are recognised by what the columns contain. ADR 3 explains why no
 library does this.
 """
 
@@ -222,7 +222,7 @@ def _try(head: bytes, whole: bool, dialect: Dialect) -> _Tried:
 
 
 def _score(rows: list[Row], dialect: Dialect, head: bytes) -> tuple[float, ...]:
-    """How good a dialect explains the text: share of equally wide records, then of fields that are well formed."""
+    """How well a dialect explains the text: share of equally wide records, then of fields that are well formed."""
     widths = Counter(len(values) for _, values in rows if values is not None)
     if not rows or not widths:
         return (0.0,)
@@ -232,10 +232,10 @@ def _score(rows: list[Row], dialect: Dialect, head: bytes) -> tuple[float, ...]:
     ragged = sum(value[0] in "\"' " or value[-1] in "\"' " for value in fields)
     typed = sum(_VALUE.fullmatch(value) is not None for value in fields)
     well = 1 - ragged / max(1, len(fields))
-    told = typed / max(1, len(fields))
+    typed_share = typed / max(1, len(fields))
     consistent = same / len(rows)
     quoted = head.count(dialect.quote.encode())
-    likely = _DOUBTFUL.get(dialect.delimiter, 1) * (1 - 1 / (width + 1)) * (0.7 + 0.3 * told)
+    likely = _DOUBTFUL.get(dialect.delimiter, 1) * (1 - 1 / (width + 1)) * (0.7 + 0.3 * typed_share)
     return (consistent * well * likely, min(quoted, 1) * (dialect.quote == '"'))
 
 

@@ -1,4 +1,4 @@
-"""What a newer sample asks of a declaration that exists: changes, proposed one by one."""
+"""The changes that a newer sample needs in an existing declaration, proposed one by one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from event_assets.declaration import Column, Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.draft.block import Block, block_time, block_where, column_keys, described
 from event_assets.draft.columns import DraftColumn, profile_columns
-from event_assets.draft.declaration import Kinds, first_date, funnel_steps
-from event_assets.draft.field_roles import user_of
+from event_assets.draft.declaration import first_date, funnel_steps
+from event_assets.draft.events_and_profiles import Kinds
 from event_assets.draft.file_groups import Found
 from event_assets.draft.sample import share
 from event_assets.draft.trial import Trial
+from event_assets.draft.user_field import profile_user_field
 from event_assets.draft.yaml_text import flow
 from event_assets.text.file_patterns import matches
 
@@ -60,7 +61,7 @@ def _by_kind(kinds: Kinds, dataset: Dataset) -> list[tuple[Kind, tuple[Block, ..
     events, profiles = [], [kinds.profiles] if kinds.profiles else []
     for block in kinds.events:
         is_profile = _same_kind(block, dataset.events) is None and _same_kind(block, dataset.profiles) is not None
-        user = user_of(block.sample) if is_profile else None
+        user = profile_user_field(block.sample) if is_profile else None
         if user is None:
             events.append(block)
         else:
@@ -198,9 +199,9 @@ def _columns(
             filled = sum(value is not None for value in block.field(column.source).values)
             proposed = flow({key: value for key, value in keys.items() if key != "required"})
             yield Change(f"{place}.columns", "", proposed, f"a new field, in {share(filled, block.sample.records)}")
-    for source, gone in read.items():
-        if source not in block.sources and not set(gone.sources) & block.sources and source != "file_path":
-            yield Change(f"{place}.columns.{gone.name}", source, "", "no sampled record has this field")
+    for source, missing in read.items():
+        if source not in block.sources and not set(missing.sources) & block.sources and source != "file_path":
+            yield Change(f"{place}.columns.{missing.name}", source, "", "no sampled record has this field")
 
 
 def _values(place: str, before: Column, column: DraftColumn, refused: Mapping[str, int]) -> Iterator[Change]:

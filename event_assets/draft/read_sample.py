@@ -14,10 +14,10 @@ import polars as pl
 
 from event_assets.declaration import Column, Source
 from event_assets.draft.csv_dialect import MAX_TABLE_RECORDS, Dialect, detect
-from event_assets.draft.field_roles import has_named_time
 from event_assets.draft.json_fields import Number, array_path, json_fields, parse, segment
 from event_assets.draft.known_layouts import LOGS, TEXTS, Log, header_of
 from event_assets.draft.sample import MAX_RECORDS, Field, Sample, trimmed
+from event_assets.draft.time_field import has_named_time
 from event_assets.errors import LandingError
 from event_assets.landing.json_elements import elements_of, lines_of
 from event_assets.landing.plain_text import plain_chunks

@@ -18,7 +18,7 @@ from event_assets.draft.read_sample import object_texts, plain_name
 from event_assets.landing.plain_text import plain_chunks
 from event_assets.pipeline.land_files import land_new_files
 from event_assets.pipeline.run import run
-from event_assets.pipeline.schedule import Request
+from event_assets.pipeline.staleness.schedule import Request
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings
 from event_assets.tables.landed_tables import LANDING_REJECTS, RAW_EVENTS

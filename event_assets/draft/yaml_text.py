@@ -43,7 +43,7 @@ def one_line(text: str) -> str:
 
 
 def check(text: str, indent: str = "") -> str:
-    """A remark that asks a person to decide."""
+    """A remark on what a person must decide."""
     return f"{indent}# CHECK: {one_line(text)}"
 
 

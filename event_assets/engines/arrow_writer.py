@@ -81,20 +81,20 @@ def _write(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) -> int:
 
 def _row_groups(batches: Iterable[pa.RecordBatch], split: str | None) -> Iterator[tuple[Any, pa.Table]]:
     """The rows in groups of one value of the column that splits them, and at most ROW_GROUP rows."""
-    held: list[pa.Table] = []
+    pending: list[pa.Table] = []
     value: Any = None
     for run_value, run in _runs(batches, split):
-        if held and run_value != value:
-            yield value, pa.concat_tables(held).combine_chunks()
-            held = []
+        if pending and run_value != value:
+            yield value, pa.concat_tables(pending).combine_chunks()
+            pending = []
         value, rest = run_value, run
-        while (missing := ROW_GROUP - sum(part.num_rows for part in held)) <= rest.num_rows:
-            yield value, pa.concat_tables([*held, rest.slice(0, missing)]).combine_chunks()
-            held, rest = [], rest.slice(missing)
+        while (missing := ROW_GROUP - sum(part.num_rows for part in pending)) <= rest.num_rows:
+            yield value, pa.concat_tables([*pending, rest.slice(0, missing)]).combine_chunks()
+            pending, rest = [], rest.slice(missing)
         if rest.num_rows:
-            held.append(rest)
-    if held:
-        yield value, pa.concat_tables(held).combine_chunks()
+            pending.append(rest)
+    if pending:
+        yield value, pa.concat_tables(pending).combine_chunks()
 
 
 def _runs(batches: Iterable[pa.RecordBatch], split: str | None) -> Iterator[tuple[Any, pa.Table]]:

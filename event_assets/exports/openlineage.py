@@ -12,7 +12,7 @@ from typing import Any
 
 from event_assets.declaration import Dataset
 from event_assets.locations import ObjectUrl, Place
-from event_assets.pipeline.column_sources import column_sources
+from event_assets.pipeline.column_lineage import column_sources
 from event_assets.pipeline.steps import Step, steps
 from event_assets.tables.catalog import tables
 from event_assets.tables.table import Table
@@ -106,4 +106,5 @@ def _column_lineage(dataset: Dataset, lake: Place, table: Table) -> dict[str, An
 
 
 def _facet(schema: str, content: Mapping[str, Any]) -> dict[str, Any]:
-    return {"_producer": _PRODUCER, "_schemaURL": f"{_FACETS}/{schema}", **content}
+    name = schema.partition("/")[2].removesuffix(".json")
+    return {"_producer": _PRODUCER, "_schemaURL": f"{_FACETS}/{schema}#/$defs/{name}", **content}

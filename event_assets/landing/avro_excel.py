@@ -89,7 +89,7 @@ def excel_lines(path: Path, name: str, source: Source, limits: Limits = DEFAULT_
         first = first or names
     else:
         if first:
-            fields.check(first)  # says what is missing in the first row
+            fields.check(first)  # reports what is missing in the first row
         return Ending()
     for some in _gathered(_named(names, row) for row in rows):
         yield b"".join(some)

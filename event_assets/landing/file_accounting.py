@@ -81,7 +81,7 @@ class FileAccount:
         self.repairs: dict[str, None] = {}
         self.reason: str | None = None
         """Why the whole file is rejected. The caller then discards what the sinks received."""
-        self.types = TypeDrift(source.columns)
+        self.types = TypeDrift(source.columns, source.of_two_notations)
         self._dataset, self._kind, self._source = dataset, kind, source
         self._rows, self._rejects = rows, rejects
         self._reasons: Counter[str] = Counter()

@@ -29,6 +29,7 @@ from event_assets.landing.record_batches import (
     Fields,
     Reject,
     gathered,
+    number_flag,
 )
 from event_assets.text.json_text import (
     SCALAR,
@@ -49,6 +50,8 @@ BLOCK_BYTES = 256 * 1024
 _BATCH_BYTES = 4 * 1024 * 1024
 #: Marks the name of a member that another one of its name follows.
 REPEATED = " (repeated)"
+#: Types of values that are not texts. Cleaning rejects true in a column of numbers.
+_NUMERIC = frozenset({int, float, bool})
 _Pairs = Collection[tuple[str, bytes]]
 _Split = Callable[[bytes], _Pairs]
 #: The names that lead to a value.
@@ -85,9 +88,13 @@ def _batch(elements: Elements, fields: Fields, paths: Mapping[str, JsonPath], tr
     literals = frozenset(path.literal for path in paths.values() if path.literal is not None)
     objects = JsonObjects(elements, tree, literals)
     columns: dict[str, Any] = {}
+    numeric: dict[str, list[bool]] = {}
     present = set()
     for name, path in paths.items():
-        columns[name], found = _column(objects, path, verbatim=name in fields.json, mark=fields.decimal_marks.get(name))
+        values, kinds, literal, found = _values(objects, path)
+        if name in fields.of_two_notations:
+            numeric[number_flag(name)] = [type(value) in _NUMERIC for value in values]
+        columns[name] = _texts(objects, values, kinds, path, literal, verbatim=name in fields.json)
         if found:
             present.add(name)
     undeclared: Counter[str] = Counter()
@@ -96,6 +103,7 @@ def _batch(elements: Elements, fields: Fields, paths: Mapping[str, JsonPath], tr
     columns = {ROW_NUMBER: numbers, **columns, EXTRA: extras}
     if fields.as_written:
         columns[AS_WRITTEN] = _as_written(objects, _lost_in_text(objects, fields, paths))
+    columns |= numeric
     frame = pl.DataFrame(columns, fields.schema)
     if objects.refused:
         frame = frame.filter(~pl.col(ROW_NUMBER).is_in([numbers[at] for at in objects.refused]))
@@ -110,12 +118,9 @@ def _batch(elements: Elements, fields: Fields, paths: Mapping[str, JsonPath], tr
     return Batch(len(own), frame, rejects, texts, frozenset(present), undeclared)
 
 
-def _column(objects: JsonObjects, path: JsonPath, *, verbatim: bool, mark: str | None) -> tuple[list[str | None], bool]:
-    """(the texts of the values at a declared place, whether any object has that place).
-
-    `verbatim` texts are JSON as the source writes it; of others strings are decoded, and nested values minified.
-    Numbers get the mark of fractions of the texts beside them, so that cleaning reads all alike.
-    """
+def _values(objects: JsonObjects, path: JsonPath) -> tuple[list[Any], frozenset[type], set[int], bool]:
+    """(the values at a declared place, their types, the objects that have the path as a name, whether any object has
+    that place)."""
     values, kinds = objects.at(path.members), objects.kinds(path.members)
     literal = set[int]()
     if path.rest:
@@ -128,25 +133,35 @@ def _column(objects: JsonObjects, path: JsonPath, *, verbatim: bool, mark: str |
             values = [objects.values[at][name] if at in literal else value for at, value in enumerate(values)]
             kinds = frozenset(map(type, values))
     found = bool(kinds - {type(None)}) or bool(literal)
-    found = found or (not path.rest and len(objects.lacking(path.members)) < len(values))
+    return values, kinds, literal, found or (not path.rest and len(objects.lacking(path.members)) < len(values))
+
+
+def _texts(
+    objects: JsonObjects,
+    values: list[Any],
+    kinds: frozenset[type],
+    path: JsonPath,
+    literal: set[int],
+    *,
+    verbatim: bool,
+) -> list[str | None]:
+    """The texts of values. `verbatim` texts are JSON as the source writes it; of others strings are decoded, and nested
+    values minified."""
 
     def text(at: int) -> str | None:
         place = JsonPath((path.literal,)) if at in literal and path.literal is not None else path
         return _text(objects, at, place, verbatim=verbatim)
 
     if verbatim:
-        return [None if value is None else text(at) for at, value in enumerate(values)], found
+        return [None if value is None else text(at) for at, value in enumerate(values)]
     if kinds <= {str, type(None)}:
-        return values, found
-    numbers = [at for at, value in enumerate(values) if type(value) in (int, float)] if mark else []
+        return values
     # 0 may be written -0
     values = [str(value) if type(value) is int and value != 0 else value for value in values]
     for at, value in enumerate(values):
         if type(value) is not str and value is not None:
             values[at] = text(at)
-    for at in numbers:
-        values[at] = str(values[at]).replace(".", mark or ".")
-    return values, found
+    return values
 
 
 def _text(objects: JsonObjects, at: int, path: JsonPath, *, verbatim: bool) -> str | None:
@@ -178,7 +193,7 @@ def _lost_in_text(objects: JsonObjects, fields: Fields, paths: Mapping[str, Json
         for at in objects.named_oddly if path.literal is not None else ():
             if path.literal in objects.values[at]:
                 found.setdefault(at, set()).add((str(path.literal),))
-        kinds = {str} if name in fields.strings else {int, bool} if name in fields.decimal_marks else {int, float, bool}
+        kinds = {str} if name in fields.strings else _NUMERIC
         plain = name not in fields.merged and objects.kinds(path.members) <= {*kinds, type(None)}
         if name in fields.json or path.rest or plain:
             continue

@@ -52,8 +52,8 @@ def _batch(lines: list[bytes], source: Source, names: list[str], layout: Layout)
     known = {reject.row_number for reject in rejects}
     wrong = frame.filter(pl.col(_LINE).is_null())[ROW_NUMBER]
     rejects += [Reject(number, MALFORMED, lines[number - 1]) for number in wrong if number not in known]
-    good = frame.filter(pl.col(_LINE).is_not_null()).drop(_LINE)
-    return batch_of(good, layout, len(lines), rejects, partial(_texts_of, lines))
+    readable = frame.filter(pl.col(_LINE).is_not_null()).drop(_LINE)
+    return batch_of(readable, layout, len(lines), rejects, partial(_texts_of, lines))
 
 
 def _matched(texts: pl.Series, expression: str, names: list[str]) -> pl.DataFrame:

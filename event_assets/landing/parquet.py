@@ -23,9 +23,10 @@ from event_assets.landing.record_batches import (
     Fields,
     FileRejected,
     Reject,
+    number_flag,
 )
 from event_assets.landing.unpack import Limits
-from event_assets.text.paths import parse_path
+from event_assets.text.field_paths import parse_path
 
 _BATCH_ROWS = 64 * 1024
 #: Of rows with long texts fewer are taken at once, as the file itself tells their length.
@@ -96,22 +97,25 @@ def _decoded(rows: pa.RecordBatch) -> pa.RecordBatch:
 
 def _batch(rows: pa.RecordBatch, fields: Fields, places: dict[str, Steps], max_record_bytes: int) -> Batch:
     undecodable: set[int] = set()
+    numeric: dict[str, pl.Series] = {}
     columns: dict[str, pl.Series] = {ROW_NUMBER: pl.Series(range(1, rows.num_rows + 1), dtype=pl.Int64)}
     for name, source in fields.sources.items():
         path = places.get(source)
         if path is None:
-            columns[name] = pl.Series([None] * rows.num_rows, dtype=pl.String)
-            continue
-        values = value_at(rows, path)
-        columns[name] = _texts(values, undecodable)
-        if (mark := fields.decimal_marks.get(name)) and not _is_text(values.type):
-            columns[name] = columns[name].str.replace(".", mark, literal=True)
+            values, columns[name] = None, pl.Series([None] * rows.num_rows, dtype=pl.String)
+        else:
+            values = value_at(rows, path)
+            columns[name] = _texts(values, undecodable)
+        if name in fields.of_two_notations:
+            is_number = values is not None and not _is_text(values.type)
+            numeric[number_flag(name)] = pl.Series([is_number] * rows.num_rows, dtype=pl.Boolean)
     undeclared: Counter[str] = Counter()
     columns[EXTRA] = pl.Series(_extras(rows, list(places.values()), undeclared), dtype=pl.String)
+    columns |= numeric
     frame = pl.DataFrame(columns, fields.schema)
     refused = {place + 1: NOT_UTF8 for place in undecodable}
     if frame.estimated_size() > max_record_bytes:
-        length = pl.sum_horizontal(pl.exclude(ROW_NUMBER).str.len_bytes().cast(pl.Int64))
+        length = pl.sum_horizontal(pl.col(pl.String).str.len_bytes().cast(pl.Int64))
         too_long = frame.filter(length > max_record_bytes)[ROW_NUMBER].to_list()
         refused |= dict.fromkeys(too_long, TOO_LONG)
     frame = frame.filter(~pl.col(ROW_NUMBER).is_in(list(refused)))

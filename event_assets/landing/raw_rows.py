@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +14,21 @@ import polars as pl
 from event_assets.declaration import Column, Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.landing.inbox import path_value
-from event_assets.landing.record_batches import AS_WRITTEN, EVENT_DATE, ROW_NUMBER, TIME, TIME_TEXT, names_of
+from event_assets.landing.record_batches import (
+    AS_WRITTEN,
+    CAME_AS_NUMBER,
+    EVENT_DATE,
+    ROW_NUMBER,
+    TIME,
+    TIME_TEXT,
+    is_read,
+    names_of,
+    number_flag,
+)
 from event_assets.landing.schema_drift import FILE_IN_FRAME
+from event_assets.text.field_paths import FILE_PATH
 from event_assets.text.file_names import file_date
 from event_assets.text.parse_times import BLANKS, UTC_MICROS, event_dates, parse_times_of_any
-from event_assets.text.paths import FILE_PATH
 
 #: The block of a kind that read a record, where there are several.
 SOURCE_BLOCK = "source_block"
@@ -40,6 +52,8 @@ class RawColumns:
         own = {column.name: column for column in block.columns}
         self._coalesced = [column for column in block.columns if len(column.sources) > 1]
         self._written = dataset.has_values_as_written(kind)
+        self._flags = dataset.tells_numbers_from_texts(kind)
+        self._of_two_notations = [column for column in block.of_two_notations if is_read(column)]
         self._of_path = [column for column in block.columns if column.source == FILE_PATH]
         self._absent = [pl.lit(None, pl.String).alias(name) for name in merged if name not in own]
         # A constant of all blocks alike is a rule of cleaning: it is in no raw table.
@@ -69,8 +83,12 @@ class RawColumns:
         made = [*self._absent, *self._constant]
         made += [_first_meant(column) for column in self._coalesced]
         if self._written and AS_WRITTEN not in frame.columns:
-            made.append(_sources_as_written(self._coalesced).alias(AS_WRITTEN))
+            made.append(_sources_as_written(self._coalesced, self._of_two_notations).alias(AS_WRITTEN))
         further = [name for column in self._coalesced for name in names_of(column.name, column.sources)[1:]]
+        if self._flags:
+            made.append(_came_as_number(self._of_two_notations).alias(CAME_AS_NUMBER))
+            of_flags = [name for c in self._of_two_notations for name in names_of(c.name, c.sources)]
+            further += map(number_flag, of_flags)
         if self._time_parts:
             names = [name for name, _ in self._time_parts]
             parts = [_meant(name, nulls) for name, nulls in self._time_parts]
@@ -89,22 +107,37 @@ def _meant(name: str, nulls: set[str]) -> pl.Expr:
     return pl.when(bare != "" if nulls == {""} else ~bare.is_in(sorted(nulls))).then(bare)
 
 
-def _first_meant(column: Column) -> pl.Expr:
-    """The first field that isn't null without blanks and null values; unchanged, since cleaning reads it."""
+def _first_meant(column: Column, of: Callable[[str], str] = str) -> pl.Expr:
+    """The first field that isn't null without blanks and null values; unchanged, since cleaning reads it. `of` gives
+    another column about that field."""
     names, nulls = names_of(column.name, column.sources), {"", *column.null_values}
-    return pl.coalesce(*(pl.when(_meant(name, nulls).is_not_null()).then(name) for name in names), *names).alias(
-        column.name
-    )
+    found = (pl.when(_meant(name, nulls).is_not_null()).then(of(name)) for name in names)
+    return pl.coalesce(*found, *map(of, names)).alias(column.name)
 
 
-def _sources_as_written(columns: Sequence[Column]) -> pl.Expr:
+def _came_as_number(columns: Sequence[Column]) -> pl.Expr:
+    """The names of the columns whose value is a number of the source, null where there are none."""
+    if not columns:
+        return pl.lit(None, pl.String)
+    named = [pl.when(_first_meant(column, number_flag)).then(pl.lit(column.name)) for column in columns]
+    return pl.concat_str(named, separator=" ", ignore_nulls=True).replace("", None)
+
+
+def _sources_as_written(columns: Sequence[Column], of_two_notations: Sequence[Column]) -> pl.Expr:
     """The fields of columns of several sources as a JSON object, where another than the first has a text: which of them
-    a record had the column doesn't tell. (The JSON reader writes such values itself.)"""
+    a record had the column doesn't tell. Numbers are without quotes where texts are read otherwise. (The JSON reader
+    writes such values itself.)"""
     names = {name: source for c in columns for name, source in zip(names_of(c.name, c.sources), c.sources, strict=True)}
     others = [name for c in columns for name in names_of(c.name, c.sources)[1:]]
     if not others:
         return pl.lit(None, pl.String)
     texts = pl.struct(pl.col(name).fill_null("").alias(source) for name, source in names.items()).struct.json_encode()
+    flagged = [name for c in columns if c in of_two_notations for name in names_of(c.name, c.sources)]
+    for name in flagged:
+        # Quotes within texts are escaped: only the member itself begins like this.
+        member = f"{json.dumps(names[name], ensure_ascii=False)}:"
+        unquoted = texts.str.replace(f'({re.escape(member)})"([^"]+)"', "$1$2")
+        texts = pl.when(number_flag(name)).then(unquoted).otherwise(texts)
     return pl.when(pl.any_horizontal(pl.col(name).is_not_null() for name in others)).then(texts)
 
 

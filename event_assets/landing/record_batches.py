@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
@@ -13,7 +13,7 @@ import polars as pl
 from event_assets.declaration import Column, Events, Source
 from event_assets.declaration.events_and_profiles import AS_JSON
 from event_assets.landing.schema_drift import missing_column, shown_name
-from event_assets.text.paths import FILE_PATH
+from event_assets.text.field_paths import FILE_PATH
 
 #: The column with the text of a record's time; no declared column may have this name.
 TIME = "event_time"
@@ -23,6 +23,8 @@ ROW_NUMBER = "row_number"
 EXTRA = "extra"
 #: Values that a column's text doesn't tell (raw_rows.py, json.py).
 AS_WRITTEN = "as_written"
+#: The columns whose value came as a number, where texts write numbers otherwise (raw_rows.py).
+CAME_AS_NUMBER = "came_as_number"
 EVENT_DATE = "event_date"
 
 #: So much of a rejected record's text is kept (SPEC §4).
@@ -55,8 +57,8 @@ class Fields:
     """Whether a batch has the column AS_WRITTEN: that of a JSON source."""
     merged: frozenset[str] = frozenset()
     """Columns that are one of several sources of a column, or parts of a time."""
-    decimal_marks: Mapping[str, str] = field(default_factory=dict)
-    """Column to the decimal mark of its texts, where that is not a point: numbers are written with it, too."""
+    of_two_notations: frozenset[str] = frozenset()
+    """Columns whose texts have another decimal mark than numbers: for each a batch has the column `number_flag`."""
 
     @classmethod
     def of(cls, source: Source) -> Fields:
@@ -77,19 +79,17 @@ class Fields:
             frozenset(name for c in columns if c.type == "string" for name in names_of(c.name, c.sources)),
             source.format in AS_JSON,
             frozenset(name for group in groups if len(group[1]) > 1 for name in names_of(*group)),
-            {
-                name: column.numbers.decimal
-                for column in columns
-                if column.numbers is not None and column.numbers.decimal != "."
-                for name in names_of(column.name, column.sources)
-            },
+            frozenset(name for c in source.of_two_notations if is_read(c) for name in names_of(c.name, c.sources)),
         )
 
     @property
     def schema(self) -> pl.Schema:
         """The columns of a batch's frame."""
         texts = [*self.sources, EXTRA, *([AS_WRITTEN] if self.as_written else [])]
-        return pl.Schema({ROW_NUMBER: pl.Int64(), **dict.fromkeys(texts, pl.String())})
+        flags = [number_flag(name) for name in self.sources if name in self.of_two_notations]
+        return pl.Schema(
+            {ROW_NUMBER: pl.Int64(), **dict.fromkeys(texts, pl.String()), **dict.fromkeys(flags, pl.Boolean())}
+        )
 
     def check(self, names: Sequence[str]) -> None:
         """FileRejected where a header has two fields of one name or lacks a required one."""
@@ -109,6 +109,11 @@ def is_read(column: Column) -> bool:
 def names_of(name: str, sources: Sequence[str]) -> list[str]:
     """The reader's columns of a column with these sources."""
     return [name if number == 1 else f"{name} {number}" for number in range(1, len(sources) + 1)]
+
+
+def number_flag(name: str) -> str:
+    """The column that tells whether the values of a reader's column are numbers of the source."""
+    return f"is number {name}"
 
 
 @dataclass(frozen=True)

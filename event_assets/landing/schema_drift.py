@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import polars as pl
@@ -58,9 +58,10 @@ class Drift:
 class TypeDrift:
     """Counts the values of a file's typed columns that don't look like their type."""
 
-    def __init__(self, columns: Iterable[Column]) -> None:
+    def __init__(self, columns: Iterable[Column], of_two_notations: Collection[Column] = ()) -> None:
+        """`of_two_notations`: those with numbers of the source besides texts in another notation."""
         columns = [column for column in columns if column.constant is None]
-        looks = {column.name: _looks(column) for column in columns}
+        looks = {column.name: _looks(column, _NUMBER if column in of_two_notations else None) for column in columns}
         self.looks = {name: form for name, form in looks.items() if form is not None}
         """Typed column to the pattern of its texts."""
         self.nulls = {column.name: ["", *column.null_values] for column in columns}
@@ -105,9 +106,10 @@ def _by_file(mask: pl.Series, of: pl.Series | None, files: int) -> list[int]:
     return [int(mask.sum())] if of is None else np.bincount(of.filter(mask), minlength=files).tolist()
 
 
-def _looks(column: Column) -> str | None:
+def _looks(column: Column, other: str | None) -> str | None:
     if column.numbers is not None:
-        return _amid_blanks(notation_pattern(column.numbers.decimal, column.numbers.thousands))
+        noted = notation_pattern(column.numbers.decimal, column.numbers.thousands)
+        return _amid_blanks(f"{noted}|{other}" if other else noted)
     form = _LOOKS.get("decimal" if column.decimal else column.type)
     return _amid_blanks(form) if form else None
 

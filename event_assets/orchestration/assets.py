@@ -9,14 +9,15 @@ date that breaks its contract blocks what is downstream of it and nothing else.
 import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import dagster as dg
 
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
+from event_assets.orchestration.asset_keys import REPORT_TAG, asset_key
 from event_assets.orchestration.asset_specs import asset_specs, check_specs
-from event_assets.orchestration.calendar import partitions
 from event_assets.orchestration.dataset_run import (
     LANDING,
     DatasetRun,
@@ -26,11 +27,13 @@ from event_assets.orchestration.dataset_run import (
     settings_of,
 )
 from event_assets.orchestration.io_manager import LakeIOManager, StepOutput
-from event_assets.orchestration.keys import REPORT_TAG, asset_key
-from event_assets.orchestration.private.checks_alone import GraphAssets
+from event_assets.orchestration.partition_dates import partitions
+from event_assets.orchestration.preview_check import passed_again
+from event_assets.orchestration.private.backfills import BACKFILL_TAG, leave_out
+from event_assets.orchestration.private.check_only_runs import GraphAssets
 from event_assets.orchestration.private.code_server import reload_definitions
 from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
-from event_assets.orchestration.private.log_events import BACKFILL_TAG, last_evaluation, log_events
+from event_assets.orchestration.private.log_events import last_evaluation, log_events
 from event_assets.orchestration.private.one_line_failure import OneLineFailure
 from event_assets.orchestration.reporting import (
     empty_events,
@@ -48,8 +51,9 @@ from event_assets.pipeline.land_files import land_new_files
 from event_assets.pipeline.lateness_table import publish_lateness
 from event_assets.pipeline.progress import NullProgress
 from event_assets.pipeline.reconcile import publish_reconciliation
-from event_assets.pipeline.schedule import empty_dates
+from event_assets.pipeline.staleness.schedule import empty_dates, possible_dates
 from event_assets.pipeline.steps import LATENESS, RECONCILIATION, Step, steps, unread
+from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings
 from event_assets.tables.catalog import tables
 from event_assets.tables.landed_tables import RAW_EVENTS, SOURCE_FILES
@@ -174,7 +178,7 @@ def _landing(landed: Sequence[str]) -> Callable[..., Iterator[Any]]:
             _land(context, current)
         if _FRAMES in context.selected_output_names:
             yield dg.Output(None, _FRAMES)
-        yield from _outputs(context, current, landed, held={SOURCE_FILES} if current.intake.failures else set())
+        yield from _outputs(context, current, landed, waiting={SOURCE_FILES} if current.intake.failures else set())
 
     return compute
 
@@ -208,7 +212,7 @@ def _step(step: Step) -> Callable[..., Iterator[Any]]:
             output.store()
         dates = current.open(context).empty_dates(step)
         _report_empty(context, current, [table for table in step.tables if table in selected_tables(context)], dates)
-        yield from _outputs(context, current, step.tables, output.held)
+        yield from _outputs(context, current, step.tables, output.waiting)
 
     return compute
 
@@ -236,7 +240,7 @@ def _concluding(made: Sequence[str]) -> Callable[..., Iterator[Any]]:
 
 
 def _outputs(
-    context: dg.OpExecutionContext, current: DatasetRun, made: Sequence[str], held: set[str]
+    context: dg.OpExecutionContext, current: DatasetRun, made: Sequence[str], waiting: set[str]
 ) -> Iterator[dg.Output[Any]]:
     """The outputs of the tables that an op made, and of its checks.
 
@@ -245,7 +249,7 @@ def _outputs(
     """
     selected = selected_tables(context)
     for table in made:
-        if table in context.selected_output_names and table not in held and feeds_other_assets(context, table):
+        if table in context.selected_output_names and table not in waiting and feeds_other_assets(context, table):
             yield dg.Output(None, table, metadata=RECORDED)
     judged = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}.difference(selected)
     for table in (table for table in made if table in judged):
@@ -291,6 +295,8 @@ def _conclude(context: dg.OpExecutionContext, current: DatasetRun) -> None:
     found, changed = publish_reconciliation(workspace)
     if changed or RECONCILIATION in selected:
         log_events(context, reconciliation_events(workspace, found))
+    if not found.stale:
+        log_events(context, passed_again(context.instance, workspace))
     log_totals(context, found)
     _show_calendar(context, current)
     current.progress.finished(workspace, found)
@@ -298,17 +304,33 @@ def _conclude(context: dg.OpExecutionContext, current: DatasetRun) -> None:
 
 
 def _show_calendar(context: dg.OpExecutionContext, current: DatasetRun) -> None:
-    """Let the UI show the dates that were landed: it reads the calendar with the definitions.
-
-    Not within a backfill: Dagster ends one whose partitions are no longer in the calendar.
-    """
-    if partitions(current.workspace.dataset, current.workspace.settings) == current.calendar:
+    """Let the UI show the dates that were landed: it reads the calendar with the definitions."""
+    workspace = current.workspace
+    now = partitions(workspace.dataset, workspace.settings)
+    _shorten_backfills(context, workspace, now)
+    if now == current.calendar:
         return
-    raw = current.workspace.dates(RAW_EVENTS)
+    raw = workspace.dates(RAW_EVENTS)
     history = f"{raw[0]} to {raw[-1]}" if raw else "empty"
-    reloaded = BACKFILL_TAG not in context.run.tags and reload_definitions(context.run)
+    reloaded = reload_definitions(context.run)
     how = "the definitions are reloaded to show it" if reloaded else "reload the definitions in the UI to see its dates"
-    context.log.info(f"The history of {current.workspace.dataset.name} is now {history}: {how}")
+    context.log.info(f"The history of {workspace.dataset.name} is now {history}: {how}")
+
+
+def _shorten_backfills(context: dg.OpExecutionContext, workspace: Workspace, now: dg.PartitionsDefinition) -> None:
+    """Leave dates without records out of this run's backfill, and dates that leave the calendar out of all."""
+    ours = {asset_key(workspace.dataset.name, name): name for name in workspace.tables}
+    possible = cache(lambda table: {day.isoformat() for day in possible_dates(workspace, table)})
+
+    def exists(backfill: str, asset: dg.AssetKey, date: str) -> bool:
+        if asset not in ours:
+            return True
+        own = backfill == context.run.tags.get(BACKFILL_TAG)
+        return date in possible(ours[asset]) if own else now.has_partition_key(date)
+
+    if missing := sorted(leave_out(context.instance, exists)):
+        dates = f"{missing[0]} to {missing[-1]} ({len(missing)} dates)"
+        context.log.info(f"Left out of the backfill, since {workspace.dataset.name} has no records of them: {dates}")
 
 
 @contextmanager

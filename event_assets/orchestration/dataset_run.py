@@ -14,15 +14,15 @@ from contextlib import ExitStack
 import dagster as dg
 
 from event_assets.declaration import Dataset
-from event_assets.errors import ContractError
-from event_assets.orchestration.keys import DATES_TAG, ONLY_STALE_TAG
-from event_assets.orchestration.other_processes import landing_failure, unpublished
-from event_assets.orchestration.private.steps_here import steps_here
+from event_assets.orchestration.asset_keys import DATES_TAG, ONLY_STALE_TAG
+from event_assets.orchestration.private.steps_of_this_process import steps_here
+from event_assets.orchestration.unpublished_partitions import landing_failure, unpublished
 from event_assets.pipeline.land_files import LandingSummary
+from event_assets.pipeline.outcome_messages import partition_error
 from event_assets.pipeline.progress import NullProgress
-from event_assets.pipeline.results import REMEDY, Outcome
+from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.run import Run
-from event_assets.pipeline.schedule import Request, between
+from event_assets.pipeline.staleness.schedule import Request, between
 from event_assets.pipeline.steps import Step
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings, load_settings
@@ -145,33 +145,15 @@ class DatasetRun:
             self.failed.clear()  # those of this op are in the events, too
             self.note(unpublished(context, self.workspace, self.open(context)))
         if self.failed:
-            raise PartitionError(self.workspace, self.failed)
+            broken = [o for o in self.failed if any(not check.passed for check in o.checks)] or self.failed
+            damaged = broken[0].waits_for is not None and self.workspace.is_damaged(broken[0].waits_for)
+            name, others = self.workspace.dataset.name, len(broken) - 1
+            raise partition_error(name, broken[0], others=others, input_is_damaged=damaged)
 
     def _requested(self, context: dg.OpExecutionContext) -> Request:
         workspace_steps = self.workspace.step_of
         wanted = {name for name in selected_tables(context) if name in workspace_steps}
         return Request(frozenset(wanted), requested_dates(context, self.workspace))
-
-
-class PartitionError(ContractError):
-    """Partitions that were not published: the first that broke a check, else the first that waits."""
-
-    def __init__(self, workspace: Workspace, failed: list[Outcome]) -> None:
-        dataset = workspace.dataset
-        guilty = [o for o in failed if any(not check.passed for check in o.checks)] or failed
-        first = guilty[0]
-        more = f" and {len(guilty) - 1} more" if len(guilty) > 1 else ""
-        culprit = f"{dataset.name}/{first.table} {first.date or ''}".strip() + more
-        if first.waits_for:
-            table, date = first.waits_for
-            source = f"{dataset.name}/{table} {date or ''}".strip()
-            if workspace.is_damaged(first.waits_for):
-                state, remedy = f"waits for {source}, of which a file is damaged", f"event-assets run {dataset.name}"
-                super().__init__(culprit, state, f"{remedy} lands or computes it again")
-                return
-            super().__init__(culprit, f"waits for {source}, whose published version is stale", "materialize that first")
-        else:
-            super().__init__(culprit, first.not_published, REMEDY)
 
 
 def dataset_run(
@@ -216,7 +198,9 @@ def requested_dates(context: dg.OpExecutionContext, workspace: Workspace) -> fro
         first, last = map(dt.date.fromisoformat, text.split("/"))
         return between(first, last)
     if context.has_partition_key or context.has_partition_key_range:
-        return frozenset(dt.date.fromisoformat(key) for key in context.partition_keys)
+        # Not `partition_keys`: an earlier run of the same backfill may have changed the calendar.
+        requested = context.partition_key_range
+        return between(dt.date.fromisoformat(requested.start), dt.date.fromisoformat(requested.end))
     by_date = any(workspace.by_date(table) for table in selected_tables(context))
     return None if by_date else frozenset()
 

@@ -20,15 +20,17 @@ from event_assets.locations import parse_place
 from event_assets.orchestration.private.log_events import events_together, log_events
 from event_assets.orchestration.reporting import outcome_events
 from event_assets.orchestration.run_log import log_outcomes
+from event_assets.pipeline.outcome_messages import NOT_PUBLISHED
 from event_assets.pipeline.publish import publish
-from event_assets.pipeline.results import NOT_PUBLISHED, Outcome
+from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.run import Run
 from event_assets.pipeline.steps import Step
 from event_assets.settings import load_settings
-from event_assets.storage.lake import Lake, TableStore
+from event_assets.storage.lake import Lake
 from event_assets.storage.parquet import read_parquet, write_parquet
 from event_assets.storage.partitions import WHOLE
 from event_assets.storage.read_again import read_again
+from event_assets.storage.table_store import TableStore
 from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.contract import model_violations
 
@@ -51,7 +53,7 @@ class StepOutput:
         note: Callable[[list[Outcome]], None],
     ) -> None:
         self._context, self._run, self._steps, self._note = context, run, steps, note
-        self.held: set[str] = set()
+        self.waiting: set[str] = set()
         """The tables of which a partition was refused, or waits."""
         self.rows = self.partitions = 0
 
@@ -66,7 +68,7 @@ class StepOutput:
                 self._note(outcomes)
                 self.rows += sum(outcome.rows for outcome in outcomes)
                 self.partitions += sum(outcome.state == "materialized" for outcome in outcomes)
-                self.held.update(outcome.table for outcome in outcomes if outcome.state != "materialized")
+                self.waiting.update(outcome.table for outcome in outcomes if outcome.state != "materialized")
 
 
 class LakeIOManager(dg.ConfigurableIOManager):

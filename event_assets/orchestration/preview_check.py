@@ -1,10 +1,13 @@
 """A check that reports, without doing anything, what a run would do: which files and partitions, and why."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
-from event_assets.orchestration.keys import asset_key
+from event_assets.orchestration.asset_keys import asset_key
+from event_assets.orchestration.private.log_events import last_evaluation
 from event_assets.orchestration.private.one_line_failure import OneLineFailure
 from event_assets.pipeline.plan import preview
 from event_assets.pipeline.workspace import Workspace
@@ -14,6 +17,8 @@ from event_assets.wording import counted
 
 #: The UI shows so many lines well; the log has them all.
 _SHOWN = 50
+_NAME = "up_to_date"
+_NOTHING = "nothing to do"
 
 
 def up_to_date_check(dataset: Dataset, settings: Settings | None = None) -> dg.AssetChecksDefinition:
@@ -21,10 +26,10 @@ def up_to_date_check(dataset: Dataset, settings: Settings | None = None) -> dg.A
 
     @dg.asset_check(
         asset=asset_key(dataset.name, SOURCE_FILES),
-        name="up_to_date",
+        name=_NAME,
         description=(
-            "Every file of the inbox is landed and no table is stale. "
-            "Runs do not evaluate it: execute it by itself to preview the next run. It changes nothing."
+            "Every file of the inbox is landed and no table is stale. Execute it by itself to preview the next run: "
+            "it changes nothing. Where it failed, the next run that leaves nothing to do evaluates it again."
         ),
     )
     def up_to_date(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
@@ -41,7 +46,7 @@ def up_to_date_check(dataset: Dataset, settings: Settings | None = None) -> dg.A
         return dg.AssetCheckResult(
             passed=found.is_empty,
             severity=dg.AssetCheckSeverity.WARN,
-            description="nothing to do"
+            description=_NOTHING
             if found.is_empty
             else f"{counted(len(found.files), 'file')} to land, {counted(len(found.stale), 'stale partition')}",
             metadata={
@@ -56,3 +61,15 @@ def up_to_date_check(dataset: Dataset, settings: Settings | None = None) -> dg.A
         )
 
     return up_to_date
+
+
+def passed_again(instance: dg.DagsterInstance, workspace: Workspace) -> Iterator[dg.AssetCheckEvaluation]:
+    """The check's evaluation after a run that left nothing to do, where the last one failed.
+
+    "Materialize all" evaluates the check as soon as the files are landed, when the tables are still to be made.
+    """
+    key = dg.AssetCheckKey(asset_key(workspace.dataset.name, SOURCE_FILES), _NAME)
+    last = last_evaluation(instance, key)
+    if last is not None and not last.passed and preview(workspace).is_empty:
+        severity = dg.AssetCheckSeverity.WARN
+        yield dg.AssetCheckEvaluation(key.asset_key, _NAME, True, {}, severity=severity, description=_NOTHING)

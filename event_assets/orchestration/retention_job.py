@@ -8,7 +8,7 @@ import dagster as dg
 from event_assets.declaration import Dataset
 from event_assets.declaration.tables_and_limits import Retention
 from event_assets.errors import EventAssetsError
-from event_assets.orchestration.keys import asset_key
+from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.private.one_line_failure import OneLineFailure
 from event_assets.pipeline.retention import expire
 from event_assets.pipeline.workspace import Workspace
@@ -29,10 +29,10 @@ def retention_schedule(dataset: Dataset, settings: Settings | None = None) -> It
         try:
             with workspace.writing():
                 workspace.refresh()
-                gone = expire(workspace)
+                expired = expire(workspace)
         except EventAssetsError as error:
             raise OneLineFailure(str(error)) from None
-        for one in gone:
+        for one in expired:
             context.log.info(f"{one.table}: {len(one.dates)} dates before {one.before} dropped, {one.rows} rows")
             figures: dict[str, Any] = {
                 "dates dropped": len(one.dates),
@@ -40,12 +40,12 @@ def retention_schedule(dataset: Dataset, settings: Settings | None = None) -> It
                 "first date kept": str(one.before),
             }
             context.log_event(dg.AssetObservation(asset_key(dataset.name, one.table), metadata=figures))
-        if not gone:
+        if not expired:
             context.log.info("no date is older than the retention limits")
 
     @dg.job(
         name=f"{dataset.name}_retention",
-        description=f"Drops the dates of {dataset.name} that are older than its declaration keeps them, for good.",
+        description=f"Permanently drops the dates of {dataset.name} that are older than its declaration's `retention`.",
     )
     def retention() -> None:
         drop_old_dates()

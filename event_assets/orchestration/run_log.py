@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from event_assets.pipeline.land_files import LandingSummary
+from event_assets.pipeline.outcome_messages import not_published
 from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.workspace import Workspace
@@ -43,7 +44,7 @@ def log_outcomes(context: dg.OpExecutionContext, workspace: Workspace, outcomes:
             context.log.info(_made(workspace, table, made))
         for outcome in units:
             if outcome.state == "not_published":
-                context.log.error(f"{table} {outcome.date or '(all dates)'} {outcome.not_published}")
+                context.log.error(f"{table} {outcome.date or '(all dates)'} {not_published(outcome)}")
         waiting = [outcome for outcome in units if outcome.state == "waiting"]
         if waiting and waiting[0].waits_for:
             source, date = waiting[0].waits_for

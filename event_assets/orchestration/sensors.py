@@ -18,11 +18,12 @@ import dagster as dg
 from event_assets.declaration import Dataset
 from event_assets.digest import digest
 from event_assets.landing.inbox import is_settled
-from event_assets.orchestration.keys import CAUSE_TAG, ONLY_STALE_TAG, REPORT_TAG, WHY_TAG
+from event_assets.orchestration.asset_keys import CAUSE_TAG, ONLY_STALE_TAG, REPORT_TAG, WHY_TAG
 from event_assets.orchestration.unreported_partitions import lake_state, unreported
 from event_assets.pipeline.land_files import pending
 from event_assets.pipeline.manifests import pending_manifests
-from event_assets.pipeline.staleness import made_from, stale_units
+from event_assets.pipeline.staleness.made_from import made_from
+from event_assets.pipeline.staleness.stale_partitions import stale_units
 from event_assets.pipeline.sync_raw_tables import raw_tables_match_ledger
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings, load_settings

@@ -9,11 +9,12 @@ import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from event_assets.digest import digest
-from event_assets.orchestration.keys import asset_key
+from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.reporting import Event, evaluation, published
 from event_assets.pipeline.checks import checks
+from event_assets.pipeline.dataset_tables import Unit
 from event_assets.pipeline.results import CheckResult
-from event_assets.pipeline.workspace import Unit, Workspace
+from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.partitions import WHOLE
 
 _MADE = dg.DagsterEventType.ASSET_MATERIALIZATION

@@ -17,21 +17,21 @@ from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
 from event_assets.landing.schema_drift import ONE_FILE
 from event_assets.pipeline.completeness import COMPLETENESS, arrivals, due_at, shortages
-from event_assets.pipeline.funnel_steps import FUNNEL_SUMMARY, funnel_results
+from event_assets.pipeline.dataset_tables import unit_of
+from event_assets.pipeline.funnel_check import FUNNEL_SUMMARY, funnel_results
+from event_assets.pipeline.outcome_messages import CHECK_REMEDY
 from event_assets.pipeline.reconcile import Reconciliation, reconcile, reconciliation
-from event_assets.pipeline.results import REMEDY, CheckResult
+from event_assets.pipeline.results import CheckResult
 from event_assets.pipeline.schema_drift import FieldDrift, drifts
 from event_assets.pipeline.steps import RECONCILIATION, Step, steps
-from event_assets.pipeline.volume import REACH_DAYS, judge_volume
-from event_assets.pipeline.workspace import Workspace, unit_of
-from event_assets.storage.ledger import Kind, SourceFile
+from event_assets.pipeline.volume_check import REACH_DAYS, judge_volume
+from event_assets.pipeline.workspace import Workspace
+from event_assets.storage.ledger_entries import Kind, SourceFile
 from event_assets.tables.catalog import tables
 from event_assets.tables.contract import Violation, merged, repeated_keys_of_files, violations, violations_of_file
 from event_assets.tables.landed_tables import RAW_EVENTS, SOURCE_FILES
 from event_assets.tables.table import Table
 from event_assets.wording import counted, first_of
-
-_NOT_PUBLISHED = f"the new version is not published and the previous one is kept; {REMEDY}"
 
 #: So many dates are named in a message.
 _SHOWN = 5
@@ -67,10 +67,10 @@ def _blocking(dataset: Dataset) -> Iterator[Check]:
         if not table.landed:
             key = ", ".join(table.key)
             description = f"Every row keeps the contract: columns, types, nulls, bounds, unique key ({key})."
-            yield Check(table.name, "contract", description, _NOT_PUBLISHED, blocking=True)
+            yield Check(table.name, "contract", description, CHECK_REMEDY, blocking=True)
     for step in steps(dataset):
         if step.equation:
-            yield Check(step.name, "accounting", f"No record is lost: {step.equation}.", _NOT_PUBLISHED, blocking=True)
+            yield Check(step.name, "accounting", f"No record is lost: {step.equation}.", CHECK_REMEDY, blocking=True)
     yield Check(
         SOURCE_FILES,
         "accounting",
@@ -153,7 +153,7 @@ def contract_result(table: Table, rows: int, broken: Sequence[Violation]) -> Che
 
 
 def accountable_rows(workspace: Workspace, step: Step, date: dt.date | None) -> int:
-    """The rows that a step's equation is about; none on a date whose gold tables are held back."""
+    """The rows that a step's equation is about; none on a date whose gold tables are on hold."""
     assert step.equation is not None
     is_held = any(source.holds for source in step.inputs) and date in workspace.held_dates()
     return 0 if is_held else workspace.rows(step.equation.whole, date)

@@ -11,20 +11,17 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from event_assets.declaration import Dataset
 from event_assets.declaration.expect import Expect
+from event_assets.pipeline.dataset_tables import DatasetTables
 from event_assets.storage.ledger import Ledger
 from event_assets.tables import landed_tables
 from event_assets.text.file_names import file_date, file_hour
 from event_assets.text.file_patterns import matches
 from event_assets.wording import first_of
-
-if TYPE_CHECKING:
-    from event_assets.pipeline.workspace import Workspace
 
 COMPLETENESS = landed_tables.COMPLETENESS.name
 #: How names write a date, as `text.file_names` reads it.
@@ -147,7 +144,7 @@ def _with_date(name: str, date: dt.date) -> str:
     return reduce(lambda text, form: text.replace(f"\0{form}\0", date.strftime(form)), _DATE_FORMS, name)
 
 
-def completeness(workspace: Workspace) -> pl.DataFrame:
+def completeness(workspace: DatasetTables) -> pl.DataFrame:
     """The table `completeness`: event_date, expected, arrived, missing, complete; by date."""
     found = arrivals(workspace.dataset, workspace.ledger)
     rows = [(one.date, one.expected, one.arrived, one.missing, one.complete) for one in found]
@@ -170,8 +167,9 @@ def warnings(dataset: Dataset, ledger: Ledger, now: dt.datetime) -> Iterator[str
     lacking = list(shortages(dataset, ledger))
     if expect.hold:
         yield from (f"{text}; its gold tables are empty until the rest arrives" for _, text in lacking)
+    # A function of the files alone, the table has no row for a date of which nothing arrived after all others.
     following = _arrival(dataset, expect, found[-1].date + dt.timedelta(days=1), 0, Counter())
-    for one, text in [*lacking, (following, str(following))]:
+    for one, text in [*lacking, (following, f"{following} (no row of {COMPLETENESS} before a file arrives)")]:
         due = due_at(dataset, one.date)
         if due is not None and due <= now:
             yield f"{text}; overdue since {due:%Y-%m-%d %H:%M %Z}"

@@ -15,17 +15,19 @@ from typing import Any
 
 from event_assets.errors import LandingError
 from event_assets.landing.inbox import look
+from event_assets.pipeline.dataset_tables import unit_of
+from event_assets.pipeline.masked_members import digest_of_masks, masks_of
 from event_assets.pipeline.masked_names import Masking, parts_of_names
 from event_assets.pipeline.run import run
-from event_assets.pipeline.schedule import Request
 from event_assets.pipeline.schema_drift import FIELD_MESSAGES
+from event_assets.pipeline.staleness.schedule import Request
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, parts, sync_raw_tables
 from event_assets.pipeline.user_records import Erasing, Judge, canonical, judges_of, rows_of, spread, tombstone_name
-from event_assets.pipeline.workspace import Workspace, unit_of
-from event_assets.storage.ledger import SourceFile
+from event_assets.pipeline.workspace import Workspace
+from event_assets.storage.ledger_entries import SourceFile
 from event_assets.storage.parquet import read_figures, read_parquet, write_parquet
 from event_assets.storage.partitions import content_digest
-from event_assets.storage.remove_rows import write_without
+from event_assets.storage.remove_rows import replacements, write_without
 from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.landed_tables import LANDING_REJECTS, RAW_EVENTS, RAW_PROFILES
 
@@ -51,7 +53,7 @@ def erase(
     mentions: bool = False,
     forget: Callable[[Mapping[str, str]], None] = lambda _: None,
 ) -> Erased:
-    """Take a user's records out of the landed tables, for good; what is made from them is stale then.
+    """Take a user's records out of the landed tables permanently; what is made from them is stale then.
 
     With `mentions` also the refused records of others that mention the user. Names of files and fields that contain the
     id are masked; `forget` receives them and what to replace them by, for storage of others (logs of runs), before the
@@ -106,10 +108,10 @@ def _texts_with_ids(workspace: Workspace, masking: Masking) -> dict[str, str]:
         *(dropped.name for dropped in (*inbox.files, *inbox.manifests)),
     }
     texts = {part: masked for name in names for part, masked in parts_of_names(name, masking.name(name))}
-    said = {*inbox.warnings, *(file.reason for file in ledger.files.values() if file.reason)}
+    messages = {*inbox.warnings, *(file.reason for file in ledger.files.values() if file.reason)}
     fields = {name for file in ledger.files.values() for name in file.new_fields}
-    said.update(message.format(name) for name in fields for message in FIELD_MESSAGES)
-    texts.update((text, masking.text(text)) for text in said)
+    messages.update(message.format(name) for name in fields for message in FIELD_MESSAGES)
+    texts.update((text, masking.text(text)) for text in messages)
     return {text: masked for text, masked in texts.items() if masked != text}
 
 
@@ -131,7 +133,7 @@ def rows_by_table(workspace: Workspace, user_id: str, *, mentions: bool = False)
             elif name == LANDING_REJECTS:
                 rows += len(_of_rejects(path, judges, users, paths, []))
             else:
-                rows += int(rows_of(table, path, judges).sum())
+                rows += int(rows_of(table, path, judges, paths).sum())
         if rows:
             found[name] = rows
     return found
@@ -165,17 +167,19 @@ def _materialize_identities(workspace: Workspace) -> None:
 
 def _cut_closed(workspace: Workspace, staging: Path, erasings: Sequence[Erasing]) -> None:
     """Take the rows out of those dates that can't be made again, since retention dropped what they were made from."""
+    paths = _paths(workspace)
     for step in workspace.steps:
         for name in step.tables:
             store, table = workspace.stores[name], workspace.tables[name]
+            judges = judges_of(workspace.dataset, table.kind, erasings)
             for date in workspace.dates(name) if step.by_date else []:
                 entry = store.entries()[date.isoformat()]
                 if not entry.rows or not workspace.is_closed(step, date):
                     continue
                 [path] = store.paths(date.isoformat())
-                theirs = rows_of(table, path, judges_of(workspace.dataset, table.kind, erasings))
-                if theirs.any():
-                    left = read_parquet(path).filter(~theirs)
+                theirs, masks = rows_of(table, path, judges, paths), masks_of(path, judges)
+                if theirs.any() or masks:
+                    left = read_parquet(path).filter(~theirs).with_columns(replacements(masks))
                     piece = WrittenFile(staging / f"{name}-{date}.parquet", left.height, date.isoformat())
                     write_parquet(left, piece.path, read_figures(path))
                     store.publish(date.isoformat(), [piece], entry.made_from, content_digest([piece]))
@@ -199,9 +203,10 @@ def without_erased(
     """A source file (`source` is its path) without the records of erased users: as the ledger shall know it, and the
     places of its parts.
 
-    Parts are given and returned by name; one that contained such records is written again into `staging`, one that held
-    nothing else is left out. The same file and the same parts come back where no record is an erased user's. Records
-    that stay though they mention one are added to `mentioned`.
+    Parts are given and returned by name; one that contained such records, or has members named by erased users, is
+    written again into `staging`, one that had nothing but such records is left out. The same file and the same parts
+    come back where no record is about an erased user. Records that stay though they mention one are added to
+    `mentioned`.
     """
     judges = judges_of(workspace.dataset, file.kind, erasings)
     left = dict(there)
@@ -211,13 +216,18 @@ def without_erased(
             found = _of_rejects(path, judges, {file.file_id: file.user_place}, {file.file_id: source}, mentioned)
         else:
             found = dict.fromkeys(_of_rows(path, judges, file.file_id, mentioned))
-        if not found:
+        masks = masks_of(path, judges)
+        if not found and not masks:
             continue
-        file, rows = _without(file, name, found)
+        file, rows = _without(file, name, found) if found else (file, 1)
         del left[name]
         if rows:
             left[name] = staging / f"{file.kind}-{file.file_id}-{name}.cut.parquet"
-            write_without(path, found.keys(), left[name])
+            write_without(path, found.keys(), left[name], masks)
+        if masks or name in file.masks:
+            digest = digest_of_masks(left[name]) if rows else ""
+            others = {part: known for part, known in file.masks.items() if part != name}
+            file = replace(file, masks=others | ({name: digest} if digest else {}))
     return file, left
 
 
@@ -259,18 +269,18 @@ def place(workspace: Workspace, file: SourceFile, staged: dict[str, Path]) -> No
 
 def _without(file: SourceFile, part: str, found: dict[int, str | None]) -> tuple[SourceFile, int]:
     """The file when the found records (row number to reason, where they are rejects) are out; rows left in the part."""
-    gone = len(found)
+    erased = len(found)
     uncut = file.uncut or {**file.dates, REJECTS: file.rejected}
     file = replace(file, uncut=uncut)
-    file = replace(file, erased=file.erased + gone, cuts={**file.cuts, part: _cut(file.cuts.get(part, "0"), found)})
+    file = replace(file, erased=file.erased + erased, cuts={**file.cuts, part: _cut(file.cuts.get(part, "0"), found)})
     if part == REJECTS:
         reasons = Counter(file.reasons)
         reasons.subtract(reason for reason in found.values() if reason)
-        return replace(file, rejected=file.rejected - gone, reasons=dict(+reasons)), file.rejected - gone
-    file = replace(file, landed=file.landed - gone)
+        return replace(file, rejected=file.rejected - erased, reasons=dict(+reasons)), file.rejected - erased
+    file = replace(file, landed=file.landed - erased)
     if part == ROWS:
         return file, file.landed
-    dates = {date: rows - gone if date == part else rows for date, rows in file.dates.items()}
+    dates = {date: rows - erased if date == part else rows for date, rows in file.dates.items()}
     return replace(file, dates={date: rows for date, rows in dates.items() if rows}), dates[part]
 
 

@@ -1,8 +1,8 @@
 """Files of the inbox into the raw tables, through the ledger.
 
 A file's rows are staged, moved to names that no log lists yet, and entered into the ledger; then the logs of
-the raw tables are brought in line with the ledger. A kill before the ledger's commit leaves files that nobody
-reads; one after it is repaired by the next `sync_raw_tables`.
+the raw tables are brought in line with the ledger. A kill before the ledger's commit leaves files that no log
+lists; one after it is repaired by the next `sync_raw_tables`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from event_assets.declaration import Dataset
 from event_assets.errors import LandingError
@@ -34,13 +33,10 @@ from event_assets.pipeline.masked_names import Masking, masked_messages
 from event_assets.pipeline.schema_drift import FieldNames, drift_of
 from event_assets.pipeline.sync_raw_tables import files_missing_rows, parts_are_there, sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Binding, Kind, Retraction, SourceFile
-from event_assets.storage.ledger import Entry as LedgerEntry
+from event_assets.storage.ledger_entries import Binding, Kind, Retraction, SourceFile
+from event_assets.storage.ledger_entries import Entry as LedgerEntry
 from event_assets.storage.partitions import EMPTY_CONTENT
 from event_assets.tables.landed_tables import RAW_EVENTS
-
-if TYPE_CHECKING:
-    pass
 
 #: So many seconds of landed files enter the ledger in one commit.
 COMMIT_SECONDS = 2.0
@@ -234,7 +230,7 @@ def _sort_out(
 
 def _known_before(workspace: Workspace, binding: Binding) -> SourceFile | None:
     """The same bytes under the same name, where they had another identity: a declaration has come to read the name, or
-    the lake is of a version that told files by their bytes alone."""
+    the lake is of a version that identified files by their bytes alone."""
     before = workspace.ledger.binding(binding.kind, binding.name)
     if before is None or before.file_id == binding.file_id:
         return None

@@ -11,7 +11,7 @@ from event_assets.digest import digest
 from event_assets.landing.inbox import block_of
 from event_assets.landing.unpack import TOO_LARGE, Limits
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Binding, Kind, SourceFile
+from event_assets.storage.ledger_entries import Binding, Kind, SourceFile
 
 #: Raised when landing reads the same bytes otherwise than before: every file is then read again.
 LANDING_VERSION = 3
@@ -25,7 +25,7 @@ def landing_rules(dataset: Dataset, kind: Kind, number: int) -> str:
     ]
     # Null values tell which of several fields holds a value, and which times are missing.
     nulls = [c.null_values for c in block.columns if len(c.sources) > 1]
-    numbers = [c.numbers.rules() for c in block.columns if c.numbers is not None]
+    numbers = [(c.numbers.rules(), "as they came") for c in block.columns if c.numbers is not None]
     reading = block.rules(
         "format", "csv", "log", "excel", "encoding", "lines", "records", "explode", "max_record_bytes"
     )

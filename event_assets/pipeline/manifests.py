@@ -9,7 +9,7 @@ from pathlib import Path
 from event_assets.landing.inbox import InboxFile, look
 from event_assets.pipeline.masked_names import Masking
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Manifest
+from event_assets.storage.ledger_entries import Manifest
 
 _COLUMNS = ("file", "records")
 

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from event_assets.declaration import parse_dataset
-from event_assets.declaration.changes import Change, changes, normalised
-from event_assets.errors import DeclarationError
+from event_assets.declaration.changes import Change
 from event_assets.landing.inbox import InboxFile
 from event_assets.pipeline.land_files import pending
 from event_assets.pipeline.manifests import pending_manifests, read_manifests
-from event_assets.pipeline.staleness import CHANGED, Stale, made_from, reachable, stale_units
-from event_assets.pipeline.steps import RECONCILIATION, Step, steps
+from event_assets.pipeline.staleness.recorded_rules import recorded_rules
+from event_assets.pipeline.staleness.stale_partitions import Stale, stale_units
+from event_assets.pipeline.staleness.touched_partitions import touched_partitions
 from event_assets.pipeline.workspace import Workspace
-from event_assets.tables.custom_table_functions import custom_tables
 from event_assets.wording import counted
 
 _TOUCHED = "changed or touched since it was landed"
@@ -90,8 +88,8 @@ def date_range(dates: Sequence[dt.date | None]) -> str:
 def preview(workspace: Workspace) -> Plan:
     """What `run` would do now. The caller has called `workspace.refresh()`; nothing is written."""
     files, warnings = pending(workspace)
-    changed, before = changed_keys(workspace)
-    stale = [Stale(unit.step, unit.date, _cause(workspace, unit, changed, before)) for unit in stale_units(workspace)]
+    recorded = recorded_rules(workspace)
+    stale = [Stale(unit.step, unit.date, recorded.cause(workspace, unit)) for unit in stale_units(workspace)]
     manifests, unreadable = read_manifests(pending_manifests(workspace))
     known = workspace.ledger.manifests
     named = (
@@ -99,44 +97,8 @@ def preview(workspace: Workspace) -> Plan:
         *((one.name, _TOUCHED if one.name in known else "a new manifest") for one in manifests),
     )
     internal = frozenset(name for name, table in workspace.tables.items() if table.internal)
-    at_most = reachable(workspace, stale)
-    return Plan(tuple(changed), named, (*warnings, *unreadable), tuple(stale), at_most, internal)
-
-
-def changed_keys(workspace: Workspace) -> tuple[list[Change], dict[str, Step]]:
-    """The keys that changed since all tables were last up to date, and the steps of the declaration of that time.
-
-    Both are empty where there was no such time, or its declaration can't be read.
-    """
-    entry = workspace.entry(RECONCILIATION, None)
-    old = workspace.lake.declarations(workspace.dataset.name).find(entry.made_from) if entry else None
-    if old is None:
-        return [], {}
-    try:
-        before = {step.name: step for step in steps(parse_dataset(old, "the declaration of before"))}
-    except DeclarationError:  # of another version of the platform
-        before = {}
-    return changes(old, normalised(workspace.dataset)), before
-
-
-def _cause(workspace: Workspace, unit: Stale, changed: Sequence[Change], before: dict[str, Step]) -> str:
-    """Why a unit is stale, in detail where the rules of the previous version are known."""
-    entry, old = workspace.entry(unit.step.name, unit.date), before.get(unit.step.name)
-    known = {*workspace.tables, "profile_snapshots"}
-    if entry is None or old is None or unit.why != CHANGED or not {source.table for source in old.inputs} <= known:
-        return unit.why
-    if old.rules == unit.step.rules:  # of its function's code and of the geo database only today's version is known
-        other = [*(["function"] if unit.step.name in _custom(workspace) else []), *(["geo database"] * old.uses_geo)]
-        return f"its {' or '.join(['inputs', *other])} changed"
-    keys = ", ".join(change.key for change in changed[:3]) + (", ..." if len(changed) > 3 else "")
-    rules = f"its rules changed ({keys})" if keys else "its rules changed"
-    if made_from(workspace, old, unit.date) == entry.made_from:
-        return rules
-    return f"{rules} and its inputs"
-
-
-def _custom(workspace: Workspace) -> set[str]:
-    return {own.table.name for own in custom_tables(workspace.dataset)}
+    at_most = touched_partitions(workspace, stale)
+    return Plan(recorded.changes, named, (*warnings, *unreadable), tuple(stale), at_most, internal)
 
 
 def _why(workspace: Workspace, dropped: InboxFile) -> str:

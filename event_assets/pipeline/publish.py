@@ -1,13 +1,16 @@
-"""The one way in which a staged and checked partition takes the place of the version before it."""
+"""How a staged and checked partition takes the place of the version before it."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
 
-from event_assets.pipeline.workspace import unit_of
-from event_assets.storage.lake import TableStore
+import polars as pl
+
+from event_assets.pipeline.dataset_tables import DatasetTables, unit_of
+from event_assets.storage.parquet import write_parquet
 from event_assets.storage.partitions import content_digest
+from event_assets.storage.table_store import TableStore
 from event_assets.storage.written_file import WrittenFile
 
 
@@ -30,3 +33,14 @@ def publish(
     else:
         store.publish(unit_of(date), staged, made_from or content, content)
     return content, changed
+
+
+def publish_whole(tables: DatasetTables, name: str, frame: pl.DataFrame, made_from: str | None = None) -> bool:
+    """Publish a table without dates that no step computes, at once; whether its rows differ from the published ones."""
+    store = tables.stores[name]
+    with tables.lake.staging(tables.dataset.name) as staging:
+        staged = WrittenFile(staging / f"{name}.parquet", frame.height)
+        write_parquet(frame, staged.path)
+        _, changed = publish(store, None, [staged], made_from)
+        store.flush()
+    return changed

@@ -6,7 +6,8 @@ from collections.abc import Iterator, MutableMapping
 
 import polars as pl
 
-from event_assets.pipeline.workspace import Unit, Workspace
+from event_assets.pipeline.dataset_tables import Unit
+from event_assets.pipeline.workspace import Workspace
 
 #: The share of a run's memory that frames may take: reading one back from its Parquet file costs little.
 SHARE = 8

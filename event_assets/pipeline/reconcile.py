@@ -9,10 +9,10 @@ from typing import Any
 
 import polars as pl
 
-from event_assets.declaration.changes import declaration_digest, normalised
-from event_assets.pipeline.staleness import stale_units
+from event_assets.pipeline.publish import publish_whole
+from event_assets.pipeline.staleness.recorded_rules import record_rules
+from event_assets.pipeline.staleness.stale_partitions import stale_units
 from event_assets.pipeline.steps import RECONCILIATION
-from event_assets.pipeline.sync_raw_tables import publish_whole
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.read_again import read_again
 from event_assets.tables.landed_tables import RAW_EVENTS, RAW_PROFILES
@@ -112,16 +112,9 @@ def publish_reconciliation(workspace: Workspace) -> tuple[Reconciliation, bool]:
 
 
 def _last_fresh_by(workspace: Workspace, found: Reconciliation) -> str:
-    """The digest of the declaration by which all tables were last fresh, which `plan` compares with today's."""
+    """The digest of the rules by which all tables were last fresh, which `plan` compares with today's."""
     before = workspace.entry(RECONCILIATION, None)
-    if found.stale and before is not None:
-        return before.made_from
-    declaration = normalised(workspace.dataset)
-    key, name = declaration_digest(declaration), workspace.dataset.name
-    if before is None or before.made_from != key:
-        with workspace.lake.staging(name) as staging:
-            workspace.lake.declarations(name).keep(key, declaration, staging)
-    return key
+    return before.made_from if found.stale and before is not None else record_rules(workspace)
 
 
 def reconcile(workspace: Workspace) -> Reconciliation:

@@ -15,9 +15,6 @@ from event_assets.tables.table import Table
 
 SAMPLE_ROWS = 5
 MASK = "•••"
-#: What a message says of a partition that broke a blocking check, before why; and what to do then.
-NOT_PUBLISHED = "was not published (the previous version is kept)"
-REMEDY = "fix the rule or the source and materialize it again"
 
 
 @dataclass(frozen=True)
@@ -52,12 +49,6 @@ class Outcome:
     seconds: float = 0.0
     waits_for: tuple[str, dt.date | None] | None = None
     """The table and date whose published version is stale, where the partition waits for it."""
-
-    @property
-    def not_published(self) -> str:
-        """Why it was not published, in the words of the checks that it broke."""
-        broken = "; ".join(check.message for check in self.checks if not check.passed)
-        return f"{NOT_PUBLISHED}: {broken or 'it is made together with a table that broke a check'}"
 
 
 def sample(table: Table, rows: pl.LazyFrame) -> pl.DataFrame | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from event_assets.pipeline.sync_raw_tables import sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Expiry
+from event_assets.storage.ledger_entries import Expiry
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ def expire(workspace: Workspace) -> list[Expired]:
 
     The caller holds `workspace.writing()` and has called `workspace.refresh()`.
     """
-    gone = due(workspace)
-    workspace.ledger.append([Expiry(expired.table, expired.before.isoformat()) for expired in gone])
+    expired_tables = due(workspace)
+    workspace.ledger.append([Expiry(expired.table, expired.before.isoformat()) for expired in expired_tables])
     sync_raw_tables(workspace)
-    return gone
+    return expired_tables
 
 
 def _limits(workspace: Workspace) -> Iterator[tuple[str, dt.date]]:

@@ -9,7 +9,7 @@ from event_assets.errors import LandingError
 from event_assets.landing.inbox import look
 from event_assets.pipeline.sync_raw_tables import parts_are_there, sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Kind, Restoration, Retraction, SourceFile
+from event_assets.storage.ledger_entries import Kind, Restoration, Retraction, SourceFile
 
 #: An id of a run may be cut off after so many characters, as the UI shows it.
 _SHORTEST_RUN = 8
@@ -102,8 +102,8 @@ def restore(workspace: Workspace, files: Sequence[SourceFile]) -> None:
         shown = bound[0].name if bound else file.file_id[:12]
         if file.file_id not in ledger.retracted:
             raise LandingError(shown, f"is not retracted in {dataset}", "there is nothing to bring back")
-        gone = bound and not any(binding in there for binding in bound)
-        if gone and file.reason is None and not parts_are_there(workspace, file):
+        missing = bound and not any(binding in there for binding in bound)
+        if missing and file.reason is None and not parts_are_there(workspace, file):
             state = "its rows were deleted and its source is not in the inbox; nothing was changed"
             raise LandingError(str(workspace.inbox / shown), state, "put the file back and undo the retraction again")
     ledger.append(Restoration(file.file_id) for file in files)

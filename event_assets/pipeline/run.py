@@ -16,14 +16,15 @@ from typing import Literal
 
 from event_assets.engines.engine import Dates
 from event_assets.errors import DamagedFileError
+from event_assets.pipeline.dataset_tables import Unit
 from event_assets.pipeline.publish import publish
 from event_assets.pipeline.recent_frames import RecentFrames
 from event_assets.pipeline.results import Outcome
-from event_assets.pipeline.schedule import Blocker, Request, Schedule
 from event_assets.pipeline.stage_partitions import StagedPartition, Stager, batches
-from event_assets.pipeline.staleness import made_from
+from event_assets.pipeline.staleness.made_from import made_from
+from event_assets.pipeline.staleness.schedule import Blocker, Request, Schedule
 from event_assets.pipeline.steps import Step
-from event_assets.pipeline.workspace import Unit, Workspace
+from event_assets.pipeline.workspace import Workspace
 
 #: Finished partitions become visible together: one commit of a table costs as much for thirty dates as for one.
 FLUSH_SECONDS = 5.0
@@ -234,7 +235,7 @@ class Run:
         staged: StagedStep | None = None,
         waits_for: Blocker | None = None,
     ) -> None:
-        self._schedule.held(step, date)
+        self._schedule.not_made(step, date)
         for name in step.tables:
             table = staged.tables[name] if staged else None
             if table:

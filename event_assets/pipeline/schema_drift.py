@@ -5,13 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from event_assets.landing.schema_drift import ONE_FILE, Drift
-from event_assets.storage.ledger import Kind, Ledger, SourceFile
-
-if TYPE_CHECKING:
-    from event_assets.pipeline.workspace import Workspace
+from event_assets.pipeline.dataset_tables import DatasetTables
+from event_assets.storage.ledger import Ledger
+from event_assets.storage.ledger_entries import Kind, SourceFile
 
 #: So many new fields of a file are kept by name.
 MAX_NAMES = 20
@@ -90,7 +88,7 @@ def drift_of(file: SourceFile) -> Drift:
     return Drift({**new, **({ONE_FILE: max(hidden)} if hidden else {})}, file.missing_columns, dict(file.retyped))
 
 
-def drifts(workspace: Workspace) -> list[FieldDrift]:
+def drifts(workspace: DatasetTables) -> list[FieldDrift]:
     """What differs in the active files, by kind, change and field."""
     names, fields = workspace.ledger.names(), FieldNames(workspace.ledger)
     found: dict[tuple[Kind, str, str], list[tuple[SourceFile, int]]] = {}

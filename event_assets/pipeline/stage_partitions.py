@@ -15,11 +15,12 @@ import polars as pl
 
 from event_assets.engines.engine import Content, Dates, Engine, Written
 from event_assets.pipeline.checks import accountable_rows, accounting_result, contract_result
+from event_assets.pipeline.dataset_tables import Unit, unit_of
 from event_assets.pipeline.rejected_records import count_refused
 from event_assets.pipeline.results import CheckResult, sample, samples
 from event_assets.pipeline.steps import Input, Step
-from event_assets.pipeline.workspace import Unit, Workspace, unit_of
-from event_assets.storage.damage import damaged, damaged_files
+from event_assets.pipeline.workspace import Workspace
+from event_assets.storage.damaged_files import damaged, damaged_files
 from event_assets.storage.parquet import read_parquet, scan_parquet
 from event_assets.storage.written_file import WrittenFile, discard_folder
 from event_assets.tables.contract import keep_contract, violations
@@ -107,8 +108,8 @@ class Stager:
         if source.table == "profile_snapshots":
             return engine.constant(workspace.profile_snapshots())
         if source.holds:
-            held = [date for date in dates if date in workspace.held_dates()]
-            return engine.constant(pl.DataFrame({"event_date": held}, schema={"event_date": pl.Date}))
+            on_hold = [date for date in dates if date in workspace.held_dates()]
+            return engine.constant(pl.DataFrame({"event_date": on_hold}, schema={"event_date": pl.Date}))
         units = dict.fromkeys(unit for date in dates for unit in workspace.input_units(step, source, date))
         contents = {unit[1]: content for unit in units if len(content := self._content(step, unit, engine))}
         return engine.scan(workspace.tables[source.table], contents)
@@ -174,9 +175,9 @@ def _examined(table: Table, written: Written, engine: Engine) -> dict[dt.date | 
         for date, parts in frames.items()
     }
     # A sample, a plot and counts need the contract's columns.
-    good = {date: rows for date, rows in whole.items() if not broken[date]}
-    previews = samples(table, good)
-    refused = _refused(good) if table.has_records else {}
+    valid = {date: rows for date, rows in whole.items() if not broken[date]}
+    previews = samples(table, valid)
+    refused = _refused(valid) if table.has_records else {}
     found = {}
     for date in frames:
         staged, checks = _staged(date, pieces[date]), (contract_result(table, rows[date], broken[date]),)

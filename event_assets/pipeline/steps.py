@@ -37,7 +37,7 @@ from event_assets.transforms import (
 )
 from event_assets.transforms import call_custom_function as custom_transforms
 from event_assets.transforms import channels as session_channels
-from event_assets.transforms.held_dates import empty_where_held
+from event_assets.transforms.dates_on_hold import empty_where_held
 from event_assets.transforms.interface import Inputs, Outputs, Scope
 from event_assets.transforms.traffic import counted_only
 

@@ -6,26 +6,23 @@ import datetime as dt
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from event_assets.pipeline.completeness import COMPLETENESS, completeness
-from event_assets.storage.ledger import SourceFile
-from event_assets.storage.parquet import read_parquet, write_parquet
-from event_assets.storage.partitions import WHOLE, content_digest
+from event_assets.pipeline.dataset_tables import DatasetTables
+from event_assets.pipeline.publish import publish_whole
+from event_assets.storage.ledger_entries import SourceFile
+from event_assets.storage.parquet import read_parquet
+from event_assets.storage.partitions import WHOLE
 from event_assets.storage.table_log import LogFile
-from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.landed_tables import LANDING_REJECTS, RAW_EVENTS, RAW_PROFILES, SOURCE_FILES
-
-if TYPE_CHECKING:
-    from event_assets.pipeline.workspace import Workspace
 
 #: The parts of a source file that have no date.
 ROWS, REJECTS = "rows", "rejects"
 
 
-def sync_raw_tables(workspace: Workspace) -> None:
+def sync_raw_tables(workspace: DatasetTables) -> None:
     """Publish in the raw tables exactly the active files' rows of dates that have not expired, and `source_files`.
 
     Does nothing where they do. Rows that are missing stay listed: see `files_missing_rows`.
@@ -42,14 +39,14 @@ def sync_raw_tables(workspace: Workspace) -> None:
         publish_whole(workspace, COMPLETENESS, completeness(workspace))
 
 
-def files_missing_rows(workspace: Workspace) -> list[SourceFile]:
+def files_missing_rows(workspace: DatasetTables) -> list[SourceFile]:
     """Active source files whose landed rows are missing from the lake or damaged there."""
     ledger = workspace.ledger
     counting = (*ledger.active("events"), *ledger.active("profiles"))
     return [file for file in counting if not parts_are_there(workspace, file)]
 
 
-def raw_tables_match_ledger(workspace: Workspace) -> bool:
+def raw_tables_match_ledger(workspace: DatasetTables) -> bool:
     """Whether the raw tables match the ledger.
 
     They don't after a kill between the ledger's commit and theirs, nor where a lake was restored in parts.
@@ -67,7 +64,7 @@ def raw_tables_match_ledger(workspace: Workspace) -> bool:
     return _is_published(workspace, SOURCE_FILES, source_files(workspace))
 
 
-def _is_published(workspace: Workspace, table: str, rows: pl.DataFrame) -> bool:
+def _is_published(workspace: DatasetTables, table: str, rows: pl.DataFrame) -> bool:
     shown_entry = workspace.entry(table, None)
     if shown_entry is None or shown_entry.damaged:
         return False
@@ -75,7 +72,7 @@ def _is_published(workspace: Workspace, table: str, rows: pl.DataFrame) -> bool:
     return bool(shown) and shown[0].equals(rows)
 
 
-def _counting(workspace: Workspace) -> dict[str, list[LogFile]]:
+def _counting(workspace: DatasetTables) -> dict[str, list[LogFile]]:
     """The current files of each raw table, from the ledger."""
     counting: dict[str, list[LogFile]] = {
         table.name: [] for table in workspace.tables.values() if table.landed and table.has_records
@@ -86,7 +83,7 @@ def _counting(workspace: Workspace) -> dict[str, list[LogFile]]:
     return counting
 
 
-def source_files(workspace: Workspace) -> pl.DataFrame:
+def source_files(workspace: DatasetTables) -> pl.DataFrame:
     """The rows of `source_files` from the ledger: one per content, ordered by landed_at and file_id."""
     ledger = workspace.ledger
     names = ledger.names_so_far()
@@ -126,7 +123,7 @@ class Part:
     file: LogFile
 
 
-def parts(workspace: Workspace, file: SourceFile) -> Iterator[Part]:
+def parts(workspace: DatasetTables, file: SourceFile) -> Iterator[Part]:
     """The parts with a source file's rows: one for each date that retention has not dropped, and its rejects."""
     before = workspace.ledger.expired_before.get(RAW_EVENTS)
     for date, rows in file.dates.items():
@@ -138,31 +135,13 @@ def parts(workspace: Workspace, file: SourceFile) -> Iterator[Part]:
         yield Part(LANDING_REJECTS, REJECTS, LogFile(part_name(file, REJECTS), file.rejected))
 
 
-def parts_are_there(workspace: Workspace, file: SourceFile) -> bool:
+def parts_are_there(workspace: DatasetTables, file: SourceFile) -> bool:
     """Whether the rows of a file are still in the lake: those of a superseded one were deleted."""
     return all(workspace.stores[part.table].has(part.file) for part in parts(workspace, file))
 
 
 def part_name(file: SourceFile, part: str) -> str:
-    """The name of a file that holds rows of a source file: what was read, by which rules, and what was taken out."""
-    cut = f"-{file.cuts[part]}" if part in file.cuts else ""
-    return f"{file.file_id}-{file.rules}{cut}.parquet"
-
-
-def publish_whole(workspace: Workspace, name: str, frame: pl.DataFrame, made_from: str | None = None) -> bool:
-    """Publish a table without dates that no step makes; whether its rows differ from the published ones.
-
-    Nothing is written where they are the same and were made from the same (the rows themselves, where left out).
-    """
-    store = workspace.stores[name]
-    with workspace.lake.staging(workspace.dataset.name) as staging:
-        staged = [WrittenFile(staging / f"{name}.parquet", frame.height)]
-        write_parquet(frame, staged[0].path)
-        content = content_digest(staged)
-        before = store.entries().get(WHOLE)
-        same = before is not None and not before.damaged and before.content == content
-        if same and before is not None and before.made_from == (made_from or content):
-            return False
-        store.publish(WHOLE, staged, made_from or content, content)
-        store.flush()
-        return not same
+    """The name of a file that holds rows of a source file: what was read, by which rules, what was taken out, and what
+    is masked."""
+    changes = [f"-{changed[part]}" for changed in (file.cuts, file.masks) if part in changed]
+    return f"{file.file_id}-{file.rules}{''.join(changes)}.parquet"

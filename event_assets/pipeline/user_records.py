@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -23,10 +23,12 @@ from event_assets.declaration import Column, Dataset
 from event_assets.declaration.events_and_profiles import Source
 from event_assets.declaration.values import value_of
 from event_assets.landing.inbox import block_of, path_value
-from event_assets.storage.ledger import Kind, Ledger
+from event_assets.storage.ledger import Ledger
+from event_assets.storage.ledger_entries import Kind
 from event_assets.storage.parquet import read_parquet
 from event_assets.tables.table import Table
-from event_assets.text.paths import FILE_PATH
+from event_assets.text.field_paths import FILE_PATH
+from event_assets.text.json_tokens import without_names
 from event_assets.transforms.clean import required_columns
 from event_assets.transforms.interface import Scope
 from event_assets.transforms.normalize import normalised
@@ -50,20 +52,24 @@ class Erasing:
     column: str
     is_erased: Callable[[str], bool]
     takes_mentions: Callable[[str], bool]
-    """Whether refused records that only mention the user are taken out, too."""
+    """Whether what only mentions the user is taken out, too: refused records, and values of undeclared fields."""
     spreads: frozenset[int]
     """How many characters that end tokens are within the ids: only texts with so many can be one of them."""
+    mentions: bool
+    """Whether any of the ids takes mentions."""
 
     @classmethod
     def of(cls, dataset: Dataset, ledger: Ledger) -> list[Erasing]:
         """All ids with a tombstone, by column."""
         spreads = frozenset(erasure.spread for erasure in ledger.erased.values())
+        mentions = any(erasure.mentions for erasure in ledger.erased.values())
         return [
             cls(
                 column,
                 lambda found, column=column: ledger.is_erased(tombstone_name(column, found)),  # type: ignore[misc]
                 lambda found, column=column: ledger.takes_mentions(tombstone_name(column, found)),  # type: ignore[misc]
                 spreads,
+                mentions,
             )
             for column in id_columns(dataset)
         ]
@@ -71,7 +77,7 @@ class Erasing:
     @classmethod
     def only(cls, ids: Collection[str], *, mentions: bool, column: str = "user_id") -> Erasing:
         spreads = frozenset(map(spread, ids))
-        return cls(column, lambda found: found in ids, lambda _: mentions, spreads)
+        return cls(column, lambda found: found in ids, lambda _: mentions, spreads, mentions)
 
 
 def id_columns(dataset: Dataset) -> tuple[str, ...]:
@@ -119,10 +125,17 @@ class Judge:
         theirs = [text for text, user in known.items() if user is not None and self._erasing.is_erased(user)]
         return texts.is_in(theirs, nulls_equal=True)
 
-    def is_id(self, text: str) -> bool:
-        """Whether a text is an erased user's id, in any spelling."""
+    @property
+    def mentions(self) -> bool:
+        """Whether mentions of some erased user are taken out."""
+        return self._erasing.mentions
+
+    def is_id(self, text: str, *, mention: bool = False) -> bool:
+        """Whether a text is an erased user's id, in any spelling; of a `mention` one whose mentions are taken out."""
         user = canonical(text, self._column)
-        return user is not None and self._erasing.is_erased(user)
+        if user is None or not self._erasing.is_erased(user):
+            return False
+        return not mention or self._erasing.takes_mentions(user)
 
     def token_spans(self, text: str) -> Iterator[tuple[int, int]]:
         """The places of what could be an erased user's id in a text."""
@@ -155,23 +168,30 @@ class Judge:
         of_path = self._of_path(path) if path else None
         if of_path is not None and self._found(of_path):
             return "theirs"
-        whole = self._found(raw or "")
-        if whole is None:
+        if self._found(raw or "") is None:
             return None
         users = self._user_texts(raw or "", user_place) if of_path is None else [of_path]
         if users is None or any(self._found(text) for text in users):
             return "theirs" if users or self.column == "user_id" else "mentions"
-        return "taken" if self._erasing.takes_mentions(whole) else "mentions"
+        return self._of_values(raw or "")
 
     def _of_fields(self, row: dict[str, Any]) -> Verdict | None:
-        whole = "\n".join(value for value in row.values() if isinstance(value, str))
-        if self._constant or (found := self._found(whole)) is None:
+        texts = [value for value in row.values() if isinstance(value, str)]
+        if self._constant or self._found("\n".join(texts)) is None:
             return None
         user = row[self.column]
         may_lack = any(block.format in ("json", "ndjson") for block in self._blocks)
         absent = user is None and may_lack and self.column == "user_id"
         if absent or (user is not None and self._found(user)):
             return "theirs"
+        return self._of_values(*texts)
+
+    def _of_values(self, *texts: str) -> Verdict | None:
+        """The verdict on the texts of another's record. Names of members don't count: they are masked."""
+        values = [without_names(text) if text.lstrip()[:1] in ("{", "[") else text for text in texts]
+        found = self._found("\n".join(values))
+        if found is None:
+            return None
         return "taken" if self._erasing.takes_mentions(found) else "mentions"
 
     def _refused(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -274,25 +294,27 @@ def judges_of(dataset: Dataset, kind: Kind, erasings: Iterable[Erasing]) -> list
     return [Judge(dataset, kind, erasing) for erasing in erasings if erasing.column in names]
 
 
-def rows_of(table: Table, path: Path, judges: Sequence[Judge]) -> pl.Series:
-    """For each row of a published file of a table that a step makes, whether it is an erased user's."""
-    found = [_rows_of(table, path, judge) for judge in judges]
+def rows_of(table: Table, path: Path, judges: Sequence[Judge], paths: Mapping[str, str]) -> pl.Series:
+    """For each row of a published file of a table that a step makes, whether it is an erased user's; `paths` gives a
+    source file's path below the inbox by file_id."""
+    found = [_rows_of(table, path, judge, paths) for judge in judges]
     theirs = found[0]
     for more in found[1:]:
         theirs = theirs | more
     return theirs
 
 
-def _rows_of(table: Table, path: Path, judge: Judge) -> pl.Series:
-    own = judge.column if judge.column in table.names else None
-    column = "raw" if "raw" in table.names else table.user_column if judge.column == "user_id" else own
+def _rows_of(table: Table, path: Path, judge: Judge, paths: Mapping[str, str]) -> pl.Series:
+    if {"raw", "file_id"} <= set(table.names):
+        refused = read_parquet(path, ["raw", "file_id"])
+        verdicts = [judge.text(raw, path=paths.get(file_id)) for raw, file_id in refused.iter_rows()]
+        return pl.Series([judge.takes(verdict) for verdict in verdicts], dtype=pl.Boolean)
     if table.users == "id":  # ids of all columns, distinguished by `column`
         frame = read_parquet(path, ["column", "id"])
         return judge.typed(frame["id"]) & (frame["column"] == judge.column)
+    own = judge.column if judge.column in table.names else None
+    column = table.user_column if judge.column == "user_id" else own
     if column is None:
         rows = pl.scan_parquet(path, hive_partitioning=False, glob=False).select(pl.len()).collect().item()
         return pl.repeat(False, rows, dtype=pl.Boolean, eager=True)
-    texts = read_parquet(path, [column])[column].cast(pl.String)
-    if column == "raw":
-        return pl.Series([judge.takes(judge.text(raw)) for raw in texts], dtype=pl.Boolean)
-    return judge.typed(texts)
+    return judge.typed(read_parquet(path, [column])[column].cast(pl.String))

@@ -1,12 +1,11 @@
-"""A dataset opened: its declaration, tables, stores, ledger and engine together."""
+"""A dataset opened: its tables and ledger, the steps and the engine together."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 import polars as pl
 
@@ -15,73 +14,32 @@ from event_assets.engines.engine import Engine
 from event_assets.engines.select_engine import merging_engine, open_engine, spilling_engine
 from event_assets.locations import Place
 from event_assets.pipeline.completeness import Arrival, held_dates
+from event_assets.pipeline.dataset_tables import DatasetTables, Unit
+from event_assets.pipeline.staleness.input_histories import InputHistories
 from event_assets.pipeline.steps import Input, Step, step_of, steps
 from event_assets.pipeline.sync_raw_tables import sync_raw_tables
-from event_assets.pipeline.upgrade import bring_over
+from event_assets.pipeline.upgrade_lake import bring_over
 from event_assets.settings import Settings
-from event_assets.storage.file_figures import FileFigures
-from event_assets.storage.lake import Lake, TableStore
-from event_assets.storage.parquet import read_figures, read_parquet
-from event_assets.storage.partitions import EMPTY_CONTENT, WHOLE, Entry
-from event_assets.storage.validity_index import Unit as Held
-from event_assets.storage.validity_index import Validity
-from event_assets.tables.catalog import tables
-from event_assets.tables.plots import Series
-from event_assets.tables.table import Table
 from event_assets.text.file_names import file_date
-
-if TYPE_CHECKING:
-    from event_assets.storage.key_history import KeyHistory
 
 #: So much memory an engine that holds frames needs at its peak for each value that a unit reads (measured: 115 for
 #: cleaning).
 VALUE_BYTES = 135
 
-Unit = tuple[str, dt.date | None]
-"""What is replaced at once: a date of a table, or a table that has none."""
 
-
-def unit_of(date: dt.date | None) -> str:
-    """The lake's name of a date, or of a table that has none."""
-    return WHOLE if date is None else date.isoformat()
-
-
-class Workspace:
-    """One dataset in one lake. Opening reads nothing; stores and ledger are read on first use."""
+class Workspace(DatasetTables):
+    """A dataset's tables with the steps that compute them and the engine, for reading or writing."""
 
     def __init__(self, dataset: Dataset, settings: Settings) -> None:
-        self.dataset, self.settings = dataset, settings
-        self.lake = Lake(settings.lake, settings.cache)
-        self.tables: dict[str, Table] = tables(dataset)
+        super().__init__(dataset, settings)
         self.steps: tuple[Step, ...] = steps(dataset)
         self.step_of = step_of(dataset)
-        self.stores: dict[str, TableStore] = {
-            name: self.lake.store(
-                dataset.name,
-                name,
-                table.arrow_schema,
-                table.partitioned_by,
-                internal=table.internal,
-                measured=table.measured,
-            )
-            for name, table in self.tables.items()
-        }
-        self.ledger = self.lake.ledger(dataset.name)
-        self._histories: dict[str, KeyHistory] = {}
+        self.histories = InputHistories(self)
         self._held_dates: tuple[int, Mapping[dt.date, Arrival]] | None = None
-        self._dates: dict[str, tuple[set[str], list[dt.date]]] = {}
-        self._writes = False
         self.notices: list[str] = []
         """What `refresh` found wrong with the lake and a run repairs, one line each."""
         self.recovered = False
         """Whether `writing` had to repair what a killed writer began."""
-        history = self.lake.state(dataset.name) / "history"
-        self._figures = FileFigures(history / "figures.json")
-        self._validity = {
-            "profiles": Validity(history / "validity.json", ["user_id"]),
-            "session_index": Validity(history / "session_index.json", ["session_id"]),
-            "identities": Validity(history / "identities.json", ["column", "id"], says=["person_id"]),
-        }
 
     @cached_property
     def engine(self) -> Engine:
@@ -122,21 +80,20 @@ class Workspace:
     def writing(self) -> Iterator[None]:
         """Be the dataset's one writer. Call `refresh` inside: others may have written before."""
         with self.lake.writing(self.dataset.name, self._recover):
-            self._writes = True
+            self.is_writer = True
             try:
                 yield
                 for store in self.stores.values():
                     store.finish()
             finally:
-                self._writes = False
-                for validity in self._validity.values():
-                    validity.save()
+                self.is_writer = False
+                self.histories.save()
                 self._figures.save()
 
     def _recover(self) -> None:
-        """Make good what a killed writer began: what entered the ledger counts, all else goes."""
+        """Complete what a killed writer committed to the ledger, and delete the rest of what it wrote."""
         self.recovered = True
-        self._writes = True  # this process has the lease already
+        self.is_writer = True  # this process has the lease already
         self.refresh()
         sync_raw_tables(self)
         self.ledger.sweep()
@@ -150,77 +107,22 @@ class Workspace:
         be read, or is missing although records were landed: nothing is changed then.
         """
         self.ledger.reload()
-        if self._writes:
+        if self.is_writer:
             bring_over(self)
         unreadable = {name: wrong for name, store in self.stores.items() if (wrong := store.refresh())}
         landed = (name for name, table in self.tables.items() if table.landed and table.has_records)
         if self.ledger.is_new and any(self.stores[name].entries() for name in landed):
             raise self.ledger.unreadable("it is missing although records were landed")
         self.notices = [f"{wrong}; the table is rebuilt with a new log" for wrong in unreadable.values()]
-        if unreadable and self._writes:
+        if unreadable and self.is_writer:
             for name in unreadable:
                 self.stores[name].rebuild()
             sync_raw_tables(self)
 
-    def entry(self, table: str, date: dt.date | None) -> Entry | None:
-        return self.stores[table].entries().get(unit_of(date))
-
-    def is_damaged(self, unit: Unit) -> bool:
-        """Whether a published unit can't be read, since a file of it is missing or damaged."""
-        entry = self.entry(*unit) if unit[0] in self.stores else None
-        return entry is not None and bool(entry.damaged)
-
-    def content(self, table: str, date: dt.date | None) -> str:
-        """The digest of what a unit holds; a unit that was never made holds nothing."""
-        entry = self.entry(table, date)
-        return entry.content if entry else EMPTY_CONTENT
-
-    def rows(self, table: str, date: dt.date | None) -> int:
-        entry = self.entry(table, date)
-        return entry.rows if entry else 0
-
-    def figures(self, table: str, date: dt.date | None) -> Mapping[str, int]:
-        """What a unit's transform counted when it was made; empty where it never was."""
-        unit = unit_of(date)
-        return self._figures.find(
-            table, unit, self.entry(table, date), lambda: read_figures(self.stores[table].paths(unit)[0])
-        )
-
-    def reasons(self, table: str, date: dt.date | None) -> Mapping[str, int]:
-        """The records of a unit of refused records by reason."""
-        unit = unit_of(date)
-        return self._figures.find(
-            f"reasons of {table}", unit, self.entry(table, date), lambda: self._reasons(table, unit)
-        )
-
-    def _reasons(self, table: str, unit: str) -> Mapping[str, int]:
-        counts = pl.concat([read_parquet(path, ["reason"]) for path in self.stores[table].paths(unit)])
-        return dict(counts.group_by("reason").len().sort("reason").iter_rows())
-
-    def note_figures(self, table: str, date: dt.date | None, figures: Mapping[str, int], plot: Series) -> None:
-        """Remember what is known of a unit that was just published: its figures, and the reasons of refused records,
-        which are what it plots."""
-        entry = self.entry(table, date)
-        assert entry is not None
-        self._figures.note(table, unit_of(date), entry, figures)
-        if self.tables[table].has_records:
-            self._figures.note(f"reasons of {table}", unit_of(date), entry, {name: int(n) for name, n in plot})
-
-    def dates(self, table: str) -> list[dt.date]:
-        """The dates that a table by date has, in order."""
-        units = self.stores[table].entries()
-        known = self._dates.get(table)
-        if known is None or known[0] != units.keys():
-            known = self._dates[table] = set(units), sorted(map(dt.date.fromisoformat, units))
-        return [*known[1]]
-
-    def by_date(self, table: str) -> bool:
-        return table in self.stores and self.stores[table].by_date
-
     def input_units(self, step: Step, source: Input, date: dt.date | None) -> list[Unit]:
         """The units of an input that a step reads for a date, made or not."""
         if source.key and date is not None:
-            return [(source.table, day) for day in self.key_history(source).holders(date)]
+            return [(source.table, day) for day in self.histories.keys(source).holders(date)]
         return self._window_units(step, source, date)
 
     def all_input_units(self, step: Step, date: dt.date | None) -> Iterator[Unit]:
@@ -236,7 +138,7 @@ class Workspace:
         return [(source.table, day) for day in dates]
 
     def is_closed(self, step: Step, date: dt.date | None) -> bool:
-        """Whether retention dropped something that a unit holds or reads: it then stays as it is, for good."""
+        """Whether retention dropped something that a unit holds or reads: it is then never recomputed."""
         dropped = self.ledger.expired_before
         if date is None or not dropped:
             return False
@@ -244,40 +146,6 @@ class Workspace:
             return True
         reads = ((s.table, s.before if isinstance(s.before, int) else 0) for s in step.inputs if s.table in dropped)
         return any(date - dt.timedelta(days=before) < dropped[table] for table, before in reads)
-
-    def key_history(self, source: Input) -> KeyHistory:
-        """Which keys of an input by key occurred before, as its table is now."""
-        from event_assets.storage.key_history import KeyHistory  # loads NumPy, which few datasets need
-
-        store = self.stores[source.table]
-        if source.table not in self._histories:
-            folder = self.lake.state(self.dataset.name) / "history" / source.table
-            self._histories[source.table] = KeyHistory(folder, source.key or "", source.before)
-        return self._histories[source.table].follow(
-            store.state,
-            lambda: {
-                dt.date.fromisoformat(unit): (entry.content, partial(store.paths, unit))
-                for unit, entry in store.entries().items()
-                if entry.content != EMPTY_CONTENT
-            },
-            save=self._writes,
-        )
-
-    def validity_digest(self, source: Input, date: dt.date) -> str:
-        """The values of a table of users over time on a date, for the users who occur on that date."""
-        assert source.users_of is not None
-        rows, holding = self._held(source.table, None), partial(self._held, source.users_of)
-        return self._validity[source.table].digest(date, rows, holding, partial(self.dates, source.users_of))
-
-    def _held(self, table: str, date: dt.date | None) -> Held:
-        paths = partial(self.stores[table].paths, unit_of(date))
-        return Held(self.content(table, date), self.rows(table, date), paths)
-
-    def known_dates(self, names: Iterable[str] | None = None) -> list[dt.date]:
-        """Every date on which any of the tables (all where none are named) has a partition."""
-        wanted = self.tables if names is None else names
-        found = {date for name in wanted if self.stores[name].by_date for date in self.dates(name)}
-        return sorted(found)
 
     def held_dates(self) -> Mapping[dt.date, Arrival]:
         """The dates whose gold tables stay empty, since files of them are missing (`expect.hold`)."""

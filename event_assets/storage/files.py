@@ -189,9 +189,9 @@ class ObjectFiles:
         return {path: self._sizes[path] for path in paths if path in self._sizes}
 
     def delete(self, paths: Iterable[str]) -> None:
-        gone = list(paths)
-        self._objects.delete(gone)
-        for path in gone:
+        deleted = list(paths)
+        self._objects.delete(deleted)
+        for path in deleted:
             self._sizes.pop(path, None)
             (self._copies / path).unlink(missing_ok=True)
 

@@ -93,7 +93,7 @@ class Lease:
 _held: dict[str, Lease] = {}
 
 
-def held(objects: Objects) -> Lease | None:
+def current_lease(objects: Objects) -> Lease | None:
     """The lease of the dataset at this URL, where this process holds it."""
     return _held.get(str(objects.url))
 
@@ -139,7 +139,7 @@ def unfinished_since(objects: Objects) -> int | None:
 def _acquired(objects: Objects, wait_seconds: float) -> tuple[Lease, bool]:
     """The lease, and whether its last holder left something unfinished."""
     token, deadline = secrets.token_hex(8), time.monotonic() + wait_seconds
-    watched, since, told = "", 0.0, False
+    watched, since, reported = "", 0.0, False
     while True:
         began = time.monotonic()
         found = objects.read(_KEY)
@@ -155,9 +155,9 @@ def _acquired(objects: Objects, wait_seconds: float) -> tuple[Lease, bool]:
             version = objects.replace(_KEY, mine.to_bytes(), there) if free else None
         if version is not None:
             return Lease(objects, mine, version, began), unfinished
-        if not told and found is not None:
+        if not reported and found is not None:
             say_who_holds(objects.url.name, now.held_by, wait_seconds)
-            told = True
+            reported = True
         if time.monotonic() >= deadline:
             raise LeaseError(
                 str(objects.url), f"another run has been writing it for {wait_seconds:.0f} s", "wait for it or stop it"

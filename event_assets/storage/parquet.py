@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from event_assets.errors import LakeError
-from event_assets.storage.damage import damaged, damaged_files
+from event_assets.storage.damaged_files import damaged, damaged_files
 from event_assets.storage.written_file import WrittenFile
 
 #: Figures are in a file's footer under this and their names.
@@ -88,7 +88,7 @@ def naming_disk_errors(path: Path) -> Iterator[None]:
         yield
     except (OSError, pl.exceptions.ComputeError) as error:
         path.unlink(missing_ok=True)
-        # Of a disk that fills up while the footer is written, Polars says "transport error".
+        # Of a disk that fills up while the footer is written, Polars reports "transport error".
         why = f"no space is left: {error}" if isinstance(error, pl.exceptions.ComputeError) else error
         raise LakeError(
             str(path), f"can't be written ({why})", "make room and run again; nothing was published"

@@ -15,7 +15,7 @@ from deltalake.schema import Schema
 from deltalake.transaction import AddAction, CommitProperties, RemoveAction, create_table_with_add_actions
 
 from event_assets.errors import ConflictError, DamagedLogError, LakeError
-from event_assets.storage.damage import dataset_folder
+from event_assets.storage.damaged_files import dataset_folder
 from event_assets.storage.files import Files, files_of
 from event_assets.storage.object_store import brief
 
@@ -108,10 +108,10 @@ class TableLog:
                 return
             if isinstance(error, CommitFailedError) or (new and self._table is not None):
                 raise ConflictError(
-                    str(self.folder), f"was written by another run meanwhile ({self._said(error)})", "run again"
+                    str(self.folder), f"was written by another run meanwhile ({self._text_of(error)})", "run again"
                 ) from None
             raise LakeError(
-                str(self.folder), f"its log can't be written ({self._said(error)})", "fix the cause and run again"
+                str(self.folder), f"its log can't be written ({self._text_of(error)})", "fix the cause and run again"
             ) from None
 
     def _commit(self, add: Sequence[LogFile], remove: Collection[str]) -> None:
@@ -162,7 +162,7 @@ class TableLog:
     def _opened(self) -> DeltaTable:
         return DeltaTable(str(self.folder), storage_options=self._options)
 
-    def _said(self, error: Exception) -> str:
+    def _text_of(self, error: Exception) -> str:
         if not isinstance(self.folder, Path):
             return brief(error)
         text = " ".join(str(error).split())
@@ -191,12 +191,12 @@ class TableLog:
 
     def _unreadable(self, error: Exception) -> LakeError:
         """DamagedLogError where all files of the log can be opened, and delta-rs can't make sense of them."""
-        said = self._said(error)
-        if not _NEWER.search(said) and self._files.log_files():
+        why = self._text_of(error)
+        if not _NEWER.search(why) and self._files.log_files():
             dataset = dataset_folder(self._files.here / "_delta_log")
             command = f"event-assets run {dataset.name}" if dataset else "the next run"
-            return DamagedLogError(str(self.folder), f"its log is damaged ({said})", f"{command} rebuilds the table")
-        return LakeError(str(self.folder), f"its log can't be read ({said})", "fix the cause and run again")
+            return DamagedLogError(str(self.folder), f"its log is damaged ({why})", f"{command} rebuilds the table")
+        return LakeError(str(self.folder), f"its log can't be read ({why})", "fix the cause and run again")
 
     def discard(self) -> None:
         """Delete the log, if there is one, so that the next commit begins a new one."""
@@ -204,7 +204,7 @@ class TableLog:
         self._table = None
 
     def _add_new_columns(self) -> None:
-        """Tell the log of columns that a changed declaration brings.
+        """Add to the log the columns that a changed declaration brings.
 
         Columns that went or changed their type stay in the log's schema as they were: delta-rs can't say
         otherwise without dropping every file, and our readers go by each file's own schema anyway.

@@ -235,12 +235,12 @@ def _sessions_by_channel(kept: pl.DataFrame) -> dict[str, int]:
     """`sessions` with pauses of 30 minutes at most, by the channel of their first event; where several events of other
     channels are the first at once, `ambiguous_sessions`."""
     pause = pl.col("instant").diff().over("user", order_by="instant")
-    told = {"what": [what for what, _ in WHATS], "how": HOWS}
+    listed = {"what": [what for what, _ in WHATS], "how": HOWS}
     tagged, sent = (
         pl.col(column).replace_strict(
             {place: _CHANNELS.get(text or "") for place, text in enumerate(texts)}, return_dtype=pl.String
         )
-        for column, texts in told.items()
+        for column, texts in listed.items()
     )
     rows = kept.with_columns(
         begins=pause.is_null() | (pause > 30 * 60 * 1_000_000), channel=pl.coalesce(tagged, sent, pl.lit("Direct"))

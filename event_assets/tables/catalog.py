@@ -21,6 +21,7 @@ from event_assets.tables.shared_columns import (
     FILE_ID,
     REJECT_COLUMNS,
     ROW_NUMBER,
+    computed,
     count,
     region,
     typed,
@@ -32,38 +33,37 @@ FACTS = "joined_facts"
 #: Where every record is, by date and for the whole (docs/explanation/accounting.md).
 RECONCILIATION = Table(
     "reconciliation",
-    "Where every record is: one row for the whole (event_date null), and one for each date with records.",
+    "The count of all records: one row for all dates (event_date null), and one for each date with records.",
     (
-        Column("event_date", "date", "The date; null in the row for the whole."),
+        Column("event_date", "date", "The date; null in the row for all dates."),
         count("raw", "Records in raw_events.", 0),
         count("cleaned", "Events in cleaned_events.", 0),
-        count("duplicates", "Records that repeat another one.", 0),
+        count("duplicates", "Records that are duplicates of another one.", 0),
         count("quarantined", "Records in quarantine.", 0),
-        count("excluded", "Records that the declaration's `where` leaves out.", 0),
+        count("excluded", "Records that the declaration's `where` excludes.", 0),
         count("facts", "Events in joined_facts.", 0),
-        count("filtered", "Events that the profile filter leaves out.", 0),
+        count("filtered", "Events that the profile filter excludes.", 0),
         count("without_user", "Facts without a user.", 0),
         Column("records", "int64", "Records in the active files, profiles included; null by date.", min="0"),
-        Column("landed", "int64", "Those of them in raw_events or raw_profiles; null by date.", min="0"),
-        Column("rejected", "int64", "Those of them in landing_rejects; null by date.", min="0"),
-        Column("erased", "int64", "Those of them whose user was erased; null by date.", min="0"),
+        Column("landed", "int64", "Records in raw_events or raw_profiles; null by date.", min="0"),
+        Column("rejected", "int64", "Records in landing_rejects; null by date.", min="0"),
+        Column("erased", "int64", "Records whose user was erased; null by date.", min="0"),
         Column(
             "holds",
             "bool",
-            "Whether the equations hold and no table of the date (of any date, for the whole) is stale or was refused.",
+            "Whether the equations hold and all tables of the date (or of all dates) are fresh and published.",
             nullable=False,
         ),
     ),
     key=("event_date",),
 )
 
-TRAFFIC = Column(
+TRAFFIC = computed(
     "traffic",
     "string",
     "Who caused the event: human, bot (by the user agent) or internal (by the address or the user).",
-    nullable=False,
+    "user_id",
     allowed=("human", "bot", "internal"),
-    made_from=("user_id",),
 )
 
 
@@ -102,7 +102,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
     others = tuple(typed(c) for c in dataset.columns if c.name not in ("user_id", "event_type"))
     id_type = dataset.column(dataset.event_id).type if dataset.event_id else "string"
     identifying = (dataset.event_id,) if dataset.event_id else tuple(dataset.dedupe_keys)
-    event_id = Column("event_id", id_type, EVENT_ID, nullable=False, made_from=identifying)
+    event_id = computed("event_id", id_type, EVENT_ID, *identifying)
     users_optional = not dataset.column("user_id").required or dataset.sessions.by is not None
     cleaned = (event_id, typed(dataset.column("user_id")), event_type, EVENT_TIME, *others, FILE_ID, ROW_NUMBER)
     # Sorted by user and time: sessions and every table of a user read runs of rows, and text compresses best so.
@@ -111,21 +111,20 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
     if dataset.profiles:
         yield Table(
             "profiles",
-            "Who a user was, and from which day until which.",
+            "The profiles of each user with their validity intervals.",
             (
                 user_id,
                 *(typed(c) for c in dataset.profile_columns),
-                Column(
+                computed(
                     "valid_from",
                     "date",
-                    "The first day on which the profile holds; 1970-01-01 means since ever.",
-                    nullable=False,
-                    made_from=("file_id",),
+                    "The first day on which the profile is valid; 1970-01-01 means always.",
+                    "file_id",
                 ),
                 Column(
                     "valid_to",
                     "date",
-                    "The first day on which it holds no longer; null while it does.",
+                    "The first day on which it is no longer valid; null if it still is.",
                     made_from=("file_id",),
                 ),
             ),
@@ -159,19 +158,16 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
     )
     if dataset.identity:
         yield from identity_tables()
-    session_id = Column(
+    session_id = computed(
         "session_id",
         "string",
         "The session: a UUID version 5 of dataset, user and start.",
-        nullable=False,
-        made_from=("user_id", "event_time", "last_gap_start"),
+        "user_id",
+        "event_time",
+        "last_gap_start",
     )
-    session_start = Column(
-        "session_start",
-        "timestamp",
-        "Time of the session's first event.",
-        nullable=False,
-        made_from=("event_time", "last_gap_start"),
+    session_start = computed(
+        "session_start", "timestamp", "Time of the session's first event.", "event_time", "last_gap_start"
     )
     yield from session_tables(dataset, user_id, session_id, session_start)
     geo = (region(dataset.geo),) if dataset.geo else ()
@@ -185,7 +181,7 @@ def _cleaned(dataset: Dataset) -> Iterable[Table]:
             *((TRAFFIC,) if dataset.traffic else ()),
             *geo,
             *(typed(c, nullable=True) for c in dataset.profile_columns),
-            Column("has_profile", "bool", "Whether the user has a profile.", nullable=False, made_from=("user_id",)),
+            computed("has_profile", "bool", "Whether the user has a profile.", "user_id"),
         ),
         key=("event_id",),
         partitioned_by="event_date",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from event_assets.declaration import Dataset
-from event_assets.tables.shared_columns import count
+from event_assets.tables.shared_columns import computed, count
 from event_assets.tables.table import Column, Table
 
 
@@ -18,7 +18,7 @@ def channel_columns(dataset: Dataset) -> tuple[Column, ...]:
     days = dataset.channels.lookback
     own, touches = _source_columns(dataset), []
     for place in ("first", "last"):
-        text = f"of the {place} session in the {days} dates up to this one that is not direct; its own where none is."
+        text = f"of the {place} session in the {days} dates up to this one that is not direct, else the session's own."
         for column in own:
             description = f"{column.name.capitalize()} {text}"
             name = f"{place}_touch_{column.name}"
@@ -37,7 +37,7 @@ def conversion_columns(dataset: Dataset) -> tuple[Column, ...]:
     money = dataset.column(channels.revenue)
     kind = f"decimal(38,{money.decimal[1]})" if money.decimal else "int64"
     text = f"The {money.name} of its conversions, summed."
-    return (conversions, Column("revenue", kind, text, nullable=False, made_from=(money.name,)))
+    return (conversions, computed("revenue", kind, text, money.name))
 
 
 def all_sessions_count(dataset: Dataset) -> bool:
@@ -89,8 +89,8 @@ def _source_columns(dataset: Dataset) -> tuple[Column, ...]:
         return Column(name, "string", description, nullable=nullable, made_from=fields)
 
     return (
-        column("source", "Who sent the session: `utm_source`, else the referring site, else (direct)."),
-        column("medium", "How it was sent: `utm_medium`, else organic, referral or (none)."),
+        column("source", "The source of the session: `utm_source`, else the referring site, else (direct)."),
+        column("medium", "The medium of the session: `utm_medium`, else organic, referral or (none)."),
         column("campaign", "The campaign: `utm_campaign`.", nullable=True),
-        column("channel", "The channel: that of the first rule that the session meets."),
+        column("channel", "The channel of the first rule that the session matches."),
     )

@@ -113,9 +113,9 @@ def _imported(dataset: Dataset, path: str) -> CustomTable:
     try:
         function = getattr(importlib.import_module(module), name)
     except Exception as error:  # whatever a user's module raises while it is loaded
-        said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
         remedy = "install the package that holds it, or put its folder on PYTHONPATH"
-        raise _wrong(dataset, f"{path} can't be imported ({said})", remedy) from None
+        raise _wrong(dataset, f"{path} can't be imported ({why})", remedy) from None
     custom = getattr(function, _MARK, None)
     if not isinstance(custom, CustomTable):
         raise _wrong(dataset, f"{path} is no gold table", "decorate the function with @gold_table(...)")

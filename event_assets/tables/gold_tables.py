@@ -9,7 +9,7 @@ from event_assets.declaration import Dataset, FunnelStep
 from event_assets.tables import plots
 from event_assets.tables.channel_tables import summary_table
 from event_assets.tables.returning_users_tables import retention_tables
-from event_assets.tables.shared_columns import count, region, typed
+from event_assets.tables.shared_columns import computed, count, region, typed
 from event_assets.tables.table import Column, Table
 
 #: What late records can do to a session of `sessions_changed`, each of one kind. Two sessions of before and now are
@@ -43,20 +43,8 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
                     0 if dataset.sessions.by else 1,
                     made_from=("session_id",),
                 ),
-                Column(
-                    "first_event_time",
-                    "timestamp",
-                    "Time of the user's first event on the date.",
-                    nullable=False,
-                    made_from=("event_time",),
-                ),
-                Column(
-                    "last_event_time",
-                    "timestamp",
-                    "Time of the user's last event on the date.",
-                    nullable=False,
-                    made_from=("event_time",),
-                ),
+                computed("first_event_time", "timestamp", "Time of the user's first event on the date.", "event_time"),
+                computed("last_event_time", "timestamp", "Time of the user's last event on the date.", "event_time"),
             ),
             key=("user_id",),
             **daily,
@@ -70,7 +58,7 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
             "events_by_minute",
             "Events by minute and type.",
             (
-                Column("minute", "timestamp", "The minute, UTC.", nullable=False, made_from=("event_time",)),
+                computed("minute", "timestamp", "The minute, UTC.", "event_time"),
                 event_type,
                 count("event_count", "Events of the type in the minute.", made_from=("event_id",)),
             ),
@@ -120,11 +108,9 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
     if gold.users_by:
         yield Table(
             "users_by",
-            "Rollup: the users of a date by each value of the columns that `users_by` declares.",
+            "Rollup: the users of a date for each value of the columns that `users_by` declares.",
             (
-                Column(
-                    "dimension", "string", "The column.", nullable=False, allowed=gold.users_by, made_from=("user_id",)
-                ),
+                computed("dimension", "string", "The column.", "user_id", allowed=gold.users_by),
                 Column("value", "string", "Its value as text.", made_from=gold.users_by, personal=True),
                 user_id,
             ),
@@ -151,14 +137,14 @@ def _top_users(dataset: Dataset, user_id: Column) -> Iterable[Table]:
     scope = f" per {by}" if by else ""
     ranked = (
         *within,
-        count("rank", "Place, from 1, without gaps.", made_from=("session_id",)),
+        count("rank", "The user's rank, from 1, without gaps.", made_from=("session_id",)),
         user_id,
         count("session_count", "Distinct sessions of the user.", made_from=("session_id",)),
     )
     key = (*((by,) if by else ()), "rank")
     yield Table(
         "platform_sessions",
-        f"Rollup: the sessions{scope} that have an event on a date, from which days are merged as sets.",
+        f"Rollup: the sessions{scope} that have an event on a date, merged as sets over several dates.",
         (*within, user_id, session),
         key=(*((by,) if by else ()), "user_id", "session_id"),
         partitioned_by="event_date",
@@ -170,12 +156,8 @@ def _top_users(dataset: Dataset, user_id: Column) -> Iterable[Table]:
 def _watch_time(dataset: Dataset, user_id: Column) -> Iterable[Table]:
     assert dataset.gold.watch_time is not None
     scale = (dataset.column(dataset.gold.watch_time.column).decimal or (38, 2))[1]
-    total = Column(
-        "total_watch_time_min",
-        f"decimal(38,{scale})",
-        "Minutes watched, exact.",
-        nullable=False,
-        made_from=(dataset.gold.watch_time.column,),
+    total = computed(
+        "total_watch_time_min", f"decimal(38,{scale})", "Minutes watched, exact.", dataset.gold.watch_time.column
     )
     geo_region = region(dataset.geo)
     logs = count("log_count", "Log records.", made_from=("event_id",))
@@ -203,7 +185,7 @@ def _watch_time(dataset: Dataset, user_id: Column) -> Iterable[Table]:
 
 def _step_columns(step: FunnelStep) -> tuple[Column, Column]:
     met = (*(["event_type"] if step.event_type else []), *step.where)
-    times = f"When the attempt that got furthest reached step {step.name}."
+    times = f"The time at which the furthest attempt reached step {step.name}."
     return (
         count(f"{step.name}_count", f"Events of step {step.name} on the date.", 0, made_from=met),
         Column(f"{step.name}_time", "timestamp", times, made_from=(*met, "event_time")),
@@ -215,18 +197,18 @@ def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
     steps = dataset.gold.user_funnel.names
     yield Table(
         "user_funnel",
-        "How far each user got through the funnel in the attempts that begin on a date.",
+        "The furthest step of each user in the attempts that begin on a date.",
         (
             user_id,
             *(column for step in dataset.gold.user_funnel.steps for column in _step_columns(step)),
-            Column(
+            computed(
                 "furthest_step",
                 "int64",
                 "Number of the furthest step that an attempt of the date reached; 0 for none.",
-                nullable=False,
+                "event_type",
+                "event_time",
                 min="0",
                 max=str(len(steps)),
-                made_from=("event_type", "event_time"),
             ),
         ),
         key=("user_id",),
@@ -237,23 +219,10 @@ def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
         "funnel_summary",
         "The funnel over all dates: users and conversion by step.",
         (
-            Column(
-                "step_number",
-                "int64",
-                "The step's place, from 1.",
-                nullable=False,
-                min="1",
-                max=str(len(steps)),
-                made_from=("furthest_step",),
+            computed(
+                "step_number", "int64", "The step's number, from 1.", "furthest_step", min="1", max=str(len(steps))
             ),
-            Column(
-                "step",
-                "string",
-                "The step's name.",
-                nullable=False,
-                allowed=steps,
-                made_from=("furthest_step",),
-            ),
+            computed("step", "string", "The step's name.", "furthest_step", allowed=steps),
             count(
                 "users",
                 "Users whose furthest step on any date is this one or a later one.",
@@ -263,19 +232,19 @@ def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
             Column(
                 "conversion_from_previous",
                 "decimal(9,6)",
-                "Users over those of the step before; null over none.",
+                "Users divided by those of the previous step; null if it has none.",
                 made_from=("furthest_step",),
             ),
             Column(
                 "conversion_from_first",
                 "decimal(9,6)",
-                "Users over those of the first step; null over none.",
+                "Users divided by those of the first step; null if it has none.",
                 made_from=("furthest_step",),
             ),
             Column(
                 "median_seconds_from_previous",
                 "decimal(18,6)",
-                "Median time since the step before, each user once by its best date; null where no user got here.",
+                "Median time since the previous step, with each user's best date; null if no user reached this step.",
                 made_from=tuple(f"{step}_time" for step in steps),
             ),
         ),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from event_assets.declaration import Dataset
 from event_assets.tables.identity_tables import PERSON_ID
-from event_assets.tables.shared_columns import count
+from event_assets.tables.shared_columns import computed, count
 from event_assets.tables.table import Column, Table
 
 
@@ -38,7 +38,7 @@ def retention_tables(dataset: Dataset, user_id: Column) -> Iterable[Table]:
     yield Table(
         "first_seen",
         f"The first date of each of the {users}.",
-        (who, Column("date", "date", "The first date with a fact.", nullable=False, made_from=(who.name,))),
+        (who, computed("date", "date", "The first date with a fact.", who.name)),
         key=(who.name,),
         users=who.name,
     )
@@ -46,9 +46,7 @@ def retention_tables(dataset: Dataset, user_id: Column) -> Iterable[Table]:
         "retention",
         f"How many of the {users} first seen on a date were active so many days later.",
         (
-            Column(
-                "cohort_date", "date", "The date on which they were first seen.", nullable=False, made_from=(who.name,)
-            ),
+            computed("cohort_date", "date", "The date on which they were first seen.", who.name),
             count("offset_days", "Days since then; 0 is the date itself.", 0, made_from=(who.name,)),
             count("users", f"Those {users} with a fact on that day.", made_from=(who.name,)),
         ),
@@ -58,9 +56,7 @@ def retention_tables(dataset: Dataset, user_id: Column) -> Iterable[Table]:
         "retention_by_week",
         f"How many of the {users} first seen in an ISO week were active so many weeks later.",
         (
-            Column(
-                "cohort_week", "date", "Monday of the week of their first date.", nullable=False, made_from=(who.name,)
-            ),
+            computed("cohort_week", "date", "Monday of the week of their first date.", who.name),
             count("offset_weeks", "Weeks since then; 0 is the week itself.", 0, made_from=(who.name,)),
             count("users", f"Those {users} with a fact in that week.", made_from=(who.name,)),
         ),

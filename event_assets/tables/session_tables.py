@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from event_assets.declaration import Dataset
 from event_assets.tables import plots
 from event_assets.tables.channel_tables import channel_columns, conversion_columns, source_tables
-from event_assets.tables.shared_columns import count
+from event_assets.tables.shared_columns import computed, count
 from event_assets.tables.table import Column, Table
 
 
@@ -22,29 +22,11 @@ def session_tables(dataset: Dataset, user_id: Column, session_id: Column, sessio
         (
             session_id,
             user_id,
-            Column(
-                "part_start",
-                "timestamp",
-                "Time of its first event on the date.",
-                nullable=False,
-                made_from=("event_time",),
-            ),
-            Column(
-                "part_end",
-                "timestamp",
-                "Time of its last event on the date.",
-                nullable=False,
-                made_from=("event_time",),
-            ),
+            computed("part_start", "timestamp", "Time of its first event on the date.", "event_time"),
+            computed("part_end", "timestamp", "Time of its last event on the date.", "event_time"),
             session_start,
             count("event_count", "Its events on the date.", made_from=("event_id",)),
-            Column(
-                "event_types",
-                "string",
-                "Their types, sorted and joined by the unit separator.",
-                nullable=False,
-                made_from=("event_type",),
-            ),
+            computed("event_types", "string", "Their types, sorted and joined by the unit separator.", "event_type"),
             *first_and_last,
             *conversion_columns(dataset),
         ),
@@ -58,25 +40,12 @@ def session_tables(dataset: Dataset, user_id: Column, session_id: Column, sessio
         session_id,
         user_id,
         session_start,
-        Column(
-            "session_end", "timestamp", "Time of the session's last event.", nullable=False, made_from=("part_end",)
-        ),
-        Column(
-            "duration_seconds",
-            "decimal(18,6)",
-            "End minus start, in seconds.",
-            nullable=False,
-            min="0",
-            made_from=("session_start", "part_end"),
+        computed("session_end", "timestamp", "Time of the session's last event.", "part_end"),
+        computed(
+            "duration_seconds", "decimal(18,6)", "End minus start, in seconds.", "session_start", "part_end", min="0"
         ),
         count("event_count", "Events in the session.", made_from=("event_id",)),
-        Column(
-            "event_types",
-            "string",
-            "Its event types, sorted and joined by commas.",
-            nullable=False,
-            made_from=("event_type",),
-        ),
+        computed("event_types", "string", "Its event types, sorted and joined by commas.", "event_type"),
         *first_and_last,
         *conversion_columns(dataset),
     )
@@ -86,7 +55,7 @@ def session_tables(dataset: Dataset, user_id: Column, session_id: Column, sessio
         yield _session_index([column for column in whole if column.name != "duration_seconds"])
     yield Table(
         "sessions",
-        "Runs of a user's events without a pause longer than the gap, by the date of their start.",
+        "Consecutive events of a user without a pause longer than the gap, by the date of their start.",
         (*whole, *channel_columns(dataset)),
         key=("session_id",),
         partitioned_by="event_date",
@@ -102,20 +71,8 @@ def _session_edges(user_id: Column) -> Table:
         "A user's first and last activity on a date: what the neighbour dates need of it to cut sessions exactly.",
         (
             user_id,
-            Column(
-                "first_time",
-                "timestamp",
-                "Time of the user's first event of the date.",
-                nullable=False,
-                made_from=("event_time",),
-            ),
-            Column(
-                "last_time",
-                "timestamp",
-                "Time of the user's last event of the date.",
-                nullable=False,
-                made_from=("event_time",),
-            ),
+            computed("first_time", "timestamp", "Time of the user's first event of the date.", "event_time"),
+            computed("last_time", "timestamp", "Time of the user's last event of the date.", "event_time"),
             Column(
                 "last_gap_start",
                 "timestamp",

@@ -8,9 +8,13 @@ from event_assets.declaration import Column as DeclaredColumn
 from event_assets.tables.table import Column
 
 FILE_ID = Column("file_id", "string", "The source file: SHA-256 of its bytes, 64 hexadecimal digits.", nullable=False)
-ROW_NUMBER = Column("row_number", "int64", "The record's place in its source file, from 1.", nullable=False, min="1")
+ROW_NUMBER = Column("row_number", "int64", "The record's number in its source file, from 1.", nullable=False, min="1")
 REASON = Column(
-    "reason", "string", "Why the record was refused: the first rule that it fails.", nullable=False, made_from=("*",)
+    "reason",
+    "string",
+    "The reason of the rejection: the first rule that the record breaks.",
+    nullable=False,
+    made_from=("*",),
 )
 REJECT_COLUMNS = (
     FILE_ID,
@@ -19,15 +23,15 @@ REJECT_COLUMNS = (
     Column(
         "reasons",
         "string",
-        "All rules that the record fails, in declared order, joined by commas.",
+        "All rules that the record breaks, in declared order, joined by commas.",
         nullable=False,
         made_from=("*",),
     ),
-    Column("column", "string", "The column that the first reason is about, where it is about one.", made_from=("*",)),
+    Column("column", "string", "The column of the first reason, if the reason belongs to a column.", made_from=("*",)),
     Column(
         "raw",
         "string",
-        "The record as it came (at most the first 64 KiB): in quarantine a JSON object of its fields.",
+        "The original record (at most the first 64 KiB); in quarantine a JSON object of its fields.",
         personal=True,
         made_from=("*",),
     ),
@@ -56,8 +60,21 @@ def as_text(columns: Iterable[DeclaredColumn]) -> tuple[Column, ...]:
     return tuple(Column(c.name, "string", f"{c.description} As the source wrote it.", personal=True) for c in columns)
 
 
+def computed(
+    name: str,
+    type: str,
+    description: str,
+    *made_from: str,
+    min: str | None = None,
+    max: str | None = None,
+    allowed: tuple[str, ...] | None = None,
+) -> Column:
+    """A column that a transform computes from columns of its inputs, and that is never null."""
+    return Column(name, type, description, False, min, max, allowed, made_from=made_from)
+
+
 def count(name: str, description: str, minimum: int = 1, *, made_from: tuple[str, ...] = ()) -> Column:
-    return Column(name, "int64", description, nullable=False, min=str(minimum), made_from=made_from)
+    return computed(name, "int64", description, *made_from, min=str(minimum))
 
 
 def region(ip: str | None) -> Column:

@@ -17,7 +17,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-#: In order of how common they are: of equally good ones the first is taken.
+#: In order of how common they are: of equal ones the first is taken.
 _CANDIDATES = ("cp1252", "cp1251", "shift_jis", "gb18030", "big5", "euc_kr", "euc_jp", "cp1250", "koi8-r", "latin-1")
 #: How much of the text that isn't ASCII is examined, with its surroundings.
 _SAMPLE_BYTES = 64 * 1024
@@ -31,14 +31,14 @@ def detect_encoding(chunks: Iterator[bytes]) -> str:
     """
     decoder = codecs.getincrementaldecoder("utf-8")(_COUNTING)
     head, sample = b"", b""
-    good = bad = 0
+    likely = bad = 0
     for chunk in chunks:
         head = head or chunk[: 64 * 1024]
         text = decoder.decode(chunk)
         if not text.isascii():
             wrong = text.count(_MARK)
             bad += wrong
-            good += sum(1 for _ in _WIDE.finditer(text)) - wrong
+            likely += sum(1 for _ in _WIDE.finditer(text)) - wrong
         if bad and len(sample) < _SAMPLE_BYTES:
             sample += b"\n".join(_AROUND.findall(chunk[: 8 * _SAMPLE_BYTES]))[:_SAMPLE_BYTES] + b"\n"
     for bom, name in _BOMS:
@@ -46,7 +46,7 @@ def detect_encoding(chunks: Iterator[bytes]) -> str:
             return name
     if wide := _utf_16(head):
         return wide
-    if bad <= good:
+    if bad <= likely:
         return "utf-8"
     return max(_CANDIDATES, key=lambda name: _likeness(sample, name))
 

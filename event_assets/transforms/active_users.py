@@ -75,7 +75,7 @@ def retention(inputs: Inputs, scope: Scope) -> Outputs:
     (in an ISO week), how many came so much later. Input: daily_users of all dates.
     """
     column = who(scope.dataset)
-    daily = scope.ports.held(inputs["daily_users"])
+    daily = scope.ports.read_once(inputs["daily_users"])
     first = daily.group_by(column).agg(nw.col("event_date").min().alias("date"))
     seen = daily.join(first.select(column, nw.col("date").alias("cohort_date")), on=column, how="inner")
     days = _with_numbers(seen, {"event_date": "seen day", "cohort_date": "first day"}, scope)

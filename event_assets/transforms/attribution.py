@@ -1,4 +1,4 @@
-"""Where a session comes from, by what its first event says: plain Python over texts (SPEC §10, Channels)."""
+"""Where a session comes from, by its first event: plain Python over texts (SPEC §10, Channels)."""
 
 from __future__ import annotations
 
@@ -107,8 +107,8 @@ def _condition(rule: ChannelRule) -> Callable[[Arrival], bool]:
     source, medium, campaign = (_any_of(texts) for texts in (rule.source, rule.medium, rule.campaign))
 
     def meets(arrived: Arrival) -> bool:
-        asked = ((source, arrived.source), (medium, arrived.medium), (campaign, arrived.campaign))
-        if any(pattern and (text is None or not pattern.fullmatch(text)) for pattern, text in asked):
+        matched = ((source, arrived.source), (medium, arrived.medium), (campaign, arrived.campaign))
+        if any(pattern and (text is None or not pattern.fullmatch(text)) for pattern, text in matched):
             return False
         site = site_of(arrived.source) if rule.site else None
         return not rule.site or (site is not None and site.kind in rule.site)
@@ -121,7 +121,7 @@ def _any_of(patterns: Sequence[str]) -> re.Pattern[str] | None:
 
 
 def _referrer(text: str, own: str | None, internal_hosts: Sequence[str]) -> str | None:
-    """The host that sent a session, or the name that the source has for it; None where it is nobody else."""
+    """The host that sent a session, or the name that the source has for it; None where there is no other."""
     name = text.strip().translate(_TO_LOWER)
     if name in _NO_REFERRER:
         return None

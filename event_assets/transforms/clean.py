@@ -20,7 +20,7 @@ def clean(inputs: Inputs, scope: Scope) -> Outputs:
     and, where a block has `where`, excluded.
     """
     dataset = scope.dataset
-    raw = scope.ports.held(inputs["raw_events"])
+    raw = scope.ports.read_once(inputs["raw_events"])
     values = [name for column in dataset.columns for name in _compared(column)]
     lineage = ["event_time", "event_time_us", "file_id", "row_number"]
     records = scope.ports.shared(_judged(raw, scope).select(*scope.by("is valid", "is excluded", *values, *lineage)))

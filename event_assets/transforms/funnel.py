@@ -183,7 +183,7 @@ def _name(options: Funnel, number: int) -> str:
 
 
 def _met(number: int) -> str:
-    """The column that says whether an event meets a step. Numbers in place of names: these may be any text."""
+    """Whether an event meets a step, as a column. Numbers in place of names: these may be any text."""
     return f"meets {number}"
 
 

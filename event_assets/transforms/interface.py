@@ -35,7 +35,7 @@ class Ports(Protocol):
         """The same frame, computed once though several outputs or branches read it."""
         ...
 
-    def held(self, frame: Frame) -> Frame:
+    def read_once(self, frame: Frame) -> Frame:
         """The same frame, read once by an engine that holds frames in memory. The others read files again for each
         branch, which costs them less than to keep the rows."""
         ...
@@ -99,7 +99,7 @@ class Ports(Protocol):
     ) -> Frame:
         """The frame with `into`, of a declared type: what a pure Python function makes of the text `columns`.
 
-        For what no engine says alike (is this JSON? when is this time?) and few rows or datasets need.
+        For what engines express differently (is this JSON? when is this time?) and few rows or datasets need.
         """
         ...
 

@@ -75,10 +75,10 @@ def _id(column: str) -> nw.Expr:
 
 def _pairs(events: Frame, column: str, other: str | None, scope: Scope) -> Frame:
     """The ids of a column, with those of another that the same event holds."""
-    held = ~nw.col(column).is_null()
+    present = ~nw.col(column).is_null()
     linked_id = nw.lit(None, nw.String) if other is None else nw.col(other)
     linked_column = nw.lit(None, nw.String) if other is None else nw.lit(other)
-    rows = events.filter(held if other is None else held & ~nw.col(other).is_null())
+    rows = events.filter(present if other is None else present & ~nw.col(other).is_null())
     return rows.select(
         *scope.dated,
         nw.lit(column).alias("column"),

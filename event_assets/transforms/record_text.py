@@ -9,19 +9,19 @@ has the same record again when it reads this text.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from event_assets.declaration import Column, Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.declaration.events_and_profiles import NESTED
 from event_assets.text.canonical_json import canonical_json
-from event_assets.text.paths import FILE_PATH, is_plain, parse_path
+from event_assets.text.field_paths import FILE_PATH, is_plain, parse_path
 
 #: So much of a record's text is kept.
 RAW_BYTES = 64 * 1024
 TIME_TEXT = "time_text"
-SOURCE_BLOCK, AS_WRITTEN = "source_block", "as_written"
+SOURCE_BLOCK, AS_WRITTEN, CAME_AS_NUMBER = "source_block", "as_written", "came_as_number"
 
 #: Finds where a value ends; numbers are not computed.
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str, strict=False)
@@ -45,6 +45,7 @@ class RecordTexts:
         declared = [column.name for column in dataset.columns_of(kind)]
         self.columns = [*declared, *([TIME_TEXT] if kind == "events" else []), "extra"]
         self.columns += [AS_WRITTEN] if dataset.has_values_as_written(kind) else []
+        self.columns += [CAME_AS_NUMBER] if dataset.tells_numbers_from_texts(kind) else []
         self._blocks = [_BlockTexts(block, self.columns) for block in dataset.blocks(kind)]
         self._several = dataset.is_mixed(kind)
         self.columns += [SOURCE_BLOCK] if self._several else []
@@ -73,12 +74,16 @@ class _BlockTexts:
             for source in self._all_times
             if self._is_field(source) and (place := self._places([source])[0]) not in known
         }
-        self._time, self._extra, self._written = (places.get(name) for name in (TIME_TEXT, "extra", AS_WRITTEN))
+        self._of_two_notations = {column.name for column in block.of_two_notations}
+        self._time, self._extra, self._written, self._numbers = (
+            places.get(name) for name in (TIME_TEXT, "extra", AS_WRITTEN, CAME_AS_NUMBER)
+        )
 
     def text(self, row: Sequence[str | None]) -> str:
         record, written, extra = _Object(), dict(_members(self._at(row, self._written))), self._at(row, self._extra)
+        numbers = (self._at(row, self._numbers) or "").split()
         for column_place, column, places in self._fields:
-            value = self._value(column, row[column_place])
+            value = self._value(column, row[column_place], numbers)
             if value is not None and not any(_has(written, place) for place in places):
                 _put(record, places[0], value)
         if self._times and not any(_has(written, place) for place in self._times.values()):
@@ -94,11 +99,13 @@ class _BlockTexts:
     def _at(row: Sequence[str | None], place: int | None) -> str | None:
         return None if place is None else row[place]
 
-    def _value(self, column: Column, text: str | None) -> str | None:
+    def _value(self, column: Column, text: str | None, numbers: Collection[str]) -> str | None:
         """The value as it came. A field without a text is empty where files have columns; of JSON, null is in
         `as_written`."""
         if text is None:
             return None if self._nests else ""
+        if column.name in self._of_two_notations:
+            return _Verbatim(text) if column.name in numbers else text
         if column.type == "json" and self._nests:
             return _Verbatim(text)
         if column.type != "string":

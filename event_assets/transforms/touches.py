@@ -62,13 +62,13 @@ def _with_last(rows: Frame, scope: Scope) -> Frame:
     rows = scope.ports.previous(rows, {"session_id": "id before"}, by=by, order=order)
     is_first = nw.col("id before").is_null()
     # Null is what a later touch fills in, so a campaign that a touch lacks is the empty text meanwhile.
-    held = {f"{LAST}{name}": (nw.col(name).fill_null(""), nw.lit("")) for name in SOURCE_COLUMNS}
-    held[f"{LAST}date"] = nw.col("event_date"), nw.lit(_BEFORE_ALL)
+    last_values = {f"{LAST}{name}": (nw.col(name).fill_null(""), nw.lit("")) for name in SOURCE_COLUMNS}
+    last_values[f"{LAST}date"] = nw.col("event_date"), nw.lit(_BEFORE_ALL)
     filled = (
         nw.when(~is_direct()).then(own).otherwise(nw.when(is_first).then(nothing)).alias(name)
-        for name, (own, nothing) in held.items()
+        for name, (own, nothing) in last_values.items()
     )
-    rows = scope.ports.latest(rows.with_columns(*filled), [*held], by=by, order=order)
+    rows = scope.ports.latest(rows.with_columns(*filled), [*last_values], by=by, order=order)
     campaign = nw.col(f"{LAST}campaign")
     return rows.with_columns(nw.when(campaign != "").then(campaign).alias(f"{LAST}campaign"))
 

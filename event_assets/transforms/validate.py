@@ -29,7 +29,7 @@ from event_assets.transforms.casts import (
 from event_assets.transforms.conditions import holds
 from event_assets.transforms.interface import Frame, Scope
 from event_assets.transforms.normalize import BLANKS, named, trimmed
-from event_assets.transforms.record_text import SOURCE_BLOCK, RecordTexts
+from event_assets.transforms.record_text import CAME_AS_NUMBER, SOURCE_BLOCK, RecordTexts
 
 
 def judged(
@@ -57,7 +57,7 @@ def judged(
             if c.type not in ("json", "timestamp")
         )
     )
-    rules = [good for column in columns if (good := _good(column, column.name in required)) is not None]
+    rules = [valid for column in columns if (valid := _valid(column, column.name in required)) is not None]
     frame = frame.with_columns(_excluded(columns, scope, kind).alias("is excluded"))
     return frame.with_columns(nw.all_horizontal(~nw.col("is excluded"), *rules, ignore_nulls=False).alias("is valid"))
 
@@ -122,14 +122,18 @@ def _with_canonical_digits(frame: Frame, columns: Sequence[Column], scope: Scope
 
 
 def _in_points(name: str, block: Source) -> nw.Expr:
-    """The text of a block's number column with a point and without thousands; null where it is written otherwise."""
+    """The text of a block's number column with a point and without thousands; null where it is written otherwise.
+    A number of the source is no text: it is as it came."""
     text, column = nw.col(f"text {name}"), block.column(name)
     if column is None or column.numbers is None:
         return text
     decimal, thousands = column.numbers.decimal, column.numbers.thousands
     plain = text.str.replace_all(mark_pattern(thousands), "") if thousands else text
     plain = plain.str.replace_all(decimal, ".", literal=True)
-    return nw.when(text.str.contains(rf"\A(?:{notation_pattern(decimal, thousands)})\z")).then(plain)
+    plain = nw.when(text.str.contains(rf"\A(?:{notation_pattern(decimal, thousands)})\z")).then(plain)
+    if column not in block.of_two_notations:
+        return plain
+    return nw.when(nw.col(CAME_AS_NUMBER).str.contains(f"(?:^| ){name}(?: |$)")).then(text).otherwise(plain)
 
 
 def _with_json(frame: Frame, column: Column, scope: Scope) -> Frame:
@@ -189,7 +193,7 @@ def _named(frame: Frame, columns: Sequence[Column], scope: Scope) -> Frame:
     return scope.ports.folded(frame, folds).with_columns(*texts).drop(*folds)
 
 
-def _good(column: Column, required: bool) -> nw.Expr | None:
+def _valid(column: Column, required: bool) -> nw.Expr | None:
     """Whether a record keeps the column's rules (never null); None where it has none that could fail."""
     text, value = nw.col(f"text {column.name}"), nw.col(f"typed {column.name}")
     bounds = within_bounds(value, column)
@@ -201,13 +205,13 @@ def _good(column: Column, required: bool) -> nw.Expr | None:
 
 
 def _reason(column: Column, required: bool) -> nw.Expr:
-    good = _good(column, required)
-    if good is None:
+    valid = _valid(column, required)
+    if valid is None:
         return nw.lit(None, nw.String)
     missing = nw.col(f"text {column.name}").is_null()
     return (
-        nw.when(~good & missing)
+        nw.when(~valid & missing)
         .then(nw.lit(f"missing_{column.name}"))
-        .when(~good)
+        .when(~valid)
         .then(nw.lit(f"invalid_{column.name}"))
     )

@@ -65,9 +65,9 @@ def refresh(datasets: Mapping[str, Dataset], settings: Settings) -> bool:
                 return False
             mark.write_text("", encoding="utf-8")
             if known.get(_EVERY) == made_of[_EVERY]:
-                gone = [name for name in known if name not in (_EVERY, *schemas)]
+                dropped = [name for name in known if name not in (_EVERY, *schemas)]
                 changed = {name: statements for name, statements in schemas.items() if known.get(name) != made_of[name]}
-                read_again(lambda: _write({**{name: [] for name in gone}, **changed}, path, path), lambda: None)
+                read_again(lambda: _write({**{name: [] for name in dropped}, **changed}, path, path), lambda: None)
             else:
                 read_again(lambda: _write(schemas, path), lambda: None)
             mark.write_text(json.dumps(made_of), encoding="utf-8")

@@ -73,7 +73,7 @@ def views(dataset: Dataset) -> Iterator[View]:
 def create_views(
     connection: duckdb.DuckDBPyConnection, datasets: Mapping[str, Dataset], lake: Lake, sql: str, files: list[Path]
 ) -> None:
-    """Create the views of the datasets that `sql` mentions (of all, with comments, where it asks the catalogue).
+    """Create the views of the datasets that `sql` mentions (of all, with comments, where it queries the catalogue).
 
     The files that they read are added to `files`, also where one of them can't be read.
 

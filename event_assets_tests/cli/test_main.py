@@ -34,6 +34,17 @@ def test_the_version_is_one_line(command: Command) -> None:
     assert (said.code, said.out.count("\n")) == (0, 1)
 
 
+@pytest.mark.parametrize("line", ["--debug plan nobody", "plan nobody --debug", "query --debug FROM"])
+def test_debug_shows_the_traceback_wherever_it_is_written(
+    command: Command, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("event_assets.cli.plan.named_dataset", lambda name: 1 / 0)
+    said = command(*line.split())
+    assert said.code == 1
+    assert "Traceback" in said.err
+    assert "Traceback" not in command(*line.replace("--debug", "").split()).err
+
+
 def test_completion_offers_commands_and_datasets() -> None:
     def complete(*words: str) -> list[str]:
         environment = {

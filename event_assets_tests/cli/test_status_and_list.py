@@ -48,7 +48,7 @@ def test_status_names_the_last_run(command: Command, world: World) -> None:
 
 def test_list_names_every_table_with_its_key(command: Command, world: World) -> None:
     found = {one["dataset"]: one for one in json.loads(command("list", "--json").out)}
-    assert list(found) == ["activity", "app_events", "benefits", "shop", "streaming", "clicks"]
+    assert list(found) == ["clicks", "activity", "app_events", "benefits", "shop", "streaming"]
     tables = {table["table"]: table for table in found["clicks"]["tables"]}
     assert (tables["sessions"]["layer"], tables["sessions"]["by"], tables["sessions"]["key"]) == (
         "silver",
@@ -59,6 +59,19 @@ def test_list_names_every_table_with_its_key(command: Command, world: World) -> 
     assert said.out.startswith("clicks: Clicks of a small shop.\n")
     assert "│ sessions " in said.out
     assert command("list", "click").code == 2
+
+
+@pytest.mark.parametrize("name", ["list", "status"])
+def test_tables_for_people_show_samples_only_where_they_have_data_or_are_alone(
+    command: Command, world: World, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (world.settings.inbox / "shop").mkdir(parents=True)
+    said = command(name)
+    assert "shop" in said.out
+    assert "benefits" not in said.out
+    assert "without data, of those that ship: activity, app_events, benefits, streaming" in said.err
+    monkeypatch.delenv("EVENT_ASSETS_DATASETS")
+    assert "benefits" in command(name).out
 
 
 @pytest.mark.parametrize("arguments", [("list",), ("status",), ("status", "clicks"), ("quarantine", "clicks")])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +27,18 @@ def test_columns_that_do_not_fit_are_left_out_and_named(capsys: pytest.CaptureFi
     ]
     assert max(map(cell_len, out.splitlines())) <= 30
     assert err == "1 column not shown: page (--wide or --records shows them)\n"
+
+
+def test_long_ids_make_room_for_columns_that_describe_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+    ids = [f"2f0c6b1e-0000-5000-8000-00000000000{n}" for n in range(2)]
+    rows = [(ids[0], "ann", "view", 7), (ids[1], None, "buy", 8)]
+    print_rows({"session_id": False, "user": False, "type": False, "n": True}, rows, shown=Shown())
+    out, err = capsys.readouterr()
+    assert [line.strip("│").split("│") for line in out.splitlines() if "│" in line] == [
+        [" ann  ", " view ", " 7 "],
+        ["      ", " buy  ", " 8 "],
+    ]
+    assert err == "1 column not shown: session_id (--wide or --records shows them)\n"
 
 
 def test_wide_shows_all_columns_in_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
@@ -53,9 +67,12 @@ def test_a_table_of_which_no_column_fits_is_shown_as_records(capsys: pytest.Capt
     assert capsys.readouterr().out.splitlines() == ["[ record 1 ]", "page | /" + "a" * 40]
 
 
-@given(st.lists(st.integers(1, 60)), st.integers(1, 200))
-def test_what_is_chosen_fits_and_nothing_that_still_fits_is_left_out(widths: list[int], width: int) -> None:
-    chosen = _fitting(widths, width)
+@given(st.lists(st.integers(1, 60)), st.integers(1, 200), st.randoms(use_true_random=False))
+def test_what_is_chosen_fits_and_nothing_that_still_fits_is_left_out(
+    widths: list[int], width: int, chance: random.Random
+) -> None:
+    chosen = _fitting(widths, width, chance.sample(range(len(widths)), len(widths)))
+    assert chosen == sorted(chosen)
     taken = 1 + sum(widths[place] + 3 for place in chosen)
     assert taken <= width or not chosen
     assert all(taken + widths[place] + 3 > width for place in range(len(widths)) if place not in chosen)

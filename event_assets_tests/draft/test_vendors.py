@@ -10,7 +10,7 @@ from typing import Any
 from event_assets.draft import draft
 from event_assets.draft.trial import try_out
 from event_assets_tests.draft.test_real_exports import csv, drafted, ndjson
-from event_assets_tests.landing.test_formats import workbook
+from event_assets_tests.workbooks import workbook
 
 AT = [f"2025-01-06T08:{n:02d}:00Z" for n in range(20)]
 

@@ -16,7 +16,7 @@ from event_assets_tests.world import World
 _MAKE = """
 from event_assets.declaration import load_datasets
 from event_assets.pipeline.run import run
-from event_assets.pipeline.schedule import Request, everything
+from event_assets.pipeline.staleness.schedule import Request, everything
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import load_settings
 

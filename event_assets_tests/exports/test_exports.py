@@ -1,11 +1,10 @@
-"""What other tools are given: dbt's sources, a data contract, OpenLineage events."""
+"""What other tools are given: dbt's sources and a data contract."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-import uuid
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ import yaml
 from event_assets.declaration import load_datasets
 from event_assets.exports.dbt import dbt_sources
 from event_assets.exports.odcs import data_contract
-from event_assets.exports.openlineage import run_events
 from event_assets.locations import ObjectUrl
 from event_assets.warehouse.database_file import refresh
 from event_assets_tests.world import World, clicks, lines
@@ -50,30 +48,6 @@ def test_a_contract_has_keys_bounds_and_the_place_of_the_files() -> None:
     assert columns["duration_seconds"]["logicalTypeOptions"] == {"minimum": 0}
     assert contract["servers"][0]["path"] == "/lake/clicks/{model}"
     assert data_contract(clicks(), ObjectUrl("b", "k"))["servers"][0]["type"] == "s3"
-
-
-def test_events_tell_of_the_run_its_steps_and_where_columns_come_from() -> None:
-    run = str(uuid.UUID(int=7))
-    rows = {"cleaned_events": 3, "quarantine": 0, "daily_summary": 2}
-    events = list(run_events(clicks(), Path("/lake"), run, "2025-01-01T00:00:00Z", "2025-01-01T00:01:00Z", rows))
-    assert [(e["eventType"], e["job"]["name"]) for e in events] == [
-        ("START", "clicks"),
-        ("START", "clicks.cleaned_events"),
-        ("COMPLETE", "clicks.cleaned_events"),
-        ("START", "clicks.daily_summary"),
-        ("COMPLETE", "clicks.daily_summary"),
-        ("COMPLETE", "clicks"),
-    ]
-    done = events[4]
-    assert done["run"]["facets"]["parent"]["run"]["runId"] == run
-    assert [one["name"] for one in done["inputs"]] == ["/lake/clicks/joined_facts"]
-    [output] = done["outputs"]
-    assert (output["namespace"], output["name"]) == ("file", "/lake/clicks/daily_summary")
-    assert output["outputFacets"]["outputStatistics"]["rowCount"] == 2
-    lineage = output["facets"]["columnLineage"]["fields"]["user_id"]["inputFields"]
-    assert lineage == [{"namespace": "file", "name": "/lake/clicks/joined_facts", "field": "user_id"}]
-    failed = list(run_events(clicks(), Path("/lake"), run, "a", "b", {}, "broken"))[-1]
-    assert (failed["eventType"], failed["run"]["facets"]["errorMessage"]["message"]) == ("FAIL", "broken")
 
 
 def tool(name: str) -> str:

@@ -8,7 +8,6 @@ import gzip
 import io
 import lzma
 import sys
-import zipfile
 from decimal import Decimal
 from typing import Any
 
@@ -23,6 +22,7 @@ from event_assets.errors import DeclarationError, LandingError
 from event_assets.landing.unpack import Limits
 from event_assets_tests.landing.conftest import Land
 from event_assets_tests.landing.tiny import declare
+from event_assets_tests.workbooks import workbook, zipped
 
 ROWS = "user_id,at\n1,2024-01-02\n2,2024-01-02\n"
 
@@ -131,46 +131,6 @@ def test_a_format_whose_package_is_missing_says_what_to_install(land: Land, monk
             land(b"x", declare(format), name=f"events.{format}")
 
 
-OFFICE = "http://schemas.openxmlformats.org"
-MAIN, RELATIONS, PACKAGE = (
-    f"{OFFICE}/spreadsheetml/2006/main",
-    f"{OFFICE}/officeDocument/2006/relationships",
-    f"{OFFICE}/package/2006",
-)
-
-
-def workbook(sheets: dict[str, list[list[str | float | None]]]) -> bytes:
-    """An Excel file with these cells."""
-
-    def cell(value: str | float | None) -> str:
-        if value is None:
-            return "<c/>"
-        return f'<c t="inlineStr"><is><t>{value}</t></is></c>' if isinstance(value, str) else f"<c><v>{value}</v></c>"
-
-    def link(number: int, kind: str, target: str) -> str:
-        return f'<Relationship Id="r{number}" Type="{RELATIONS}/{kind}" Target="{target}"/>'
-
-    def links(*some: str) -> str:
-        return f'<Relationships xmlns="{PACKAGE}/relationships">{"".join(some)}</Relationships>'
-
-    numbers = range(1, len(sheets) + 1)
-    names = "".join(
-        f'<sheet name="{name}" sheetId="{n}" r:id="r{n}"/>' for n, name in zip(numbers, sheets, strict=True)
-    )
-    files = {
-        "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types"/>',
-        "_rels/.rels": links(link(1, "officeDocument", "xl/workbook.xml")),
-        "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{RELATIONS}"><sheets>{names}</sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": links(*(link(n, "worksheet", f"worksheets/sheet{n}.xml") for n in numbers)),
-    }
-    for number, rows in zip(numbers, sheets.values(), strict=True):
-        body = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
-        files[f"xl/worksheets/sheet{number}.xml"] = (
-            f'<worksheet xmlns="{MAIN}"><sheetData>{body}</sheetData></worksheet>'
-        )
-    return zipped(files)
-
-
 def test_a_sheet_of_excel_is_read_below_its_header(land: Land) -> None:
     rows: list[list[str | float | None]] = [
         [None, None, None, None],
@@ -229,14 +189,6 @@ def test_whatever_follows_an_archive_spoils_none_of_its_records(tmp_path_factory
     path = tmp_path_factory.mktemp("tail") / "a.gz"
     path.write_bytes(gzip.compress(ROWS.encode()) + tail)
     assert b"".join(unpacked(path, path.name)).startswith(ROWS.encode())
-
-
-def zipped(members: dict[str, bytes | str]) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return file.getvalue()
 
 
 def test_the_members_of_a_zip_are_one_file_in_order_of_their_names(land: Land) -> None:

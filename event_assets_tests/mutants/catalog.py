@@ -224,14 +224,14 @@ MUTANTS = (
     # Staleness, publishing, incremental runs
     _mutant(
         "staleness without the dates around",
-        "pipeline/staleness.py",
+        "pipeline/staleness/made_from.py",
         "return [pair for pair in contents if pair[1] != EMPTY_CONTENT]",
         "return [pair for pair in contents if pair[1] != EMPTY_CONTENT and pair[0] == unit_of(date)]",
         _INCREMENTAL,
     ),
     _mutant(
         "staleness without the rules",
-        "pipeline/staleness.py",
+        "pipeline/staleness/made_from.py",
         "parts: list[object] = [step.rules]",
         "parts: list[object] = [step.name]",
         _INCREMENTAL,
@@ -285,7 +285,7 @@ MUTANTS = (
     # Storage
     _mutant(
         "files of another size are taken as sound",
-        "storage/lake.py",
+        "storage/table_store.py",
         "if sizes.get(path) != file.bytes}",
         "if path not in sizes}",
         "event_assets_tests/faults/test_lost_files.py",

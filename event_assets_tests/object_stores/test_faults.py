@@ -133,11 +133,11 @@ def test_a_lease_is_renewed_while_it_is_held_and_free_afterwards(bucket: ObjectU
     lake, objects = Lake(bucket / "lake", tmp_path), Objects(bucket / "lake").below("clicks")
     with lake.writing("clicks"), lake.writing("clicks"):
         time.sleep(object_lease.EXPIRE_SECONDS * 1.2)
-        held = object_lease.held(objects)
-        assert held is not None
-        held.check()
+        lease = object_lease.current_lease(objects)
+        assert lease is not None
+        lease.check()
         assert unfinished_since(objects) is None
-    assert object_lease.held(objects) is None
+    assert object_lease.current_lease(objects) is None
     with lake.writing("clicks", lambda: pytest.fail("nothing was left"), wait_seconds=0):
         pass
 

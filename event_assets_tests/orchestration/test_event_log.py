@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sqlite3
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import time_machine
 from dagster import EventLogEntry
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationPlanned,
@@ -53,6 +55,21 @@ def test_the_stock_storage_reads_what_ours_wrote(instance: dg.DagsterInstance) -
     stock = SqliteEventLogStorage(str(Path(os.environ["DAGSTER_HOME"]) / "history" / "runs"))
     assert stock.get_materialized_partitions(KEY) == {"2025-01-05", "2025-01-06"}
     stock.dispose()
+
+
+def test_materializations_of_an_asset_differ_in_time_since_the_ui_shows_one_of_those_that_have_the_same(
+    instance: dg.DagsterInstance,
+) -> None:
+    dates = [f"2025-01-{day:02}" for day in range(1, 31)]
+    with time_machine.travel("2025-02-01T12:00:00Z", tick=False):
+        for batch in (dates[:20], dates[20:]):
+            with events_together(instance):
+                for date in batch:
+                    instance.report_runless_asset_event(dg.AssetMaterialization(KEY, partition=date))
+    found = instance.fetch_materializations(KEY, limit=100, ascending=True).records
+    assert [record.partition_key for record in found] == dates
+    shown = [int(record.timestamp * 1000) for record in found]
+    assert shown == list(range(shown[0], shown[0] + 30))
 
 
 def test_an_error_within_a_batch_leaves_nothing_of_it(instance: dg.DagsterInstance) -> None:
@@ -141,7 +158,7 @@ def test_a_batch_stores_the_rows_that_the_stock_storage_stores(
 ) -> None:
     ours, stock = logs
     for batch in map(_planned_once, batches):
-        entries = [_entry(1_700_000_000 + number, *described) for number, described in enumerate(batch)]
+        entries = [_entry(next(_second), *described) for described in batch]
         with ours.together():
             for entry in entries:
                 ours.store_event(entry)
@@ -152,6 +169,7 @@ def test_a_batch_stores_the_rows_that_the_stock_storage_stores(
 
 _Described = tuple[str, str, str, str | None, bool]
 _judged: set[tuple[str, str]] = set()
+_second = itertools.count(1_700_000_000)
 
 
 def _planned_once(batch: list[_Described]) -> Iterator[_Described]:

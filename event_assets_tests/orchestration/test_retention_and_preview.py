@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from event_assets.orchestration.keys import asset_key
+from event_assets.orchestration.asset_keys import asset_key
 from event_assets_tests.orchestration.platform import Platform
 from event_assets_tests.world import clicks, lines
 
@@ -62,3 +62,13 @@ def test_the_check_says_which_files_and_partitions_a_run_would_touch_and_why(pla
     ]
     assert found.metadata["stale partitions"].value == 1
     assert platform.table("cleaned_events").height == 5
+
+
+def test_the_run_that_leaves_nothing_to_do_lets_a_failed_preview_pass(platform: Platform) -> None:
+    platform.drop("clicks_1.csv", FILE)
+    platform.land()
+    assert not preview(platform).passed
+    assert platform.run("cleaned_events", "quarantine").success
+    assert platform.checked("source_files", "up_to_date") == {None: "FAILED"}
+    assert platform.run().success
+    assert platform.checked("source_files", "up_to_date") == {None: "SUCCEEDED"}

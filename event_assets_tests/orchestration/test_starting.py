@@ -9,15 +9,19 @@ import narwhals as nw
 import polars as pl
 import pytest
 import time_machine
+from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import create_execution_plan, execute_run
+from dagster._core.execution.backfill import PartitionBackfill
 
-from event_assets.orchestration.calendar import partitions
+from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.io_manager import LakeIOManager
-from event_assets.orchestration.keys import asset_key
-from event_assets.storage.ledger import SourceFile
-from event_assets_tests.orchestration.platform import RANGE_END, RANGE_START, Platform, break_table, failure
+from event_assets.orchestration.partition_dates import partitions
+from event_assets.orchestration.private.backfills import BACKFILL_TAG
+from event_assets.pipeline.staleness.schedule import between
+from event_assets.storage.ledger_entries import SourceFile
+from event_assets_tests.orchestration.platform import RANGE_END, RANGE_START, Platform, break_table, dates_of, failure
 from event_assets_tests.orchestration.test_checks import stored_evaluations
 from event_assets_tests.world import clicks, lines
 
@@ -97,6 +101,41 @@ def test_a_date_outside_the_history_writes_and_records_nothing(landed: Platform)
         result = execute(landed, "raw_events", "cleaned_events", "quarantine", partition="2025-01-21")
     assert result.success
     assert landed.materialized(result) == set()
+
+
+def test_a_range_goes_beyond_a_calendar_that_another_run_of_its_backfill_cut(landed: Platform) -> None:
+    with time_machine.travel("2025-05-01T12:00:00Z", tick=True):
+        landed.land()
+        result = landed.run("raw_events", "cleaned_events", "quarantine", dates=("2024-12-01", "2025-05-03"))
+    assert result.success
+    made = landed.materialized(result)
+    assert dates_of(made, "cleaned_events") == [f"2025-01-0{day}" for day in (5, 6, 7, 8)]
+
+
+@pytest.mark.parametrize("mine", [True, False])
+def test_a_backfill_no_longer_requests_dates_that_the_dataset_does_not_have(
+    landed: Platform, mine: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Else Dagster ends it as failed, and never requests the tables over all dates.
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    keys = [asset_key("clicks", table) for table in ("source_files", "cleaned_events", "funnel_summary")]
+    january = [day.isoformat() for day in between(dt.date(2025, 1, 1), dt.date(2025, 1, 31))]
+    with time_machine.travel("2025-03-15T12:00:00Z", tick=True):
+        dates = partitions(landed.dataset, landed.settings).subset_with_partition_keys(january)
+        target = AssetGraphSubset({keys[1]: dates}, {keys[0], keys[2]})
+        now = dt.datetime.now(dt.UTC).timestamp()
+        backfill = PartitionBackfill.from_asset_graph_subset(
+            "b", now, {}, landed.instance, target, title=None, description=None, run_config=None
+        )
+        landed.instance.add_backfill(backfill)
+        assert landed.run("source_files", "landing_rejects", tags={BACKFILL_TAG: "b"} if mine else {}).success
+    [left] = landed.instance.get_backfills()
+    assert left.asset_backfill_data is not None
+    target = left.asset_backfill_data.target_subset
+    assert target.asset_keys == set(keys)
+    assert sorted(target.get_partitions_subset(keys[1]).get_partition_keys()) == [
+        f"2025-01-0{day}" for day in (5, 6, 7, 8)
+    ]
 
 
 def test_checks_alone_judge_what_is_published(landed: Platform) -> None:

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from event_assets_tests.workbooks import workbook
 
 Row = Mapping[str, Any]
 """user, cookie, kind, at, price and app; None where the record has none."""
@@ -33,7 +36,8 @@ class Layout:
     two_times: tuple[str, str] | None = None
     """The places of date and time, where they are apart."""
     is_nested: bool = False
-    has_numbers: bool = False
+    share_of_numbers: float = 0
+    """How many prices are numbers and not texts."""
     has_blanks: bool = True
     """Whether a value may contain blanks."""
 
@@ -125,8 +129,10 @@ NESTED = {
 }
 
 
-def _nested(row: Row) -> dict[str, Any]:
-    params = [{"key": key, "value": {"s": row[key]}} for key in ("price", "app") if row[key] is not None]
+def _nested(row: Row, price: str = "s") -> dict[str, Any]:
+    """A record with values in an array of keys and values; `price` is what the member with the price is called."""
+    members = {"price": price, "app": "s"}
+    params = [{"key": key, "value": {member: row[key]}} for key, member in members.items() if row[key] is not None]
     params = [{"key": "other", "value": {"s": "x"}}, *params]
     return {
         "ids": {"user": row["user"], "cookie.id": row["cookie"]},
@@ -144,7 +150,7 @@ def lines(chance: random.Random) -> Layout:
         found = [json.dumps(_nested(row), ensure_ascii=is_ascii) for row in rows]
         return "\n".join([*found, *[" "] * blank]).encode()
 
-    return Layout("ndjson", {"format": "ndjson"}, NESTED, written, is_nested=True, has_numbers=True)
+    return Layout("ndjson", {"format": "ndjson"}, NESTED, written, is_nested=True, share_of_numbers=0.5)
 
 
 def document(chance: random.Random) -> Layout:
@@ -156,7 +162,7 @@ def document(chance: random.Random) -> Layout:
         return gzip.compress(text.encode() + b" " * blank, mtime=0)
 
     keys = {"format": "json", "records": "export.Records"}
-    return Layout("json.gz", keys, NESTED, written, is_nested=True, has_numbers=True)
+    return Layout("json.gz", keys, NESTED, written, is_nested=True, share_of_numbers=0.5)
 
 
 def exploded(chance: random.Random) -> Layout:
@@ -171,27 +177,62 @@ def exploded(chance: random.Random) -> Layout:
 
     sources = {"user": "^.user", "cookie": "^.device.cookie", **{name: name for name in FIELDS[2:]}}
     keys = {"format": "ndjson", "explode": "hits"}
-    return Layout("ndjson", keys, sources, written, is_nested=True, has_numbers=True)
+    return Layout("ndjson", keys, sources, written, is_nested=True, share_of_numbers=0.5)
 
 
 def parquet(chance: random.Random) -> Layout:
     """A table with structs and a list of them."""
-    value = pa.struct({"s": pa.string()})
+    share, member = chance.choice([(0, "s"), (1, "d")])
+    value = pa.struct({"s": pa.string(), "d": pa.float64()})
     ids = pa.struct({"user": pa.string(), "cookie.id": pa.string()})
     params = pa.list_(pa.struct({"key": pa.string(), "value": value}))
     meta = pa.struct({"at": pa.string(), "v": pa.int32()})
     schema = pa.schema({"ids": ids, "name": pa.string(), "meta": meta, "params": params})
 
     def written(rows: Sequence[Row], blank: int) -> bytes:
-        file = io.BytesIO()
+        file, records = io.BytesIO(), [_nested(row, member) for row in rows]
         named = schema.with_metadata({"part": f"{blank}"})
-        pq.write_table(pa.Table.from_pylist(list(map(_nested, rows)), named), file)
+        pq.write_table(pa.Table.from_pylist(records, named), file)
         return file.getvalue()
 
-    return Layout("parquet", {"format": "parquet"}, NESTED, written, is_nested=True)
+    sources = NESTED | {"price": f"params[key=price].value.{member}"}
+    return Layout("parquet", {"format": "parquet"}, sources, written, is_nested=True, share_of_numbers=share)
 
 
-LAYOUTS = (table, table, w3c, log, lines, lines, document, exploded, parquet)
+def avro(chance: random.Random) -> Layout:
+    """Records of a schema, whose values may be null."""
+
+    def record(name: str, **fields: Any) -> dict[str, Any]:
+        return {"type": "record", "name": name, "fields": [{"name": n, "type": kind} for n, kind in fields.items()]}
+
+    text = ["null", "string"]
+    nested = {"ids": record("ids", user=text, cookie=text), "price": ["null", "string", "long", "double"]}
+    schema = fastavro.parse_schema(record("event", **nested, kind=text, at=text, app=text))
+
+    def written(rows: Sequence[Row], blank: int) -> bytes:
+        file = io.BytesIO()
+        records = [{**row, "ids": {"user": row["user"], "cookie": row["cookie"]}} for row in rows]
+        fastavro.writer(file, schema, records, metadata={"part": f"{blank}"}, sync_marker=b"-" * 16)
+        return file.getvalue()
+
+    sources = {"user": "ids.user", "cookie": "ids.cookie", **{name: name for name in FIELDS[2:]}}
+    return Layout("avro", {"format": "avro"}, sources, written, is_nested=True, share_of_numbers=0.5)
+
+
+def excel(chance: random.Random) -> Layout:
+    """A sheet with a title above its header, and prices that are numbers or texts."""
+    names = {"user": "Käufer", "cookie": "Cookie", "kind": "Was", "at": "Wann", "price": "Preis (€)", "app": "App"}
+    titles = chance.choice([0, 2])
+
+    def written(rows: Sequence[Row], blank: int) -> bytes:
+        # Without the number a record without any value is an empty row.
+        cells = [[names[name] for name in FIELDS] + ["No."], *([*map(row.get, FIELDS), 1] for row in rows)]
+        return workbook({"Export": [*[["Report"]] * titles, *cells, *[[None]] * blank], "Notes": [["x"]]})
+
+    return Layout("xlsx", {"format": "excel"}, names, written, share_of_numbers=0.5)
+
+
+LAYOUTS = (table, table, w3c, log, lines, lines, document, exploded, parquet, avro, excel)
 
 
 def _two(row: Row) -> dict[str, Any]:

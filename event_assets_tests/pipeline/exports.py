@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from io import BytesIO
 from typing import Any
 
 from hypothesis import strategies as st
@@ -19,6 +17,7 @@ from hypothesis import strategies as st
 from event_assets.declaration import Dataset, parse_dataset
 from event_assets_tests.pipeline.export_layouts import LAYOUTS, Layout
 from event_assets_tests.pipeline.export_times import FORMS, TimeForm
+from event_assets_tests.workbooks import zipped
 
 #: How texts write numbers: mark of decimals, mark of thousands.
 NOTATIONS = ((",", "."), (",", " "), (".", ","), (".", "'"), (",", None), (".", None))
@@ -46,8 +45,8 @@ class Record:
     at: dt.datetime | None
     """None where no form can read the text."""
     time: str | None
-    price: str | int | None
-    """As the file writes it; a whole number where the format knows numbers."""
+    price: str | int | float | None
+    """As the file writes it; mostly a number where the format has numbers."""
     paid: Decimal | None
     """What the price means; None where it is missing or no number."""
     app: str | None
@@ -128,7 +127,7 @@ class Kind:
         if rules.strict and record.kind is None:
             return "missing_event_type"
         too_low = rules.strict and record.paid is not None and record.paid < 0
-        return "invalid_price" if too_low or (record.price and record.paid is None) else "event"
+        return "invalid_price" if too_low or (record.price is not None and record.paid is None) else "event"
 
 
 @dataclass(frozen=True)
@@ -176,7 +175,7 @@ class Export:
         """The files into which the records are cut."""
         for kind, pieces, is_zip in zip(self.kinds, self.pieces, self.are_zipped, strict=True):
             files = [file for n, piece in enumerate(pieces) for file in _files(kind, piece, str(n), n)]
-            yield from [(f"kind{kind.number}_0.{kind.layout.ending}.zip", zipped(files))] if is_zip else files
+            yield from [(f"kind{kind.number}_0.{kind.layout.ending}.zip", zipped(dict(files)))] if is_zip else files
 
     def replayed(self, quarantined: Iterable[tuple[str, str]]) -> Iterator[tuple[str, bytes]]:
         """Files of the texts of quarantined records, given the names of the files that these came from."""
@@ -187,6 +186,10 @@ class Export:
             texts.setdefault(f"{folder}replay{kind.number}_0.ndjson", []).append(raw)
         for name, some in texts.items():
             yield name, "\n".join(some).encode()
+
+    def prices(self) -> list[str | int | float | None]:
+        """The prices of all records that have a time, as they are written."""
+        return [record.price for records in self.records for record in records if record.at is not None]
 
     def verdicts(self, rules: Rules = STRICT) -> list[tuple[str, tuple[Any, ...]]]:
         """The verdict on each record, and the event that it is."""
@@ -215,14 +218,6 @@ def _files(kind: Kind, records: Iterable[Record], name: str, blank: int = 0) -> 
 def _fields(record: Record) -> dict[str, Any]:
     named = {"user": record.user, "cookie": record.cookie, "kind": record.kind, "at": record.time}
     return {**named, "price": record.price, "app": record.app}
-
-
-def zipped(files: Iterable[tuple[str, bytes]]) -> bytes:
-    file = BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in files:
-            archive.writestr(zipfile.ZipInfo(name), content)
-    return file.getvalue()
 
 
 def exports() -> st.SearchStrategy[Export]:
@@ -284,15 +279,15 @@ def _record(chance: random.Random, kind: Kind, zone: str) -> Record:
     )
 
 
-def _price(chance: random.Random, kind: Kind) -> tuple[str | int | None, Decimal | None]:
+def _price(chance: random.Random, kind: Kind) -> tuple[str | int | float | None, Decimal | None]:
     """A price as a file writes it, and what it means."""
-    value = Decimal(chance.choice(["0", "1.5", "12.25", "1893.71", "1234567", "-3.5"]))
-    if kind.layout.has_numbers and value == value.to_integral() and chance.random() < 0.5:
-        return int(value), value
+    value = Decimal(chance.choice(["0", "1.5", "12.25", "1893.71", "1.9", "1234567", "-3.5"]))
     decimal, thousands = kind.notation
     if chance.random() < 0.15:
-        return chance.choice(["much", "1.5.2", "1,2,3", "12,34,5"]), None
-    if chance.random() < 0.15:
         return None, None
+    if chance.random() < kind.layout.share_of_numbers:
+        return int(value) if value == value.to_integral() else float(value), value
+    if chance.random() < 0.15:
+        return chance.choice(["much", "1.5.2", "1,2,3", "12,34,5"]), None
     digits = f"{value:,}" if thousands and chance.random() < 0.7 else f"{value}"
     return digits.translate(str.maketrans({",": thousands or "", ".": decimal})), value

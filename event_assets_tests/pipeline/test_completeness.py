@@ -130,7 +130,7 @@ def test_a_run_reports_what_is_held_and_what_is_overdue_by_the_clock(tmp_path: P
     assert late.warnings == (
         "2025-01-06: 1 of 2 files; its gold tables are empty until the rest arrives",
         "2025-01-06: 1 of 2 files; overdue since 2025-01-07 02:00 UTC",
-        "2025-01-07: 0 of 2 files; overdue since 2025-01-08 02:00 UTC",
+        "2025-01-07: 0 of 2 files (no row of completeness before a file arrives); overdue since 2025-01-08 02:00 UTC",
     )
 
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from event_assets.pipeline.results import Outcome
-from event_assets.pipeline.staleness import stale_units
-from event_assets.storage import key_history
+from event_assets.pipeline.staleness import key_history
+from event_assets.pipeline.staleness.stale_partitions import stale_units
 from event_assets_tests.world import World, clicks, lines, made
 
 EVER = {"deduplicate": {"keys": ["user_id", "page"], "days": "all"}}

@@ -46,10 +46,20 @@ def check_meaning(world: World, export: Export, rules: Rules = STRICT) -> None:
     reasons = Counter(verdict for verdict, _ in verdicts if verdict not in ("event", "excluded"))
     found = pl.concat([world.table(name).select("reason") for name in ("landing_rejects", "quarantine")])
     assert Counter(found["reason"]) == reasons
+    check_raw_prices(world.table("raw_events")["price"].to_list(), export)
     whole = world.reconciled()
     assert whole.holds
     assert whole.excluded == sum(verdict == "excluded" for verdict, _ in verdicts)
     assert whole.duplicates == len(events) - len(set(events))
+
+
+def check_raw_prices(raw: list[str | None], export: Export) -> None:
+    """Raw has every price as it came: a text as it is, a number with a point."""
+    texts = Counter(raw)
+    numbers = [price for price in export.prices() if isinstance(price, int | float)]
+    texts.subtract(price for price in export.prices() if not isinstance(price, int | float))
+    assert min(texts.values(), default=0) >= 0
+    assert Counter(map(float, filter(None, texts.elements()))) == Counter(map(float, numbers))
 
 
 def check_equal(one: dict[str, pl.DataFrame], other: dict[str, pl.DataFrame]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from event_assets.pipeline.schedule import empty_dates
+from event_assets.pipeline.staleness.schedule import empty_dates
 from event_assets_tests.world import World, clicks, lines, made
 
 MONDAY = lines(

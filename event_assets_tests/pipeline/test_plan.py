@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import random
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from event_assets.declaration import Dataset, load_datasets, parse_dataset
 from event_assets.declaration.changes import changes, declaration_digest, normalised
 from event_assets.pipeline.plan import preview
-from event_assets.pipeline.run_aside import PlannedDifference, planned_difference
+from event_assets.pipeline.planned_difference import PlannedDifference, planned_difference
+from event_assets.pipeline.steps import steps
 from event_assets_tests.pipeline.histories import RULES, History, histories
 from event_assets_tests.world import NOW, World, clicks, lines
 
@@ -136,6 +137,56 @@ def test_a_plan_names_files_changed_keys_and_the_units_that_they_make_stale(worl
     assert found.units()["cleaned_events"] == ["2025-01-07"]
     assert found.units().keys().isdisjoint(found.internal)
     assert found.as_json()["at_most"].keys().isdisjoint(found.internal)
+
+
+def causes(world: World, table: str = "daily_summary") -> set[str]:
+    return {unit.why for unit in preview(world.workspace).stale if unit.step.name == table}
+
+
+def test_a_hold_that_is_switched_on_is_named_as_the_cause(tmp_path: Path) -> None:
+    world = World(tmp_path, clicks(expect={"hold": False}))
+    world.drop("clicks_2025-01-06.csv", FILE)
+    world.refresh()
+    world.publish_reconciliation()
+    changed(world, expect={"hold": True})
+    assert causes(world) == {"its rules changed (expect.hold)"}
+    world.refresh()
+    world.publish_reconciliation()
+    assert preview(world.workspace).is_empty
+    changed(world, expect={"hold": False})
+    assert "its rules changed (expect.hold)" in causes(world)
+
+
+@pytest.fixture
+def upgraded_world(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The lake as a later version of the platform sees it."""
+    with monkeypatch.context() as later:
+        later.setattr("event_assets.pipeline.steps.VERSION", 2)
+        steps.cache_clear()
+        changed(world, description="Loaded by the new version.")
+        yield world
+    steps.cache_clear()
+
+
+def test_an_upgrade_is_named_as_the_cause_and_new_rows_beside_it(upgraded_world: World) -> None:
+    world = upgraded_world
+    upgraded = "this version of event_assets computes it differently"
+    assert causes(world, "cleaned_events") == {upgraded}
+    world.drop("clicks_2.csv", lines("ann,view,2025-01-07T10:00:00,/a,"))
+    world.land()
+    assert causes(world, "cleaned_events") == {upgraded, f"{upgraded} and its inputs changed"}
+
+
+def test_another_geo_database_is_named_as_the_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = normalised(clicks())["events"]["columns"]
+    ip = {"name": "ip", "description": "From where."}
+    world = World(tmp_path, clicks(geo="ip", events={**normalised(clicks())["events"], "columns": [*columns, ip]}))
+    world.drop("clicks_1.csv", FILE.replace("price\n", "price,ip\n").replace(",1.00\n", ",1.00,1.1.1.1\n"))
+    world.refresh()
+    world.publish_reconciliation()
+    was = world.workspace.engine.ports.version
+    monkeypatch.setattr(world.workspace.engine.ports, "version", "another 1")
+    assert causes(world, "joined_facts") == {f"its geo database changed ({was} → another 1)"}
 
 
 def test_keys_count_as_changed_until_every_table_is_made_by_them(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
@@ -135,6 +136,9 @@ def test_the_innermost_notation_of_numbers_wins_and_numbers_of_json_are_no_texts
     world.drop("a.ndjson", "\n".join(records))
     assert cleaned(world, "price", "share") == [(1893.5, 0.5), (1893.5, 0.5), (-1500.0, 0.5)]
     assert world.table("quarantine")["reasons"].to_list() == ["invalid_price,invalid_share"]
+    raw = world.table("raw_events").sort("row_number")
+    assert raw["price"].to_list() == ["1.893,5", "1893.5", "-1.5E3", "1.5"], "raw has each as it came"
+    assert raw["came_as_number"].to_list() == [None, "price", "price", None]
 
 
 @pytest.mark.parametrize("kind", [pa.float64(), pa.decimal128(9, 3), pa.string()])
@@ -150,6 +154,25 @@ def test_numbers_of_parquet_are_no_texts_either(tmp_path: Path, kind: pa.DataTyp
     world.drop("a.parquet", file.getvalue())
     meant = ["1893.000", "7.000"] if pa.types.is_string(kind) else ["1.893", "12.500", "7.000"]
     assert [str(row[0]) for row in cleaned(world, "price")] == meant
+    assert [Decimal(text) for text in world.table("raw_events")["price"]] == [Decimal("1.893"), Decimal("12.5"), 7]
+
+
+@pytest.mark.parametrize("form", ["ndjson", "parquet"])
+def test_a_quarantined_number_of_several_columns_is_replayed_as_a_number(tmp_path: Path, form: str) -> None:
+    """Texts have decimal commas, numbers don't; the record says so whichever field the value is of."""
+    price = {"name": "price", "source": ["total", "amount"], "type": "decimal(9,3)", "max": 1}
+    world = World(tmp_path, declared(block(price, files=[f"*.{form}"], format=form, numbers=GERMAN)))
+    records = [
+        {"user": "a", "kind": "v", "at": "2025-01-01", "total": None, "amount": 1.893},
+        {"user": "a", "kind": "v", "at": "2025-01-02", "total": 12.5, "amount": 7.5},
+    ]
+    file = BytesIO()
+    pq.write_table(pa.Table.from_pylist(records), file)
+    world.drop(f"a.{form}", file.getvalue() if form == "parquet" else "\n".join(map(json.dumps, records)))
+    world.refresh()
+    raw = [json.loads(text) for text in world.table("quarantine").sort("row_number")["raw"]]
+    wanted = [{name: value for name, value in one.items() if value is not None} for one in records]
+    assert [{name: value for name, value in one.items() if value} for one in raw] == wanted
 
 
 WEB = block({"name": "page"}, {"name": "price", "type": "decimal(10,2)"}, files=["web_*.csv"])

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from event_assets.declaration import load_datasets
-from event_assets.pipeline.schedule import between
+from event_assets.pipeline.staleness.schedule import between
 from event_assets_tests.world import World
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)

@@ -12,7 +12,7 @@ import polars as pl
 import yaml
 from deltalake import DeltaTable
 
-from event_assets.pipeline.staleness import stale_units
+from event_assets.pipeline.staleness.stale_partitions import stale_units
 from event_assets_tests.world import CLICKS, HEADER, NOW, World, clicks, lines
 
 CONTENT = lines("ann,view,2025-01-08T23:50:00,/a,1.00", "ann,buy,2025-01-09T00:10:00,/b,2.00", "bob,view,bad,/c,")

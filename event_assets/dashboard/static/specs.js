@@ -11,7 +11,7 @@ const DAY_MS = 86_400_000;
 const SHORT = "format(datum.value, '.3~s')";
 const short = { tickCount: 5, tickMinStep: 1, labelExpr: SHORT };
 const amount = (field) => ({ field, type: "quantitative", title: null, axis: short, scale: { zero: true } });
-const said = (field, title, format) => ({ field, title, type: format ? "quantitative" : "nominal", ...(format && { format }) });
+const tip = (field, title, format) => ({ field, title, type: format ? "quantitative" : "nominal", ...(format && { format }) });
 
 // A ramp from nothing to the most, and its legend.
 function ramp(field, title, values, colours, more = {}) {
@@ -80,7 +80,7 @@ function events({ values, from, to }, { width, types }) {
       y: amount("events"),
       color: { field: "event_type", type: "nominal", scale: { domain }, legend: legend(domain, width) },
       order: { field: "place", type: "quantitative" },
-      tooltip: [said("event_date", "Date"), said("event_type", "Type"), said("events", "Events", NUMBER)],
+      tooltip: [tip("event_date", "Date"), tip("event_type", "Type"), tip("events", "Events", NUMBER)],
     },
   };
 }
@@ -101,7 +101,7 @@ function users({ values, from, to }, { width, types, colours }) {
     encoding: {
       x: days(range, width),
       color: colour,
-      tooltip: [said("event_date", "Date"), said("event_type", "Type"), said("users", "Users", NUMBER)],
+      tooltip: [tip("event_date", "Date"), tip("event_type", "Type"), tip("users", "Users", NUMBER)],
     },
     layer: [
       { mark: { type: "line", strokeWidth: 2, aria: false }, encoding: { y } },
@@ -125,7 +125,7 @@ function active({ values, from, to }, { width, colours }) {
     encoding: {
       x: days(range, width),
       color: { field: "span", type: "nominal", scale: { domain }, legend: legend(domain, width) },
-      tooltip: [said("event_date", "Date"), said("span", "Active in"), said("users", "Users", NUMBER)],
+      tooltip: [tip("event_date", "Date"), tip("span", "Active in"), tip("users", "Users", NUMBER)],
     },
     layer: [
       { mark: { type: "line", strokeWidth: 2, aria: false }, encoding: { y } },
@@ -147,8 +147,8 @@ function cohorts({ values }, { colours }) {
       y: { field: "cohort_week", type: "ordinal", title: null, scale: { padding: 0 }, axis: bare },
       color: ramp("percent", "% came back", later, colours, { clamp: true }),
       tooltip: [
-        said("cohort_week", "First in the week of"), said("offset_weeks", "Weeks later"),
-        said("users", "Users", NUMBER), said("share", "Share", ".1%"),
+        tip("cohort_week", "First in the week of"), tip("offset_weeks", "Weeks later"),
+        tip("users", "Users", NUMBER), tip("share", "Share", ".1%"),
       ],
     },
   };
@@ -162,7 +162,7 @@ function sessions({ values, from, to }, { width, colours }) {
     encoding: {
       x: days(dates({ from, to }), width),
       y: amount("sessions"),
-      tooltip: [said("event_date", "Date"), said("sessions", "Sessions", NUMBER), said("events_per_session", "Events each", ",.1f")],
+      tooltip: [tip("event_date", "Date"), tip("sessions", "Sessions", NUMBER), tip("events_per_session", "Events each", ",.1f")],
     },
   };
 }
@@ -188,7 +188,7 @@ function heat({ values, from, to }, { width, colours }) {
         axis: { ...bare, labelExpr: "datum.value % 3 == 0 ? format(datum.value, '02d') + ':00' : ''" },
       },
       color: ramp("events", "Events", values, colours, { type: "sqrt" }),
-      tooltip: [minutes ? said("minute", "Minute") : said("event_date", "Date"), said("hour", "Hour"), said("events", "Events", NUMBER)],
+      tooltip: [minutes ? tip("minute", "Minute") : tip("event_date", "Date"), tip("hour", "Hour"), tip("events", "Events", NUMBER)],
     },
   };
 }
@@ -216,13 +216,13 @@ function funnel(data, context) {
     room: 108,
     text: (row) => row.users.toLocaleString("en-US") + (row.step_number > 1 ? share(row.conversion_from_first) : ""),
     tooltip: [
-      said("step", "Step"), said("users", "Users", NUMBER),
-      said("conversion_from_previous", "From step before", ".1%"), said("conversion_from_first", "From first step", ".1%"),
+      tip("step", "Step"), tip("users", "Users", NUMBER),
+      tip("conversion_from_previous", "From step before", ".1%"), tip("conversion_from_first", "From first step", ".1%"),
     ],
   });
 }
 
-const shares = (name, title, field, what) => [said(name, title), said(field, what, NUMBER), said("share", "Share", ".1%")];
+const shares = (name, title, field, what) => [tip(name, title), tip(field, what, NUMBER), tip("share", "Share", ".1%")];
 
 const lengths = (data, context) =>
   lying(data, context, "length", "sessions", { tooltip: shares("length", "Length", "sessions", "Sessions") });
@@ -233,7 +233,7 @@ const late = (data, context) =>
 const refused = (data, context) =>
   lying(data, context, "reason", "records", {
     colour: context.colours.bad,
-    tooltip: [said("reason", "Reason"), said("records", "Records", NUMBER)],
+    tooltip: [tip("reason", "Reason"), tip("records", "Records", NUMBER)],
   });
 
 function map({ values }, { colours, width, world }) {
@@ -251,7 +251,7 @@ function map({ values }, { colours, width, world }) {
         mark: { type: "geoshape", stroke: colours.card },
         encoding: {
           color: ramp("minutes", "Minutes", values, colours),
-          tooltip: [said("name", "Region"), said("minutes", "Minutes", ",.2f"), said("share", "Share", ".1%"), said("users", "Users", NUMBER)],
+          tooltip: [tip("name", "Region"), tip("minutes", "Minutes", ",.2f"), tip("share", "Share", ".1%"), tip("users", "Users", NUMBER)],
         },
       },
     ],

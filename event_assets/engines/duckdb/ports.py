@@ -56,7 +56,7 @@ class DuckDBPorts:
                 self.connection.remove_function(name)
         self._made.clear()
 
-    def held(self, frame: Frame) -> Frame:
+    def read_once(self, frame: Frame) -> Frame:
         return frame
 
     def folded(self, frame: Frame, columns: Mapping[str, tuple[str, str]]) -> Frame:

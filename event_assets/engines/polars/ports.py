@@ -37,7 +37,7 @@ class PolarsPorts:
         plan: pl.LazyFrame = nw.to_native(frame)
         return nw.from_native(plan.collect(engine=self._way).lazy())
 
-    def held(self, frame: Frame) -> Frame:
+    def read_once(self, frame: Frame) -> Frame:
         return self.shared(frame)
 
     def folded(self, frame: Frame, columns: Mapping[str, tuple[str, str]]) -> Frame:
@@ -91,8 +91,8 @@ class PolarsPorts:
         bit = pl.col(column).replace_strict(texts, bits, default=0, return_dtype=pl.UInt64)
         sets = _grouped(rows.select(*by, bit.alias(into)), by, pl.col(into).bitwise_or())
         found = sets[into].unique().to_list() or [0]  # of no rows, too, something must be mapped to be text
-        said = [separator.join(text for text, bit in zip(texts, bits, strict=True) if one & bit) for one in found]
-        text = pl.col(into).replace_strict(found, said, return_dtype=pl.String)
+        joined = [separator.join(text for text, bit in zip(texts, bits, strict=True) if one & bit) for one in found]
+        text = pl.col(into).replace_strict(found, joined, return_dtype=pl.String)
         return nw.from_native(sets.lazy().with_columns(text))
 
     def distinct_counts(self, frame: Frame, *, by: Sequence[str], column: str, into: str) -> Frame:

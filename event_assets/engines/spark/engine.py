@@ -151,8 +151,8 @@ def _writer(
         part = task.partitionId()
         stem = f"{table.name}-{part:06d}-{task.taskAttemptId()}"
         for date, piece in write_pieces(batches, table, folder, stem, figures):
-            told = {"part": part, "path": str(piece.path), "rows": piece.rows, "hive": piece.hive, "date": date}
-            yield pa.RecordBatch.from_pylist([told], _WRITTEN)
+            record = {"part": part, "path": str(piece.path), "rows": piece.rows, "hive": piece.hive, "date": date}
+            yield pa.RecordBatch.from_pylist([record], _WRITTEN)
 
     return write
 

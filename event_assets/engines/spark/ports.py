@@ -40,7 +40,7 @@ class SparkPorts:
         self.version = _geo(geo_db).version
 
     def shared(self, frame: Frame) -> Frame:
-        """Kept by the executors, on disk where memory ends; what a lost executor held is computed again."""
+        """Kept by the executors, on disk where memory ends; the part of a lost executor is computed again."""
         kept = native(frame).persist()
         self._shared.append(kept)
         return nw.from_native(kept)
@@ -51,7 +51,7 @@ class SparkPorts:
             frame.unpersist()
         self._shared.clear()
 
-    def held(self, frame: Frame) -> Frame:
+    def read_once(self, frame: Frame) -> Frame:
         return frame
 
     def folded(self, frame: Frame, columns: Mapping[str, tuple[str, str]]) -> Frame:

@@ -66,7 +66,7 @@ def spark_session(settings: Settings) -> SparkSession:
 
 
 def _reach(server: str) -> None:
-    """The client of Spark Connect asks a server that isn't there again and again, for ten minutes."""
+    """The client of Spark Connect retries a server that isn't there, for ten minutes."""
     try:
         address = urlsplit(server)
         place = address.hostname or _LOOPBACK, address.port or 15002

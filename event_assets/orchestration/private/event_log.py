@@ -21,7 +21,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from dagster import DagsterEventType, EventLogEntry
+from dagster import AssetKey, DagsterEventType, EventLogEntry
 from dagster._core.event_api import EventHandlerFn
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as Status
@@ -40,6 +40,7 @@ _BUSY_SECONDS = 60
 #: The newest revision of the tables that Dagster's migrations know.
 REVISION: Final = "29b539ebc72a"
 _EVALUATED: Final = DagsterEventType.ASSET_CHECK_EVALUATION.value
+_MADE: Final = DagsterEventType.ASSET_MATERIALIZATION
 _OF_ASSETS: Final = frozenset(kind.value for kind in ASSET_EVENTS)
 #: The kinds of events that are stored in bulk.
 _BULK: Final = frozenset({*ASSET_EVENTS, *ASSET_CHECK_EVENTS} - {DagsterEventType.FRESHNESS_STATE_CHANGE})
@@ -63,6 +64,7 @@ class EventLog(SqliteEventLogStorage):
         self._batch: ExitStack | None = None
         self._waiting: list[Reserved] = []
         self._next_id = 0
+        self._last_made: dict[tuple[str, AssetKey | None], int] = {}
         self._lock = threading.RLock()
         super().__init__(base_dir, inst_data)
 
@@ -98,11 +100,21 @@ class EventLog(SqliteEventLogStorage):
             if self._batch is None or event.dagster_event is None or event.dagster_event_type not in _BULK:
                 super().store_event(event)  # what waits is stored before it
             else:
-                self._waiting.append(Reserved(self._reserve(), event))
+                self._waiting.append(Reserved(self._reserve(), self._at_its_own_time(event)))
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         with self.together():
             super().store_event_batch(events)
+
+    def _at_its_own_time(self, entry: EventLogEntry) -> EventLogEntry:
+        """The entry; a materialization in another millisecond than the run's others of that asset. The UI shows one of
+        those that have the same."""
+        if entry.dagster_event_type is not _MADE:
+            return entry
+        made, at = (entry.run_id, entry.get_dagster_event().asset_key), int(entry.timestamp * 1000)
+        earliest = self._last_made.get(made, 0) + 1
+        self._last_made[made] = max(at, earliest)
+        return entry if at >= earliest else entry._replace(timestamp=(earliest + 0.5) / 1000)
 
     def _reserve(self) -> int:
         """The next id of the index, which no other process can give away before the batch ends."""

@@ -17,12 +17,11 @@ from dagster._core.instance.types import _EventListenerLogHandler
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster_shared.record import copy
 
+from event_assets.orchestration.private.backfills import BACKFILL_TAG
 from event_assets.orchestration.reporting import Event
 
 _MADE: Final = dg.DagsterEventType.ASSET_MATERIALIZATION
 _EVALUATED: Final = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
-#: Set by Dagster on the runs of a backfill.
-BACKFILL_TAG = "dagster/backfill"
 #: An asset's partition, or an asset that has none.
 _Place = tuple[dg.AssetKey, str | None]
 

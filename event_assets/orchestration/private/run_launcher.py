@@ -35,7 +35,7 @@ class RunLauncher(DefaultRunLauncher):
         """RUNNING while the server that started the run has it, and while that server can't be reached."""
         where = server_of(run)
         if where is None:
-            return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "no server was asked to run it")
+            return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "no server was requested to run it")
         try:
             answer = client_of(where).can_cancel_execution(
                 CanCancelExecutionRequest(run_id=run.run_id), timeout=_PATIENCE_SECONDS
@@ -43,7 +43,7 @@ class RunLauncher(DefaultRunLauncher):
         except DagsterUserCodeUnreachableError:
             if where.get("socket") and not _listens(where["socket"]):
                 return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its server on this machine has ended")
-            # It may be busy, or starting again: the next one at that address doesn't know the run, and says so.
+            # It may be busy, or starting again: the next one at that address reports that it doesn't know the run.
             return CheckRunHealthResult(WorkerStatus.RUNNING, "its server can't be reached")
         if deserialize_value(answer, CanCancelExecutionResult).can_cancel:
             return CheckRunHealthResult(WorkerStatus.RUNNING)

@@ -7,19 +7,16 @@ again from the inbox and no partition is stale for it.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from event_assets.pipeline.dataset_tables import DatasetTables
 from event_assets.storage.remove_rows import write_without_columns
 from event_assets.storage.written_file import WrittenFile
-
-if TYPE_CHECKING:
-    from event_assets.pipeline.workspace import Workspace
 
 #: Columns that raw tables no longer have.
 DROPPED = ("event_time_us",)
 
 
-def bring_over(workspace: Workspace) -> None:
+def bring_over(workspace: DatasetTables) -> None:
     """Move internal tables below `_state`, and take out of raw files the columns that their tables no longer have.
 
     The caller holds `workspace.writing()`. A lake of today is left alone; a run that is killed amid this begins it
@@ -37,7 +34,7 @@ def bring_over(workspace: Workspace) -> None:
         workspace.lake.make_internal(dataset, name)
 
 
-def _drop_columns(workspace: Workspace, table: str) -> None:
+def _drop_columns(workspace: DatasetTables, table: str) -> None:
     store = workspace.stores[table]
     changed = False
     with workspace.lake.staging(workspace.dataset.name) as staging:

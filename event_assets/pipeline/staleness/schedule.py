@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from event_assets.pipeline.staleness import candidate_dates, is_fresh
+from event_assets.pipeline.dataset_tables import Unit
+from event_assets.pipeline.staleness.stale_partitions import candidate_dates, is_fresh
 from event_assets.pipeline.steps import Input, Step
-from event_assets.pipeline.workspace import Unit, Workspace
+from event_assets.pipeline.workspace import Workspace
 from event_assets.tables.landed_tables import RAW_EVENTS
 
 Blocker = Unit
@@ -47,6 +48,16 @@ def empty_dates(workspace: Workspace, requested: frozenset[dt.date] | None) -> l
     return sorted(days.difference(raw))
 
 
+def possible_dates(workspace: Workspace, table: str) -> set[dt.date]:
+    """The dates of which a run can make a table's partition, or record that it is empty."""
+    raw, step = workspace.dates(RAW_EVENTS), workspace.step_of.get(table)
+    days = set(between(raw[0], raw[-1])) if raw else set()
+    if step is None:
+        return days
+    dates = days.union(workspace.known_dates(step.tables))
+    return {day for day in dates if not workspace.is_closed(step, day)}
+
+
 class Schedule:
     """Decides partition by partition, as a run goes on. Ask for a step once those before it are done."""
 
@@ -73,8 +84,7 @@ class Schedule:
     def candidates(self, step: Step) -> Collection[dt.date | None]:
         """The dates on which a step can have rows or has a partition, in order."""
         if step.name not in self._candidates:
-            dates: list[dt.date | None] = [*candidate_dates(self._workspace, step)] if step.by_date else [None]
-            self._candidates[step.name] = dict.fromkeys(dates)
+            self._candidates[step.name] = dict.fromkeys(candidate_dates(self._workspace, step))
         return self._candidates[step.name].keys()
 
     def empty_dates(self, step: Step) -> list[dt.date]:
@@ -117,7 +127,7 @@ class Schedule:
         if changed:
             self._changed.add((table, date))
 
-    def held(self, step: Step, date: dt.date | None) -> None:
+    def not_made(self, step: Step, date: dt.date | None) -> None:
         """A step's date was refused, or waits."""
         self._stale[step.name, date] = True
 

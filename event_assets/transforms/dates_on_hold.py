@@ -10,19 +10,19 @@ from event_assets.transforms.interface import Inputs, Outputs, Scope
 Transform = Callable[[Inputs, Scope], Outputs]
 
 
-def empty_where_held(transform: Transform, by_date: Collection[str], held: str) -> Transform:
-    """The transform over inputs without the rows of held dates.
+def empty_where_held(transform: Transform, by_date: Collection[str], on_hold: str) -> Transform:
+    """The transform over inputs without the rows of dates on hold.
 
-    `by_date` names its inputs that have dates; the input `held` has a row (event_date) for each of the scope's own
-    dates that is held.
+    `by_date` names its inputs that have dates; the input `on_hold` has a row (event_date) for each of the scope's own
+    dates that is on hold.
     """
 
     @wraps(transform)
     def made(inputs: Inputs, scope: Scope) -> Outputs:
         kept = {
-            name: frame.join(inputs[held], on="event_date", how="anti") if name in by_date else frame
+            name: frame.join(inputs[on_hold], on="event_date", how="anti") if name in by_date else frame
             for name, frame in inputs.items()
-            if name != held
+            if name != on_hold
         }
         return transform(kept, scope)
 

@@ -1,4 +1,4 @@
-"""Figures of published files, remembered so that nobody has to open thousands of files to add them up.
+"""Figures of published files, remembered so that adding them up opens no files.
 
 A cache: what is remembered of a unit counts as long as its files are the same; their names are never used twice.
 """

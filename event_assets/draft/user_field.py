@@ -1,0 +1,107 @@
+"""Which field is the user of an event or of a profile: by its name and its values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from event_assets.draft import role_names
+from event_assets.draft.infer_types import is_identifier
+from event_assets.draft.named_fields import fields_named, first_named, is_constant, is_ip, is_unique
+from event_assets.draft.sample import Field, Sample, share
+
+
+def user_field(fields: Sequence[Field], given: Field | None, remarks: list[str], is_log: bool) -> Field | None:
+    """The user's field, with anonymous ids where it is empty; None where no field has one of the known names.
+
+    An address identifies a user in logs only, which have nothing better.
+    """
+
+    def fits(one: Field) -> bool:
+        return not one.nested
+
+    known = [given] if given else fields_named(fields, role_names.USER, fits)
+    anonymous = [one for one in fields_named(fields, role_names.ANONYMOUS, fits) if one.texts]
+    # A field that is always empty in the sample is only taken where there is no other.
+    known = [one for one in known if one.texts] or ([] if anonymous else known[:1])
+    known.sort(key=is_constant)
+    chosen = known[0] if known else (anonymous[0] if anonymous else None)
+    if chosen is None:
+        return _guessed_user(fields, remarks)
+    others = [one.source for one in known[1:] if len(set(one.texts)) > 1 and not one.within]
+    if others and not given:
+        remarks.append(f"other fields that could be the user are {', '.join(others[:5])}")
+    if not known:
+        remarks.append(f"no field names a known user: {chosen.source} is what comes closest")
+    for other in anonymous:
+        if other.source in chosen.sources or (is_ip(other) and not is_log):
+            continue
+        whole = chosen.or_else(other)
+        if whole.empty < chosen.empty:
+            what = f"{share(chosen.empty, len(chosen.values))} have no {' and no '.join(chosen.sources)}"
+            remarks.append(f"{what}: {other.source} is used there")
+            remarks += _split_visitors(chosen, other)
+            chosen = whole
+    return chosen
+
+
+def profile_user_field(sample: Sample, users: Collection[str] = frozenset()) -> Field | None:
+    """The field that names the users of profiles: one with at least half of the users of events, where there is one;
+    None where there is none."""
+    unique = [one for one in sample.fields if is_unique(one)]
+    best = max(unique, key=lambda one: len(set(users).intersection(one.texts)), default=None)
+    if best is not None and users and 2 * len(set(users).intersection(best.texts)) >= min(len(users), len(best.texts)):
+        return best
+    return first_named(sample.fields, role_names.USER, lambda one: not one.nested and bool(one.texts)) or first_named(
+        sample.fields, ("id",), is_unique
+    )
+
+
+def is_log(sample: Sample) -> bool:
+    return sample.format == "log" or sample.options.get("csv", {}).get("header") == "w3c"
+
+
+def _split_visitors(user: Field, anonymous: Field) -> list[str]:
+    """What to check where anonymous ids occur with a user id: each is a user of its own beside the known one."""
+    linked = linked_ids(user, anonymous)
+    if not linked:
+        return []
+    split = linked.intersection(id_ for known, id_ in zip(user.values, anonymous.values, strict=True) if known is None)
+    what = (
+        f"{len(linked)} of {len(set(anonymous.texts))} sampled values of {anonymous.source} occur with a {user.source}"
+    )
+    return [
+        f"{what}, {len(split)} of them also without: such a visitor counts as several users, and funnels and sessions "
+        "break at the login; see identity below"
+    ]
+
+
+def linked_ids(user: Field, anonymous: Field) -> set[str]:
+    """The anonymous ids that occur with a known user; none of addresses, which many share."""
+    if is_ip(anonymous):
+        return set()
+    pairs = zip(user.values, anonymous.values, strict=True)
+    return {id_ for known, id_ in pairs if id_ is not None and known not in (None, id_)}
+
+
+def _guessed_user(fields: Sequence[Field], remarks: list[str]) -> Field | None:
+    """The identifier with the most values that repeat; None where there is none. A person has to decide."""
+    able = [one for one in fields if not one.nested and not one.within and _repeats(one)]
+    able = [one for one in able if is_identifier((one.parts or (one.source,))[-1]) or one.is_nameless]
+    able = [one for one in able if one.key not in (*role_names.SESSION, *role_names.ID, *role_names.PAGE)]
+    chosen = max(able, key=lambda one: len(set(one.texts)), default=None)
+    if chosen is not None:
+        remarks.append(f"no field is called like a user's id: {chosen.source} was chosen by its values")
+    return chosen
+
+
+def _repeats(one: Field) -> bool:
+    """Whether values are ids of those who come again: texts without blanks, or whole numbers."""
+    several = 3 <= len(set(one.texts)) < 0.98 * len(one.texts)
+    return several and not any(" " in text or "." in text or ":" in text for text in one.texts)
+
+
+def possible_users(fields: Sequence[Field]) -> list[str]:
+    """The fields of which a person could choose the user: their values repeat."""
+    return [
+        one.source for one in fields if not one.nested and not one.within and 3 <= len(set(one.texts)) < len(one.texts)
+    ]

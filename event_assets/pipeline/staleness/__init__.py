@@ -1,0 +1,11 @@
+"""Which partitions are stale, why, and what a run therefore computes.
+
+made_from.py           what a partition would be computed from now, as one digest
+stale_partitions.py    the partitions whose recorded digest differs from that
+recorded_rules.py      the rules of the last time that nothing was stale: the cause that `plan` names
+touched_partitions.py  what a late file touches: what can change downstream of them
+schedule.py            which dates of a step a run computes, and which must wait
+input_histories.py     what is remembered of inputs over many dates, so that their digests cost little:
+  key_history.py         on which dates a key occurred before
+  validity_index.py      the rows of profiles and the like that are valid on a date
+"""

@@ -1,0 +1,60 @@
+"""What is remembered of the inputs that reach over many dates, so that staleness needs not read them again."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import partial
+from typing import TYPE_CHECKING
+
+from event_assets.pipeline.dataset_tables import DatasetTables
+from event_assets.pipeline.staleness.validity_index import ValidityIndex
+from event_assets.pipeline.steps import Input
+from event_assets.storage.partitions import EMPTY_CONTENT
+
+if TYPE_CHECKING:
+    from event_assets.pipeline.staleness.key_history import KeyHistory
+
+
+class InputHistories:
+    """The histories of a dataset's inputs, stored below its `_state`. All of it can be computed again."""
+
+    def __init__(self, tables: DatasetTables) -> None:
+        self._tables = tables
+        self._folder = tables.lake.state(tables.dataset.name) / "history"
+        self._keys: dict[str, KeyHistory] = {}
+        self._validity = {
+            "profiles": ValidityIndex(tables, "profiles", self._folder / "validity.json", ["user_id"]),
+            "session_index": ValidityIndex(
+                tables, "session_index", self._folder / "session_index.json", ["session_id"]
+            ),
+            "identities": ValidityIndex(
+                tables, "identities", self._folder / "identities.json", ["column", "id"], values=["person_id"]
+            ),
+        }
+
+    def keys(self, source: Input) -> KeyHistory:
+        """Which keys of an input by key occurred before, as its table is now."""
+        from event_assets.pipeline.staleness.key_history import KeyHistory  # loads NumPy, which few datasets need
+
+        store = self._tables.stores[source.table]
+        if source.table not in self._keys:
+            self._keys[source.table] = KeyHistory(self._folder / source.table, source.key or "", source.before)
+        return self._keys[source.table].follow(
+            store.state,
+            lambda: {
+                dt.date.fromisoformat(unit): (entry.content, partial(store.paths, unit))
+                for unit, entry in store.entries().items()
+                if entry.content != EMPTY_CONTENT
+            },
+            save=self._tables.is_writer,
+        )
+
+    def validity_digest(self, source: Input, date: dt.date) -> str:
+        """The values of a table of users over time on a date, for the users who occur on that date."""
+        assert source.users_of is not None
+        return self._validity[source.table].digest(date, source.users_of)
+
+    def save(self) -> None:
+        """Keep what was found for the next process."""
+        for validity in self._validity.values():
+            validity.save()

@@ -1,0 +1,64 @@
+"""Which partitions are stale: never materialized, damaged, or computed from other inputs or rules than now."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from event_assets.pipeline.staleness.made_from import made_from
+from event_assets.pipeline.steps import Step
+from event_assets.pipeline.workspace import Workspace
+from event_assets.tables.landed_tables import RAW_EVENTS
+
+#: Why a unit is stale, where only its digest shows it; `plan` distinguishes inputs from rules.
+CHANGED = "its inputs or rules changed"
+
+
+@dataclass(frozen=True)
+class Stale:
+    """A stale partition, and why it is stale."""
+
+    step: Step
+    date: dt.date | None
+    why: str
+
+
+def is_fresh(workspace: Workspace, step: Step, date: dt.date | None) -> bool:
+    """Whether a step's partition is there, whole, and made from what it would be made from now."""
+    return reason(workspace, step, date) is None
+
+
+def stale_units(workspace: Workspace) -> Iterator[Stale]:
+    """The units that are stale now, upstream first.
+
+    What is downstream of a stale unit is only known to be stale once that unit was materialized again: its content
+    may come out the same. `touched_partitions` gives what could be touched at most.
+    """
+    for step in workspace.steps:
+        for date in candidate_dates(workspace, step):
+            why = reason(workspace, step, date)
+            if why:
+                yield Stale(step, date, why)
+
+
+def reason(workspace: Workspace, step: Step, date: dt.date | None) -> str | None:
+    """Why a unit is stale; None where it is fresh."""
+    entries = [workspace.entry(table, date) for table in step.tables]
+    if not all(entries):
+        return "never made"
+    if any(entry and entry.damaged for entry in entries):
+        return "its file is missing or damaged"
+    expected = made_from(workspace, step, date)
+    return None if all(entry and entry.made_from == expected for entry in entries) else CHANGED
+
+
+def candidate_dates(workspace: Workspace, step: Step) -> list[dt.date | None]:
+    """The dates on which a step can have rows or has a partition, but for those that retention closed, in order.
+
+    None alone for a step without dates.
+    """
+    if not step.by_date:
+        return [None]
+    dates = workspace.known_dates([RAW_EVENTS, *step.tables])
+    return [date for date in dates if not workspace.is_closed(step, date)]
