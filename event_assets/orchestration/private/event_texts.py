@@ -23,7 +23,7 @@ class EventTexts:
         event = entry.dagster_event
         if event is None or entry.error_info is not None:
             return serialize_value(entry)
-        # Tags are a dictionary that nobody changes; kept here, it is known by its identity.
+        # The tags are a dictionary that does not change; the identity of one that is kept is its key.
         key = (
             *(entry.level, entry.run_id, entry.step_key, entry.job_name, event.event_type_value, event.job_name),
             *(event.step_handle, event.node_handle, event.step_kind_value, event.pid, event.step_key),
