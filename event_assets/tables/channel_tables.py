@@ -66,7 +66,7 @@ def summary_table(dataset: Dataset) -> Table:
     by_name = {column.name: column for column in _source_columns(dataset)}
     figures = []
     for prefix, which in (("", "own"), ("first_touch_", "first touch's"), ("last_touch_", "last touch's")):
-        by = f"sessions with this channel as {which} channel"
+        by = f"sessions whose {which} channel is this one"
         made_from = (f"{prefix}channel",)
         figures.append(count(f"{prefix}sessions", f"The {by}.", 0, made_from=made_from))
         if not prefix:
