@@ -16,6 +16,7 @@ from typing import Any
 from event_assets.errors import LandingError
 from event_assets.landing.inbox import look
 from event_assets.pipeline.dataset_tables import unit_of
+from event_assets.pipeline.date_blocks import merged_rows
 from event_assets.pipeline.masked_members import digest_of_masks, masks_of
 from event_assets.pipeline.masked_names import Masking, parts_of_names
 from event_assets.pipeline.run import run
@@ -93,6 +94,7 @@ def erase(
         _cut_closed(workspace, staging, erasings)
         masking = Masking(workspace.dataset, workspace.ledger, erasings)
         forget(_texts_with_ids(workspace, masking))
+        merged_rows(workspace).delete()
         workspace.ledger.rewrite([*tombstones, *changed], masking.entry)
     sync_raw_tables(workspace)
     own = workspace.ledger.erasure(user)
