@@ -20,7 +20,7 @@ class Excluding(Declared):
     """The values that are left out: `{not: [test]}`. Null is kept unless it is listed."""
 
     values: Values = Field(alias="not", min_length=1)
-    """The values that a row may not have."""
+    """The values that a row must not have."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 

@@ -9,7 +9,7 @@ from dagster_duckdb import DuckDBResource
 
 from event_assets.declaration import Dataset, load_datasets
 from event_assets.errors import EventAssetsError
-from event_assets.orchestration.keys import asset_key
+from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.private.one_line_failure import OneLineFailure
 from event_assets.pipeline.steps import RECONCILIATION
 from event_assets.pipeline.workspace import Workspace

@@ -17,7 +17,7 @@ from event_assets.pipeline.landing_rules import Rules, limits
 from event_assets.pipeline.masked_names import Masking
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Binding, Kind, SourceFile
+from event_assets.storage.ledger_entries import Binding, Kind, SourceFile
 
 if TYPE_CHECKING:
     from event_assets.landing.file_accounting import Landed

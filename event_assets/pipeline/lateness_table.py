@@ -24,9 +24,9 @@ from event_assets.pipeline.staleness.schedule import Request
 from event_assets.pipeline.steps import LATENESS
 from event_assets.pipeline.sync_raw_tables import files_missing_rows, part_name, parts, sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.aside import folder_aside, link_files
 from event_assets.storage.atomic_write import atomic_write
-from event_assets.storage.ledger import Binding, SourceFile
+from event_assets.storage.ledger_entries import Binding, SourceFile
+from event_assets.storage.linked_copy import folder_aside, link_files
 from event_assets.storage.partitions import WHOLE
 from event_assets.tables.gold_tables import SESSION_CHANGES
 from event_assets.tables.landed_tables import RAW_EVENTS

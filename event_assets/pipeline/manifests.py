@@ -9,7 +9,8 @@ from pathlib import Path
 from event_assets.landing.inbox import InboxFile, look
 from event_assets.pipeline.masked_names import Masking
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Binding, Kind, Ledger, Manifest, SourceFile
+from event_assets.storage.ledger import Ledger
+from event_assets.storage.ledger_entries import Binding, Kind, Manifest, SourceFile
 
 _COLUMNS = ("file", "records")
 

@@ -22,11 +22,11 @@ from event_assets.declaration import Dataset
 from event_assets.declaration.events_and_profiles import Source
 from event_assets.landing.inbox import block_of, path_value
 from event_assets.pipeline.erased_ids import Erasing, canonical, spread, token_spans, tokens
-from event_assets.storage.ledger import Kind
+from event_assets.storage.ledger_entries import Kind
 from event_assets.storage.parquet import read_parquet
 from event_assets.tables.table import Table
+from event_assets.text.field_paths import FILE_PATH
 from event_assets.text.json_tokens import without_names
-from event_assets.text.paths import FILE_PATH
 from event_assets.transforms.clean import required_columns
 from event_assets.transforms.interface import Scope
 from event_assets.transforms.validate import judged

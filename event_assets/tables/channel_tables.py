@@ -18,7 +18,7 @@ def channel_columns(dataset: Dataset) -> tuple[Column, ...]:
     days = dataset.channels.lookback
     own, touches = _source_columns(dataset), []
     for place in ("first", "last"):
-        text = f"of the {place} session in the {days} dates up to this one that is not direct; its own where none is."
+        text = f"of the {place} session in the {days} dates up to this one that is not direct, else the session's own."
         for column in own:
             description = f"{column.name.capitalize()} {text}"
             name = f"{place}_touch_{column.name}"
@@ -89,8 +89,8 @@ def _source_columns(dataset: Dataset) -> tuple[Column, ...]:
         return Column(name, "string", description, nullable=nullable, made_from=fields)
 
     return (
-        column("source", "Who sent the session: `utm_source`, else the referring site, else (direct)."),
-        column("medium", "How it was sent: `utm_medium`, else organic, referral or (none)."),
+        column("source", "The source of the session: `utm_source`, else the referring site, else (direct)."),
+        column("medium", "The medium of the session: `utm_medium`, else organic, referral or (none)."),
         column("campaign", "The campaign: `utm_campaign`.", nullable=True),
-        column("channel", "The channel: that of the first rule that the session meets."),
+        column("channel", "The channel of the first rule that the session matches."),
     )

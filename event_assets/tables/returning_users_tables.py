@@ -42,13 +42,26 @@ def retention_tables(dataset: Dataset, user_id: Column) -> Iterable[Table]:
         key=(who.name,),
         users=who.name,
     )
+    cohort_date = computed("cohort_date", "date", "The date on which they were first seen.", who.name, "date")
+    yield Table(
+        "daily_cohorts",
+        f"The {users} of a date by the date on which they were first seen.",
+        (
+            cohort_date,
+            count("users", f"Those {users} with a fact on the date.", made_from=(who.name,)),
+            count("week_users", "Those of them without a fact earlier in the ISO week.", 0, made_from=(who.name,)),
+        ),
+        key=("cohort_date",),
+        partitioned_by="event_date",
+        internal=True,
+    )
     yield Table(
         "retention",
         f"How many of the {users} first seen on a date were active so many days later.",
         (
-            computed("cohort_date", "date", "The date on which they were first seen.", who.name),
-            count("offset_days", "Days since then; 0 is the date itself.", 0, made_from=(who.name,)),
-            count("users", f"Those {users} with a fact on that day.", made_from=(who.name,)),
+            replace(cohort_date, made_from=()),
+            count("offset_days", "Days since then; 0 is the date itself.", 0, made_from=("cohort_date",)),
+            count("users", f"Those {users} with a fact on that day."),
         ),
         key=("cohort_date", "offset_days"),
     )
@@ -56,9 +69,9 @@ def retention_tables(dataset: Dataset, user_id: Column) -> Iterable[Table]:
         "retention_by_week",
         f"How many of the {users} first seen in an ISO week were active so many weeks later.",
         (
-            computed("cohort_week", "date", "Monday of the week of their first date.", who.name),
-            count("offset_weeks", "Weeks since then; 0 is the week itself.", 0, made_from=(who.name,)),
-            count("users", f"Those {users} with a fact in that week.", made_from=(who.name,)),
+            computed("cohort_week", "date", "Monday of the week of their first date.", "cohort_date"),
+            count("offset_weeks", "Weeks since then; 0 is the week itself.", 0, made_from=("cohort_date",)),
+            count("users", f"Those {users} with a fact in that week.", made_from=("week_users",)),
         ),
         key=("cohort_week", "offset_weeks"),
     )

@@ -17,9 +17,9 @@ from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.private.code_server import reload_definitions
 from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
 from event_assets.orchestration.private.one_line_failure import OneLineFailure
+from event_assets.orchestration.private.replace_stored_texts import replace_texts
 from event_assets.orchestration.private.run_in_process import run_in_process
-from event_assets.orchestration.private.steps_here import steps_here
-from event_assets.orchestration.private.stored_texts import replace_texts
+from event_assets.orchestration.private.steps_of_this_process import steps_here
 from event_assets.orchestration.reporting import escaped
 from event_assets.pipeline.progress import NullProgress
 from event_assets_tests.world import places_of

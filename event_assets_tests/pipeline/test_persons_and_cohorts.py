@@ -20,7 +20,7 @@ from event_assets.pipeline.erase import erase, rows_by_table
 from event_assets.pipeline.erased_ids import tombstone_name
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.retract import named_files, retract
-from event_assets.transforms.active_users import active_users, daily_users, retention
+from event_assets.transforms.active_users import active_users, daily_cohorts, daily_users, first_seen, retention
 from event_assets.transforms.interface import Scope
 from event_assets.transforms.persons import identities, identity_links, with_person
 from event_assets_tests.pipeline.test_erasure import files_with
@@ -190,9 +190,12 @@ def test_transforms_alone_give_the_tables_of_a_scan(events: list[Event], max_ids
     assert {(row["column"], row["id"]): row["person_id"] for row in bench.rows(known)} == persons
     facts = with_person(cleaned, known, whole)
     daily = daily_users({"joined_facts": facts}, by_date).tables["daily_users"]
+    first = first_seen({"daily_users": daily}, whole).tables["first_seen"]
+    cohorts = daily_cohorts({"daily_users": daily, "first_seen": first}, by_date).tables["daily_cohorts"]
     tables = {
+        "first_seen": first,
         **active_users({"daily_users": daily}, by_date).tables,
-        **retention({"daily_users": daily}, whole).tables,
+        **retention({"daily_cohorts": cohorts}, whole).tables,
     }
     for name, wanted in expected(events, lambda event: person(event, persons)).items():
         rows = [tuple(row.values()) for row in bench.rows(tables[name])]
@@ -229,6 +232,7 @@ def test_a_login_on_day_thirty_computes_the_days_of_that_person_again_and_no_oth
         "identities": [],
         **{name: [2, 25, 30] for name in ("joined_facts", "daily_summary", "daily_users")},
         "active_users": list(range(2, 40)),  # of each date the 28 that end on it
+        "daily_cohorts": [*range(2, 9), *range(25, 37)],  # of each date its week
         **{name: [] for name in ("first_seen", "retention", "retention_by_week")},
     }
     world.drop("shared.csv", text([("cat", f"{DAYS[8]}T12:00:00", "phone", None)]))
@@ -253,10 +257,11 @@ def test_a_late_earlier_event_moves_one_cohort(tmp_path: Path) -> None:
     before = set(world.table("retention").rows())
     world.drop("late.csv", text([("bob", f"{DAYS[1]}T10:00:00", None, None)]))
     computed = units(world.refresh())
-    assert {name: computed[name] for name in ("joined_facts", "daily_users", "active_users")} == {
+    assert {name: computed[name] for name in ("joined_facts", "daily_users", "active_users", "daily_cohorts")} == {
         "joined_facts": [1],
         "daily_users": [1],
         "active_users": [1, 5, 6, 7, 8, 9, 12, 20],
+        "daily_cohorts": [1, 5, 6, 7, 12],
     }
     after = set(world.table("retention").rows())
     first, fifth = dt.date(2025, 1, 2), dt.date(2025, 1, 6)

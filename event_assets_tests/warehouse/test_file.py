@@ -13,8 +13,8 @@ import pytest
 
 from event_assets.errors import LakeError
 from event_assets.storage.files import LocalFiles
-from event_assets.storage.lake import TableStore
 from event_assets.storage.parquet import write_parquet
+from event_assets.storage.table_store import TableStore
 from event_assets.storage.written_file import WrittenFile
 from event_assets.warehouse.database_file import refresh
 from event_assets.warehouse.log_views import live_rows, macros
