@@ -11,6 +11,7 @@ from event_assets.pipeline.masked_names import Masking
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Ledger
 from event_assets.storage.ledger_entries import Binding, Kind, Manifest, SourceFile
+from event_assets.wording import counted
 
 _COLUMNS = ("file", "records")
 
@@ -38,7 +39,9 @@ def contradiction(
         for manifest in ledger.manifests.values()
         for records in {manifest.records[name] for name in known & manifest.records.keys()} - {file.records}
     ]
-    return f"{reason}: {file.records:,} records, {', '.join(sorted(listed))}; get the file and the manifest again"
+    return (
+        f"{reason}: {counted(file.records, 'record')}, {', '.join(sorted(listed))}; get the file and the manifest again"
+    )
 
 
 def pending_manifests(workspace: Workspace) -> list[InboxFile]:
