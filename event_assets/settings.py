@@ -2,27 +2,27 @@
 
 | variable | default | meaning |
 |---|---|---|
-| EVENT_ASSETS_INBOX | data/inbox | where files are dropped, one folder a dataset; a path or `s3://bucket/key` |
-| EVENT_ASSETS_LAKE | data/lake | where the tables live; a path or `s3://bucket/key` |
-| EVENT_ASSETS_CACHE | data/cache | where copies of a lake in an object store are kept on this machine's disk |
-| EVENT_ASSETS_WAREHOUSE | data/warehouse.duckdb | the DuckDB file with a view per table |
-| EVENT_ASSETS_DATASETS | datasets | a folder of datasets beside those that ship, one `NAME/defs.yaml` each |
-| EVENT_ASSETS_ENGINE | what a dataset declares, else polars | what runs the transforms: polars, duckdb or spark |
-| EVENT_ASSETS_WORKERS | cores of the machine | how many threads or processes may work at once |
-| EVENT_ASSETS_MEMORY | half of the machine | bytes that landing and engines may take (`512MB`, `4GB`) |
-| EVENT_ASSETS_QUERY_MEMORY | EVENT_ASSETS_MEMORY | bytes of memory that one query may take |
-| EVENT_ASSETS_QUERY_SPILL | 100GB | bytes that one query may write to temporary files |
-| EVENT_ASSETS_QUERY_SECONDS | 3600 | how long one query may take |
-| EVENT_ASSETS_MAX_UNPACKED | 1TB | bytes that a compressed source file may unpack to |
-| EVENT_ASSETS_MAX_RATIO | 1000 | how many times its size it may unpack to |
+| EVENT_ASSETS_INBOX | data/inbox | the inbox, with one folder for each dataset; a path or `s3://bucket/key` |
+| EVENT_ASSETS_LAKE | data/lake | the folder of the tables; a path or `s3://bucket/key` |
+| EVENT_ASSETS_CACHE | data/cache | the local folder for copies of a lake in an object store |
+| EVENT_ASSETS_WAREHOUSE | data/warehouse.duckdb | the DuckDB file with a view for each table |
+| EVENT_ASSETS_DATASETS | datasets | the folder of your own datasets, one `NAME/defs.yaml` each |
+| EVENT_ASSETS_ENGINE | the dataset's `engine`, else polars | the engine of the transforms: polars, duckdb or spark |
+| EVENT_ASSETS_WORKERS | cores of the machine | the number of threads or processes that work at once |
+| EVENT_ASSETS_MEMORY | half of the machine | the memory that landing and engines may use (`512MB`, `4GB`) |
+| EVENT_ASSETS_QUERY_MEMORY | EVENT_ASSETS_MEMORY | the memory that one query may use |
+| EVENT_ASSETS_QUERY_SPILL | 100GB | the size of temporary files that one query may write |
+| EVENT_ASSETS_QUERY_SECONDS | 3600 | the longest duration of a query, in seconds |
+| EVENT_ASSETS_MAX_UNPACKED | 1TB | the largest unpacked size of a compressed source file |
+| EVENT_ASSETS_MAX_RATIO | 1000 | the largest ratio of its unpacked to its packed size |
 | EVENT_ASSETS_SPARK | local[*] | a Spark master (`spark://host:7077`) or Spark Connect URL (`sc://host:15002`) |
 | EVENT_ASSETS_SPARK_DRIVER_MEMORY | Spark's (1g) | memory of the driver, in Spark's terms (`2g`) |
 | EVENT_ASSETS_SPARK_EXECUTOR_MEMORY | Spark's (1g) | memory of each executor (a local master has none) |
-| EVENT_ASSETS_SPARK_SHUFFLE_PARTITIONS | workers if the master is local, else Spark's (200) | parts of a shuffle |
-| EVENT_ASSETS_GEO_DB | none | a MaxMind .mmdb file in place of the built-in IP database |
-| EVENT_ASSETS_OPENLINEAGE | none | where OpenLineage events of runs go: a server's URL, or a file (NDJSON) |
-| EVENT_ASSETS_DAGSTER_URL | http://127.0.0.1:3000 | where Dagster's page is, to which the dashboard links |
-| DAGSTER_HOME | data/dagster | where Dagster keeps its runs and events |
+| EVENT_ASSETS_SPARK_SHUFFLE_PARTITIONS | workers if the master is local, else Spark's (200) | partitions of a shuffle |
+| EVENT_ASSETS_GEO_DB | none | a MaxMind .mmdb file that replaces the built-in IP database |
+| EVENT_ASSETS_OPENLINEAGE | none | the receiver of OpenLineage events: a server's URL, or a file (NDJSON) |
+| EVENT_ASSETS_DAGSTER_URL | http://127.0.0.1:3000 | the URL of Dagster's page, to which the dashboard links |
+| DAGSTER_HOME | data/dagster | the folder of Dagster's runs and events |
 """
 
 from __future__ import annotations

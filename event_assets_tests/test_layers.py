@@ -68,7 +68,7 @@ WRITERS = (
     "pipeline/staleness/",  # caches of digests beside the tables
     "orchestration/scaffold.py",  # `dg scaffold`, whose very task it is
     "orchestration/send_openlineage.py",  # a file of events for another tool
-    "orchestration/private/stored_texts.py",  # Dagster's own files, from which an erased user's names go
+    "orchestration/private/replace_stored_texts.py",  # Dagster's own files, from which an erased user's names go
     "warehouse/csv_output.py",  # CSV as text: whoever asked for it writes it
     "warehouse/database_file.py",  # the file of views, which holds no rows
 )
@@ -77,7 +77,8 @@ WRITERS = (
 CLOCK_AND_CHANCE = {
     "storage/": "names of published files, first landed_at, leases: none enters a table's content",
     "orchestration/assets.py": "hands landing the clock for a file's first landed_at, which the ledger then keeps",
-    "orchestration/calendar.py": "shows two dates ahead of today: no table depends on it",
+    "orchestration/partition_dates.py": "shows two dates ahead of today: no table depends on it",
+    "orchestration/private/log_events.py": "the moment of an event of Dagster's, as its own log has it",
     "orchestration/sensors.py": "tells how long a file has lain still, and ticks by the clock",
     "cli/plan.py": "hands the difference its moment of landing",
     "cli/retract.py": "the time of a retraction, which the ledger keeps and no table shows",
@@ -93,7 +94,7 @@ NAMES_TABLES = {
     "pipeline/steps.py": "the graph of the tables",
     "pipeline/reconcile.py": "the equations of accounting are about certain tables",
     "pipeline/checks.py": "warnings about rejects, duplicates and missing profiles",
-    "pipeline/funnel_steps.py": "a warning about the funnel, with the commonest event types",
+    "pipeline/funnel_check.py": "a warning about the funnel, with the commonest event types",
     "pipeline/status.py": "the share of rejected records",
     "pipeline/lateness_table.py": "computes a table from several versions of others",
     "draft/trial.py": "shows what a declaration does to a sample",

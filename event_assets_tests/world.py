@@ -22,7 +22,7 @@ from event_assets.pipeline.run import run
 from event_assets.pipeline.staleness.schedule import Request, everything
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings
-from event_assets.storage.ledger import SourceFile
+from event_assets.storage.ledger_entries import SourceFile
 from event_assets.transforms.interface import Inputs, Outputs, Scope
 
 Break = Callable[[nw.LazyFrame], nw.LazyFrame]

@@ -31,8 +31,8 @@ DatasetName = Annotated[str, typer.Argument(help="The dataset, such as shop.", a
 
 
 #: Options of the tables that commands print for people.
-WideOption = Annotated[bool, typer.Option("--wide", help="Show all columns, however long the lines become.")]
-RecordsOption = Annotated[bool, typer.Option("--records", help="Show a record a block, a column a line.")]
+WideOption = Annotated[bool, typer.Option("--wide", help="Show all columns, also if lines become long.")]
+RecordsOption = Annotated[bool, typer.Option("--records", help="Show each record as a block with one column per line.")]
 
 
 def known_tables_at_the_end(incomplete: str) -> list[str]:

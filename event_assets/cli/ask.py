@@ -17,7 +17,7 @@ def ask(
         str, typer.Option(help="users, persons, sessions, events, minutes, conversions or revenue.")
     ] = "users",
     by: Annotated[
-        str | None, typer.Option(metavar="COL", help="event_date or a column of the facts; left out, one figure.")
+        str | None, typer.Option(metavar="COL", help="event_date or a column of the facts; by default one figure.")
     ] = None,
     first: Annotated[
         dt.datetime | None, typer.Option("--from", metavar="D", formats=["%Y-%m-%d"], help="The first date.")
@@ -27,10 +27,10 @@ def ask(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer and its table as JSON.")] = False,
 ) -> None:
-    """Answers how many users, persons, sessions, events, minutes or conversions a range of dates has, exactly.
+    """Prints the exact number of users, persons, sessions, events, minutes or conversions in a range of dates.
 
-    The figure comes from the smallest table that has it. Where none does, facts are scanned, and the answer reports it;
-    `gold.users_by` declares columns by which users are kept as sets.
+    The figure is read from the smallest table that contains it. If none does, the facts are scanned, and the answer
+    reports it. `gold.users_by` adds a table of users by the columns that it names.
 
     \b
     event-assets ask shop --metric users --from 2020-09-24 --to 2020-09-30

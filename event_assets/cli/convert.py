@@ -18,31 +18,32 @@ def convert(
     file: Annotated[
         Path, typer.Argument(help="A CSV, TSV, JSON array or NDJSON file, also .gz or .zst; or a folder of such files.")
     ],
-    out: Annotated[Path, typer.Option(help="The folder to write; it is new, or --overwrite replaces it.")],
+    out: Annotated[Path, typer.Option(help="The folder to write; it must be new unless --overwrite is given.")],
     partition_by: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="One Hive folder COLUMN=VALUE a value; without, one file.")
+        str | None,
+        typer.Option(metavar="COLUMN", help="Write a Hive folder COLUMN=VALUE for each value instead of one file."),
     ] = None,
     unify_as: Annotated[
         str | None,
         typer.Option(
             "--as",
             metavar="DATASET",
-            help="Unify values by the dataset's declaration; none keeps them where a shipped dataset would match.",
+            help="Unify values by this dataset's declaration; none keeps them as they are.",
         ),
     ] = None,
     form: Annotated[
-        str | None, typer.Option("--format", help="csv, tsv, json or ndjson, where the name doesn't tell.")
+        str | None, typer.Option("--format", help="csv, tsv, json or ndjson, if the name doesn't show it.")
     ] = None,
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast/--lenient", help="Stop at the first bad record, or write all others.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder of Parquet files.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was written as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Converts files of any size to Snappy Parquet. Every value stays the text that it was: no type is guessed.
+    """Converts files of any size to Snappy Parquet. All values stay text; no type is guessed.
 
-    Values are unified (blanks, null values, aliases, case) as a dataset declares them with --as, and without it where
-    name and columns are those of exactly one shipped dataset.
+    Values are unified (blanks, null values, aliases, case) by the declaration of the dataset that --as names. Without
+    --as, they are unified if name and columns are those of exactly one shipped dataset.
 
     \b
     event-assets convert Dataset_20250101.csv --out data/by_platform

@@ -14,11 +14,11 @@ import dagster as dg
 
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
-from event_assets.orchestration.calendar import partitions
+from event_assets.orchestration.asset_keys import DATES_TAG, ONLY_STALE_TAG, WHY_TAG
 from event_assets.orchestration.code_location import shared_definitions
 from event_assets.orchestration.dataset_definitions import dataset_definitions
-from event_assets.orchestration.keys import DATES_TAG, ONLY_STALE_TAG, WHY_TAG
-from event_assets.orchestration.private.quiet_instance import quiet_instance
+from event_assets.orchestration.partition_dates import partitions
+from event_assets.orchestration.private.in_process_instance import quiet_instance
 from event_assets.orchestration.private.run_in_process import run_in_process
 from event_assets.pipeline.progress import NullProgress
 from event_assets.settings import Settings, load_settings, use_dagster_home

@@ -13,11 +13,11 @@ DEFAULT_PORT = 8600
 
 def dashboard(
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The port to serve on; 0 takes a free one.")
+        int, typer.Option(min=0, max=65535, help="The port to serve on; 0 chooses a free one.")
     ] = DEFAULT_PORT,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
-    """Serves a web page over all tables, to this machine only, until Ctrl-C. Nothing can be changed by it.
+    """Serves a web page over all tables, to this machine only, until Ctrl-C. The page can't change data.
 
     \b
     event-assets dashboard

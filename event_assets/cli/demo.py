@@ -21,11 +21,11 @@ SHOWN_ROWS = 3
 
 def demo(
     inbox: Annotated[
-        Path | None, typer.Option(help="A folder of yours with one folder a dataset, in place of sample files.")
+        Path | None, typer.Option(help="A folder with one folder for each dataset, instead of sample files.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print where each record went as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Makes sample files for all datasets, lands them, makes every table and shows where each record went.
+    """Generates sample files for all datasets, lands them, computes every table and counts every record.
 
     \b
     event-assets demo

@@ -22,16 +22,20 @@ def erase(
     dataset: DatasetName,
     user_id: Annotated[str, typer.Option("--user-id", help="The user, by the id as tables show it.")],
     mentions: Annotated[
-        bool, typer.Option("--mentions", help="Take refused records of others that mention the user, too.")
+        bool,
+        typer.Option(
+            "--mentions",
+            help="Also delete rejected records of others that mention the user, and mask values of undeclared fields.",
+        ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was taken out as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Takes a user's rows out of every table, raw ones and rejects included; nothing brings them back.
+    """Permanently deletes a user's rows from every table, also from raw tables and rejects.
 
-    Neither a backfill nor the same or another file landed later: the user's records are left out of it. Source
-    files in the inbox are left alone. A refused record is the user's where the field that holds the user contains the
-    id as a whole token, in any spelling (7731.0 for 7731). Refused records of others that mention the id are counted
-    and named; --mentions takes them out, too.
+    No backfill restores them, and later landings skip the user's records in every file. Source files in the inbox are
+    not changed. A rejected record belongs to the user if its user field contains the id as a whole token, in any
+    spelling (7731.0 for 7731). Rejected records of others that mention the id are counted and named; --mentions deletes
+    them too and masks the id in values of undeclared fields. Names of fields that contain it are masked in all rows.
 
     \b
     event-assets erase shop --user-id 541312140
@@ -44,11 +48,10 @@ def erase(
     from event_assets.cli.run_report import Watcher, console
     from event_assets.errors import LakeError
     from event_assets.landing.inbox import look
-    from event_assets.orchestration.private.stored_texts import replace_texts
+    from event_assets.orchestration.private.replace_stored_texts import replace_texts
     from event_assets.pipeline.erase import erase as take_out
     from event_assets.pipeline.erase import rows_by_table
     from event_assets.pipeline.masked_names import Masking
-    from event_assets.pipeline.user_records import Erasing, canonical
     from event_assets.pipeline.workspace import Workspace
 
     workspace = Workspace(declared, settings)
@@ -72,8 +75,7 @@ def erase(
     changed = sum(outcome.changed for outcome in watcher.made_units)
     files = {file.file_id for file in taken.files}
     inbox = look(workspace.inbox, declared)
-    user = canonical(user_id, declared.column("user_id"))
-    names = Masking(declared, workspace.ledger, [Erasing.only({user or ""}, mentions=False)])
+    names = Masking(declared, workspace.ledger, taken.erasings)
     bound = [(one.name, workspace.ledger.binding(one.kind, one.name)) for one in inbox.files]
     holding = {name for name, binding in bound if binding and binding.file_id in files}
     dropped = [one.name for one in (*inbox.files, *inbox.manifests)]
@@ -98,7 +100,6 @@ def erase(
     console.print(
         f"{counted(sum(rows.values()), 'row')} taken out, {counted(changed, 'partition')} changed", markup=False
     )
-    console.print("names of undeclared fields in rows of other users are not searched", markup=False)
     if kept:
         console.print(f"left alone in {workspace.inbox}, though they hold the user: {', '.join(kept)}", markup=False)
     if mentioned:

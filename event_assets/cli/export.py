@@ -16,8 +16,8 @@ def export(
     form: Annotated[
         Literal["dbt", "odcs"], typer.Option("--as", help="dbt: a sources.yml; odcs: an Open Data Contract.")
     ],
-    out: Annotated[Path | None, typer.Option(help="The file to write; standard output where left out.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON in place of YAML.")] = False,
+    out: Annotated[Path | None, typer.Option(help="The file to write; by default standard output.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead of YAML.")] = False,
 ) -> None:
     """Describes a dataset's tables for other tools, with descriptions, types, keys and tests.
 

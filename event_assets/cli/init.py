@@ -29,27 +29,27 @@ EARLIEST = dt.date(1900, 1, 1)
 
 
 def init(
-    name: Annotated[str, typer.Argument(help="What the dataset shall be called, such as web_clicks.")],
+    name: Annotated[str, typer.Argument(help="The name of the dataset, such as web_clicks.")],
     samples: Annotated[
         list[Path],
         typer.Option("--from", metavar="FILE", help="A sample file or a folder of them; repeat it for several."),
     ],
     time_column: Annotated[
-        str | None, typer.Option(metavar="FIELD", help="The field with the event's time, where another was taken.")
+        str | None, typer.Option(metavar="FIELD", help="The field with the event's time, if init chose another one.")
     ] = None,
     user_column: Annotated[str | None, typer.Option(metavar="FIELD", help="The field with the user's id.")] = None,
     type_column: Annotated[str | None, typer.Option(metavar="FIELD", help="The field with the event's type.")] = None,
     show: Annotated[bool, typer.Option("--show", help="Print the draft and write nothing.")] = False,
     wide: WideOption = False,
     blocks: RecordsOption = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was drafted as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Drafts a dataset's declaration from sample files, as a YAML file that loads at once, to be read and edited.
+    """Drafts a dataset's declaration from sample files: a valid YAML file for you to read and edit.
 
-    Sample files are CSV, JSON, NDJSON, Parquet or logs, compressed or not; those of different shape become several
-    blocks, those with a line a user become profiles. The draft is written to NAME/defs.yaml in the folder of your
-    datasets (EVENT_ASSETS_DATASETS, else datasets/), then tried on the samples: the command prints how many records
-    are taken and which are refused, and the first rows. For a dataset that exists already it proposes the difference.
+    Sample files are CSV, JSON, NDJSON, Parquet or logs, compressed or not. Files of different shape become several
+    blocks; files with one line for each user become profiles. The draft is written to NAME/defs.yaml in the folder of
+    your datasets (EVENT_ASSETS_DATASETS, else datasets/) and tested on the samples: the command prints how many records
+    are landed, which are rejected, and the first rows. For an existing dataset the command proposes the differences.
 
     \b
     event-assets init web_clicks --from export_2025-01-31.csv

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 def list_tables(
     dataset: Annotated[
-        str | None, typer.Argument(help="One dataset; all where left out.", autocompletion=known_datasets)
+        str | None, typer.Argument(help="One dataset; by default all.", autocompletion=known_datasets)
     ] = None,
     wide: WideOption = False,
     records: RecordsOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print datasets and tables as a JSON array.")] = False,
 ) -> None:
-    """Lists the datasets and their tables: layer, partitions, key, and what a row is.
+    """Lists the datasets and their tables: layer, partitions, key and the meaning of a row.
 
     \b
     event-assets list

@@ -16,7 +16,7 @@ from event_assets.settings import load_settings
 if TYPE_CHECKING:
     from event_assets.pipeline.compare_rows import Difference
     from event_assets.pipeline.plan import Plan
-    from event_assets.pipeline.run_aside import PlannedDifference
+    from event_assets.pipeline.planned_difference import PlannedDifference
 
 #: So many rows that differ are shown for each table.
 _SAMPLE = 3
@@ -27,22 +27,22 @@ _SOMETHING = 1
 def plan(
     dataset: DatasetName,
     diff: Annotated[
-        bool, typer.Option("--diff", help="Compute it aside, and count the rows added, removed and changed.")
+        bool, typer.Option("--diff", help="Also count the rows that would be added, removed and changed.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the plan as one JSON object.")] = False,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write it to a file: .json as --json prints it; .csv or .parquet: each row that differs."),
+        typer.Option(help="Write the plan to a .json file, or each row that differs to a .csv or .parquet file."),
     ] = None,
     exit_code: Annotated[
         bool,
-        typer.Option("--exit-code", help="Exit with 1 where a run would do (--diff: change) something, else with 0."),
+        typer.Option("--exit-code", help="Exit with 1 if a run would do (with --diff: change) something, else with 0."),
     ] = False,
 ) -> None:
-    """Shows what `run` would do now and why: new files, changed keys of the declaration, partitions to be made.
+    """Shows what `run` would do now and why: new files, changed keys of the declaration, partitions to compute.
 
-    With --diff it also computes them in a temporary folder, over the same files, and compares them with the published
-    tables by key. Nothing of the lake is touched, and `run` makes exactly this difference.
+    With --diff it also computes them in a temporary folder and compares them with the published tables by key. It
+    doesn't change the lake. `run` makes exactly these changes.
 
     \b
     event-assets plan shop
@@ -60,7 +60,7 @@ def plan(
     from event_assets.cli.output import json_text, working, write_file
     from event_assets.pipeline.compare_rows import SAMPLE_ROWS
     from event_assets.pipeline.plan import preview
-    from event_assets.pipeline.run_aside import planned_difference
+    from event_assets.pipeline.planned_difference import planned_difference
     from event_assets.pipeline.workspace import Workspace
     from event_assets.storage.atomic_write import atomic_write
 
@@ -89,7 +89,7 @@ def plan(
 
 def _print(found: Plan | PlannedDifference, planned: Plan) -> None:
     from event_assets.cli.text_table import plain
-    from event_assets.pipeline.run_aside import PlannedDifference
+    from event_assets.pipeline.planned_difference import PlannedDifference
 
     for warning in planned.warnings:
         typer.echo(plain(f"warning: {warning}"))

@@ -36,22 +36,24 @@ def quarantine(
     dataset: DatasetName,
     reason: Annotated[
         str | None,
-        typer.Option(help="Only records refused for this, such as missing_user_id.", autocompletion=known_reasons),
+        typer.Option(
+            help="Only records rejected for this reason, such as missing_user_id.", autocompletion=known_reasons
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(min=0, help="How many records to show.")] = 10,
     out: Annotated[Path | None, typer.Option(help="Write all of them to this .csv, .parquet or .json file.")] = None,
     raw: Annotated[
-        bool, typer.Option("--raw", help="In CSV, leave texts that a spreadsheet would run as formulas as they are.")
+        bool, typer.Option("--raw", help="In CSV, don't escape texts that a spreadsheet would run as formulas.")
     ] = False,
     replay: Annotated[
         bool,
-        typer.Option("--replay", help="First read again what fixed rules read otherwise, and make what is stale."),
+        typer.Option("--replay", help="First read records again by the current rules and recompute stale partitions."),
     ] = False,
     wide: WideOption = False,
     blocks: RecordsOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print counts and records as JSON.")] = False,
 ) -> None:
-    """Counts the refused records by reason, date and file and shows the first ones, with the text as it came.
+    """Counts the rejected records by reason, date and file and shows the first ones with their original text.
 
     \b
     event-assets quarantine benefits

@@ -29,7 +29,7 @@ def query(
         ),
     ],
     form: Annotated[
-        Format | None, typer.Option("--format", help="How rows are printed; all of them, but for table.")
+        Format | None, typer.Option("--format", help="The format of the rows; all formats but table print every row.")
     ] = None,
     out: Annotated[
         Path | None,
@@ -38,11 +38,11 @@ def query(
     wide: WideOption = False,
     records: RecordsOption = False,
     raw: Annotated[
-        bool, typer.Option("--raw", help="In CSV, leave texts that a spreadsheet would run as formulas as they are.")
+        bool, typer.Option("--raw", help="In CSV, don't escape texts that a spreadsheet would run as formulas.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all rows as a JSON array.")] = False,
 ) -> None:
-    """Runs one SELECT of DuckDB's SQL over all tables, as views DATASET.TABLE. Nothing can be changed by it.
+    """Runs one SELECT of DuckDB's SQL over all tables, as views DATASET.TABLE. It can't change data.
 
     \b
     event-assets query "SELECT * FROM shop.funnel_summary"

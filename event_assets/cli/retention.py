@@ -14,10 +14,10 @@ from event_assets.wording import counted
 
 def retention(
     dataset: DatasetName,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be dropped.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was dropped as JSON.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the dates that would be deleted.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Permanently drops the dates that are older than the declaration's key `retention` keeps them.
+    """Permanently deletes the dates that are older than the declaration's `retention` allows.
 
     \b
     event-assets retention shop --dry-run

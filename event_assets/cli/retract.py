@@ -20,13 +20,13 @@ def retract(
         str | None, typer.Option("--run", metavar="RUN", help="All files that this run landed: its id in the UI.")
     ] = None,
     undo: Annotated[
-        bool, typer.Option("--undo", help="Bring back what was retracted; the last retraction if nothing is named.")
+        bool, typer.Option("--undo", help="Restore retracted files; by default those of the last retraction.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Takes the rows of a source file, or of all files that a run landed, out of every table, raw ones included.
+    """Removes the rows of a source file, or of all files that a run landed, from every table, also from raw tables.
 
-    No backfill and no other copy of the file brings them back, but `--undo` does, as long as the file is in the inbox.
+    No backfill and no copy of the file restores them; `--undo` does, if the file is still in the inbox.
 
     \b
     event-assets retract shop events_20200924.csv

@@ -20,16 +20,18 @@ def run(
     dataset: DatasetName,
     first: Annotated[
         str | None,
-        typer.Option("--from", metavar="DATE", help="First date to make, fresh or stale.", autocompletion=known_dates),
+        typer.Option(
+            "--from", metavar="DATE", help="First date to compute, fresh or stale.", autocompletion=known_dates
+        ),
     ] = None,
     last: Annotated[
-        str | None, typer.Option("--to", metavar="DATE", help="Last date to make.", autocompletion=known_dates)
+        str | None, typer.Option("--to", metavar="DATE", help="Last date to compute.", autocompletion=known_dates)
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be touched, and why.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be computed, and why.")] = False,
     log: Annotated[bool, typer.Option("--log", help="Print the run's log, with times, on standard error.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Lands what is new in the dataset's inbox and makes every table that it touches.
+    """Lands the new files in the dataset's inbox and updates every table that they affect.
 
     \b
     event-assets run shop

@@ -27,16 +27,15 @@ if TYPE_CHECKING:
 def status(
     dataset: Annotated[
         str | None,
-        typer.Argument(help="One dataset, with its tables; all where left out.", autocompletion=known_datasets),
+        typer.Argument(help="One dataset, with its tables; by default all.", autocompletion=known_datasets),
     ] = None,
     wide: WideOption = False,
     records: RecordsOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Shows dates, rows, the share of refused records, what is stale or waits in the inbox, and the last run.
+    """Shows dates, rows, the share of rejected records, stale partitions, waiting files and the last run.
 
-    Nothing is landed or computed. What is downstream of a stale partition is known to be stale once that is
-    computed.
+    It lands and computes nothing. Partitions downstream of a stale one are only compared once it is computed.
 
     \b
     event-assets status

@@ -15,16 +15,14 @@ from event_assets.wording import counted
 
 
 def supply(
-    dataset: Annotated[
-        str, typer.Argument(help="A dataset that ships, such as activity.", autocompletion=known_datasets)
-    ],
+    dataset: Annotated[str, typer.Argument(help="A shipped dataset, such as activity.", autocompletion=known_datasets)],
     rate: Annotated[int, typer.Option(min=1, help="Records in each file.")] = 1_000,
     every: Annotated[float, typer.Option(min=0.01, help="Seconds from one file to the next.")] = 5.0,
     for_seconds: Annotated[
-        float | None, typer.Option("--for", min=0.01, help="Stop after so many seconds; without, Ctrl-C stops.")
+        float | None, typer.Option("--for", min=0.01, help="Stop after so many seconds; by default on Ctrl-C.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="What the records are drawn from.")] = 1,
-    mess: Annotated[float, typer.Option(min=0.0, help="How messy: 0 is clean, 1 the usual shares.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the random records.")] = 1,
+    mess: Annotated[float, typer.Option(min=0.0, help="Share of faulty records: 0 is none, 1 the usual share.")] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print each file, and their number, as JSON.")] = False,
 ) -> None:
     """Keeps dropping new files of events of the last hour into the dataset's inbox, until Ctrl-C.

@@ -25,12 +25,12 @@ Wanted = Callable[[dt.date], bool]
 
 def top(
     source: Annotated[
-        str, typer.Argument(metavar="FILE_OR_DATASET", help="A file, a folder that convert made, or a dataset.")
+        str, typer.Argument(metavar="FILE_OR_DATASET", help="A file, a folder that convert wrote, or a dataset.")
     ],
     n: Annotated[int, typer.Option("--n", "-n", min=1, help="Users per platform.")] = 10,
     platform: Annotated[str | None, typer.Option(help="Only this platform, in any spelling.")] = None,
-    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First date that counts.")] = None,
-    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last date that counts.")] = None,
+    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First date to count.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last date to count.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="The .csv, .parquet or .json file to write; Result_NAME_topN.csv if left out.")
     ] = None,
@@ -43,13 +43,13 @@ def top(
     time_column: Annotated[str, typer.Option(help="The field with the time.")] = "activity_time",
     type_column: Annotated[str, typer.Option(help="The field with the kind of activity.")] = "activity_type",
     raw: Annotated[
-        bool, typer.Option("--raw", help="In CSV, leave texts that a spreadsheet would run as formulas as they are.")
+        bool, typer.Option("--raw", help="In CSV, don't escape texts that a spreadsheet would run as formulas.")
     ] = False,
     wide: WideOption = False,
     records: RecordsOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the users as a JSON array.")] = False,
 ) -> None:
-    """Ranks users by their distinct sessions on each platform; equal ones by user_id as text.
+    """Ranks users by their distinct sessions on each platform; ties are ordered by user_id as text.
 
     Prints the users with their ranks and writes platform, user_id, session_count.
 

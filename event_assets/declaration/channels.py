@@ -34,13 +34,13 @@ class ChannelRule(Declared):
     channel: str
     """The channel's name."""
     source: Patterns = ()
-    """What the source may be: `utm_source`, else the referring site."""
+    """The sources: `utm_source`, else the referring site."""
     medium: Patterns = ()
-    """What the medium may be: `utm_medium`, else `organic`, `referral` or `(none)`."""
+    """The media: `utm_medium`, else `organic`, `referral` or `(none)`."""
     campaign: Patterns = ()
-    """What the campaign may be; a session without one doesn't meet this."""
+    """The campaigns; a session without one doesn't match."""
     site: Annotated[tuple[referring_sites.Kind, ...], BeforeValidator(listed)] = ()
-    """What kind of site the source may be, by the list of the package: search, social, video, shopping."""
+    """The kinds of sites, by the list of the package: search, social, video, shopping."""
 
     @field_validator("channel")
     @classmethod
@@ -92,9 +92,9 @@ class Channels(Declared):
     """Where sessions come from: source, medium, campaign and channel by a session's first event."""
 
     landing_page: str | None = None
-    """The column of the page's URL: its UTM parameters and click ids are read, its host is one's own."""
+    """The column of the page's URL: its UTM parameters and click ids are read, and its host is yours."""
     referrer: str | None = None
-    """The column of the URL, host or name of the page before."""
+    """The column of the URL, host or name of the previous page."""
     utm_source: str | None = None
     """The column of the source, in place of the landing page's `utm_source`."""
     utm_medium: str | None = None
@@ -102,13 +102,13 @@ class Channels(Declared):
     utm_campaign: str | None = None
     """The column of the campaign, in place of the landing page's `utm_campaign`."""
     internal_hosts: tuple[str, ...] = ()
-    """Hosts that are no source, with their subdomains: your own, a payment page. Their referrers are ignored."""
+    """Hosts whose referrers are ignored, with their subdomains: your own, a payment page."""
     own_rules: tuple[ChannelRule, ...] = Field((), alias="rules")
-    """Rules of channels that come before the default ones; the first that a session meets gives its channel."""
+    """Rules of channels before the default ones; the first rule that a session matches gives its channel."""
     default_rules: bool = True
-    """Whether the rules of Google Analytics 4 follow one's own. A session that meets none is `Unassigned`."""
+    """Whether the rules of Google Analytics 4 follow your own. A session that matches no rule is `Unassigned`."""
     lookback: int = Field(30, ge=1, le=366)
-    """First and last touch are those of so many dates, which end on the session's own."""
+    """The number of dates, up to the session's own, that are searched for the first and last touch."""
     conversions: tuple[str, ...] = ()
     """Event types that are conversions; `sessions` then counts them."""
     revenue: str | None = None

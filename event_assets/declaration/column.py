@@ -10,7 +10,7 @@ from pydantic import field_validator, model_validator
 
 from event_assets.declaration.base import Declared
 from event_assets.declaration.values import bound_text, decimal_parts, form_of, value_of
-from event_assets.text.paths import FILE_PATH
+from event_assets.text.field_paths import FILE_PATH
 
 #: Columns that the platform itself adds to events; a declaration may not use these names.
 RESERVED_COLUMNS = frozenset(
@@ -40,6 +40,15 @@ RESERVED_COLUMNS = frozenset(
 
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+#: What is meant by the names that others give to types.
+_MEANT = {
+    **dict.fromkeys(("int", "integer", "bigint", "long"), "int64"),
+    **dict.fromkeys(("float", "double", "number", "numeric", "decimal", "money"), "decimal(18,2), or float64"),
+    **dict.fromkeys(("text", "str", "varchar", "uuid"), "string"),
+    **dict.fromkeys(("datetime", "time", "timestamptz"), "timestamp"),
+    **dict.fromkeys(("boolean",), "bool"),
+    **dict.fromkeys(("array", "object", "list", "map"), "json"),
+}
 _TYPE = re.compile(r"string|int64|float64|bool|date|timestamp|json|decimal\((\d+), ?(\d+)\)")
 
 
@@ -47,10 +56,10 @@ class Numbers(Declared):
     """How the texts of a source write numbers. Numbers of JSON, Parquet, Avro and Excel are read as they are."""
 
     decimal: str = "."
-    """The mark before the fraction, such as `,`."""
+    """The decimal separator, such as `,`."""
     thousands: str | None = None
-    """The mark between groups of three digits, such as `.`; where there is one, it is before every group or none. A
-    blank means the no-break and the narrow no-break space as well."""
+    """The separator between groups of three digits, such as `.`; a number has it before every group or not at all. A
+    blank also means the no-break and the narrow no-break space."""
 
     @model_validator(mode="after")
     def _two_marks(self) -> Self:
@@ -68,39 +77,39 @@ class Column(Declared):
     """One declared column, from its place in the source to its type, rules and meaning."""
 
     name: str
-    """What the column is called in every table. `user_id` and `event_type` have to be among them."""
+    """The column's name in every table. `user_id` and `event_type` are required."""
     description: str
-    """What a value means. The UI, the warehouse and the data dictionary show it."""
+    """The meaning of a value. The UI, the warehouse and the data dictionary show it."""
     type: str = "string"
     """`string`, `int64`, `float64`, `decimal(p,s)`, `bool`, `date`, `timestamp` or `json`."""
     source: str | tuple[str, ...] = ""
-    """Where the value is: a CSV header, or a path into a nested record (`details.page`, `x."k.with.dot".id`,
-    `parent[0].id`, `params[key=page].value`); the name where left out. Of a list of fields the first is taken that is
-    not null. `file_path` is the path of the file in the inbox."""
+    """The field with the value: a CSV header, or a path into a nested record (`details.page`, `x."k.with.dot".id`,
+    `parent[0].id`, `params[key=page].value`); by default the column's name. From a list of fields, the first that is
+    not null is used. `file_path` is the path of the file in the inbox."""
     pattern: str | None = None
     """A regular expression whose first group is the value, for `source: file_path`: `dt=([0-9-]+)`."""
     numbers: Numbers | None = None
-    """How texts write numbers, for a numeric column."""
+    """The notation of numbers in texts, for a numeric column."""
     constant: str | None = None
-    """A value that every record gets, for a column that the source doesn't have."""
+    """The value of every record, for a column that the source doesn't have."""
     required: bool = False
-    """Whether a record without a value is refused, and a file without the field."""
+    """Whether records without a value, and files without the field, are rejected."""
     in_every_file: bool = False
-    """Whether a CSV or Parquet file without the field is refused, though a record may leave it empty."""
+    """Whether a CSV or Parquet file without the field is rejected, although a record may leave it empty."""
     null_values: tuple[str, ...] = ()
     """Texts (after trimming) that mean null; the empty text always does."""
     aliases: Mapping[str, str] = {}
-    """Text to text, looked up without regard to ASCII case."""
+    """Replacements of texts, compared without ASCII case."""
     case: Literal["lower", "upper"] | None = None
-    """ASCII case folding of what no alias names."""
+    """ASCII case conversion of texts without an alias."""
     booleans: Mapping[str, bool] = {"true": True, "false": False}
-    """Text to truth value, for type `bool`."""
+    """The truth value of each text, for type `bool`."""
     min: str | None = None
-    """Lowest value allowed, as text of the column's type."""
+    """The lowest allowed value, as text of the column's type."""
     max: str | None = None
-    """Highest value allowed, as text of the column's type."""
+    """The highest allowed value, as text of the column's type."""
     personal: bool = False
-    """Whether values may tell who somebody is; user_id always may. They stay out of previews and logs."""
+    """Whether values can identify a person; user_id always can. Previews and logs don't contain them."""
 
     @field_validator("min", "max", mode="before")
     @classmethod
@@ -121,13 +130,17 @@ class Column(Declared):
     def _known_type(cls, value: str) -> str:
         match = _TYPE.fullmatch(value)
         if match is None:
-            raise ValueError("a type is string, int64, float64, decimal(p,s), bool, date, timestamp or json")
+            meant = _MEANT.get(value.lower().partition("(")[0])
+            known = "a type is string, int64, float64, decimal(p,s), bool, date, timestamp or json"
+            raise ValueError(f"{known}, not {value!r}; write {meant or 'one of these, such as decimal(18,2)'}")
         if match[1] and not (1 <= int(match[1]) <= 38 and int(match[2]) <= int(match[1])):
-            raise ValueError("decimal(p,s) takes 1 <= p <= 38 and 0 <= s <= p")
+            raise ValueError("decimal(p,s) takes 1 <= p <= 38 and 0 <= s <= p; write such as decimal(18,2)")
         return value.replace(" ", "")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.source == ():
+            raise ValueError("source is an empty list; name a field, such as [user_id, anonymous_id]")
         if not self.source:
             object.__setattr__(self, "source", self.name)
         if self.pattern is not None and self.source != FILE_PATH:

@@ -14,7 +14,8 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from event_assets.declaration.base import Declared
 from event_assets.declaration.channels import Channels
 from event_assets.declaration.column import NAME, Column, Numbers
-from event_assets.declaration.conditions import Where, check_where
+from event_assets.declaration.column_references import check_column_references
+from event_assets.declaration.conditions import Where
 from event_assets.declaration.events_and_profiles import AS_JSON, Events, Profiles, Source
 from event_assets.declaration.expect import Expect
 from event_assets.declaration.tables_and_limits import (
@@ -26,7 +27,6 @@ from event_assets.declaration.tables_and_limits import (
     Sessions,
     Traffic,
 )
-from event_assets.declaration.values import value_of
 
 Kind = Literal["events", "profiles"]
 #: What a column of several blocks may have in each of them; all else belongs to the column, and is declared once.
@@ -64,55 +64,56 @@ class Dataset(Declared):
     """One stream of events with its profiles and rules."""
 
     name: str
-    """What the dataset is called: its group, its folder of the inbox and its schema in queries."""
+    """The dataset's name, which is also the name of its group, its inbox folder and its schema in queries."""
     description: str
-    """What the events are, in a sentence."""
+    """A sentence that describes the events."""
     owners: tuple[str, ...] = ()
-    """Who owns it: `team:NAME` or an e-mail address, as Dagster shows them."""
+    """The owners that Dagster shows: `team:NAME` or an e-mail address."""
     start_date: dt.date
-    """The first date that there is. Earlier events are refused as `out_of_range`."""
+    """The first date. Earlier events are rejected as `out_of_range`."""
     end_date: dt.date | None = None
-    """The last date that there is. Later events are refused as `out_of_range`."""
+    """The last date. Later events are rejected as `out_of_range`."""
     timezone: str = "UTC"
-    """The calendar in which `event_date` is read off `event_time`."""
+    """The time zone that gives the `event_date` of an `event_time`."""
     source_timezone: str = "UTC"
-    """The zone of times that name none."""
+    """The zone of times that contain none."""
     mode: Literal["lenient", "fail_fast"] = "lenient"
-    """Whether a refused record is kept aside (`lenient`) or stops its file (`fail_fast`)."""
+    """Whether a rejected record is stored with its reason (`lenient`) or stops its file (`fail_fast`)."""
     drift: Literal["keep", "warn", "fail"] = "keep"
-    """What becomes of a file with new, missing or retyped fields: it is landed and reported (`keep`), the run warns of
-    it as well (`warn`), or it is refused as a whole (`fail`)."""
+    """A file with new, missing or retyped fields is landed and reported (`keep`), landed with a warning (`warn`), or
+    rejected as a whole (`fail`)."""
     engine: Literal["polars", "duckdb", "spark"] = "polars"
-    """What runs the transforms, where EVENT_ASSETS_ENGINE doesn't say so for all datasets. It changes no row."""
+    """The engine of the transforms, unless EVENT_ASSETS_ENGINE sets it for all datasets. It changes no row."""
     events: EventBlocks
-    """The files of events and how they are read. Several kinds of files are a list of blocks: columns of one name are
-    one column, null for files of a block that lacks it."""
+    """The files of events and how they are read. For several kinds of files, declare a list of blocks. Columns of one
+    name are one column, which is null for files of a block without it."""
     event_id: str | None = None
-    """The declared column that already is each event's unique id."""
+    """The declared column that contains each event's unique id."""
     profiles: ProfileBlocks = ()
-    """The files that say who the users are, one block or a list; facts get their columns by `user_id`."""
+    """The files with the users' attributes, one block or a list; facts get their columns by `user_id`."""
     numbers: Numbers | None = None
-    """How texts write numbers, where neither a block nor a column declares another way."""
+    """The notation of numbers in texts, unless a block or a column declares another one."""
     deduplicate: Deduplicate = Deduplicate()
-    """What makes two records the same."""
+    """The rule for duplicate records."""
     sessions: Sessions = Sessions()
-    """What ends a session."""
+    """The rule for the end of a session."""
     identity: Identity | None = None
-    """Which ids are one person's; facts then have `person_id`."""
+    """The columns with ids of one person; facts then have `person_id`."""
     traffic: Traffic | None = None
-    """Who causes events: humans, bots or oneself."""
+    """How events of humans, bots and your own staff are distinguished."""
     channels: Channels | None = None
-    """Where sessions come from: `sessions` has source, medium, campaign and channel, and `channel_summary` is made."""
+    """The origin of sessions: `sessions` gets source, medium, campaign and channel, and the table `channel_summary` is
+    added."""
     geo: str | None = None
-    """The declared column that holds an IP address."""
+    """The declared column that contains an IP address."""
     gold: Gold = Gold()
-    """The tables for analysts that are made."""
+    """The tables for analysts."""
     quality: Quality = Quality()
-    """From where on a figure is worth a warning."""
+    """The limits of figures; a check warns beyond them."""
     expect: Expect | None = None
-    """Which files each date is complete with; where left out, nothing is expected."""
+    """The files that a date needs to be complete; by default none."""
     retention: Retention = Retention()
-    """How long dates are kept, by layer; for ever by default."""
+    """The number of days that dates are kept, by layer; by default for ever."""
 
     @field_validator("name")
     @classmethod
@@ -181,87 +182,7 @@ class Dataset(Declared):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        columns = {column.name for column in self.columns}
-
-        def known(key: str, name: str | None, extra: set[str] = frozenset()) -> None:  # type: ignore[assignment]
-            if name is not None and name not in columns | extra:
-                raise ValueError(f"{key} names no declared column: {name!r}; declared are {', '.join(sorted(columns))}")
-
-        for name in ("user_id", "event_type"):
-            if name not in columns:
-                raise ValueError(f"events.columns must declare {name}; use source: to name its field")
-        user = self.column("user_id")
-        if user.type not in ("string", "int64"):
-            raise ValueError("user_id is an identifier: its type is string or int64")
-        if self.column("event_type").type != "string":
-            raise ValueError("event_type is a category: its type is string")
-        for key in self.deduplicate.keys:
-            known("deduplicate.keys", key, {"event_time"})
-        known("event_id", self.event_id)
-        floats = [key for key in self.dedupe_keys if key in columns and self.column(key).type == "float64"]
-        if floats:
-            raise ValueError(
-                f"deduplicate.keys: {floats[0]} is a float64, and floats enter no key; make it a decimal or name others"
-            )
-        if self.event_id and self.deduplicate.keys not in ((), (self.event_id,)):
-            raise ValueError(f"with event_id: {self.event_id} the deduplication key is that column alone")
-        known("sessions.column", self.sessions.column)
-        known("sessions.by", self.sessions.by)
-        if self.sessions.by and self.column(self.sessions.by).type not in ("string", "int64"):
-            raise ValueError(f"sessions.by: {self.sessions.by} is an identifier: its type is string or int64")
-        known("geo", self.geo)
-        for key in ("user_agent", "address"):
-            told_by: str | None = getattr(self.traffic, key, None)
-            known(f"traffic.{key}", told_by)
-            if told_by and self.column(told_by).type != "string":
-                raise ValueError(f"traffic.{key}: {told_by} is a {self.column(told_by).type}; it must be a string")
-        for text in self.traffic.internal_users if self.traffic else ():
-            if value_of(text, user.type) is None:
-                raise ValueError(f"traffic.internal_users: {text!r} is not a valid {user.type}")
-        for key, column in self.channels.fields.items() if self.channels else ():
-            known(f"channels.{key}", column)
-            if self.column(column).type != "string":
-                raise ValueError(f"channels.{key}: {column} is a {self.column(column).type}; it must be a string")
-        if self.channels and self.channels.revenue:
-            known("channels.revenue", self.channels.revenue)
-            if not self.column(self.channels.revenue).decimal and self.column(self.channels.revenue).type != "int64":
-                raise ValueError("channels.revenue: money is a decimal(p,s) or an int64, so that a sum is exact")
-        for name in self.identity.columns if self.identity else ():
-            known("identity.links", name)
-            if self.column(name).type not in ("string", "int64"):
-                raise ValueError(f"identity.links: {name} is an identifier: its type is string or int64")
-        if self.gold.top_users is not None:
-            known("gold.top_users.by", self.gold.top_users.by)
-        for step in self.gold.user_funnel.steps if self.gold.user_funnel else ():
-            check_where(f"gold.user_funnel.steps: {step.name}: where", step.where, self.fact_column)
-        for name in self.gold.users_by:
-            counted = self.fact_column(name)
-            if counted is None and not (name == "geo_region" and self.geo):
-                raise ValueError(f"gold.users_by names no declared column: {name!r}")
-            if counted is not None and counted.type not in ("string", "int64", "date"):
-                raise ValueError(
-                    f"gold.users_by: {name} is a {counted.type}; name columns of type string, int64 or date"
-                )
-        if self.gold.watch_time is not None:
-            known("gold.watch_time.column", self.gold.watch_time.column)
-            if self.column(self.gold.watch_time.column).decimal is None:
-                raise ValueError("gold.watch_time.column: minutes are a decimal(p,s), so that a sum is exact")
-            if self.geo is None:
-                raise ValueError("gold.watch_time needs geo: the column that holds an IP address")
-        for block in self.profiles:
-            profile_columns = {column.name for column in self.columns_of("profiles")}
-            profile_user = block.column("user_id")
-            if profile_user is None:
-                raise ValueError("profiles.columns must declare user_id")
-            if not profile_user.required:
-                raise ValueError("profiles.columns: user_id is required, since a profile is a user's")
-            if profile_user.type != user.type:
-                raise ValueError(
-                    f"profiles.user_id is {profile_user.type} and events.user_id {user.type}: make them one"
-                )
-            for name in sorted((profile_columns & columns) - {"user_id"}):
-                raise ValueError(f"column {name} is declared for events and for profiles; rename one")
-            check_where("profiles.filter", block.filter, block.column)
+        check_column_references(self)
         return self
 
     def __hash__(self) -> int:

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from event_assets.declaration.base import Declared, Duration, within
 from event_assets.declaration.column import Column, Numbers
 from event_assets.declaration.conditions import Where, check_where
-from event_assets.text.paths import FILE_PATH, PARENT, parse_path
+from event_assets.text.field_paths import FILE_PATH, PARENT, parse_path
 from event_assets.text.time_formats import NUMBER_FORMATS, check_zone_name, offset_seconds, time_form
 
 Format = Literal["csv", "json", "ndjson", "parquet", "avro", "excel", "log"]
@@ -36,20 +36,20 @@ class CsvDialect(Declared):
     delimiter: str = ","
     """The separator of fields; it may be several characters. `whitespace` is any run of blanks and tabs."""
     quote: str = '"'
-    """What a field is wrapped in that holds a delimiter, a quote or a line end."""
+    """The character around a field that contains a delimiter, a quote or a line end."""
     escape: str = '"'
-    """The character before a quote inside of quotes."""
+    """The character before a quote within quotes."""
     header: bool | Literal["w3c"] = True
-    """Whether the first record names the fields. Where false, they are `column_1`, `column_2`, ... by their place;
+    """Whether the first record names the fields. If false, they are `column_1`, `column_2`, ... in their order;
     `w3c` takes the names from `#Fields:` lines, which may change within a file, and reads `-` as null."""
     header_lines: int = Field(1, ge=1)
-    """How many records the header takes; a field's name is its parts, joined by a blank."""
+    """The number of records in the header; the parts of a field's name are joined by a blank."""
     skip_lines: int = Field(0, ge=0)
-    """Lines before the header that are no data (a preamble)."""
+    """The number of lines before the header that are not data."""
     footer_lines: int = Field(0, ge=0)
-    """Lines at the file's end that are no data, blank ones not counted."""
+    """The number of lines at the file's end that are not data, without blank lines."""
     comment: str | None = Field(None, min_length=1)
-    """Lines that begin with this text are no records, such as `#`."""
+    """Lines that begin with this text are ignored, such as `#`."""
 
     @model_validator(mode="after")
     def _tells_fields_apart(self) -> Self:
@@ -58,15 +58,17 @@ class CsvDialect(Declared):
             if "\n" in mark or "\r" in mark:
                 raise ValueError(f"{key} holds a line end, which ends a record")
         if not self.delimiter or self.delimiter == self.quote:
-            raise ValueError('delimiter is the text between two fields, and not the quote, such as "," or ";"')
+            raise ValueError(
+                'delimiter is the text between two fields, and not the quote; write such as csv: {{delimiter: ";"}}'
+            )
         return self
 
 
 class Log(Declared):
     pattern: str = "combined"
     """`combined` or `common` (Apache, nginx), or a regular expression whose named groups are the fields of a line. The
-    fields of the two are host, ident, user, time, method, path, protocol, status, bytes, and of `combined` referrer
-    and agent; `-` is null."""
+    fields of both are host, ident, user, time, method, path, protocol, status, bytes, and of `combined` referrer and
+    agent; `-` is null."""
 
     @field_validator("pattern")
     @classmethod
@@ -89,27 +91,27 @@ class Log(Declared):
 
 class Excel(Declared):
     sheet: str | None = None
-    """The sheet's name; the first one where left out."""
+    """The sheet's name; by default the first one."""
 
 
 class Time(Declared):
     """Which source field holds an event's time, and how it is written."""
 
     source: str | tuple[str, ...]
-    """Where the time is: a CSV header or a path. A list of fields (a date, a time) is joined by a blank; the time
+    """The field with the time: a CSV header or a path. A list of fields (a date, a time) is joined by a blank; the time
     is missing if one of them is null."""
     format: str | None = None
     """The only format: the same as `formats` with one entry."""
     formats: tuple[str, ...] = ()
     """`iso` (ISO 8601 in its variants; the default), at most one of `epoch_seconds`, `epoch_millis`, `epoch_micros`,
-    `epoch_nanos` and `excel_serial`, and `rfc2822` or patterns such as `%d.%m.%Y %H:%M`. A text that two of them read
-    as two instants is refused as `ambiguous_timestamp`."""
+    `epoch_nanos` and `excel_serial`, and `rfc2822` or patterns such as `%d.%m.%Y %H:%M`. If two of them read a text as
+    two different times, the record is rejected as `ambiguous_timestamp`."""
     zones: Mapping[str, str] = {}
-    """Names of zones that `%Z` reads beside `UTC` and `GMT`, with their offsets: `{PST: "-08:00"}`."""
+    """Names of zones that `%Z` reads in addition to `UTC` and `GMT`, with their offsets: `{PST: "-08:00"}`."""
     ahead: Annotated[Duration, within(dt.timedelta(days=36500), "36500d")] = dt.timedelta(hours=24)
-    """How far after its file's first landing a time may be; later ones are refused as `out_of_range`."""
+    """How much later than its file's first landing a time may be; later times are rejected as `out_of_range`."""
     missing: Literal["reject", "file_date"] = Field("reject", alias="missing_time")
-    """A record without any time is refused, or takes midnight of the date in its file's name."""
+    """A record without a time is rejected, or gets midnight of the date in its file's name."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -154,28 +156,40 @@ class Source(Declared):
     """`json` is an array of objects; a file of one object a line is `ndjson`. `log` is text that a regular expression
     reads. `avro` and `excel` need the packages of the extra of that name."""
     csv: CsvDialect = CsvDialect()
-    """The dialect, where the format is `csv`."""
+    """The dialect of the format `csv`."""
     log: Log = Log()
-    """What a line looks like, where the format is `log`."""
+    """The pattern of a line of the format `log`."""
     excel: Excel = Excel()
-    """Which sheet is read, where the format is `excel`."""
+    """The sheet of the format `excel`."""
     encoding: str = "utf-8"
-    """Python's name of an encoding; `detect` finds it out from each file (UTF-8 wherever it can be), and records it."""
+    """Python's name of an encoding; `detect` determines it for each file (UTF-8 if the bytes are valid UTF-8), and
+    records it."""
     lines: Literal["plain", "quoted_whole"] = "plain"
-    """`quoted_whole`: every line of the file is wrapped in quotes as a whole."""
+    """`quoted_whole`: every whole line of the file is in quotes."""
     records: str | None = None
     """The path of the array of records in a `json` file whose root is an object, such as `Records`."""
     explode: str | None = None
     """The path of an array in each record whose elements are the records; other fields are then `^.path`."""
     where: Where = Field(default_factory=dict)
-    """Column to the values of records that are wanted: a list, or `{not: [...]}`. Others are counted as excluded."""
+    """For each column, the values of the records to keep: a list, or `{not: [...]}`. Other records are counted as
+    excluded."""
     numbers: Numbers | None = None
-    """How texts write numbers, for all numeric columns of the block."""
+    """The notation of numbers in texts, for all numeric columns of the block."""
     max_record_bytes: int = Field(16 * 1024 * 1024, ge=1024)
-    """A longer record is refused as `record_too_long`."""
+    """A longer record is rejected as `record_too_long`."""
     columns: tuple[Column, ...] = Field(min_length=1)
-    """The columns, from their place in the source to their meaning. In a further block a column that an earlier one
-    declares needs its name and source only."""
+    """The columns. In a further block, a column that an earlier block declares needs only its name and source."""
+
+    @field_validator("files")
+    @classmethod
+    def _within_the_inbox(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in value:
+            if pattern.startswith("/") or ".." in pattern.split("/"):
+                raise ValueError(
+                    f'{pattern!r} is no path below the dataset\'s inbox; write a name such as "*.csv", or '
+                    '"**/*.csv" for folders in it'
+                )
+        return value
 
     @field_validator("encoding")
     @classmethod
@@ -193,10 +207,13 @@ class Source(Declared):
         names = [column.name for column in self.columns]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"column {name} is declared twice")
+                raise ValueError(f"column {name} is declared twice; remove one of the two, or rename it")
         for key, formats in _FORMATS_OF.items():
             if getattr(self, key) != type(self).model_fields[key].default and self.format not in formats:
-                raise ValueError(f"{key} goes with format {' or '.join(formats)}, and the format is {self.format}")
+                raise ValueError(
+                    f"{key} goes with format {' or '.join(formats)}, and the format is {self.format}; remove {key}, or "
+                    f"write format: {formats[0]}"
+                )
         check_where("where", self.where, self.column)
         if self.format == "log":
             groups = re.compile(self.log.expression).groupindex
@@ -254,7 +271,7 @@ _FORMATS_OF = {
 
 class Events(Source):
     time: Time
-    """Which field holds the time."""
+    """The field with the time."""
 
     @model_validator(mode="after")
     def _time_of_a_log(self) -> Self:
@@ -268,4 +285,4 @@ class Events(Source):
 
 class Profiles(Source):
     filter: Where = Field(default_factory=dict)
-    """Column to the values that are kept, or to `{not: [...]}`; facts whose profile differs are counted as filtered."""
+    """For each column, the values to keep, or `{not: [...]}`; events whose profile differs are counted as filtered."""

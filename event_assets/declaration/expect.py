@@ -15,17 +15,18 @@ class Expect(Declared):
     """The files of events that each date is complete with."""
 
     files_per: Literal["date", "hour"] = "date"
-    """Whether `count` files come for each date or for each hour of it, as the date's own zone counts them."""
+    """Whether `count` files are expected for each date or for each of its hours, in the dataset's time zone."""
     count: int = Field(1, ge=1)
-    """How many files come for it. Names are counted, whatever their content."""
+    """The number of expected files. Names are counted, whatever their content."""
     pattern: str | None = None
-    """Which names count: a pattern as in `files`, or a regular expression whose groups hold the date and the hour. Left
-    out, every file of events counts by the first date (and the hour after it) in its name."""
+    """The names to count: a pattern as in `files`, or a regular expression whose groups match the date and the hour. By
+    default every file of events is counted by the first date (and the hour after it) in its name."""
     due: dt.time | None = None
-    """When a date's files are due on the date after, such as `"02:00"`: a later run warns that they are overdue."""
+    """The time on the next date at which a date's files are due, such as `"02:00"`; a later run warns that they are
+    overdue."""
     manifest: str | None = None
     """A pattern of CSV files with the columns `file` and `records`: a file whose number of records differs is rejected
-    as `manifest_mismatch`, also if it was landed before."""
+    as `manifest_mismatch`, even if it was landed before."""
     hold: bool = False
     """Whether the gold tables of a date stay empty until its files are complete."""
 

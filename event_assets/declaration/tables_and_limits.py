@@ -14,9 +14,11 @@ from event_assets.declaration.conditions import Where
 
 class Deduplicate(Declared):
     keys: tuple[str, ...] = ()
-    """Columns (or `event_time`) that make two records the same; all declared columns where none are named."""
+    """Columns (or `event_time`) of the key by which records are compared; by default the time and all declared
+    columns."""
     days: int | Literal["all"] | None = None
-    """How many dates back a match reaches; left out, 0 where the key holds the time, else `all`."""
+    """The number of earlier dates that are searched for duplicates; by default 0 if the key contains the time, else
+    `all`."""
 
     @field_validator("days")
     @classmethod
@@ -30,7 +32,7 @@ class Sessions(Declared):
     gap: Annotated[Duration, within(dt.timedelta(hours=24), "24h")] = dt.timedelta(minutes=30)
     """A pause longer than this ends a session; at most 24h."""
     by: Literal["source_session_id"] | None = None
-    """In place of a gap, the source's own sessions: all events of a user with one id, whatever the pauses."""
+    """Use the source's own sessions instead of a gap: all events of a user with one id, whatever the pauses."""
     column: str | None = None
     """The page or product column whose first and last value a session shows."""
 
@@ -43,20 +45,20 @@ class Sessions(Declared):
 
 class TopUsers(Declared):
     by: str | None = "platform"
-    """The column to rank within; null ranks over all."""
+    """The column whose values have a ranking each; null gives one ranking."""
     n: int = Field(10, ge=1)
-    """How many places the ranking has."""
+    """The number of users in the ranking."""
 
 
 class FunnelStep(Declared):
     """An event that meets all of this is one of the step; a plain text is an event type and the step's name."""
 
     name: str
-    """What the step is called: its columns are `NAME_count` and `NAME_time`."""
+    """The step's name; its columns are `NAME_count` and `NAME_time`."""
     event_type: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
-    """The event types, compared exactly; any where left out."""
+    """The event types, compared exactly; by default any."""
     where: Where = Field(default_factory=dict)
-    """Column to its values, or to `{not: [...]}`: what the event's columns or the user's profile must hold."""
+    """For each column of the event or the user's profile, its values, or `{not: [...]}`."""
 
     @field_validator("name")
     @classmethod
@@ -80,7 +82,7 @@ class Funnel(Declared):
     steps: tuple[Annotated[FunnelStep, BeforeValidator(_step)], ...] = Field(min_length=2)
     """Steps in order: event types, or `{name, event_type, where}`."""
     window: Annotated[Duration, within(dt.timedelta(days=31), "31d")] = dt.timedelta(days=1)
-    """How long an attempt may take from its first step to its last; at most 31d."""
+    """The longest duration of an attempt from its first step to its last; at most 31d."""
 
     @field_validator("steps")
     @classmethod
@@ -113,9 +115,10 @@ class Identity(Declared):
     """Which ids are one person's: those that one event holds together, over the whole history."""
 
     links: tuple[tuple[str, str], ...] = Field(min_length=1)
-    """Pairs of columns, such as `[anonymous_id, user_id]`: an event that holds both links the two ids."""
+    """Pairs of columns, such as `[anonymous_id, user_id]`: an event with both values links the two ids."""
     max_ids: int = Field(1, ge=1)
-    """An id of a pair's first column that is linked with more ids of the second links nothing: many people use it."""
+    """An id of a pair's first column that is linked with more ids of the second is ignored, because several people use
+    it."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -130,9 +133,10 @@ class OwnTable(Declared):
     """A gold table of the user's own: written as `module:function`, or with a contract of its own."""
 
     function: Annotated[str, Field(pattern=_OBJECT)]
-    """The function that makes it, as `module:function`."""
+    """The function that computes the table, as `module:function`."""
     contract: Annotated[str, Field(pattern=_OBJECT)] | None = None
-    """A Pandera model, as `module:Model`, that its rows must keep beside the types, bounds and key of its columns."""
+    """A Pandera model, as `module:Model`, that its rows must satisfy in addition to the types, bounds and key of its
+    columns."""
 
     @model_validator(mode="before")
     @classmethod
@@ -148,11 +152,11 @@ class Traffic(Declared):
     address: str | None = None
     """The column of the IP address, by which internal events are recognized."""
     internal_addresses: tuple[str, ...] = ()
-    """Addresses and networks of one's own, such as `10.0.0.0/8`."""
+    """Your own addresses and networks, such as `10.0.0.0/8`."""
     internal_users: tuple[str, ...] = ()
-    """Users of one's own, by their ids."""
+    """The ids of your own users."""
     count: tuple[Literal["human", "bot", "internal"], ...] = Field(("human",), min_length=1)
-    """What gold tables count."""
+    """The traffic that gold tables count."""
 
     @field_validator("internal_addresses")
     @classmethod
@@ -182,47 +186,47 @@ class Gold(Declared):
     """The gold tables that the dataset feeds; one that is left out is not made."""
 
     daily_summary: Nothing | None = None
-    """What each user did on a date."""
+    """The activity of each user on a date."""
     top_users: TopUsers | None = None
-    """The most active users of a date and over all dates, and the rollup of sessions below both."""
+    """The most active users by date and over all dates, and the rollup of sessions that both are computed from."""
     watch_time: WatchTime | None = None
-    """Minutes by user and region, of a date and over all dates."""
+    """Minutes by user and region, by date and over all dates."""
     events_by_minute: Nothing | None = None
     """Events by minute and type."""
     events_by_type: Nothing | None = None
     """Events and users by type."""
     user_funnel: Funnel | None = None
-    """How far each user got on a date, and the funnel over all dates."""
+    """The furthest step of each user on a date, and the funnel over all dates."""
     users_by: tuple[str, ...] = ()
-    """Columns of facts by which each date's users are kept as sets, so that `ask` counts the users of any dates."""
+    """Columns of facts; each date's users are stored by their values, so that `ask` counts the users of any dates."""
     retention: Nothing | None = None
-    """Who came when and who came back: `first_seen`, `retention`, `retention_by_week` and `active_users`. They count
+    """New and returning users: `first_seen`, `retention`, `retention_by_week` and `active_users`. They count
     persons where `identity` is declared."""
     lateness: Nothing | None = None
-    """When the records of each date were landed, and how many sessions late ones changed."""
+    """The landing dates of each date's records, and the number of sessions that late records changed."""
     custom: tuple[OwnTable, ...] = ()
-    """Tables of the user's own, as `module:function` each (`tables/custom_table_functions.py`)."""
+    """Your own tables, each as `module:function` (`tables/custom_table_functions.py`)."""
 
 
 class Quality(Declared):
-    """From where on a figure is worth a warning. Everything is published all the same."""
+    """The limits of figures; a check warns beyond them. Everything is published all the same."""
 
     max_rejected_share: float = Field(0.05, ge=0, le=1)
-    """Share of a file's or a date's records that may be refused."""
+    """The share of a file's or a date's records that may be rejected."""
     max_orphan_share: float = Field(0.5, ge=0, le=1)
-    """Share of a date's facts whose user has no profile."""
+    """The share of a date's facts whose user may have no profile."""
     volume_factor: float = Field(5.0, gt=1)
-    """How many times more or fewer events a date may have than the median of the same weekday of the last weeks."""
+    """The factor by which a date's events may differ from the median of the same weekday of the last weeks."""
     stale_after: Duration = dt.timedelta(days=7)
-    """How long it may be since the last file."""
+    """The longest time since the last file."""
 
 
 class Retention(Declared):
     """For how many days back from the newest event's date a layer keeps its dates; one that is left out keeps all."""
 
     raw: int | None = Field(None, ge=1)
-    """raw_events, and quarantine, which holds the text of records."""
+    """raw_events and quarantine, which contains the text of records."""
     cleaned: int | None = Field(None, ge=1)
-    """cleaned_events, sessions, joined_facts, and what they are made by."""
+    """cleaned_events, sessions, joined_facts and the internal tables behind them."""
     gold: int | None = Field(None, ge=1)
     """The gold tables by date."""

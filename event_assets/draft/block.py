@@ -10,8 +10,8 @@ from event_assets.draft.columns import DraftColumn
 from event_assets.draft.field_roles import Roles
 from event_assets.draft.infer_time_formats import ZONES
 from event_assets.draft.infer_types import PLAIN, Numbers, common_numbers
+from event_assets.draft.records_left_out import Unwanted
 from event_assets.draft.sample import Field, Sample, share
-from event_assets.draft.unwanted import Unwanted
 from event_assets.draft.yaml_text import check, checks, flow, one_line
 from event_assets.text.file_names import file_date
 

@@ -13,8 +13,8 @@ from event_assets.draft.field_roles import Roles, roles_of
 from event_assets.draft.file_groups import Found, Group, groups_of, looks_like_profiles, patterns
 from event_assets.draft.infer_types import ColumnType
 from event_assets.draft.read_sample import text_log
+from event_assets.draft.records_left_out import Unwanted, unwanted
 from event_assets.draft.sample import Sample
-from event_assets.draft.unwanted import Unwanted, unwanted
 from event_assets.draft.user_field import profile_user_field
 from event_assets.errors import DeclarationError
 

@@ -17,8 +17,8 @@ import orjson
 from event_assets.landing.json_elements import Elements
 from event_assets.landing.record_batches import MALFORMED, FileRejected
 from event_assets.landing.schema_drift import shown_name
+from event_assets.text.field_paths import PARENT, Lookup, Path, parse_path
 from event_assets.text.json_text import STRING, UP_TO_BRACKET, BadJson, items_of, member_at, members_of
-from event_assets.text.paths import PARENT, Lookup, Path, parse_path
 
 #: In a tree: an array of which some elements are declared. It stays in `extra` as a whole.
 PART = "part"

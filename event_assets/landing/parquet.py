@@ -26,7 +26,7 @@ from event_assets.landing.record_batches import (
     number_flag,
 )
 from event_assets.landing.unpack import Limits
-from event_assets.text.paths import parse_path
+from event_assets.text.field_paths import parse_path
 
 _BATCH_ROWS = 64 * 1024
 #: Of rows with long texts fewer are taken at once, as the file itself tells their length.

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from event_assets.text.paths import PARENT, Lookup, Path
+from event_assets.text.field_paths import PARENT, Lookup, Path
 
 Steps = Path
 

@@ -13,7 +13,7 @@ import polars as pl
 from event_assets.declaration import Column, Events, Source
 from event_assets.declaration.events_and_profiles import AS_JSON
 from event_assets.landing.schema_drift import missing_column, shown_name
-from event_assets.text.paths import FILE_PATH
+from event_assets.text.field_paths import FILE_PATH
 
 #: The column with the text of a record's time; no declared column may have this name.
 TIME = "event_time"

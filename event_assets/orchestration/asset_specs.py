@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import dagster as dg
 
 from event_assets.declaration import Dataset
+from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.column_lineage import column_lineage
-from event_assets.orchestration.keys import asset_key
 from event_assets.pipeline.checks import checks
 from event_assets.pipeline.steps import LATENESS, RECONCILIATION, Input, Step, step_of, unread
 from event_assets.tables.catalog import tables

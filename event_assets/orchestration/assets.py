@@ -16,8 +16,8 @@ import dagster as dg
 
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
+from event_assets.orchestration.asset_keys import REPORT_TAG, asset_key
 from event_assets.orchestration.asset_specs import asset_specs, check_specs
-from event_assets.orchestration.calendar import partitions
 from event_assets.orchestration.dataset_run import (
     LANDING,
     DatasetRun,
@@ -27,10 +27,10 @@ from event_assets.orchestration.dataset_run import (
     settings_of,
 )
 from event_assets.orchestration.io_manager import LakeIOManager, StepOutput
-from event_assets.orchestration.keys import REPORT_TAG, asset_key
+from event_assets.orchestration.partition_dates import partitions
 from event_assets.orchestration.preview_check import passed_again
 from event_assets.orchestration.private.backfills import BACKFILL_TAG, leave_out
-from event_assets.orchestration.private.checks_alone import GraphAssets
+from event_assets.orchestration.private.check_only_runs import GraphAssets
 from event_assets.orchestration.private.code_server import reload_definitions
 from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
 from event_assets.orchestration.private.log_events import last_evaluation, log_events

@@ -8,9 +8,9 @@ import dagster as dg
 
 from event_assets.declaration import load_datasets
 from event_assets.errors import DeclarationError
+from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.io_manager import LakeIOManager
-from event_assets.orchestration.keys import asset_key
 from event_assets.orchestration.line_logger import line_logger
 from event_assets.orchestration.warehouse_asset import warehouse_definitions, warehouse_resource
 from event_assets.settings import load_settings

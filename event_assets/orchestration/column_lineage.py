@@ -5,8 +5,8 @@ from __future__ import annotations
 import dagster as dg
 
 from event_assets.declaration import Dataset
-from event_assets.orchestration.keys import asset_key
-from event_assets.pipeline.column_sources import column_sources
+from event_assets.orchestration.asset_keys import asset_key
+from event_assets.pipeline.column_lineage import column_sources
 from event_assets.tables.table import Table
 
 

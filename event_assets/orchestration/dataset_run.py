@@ -14,9 +14,9 @@ from contextlib import ExitStack
 import dagster as dg
 
 from event_assets.declaration import Dataset
-from event_assets.orchestration.keys import DATES_TAG, ONLY_STALE_TAG
-from event_assets.orchestration.other_processes import landing_failure, unpublished
-from event_assets.orchestration.private.steps_here import steps_here
+from event_assets.orchestration.asset_keys import DATES_TAG, ONLY_STALE_TAG
+from event_assets.orchestration.private.steps_of_this_process import steps_here
+from event_assets.orchestration.unpublished_partitions import landing_failure, unpublished
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.outcome_messages import partition_error
 from event_assets.pipeline.progress import NullProgress

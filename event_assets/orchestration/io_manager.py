@@ -26,10 +26,11 @@ from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.run import Run
 from event_assets.pipeline.steps import Step
 from event_assets.settings import load_settings
-from event_assets.storage.lake import Lake, TableStore
+from event_assets.storage.lake import Lake
 from event_assets.storage.parquet import read_parquet, write_parquet
 from event_assets.storage.partitions import WHOLE
 from event_assets.storage.read_again import read_again
+from event_assets.storage.table_store import TableStore
 from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.contract import model_violations
 

@@ -12,7 +12,7 @@ import polars as pl
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from event_assets.declaration import Dataset
-from event_assets.orchestration.keys import asset_key
+from event_assets.orchestration.asset_keys import asset_key
 from event_assets.pipeline.checks import (
     checks,
     completeness_results,

@@ -8,7 +8,7 @@ import dagster as dg
 from event_assets.declaration import Dataset
 from event_assets.declaration.tables_and_limits import Retention
 from event_assets.errors import EventAssetsError
-from event_assets.orchestration.keys import asset_key
+from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.private.one_line_failure import OneLineFailure
 from event_assets.pipeline.retention import expire
 from event_assets.pipeline.workspace import Workspace

@@ -18,7 +18,7 @@ import dagster as dg
 from event_assets.declaration import Dataset
 from event_assets.digest import digest
 from event_assets.landing.inbox import is_settled
-from event_assets.orchestration.keys import CAUSE_TAG, ONLY_STALE_TAG, REPORT_TAG, WHY_TAG
+from event_assets.orchestration.asset_keys import CAUSE_TAG, ONLY_STALE_TAG, REPORT_TAG, WHY_TAG
 from event_assets.orchestration.unreported_partitions import lake_state, unreported
 from event_assets.pipeline.land_files import pending
 from event_assets.pipeline.manifests import pending_manifests

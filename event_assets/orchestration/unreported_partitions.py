@@ -9,7 +9,7 @@ import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from event_assets.digest import digest
-from event_assets.orchestration.keys import asset_key
+from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.reporting import Event, evaluation, published
 from event_assets.pipeline.checks import checks
 from event_assets.pipeline.dataset_tables import Unit

@@ -9,7 +9,7 @@ from dagster_duckdb import DuckDBResource
 
 from event_assets.declaration import Dataset, load_datasets
 from event_assets.errors import EventAssetsError
-from event_assets.orchestration.keys import asset_key
+from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.private.one_line_failure import OneLineFailure
 from event_assets.pipeline.steps import RECONCILIATION
 from event_assets.pipeline.workspace import Workspace
@@ -78,4 +78,4 @@ def keep_current(context: dg.OpExecutionContext, workspace: Workspace) -> None:
 
 def _as_markdown(views: list[tuple[str, int, str]]) -> str:
     lines = [f"| `{name}` | {columns} | {comment} |" for name, columns, comment in views]
-    return "\n".join(["| view | columns | holds |", "|---|---|---|", *lines])
+    return "\n".join(["| view | columns | contains |", "|---|---|---|", *lines])

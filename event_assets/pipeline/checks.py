@@ -18,15 +18,15 @@ from event_assets.errors import EventAssetsError
 from event_assets.landing.schema_drift import ONE_FILE
 from event_assets.pipeline.completeness import COMPLETENESS, arrivals, due_at, shortages
 from event_assets.pipeline.dataset_tables import unit_of
-from event_assets.pipeline.funnel_steps import FUNNEL_SUMMARY, funnel_results
+from event_assets.pipeline.funnel_check import FUNNEL_SUMMARY, funnel_results
 from event_assets.pipeline.outcome_messages import CHECK_REMEDY
 from event_assets.pipeline.reconcile import Reconciliation, reconcile, reconciliation
 from event_assets.pipeline.results import CheckResult
 from event_assets.pipeline.schema_drift import FieldDrift, drifts
 from event_assets.pipeline.steps import RECONCILIATION, Step, steps
-from event_assets.pipeline.volume import REACH_DAYS, judge_volume
+from event_assets.pipeline.volume_check import REACH_DAYS, judge_volume
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Kind, SourceFile
+from event_assets.storage.ledger_entries import Kind, SourceFile
 from event_assets.tables.catalog import tables
 from event_assets.tables.contract import Violation, merged, repeated_keys_of_files, violations, violations_of_file
 from event_assets.tables.landed_tables import RAW_EVENTS, SOURCE_FILES

@@ -9,10 +9,11 @@ import polars as pl
 
 from event_assets.declaration import Dataset
 from event_assets.settings import Settings
-from event_assets.storage.file_figures import FileFigures
-from event_assets.storage.lake import Lake, TableStore
+from event_assets.storage.figure_cache import FileFigures
+from event_assets.storage.lake import Lake
 from event_assets.storage.parquet import read_figures, read_parquet
 from event_assets.storage.partitions import EMPTY_CONTENT, WHOLE, Entry
+from event_assets.storage.table_store import TableStore
 from event_assets.tables.catalog import tables
 from event_assets.tables.plots import Series
 from event_assets.tables.table import Table

@@ -1,7 +1,7 @@
 """Takes a user's records out of the landed tables, and keeps them out of whatever is landed later (docs/adr/0012).
 
-Whose a record is, `user_records.py` decides. The tombstone is committed together with the files as they are without
-the user, after everything else has been done; a rerun of an erasure that was interrupted before completes it.
+`user_records.py` decides which records are the user's. The tombstone is committed together with the files as they are
+without the user, after everything else has been done; a rerun of an erasure that was interrupted before completes it.
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ from typing import Any
 from event_assets.errors import LandingError
 from event_assets.landing.inbox import look
 from event_assets.pipeline.dataset_tables import unit_of
+from event_assets.pipeline.date_blocks import merged_rows
+from event_assets.pipeline.erased_ids import Erasing, canonical, spread, tombstone_name
+from event_assets.pipeline.masked_members import digest_of_masks, masks_of
 from event_assets.pipeline.masked_names import Masking, parts_of_names
 from event_assets.pipeline.run import run
 from event_assets.pipeline.schema_drift import FIELD_MESSAGES
 from event_assets.pipeline.staleness.schedule import Request
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, parts, sync_raw_tables
-from event_assets.pipeline.user_records import Erasing, Judge, canonical, judges_of, rows_of, spread, tombstone_name
+from event_assets.pipeline.user_records import Judge, judges_of, rows_of
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import SourceFile
+from event_assets.storage.ledger_entries import SourceFile
 from event_assets.storage.parquet import read_figures, read_parquet, write_parquet
 from event_assets.storage.partitions import content_digest
-from event_assets.storage.remove_rows import write_without
+from event_assets.storage.remove_rows import replacements, write_without
 from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.landed_tables import LANDING_REJECTS, RAW_EVENTS, RAW_PROFILES
 
@@ -41,6 +44,8 @@ class Erased:
     """The files that contained records of the user, as they are now."""
     rows: dict[str, int] = field(default_factory=dict)
     """Rows that were taken out, by landed table."""
+    erasings: tuple[Erasing, ...] = ()
+    """The ids of the user's person."""
     mentioned: tuple[tuple[str, int], ...] = ()
     """(file_id, row_number) of refused records of others that mention the user and are still there."""
 
@@ -92,10 +97,11 @@ def erase(
         _cut_closed(workspace, staging, erasings)
         masking = Masking(workspace.dataset, workspace.ledger, erasings)
         forget(_texts_with_ids(workspace, masking))
+        merged_rows(workspace).delete()
         workspace.ledger.rewrite([*tombstones, *changed], masking.entry)
     sync_raw_tables(workspace)
     own = workspace.ledger.erasure(user)
-    return Erased(own.user, tuple(changed), dict(+rows), tuple(sorted(mentioned)))
+    return Erased(own.user, tuple(changed), dict(+rows), tuple(erasings), tuple(sorted(mentioned)))
 
 
 def _texts_with_ids(workspace: Workspace, masking: Masking) -> dict[str, str]:
@@ -132,7 +138,7 @@ def rows_by_table(workspace: Workspace, user_id: str, *, mentions: bool = False)
             elif name == LANDING_REJECTS:
                 rows += len(_of_rejects(path, judges, users, paths, []))
             else:
-                rows += int(rows_of(table, path, judges).sum())
+                rows += int(rows_of(table, path, judges, paths).sum())
         if rows:
             found[name] = rows
     return found
@@ -166,17 +172,19 @@ def _materialize_identities(workspace: Workspace) -> None:
 
 def _cut_closed(workspace: Workspace, staging: Path, erasings: Sequence[Erasing]) -> None:
     """Take the rows out of those dates that can't be made again, since retention dropped what they were made from."""
+    paths = _paths(workspace)
     for step in workspace.steps:
         for name in step.tables:
             store, table = workspace.stores[name], workspace.tables[name]
+            judges = judges_of(workspace.dataset, table.kind, erasings)
             for date in workspace.dates(name) if step.by_date else []:
                 entry = store.entries()[date.isoformat()]
                 if not entry.rows or not workspace.is_closed(step, date):
                     continue
                 [path] = store.paths(date.isoformat())
-                theirs = rows_of(table, path, judges_of(workspace.dataset, table.kind, erasings))
-                if theirs.any():
-                    left = read_parquet(path).filter(~theirs)
+                theirs, masks = rows_of(table, path, judges, paths), masks_of(path, judges)
+                if theirs.any() or masks:
+                    left = read_parquet(path).filter(~theirs).with_columns(replacements(masks))
                     piece = WrittenFile(staging / f"{name}-{date}.parquet", left.height, date.isoformat())
                     write_parquet(left, piece.path, read_figures(path))
                     store.publish(date.isoformat(), [piece], entry.made_from, content_digest([piece]))
@@ -200,9 +208,10 @@ def without_erased(
     """A source file (`source` is its path) without the records of erased users: as the ledger shall know it, and the
     places of its parts.
 
-    Parts are given and returned by name; one that contained such records is written again into `staging`, one that had
-    nothing else is left out. The same file and the same parts come back where no record is an erased user's. Records
-    that stay though they mention one are added to `mentioned`.
+    Parts are given and returned by name; one that contained such records, or has members named by erased users, is
+    written again into `staging`, one that had nothing but such records is left out. The same file and the same parts
+    come back where no record is about an erased user. Records that stay though they mention one are added to
+    `mentioned`.
     """
     judges = judges_of(workspace.dataset, file.kind, erasings)
     left = dict(there)
@@ -212,13 +221,18 @@ def without_erased(
             found = _of_rejects(path, judges, {file.file_id: file.user_place}, {file.file_id: source}, mentioned)
         else:
             found = dict.fromkeys(_of_rows(path, judges, file.file_id, mentioned))
-        if not found:
+        masks = masks_of(path, judges)
+        if not found and not masks:
             continue
-        file, rows = _without(file, name, found)
+        file, rows = _without(file, name, found) if found else (file, 1)
         del left[name]
         if rows:
             left[name] = staging / f"{file.kind}-{file.file_id}-{name}.cut.parquet"
-            write_without(path, found.keys(), left[name])
+            write_without(path, found.keys(), left[name], masks)
+        if masks or name in file.masks:
+            digest = digest_of_masks(left[name]) if rows else ""
+            others = {part: known for part, known in file.masks.items() if part != name}
+            file = replace(file, masks=others | ({name: digest} if digest else {}))
     return file, left
 
 

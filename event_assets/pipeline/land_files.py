@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from event_assets.declaration import Dataset
+from event_assets.declaration.events_and_profiles import AS_JSON
 from event_assets.errors import LandingError
 from event_assets.landing.inbox import (
     Identity,
     InboxFile,
     NotReadyError,
+    block_of,
     file_id_as_read,
     identify,
     identify_object,
@@ -33,8 +36,8 @@ from event_assets.pipeline.masked_names import Masking, masked_messages
 from event_assets.pipeline.schema_drift import FieldNames, drift_of
 from event_assets.pipeline.sync_raw_tables import files_missing_rows, parts_are_there, sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Binding, Kind, Retraction, SourceFile
-from event_assets.storage.ledger import Entry as LedgerEntry
+from event_assets.storage.ledger_entries import Binding, Kind, Retraction, SourceFile
+from event_assets.storage.ledger_entries import Entry as LedgerEntry
 from event_assets.storage.partitions import EMPTY_CONTENT
 from event_assets.tables.landed_tables import RAW_EVENTS
 
@@ -254,12 +257,19 @@ def _retracted_before(workspace: Workspace, bindings: Iterable[Binding]) -> Iter
 
 
 def _absent(dataset: Dataset, landed: Iterable[tuple[str, SourceFile]]) -> Iterator[str]:
-    """The declared sources that no record of a file has: of all files (by name) that lack one, in one line."""
-    files: dict[tuple[Kind, str], list[str]] = {}
-    for name, file in landed:
-        for column in file.missing_columns if file.records else ():
-            files.setdefault((file.kind, column), []).append(name)
-    for (kind, column), names in files.items():
+    """The declared sources that no record of a file has: of all files (by name) that lack one, in one line.
+
+    A record of JSON has the members that it needs: there only a source that no file of a block has is reported.
+    """
+    with_records = [(name, file) for name, file in landed if file.records]
+    files: dict[tuple[Kind, str, int], list[str]] = {}
+    in_block = Counter((file.kind, block_of(name, dataset, file.kind) or 0) for name, file in with_records)
+    for name, file in with_records:
+        for column in file.missing_columns:
+            files.setdefault((file.kind, column, block_of(name, dataset, file.kind) or 0), []).append(name)
+    for (kind, column, block), names in files.items():
+        if dataset.blocks(kind)[block].format in AS_JSON and len(names) < in_block[kind, block]:
+            continue
         sources = next(one for one in dataset.columns_of(kind) if one.name == column).sources
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         yield (

@@ -11,7 +11,7 @@ from event_assets.digest import digest
 from event_assets.landing.inbox import block_of
 from event_assets.landing.unpack import TOO_LARGE, Limits
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Binding, Kind, SourceFile
+from event_assets.storage.ledger_entries import Binding, Kind, SourceFile
 
 #: Raised when landing reads the same bytes otherwise than before: every file is then read again.
 LANDING_VERSION = 3

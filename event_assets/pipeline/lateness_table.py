@@ -22,11 +22,11 @@ from event_assets.pipeline.run import run
 from event_assets.pipeline.session_changes import session_changes
 from event_assets.pipeline.staleness.schedule import Request
 from event_assets.pipeline.steps import LATENESS
-from event_assets.pipeline.sync_raw_tables import files_missing_rows, parts, sync_raw_tables
+from event_assets.pipeline.sync_raw_tables import files_missing_rows, part_name, parts, sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.aside import folder_aside, link_files
 from event_assets.storage.atomic_write import atomic_write
-from event_assets.storage.ledger import Binding, SourceFile
+from event_assets.storage.ledger_entries import Binding, SourceFile
+from event_assets.storage.linked_copy import folder_aside, link_files
 from event_assets.storage.partitions import WHOLE
 from event_assets.tables.gold_tables import SESSION_CHANGES
 from event_assets.tables.landed_tables import RAW_EVENTS
@@ -111,8 +111,7 @@ def _made_from(workspace: Workspace, files: Iterable[SourceFile], landed: Mappin
     found: dict[dt.date, list[str]] = {}
     for file in files:
         for date in file.dates:
-            part = [file.file_id, file.rules, file.cuts.get(date, ""), str(landed[file.file_id])]
-            found.setdefault(dt.date.fromisoformat(date), []).append("/".join(part))
+            found.setdefault(dt.date.fromisoformat(date), []).append(f"{part_name(file, date)}/{landed[file.file_id]}")
     return {date: digest(rules, sorted(contents)) for date, contents in found.items()}
 
 

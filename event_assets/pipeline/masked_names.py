@@ -7,13 +7,15 @@ hour is left as it is. The ledger knows the name itself by a keyed hash, so a fi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from event_assets.declaration import Dataset
+from event_assets.pipeline.erased_ids import Erasing
 from event_assets.pipeline.schema_drift import hidden_name
-from event_assets.pipeline.user_records import Erasing, Judge, judges_of
-from event_assets.storage.ledger import Binding, Entry, Ledger, Manifest, SourceFile
+from event_assets.pipeline.user_records import Judge, judges_of
+from event_assets.storage.ledger import Ledger
+from event_assets.storage.ledger_entries import Binding, Entry, Manifest, SourceFile
 from event_assets.text.file_names import time_places
 
 #: In place of an id in a message.
@@ -81,13 +83,7 @@ class Masking:
         return self._ledger.name_hash(name) if self.name(name) != name else name
 
     def _spans(self, text: str) -> list[Span]:
-        """Where ids are in a text, last first; of those that overlap the longest."""
-        found: list[Span] = []
-        for start, end in sorted(self._candidates(text), key=lambda span: (span[0] - span[1], span)):
-            apart = all(end <= other or start >= after for other, after in found)
-            if apart and any(judge.is_id(text[start:end]) for judge in self._judges):
-                found.append((start, end))
-        return sorted(found, reverse=True)
+        return _spans_of_ids(text, self._candidates(text), self._judges)
 
     def _candidates(self, text: str) -> set[Span]:
         if not self._judges:
@@ -99,6 +95,26 @@ class Masking:
             for last in range(first, min(len(words), first + _WORDS))
         }
         return runs.union(*(judge.token_spans(text) for judge in self._judges))
+
+
+def mask_tokens(text: str, judges: Sequence[Judge], *, mention: bool = False) -> str:
+    """A text with the ids masked that are whole tokens of it; in a `mention` those whose mentions are taken out."""
+    spans = {span for judge in judges for span in judge.token_spans(text)}
+    for start, end in _spans_of_ids(text, spans, judges, mention=mention):
+        text = text[:start] + MASK + text[end:]
+    return text
+
+
+def _spans_of_ids(
+    text: str, candidates: Iterable[Span], judges: Sequence[Judge], *, mention: bool = False
+) -> list[Span]:
+    """Where ids are in a text, last first; of those that overlap the longest."""
+    found: list[Span] = []
+    for start, end in sorted(candidates, key=lambda span: (span[0] - span[1], span)):
+        apart = all(end <= other or start >= after for other, after in found)
+        if apart and any(judge.is_id(text[start:end], mention=mention) for judge in judges):
+            found.append((start, end))
+    return sorted(found, reverse=True)
 
 
 def _alike(char: str) -> str:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from event_assets.pipeline.dataset_tables import DatasetTables, unit_of
-from event_assets.storage.lake import TableStore
 from event_assets.storage.parquet import write_parquet
 from event_assets.storage.partitions import content_digest
+from event_assets.storage.table_store import TableStore
 from event_assets.storage.written_file import WrittenFile
 
 

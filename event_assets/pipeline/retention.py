@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from event_assets.pipeline.sync_raw_tables import sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Expiry
+from event_assets.storage.ledger_entries import Expiry
 
 
 @dataclass(frozen=True)

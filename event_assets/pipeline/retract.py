@@ -9,7 +9,7 @@ from event_assets.errors import LandingError
 from event_assets.landing.inbox import look
 from event_assets.pipeline.sync_raw_tables import parts_are_there, sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger import Kind, Restoration, Retraction, SourceFile
+from event_assets.storage.ledger_entries import Kind, Restoration, Retraction, SourceFile
 
 #: An id of a run may be cut off after so many characters, as the UI shows it.
 _SHORTEST_RUN = 8

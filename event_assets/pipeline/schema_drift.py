@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from event_assets.landing.schema_drift import ONE_FILE, Drift
 from event_assets.pipeline.dataset_tables import DatasetTables
-from event_assets.storage.ledger import Kind, Ledger, SourceFile
+from event_assets.storage.ledger import Ledger
+from event_assets.storage.ledger_entries import Kind, SourceFile
 
 #: So many new fields of a file are kept by name.
 MAX_NAMES = 20

@@ -37,7 +37,7 @@ from event_assets.transforms import (
 )
 from event_assets.transforms import call_custom_function as custom_transforms
 from event_assets.transforms import channels as session_channels
-from event_assets.transforms.held_dates import empty_where_held
+from event_assets.transforms.dates_on_hold import empty_where_held
 from event_assets.transforms.interface import Inputs, Outputs, Scope
 from event_assets.transforms.traffic import counted_only
 
@@ -69,6 +69,10 @@ class Input:
     same_date: bool = True
     key: str | None = None
     users_of: str | None = None
+    values: tuple[str, ...] = ()
+    """Of a table with `users_of`: the columns that matter, where not all do."""
+    first: bool = False
+    """Whether of equal rows of several dates only the first date matters to a step without dates."""
     holds: bool = False
     """Whether it matters only by which of the step's own dates it holds back."""
 
@@ -183,7 +187,13 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
     )
     if dataset.identity:
         add(("identity_links",), (Input("cleaned_events"),), persons.identity_links, dataset.identity.rules())
-        add(("identities",), (Input("identity_links"),), persons.identities, dataset.identity.rules(), by_date=False)
+        add(
+            ("identities",),
+            (Input("identity_links", first=True),),
+            persons.identities,
+            dataset.identity.rules(),
+            by_date=False,
+        )
     earned = {**gap, **channels.rules("conversions", "revenue")} if channels and channels.conversions else gap
     touched = {**earned, **channels.rules("lookback")} if channels else gap
     touches = (Input("session_sources"), Input("session_touches", before=channels.lookback - 1)) if channels else ()
@@ -213,7 +223,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
             Input("cleaned_events"),
             Input("session_parts"),
             Input("profiles", users_of="session_parts"),
-            Input("identities", users_of="identity_links"),
+            Input("identities", users_of="identity_links", values=("person_id",)),
         ),
         joined_facts.joined_facts,
         {
@@ -263,8 +273,11 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
     add(("users_by",), daily, counted_only(active_users.users_by), {"users_by": gold["users_by"], **counted})
     add(("daily_users",), daily, counted_only(active_users.daily_users), counted)
     add(("active_users",), (Input("daily_users", before=active_users.MONTH - 1),), active_users.active_users, {})
-    cohorts = ("first_seen", "retention", "retention_by_week")
-    add(cohorts, (Input("daily_users"),), active_users.retention, {}, by_date=False)
+    add(("first_seen",), (Input("daily_users", first=True),), active_users.first_seen, {}, by_date=False)
+    week = (Input("daily_users", before=active_users.WEEK - 1), Input("first_seen", users_of="daily_users"))
+    add(("daily_cohorts",), week, active_users.daily_cohorts, {})
+    cohorts = ("retention", "retention_by_week")
+    add(cohorts, (Input("daily_cohorts"),), active_users.retention, {}, by_date=False)
     add(("top_users_overall",), (Input("platform_sessions"),), top_users.top_users_overall, top, by_date=False)
     totals = ("watch_time_overall", "watch_time_by_user")
     add(totals, (Input("watch_time"),), watch_time.watch_time_overall, {}, by_date=False)
@@ -278,8 +291,8 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
             by_date=own.by_date,
             several_dates=own.several_dates,
         )
-    # What facts read comes before them, tables over all dates come last.
-    ranks = {"profiles": 0, "identities": 1, "session_index": 1}
+    # What tables by date read comes before them, other tables over all dates come last.
+    ranks = {"profiles": 0, "identities": 1, "session_index": 1, "first_seen": 1}
     return tuple(sorted(found, key=lambda step: ranks.get(step.name, 1 if step.by_date else 2)))
 
 

@@ -12,7 +12,7 @@ import polars as pl
 from event_assets.pipeline.completeness import COMPLETENESS, completeness
 from event_assets.pipeline.dataset_tables import DatasetTables
 from event_assets.pipeline.publish import publish_whole
-from event_assets.storage.ledger import SourceFile
+from event_assets.storage.ledger_entries import SourceFile
 from event_assets.storage.parquet import read_parquet
 from event_assets.storage.partitions import WHOLE
 from event_assets.storage.table_log import LogFile
@@ -141,6 +141,7 @@ def parts_are_there(workspace: DatasetTables, file: SourceFile) -> bool:
 
 
 def part_name(file: SourceFile, part: str) -> str:
-    """The name of a file that holds rows of a source file: what was read, by which rules, and what was taken out."""
-    cut = f"-{file.cuts[part]}" if part in file.cuts else ""
-    return f"{file.file_id}-{file.rules}{cut}.parquet"
+    """The name of a file that holds rows of a source file: what was read, by which rules, what was taken out, and what
+    is masked."""
+    changes = [f"-{changed[part]}" for changed in (file.cuts, file.masks) if part in changed]
+    return f"{file.file_id}-{file.rules}{''.join(changes)}.parquet"

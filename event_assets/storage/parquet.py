@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from event_assets.errors import LakeError
-from event_assets.storage.damage import damaged, damaged_files
+from event_assets.storage.damaged_files import damaged, damaged_files
 from event_assets.storage.written_file import WrittenFile
 
 #: Figures are in a file's footer under this and their names.

@@ -1,8 +1,8 @@
-"""Landed parts without some of their rows or columns."""
+"""Landed parts without some of their rows or columns, or with other texts."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import polars as pl
@@ -11,10 +11,21 @@ from event_assets.errors import LakeError
 from event_assets.storage.parquet import scan_parquet
 
 
-def write_without(part: Path, row_numbers: Collection[int], into: Path) -> None:
-    """Copy a landed part but for the rows of these numbers: streaming, since a date may be larger than memory."""
+def write_without(
+    part: Path, row_numbers: Collection[int], into: Path, texts: Mapping[str, Mapping[str, str]] | None = None
+) -> None:
+    """Copy a landed part but for the rows of these numbers, with `texts` (column to texts to new ones) replaced.
+
+    Streaming, since a date may be larger than memory.
+    """
     removed = pl.Series(sorted(row_numbers), dtype=pl.Int64)
-    _write(scan_parquet(part).filter(~pl.col("row_number").is_in(removed.implode())), into)
+    kept = scan_parquet(part).filter(~pl.col("row_number").is_in(removed.implode()))
+    _write(kept.with_columns(replacements(texts or {})), into)
+
+
+def replacements(texts: Mapping[str, Mapping[str, str]]) -> list[pl.Expr]:
+    """Columns with some of their texts replaced."""
+    return [pl.col(column).replace(new) for column, new in texts.items()]
 
 
 def write_without_columns(part: Path, columns: Collection[str], into: Path) -> bool:

@@ -15,7 +15,7 @@ from deltalake.schema import Schema
 from deltalake.transaction import AddAction, CommitProperties, RemoveAction, create_table_with_add_actions
 
 from event_assets.errors import ConflictError, DamagedLogError, LakeError
-from event_assets.storage.damage import dataset_folder
+from event_assets.storage.damaged_files import dataset_folder
 from event_assets.storage.files import Files, files_of
 from event_assets.storage.object_store import brief
 

@@ -18,7 +18,7 @@ def channel_columns(dataset: Dataset) -> tuple[Column, ...]:
     days = dataset.channels.lookback
     own, touches = _source_columns(dataset), []
     for place in ("first", "last"):
-        text = f"of the {place} session in the {days} dates up to this one that is not direct; its own where none is."
+        text = f"of the {place} session in the {days} dates up to this one that is not direct, else the session's own."
         for column in own:
             description = f"{column.name.capitalize()} {text}"
             name = f"{place}_touch_{column.name}"
@@ -55,16 +55,18 @@ def source_tables(dataset: Dataset, session_id: Column, user_id: Column, session
         "layer": "silver",
         "internal": True,
     }
-    yield Table("session_sources", "Where each session of a date came from.", **shared)
-    yield Table("session_touches", "Those sessions of a date that are not direct: touches of later ones.", **shared)
+    yield Table("session_sources", "The source of each session of a date.", **shared)
+    yield Table(
+        "session_touches", "The sessions of a date that are not direct, which are touches of later sessions.", **shared
+    )
 
 
 def summary_table(dataset: Dataset) -> Table:
-    """What each channel brought on a date."""
+    """Sessions, users and conversions of each channel on a date."""
     by_name = {column.name: column for column in _source_columns(dataset)}
     figures = []
     for prefix, which in (("", "own"), ("first_touch_", "first touch's"), ("last_touch_", "last touch's")):
-        by = f"sessions whose {which} channel it is"
+        by = f"sessions whose {which} channel is this one"
         made_from = (f"{prefix}channel",)
         figures.append(count(f"{prefix}sessions", f"The {by}.", 0, made_from=made_from))
         if not prefix:
@@ -89,8 +91,8 @@ def _source_columns(dataset: Dataset) -> tuple[Column, ...]:
         return Column(name, "string", description, nullable=nullable, made_from=fields)
 
     return (
-        column("source", "Who sent the session: `utm_source`, else the referring site, else (direct)."),
-        column("medium", "How it was sent: `utm_medium`, else organic, referral or (none)."),
+        column("source", "The source of the session: `utm_source`, else the referring site, else (direct)."),
+        column("medium", "The medium of the session: `utm_medium`, else organic, referral or (none)."),
         column("campaign", "The campaign: `utm_campaign`.", nullable=True),
-        column("channel", "The channel: that of the first rule that the session meets."),
+        column("channel", "The channel of the first rule that the session matches."),
     )

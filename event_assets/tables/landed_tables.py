@@ -42,7 +42,7 @@ def landed_tables(dataset: Dataset) -> Iterable[Table]:
     """The tables that landing fills."""
     yield Table(
         SOURCE_FILES,
-        "Every file that was ever in the inbox, with its state and the number of its records.",
+        "Every file that landing has read, with its state and the number of its records.",
         (
             FILE_ID,
             Column("names", "string", "The names that the file had in the inbox, JSON array.", nullable=False),
@@ -54,7 +54,7 @@ def landed_tables(dataset: Dataset) -> Iterable[Table]:
             Column("last_date", "date", "The latest event_date among its records."),
             Column("landed_at", "timestamp", "When the file was first landed.", nullable=False),
             Column("state", "string", f"One of {', '.join(SOURCE_STATES)}.", nullable=False, allowed=SOURCE_STATES),
-            Column("reason", "string", "Why a rejected file can't be read."),
+            Column("reason", "string", "The reason why a rejected file can't be read."),
         ),
         key=("file_id",),
         order=("landed_at", "file_id"),
@@ -64,12 +64,12 @@ def landed_tables(dataset: Dataset) -> Iterable[Table]:
     lineage = (extra, FILE_ID, ROW_NUMBER)
     yield Table(
         RAW_EVENTS,
-        "Every dated event record as it came.",
+        "Every event record with a valid time, as the source wrote it.",
         (
             *as_text(dataset.columns),
             *lineage,
             EVENT_TIME,
-            Column("time_text", "string", "The time's own text, of several fields joined by a blank."),
+            Column("time_text", "string", "The original text of the time; several fields are joined by a blank."),
             Column("time_assumed", "bool", "Whether the time was taken from the file's name.", nullable=False),
             *_of_readers(dataset, "events"),
         ),
@@ -80,7 +80,7 @@ def landed_tables(dataset: Dataset) -> Iterable[Table]:
     if dataset.profiles:
         yield Table(
             RAW_PROFILES,
-            "Every profile record as it came.",
+            "Every profile record, as the source wrote it.",
             (*as_text(dataset.columns_of("profiles")), *lineage, *_of_readers(dataset, "profiles")),
             key=("file_id", "row_number"),
             layer="bronze",
@@ -103,9 +103,7 @@ def _of_readers(dataset: Dataset, kind: Kind) -> Iterator[Column]:
         text = "Which block of files the record was read by, from 0."
         yield Column("source_block", "int64", text, nullable=False)
     if dataset.has_values_as_written(kind):
-        text = (
-            "Values that the text of their column doesn't tell (null, a number in a column of text), as a JSON object."
-        )
+        text = "Values that their column's text doesn't show (null, a number in a column of text), as a JSON object."
         yield Column("as_written", "string", text, personal=True)
     if dataset.tells_numbers_from_texts(kind):
         text = (

@@ -8,9 +8,13 @@ from event_assets.declaration import Column as DeclaredColumn
 from event_assets.tables.table import Column
 
 FILE_ID = Column("file_id", "string", "The source file: SHA-256 of its bytes, 64 hexadecimal digits.", nullable=False)
-ROW_NUMBER = Column("row_number", "int64", "The record's place in its source file, from 1.", nullable=False, min="1")
+ROW_NUMBER = Column("row_number", "int64", "The record's number in its source file, from 1.", nullable=False, min="1")
 REASON = Column(
-    "reason", "string", "Why the record was refused: the first rule that it fails.", nullable=False, made_from=("*",)
+    "reason",
+    "string",
+    "The reason of the rejection: the first rule that the record breaks.",
+    nullable=False,
+    made_from=("*",),
 )
 REJECT_COLUMNS = (
     FILE_ID,
@@ -19,20 +23,20 @@ REJECT_COLUMNS = (
     Column(
         "reasons",
         "string",
-        "All rules that the record fails, in declared order, joined by commas.",
+        "All rules that the record breaks, in declared order, joined by commas.",
         nullable=False,
         made_from=("*",),
     ),
-    Column("column", "string", "The column that the first reason is about, where it is about one.", made_from=("*",)),
+    Column("column", "string", "The column of the first reason, if the reason belongs to a column.", made_from=("*",)),
     Column(
         "raw",
         "string",
-        "The record as it came (at most the first 64 KiB): in quarantine a JSON object of its fields.",
+        "The original record (at most the first 64 KiB); in quarantine a JSON object of its fields.",
         personal=True,
         made_from=("*",),
     ),
 )
-EVENT_TIME = Column("event_time", "timestamp", "When it happened, in UTC to the microsecond.", nullable=False)
+EVENT_TIME = Column("event_time", "timestamp", "The time of the event, in UTC to the microsecond.", nullable=False)
 EVENT_ID = "The event's id: declared, or a UUID version 5 of the dataset and its deduplication key."
 REGIONS = ("AF", "AN", "AS", "EU", "NA", "OC", "SA", "Unknown")
 SOURCE_STATES = ("active", "superseded", "retracted", "rejected")

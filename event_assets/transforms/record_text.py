@@ -16,7 +16,7 @@ from event_assets.declaration import Column, Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.declaration.events_and_profiles import NESTED
 from event_assets.text.canonical_json import canonical_json
-from event_assets.text.paths import FILE_PATH, is_plain, parse_path
+from event_assets.text.field_paths import FILE_PATH, is_plain, parse_path
 
 #: So much of a record's text is kept.
 RAW_BYTES = 64 * 1024

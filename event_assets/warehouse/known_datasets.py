@@ -11,7 +11,7 @@ from event_assets.declaration import Dataset, parse_dataset
 from event_assets.errors import DeclarationError
 from event_assets.settings import Settings
 from event_assets.storage.atomic_write import atomic_write
-from event_assets.storage.damage import STATE
+from event_assets.storage.damaged_files import STATE
 from event_assets.storage.lake import Lake
 
 _NAME = "declaration.json"

@@ -17,9 +17,9 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from event_assets.errors import LakeError
-from event_assets.storage.lake import TableStore
 from event_assets.storage.partitions import WHOLE
 from event_assets.storage.read_again import read_again
+from event_assets.storage.table_store import TableStore
 from event_assets.tables.column_types import polars_type
 from event_assets.tables.table import Table
 

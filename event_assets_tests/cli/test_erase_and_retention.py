@@ -57,7 +57,7 @@ def test_no_file_outside_the_inbox_contains_an_erased_id(command: Command, world
     head, member = f"user,kind,at,page,price,{user}", f'{{"{user}": 1}}'
     world.drop(f"clicks_{user}.csv", theirs)
     for name, day in (("b", 2), (f"{user}_long_enough_to_be_cut_off", 3)):  # one field of two files
-        world.drop(f"clicks_{name}.csv", f"{head}\nbob,view,2025-01-0{day}T13:00:00,/b,1,\nbob,view,never,/b,1,\n")
+        world.drop(f"clicks_{name}.csv", f"{head}\nbob,view,2025-01-0{day}T13:00:00,/b,1,7\nbob,view,never,/b,1,\n")
     world.drop("clicks_headless.csv", f"{user},view,2025-01-02T12:00:00\n")
     world.drop(f"notes of {user}.txt", member)
     assert command("run", "clicks").code == 0

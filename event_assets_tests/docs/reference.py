@@ -43,8 +43,8 @@ def pages() -> dict[str, str]:
 def _commands() -> str:
     program = typer.main.get_command(app)
     assert isinstance(program, click.Group)
-    codes = "An error is one line and exit code 1; wrong usage is 2, Ctrl-C 130."
-    lines = ["# Commands", "", f"`event-assets COMMAND --help` says the same. {codes}"]
+    codes = "An error is one line and exit code 1; wrong usage is exit code 2, Ctrl-C 130."
+    lines = ["# Commands", "", f"This page lists all commands; `event-assets COMMAND --help` prints the same. {codes}"]
     for name, command in program.commands.items():
         lines += ["", f"## {name}", "", *_command(name, command)]
     return "\n".join(lines)
@@ -73,14 +73,14 @@ def _settings() -> str:
     intro = """
         # Settings
 
-        Environment variables, read when a command or a run starts. Relative paths count from the folder in which it
-        starts. A value that can't be understood is one line that names the variable.
+        This page lists the environment variables that a command or a run reads when it starts. Paths are relative to
+        the folder in which it starts. A value that is not valid causes a one-line error that names the variable.
 
-        All of them may also be in one file, `event_assets.toml`, in the current folder or the nearest one above that
-        has it. There a setting is called like its variable without `EVENT_ASSETS_`, in lower case (`DAGSTER_HOME` is
-        `dagster_home`), and relative paths count from the file's folder. The environment overrules the file; a key that
-        is not a setting is an error. Dagster's own programs (`dagster dev`) read `DAGSTER_HOME` from the environment
-        alone.
+        You can also set them in one file, `event_assets.toml`, in the current folder or the nearest folder above that
+        has it. In the file a setting has the name of its variable in lower case without `EVENT_ASSETS_` (`DAGSTER_HOME`
+        is `dagster_home`), and paths are relative to the file's folder. The environment overrides the file; a key that
+        is not a setting is an error. Dagster's own programs (`dagster dev`) read `DAGSTER_HOME` only from the
+        environment.
 
         ```toml
         lake = "data/lake"
@@ -96,7 +96,7 @@ def _declaration() -> str:
     intro = """
         # Keys of a declaration
 
-        A dataset is one file, `NAME/defs.yaml`:
+        This page lists every key of a dataset's declaration, the file `NAME/defs.yaml`:
 
         ```yaml
         type: event_assets.EventDataset
@@ -105,8 +105,8 @@ def _declaration() -> str:
           # ... the keys below
         ```
 
-        A key that isn't listed here is an error that names the nearest one that is. Durations are a number and `s`,
-        `m`, `h` or `d`, such as `30m`.
+        A key that isn't listed here is an error; its message names the most similar key. A duration is a number and
+        `s`, `m`, `h` or `d`, such as `30m`.
     """
     sections = [textwrap.dedent(intro).strip()]
     for model, title in _models(Dataset, "attributes"):
@@ -201,7 +201,7 @@ def _default(field: FieldInfo) -> str:
 def _dictionary(dataset: Dataset) -> str:
     made = [table for table in tables(dataset).values() if not table.internal]
     lines = [f"# Tables of {dataset.name}", "", dataset.description, ""]
-    lines += ["| table | one row per | by | holds |", "|---|---|---|---|"]
+    lines += ["| table | one row per | by | contains |", "|---|---|---|---|"]
     for table in made:
         link = f"[`{table.name}`](#{table.name})"
         lines.append(f"| {link} | {', '.join(table.key)} | {table.partitioned_by or ''} | {_cell(table.description)} |")

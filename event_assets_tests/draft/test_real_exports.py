@@ -19,7 +19,7 @@ from event_assets.draft.infer_types import Numbers, type_of
 from event_assets.draft.json_fields import json_fields
 from event_assets.draft.sample import Field
 from event_assets.draft.trial import Trial, try_out
-from event_assets.text.paths import parse_path
+from event_assets.text.field_paths import parse_path
 from event_assets_tests.workbooks import workbook
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)

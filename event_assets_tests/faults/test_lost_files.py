@@ -14,7 +14,7 @@ from event_assets.errors import DamagedFileError, LakeError, LandingError
 from event_assets.pipeline.erase import erase
 from event_assets.pipeline.staleness.stale_partitions import stale_units
 from event_assets.pipeline.sync_raw_tables import raw_tables_match_ledger
-from event_assets.storage.damage import damaged_files, marked_files
+from event_assets.storage.damaged_files import damaged_files, marked_files
 from event_assets.warehouse.query import read_rows
 from event_assets_tests.world import World, clicks, lines
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from event_assets.storage.ledger import Binding, SourceFile
+from event_assets.storage.ledger_entries import Binding, SourceFile
 from event_assets_tests.faults import children
 from event_assets_tests.orchestration.platform import Platform, failure
 from event_assets_tests.world import NOW, World, clicks, lines

@@ -285,7 +285,7 @@ MUTANTS = (
     # Storage
     _mutant(
         "files of another size are taken as sound",
-        "storage/lake.py",
+        "storage/table_store.py",
         "if sizes.get(path) != file.bytes}",
         "if path not in sizes}",
         "event_assets_tests/faults/test_lost_files.py",

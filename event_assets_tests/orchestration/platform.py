@@ -10,8 +10,8 @@ import dagster as dg
 import pytest
 
 from event_assets.declaration import Dataset
+from event_assets.orchestration.asset_keys import ONLY_STALE_TAG, asset_key
 from event_assets.orchestration.dataset_definitions import dataset_definitions
-from event_assets.orchestration.keys import ONLY_STALE_TAG, asset_key
 from event_assets.pipeline.steps import steps
 from event_assets_tests.world import Break, World, wrong_on
 

@@ -14,9 +14,9 @@ from jsonschema import Draft202012Validator
 import event_assets
 from event_assets.declaration import SHIPPED, load_dataset, parse_dataset
 from event_assets.errors import DeclarationError
+from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.component import EventDataset
 from event_assets.orchestration.component_schema import attributes_schema
-from event_assets.orchestration.keys import asset_key
 from event_assets.orchestration.scaffold import EventDatasetScaffolder, ScaffoldParameters
 from event_assets_tests.world import CLICKS
 

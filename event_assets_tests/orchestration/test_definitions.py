@@ -12,9 +12,9 @@ import pytest
 
 from event_assets.declaration import load_datasets
 from event_assets.orchestration import warehouse_asset as warehouse
-from event_assets.orchestration.calendar import partitions
+from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.code_location import location_definitions
-from event_assets.orchestration.keys import asset_key
+from event_assets.orchestration.partition_dates import partitions
 from event_assets.pipeline.steps import RECONCILIATION
 from event_assets.settings import load_settings
 from event_assets.tables.catalog import tables

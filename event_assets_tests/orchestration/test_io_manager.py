@@ -11,8 +11,8 @@ import pandera.polars as pa
 import polars as pl
 import pytest
 
+from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.io_manager import LakeIOManager
-from event_assets.orchestration.keys import asset_key
 from event_assets_tests.orchestration.platform import RANGE_END, RANGE_START, Platform
 from event_assets_tests.world import lines
 

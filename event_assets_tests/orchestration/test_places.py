@@ -11,9 +11,9 @@ import polars as pl
 from typer.testing import CliRunner
 
 from event_assets.cli.main import app
+from event_assets.orchestration.asset_keys import ONLY_STALE_TAG, asset_key
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.io_manager import LakeIOManager
-from event_assets.orchestration.keys import ONLY_STALE_TAG, asset_key
 from event_assets_tests.orchestration.test_sensors import settle
 from event_assets_tests.orchestration.test_starting import QUIET
 from event_assets_tests.world import World, clicks, lines

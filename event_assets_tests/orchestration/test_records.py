@@ -11,8 +11,8 @@ import narwhals as nw
 import pytest
 import time_machine
 
+from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.dataset_definitions import dataset_definitions
-from event_assets.orchestration.keys import asset_key
 from event_assets.pipeline.checks import checks
 from event_assets.pipeline.progress import NullProgress
 from event_assets.pipeline.results import Outcome

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from event_assets.orchestration.keys import asset_key
+from event_assets.orchestration.asset_keys import asset_key
 from event_assets.pipeline.steps import RECONCILIATION
 from event_assets_tests.orchestration.platform import Platform, dates_of
 from event_assets_tests.world import lines

@@ -14,13 +14,13 @@ from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import create_execution_plan, execute_run
 from dagster._core.execution.backfill import PartitionBackfill
 
-from event_assets.orchestration.calendar import partitions
+from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.io_manager import LakeIOManager
-from event_assets.orchestration.keys import asset_key
+from event_assets.orchestration.partition_dates import partitions
 from event_assets.orchestration.private.backfills import BACKFILL_TAG
 from event_assets.pipeline.staleness.schedule import between
-from event_assets.storage.ledger import SourceFile
+from event_assets.storage.ledger_entries import SourceFile
 from event_assets_tests.orchestration.platform import RANGE_END, RANGE_START, Platform, break_table, dates_of, failure
 from event_assets_tests.orchestration.test_checks import stored_evaluations
 from event_assets_tests.world import clicks, lines

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from event_assets.pipeline.funnel_steps import funnel_results
+from event_assets.pipeline.funnel_check import funnel_results
 from event_assets_tests.world import World, clicks, lines
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from event_assets.declaration import Dataset, load_datasets, parse_dataset
 from event_assets.declaration.changes import changes, declaration_digest, normalised
 from event_assets.pipeline.plan import preview
-from event_assets.pipeline.run_aside import PlannedDifference, planned_difference
+from event_assets.pipeline.planned_difference import PlannedDifference, planned_difference
 from event_assets.pipeline.steps import steps
 from event_assets_tests.pipeline.histories import RULES, History, histories
 from event_assets_tests.world import NOW, World, clicks, lines

@@ -7,7 +7,7 @@ import datetime as dt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_assets.pipeline.volume import REACH_DAYS, judge_volume
+from event_assets.pipeline.volume_check import REACH_DAYS, judge_volume
 
 MONDAY = dt.date(2025, 3, 3)
 DAY, WEEK = dt.timedelta(days=1), dt.timedelta(weeks=1)

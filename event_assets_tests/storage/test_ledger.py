@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from event_assets.storage.ledger import Binding, Ledger, SourceFile
+from event_assets.storage.ledger import Ledger
+from event_assets.storage.ledger_entries import Binding, SourceFile
 
 NOON = dt.datetime(2025, 1, 1, 12, tzinfo=dt.UTC)
 

@@ -13,11 +13,12 @@ import pytest
 from deltalake import DeltaTable
 
 from event_assets.errors import ConflictError, LeaseError
-from event_assets.storage.lake import Lake, TableStore
+from event_assets.storage.lake import Lake
 from event_assets.storage.parquet import read_figures, write_parquet
 from event_assets.storage.partitions import EMPTY_CONTENT, content_digest, entries, part_name
 from event_assets.storage.read_again import read_again
 from event_assets.storage.table_log import LogFile
+from event_assets.storage.table_store import TableStore
 from event_assets.storage.written_file import WrittenFile
 
 SCHEMA = pa.schema([("n", pa.int64()), ("event_date", pa.date32())])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from event_assets.text.field_paths import Lookup, Path, parse_path
 from event_assets.text.file_patterns import matches
-from event_assets.text.paths import Lookup, Path, parse_path
 
 
 @pytest.mark.parametrize(

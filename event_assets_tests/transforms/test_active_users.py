@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 
-from event_assets.transforms.active_users import active_users, daily_users, retention, users_by
+from event_assets.transforms.active_users import (
+    active_users,
+    daily_cohorts,
+    daily_users,
+    first_seen,
+    retention,
+    users_by,
+)
 from event_assets.transforms.persons import identities, identity_links
 from event_assets_tests.transforms.bench import DAY, Bench, declared, only
 
@@ -59,8 +66,20 @@ def test_weeks_begin_on_monday_also_before_1970_and_windows_end_on_the_date(benc
     sunday, monday = dt.date(1969, 12, 28), dt.date(1969, 12, 29)
     seen = [("a", sunday), ("a", monday), ("b", monday), ("b", dt.date(1970, 1, 4)), ("a", dt.date(1970, 1, 25))]
     daily = [{"user_id": user, "event_date": date} for user, date in seen]
-    made, _ = bench.run(retention, USERS, {"daily_users": daily}, None)
-    assert only(made["first_seen"], "user_id", "date") == [("a", sunday), ("b", monday)]
+    first = bench.table(first_seen, USERS, {"daily_users": daily}, None)
+    assert only(first, "user_id", "date") == [("a", sunday), ("b", monday)]
+    cohorts = []
+    for date in sorted({date for _, date in seen}):
+        rows = bench.table(daily_cohorts, USERS, {"daily_users": daily, "first_seen": first}, date)
+        cohorts += [{**row, "event_date": date} for row in rows]
+    assert only(cohorts, "event_date", "cohort_date", "users", "week_users") == [
+        (sunday, sunday, 1, 1),
+        (monday, sunday, 1, 1),
+        (monday, monday, 1, 1),
+        (dt.date(1970, 1, 4), monday, 1, 0),
+        (dt.date(1970, 1, 25), sunday, 1, 1),
+    ]
+    made, _ = bench.run(retention, USERS, {"daily_cohorts": cohorts}, None)
     assert only(made["retention"], "cohort_date", "offset_days", "users") == [
         (sunday, 0, 1),
         (sunday, 1, 1),

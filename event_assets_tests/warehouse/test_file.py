@@ -13,8 +13,8 @@ import pytest
 
 from event_assets.errors import LakeError
 from event_assets.storage.files import LocalFiles
-from event_assets.storage.lake import TableStore
 from event_assets.storage.parquet import write_parquet
+from event_assets.storage.table_store import TableStore
 from event_assets.storage.written_file import WrittenFile
 from event_assets.warehouse.database_file import refresh
 from event_assets.warehouse.log_views import live_rows, macros
@@ -133,7 +133,7 @@ class Table:
     def view(self, connection: duckdb.DuckDBPyConnection) -> None:
         for statement in macros():
             connection.execute(statement)
-        connection.execute(f"CREATE VIEW rows AS {live_rows(self.folder, 'event_date', 'DATE')}")
+        connection.execute(f"CREATE VIEW rows AS {live_rows(self.folder, 'event_date')}")
 
 
 def test_a_partition_that_is_being_replaced_is_never_missing_doubled_or_mixed(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from event_assets.pipeline.run import run
 from event_assets.pipeline.staleness.schedule import Request, everything
 from event_assets.pipeline.steps import LATENESS
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.aside import folder_aside, link_tree
+from event_assets.storage.linked_copy import folder_aside, link_tree
 
 #: So often the work begins again where a run replaced files that it was about to read.
 _ATTEMPTS = 3
