@@ -87,11 +87,15 @@ class DuckDBPorts:
     def lookup(self, frame: Frame, other: Frame, on: Sequence[str]) -> Frame:
         return frame.join(other, on=list(on), how="left")
 
-    def as_of(self, frame: Frame, other: Frame, *, by: str, at: str, other_at: str, forward: bool = False) -> Frame:
+    def as_of(
+        self, frame: Frame, other: Frame, *, by: Sequence[str], at: str, other_at: str, forward: bool = False
+    ) -> Frame:
         rows, found = (f"({_relation(one).sql_query()})" for one in (frame, other))
         near = f"l.{quoted(at)} {'<=' if forward else '>='} r.{quoted(other_at)}"
-        joined = f"FROM {rows} l ASOF LEFT JOIN {found} r ON l.{quoted(by)} = r.{quoted(by)} AND {near}"
-        return nw.from_native(self.connection.sql(f"SELECT l.*, r.* EXCLUDE ({quoted(by)}) {joined}"))
+        same = " AND ".join(f"l.{quoted(name)} = r.{quoted(name)}" for name in by)
+        joined = f"FROM {rows} l ASOF LEFT JOIN {found} r ON {same} AND {near}"
+        groups = ", ".join(map(quoted, by))
+        return nw.from_native(self.connection.sql(f"SELECT l.*, r.* EXCLUDE ({groups}) {joined}"))
 
     def distinct(self, frame: Frame) -> Frame:
         return frame.unique()
