@@ -52,7 +52,8 @@ from event_assets.pipeline.lateness_table import publish_lateness
 from event_assets.pipeline.progress import NullProgress
 from event_assets.pipeline.reconcile import publish_reconciliation
 from event_assets.pipeline.staleness.schedule import empty_dates, possible_dates
-from event_assets.pipeline.steps import LATENESS, RECONCILIATION, Step, steps, unread
+from event_assets.pipeline.step import Step
+from event_assets.pipeline.steps import LATENESS, RECONCILIATION, steps, unread
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings
 from event_assets.tables.catalog import tables
