@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from event_assets.declaration.base import Declared
 from event_assets.declaration.column import Column
-from event_assets.declaration.values import bound_text, form_of, value_of
+from event_assets.declaration.typed_values import bound_text, form_of, value_of
 
 #: A value as text, null as itself; values are read as the source's texts are (aliases, case, type).
 ValueText = Annotated[str | None, BeforeValidator(lambda value: _text(value))]
@@ -34,7 +34,9 @@ def check_where(key: str, where: Where, column: Callable[[str], Column | None]) 
     for name, values in where.items():
         declared = column(name)
         if declared is None:
-            raise ValueError(f"{key} names no declared column: {name!r}")
+            raise ValueError(
+                f"{key} names no declared column: {name!r}; write the name of a column, not that of its source"
+            )
         if declared.type in ("json", "float64"):
             raise ValueError(f"{key}: {name} is a {declared.type}, whose values are not compared")
         for text in values.values if isinstance(values, Excluding) else values:

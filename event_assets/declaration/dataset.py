@@ -14,7 +14,8 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from event_assets.declaration.base import Declared
 from event_assets.declaration.channels import Channels
 from event_assets.declaration.column import NAME, Column, Numbers
-from event_assets.declaration.conditions import Where, check_where
+from event_assets.declaration.column_references import check_column_references
+from event_assets.declaration.conditions import Where
 from event_assets.declaration.events_and_profiles import AS_JSON, Events, Profiles, Source
 from event_assets.declaration.expect import Expect
 from event_assets.declaration.tables_and_limits import (
@@ -26,7 +27,6 @@ from event_assets.declaration.tables_and_limits import (
     Sessions,
     Traffic,
 )
-from event_assets.declaration.values import value_of
 
 Kind = Literal["events", "profiles"]
 #: What a column of several blocks may have in each of them; all else belongs to the column, and is declared once.
@@ -182,87 +182,7 @@ class Dataset(Declared):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        columns = {column.name for column in self.columns}
-
-        def known(key: str, name: str | None, extra: set[str] = frozenset()) -> None:  # type: ignore[assignment]
-            if name is not None and name not in columns | extra:
-                raise ValueError(f"{key} names no declared column: {name!r}; declared are {', '.join(sorted(columns))}")
-
-        for name in ("user_id", "event_type"):
-            if name not in columns:
-                raise ValueError(f"events.columns must declare {name}; use source: to name its field")
-        user = self.column("user_id")
-        if user.type not in ("string", "int64"):
-            raise ValueError("user_id is an identifier: its type is string or int64")
-        if self.column("event_type").type != "string":
-            raise ValueError("event_type is a category: its type is string")
-        for key in self.deduplicate.keys:
-            known("deduplicate.keys", key, {"event_time"})
-        known("event_id", self.event_id)
-        floats = [key for key in self.dedupe_keys if key in columns and self.column(key).type == "float64"]
-        if floats:
-            raise ValueError(
-                f"deduplicate.keys: {floats[0]} is a float64, and floats enter no key; make it a decimal or name others"
-            )
-        if self.event_id and self.deduplicate.keys not in ((), (self.event_id,)):
-            raise ValueError(f"with event_id: {self.event_id} the deduplication key is that column alone")
-        known("sessions.column", self.sessions.column)
-        known("sessions.by", self.sessions.by)
-        if self.sessions.by and self.column(self.sessions.by).type not in ("string", "int64"):
-            raise ValueError(f"sessions.by: {self.sessions.by} is an identifier: its type is string or int64")
-        known("geo", self.geo)
-        for key in ("user_agent", "address"):
-            told_by: str | None = getattr(self.traffic, key, None)
-            known(f"traffic.{key}", told_by)
-            if told_by and self.column(told_by).type != "string":
-                raise ValueError(f"traffic.{key}: {told_by} is a {self.column(told_by).type}; it must be a string")
-        for text in self.traffic.internal_users if self.traffic else ():
-            if value_of(text, user.type) is None:
-                raise ValueError(f"traffic.internal_users: {text!r} is not a valid {user.type}")
-        for key, column in self.channels.fields.items() if self.channels else ():
-            known(f"channels.{key}", column)
-            if self.column(column).type != "string":
-                raise ValueError(f"channels.{key}: {column} is a {self.column(column).type}; it must be a string")
-        if self.channels and self.channels.revenue:
-            known("channels.revenue", self.channels.revenue)
-            if not self.column(self.channels.revenue).decimal and self.column(self.channels.revenue).type != "int64":
-                raise ValueError("channels.revenue: money is a decimal(p,s) or an int64, so that a sum is exact")
-        for name in self.identity.columns if self.identity else ():
-            known("identity.links", name)
-            if self.column(name).type not in ("string", "int64"):
-                raise ValueError(f"identity.links: {name} is an identifier: its type is string or int64")
-        if self.gold.top_users is not None:
-            known("gold.top_users.by", self.gold.top_users.by)
-        for step in self.gold.user_funnel.steps if self.gold.user_funnel else ():
-            check_where(f"gold.user_funnel.steps: {step.name}: where", step.where, self.fact_column)
-        for name in self.gold.users_by:
-            counted = self.fact_column(name)
-            if counted is None and not (name == "geo_region" and self.geo):
-                raise ValueError(f"gold.users_by names no declared column: {name!r}")
-            if counted is not None and counted.type not in ("string", "int64", "date"):
-                raise ValueError(
-                    f"gold.users_by: {name} is a {counted.type}; name columns of type string, int64 or date"
-                )
-        if self.gold.watch_time is not None:
-            known("gold.watch_time.column", self.gold.watch_time.column)
-            if self.column(self.gold.watch_time.column).decimal is None:
-                raise ValueError("gold.watch_time.column: minutes are a decimal(p,s), so that a sum is exact")
-            if self.geo is None:
-                raise ValueError("gold.watch_time needs geo: the column that holds an IP address")
-        for block in self.profiles:
-            profile_columns = {column.name for column in self.columns_of("profiles")}
-            profile_user = block.column("user_id")
-            if profile_user is None:
-                raise ValueError("profiles.columns must declare user_id")
-            if not profile_user.required:
-                raise ValueError("profiles.columns: user_id is required, since a profile is a user's")
-            if profile_user.type != user.type:
-                raise ValueError(
-                    f"profiles.user_id is {profile_user.type} and events.user_id {user.type}: make them one"
-                )
-            for name in sorted((profile_columns & columns) - {"user_id"}):
-                raise ValueError(f"column {name} is declared for events and for profiles; rename one")
-            check_where("profiles.filter", block.filter, block.column)
+        check_column_references(self)
         return self
 
     def __hash__(self) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from event_assets.declaration import CsvDialect
+from event_assets.draft.infer_time_formats import infer_time_formats
 from event_assets.landing.csv_records import RecordParser, header_names
 from event_assets.landing.plain_text import plain_chunks
 from event_assets.text.encodings import detect_encoding
@@ -30,7 +31,9 @@ _DELIMITERS = (",", ";", "\t", "|", ", ", " ", ":", "^", "~", "\x1f", "\x01")
 _QUOTES = ('"', "'")
 _ESCAPES = ("\\", '"')
 #: Times, addresses and plain sentences hold these at equal numbers by chance.
-_DOUBTFUL = {":": 0.3, " ": 0.9, "~": 0.9, "^": 0.9}
+#: A dialect with a lower score explains no more than blanks within texts.
+_BARELY = 0.25
+_DOUBTFUL = {":": 0.3, " ": 0.85, "~": 0.9, "^": 0.9}
 
 _FIELDS = re.compile(rb"^#Fields:[ \t]*([^\r\n]+)", re.MULTILINE)
 _COMMENTS = re.compile(rb"^#[^\r\n]*(?:\r\n|\n|\r|\Z)", re.MULTILINE)
@@ -39,6 +42,7 @@ _VALUE = re.compile(
     r"\s*(?:[-+(]?[$€£¥]?\s?\d[\d.,' ]*(?:[eE][-+]?\d+)?\s?[%$€£¥)]?"  # numbers, amounts
     r"|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?"  # dates
     r"|\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?(?:\s?[AaPp][Mm])?"  # times
+    r"|(?:[A-Z][a-z]{2}, )?\d{1,2}[-/ ][A-Z][a-z]{2}[-/ ]\d{4}(?:[: ].*)?"  # dates with a month's name
     r"|[a-z]+://\S+|\S+@\S+\.\S+"  # addresses
     r"|[0-9A-Fa-f]{8}-[0-9A-Fa-f-]{27}|(?:\d{1,3}\.){3}\d{1,3}"  # ids
     r"|(?i:true|false|null|nan|n/a))\s*"
@@ -71,6 +75,8 @@ class Dialect:
     """The text of the skipped lines."""
     names: tuple[str, ...] = ()
     """The header's names, `column_1`, ... where there is none. Empty in an empty file."""
+    repeated: tuple[str, ...] = ()
+    """The names of a header that is skipped, since it has some of them twice."""
     records: tuple[tuple[str | None, ...], ...] = field(default=(), repr=False)
     """The first records behind the header that have a field for each name, empty fields as None."""
 
@@ -190,7 +196,9 @@ def _best(head: bytes, whole: bool) -> _Tried:
         for quote in _QUOTES:
             for escape in (quote, *(e for e in _ESCAPES if e != quote and (e + quote).encode() in head)):
                 tried.append(_try(head, whole, Dialect(delimiter=delimiter, quote=quote, escape=escape)))
-    best = max(tried, key=lambda one: one.score) if tried else _try(head, whole, Dialect())
+    best = max(tried, key=lambda one: one.score, default=None)
+    if best is None or best.score[0] < _BARELY:
+        return _try(head, whole, Dialect())  # a single column
     return _aligned(head) or best if best.dialect.delimiter == " " else best
 
 
@@ -249,8 +257,13 @@ def _with_table(dialect: Dialect, rows: list[Row], head: bytes, tail: bytes) -> 
     table = [values for _, values in rows[first:] if values is not None and len(values) == width]
     header = _header_lines(table)
     names = header_names(table[:header] or [[None] * width])
+    repeated: tuple[str, ...] = ()
+    if header and len(set(names)) < len(names):
+        # Landing rejects such a file, unless its columns are known by their place.
+        repeated, names = tuple(names), header_names([[None] * width])
+        first, header, table = first + header, 0, table[header:]
     body = tuple(tuple(values) for values in table[header:])
-    place = rows[first][0]
+    place = rows[first][0] if first < len(rows) else len(head)
     skipped = len(re.findall(rb"\r\n|\n|\r", head[:place]))
     # Blank lines before the header are passed over anyway.
     skipped = skipped if head[:place].strip() else 0
@@ -261,6 +274,7 @@ def _with_table(dialect: Dialect, rows: list[Row], head: bytes, tail: bytes) -> 
         header_lines=header,
         footer_lines=_footer_lines(dialect, width, tail) if len(body) > 1 else 0,
         names=tuple(names),
+        repeated=repeated,
         records=body,
     )
 
@@ -306,13 +320,18 @@ def _is_typed(column: list[str | None]) -> bool:
 
 def _could_be_names(values: list[str | None], below: list[list[str | None]]) -> bool:
     names = [value.strip() for value in values if value and value.strip()]
-    if not names or len(names) < len(values) / 2 or any(_VALUE.fullmatch(name) for name in names):
+    if not names or len(names) < len(values) / 2 or any(map(_is_value, names)):
         return False
-    if len(set(names)) < len(names):
+    if len(set(names)) < len(names) / 2:
         return False
     # Texts that come again in their own column are values: but the same header may come once more.
     again = [sum(row[at] == value for row in below[:100]) for at, value in enumerate(values) if value]
     return not below or sum(count > len(below[:100]) / 3 for count in again) == 0
+
+
+def _is_value(text: str) -> bool:
+    """Whether a text is a number, a time or the like. Words such as null may be a column's name."""
+    return not text.isalpha() and bool(_VALUE.fullmatch(text) or infer_time_formats([text]))
 
 
 def _footer_lines(dialect: Dialect, width: int, tail: bytes) -> int:

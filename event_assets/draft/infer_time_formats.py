@@ -35,7 +35,7 @@ _DATES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"\d{1,2}\.\d{1,2}\.\d{4}", ("%d.%m.%Y",)),  # with points the day is first, everywhere
     (r"\d{1,2}\.\d{1,2}\.\d{2}", ("%d.%m.%y",)),
     (r"\d{1,2}(?P<m>[-/])\d{1,2}(?P=m)\d{4}", ("%d{m}%m{m}%Y", "%m{m}%d{m}%Y")),
-    (r"\d{1,2}(?P<m>[-/])\d{1,2}(?P=m)\d{2}", ("%d{m}%m{m}%y", "%m{m}%d{m}%y")),
+    (r"\d{1,2}(?P<m>[-/])\d{1,2}(?P=m)\d{2}", ("%d{m}%m{m}%y", "%m{m}%d{m}%y", "%y{m}%m{m}%d")),
     (r"\d{8}", ("%Y%m%d",)),
     (r"\d{1,2}(?P<m>[-/ .])[A-Z][a-z]{2}(?P=m)\d{4}", ("%d{m}%b{m}%Y",)),
     (r"\d{1,2}(?P<m>[-/ .])[A-Z][a-z]{2}(?P=m)\d{2}", ("%d{m}%b{m}%y",)),
@@ -48,6 +48,7 @@ _DATES: tuple[tuple[str, tuple[str, ...]], ...] = (
 _CLOCKS: tuple[tuple[str, str], ...] = (
     (r"\d{1,2}:\d\d:\d\d\.\d{1,6}", "%H:%M:%S.%f"),
     (r"\d{1,2}:\d\d:\d\d,\d{1,6}", "%H:%M:%S,%f"),
+    (r"\d{1,2}:\d\d:\d\d:\d{1,6}", "%H:%M:%S:%f"),
     (r"\d{1,2}:\d\d:\d\d", "%H:%M:%S"),
     (r"\d{1,2}:\d\d", "%H:%M"),
     (r"\d{1,2}:\d\d:\d\d\.\d{1,6} ?[AaPp][Mm]", "%I:%M:%S.%f{b}%p"),
@@ -56,13 +57,14 @@ _CLOCKS: tuple[tuple[str, str], ...] = (
     (r"\d{6}", "%H%M%S"),
 )
 _TEXT = re.compile(
-    r"(?P<date>.*?)(?:(?P<between>T|, | at |:| +)(?P<clock>\d{1,2}:\d\d.*?|\d{6}))?"
+    r"(?P<date>.*?)(?:(?P<between>T|, | at |:|-| +)(?P<clock>\d{1,2}:\d\d.*?|\d{6}))?"
     r"(?P<zone>(?P<blank> ?)(?:Z|[+-]\d\d:?\d\d)| (?:UTC|GMT|[A-Z]{3,4}))?",
 )
 CLOCK = re.compile(r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?[AaPp][Mm])?(?:Z| ?[+-]\d\d:?\d\d)?", re.ASCII)
 #: Fewer texts than this share in a form are mistakes rather than a form of their own.
 _MIN_SHARE = 0.02
 _MAX_TEXTS = 500
+_YEAR = dt.timedelta(days=366)
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def infer_time_formats(texts: Sequence[str], *, most: float = 0.75) -> TimeForma
     if not looked_at:
         return None
     forms = {text: tuple(_forms(text)) for text in dict.fromkeys(looked_at)}
-    chosen = _cover([forms[text] for text in looked_at], len(looked_at))
+    chosen = _near([*forms], _cover([forms[text] for text in looked_at], len(looked_at)))
     if not chosen:
         return None
     read = [text for text in texts if any(read_time(text, form) is not None for form in chosen)]
@@ -184,6 +186,17 @@ def _cover(forms: Sequence[tuple[str, ...]], texts: int) -> list[str]:
         chosen += [form for form in best if all(form in some for some in covered)]
         left = [some for some in left if not set(some) & set(chosen)]
     return chosen
+
+
+def _near(texts: Sequence[str], forms: Sequence[str]) -> list[str]:
+    """The forms without those of years of two digits by which the dates are years apart, where by others they aren't:
+    the days of 30/12/24 and 31/12/24 follow each other if the year is last."""
+    spans = {}
+    for form in forms:
+        times = [time for text in texts if (time := read_time(text, form)) is not None]
+        spans[form] = max(times) - min(times)
+    is_near = any(spans[form] <= _YEAR for form in forms)
+    return [form for form in forms if not (is_near and "%y" in form and spans[form] > _YEAR)]
 
 
 def _is_naive(texts: Sequence[str], forms: Sequence[str]) -> bool:

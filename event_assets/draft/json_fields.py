@@ -68,7 +68,7 @@ def _fields(records: Sequence[dict[str, Any]], prefix: str, parts: tuple[str, ..
         filled = [value for value in values if value is not None]
         if filled and all(isinstance(value, dict) for value in filled) and len(path) < _MAX_DEPTH:
             inner = list(_fields([value or {} for value in values], f"{source}.", path, within))
-            if len(inner) <= _MAX_MEMBERS:
+            if 0 < len(inner) <= _MAX_MEMBERS:
                 yield from inner
                 continue
             yield _leaf(source, values, path, within)

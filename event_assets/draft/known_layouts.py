@@ -16,6 +16,8 @@ class Log:
     pattern: str
     """As a declaration has it: a name that landing knows, or a regular expression with named groups."""
     regex: re.Pattern[str]
+    time_form: str = ""
+    """The form of the times, where their texts could be of another."""
 
 
 #: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html; later versions
@@ -41,11 +43,15 @@ _HAPROXY = (
     r'(?P<connections>\S+) (?P<queues>\S+) [^"]*"(?P<method>\S+) (?P<url>\S+)(?: (?P<protocol>[^"]*))?"'
 )
 
+#: What Spark and Hadoop set in log4j: %d{yy/MM/dd HH:mm:ss} %p %c{1}: %m%n.
+_LOG4J = r"(?P<time>\d\d/\d\d/\d\d \d\d:\d\d:\d\d) (?P<level>[A-Z]+) (?P<logger>[^\s:]+): (?P<message>.*)"
+
 #: The longest first: a combined log begins as a common one does.
 LOGS = (
     Log("an AWS Application Load Balancer", _ALB, re.compile(_ALB)),
     Log("Squid", _SQUID, re.compile(_SQUID)),
     Log("HAProxy", _HAPROXY, re.compile(_HAPROXY)),
+    Log("Spark or Hadoop (log4j)", _LOG4J, re.compile(_LOG4J), "%y/%m/%d %H:%M:%S"),
     Log("Apache or nginx, combined", "combined", re.compile(LOG_PATTERNS["combined"])),
     Log("Apache or nginx, common", "common", re.compile(LOG_PATTERNS["common"])),
 )

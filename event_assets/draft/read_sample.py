@@ -24,6 +24,7 @@ from event_assets.landing.plain_text import plain_chunks
 from event_assets.landing.record_batches import FileRejected
 from event_assets.landing.unpack import members
 from event_assets.text.encodings import detect_encoding
+from event_assets.text.field_paths import parse_path
 
 #: So much of a text file is read.
 HEAD_BYTES = 8 * 1024 * 1024
@@ -105,12 +106,12 @@ def _read(path: Path) -> Sample:
 def _csv(path: Path) -> Sample:
     dialect = detect(path)
     names = dialect.names
-    known = header_of(len(names)) if not dialect.header_lines else None
+    known = header_of(len(names)) if not dialect.header_lines and not dialect.repeated else None
     remarks = list(_csv_remarks(dialect, known.title if known else ""))
     columns = list(zip(*dialect.records, strict=True)) if dialect.records else [() for _ in names]
     if dialect.w3c:
         columns = [tuple(None if value == "-" else value for value in values) for values in columns]
-    parts = known.names if known else names
+    parts = dialect.repeated or (known.names if known else names)
     fields = tuple(
         Field(name, trimmed(values), (part,)) for name, part, values in zip(names, parts, columns, strict=True)
     )
@@ -125,13 +126,16 @@ def _csv(path: Path) -> Sample:
 def _csv_remarks(dialect: Dialect, known: str) -> Iterator[str]:
     if dialect.encoding != "utf-8":
         yield f"encoding {dialect.encoding} was detected: are accents and signs right?"
-    if dialect.skip_lines:
+    if dialect.skip_lines and not dialect.repeated:
         yield f"{dialect.skip_lines} lines above the header are skipped: {dialect.preamble[:80]!r}"
     if dialect.footer_lines:
         yield f"{dialect.footer_lines} lines below the table are left out"
     if dialect.header_lines > 1:
         yield f"the header takes {dialect.header_lines} lines, such as {dialect.names[0]!r}"
-    if not dialect.header_lines and not dialect.w3c:
+    if dialect.repeated:
+        twice = next(name for name in dialect.repeated if dialect.repeated.count(name) > 1)
+        yield f"several columns are called {twice!r}: the header is skipped, and columns are known by their place"
+    elif not dialect.header_lines and not dialect.w3c:
         named = f"; there are as many as {known} have" if known else ""
         yield f"no header was recognised: columns are known by their place, as column_1, column_2, ...{named}"
     if dialect.comment:
@@ -145,7 +149,10 @@ def _log(path: Path, logs: Sequence[Log]) -> Sample | None:
         found = [match for line in lines if (match := log.regex.fullmatch(line))]
         if found and len(found) >= _MOST * len(lines):
             values = {name: [None if m[name] == "-" else m[name] for m in found] for name in log.regex.groupindex}
-            fields = tuple(Field(name, trimmed(texts), (name,)) for name, texts in values.items())
+            forms = {"time": log.time_form}
+            fields = tuple(
+                Field(name, trimmed(texts), (name,), form=forms.get(name, "")) for name, texts in values.items()
+            )
             return Sample((path,), "log", fields, len(found), {"log": {"pattern": log.pattern}})
     return None
 
@@ -161,18 +168,14 @@ def _json(path: Path, form: Literal["json", "ndjson"]) -> Sample:
     options = {"encoding": encoding} if encoding != "utf-8" else {}
     records = _elements(_head(path).decode(encoding, "ignore").removeprefix("\ufeff").encode(), form)
     if form == "ndjson" and len(records) < 2 and (document := _document(path, encoding)) is not None:
-        below = array_path(document)
-        if below is not None:
+        if (below := array_path(document)) is not None:
             found = document
-            for name in below.split("."):
-                found = found[name.strip('"')]
-            return Sample(
-                (path,),
-                "json",
-                json_fields(found[:MAX_RECORDS]),
-                len(found[:MAX_RECORDS]),
-                {**options, "records": below},
-            )
+            for name in parse_path(below):
+                found = found[name]
+            fields = json_fields(found[:MAX_RECORDS])
+            # One record of its own may have an array of objects, too.
+            if has_named_time(fields, by_ending=True) or not has_named_time(json_fields([document]), by_ending=True):
+                return Sample((path,), "json", fields, len(found[:MAX_RECORDS]), {**options, "records": below})
         records = [document]
     fields = json_fields(records)
     if (array := _events_within(records, fields)) is not None:
@@ -190,7 +193,11 @@ def _events_within(records: list[dict[str, Any]], fields: Sequence[Field]) -> st
     for name in dict.fromkeys(name for record in records for name in record):
         arrays = [record[name] for record in records if isinstance(record.get(name), list)]
         elements = [element for array in arrays for element in array]
-        if elements and all(isinstance(one, dict) for one in elements) and has_named_time(json_fields(elements)):
+        if (
+            elements
+            and all(isinstance(one, dict) for one in elements)
+            and has_named_time(json_fields(elements), by_ending=True)
+        ):
             return name
     return None
 

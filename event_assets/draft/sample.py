@@ -30,6 +30,8 @@ class Field:
     """Whether the source itself knows the values as numbers (JSON, Parquet)."""
     within: str = ""
     """The source of the object that is kept as one JSON column and contains this field."""
+    form: str = ""
+    """In which form its texts are times, where a known layout says so."""
     alternatives: tuple[str, ...] = ()
     """Further places to read where this one is empty."""
 

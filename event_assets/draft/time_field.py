@@ -35,6 +35,9 @@ def time_field(sample: Sample, given: Field | None, remarks: list[str]) -> tuple
     ranked += fields_named(able, role_names.TIME, lambda _: True) + [
         one for one in able if given or not _is_only_number(forms[one.source])
     ]
+    if not ranked and (nameless := [one for one in able if one.is_nameless and _is_epoch(forms[one.source])]):
+        remarks.append(f"columns have no names: {nameless[0].source} was chosen by its values")
+        ranked = nameless
     if not ranked:
         raise DeclarationError(
             str(given.source if given else sample.paths[0]),
@@ -51,9 +54,11 @@ def time_field(sample: Sample, given: Field | None, remarks: list[str]) -> tuple
     return (chosen,), forms[chosen.source]
 
 
-def has_named_time(fields: Sequence[Field]) -> bool:
-    """Whether a field that is called like a time has times."""
-    named = fields_named(fields, role_names.TIME, lambda one: not one.nested)
+def has_named_time(fields: Sequence[Field], *, by_ending: bool = False) -> bool:
+    """Whether a field that is called like a time has times; `by_ending` takes names of vendors' own, too."""
+    plain = [one for one in fields if not one.nested]
+    named = fields_named(plain, role_names.TIME, lambda _: True)
+    named += filter(_is_called_a_time, plain) if by_ending else []
     return any(_forms_of(one, True) for one in named)
 
 
@@ -77,14 +82,17 @@ def _note_forms(time: Field, forms: TimeFormats, remarks: list[str]) -> None:
 
 
 def _forms_of(one: Field, is_named: bool) -> TimeFormats | None:
+    if one.form:
+        return TimeFormats((one.form,), (), 0, has_clock=True, is_naive=True)
     if is_named and is_serial(one.texts):
         return TimeFormats(("excel_serial",), (), 0, has_clock=True, is_naive=True)
     return infer_time_formats(one.texts)
 
 
 def _is_called_a_time(one: Field) -> bool:
-    """Whether the last word of a field's name is one of times: EdgeStartTimestamp, time_usec."""
-    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", (one.parts or (one.source,))[-1])
+    """Whether the last word of a field's name is one of times: EdgeStartTimestamp, time_usec, Created At (UTC)."""
+    name = re.sub(r" *\([^()]*\)$", "", (one.parts or (one.source,))[-1])
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
     return bool(words) and words[-1].lower() in role_names.TIME_ENDINGS
 
 

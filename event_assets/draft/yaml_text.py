@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./()-]*")
+_UNSEEN = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 _WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan"}
 
 
@@ -18,7 +19,8 @@ def quoted(text: str) -> str:
         return text
     if '"' in text and text.isprintable() and "'" not in text:
         return f"'{text}'"
-    return json.dumps(text, ensure_ascii=False)
+    # YAML folds the line separators of Unicode, and has no other character that can't be shown.
+    return _UNSEEN.sub(lambda match: f"\\U{ord(match[0]):08x}", json.dumps(text, ensure_ascii=False))
 
 
 def flow(value: Any) -> str:

@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from event_assets.declaration import Dataset
+from event_assets.declaration.events_and_profiles import AS_JSON
 from event_assets.errors import LandingError
 from event_assets.landing.inbox import (
     Identity,
     InboxFile,
     NotReadyError,
+    block_of,
     file_id_as_read,
     identify,
     identify_object,
@@ -57,6 +60,8 @@ class LandingSummary:
     seconds: float = 0.0
     failures: tuple[LandingError, ...] = ()
     """Files that stopped their own landing. The others went on; the caller reports these at the end."""
+    tables: frozenset[str] = frozenset()
+    """The tables of files and records without dates that changed."""
 
     def raise_failures(self) -> None:
         """LandingError in the words of the first file that failed, where any did."""
@@ -89,7 +94,7 @@ def land_new_files(
     the others go on.
     """
     began = time.perf_counter()
-    before = _raw_contents(workspace)
+    before, undated = _raw_contents(workspace), _undated_contents(workspace)
     masking = Masking(workspace.dataset, workspace.ledger)
     unreadable = take_manifests(workspace)
     files, found = pending(workspace, files_missing_rows(workspace))
@@ -105,8 +110,11 @@ def land_new_files(
     warnings += completeness_warnings(workspace.dataset, workspace.ledger, now())
     after = _raw_contents(workspace)
     dates = {dt.date.fromisoformat(d) for d in before.keys() | after.keys() if before.get(d) != after.get(d)}
+    tables = {table for table, content in _undated_contents(workspace).items() if content != undated[table]}
     seconds = time.perf_counter() - began
-    return LandingSummary(tuple(landed), known, tuple(warnings), frozenset(dates), seconds, tuple(failures))
+    return LandingSummary(
+        tuple(landed), known, tuple(warnings), frozenset(dates), seconds, tuple(failures), frozenset(tables)
+    )
 
 
 def _lost(workspace: Workspace) -> Iterator[LandingError]:
@@ -249,12 +257,19 @@ def _retracted_before(workspace: Workspace, bindings: Iterable[Binding]) -> Iter
 
 
 def _absent(dataset: Dataset, landed: Iterable[tuple[str, SourceFile]]) -> Iterator[str]:
-    """The declared sources that no record of a file has: of all files (by name) that lack one, in one line."""
-    files: dict[tuple[Kind, str], list[str]] = {}
-    for name, file in landed:
-        for column in file.missing_columns if file.records else ():
-            files.setdefault((file.kind, column), []).append(name)
-    for (kind, column), names in files.items():
+    """The declared sources that no record of a file has: of all files (by name) that lack one, in one line.
+
+    A record of JSON has the members that it needs: there only a source that no file of a block has is reported.
+    """
+    with_records = [(name, file) for name, file in landed if file.records]
+    files: dict[tuple[Kind, str, int], list[str]] = {}
+    in_block = Counter((file.kind, block_of(name, dataset, file.kind) or 0) for name, file in with_records)
+    for name, file in with_records:
+        for column in file.missing_columns:
+            files.setdefault((file.kind, column, block_of(name, dataset, file.kind) or 0), []).append(name)
+    for (kind, column, block), names in files.items():
+        if dataset.blocks(kind)[block].format in AS_JSON and len(names) < in_block[kind, block]:
+            continue
         sources = next(one for one in dataset.columns_of(kind) if one.name == column).sources
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         yield (
@@ -296,6 +311,11 @@ def _settled_in_ledger(
     if file_id_as_read(content, dropped.name, workspace.dataset, dropped.kind) != binding.file_id:
         return False
     return is_known(workspace, workspace.ledger.files.get((dropped.kind, binding.file_id)), rules)
+
+
+def _undated_contents(workspace: Workspace) -> dict[str, str]:
+    tables = [table.name for table in workspace.tables.values() if table.landed and not table.by_date]
+    return {table: workspace.content(table, None) for table in tables}
 
 
 def _raw_contents(workspace: Workspace) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Who came when: users by date as sets, from which cohorts and active users of any span of dates are counted.
 
 Nothing is counted from events here: `daily_users` has each user (each person, where `identity` is declared) of a date
-once, and all other tables are made from it.
+once, and all other tables are made from it. `daily_cohorts` has the counts of a date that add up to retention: a late
+date counts the users of its own week only.
 """
 
 from __future__ import annotations
@@ -70,24 +71,42 @@ def active_users(inputs: Inputs, scope: Scope) -> Outputs:
     return Outputs({"active_users": scope.shaped(dates.join(counts, on="number", how="inner"), "active_users")})
 
 
-def retention(inputs: Inputs, scope: Scope) -> Outputs:
-    """first_seen, the first date of each user or person; retention and retention_by_week: of those first seen on a date
-    (in an ISO week), how many came so much later. Input: daily_users of all dates.
+def first_seen(inputs: Inputs, scope: Scope) -> Outputs:
+    """first_seen: the first date of each user or person. Input: daily_users of all dates."""
+    first = inputs["daily_users"].group_by(who(scope.dataset)).agg(nw.col("event_date").min().alias("date"))
+    return Outputs({"first_seen": scope.shaped(first, "first_seen")})
+
+
+def daily_cohorts(inputs: Inputs, scope: Scope) -> Outputs:
+    """daily_cohorts of a date: how many of its users or persons were first seen on each date, and how many of these
+    did not come earlier in the same ISO week. Inputs: daily_users of the date and the 6 before it, first_seen.
     """
     column = who(scope.dataset)
-    daily = scope.ports.read_once(inputs["daily_users"])
-    first = daily.group_by(column).agg(nw.col("event_date").min().alias("date"))
-    seen = daily.join(first.select(column, nw.col("date").alias("cohort_date")), on=column, how="inner")
-    days = _with_numbers(seen, {"event_date": "seen day", "cohort_date": "first day"}, scope)
+    rows = _with_numbers(inputs["daily_users"].select("event_date", column), {"event_date": "number"}, scope)
+    rows = scope.ports.previous(rows, {"number": "number before"}, by=[column], order=["event_date"])
+    again = (_week(nw.col("number before")) == _week(nw.col("number"))).fill_null(False)
+    rows = scope.on_dates(rows.with_columns(nw.when(again).then(0).otherwise(1).alias("first of week")))
+    first = inputs["first_seen"].select(column, nw.col("date").alias("cohort_date"))
+    counts = (nw.len().alias("users"), nw.col("first of week").sum().alias("week_users"))
+    cohorts = rows.join(first, on=column, how="inner").group_by(scope.by("cohort_date")).agg(*counts)
+    return Outputs({"daily_cohorts": scope.shaped(cohorts, "daily_cohorts")})
+
+
+def retention(inputs: Inputs, scope: Scope) -> Outputs:
+    """retention and retention_by_week: of those first seen on a date (in an ISO week), how many came so much later.
+    Input: daily_cohorts of all dates.
+    """
+    numbers = {"event_date": "seen day", "cohort_date": "first day"}
+    days = scope.ports.shared(_with_numbers(inputs["daily_cohorts"], numbers, scope))
     seen_day, first_day = nw.col("seen day"), nw.col("first day")
-    days = scope.ports.shared(days.with_columns((seen_day - first_day).alias("offset_days")))
-    by_date = days.group_by("cohort_date", "offset_days").agg(nw.len().alias("users"))
+    by_date = days.with_columns((seen_day - first_day).alias("offset_days"))
+    by_date = by_date.group_by("cohort_date", "offset_days").agg(nw.col("users").sum())
     cohort, weeks = _monday(nw.col("cohort_date"), first_day), _week(seen_day) - _week(first_day)
-    by_week = days.select(column, cohort.alias("cohort_week"), weeks.alias("offset_weeks")).unique()
-    by_week = by_week.group_by("cohort_week", "offset_weeks").agg(nw.len().alias("users"))
+    by_week = days.with_columns(cohort.alias("cohort_week"), weeks.alias("offset_weeks"))
+    by_week = by_week.group_by("cohort_week", "offset_weeks").agg(nw.col("week_users").sum().alias("users"))
+    by_week = by_week.filter(nw.col("users") > 0)
     return Outputs(
         {
-            "first_seen": scope.shaped(first, "first_seen"),
             "retention": scope.shaped(by_date, "retention"),
             "retention_by_week": scope.shaped(by_week, "retention_by_week"),
         }

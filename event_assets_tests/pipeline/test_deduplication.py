@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_assets.pipeline.results import Outcome
-from event_assets.pipeline.staleness import key_history
+from event_assets.pipeline.run_results import Outcome
+from event_assets.pipeline.staleness import key_hashes, key_history
 from event_assets.pipeline.staleness.stale_partitions import stale_units
 from event_assets_tests.world import World, clicks, lines, made
 
@@ -104,7 +104,8 @@ def test_a_history_that_is_gone_or_broken_is_made_again(
         elif path.suffix == ".npz":
             path.write_bytes(b"PK")
     if harm == "of other rules":
-        monkeypatch.setattr(key_history, "_MADE_BY", "00000000")
+        for module in (key_hashes, key_history):
+            monkeypatch.setattr(module, "MADE_BY", "00000000")
     again = World(world.folder, world.dataset)
     assert again.refresh() == []
     again.drop("clicks_late.csv", day(11, "u17", "new"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from event_assets.pipeline.results import Outcome
+from event_assets.pipeline.run_results import Outcome
 from event_assets_tests.world import World, clicks, lines, made
 
 COLUMNS = [
@@ -71,7 +71,7 @@ def test_a_late_event_of_a_user_whose_profile_is_known_touches_its_date_only(wor
 
 @pytest.mark.parametrize("text", [None, "{", "[]"])
 def test_what_was_remembered_of_profiles_can_be_lost(world: World, text: str | None) -> None:
-    path = world.workspace.lake.state("clicks") / "history" / "validity.json"
+    path = world.workspace.lake.state("clicks") / "history" / "validity" / "profiles" / "digests.json"
     assert path.exists()
     if text is None:
         path.unlink()

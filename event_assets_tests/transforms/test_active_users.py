@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 
-from event_assets.transforms.active_users import active_users, daily_users, retention, users_by
+from event_assets.transforms.active_users import (
+    active_users,
+    daily_cohorts,
+    daily_users,
+    first_seen,
+    retention,
+    users_by,
+)
 from event_assets.transforms.persons import identities, identity_links
 from event_assets_tests.transforms.bench import DAY, Bench, declared, only
 
@@ -55,12 +62,42 @@ def test_persons_are_the_components_of_links_and_shared_devices_link_nothing(ben
     assert figures == {"ids": 8, "overlinked": 1}
 
 
+def test_unlinked_ids_of_one_text_are_two_ids_with_one_person_id(bench: Bench) -> None:
+    rows = [
+        link("device", "7"),
+        link("device", "8"),
+        link("device", "8", "9"),
+        link("user_id", "7"),
+        link("user_id", "9"),
+    ]
+    made, figures = bench.run(identities, PERSONS, {"identity_links": rows}, None)
+    assert only(made["identities"], "column", "id", "person_id") == [
+        ("device", "7", "7"),
+        ("device", "8", "9"),
+        ("user_id", "7", "7"),
+        ("user_id", "9", "9"),
+    ]
+    assert figures["ids"] == 4
+
+
 def test_weeks_begin_on_monday_also_before_1970_and_windows_end_on_the_date(bench: Bench) -> None:
     sunday, monday = dt.date(1969, 12, 28), dt.date(1969, 12, 29)
     seen = [("a", sunday), ("a", monday), ("b", monday), ("b", dt.date(1970, 1, 4)), ("a", dt.date(1970, 1, 25))]
     daily = [{"user_id": user, "event_date": date} for user, date in seen]
-    made, _ = bench.run(retention, USERS, {"daily_users": daily}, None)
-    assert only(made["first_seen"], "user_id", "date") == [("a", sunday), ("b", monday)]
+    first = bench.table(first_seen, USERS, {"daily_users": daily}, None)
+    assert only(first, "user_id", "date") == [("a", sunday), ("b", monday)]
+    cohorts = []
+    for date in sorted({date for _, date in seen}):
+        rows = bench.table(daily_cohorts, USERS, {"daily_users": daily, "first_seen": first}, date)
+        cohorts += [{**row, "event_date": date} for row in rows]
+    assert only(cohorts, "event_date", "cohort_date", "users", "week_users") == [
+        (sunday, sunday, 1, 1),
+        (monday, sunday, 1, 1),
+        (monday, monday, 1, 1),
+        (dt.date(1970, 1, 4), monday, 1, 0),
+        (dt.date(1970, 1, 25), sunday, 1, 1),
+    ]
+    made, _ = bench.run(retention, USERS, {"daily_cohorts": cohorts}, None)
     assert only(made["retention"], "cohort_date", "offset_days", "users") == [
         (sunday, 0, 1),
         (sunday, 1, 1),

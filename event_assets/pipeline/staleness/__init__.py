@@ -6,6 +6,7 @@ recorded_rules.py      the rules of the last time that nothing was stale: the ca
 touched_partitions.py  what a late file touches: what can change downstream of them
 schedule.py            which dates of a step a run computes, and which must wait
 input_histories.py     what is remembered of inputs over many dates, so that their digests cost little:
+  key_hashes.py          the keys of each date, as small files of hashes
   key_history.py         on which dates a key occurred before
   validity_index.py      the rows of profiles and the like that are valid on a date
 """

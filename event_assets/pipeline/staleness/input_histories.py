@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from event_assets.pipeline.dataset_tables import DatasetTables
 from event_assets.pipeline.staleness.validity_index import ValidityIndex
-from event_assets.pipeline.steps import Input
+from event_assets.pipeline.step import Input
 from event_assets.storage.partitions import EMPTY_CONTENT
 
 if TYPE_CHECKING:
@@ -22,15 +22,7 @@ class InputHistories:
         self._tables = tables
         self._folder = tables.lake.state(tables.dataset.name) / "history"
         self._keys: dict[str, KeyHistory] = {}
-        self._validity = {
-            "profiles": ValidityIndex(tables, "profiles", self._folder / "validity.json", ["user_id"]),
-            "session_index": ValidityIndex(
-                tables, "session_index", self._folder / "session_index.json", ["session_id"]
-            ),
-            "identities": ValidityIndex(
-                tables, "identities", self._folder / "identities.json", ["column", "id"], values=["person_id"]
-            ),
-        }
+        self._validity: dict[str, ValidityIndex] = {}
 
     def keys(self, source: Input) -> KeyHistory:
         """Which keys of an input by key occurred before, as its table is now."""
@@ -52,6 +44,10 @@ class InputHistories:
     def validity_digest(self, source: Input, date: dt.date) -> str:
         """The values of a table of users over time on a date, for the users who occur on that date."""
         assert source.users_of is not None
+        if source.table not in self._validity:
+            key = [name for name in self._tables.tables[source.table].key if name != "valid_from"]
+            folder = self._folder / "validity" / source.table
+            self._validity[source.table] = ValidityIndex(self._tables, source.table, folder, key, source.values)
         return self._validity[source.table].digest(date, source.users_of)
 
     def save(self) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import io
-import os
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -18,22 +17,17 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
+from event_assets.pipeline.staleness.key_hashes import MADE_BY, NO_KEYS, Hashes, KeyHashes
 from event_assets.storage.atomic_write import atomic_write
-from event_assets.storage.parquet import read_parquet
 
-Hashes = npt.NDArray[np.uint64]
 Days = npt.NDArray[np.int32]
 Units = Mapping[dt.date, tuple[str, Callable[[], Sequence[Path]]]]
 """Date to the digest of what it holds, and what gives the files that hold it."""
 
 #: So many hashes are put in order at once.
 _TOGETHER = 1 << 22
-#: Polars gives the same hash of the same key within one version of it.
-_MADE_BY = hashlib.sha256(f"1 {pl.__version__}".encode()).hexdigest()[:8]
 _STATE = "history.npz"
-_NO_KEYS: Hashes = np.zeros(0, np.uint64)
 _NO_DAYS: Days = np.zeros(0, np.int32)
 
 
@@ -46,6 +40,7 @@ class KeyHistory:
 
     def __init__(self, folder: Path, column: str, days: int | Literal["all"]) -> None:
         self._folder, self._column = folder, column
+        self._hashes = KeyHashes(folder, [column])
         self._days = np.iinfo(np.int32).max if days == "all" else days
         self._contents: dict[dt.date, str] = {}
         self._repeats: dict[dt.date, tuple[Hashes, Days]] = {}  # of a date: hashes in order, the nearest date before
@@ -90,10 +85,10 @@ class KeyHistory:
             return None
         differences = []
         for date in changed:
-            before = self._kept(date, self._contents[date]) if date in self._contents else _NO_KEYS
+            before = self._hashes.kept(date, self._contents[date]) if date in self._contents else NO_KEYS
             if before is None:
                 return None
-            now = self._keys(date, units, False) if date in units else _NO_KEYS
+            now = self._keys(date, units, False) if date in units else NO_KEYS
             differences.append(np.setxor1d(before, now, assume_unique=True))
         return np.unique(np.concatenate(differences))
 
@@ -117,7 +112,7 @@ class KeyHistory:
 
     def _pairs(self, units: Units, chosen: Sequence[Hashes]) -> tuple[Days, Hashes, Days]:
         if not chosen:
-            return _NO_DAYS, _NO_KEYS, _NO_DAYS
+            return _NO_DAYS, NO_KEYS, _NO_DAYS
         ordinals = np.array([date.toordinal() for date in units], np.int32)
         hashes = np.concatenate(chosen)
         days = np.repeat(ordinals, [len(keys) for keys in chosen])
@@ -136,26 +131,8 @@ class KeyHistory:
 
     def _keys(self, date: dt.date, units: Units, save: bool) -> Hashes:
         """The hashes of a date's keys as they are, in order."""
-        content, paths_of = units[date]
-        kept = self._kept(date, content)
-        if kept is None:
-            frames = [read_parquet(path, [self._column]) for path in paths_of()]
-            column = pl.concat(frames)[self._column] if frames else pl.Series(dtype=pl.String)
-            kept = np.unique(column.hash().to_numpy())
-            if save:
-                with atomic_write(self._path(date, content)) as file:
-                    file.write(kept.tobytes())
-        return kept
-
-    def _kept(self, date: dt.date, content: str) -> Hashes | None:
-        try:
-            found: Hashes = np.fromfile(self._path(date, content), np.uint64)
-            return found
-        except FileNotFoundError:
-            return None
-
-    def _path(self, date: dt.date, content: str) -> Path:
-        return self._folder / f"{date}-{content}-{_MADE_BY}.u64"
+        content, paths = units[date]
+        return self._hashes.of(date, content, paths, save=save)
 
     def _load(self) -> None:
         try:
@@ -176,25 +153,22 @@ class KeyHistory:
             dates=np.array([date.toordinal() for date in self._contents], np.int32),
             contents=np.array(list(self._contents.values()), str),
             days=np.concatenate([_NO_DAYS, *days]),
-            hashes=np.concatenate([_NO_KEYS, *(hashes for hashes, _ in self._repeats.values())]),
+            hashes=np.concatenate([NO_KEYS, *(hashes for hashes, _ in self._repeats.values())]),
             before=np.concatenate([_NO_DAYS, *(before for _, before in self._repeats.values())]),
         )
         with atomic_write(self._folder / _STATE) as whole:
             whole.write(file.getvalue())
-        wanted = {self._path(date, content).name for date, content in self._contents.items()} | {_STATE}
-        for name in os.listdir(self._folder):
-            if name not in wanted:
-                (self._folder / name).unlink(missing_ok=True)
+        self._hashes.delete_others(self._contents, [_STATE])
 
     @property
     def _rules(self) -> str:
-        return f"{_MADE_BY} {self._column} {self._days}"
+        return f"{MADE_BY} {self._column} {self._days}"
 
 
 def _by_date(parts: Sequence[tuple[Days, Hashes, Days]]) -> dict[dt.date, tuple[Hashes, Days]]:
     """What repeats, by date, hashes in order."""
     days = np.concatenate([_NO_DAYS, *(part[0] for part in parts)])
-    hashes = np.concatenate([_NO_KEYS, *(part[1] for part in parts)])
+    hashes = np.concatenate([NO_KEYS, *(part[1] for part in parts)])
     before = np.concatenate([_NO_DAYS, *(part[2] for part in parts)])
     order = np.lexsort((hashes, days))
     days, hashes, before = days[order], hashes[order], before[order]
