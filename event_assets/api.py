@@ -137,7 +137,7 @@ class Lake:
 def _check_name(name: str, known: Iterable[str], kind: str) -> None:
     names = list(known)
     if name not in names:
-        from event_assets.tables.catalog import FACTS
+        from event_assets.tables.facts_table import FACTS
 
         events = name.removesuffix(".events") + f".{FACTS}"
         close = [events] if events in names else difflib.get_close_matches(name, names, n=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from event_assets.declaration import Dataset, FunnelStep
 from event_assets.tables import plots
@@ -29,98 +28,114 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
     gold = dataset.gold
     user_id = typed(dataset.column("user_id"), nullable=False)
     event_type = typed(dataset.column("event_type"))
-    daily: dict[str, Any] = {"partitioned_by": "event_date"}
     if gold.daily_summary:
-        yield Table(
-            "daily_summary",
-            "What each user did on a date.",
-            (
-                user_id,
-                count("event_count", "Events of the user on the date.", made_from=("event_id",)),
-                count(
-                    "session_count",
-                    "Sessions of the user with an event on the date.",
-                    0 if dataset.sessions.by else 1,
-                    made_from=("session_id",),
-                ),
-                computed("first_event_time", "timestamp", "Time of the user's first event on the date.", "event_time"),
-                computed("last_event_time", "timestamp", "Time of the user's last event on the date.", "event_time"),
-            ),
-            key=("user_id",),
-            **daily,
-        )
+        yield _daily_summary(dataset, user_id)
     if gold.top_users:
         yield from _top_users(dataset, user_id)
     if gold.watch_time:
         yield from _watch_time(dataset, user_id)
     if gold.events_by_minute:
-        yield Table(
-            "events_by_minute",
-            "Events by minute and type.",
-            (
-                computed("minute", "timestamp", "The minute, UTC.", "event_time"),
-                event_type,
-                count("event_count", "Events of the type in the minute.", made_from=("event_id",)),
-            ),
-            key=("minute", "event_type"),
-            plot=plots.by_hour("minute", total="event_count"),
-            **daily,
-        )
+        yield _events_by_minute(event_type)
     if gold.events_by_type:
-        yield Table(
-            "events_by_type",
-            "Events and users by type.",
-            (
-                event_type,
-                count("event_count", "Events of the type on the date.", made_from=("event_id",)),
-                count(
-                    "user_count",
-                    "Users with an event of the type on the date.",
-                    1 if dataset.column("user_id").required else 0,
-                    made_from=("user_id",),
-                ),
-            ),
-            key=("event_type",),
-            **daily,
-        )
+        yield _events_by_type(dataset, event_type)
     if gold.lateness:
-        yield Table(
-            "lateness",
-            "When the records of a date were landed, and how many of its sessions that changed.",
-            (
-                Column("event_date", "date", "The date of the events.", nullable=False),
-                Column("landed_date", "date", "The date, in the dataset's time zone, of landing.", nullable=False),
-                count("records", "Records of the date whose file was first landed on landed_date.", 0),
-                count(
-                    "sessions_changed",
-                    "Sessions of the date that differ from those by the files landed before landed_date.",
-                    0,
-                ),
-                *(
-                    count(f"sessions_{kind}", f"Of these, sessions {what}.", 0)
-                    for kind, what in SESSION_CHANGES.items()
-                ),
-            ),
-            key=("event_date", "landed_date"),
-        )
+        yield _lateness()
     if gold.user_funnel:
         yield from _funnel(dataset, user_id)
     if gold.users_by:
-        yield Table(
-            "users_by",
-            "Rollup: the users of a date for each value of the columns that `users_by` declares.",
-            (
-                computed("dimension", "string", "The column.", "user_id", allowed=gold.users_by),
-                Column("value", "string", "Its value as text.", made_from=gold.users_by, personal=True),
-                user_id,
-            ),
-            key=("dimension", "value", "user_id"),
-            partitioned_by="event_date",
-        )
+        yield _users_by(gold.users_by, user_id)
     if gold.retention:
         yield from retention_tables(dataset, user_id)
     if dataset.channels:
         yield summary_table(dataset)
+
+
+def _daily_summary(dataset: Dataset, user_id: Column) -> Table:
+    return Table(
+        "daily_summary",
+        "What each user did on a date.",
+        (
+            user_id,
+            count("event_count", "Events of the user on the date.", made_from=("event_id",)),
+            count(
+                "session_count",
+                "Sessions of the user with an event on the date.",
+                0 if dataset.sessions.by else 1,
+                made_from=("session_id",),
+            ),
+            computed("first_event_time", "timestamp", "Time of the user's first event on the date.", "event_time"),
+            computed("last_event_time", "timestamp", "Time of the user's last event on the date.", "event_time"),
+        ),
+        key=("user_id",),
+        partitioned_by="event_date",
+    )
+
+
+def _events_by_minute(event_type: Column) -> Table:
+    return Table(
+        "events_by_minute",
+        "Events by minute and type.",
+        (
+            computed("minute", "timestamp", "The minute, UTC.", "event_time"),
+            event_type,
+            count("event_count", "Events of the type in the minute.", made_from=("event_id",)),
+        ),
+        key=("minute", "event_type"),
+        plot=plots.by_hour("minute", total="event_count"),
+        partitioned_by="event_date",
+    )
+
+
+def _events_by_type(dataset: Dataset, event_type: Column) -> Table:
+    return Table(
+        "events_by_type",
+        "Events and users by type.",
+        (
+            event_type,
+            count("event_count", "Events of the type on the date.", made_from=("event_id",)),
+            count(
+                "user_count",
+                "Users with an event of the type on the date.",
+                1 if dataset.column("user_id").required else 0,
+                made_from=("user_id",),
+            ),
+        ),
+        key=("event_type",),
+        partitioned_by="event_date",
+    )
+
+
+def _lateness() -> Table:
+    return Table(
+        "lateness",
+        "When the records of a date were landed, and how many of its sessions that changed.",
+        (
+            Column("event_date", "date", "The date of the events.", nullable=False),
+            Column("landed_date", "date", "The date, in the dataset's time zone, of landing.", nullable=False),
+            count("records", "Records of the date whose file was first landed on landed_date.", 0),
+            count(
+                "sessions_changed",
+                "Sessions of the date that differ from those by the files landed before landed_date.",
+                0,
+            ),
+            *(count(f"sessions_{kind}", f"Of these, sessions {what}.", 0) for kind, what in SESSION_CHANGES.items()),
+        ),
+        key=("event_date", "landed_date"),
+    )
+
+
+def _users_by(columns: tuple[str, ...], user_id: Column) -> Table:
+    return Table(
+        "users_by",
+        "Rollup: the users of a date for each value of the columns that `users_by` declares.",
+        (
+            computed("dimension", "string", "The column.", "user_id", allowed=columns),
+            Column("value", "string", "Its value as text.", made_from=columns, personal=True),
+            user_id,
+        ),
+        key=("dimension", "value", "user_id"),
+        partitioned_by="event_date",
+    )
 
 
 def _top_users(dataset: Dataset, user_id: Column) -> Iterable[Table]:

@@ -7,12 +7,23 @@ from collections.abc import Iterable, Sequence
 from event_assets.declaration import Dataset
 from event_assets.tables import plots
 from event_assets.tables.channel_tables import channel_columns, conversion_columns, source_tables
-from event_assets.tables.shared_columns import computed, count
+from event_assets.tables.shared_columns import computed, count, typed
 from event_assets.tables.table import Column, Table
 
+SESSION_ID = computed(
+    "session_id",
+    "string",
+    "The session: a UUID version 5 of dataset, user and start.",
+    *("user_id", "event_time", "last_gap_start"),
+)
+SESSION_START = computed(
+    "session_start", "timestamp", "Time of the session's first event.", "event_time", "last_gap_start"
+)
 
-def session_tables(dataset: Dataset, user_id: Column, session_id: Column, session_start: Column) -> Iterable[Table]:
-    """The tables of sessions, upstream first, given the columns that they share with other tables."""
+
+def session_tables(dataset: Dataset) -> Iterable[Table]:
+    """The tables of sessions, upstream first."""
+    user_id = typed(dataset.column("user_id"), nullable=False)
     if not dataset.sessions.by:
         yield _session_edges(user_id)
     first_and_last = tuple(_first_and_last(dataset))
@@ -20,11 +31,11 @@ def session_tables(dataset: Dataset, user_id: Column, session_id: Column, sessio
         "session_parts",
         "The part of a session on one date: all of it, or the events on one side of a midnight.",
         (
-            session_id,
+            SESSION_ID,
             user_id,
             computed("part_start", "timestamp", "Time of its first event on the date.", "event_time"),
             computed("part_end", "timestamp", "Time of its last event on the date.", "event_time"),
-            session_start,
+            SESSION_START,
             count("event_count", "Its events on the date.", made_from=("event_id",)),
             computed("event_types", "string", "Their types, sorted and joined by the unit separator.", "event_type"),
             *first_and_last,
@@ -37,9 +48,9 @@ def session_tables(dataset: Dataset, user_id: Column, session_id: Column, sessio
         order=("user_id", "part_start"),
     )
     whole = (
-        session_id,
+        SESSION_ID,
         user_id,
-        session_start,
+        SESSION_START,
         computed("session_end", "timestamp", "Time of the session's last event.", "part_end"),
         computed(
             "duration_seconds", "decimal(18,6)", "End minus start, in seconds.", "session_start", "part_end", min="0"
@@ -50,7 +61,7 @@ def session_tables(dataset: Dataset, user_id: Column, session_id: Column, sessio
         *conversion_columns(dataset),
     )
     if dataset.channels:
-        yield from source_tables(dataset, session_id, user_id, session_start)
+        yield from source_tables(dataset, SESSION_ID, user_id, SESSION_START)
     if dataset.sessions.by:
         yield _session_index([column for column in whole if column.name != "duration_seconds"])
     yield Table(

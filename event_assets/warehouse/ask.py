@@ -13,8 +13,9 @@ from typing import Literal, get_args
 
 from event_assets.declaration import Dataset
 from event_assets.errors import DeclarationError
-from event_assets.tables.catalog import FACTS, tables
+from event_assets.tables.catalog import tables
 from event_assets.tables.channel_tables import all_sessions_count, channel_columns, conversion_columns
+from event_assets.tables.facts_table import FACTS
 from event_assets.tables.landed_tables import COMPLETENESS
 from event_assets.tables.table import Table
 from event_assets.warehouse.views import identifier, literal
