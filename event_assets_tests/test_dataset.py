@@ -63,7 +63,7 @@ def column(attributes: dict[str, Any], place: int) -> dict[str, Any]:
         ),
         (
             lambda a: a["sessions"].update(gap="25h"),
-            "sessions.gap: must be more than 0 and at most 24h; fix '25h'",
+            "sessions.gap: must be more than 0 and at most 24h; correct '25h'",
         ),
         (lambda a: a["sessions"].update(gap="soon"), "write a duration as a number and s, m, h or d"),
         (

@@ -78,6 +78,7 @@ CLOCK_AND_CHANCE = {
     "storage/": "names of published files, first landed_at, leases: none enters a table's content",
     "orchestration/assets.py": "hands landing the clock for a file's first landed_at, which the ledger then keeps",
     "orchestration/partition_dates.py": "shows two dates ahead of today: no table depends on it",
+    "orchestration/private/log_events.py": "the moment of an event of Dagster's, as its own log has it",
     "orchestration/sensors.py": "tells how long a file has lain still, and ticks by the clock",
     "cli/plan.py": "hands the difference its moment of landing",
     "cli/retract.py": "the time of a retraction, which the ledger keeps and no table shows",

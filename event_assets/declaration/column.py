@@ -40,6 +40,15 @@ RESERVED_COLUMNS = frozenset(
 
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+#: What is meant by the names that others give to types.
+_MEANT = {
+    **dict.fromkeys(("int", "integer", "bigint", "long"), "int64"),
+    **dict.fromkeys(("float", "double", "number", "numeric", "decimal", "money"), "decimal(18,2), or float64"),
+    **dict.fromkeys(("text", "str", "varchar", "uuid"), "string"),
+    **dict.fromkeys(("datetime", "time", "timestamptz"), "timestamp"),
+    **dict.fromkeys(("boolean",), "bool"),
+    **dict.fromkeys(("array", "object", "list", "map"), "json"),
+}
 _TYPE = re.compile(r"string|int64|float64|bool|date|timestamp|json|decimal\((\d+), ?(\d+)\)")
 
 
@@ -121,13 +130,17 @@ class Column(Declared):
     def _known_type(cls, value: str) -> str:
         match = _TYPE.fullmatch(value)
         if match is None:
-            raise ValueError("a type is string, int64, float64, decimal(p,s), bool, date, timestamp or json")
+            meant = _MEANT.get(value.lower().partition("(")[0])
+            known = "a type is string, int64, float64, decimal(p,s), bool, date, timestamp or json"
+            raise ValueError(f"{known}, not {value!r}; write {meant or 'one of these, such as decimal(18,2)'}")
         if match[1] and not (1 <= int(match[1]) <= 38 and int(match[2]) <= int(match[1])):
-            raise ValueError("decimal(p,s) takes 1 <= p <= 38 and 0 <= s <= p")
+            raise ValueError("decimal(p,s) takes 1 <= p <= 38 and 0 <= s <= p; write such as decimal(18,2)")
         return value.replace(" ", "")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.source == ():
+            raise ValueError("source is an empty list; name a field, such as [user_id, anonymous_id]")
         if not self.source:
             object.__setattr__(self, "source", self.name)
         if self.pattern is not None and self.source != FILE_PATH:

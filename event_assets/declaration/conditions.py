@@ -34,7 +34,9 @@ def check_where(key: str, where: Where, column: Callable[[str], Column | None]) 
     for name, values in where.items():
         declared = column(name)
         if declared is None:
-            raise ValueError(f"{key} names no declared column: {name!r}")
+            raise ValueError(
+                f"{key} names no declared column: {name!r}; write the name of a column, not that of its source"
+            )
         if declared.type in ("json", "float64"):
             raise ValueError(f"{key}: {name} is a {declared.type}, whose values are not compared")
         for text in values.values if isinstance(values, Excluding) else values:

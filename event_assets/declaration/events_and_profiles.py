@@ -58,7 +58,9 @@ class CsvDialect(Declared):
             if "\n" in mark or "\r" in mark:
                 raise ValueError(f"{key} holds a line end, which ends a record")
         if not self.delimiter or self.delimiter == self.quote:
-            raise ValueError('delimiter is the text between two fields, and not the quote, such as "," or ";"')
+            raise ValueError(
+                'delimiter is the text between two fields, and not the quote; write such as csv: {{delimiter: ";"}}'
+            )
         return self
 
 
@@ -178,6 +180,17 @@ class Source(Declared):
     columns: tuple[Column, ...] = Field(min_length=1)
     """The columns. In a further block, a column that an earlier block declares needs only its name and source."""
 
+    @field_validator("files")
+    @classmethod
+    def _within_the_inbox(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in value:
+            if pattern.startswith("/") or ".." in pattern.split("/"):
+                raise ValueError(
+                    f'{pattern!r} is no path below the dataset\'s inbox; write a name such as "*.csv", or '
+                    '"**/*.csv" for folders in it'
+                )
+        return value
+
     @field_validator("encoding")
     @classmethod
     def _known_encoding(cls, value: str) -> str:
@@ -194,10 +207,13 @@ class Source(Declared):
         names = [column.name for column in self.columns]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"column {name} is declared twice")
+                raise ValueError(f"column {name} is declared twice; remove one of the two, or rename it")
         for key, formats in _FORMATS_OF.items():
             if getattr(self, key) != type(self).model_fields[key].default and self.format not in formats:
-                raise ValueError(f"{key} goes with format {' or '.join(formats)}, and the format is {self.format}")
+                raise ValueError(
+                    f"{key} goes with format {' or '.join(formats)}, and the format is {self.format}; remove {key}, or "
+                    f"write format: {formats[0]}"
+                )
         check_where("where", self.where, self.column)
         if self.format == "log":
             groups = re.compile(self.log.expression).groupindex

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from event_assets.declaration.dataset import Dataset
+from event_assets.declaration.messages import problem_of, yaml_problem
 from event_assets.errors import DeclarationError
 
 COMPONENT_TYPE = "event_assets.EventDataset"
@@ -47,7 +46,7 @@ def parse_dataset(attributes: object, origin: str) -> Dataset:
         # A key that is spelt wrong is missing as well: report what is there rather than what isn't.
         first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
         key = ".".join(str(part) for part in _as_written(first["loc"], attributes)) or "attributes"
-        raise DeclarationError(f"{origin}: {key}", _what(first), _remedy(first, attributes)) from None
+        raise DeclarationError(f"{origin}: {key}", *problem_of(first, attributes)) from None
 
 
 def load_dataset(path: Path) -> Dataset:
@@ -56,8 +55,11 @@ def load_dataset(path: Path) -> Dataset:
         document = read_yaml(path.read_text(encoding="utf-8"))
     except DeclarationError as error:
         raise DeclarationError(f"{path}: {error.culprit}", error.state, error.remedy) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DeclarationError(str(path), f"can't be read as YAML ({error})", "fix the file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DeclarationError(str(path), f"can't be read ({error})", "write it as a text in UTF-8") from None
+    except (yaml.YAMLError, ValueError) as error:  # a date of a 13th month is a ValueError
+        line, state, remedy = yaml_problem(error)
+        raise DeclarationError(": ".join(filter(None, (str(path), line))), state, remedy) from None
     if not isinstance(document, dict) or document.get("type") != COMPONENT_TYPE:
         raise DeclarationError(
             f"{path}: type", f"is not {COMPONENT_TYPE}", f"begin the file with 'type: {COMPONENT_TYPE}'"
@@ -126,41 +128,6 @@ def _as_written(location: tuple[Any, ...], attributes: object) -> tuple[Any, ...
         written = attributes.get(location[0]) if isinstance(attributes, dict) else None
         if not isinstance(written, list):
             location = (location[0], *location[2:])
-    return tuple(part for part in location if not str(part).startswith(("function-", "tuple[", "constrained-")))
-
-
-def _what(problem: Mapping[str, Any]) -> str:
-    match problem["type"]:
-        case "extra_forbidden":
-            return "is not a key of a dataset declaration"
-        case "missing":
-            return "is missing"
-        case _:
-            text = str(problem["msg"]).removeprefix("Value error, ")
-            return text[0].lower() + text[1:] if text else "is wrong"
-
-
-def _remedy(problem: Mapping[str, Any], attributes: object) -> str:
-    if problem["type"] == "missing":
-        return "add it"
-    if problem["type"] == "extra_forbidden":
-        known = _known_keys(problem["loc"][:-1])
-        close = difflib.get_close_matches(str(problem["loc"][-1]), known, n=1)
-        return f"did you mean {close[0]}?" if close else f"remove it; known are {', '.join(known)}"
-    value = problem.get("input")
-    if isinstance(value, (dict, list, tuple)) or value is attributes or len(repr(value)) > 60:
-        return "fix it"
-    return f"fix {value!r}" if isinstance(value, (str, int, float)) else f"fix {value}"
-
-
-def _known_keys(location: tuple[Any, ...]) -> list[str]:
-    """The keys that the part of a declaration at a location knows."""
-    model: type[BaseModel] = Dataset
-    for part in location:
-        if isinstance(part, int):
-            continue
-        fields = {field.alias or name: field for name, field in model.model_fields.items()}
-        annotation = fields[part].annotation if part in fields else None
-        parts = [annotation, *getattr(annotation, "__args__", ())]
-        model = next((p for p in parts if isinstance(p, type) and issubclass(p, BaseModel)), model)
-    return sorted(field.alias or name for name, field in model.model_fields.items())
+    # Pydantic names the kinds of a union, too.
+    kinds = ("function-", "tuple[", "constrained-", "Excluding")
+    return tuple(part for part in location if not str(part).startswith(kinds) and part != "str")

@@ -186,7 +186,7 @@ class Gold(Declared):
     """The gold tables that the dataset feeds; one that is left out is not made."""
 
     daily_summary: Nothing | None = None
-    """What each user did on a date."""
+    """The activity of each user on a date."""
     top_users: TopUsers | None = None
     """The most active users by date and over all dates, and the rollup of sessions that both are computed from."""
     watch_time: WatchTime | None = None
@@ -203,7 +203,7 @@ class Gold(Declared):
     """New and returning users: `first_seen`, `retention`, `retention_by_week` and `active_users`. They count
     persons where `identity` is declared."""
     lateness: Nothing | None = None
-    """When the records of each date were landed, and how many sessions late ones changed."""
+    """The landing dates of each date's records, and the number of sessions that late records changed."""
     custom: tuple[OwnTable, ...] = ()
     """Your own tables, each as `module:function` (`tables/custom_table_functions.py`)."""
 

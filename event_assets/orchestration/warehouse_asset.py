@@ -78,4 +78,4 @@ def keep_current(context: dg.OpExecutionContext, workspace: Workspace) -> None:
 
 def _as_markdown(views: list[tuple[str, int, str]]) -> str:
     lines = [f"| `{name}` | {columns} | {comment} |" for name, columns, comment in views]
-    return "\n".join(["| view | columns | holds |", "|---|---|---|", *lines])
+    return "\n".join(["| view | columns | contains |", "|---|---|---|", *lines])

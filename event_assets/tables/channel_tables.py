@@ -55,16 +55,18 @@ def source_tables(dataset: Dataset, session_id: Column, user_id: Column, session
         "layer": "silver",
         "internal": True,
     }
-    yield Table("session_sources", "Where each session of a date came from.", **shared)
-    yield Table("session_touches", "Those sessions of a date that are not direct: touches of later ones.", **shared)
+    yield Table("session_sources", "The source of each session of a date.", **shared)
+    yield Table(
+        "session_touches", "The sessions of a date that are not direct, which are touches of later sessions.", **shared
+    )
 
 
 def summary_table(dataset: Dataset) -> Table:
-    """What each channel brought on a date."""
+    """Sessions, users and conversions of each channel on a date."""
     by_name = {column.name: column for column in _source_columns(dataset)}
     figures = []
     for prefix, which in (("", "own"), ("first_touch_", "first touch's"), ("last_touch_", "last touch's")):
-        by = f"sessions whose {which} channel it is"
+        by = f"sessions whose {which} channel is this one"
         made_from = (f"{prefix}channel",)
         figures.append(count(f"{prefix}sessions", f"The {by}.", 0, made_from=made_from))
         if not prefix:

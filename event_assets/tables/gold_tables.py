@@ -53,7 +53,7 @@ def gold_tables(dataset: Dataset) -> Iterable[Table]:
 def _daily_summary(dataset: Dataset, user_id: Column) -> Table:
     return Table(
         "daily_summary",
-        "What each user did on a date.",
+        "The activity of each user on a date.",
         (
             user_id,
             count("event_count", "Events of the user on the date.", made_from=("event_id",)),

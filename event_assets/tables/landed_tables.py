@@ -54,7 +54,7 @@ def landed_tables(dataset: Dataset) -> Iterable[Table]:
             Column("last_date", "date", "The latest event_date among its records."),
             Column("landed_at", "timestamp", "When the file was first landed.", nullable=False),
             Column("state", "string", f"One of {', '.join(SOURCE_STATES)}.", nullable=False, allowed=SOURCE_STATES),
-            Column("reason", "string", "Why a rejected file can't be read."),
+            Column("reason", "string", "The reason why a rejected file can't be read."),
         ),
         key=("file_id",),
         order=("landed_at", "file_id"),

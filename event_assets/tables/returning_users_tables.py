@@ -26,7 +26,7 @@ def retention_tables(dataset: Dataset, user_id: Column) -> Iterable[Table]:
     )
     yield Table(
         "active_users",
-        f"How many {users} were active on a date, and in the week and the four weeks that end on it.",
+        f"The number of active {users} of a date, and of the week and the four weeks that end on it.",
         (
             count("day", f"Distinct {users} of the date.", made_from=(who.name,)),
             count("week", f"Distinct {users} of the 7 dates that end on it.", made_from=(who.name,)),
@@ -48,8 +48,8 @@ def retention_tables(dataset: Dataset, user_id: Column) -> Iterable[Table]:
         f"The {users} of a date by the date on which they were first seen.",
         (
             cohort_date,
-            count("users", f"Those {users} with a fact on the date.", made_from=(who.name,)),
-            count("week_users", "Those of them without a fact earlier in the ISO week.", 0, made_from=(who.name,)),
+            count("users", f"{users.capitalize()} of the cohort with a fact on the date.", made_from=(who.name,)),
+            count("week_users", "Those without an earlier fact in the ISO week.", 0, made_from=(who.name,)),
         ),
         key=("cohort_date",),
         partitioned_by="event_date",
@@ -57,21 +57,21 @@ def retention_tables(dataset: Dataset, user_id: Column) -> Iterable[Table]:
     )
     yield Table(
         "retention",
-        f"How many of the {users} first seen on a date were active so many days later.",
+        f"The number of {users} first seen on a date who were active some days later.",
         (
             replace(cohort_date, made_from=()),
-            count("offset_days", "Days since then; 0 is the date itself.", 0, made_from=("cohort_date",)),
-            count("users", f"Those {users} with a fact on that day."),
+            count("offset_days", "Days since cohort_date; 0 is that date.", 0, made_from=("cohort_date",)),
+            count("users", f"{users.capitalize()} of the cohort with a fact on that day."),
         ),
         key=("cohort_date", "offset_days"),
     )
     yield Table(
         "retention_by_week",
-        f"How many of the {users} first seen in an ISO week were active so many weeks later.",
+        f"The number of {users} first seen in an ISO week who were active some weeks later.",
         (
             computed("cohort_week", "date", "Monday of the week of their first date.", "cohort_date"),
-            count("offset_weeks", "Weeks since then; 0 is the week itself.", 0, made_from=("cohort_date",)),
-            count("users", f"Those {users} with a fact in that week.", made_from=("week_users",)),
+            count("offset_weeks", "Weeks since cohort_week; 0 is that week.", 0, made_from=("cohort_date",)),
+            count("users", f"{users.capitalize()} of the cohort with a fact in that week.", made_from=("week_users",)),
         ),
         key=("cohort_week", "offset_weeks"),
     )

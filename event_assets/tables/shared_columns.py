@@ -36,7 +36,7 @@ REJECT_COLUMNS = (
         made_from=("*",),
     ),
 )
-EVENT_TIME = Column("event_time", "timestamp", "When it happened, in UTC to the microsecond.", nullable=False)
+EVENT_TIME = Column("event_time", "timestamp", "The time of the event, in UTC to the microsecond.", nullable=False)
 EVENT_ID = "The event's id: declared, or a UUID version 5 of the dataset and its deduplication key."
 REGIONS = ("AF", "AN", "AS", "EU", "NA", "OC", "SA", "Unknown")
 SOURCE_STATES = ("active", "superseded", "retracted", "rejected")

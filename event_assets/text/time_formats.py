@@ -127,13 +127,27 @@ def check_zone_name(name: str) -> None:
         raise ValueError(f"{name!r} is not the name of a zone; write letters, such as PST")
 
 
+def _meant(format: str) -> str:
+    """What to write in place of a format of other programs: dd.MM.yyyy, epoch_ms."""
+    pattern = re.sub("|".join(_OTHERS), lambda match: _OTHERS[match[0]], format)
+    if "%" in pattern:
+        return f'write the pattern "{pattern}"'
+    if re.match("epoch|unix|ms|millis|seconds", format):
+        return f"write {'epoch_millis' if 'm' in format else 'epoch_seconds or epoch_millis'}"
+    return 'write a pattern such as "%d.%m.%Y %H:%M"'
+
+
+#: The letters of Java and Excel.
+_OTHERS = {"yyyy": "%Y", "YYYY": "%Y", "MM": "%m", "dd": "%d", "DD": "%d", "HH": "%H", "mm": "%M", "ss": "%S"}
+
+
 def _of_pattern(format: str, zones: Mapping[str, str]) -> str:
     """The regular expression of a strptime pattern."""
     tokens = re.findall(r"%.|%$|[^%]", format, re.S)
     letters = [token[1:] if token[0] == "%" else None for token in tokens]
     if not any(letters):
         names = ", ".join(NAMED_FORMATS)
-        raise ValueError(f'{format!r} is not a format; write one of {names}, or a pattern such as "%d.%m.%Y %H:%M"')
+        raise ValueError(f"{format!r} is not a format; {_meant(format)}; others are {names}")
     _check_pattern(format, [letter for letter in letters if letter is not None])
     digits = [
         token.isdigit() if letter is None else letter in _DIGITS for token, letter in zip(tokens, letters, strict=True)

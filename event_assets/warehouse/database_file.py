@@ -18,7 +18,7 @@ from event_assets.digest import digest
 from event_assets.errors import LakeError
 from event_assets.settings import Settings
 from event_assets.storage.read_again import read_again
-from event_assets.warehouse.log_views import macros
+from event_assets.warehouse.log_views import macros, without_files
 from event_assets.warehouse.views import identifier, lasting_views, literal
 
 #: The oldest format of files that DuckDB writes, so that tools with an older DuckDB can open it.
@@ -94,8 +94,9 @@ def _write(schemas: Mapping[str, list[str]], path: Path, before: Path | None = N
     fresh.unlink(missing_ok=True)
     if before:
         shutil.copyfile(before, fresh)
-    drops = [f"DROP SCHEMA IF EXISTS {identifier(name)} CASCADE" for name in schemas] if before else [*macros()]
-    statements = [*drops, *(statement for schema in schemas.values() for statement in schema)]
+    drops = [f"DROP SCHEMA IF EXISTS {identifier(name)} CASCADE" for name in schemas] if before else []
+    views = (statement for schema in schemas.values() for statement in schema)
+    statements = [*macros(), *without_files(), *drops, *views, *macros()]
     with duckdb.connect() as connection:
         try:
             connection.execute(f"ATTACH {literal(str(fresh))} AS warehouse (STORAGE_VERSION '{_STORAGE_VERSION}')")

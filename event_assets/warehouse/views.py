@@ -119,7 +119,7 @@ def _live_rows(view: View, table: Table, folder: Path) -> str | None:
     log, files = folder.glob("_delta_log/*.json"), folder.glob(f"{hive}=*/*.parquet" if hive else "*.parquet")
     if not (any(log) and any(files)):
         return None
-    return live_rows(folder, hive, sql_type(view.columns[0]))
+    return live_rows(folder, hive)
 
 
 def identifier(name: str) -> str:

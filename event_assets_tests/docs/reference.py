@@ -201,7 +201,7 @@ def _default(field: FieldInfo) -> str:
 def _dictionary(dataset: Dataset) -> str:
     made = [table for table in tables(dataset).values() if not table.internal]
     lines = [f"# Tables of {dataset.name}", "", dataset.description, ""]
-    lines += ["| table | one row per | by | holds |", "|---|---|---|---|"]
+    lines += ["| table | one row per | by | contains |", "|---|---|---|---|"]
     for table in made:
         link = f"[`{table.name}`](#{table.name})"
         lines.append(f"| {link} | {', '.join(table.key)} | {table.partitioned_by or ''} | {_cell(table.description)} |")

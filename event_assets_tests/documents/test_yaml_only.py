@@ -131,7 +131,7 @@ def test_a_shop_file_with_times_in_utc_spelled_out_lands(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("right", "wrong", "message"),
     [
-        ("format: ndjson", "format: nd_json", r"defs\.yaml: events\.format: .*'ndjson'"),
+        ("format: ndjson", "format: nd_json", r"defs\.yaml: events\.format: .*did you mean ndjson\?"),
         ("event_id: id", "event_idd: id", r"defs\.yaml: event_idd: is not a key .*; did you mean event_id\?$"),
         ("event_id: id", "event_id: ident", r"defs\.yaml: .*event_id names no declared column: 'ident'; declared are "),
     ],

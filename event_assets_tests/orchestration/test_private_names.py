@@ -5,17 +5,21 @@ The event log, the launcher and the quiet instance have tests of their own.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster_shared.serdes import serialize_value
 
 from event_assets.declaration import load_datasets
 from event_assets.orchestration.code_location import location_definitions, shared_definitions
 from event_assets.orchestration.dataset_definitions import dataset_definitions
+from event_assets.orchestration.line_logger import line_logger
 from event_assets.orchestration.private.code_server import reload_definitions
 from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
+from event_assets.orchestration.private.log_events import log_events
 from event_assets.orchestration.private.one_line_failure import OneLineFailure
 from event_assets.orchestration.private.replace_stored_texts import replace_texts
 from event_assets.orchestration.private.run_in_process import run_in_process
@@ -94,6 +98,38 @@ def test_each_check_of_a_dataset_can_be_executed_by_itself_also_in_a_changed_cop
         del units[None]  # by itself
         assert set(units.values()) == {1}, units  # `up_to_date` is a unit of one
     assert graph.get(dg.AssetKey(["shop", "sessions"])).owners == ["team:web"]
+
+
+def test_events_that_only_the_storage_receives_are_stored_as_those_that_a_logger_receives_too() -> None:
+    @dg.op
+    def reports(context):  # type: ignore[no-untyped-def]
+        made = dg.AssetMaterialization("sessions", partition="2025-01-05", metadata={"rows": 3})
+        found = dg.AssetCheckEvaluation(
+            asset_key=dg.AssetKey("sessions"), check_name="contract", passed=True, metadata={}, partition="2025-01-05"
+        )
+        log_events(context, [made, found])
+
+    @dg.job(executor_def=dg.in_process_executor, logger_defs={"lines": line_logger, "all": dg.colored_console_logger})
+    def one() -> None:
+        reports()
+
+    def stored(loggers: dict[str, object]) -> list[object]:
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = one.execute_in_process(run_config={"loggers": loggers}, instance=instance)
+            kinds = {dg.DagsterEventType.ASSET_MATERIALIZATION, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
+            told = [event for event in result.all_events if event.event_type in kinds]
+            entries = [entry for entry in instance.all_logs(result.run_id) if entry.dagster_event_type in kinds]
+            assert told == [entry.dagster_event for entry in entries]
+            return [_without_run(entry, result.run_id) for entry in entries]
+
+    quiet, heard = stored({"lines": {"config": False}}), stored({"all": {"config": {"log_level": "DEBUG"}}})
+    assert quiet == heard
+    assert len(quiet) == 2
+
+
+def _without_run(entry: dg.EventLogEntry, run_id: str) -> object:
+    text = serialize_value(entry._replace(timestamp=0.0)).replace(run_id, "RUN")
+    return re.sub(r'"(timestamp|storage_id)": [0-9.]+', r'"\1": 0', text)
 
 
 def test_a_failure_shows_its_line_and_none_of_dagsters_calls() -> None:

@@ -133,7 +133,7 @@ class Table:
     def view(self, connection: duckdb.DuckDBPyConnection) -> None:
         for statement in macros():
             connection.execute(statement)
-        connection.execute(f"CREATE VIEW rows AS {live_rows(self.folder, 'event_date', 'DATE')}")
+        connection.execute(f"CREATE VIEW rows AS {live_rows(self.folder, 'event_date')}")
 
 
 def test_a_partition_that_is_being_replaced_is_never_missing_doubled_or_mixed(tmp_path: Path) -> None:

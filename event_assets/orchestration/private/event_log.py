@@ -34,11 +34,14 @@ from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_
 from sqlalchemy import Connection, Engine, bindparam, create_engine, event, inspect, select
 from sqlalchemy.exc import DatabaseError
 
+from event_assets.orchestration.private.event_texts import EventTexts
+
 _BUSY_SECONDS = 60
 #: The newest revision of the tables that Dagster's migrations know.
 REVISION: Final = "29b539ebc72a"
-_EVALUATED: Final = DagsterEventType.ASSET_CHECK_EVALUATION
+_EVALUATED: Final = DagsterEventType.ASSET_CHECK_EVALUATION.value
 _MADE: Final = DagsterEventType.ASSET_MATERIALIZATION
+_OF_ASSETS: Final = frozenset(kind.value for kind in ASSET_EVENTS)
 #: The kinds of events that are stored in bulk.
 _BULK: Final = frozenset({*ASSET_EVENTS, *ASSET_CHECK_EVENTS} - {DagsterEventType.FRESHNESS_STATE_CHANGE})
 
@@ -127,30 +130,47 @@ class EventLog(SqliteEventLogStorage):
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        rows = [{**self._event_to_row(entry), "id": number} for number, entry in waiting]
+        texts = EventTexts()
+        rows = [self._row(entry, texts) for _, entry in waiting]
         for run_id in dict.fromkeys(row["run_id"] for row in rows):
-            of_run = [{name: row[name] for name in row if name != "id"} for row in rows if row["run_id"] == run_id]
             with self._connect(run_id) as run:  # where events have the ids of that run's database
-                run.execute(Events.insert(), of_run)
+                run.execute(Events.insert(), [row for row in rows if row["run_id"] == run_id])
+        for (number, _), row in zip(waiting, rows, strict=True):
+            row["id"] = number
         with self._connect(INDEX_SHARD_NAME) as index:
             index.execute(Events.insert(), rows)
-            self._index_assets(index, [one for one in waiting if one.entry.dagster_event_type in ASSET_EVENTS])
-            of_checks = [
-                pair for pair in zip(waiting, rows, strict=True) if pair[0].entry.dagster_event_type not in ASSET_EVENTS
-            ]
-            for kind, group in groupby(of_checks, key=lambda pair: pair[0].entry.dagster_event_type):
-                if kind is _EVALUATED:
+            both = list(zip(waiting, rows, strict=True))
+            self._index_assets(index, [pair for pair in both if pair[1]["dagster_event_type"] in _OF_ASSETS])
+            of_checks = (pair for pair in both if pair[1]["dagster_event_type"] not in _OF_ASSETS)
+            for kind, group in groupby(of_checks, key=lambda pair: pair[1]["dagster_event_type"]):
+                if kind == _EVALUATED:
                     _store_evaluations(index, [(one.entry, row) for one, row in group])
                 else:
                     for (number, entry), _ in group:
                         self.store_asset_check_event(entry, number)
 
-    def _index_assets(self, index: Connection, found: Sequence[Reserved]) -> None:
+    def _row(self, entry: EventLogEntry, texts: EventTexts) -> dict[str, Any]:
+        """`_event_to_row` of an event, serialized by what it has in common with others."""
+        happened = entry.get_dagster_event()
+        key = happened.asset_key
+        stored_at: Any = self._event_insert_timestamp
+        return {
+            "run_id": entry.run_id,
+            "event": texts.of(entry),
+            "dagster_event_type": happened.event_type_value,
+            "timestamp": stored_at(entry),
+            "step_key": happened.step_key,
+            "asset_key": key.to_string() if key else None,
+            "partition": happened.partition or None,
+        }
+
+    def _index_assets(self, index: Connection, found: Sequence[tuple[Reserved, dict[str, Any]]]) -> None:
         """Store the tags of assets' events, and in each asset's row what the last event of each kind changes."""
-        found = [one for one in found if one.entry.dagster_event and one.entry.dagster_event.asset_key]
+        found = [pair for pair in found if pair[1]["asset_key"]]
         if found:
-            self._store_asset_event_tags(index, [entry for _, entry in found], [number for number, _ in found])
-        last = {(one.entry.get_dagster_event().asset_key, one.entry.dagster_event_type): one for one in found}
+            entries, numbers = [one.entry for one, _ in found], [one.id for one, _ in found]
+            self._store_asset_event_tags(index, entries, numbers)
+        last = {(row["asset_key"], row["dagster_event_type"]): one for one, row in found}
         for number, entry in sorted(last.values(), key=lambda one: one.id):
             self._store_asset_event(index, entry, number)
 
