@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import difflib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from event_assets.errors import QueryError
 from event_assets.settings import Settings, load_settings
@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 __all__ = ["Lake", "open"]
 
 Date = dt.date | str
+#: Commands that have another name here.
+_COMMANDS = {"query": "sql", "list": "datasets"}
+
+
+class NoSuchAttributeError(QueryError, AttributeError):
+    """A name that a lake doesn't have; also an AttributeError, as Python's own functions expect."""
 
 
 def open(**settings: object) -> Lake:
@@ -127,6 +133,12 @@ class Lake:
         workspace = Workspace(declared[dataset], self.settings)
         workspace.refresh()
         return reconcile(workspace)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        known = [one for one in vars(Lake) if not one.startswith("_")]
+        close = _COMMANDS.get(name) or next(iter(difflib.get_close_matches(name, known, n=1)), None)
+        remedy = f"use lake.{close}" if close else f"there are {', '.join(sorted(known))}"
+        raise NoSuchAttributeError(f"lake.{name}", "is not a method of a lake", remedy)
 
     def _declared(self) -> dict[str, Dataset]:
         from event_assets.declaration import load_datasets

@@ -249,3 +249,19 @@ def test_a_reader_beside_a_hundred_replacements_sees_whole_versions_alone(folder
     assert writer.exitcode == 0
     assert len(seen) > 5
     assert set(table.collect()["event_count"]) == {100}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("query", "lake.query: is not a method of a lake; use lake.sql"),
+        ("ask", "lake.ask: is not a method of a lake; there are datasets, run, sql, status, table"),
+        ("tables", "lake.tables: is not a method of a lake; use lake.table"),
+    ],
+)
+def test_a_name_that_a_lake_lacks_is_one_line(name: str, expected: str) -> None:
+    with pytest.raises(QueryError) as refused:
+        getattr(ea.open(), name)
+    assert str(refused.value) == expected
+    assert isinstance(refused.value, AttributeError)
+    assert not hasattr(ea.open(), "_repr_html_")

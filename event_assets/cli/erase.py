@@ -52,7 +52,6 @@ def erase(
     from event_assets.pipeline.erase import erase as take_out
     from event_assets.pipeline.erase import rows_by_table
     from event_assets.pipeline.masked_names import Masking
-    from event_assets.pipeline.user_records import Erasing, canonical
     from event_assets.pipeline.workspace import Workspace
 
     workspace = Workspace(declared, settings)
@@ -76,8 +75,7 @@ def erase(
     changed = sum(outcome.changed for outcome in watcher.made_units)
     files = {file.file_id for file in taken.files}
     inbox = look(workspace.inbox, declared)
-    user = canonical(user_id, declared.column("user_id"))
-    names = Masking(declared, workspace.ledger, [Erasing.only({user or ""}, mentions=False)])
+    names = Masking(declared, workspace.ledger, taken.erasings)
     bound = [(one.name, workspace.ledger.binding(one.kind, one.name)) for one in inbox.files]
     holding = {name for name, binding in bound if binding and binding.file_id in files}
     dropped = [one.name for one in (*inbox.files, *inbox.manifests)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from event_assets.declaration import Dataset
 from event_assets.tables.catalog import tables
 from event_assets.tables.channel_tables import conversion_columns
-from event_assets.warehouse.views import identifier, literal
+from event_assets.text.sql import identifier, literal
 
 #: Upper bounds of session lengths in seconds, and their names. A session of one event has no length.
 LENGTHS = (("one event", 0), ("< 1 min", 60), ("1-5 min", 300), ("5-15 min", 900), ("15-30 min", 1800))

@@ -10,7 +10,8 @@ from event_assets.dashboard.formatting import cell
 from event_assets.dashboard.queries import Query
 from event_assets.declaration import Dataset
 from event_assets.errors import QueryError
-from event_assets.warehouse.views import View, identifier, views
+from event_assets.text.sql import identifier
+from event_assets.warehouse.views import View, views
 
 #: So many rows are shown on a page.
 SHOWN = 200

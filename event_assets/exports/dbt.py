@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from event_assets.declaration import Dataset
+from event_assets.tables.column_types import sql_type
 from event_assets.tables.table import Column
-from event_assets.warehouse.views import REJECTED, View, identifier, sql_type, views
+from event_assets.text.sql import identifier
+from event_assets.warehouse.views import REJECTED, View, views
 
 DATABASE = "event_assets"
 
@@ -50,7 +52,7 @@ def _key(view: View) -> list[str]:
 
 
 def _column(column: Column, required: bool) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": column.name, "description": column.description, "data_type": sql_type(column)}
+    found: dict[str, Any] = {"name": column.name, "description": column.description, "data_type": sql_type(column.type)}
     if column.personal:
         found["config"] = {"meta": {"personal": True}}
     tests = list(_tests(column, required))

@@ -8,8 +8,9 @@ from typing import Any
 from event_assets.declaration import Dataset
 from event_assets.locations import ObjectUrl, Place
 from event_assets.tables.catalog import tables
+from event_assets.tables.column_types import sql_type
 from event_assets.tables.table import Column, Table
-from event_assets.warehouse.views import View, sql_type, views
+from event_assets.warehouse.views import View, views
 
 _LOGICAL = {
     "string": "string",
@@ -68,7 +69,7 @@ def _property(column: Column, table: Table) -> dict[str, Any]:
     found: dict[str, Any] = {
         "name": column.name,
         "logicalType": _LOGICAL.get(column.type, "number"),
-        "physicalType": sql_type(column),
+        "physicalType": sql_type(column.type),
         "description": column.description,
         "required": not column.nullable,
     }

@@ -15,8 +15,8 @@ from event_assets.locations import ObjectUrl, Place
 from event_assets.pipeline.column_lineage import column_sources
 from event_assets.pipeline.steps import Step, steps
 from event_assets.tables.catalog import tables
+from event_assets.tables.column_types import sql_type
 from event_assets.tables.table import Table
-from event_assets.warehouse.views import sql_type
 
 NAMESPACE = "event_assets"
 _PRODUCER = "https://pypi.org/project/event-assets"
@@ -91,7 +91,7 @@ def _name(dataset: Dataset, lake: Place, table: Table) -> dict[str, str]:
 
 
 def _schema(table: Table) -> dict[str, Any]:
-    fields = [{"name": c.name, "type": sql_type(c), "description": c.description} for c in table.columns]
+    fields = [{"name": c.name, "type": sql_type(c.type), "description": c.description} for c in table.columns]
     return _facet("1-2-0/SchemaDatasetFacet.json", {"fields": fields})
 
 

@@ -1,7 +1,7 @@
 """Takes a user's records out of the landed tables, and keeps them out of whatever is landed later (docs/adr/0012).
 
-Whose a record is, `user_records.py` decides. The tombstone is committed together with the files as they are without
-the user, after everything else has been done; a rerun of an erasure that was interrupted before completes it.
+`user_records.py` decides which records are the user's. The tombstone is committed together with the files as they are
+without the user, after everything else has been done; a rerun of an erasure that was interrupted before completes it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from event_assets.errors import LandingError
 from event_assets.landing.inbox import look
 from event_assets.pipeline.dataset_tables import unit_of
 from event_assets.pipeline.date_blocks import merged_rows
+from event_assets.pipeline.erased_ids import Erasing, canonical, spread, tombstone_name
 from event_assets.pipeline.masked_members import digest_of_masks, masks_of
 from event_assets.pipeline.masked_names import Masking, parts_of_names
 from event_assets.pipeline.run import run
 from event_assets.pipeline.schema_drift import FIELD_MESSAGES
 from event_assets.pipeline.staleness.schedule import Request
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, parts, sync_raw_tables
-from event_assets.pipeline.user_records import Erasing, Judge, canonical, judges_of, rows_of, spread, tombstone_name
+from event_assets.pipeline.user_records import Judge, judges_of, rows_of
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger_entries import SourceFile
 from event_assets.storage.parquet import read_figures, read_parquet, write_parquet
@@ -43,6 +44,8 @@ class Erased:
     """The files that contained records of the user, as they are now."""
     rows: dict[str, int] = field(default_factory=dict)
     """Rows that were taken out, by landed table."""
+    erasings: tuple[Erasing, ...] = ()
+    """The ids of the user's person."""
     mentioned: tuple[tuple[str, int], ...] = ()
     """(file_id, row_number) of refused records of others that mention the user and are still there."""
 
@@ -98,7 +101,7 @@ def erase(
         workspace.ledger.rewrite([*tombstones, *changed], masking.entry)
     sync_raw_tables(workspace)
     own = workspace.ledger.erasure(user)
-    return Erased(own.user, tuple(changed), dict(+rows), tuple(sorted(mentioned)))
+    return Erased(own.user, tuple(changed), dict(+rows), tuple(erasings), tuple(sorted(mentioned)))
 
 
 def _texts_with_ids(workspace: Workspace, masking: Masking) -> dict[str, str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from event_assets.landing.inbox import InboxFile, look
 from event_assets.pipeline.masked_names import Masking
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger_entries import Manifest
+from event_assets.storage.ledger import Ledger
+from event_assets.storage.ledger_entries import Binding, Kind, Manifest, SourceFile
+from event_assets.wording import counted
 
 _COLUMNS = ("file", "records")
 
@@ -23,6 +25,23 @@ def take_manifests(workspace: Workspace) -> list[str]:
     taken, warnings = read_manifests(pending_manifests(workspace))
     workspace.ledger.append(map(masking.entry, taken))
     return [*map(masking.text, warnings)]
+
+
+def contradiction(
+    ledger: Ledger, file: SourceFile, current: Mapping[tuple[Kind, str], Sequence[Binding]]
+) -> str | None:
+    """Why a file is rejected for what a manifest lists, with both numbers and what to do; None where it is not."""
+    if file.reason is not None or (reason := ledger.reason(file, current)) is None:
+        return None
+    known = {name for binding in current.get((file.kind, file.file_id), ()) for name in binding.known_as}
+    listed = [
+        f"{records:,} in {manifest.name}"
+        for manifest in ledger.manifests.values()
+        for records in {manifest.records[name] for name in known & manifest.records.keys()} - {file.records}
+    ]
+    return (
+        f"{reason}: {counted(file.records, 'record')}, {', '.join(sorted(listed))}; get the file and the manifest again"
+    )
 
 
 def pending_manifests(workspace: Workspace) -> list[InboxFile]:

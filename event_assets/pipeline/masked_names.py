@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from event_assets.declaration import Dataset
+from event_assets.pipeline.erased_ids import Erasing
 from event_assets.pipeline.schema_drift import hidden_name
-from event_assets.pipeline.user_records import Erasing, Judge, judges_of
+from event_assets.pipeline.user_records import Judge, judges_of
 from event_assets.storage.ledger import Ledger
 from event_assets.storage.ledger_entries import Binding, Entry, Manifest, SourceFile
 from event_assets.text.file_names import time_places

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from event_assets.pipeline.manifests import contradiction
 from event_assets.pipeline.publish import publish_whole
 from event_assets.pipeline.staleness.recorded_rules import record_rules
 from event_assets.pipeline.staleness.stale_partitions import stale_units
@@ -123,7 +124,7 @@ def reconcile(workspace: Workspace) -> Reconciliation:
     files = [*ledger.active("events"), *ledger.active("profiles")]
     current = ledger.current()
     rejected_files = {
-        binding.name: ledger.reason(ledger.files[key], current) or ""
+        binding.name: contradiction(ledger, ledger.files[key], current) or ledger.files[key].reason or ""
         for key, state in ledger.states().items()
         if state == "rejected"
         for binding in current.get(key, [])

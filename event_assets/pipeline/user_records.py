@@ -11,19 +11,17 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import narwhals as nw
 import polars as pl
 
-from event_assets.declaration import Column, Dataset
+from event_assets.declaration import Dataset
 from event_assets.declaration.events_and_profiles import Source
-from event_assets.declaration.values import value_of
 from event_assets.landing.inbox import block_of, path_value
-from event_assets.storage.ledger import Ledger
+from event_assets.pipeline.erased_ids import Erasing, canonical, spread, token_spans, tokens
 from event_assets.storage.ledger_entries import Kind
 from event_assets.storage.parquet import read_parquet
 from event_assets.tables.table import Table
@@ -31,77 +29,15 @@ from event_assets.text.field_paths import FILE_PATH
 from event_assets.text.json_tokens import without_names
 from event_assets.transforms.clean import required_columns
 from event_assets.transforms.interface import Scope
-from event_assets.transforms.normalize import normalised
 from event_assets.transforms.validate import judged
 
 Verdict = Literal["theirs", "taken", "mentions"]
 """The user's own record, one of another that mentions the user and is taken out with it, or one that only does that."""
 #: So many raw rows are judged at once.
 _ROWS = 250_000
-#: What ends a token: no letter, no digit and none of `_ - . @ : %`.
-_APART = re.compile(r"[^\w\-.@:%]")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.S)
 #: An exponent may have a sign, which is apart: `7.731E+3`.
 _SPREADS_OF_NUMBERS = frozenset({0, 1})
-
-
-@dataclass(frozen=True)
-class Erasing:
-    """The ids of one column that are erased: of users, and of what is linked with them; as cleaning writes them."""
-
-    column: str
-    is_erased: Callable[[str], bool]
-    takes_mentions: Callable[[str], bool]
-    """Whether what only mentions the user is taken out, too: refused records, and values of undeclared fields."""
-    spreads: frozenset[int]
-    """How many characters that end tokens are within the ids: only texts with so many can be one of them."""
-    mentions: bool
-    """Whether any of the ids takes mentions."""
-
-    @classmethod
-    def of(cls, dataset: Dataset, ledger: Ledger) -> list[Erasing]:
-        """All ids with a tombstone, by column."""
-        spreads = frozenset(erasure.spread for erasure in ledger.erased.values())
-        mentions = any(erasure.mentions for erasure in ledger.erased.values())
-        return [
-            cls(
-                column,
-                lambda found, column=column: ledger.is_erased(tombstone_name(column, found)),  # type: ignore[misc]
-                lambda found, column=column: ledger.takes_mentions(tombstone_name(column, found)),  # type: ignore[misc]
-                spreads,
-                mentions,
-            )
-            for column in id_columns(dataset)
-        ]
-
-    @classmethod
-    def only(cls, ids: Collection[str], *, mentions: bool, column: str = "user_id") -> Erasing:
-        spreads = frozenset(map(spread, ids))
-        return cls(column, lambda found: found in ids, lambda _: mentions, spreads, mentions)
-
-
-def id_columns(dataset: Dataset) -> tuple[str, ...]:
-    """The columns whose ids an erasure takes: that of users, and those that are linked with it."""
-    return dataset.identity.columns if dataset.identity else ("user_id",)
-
-
-def tombstone_name(column: str, found: str) -> str:
-    """What a tombstone hashes: the id, of other columns than the user's with the column."""
-    return found if column == "user_id" else f"{column}={found}"
-
-
-def spread(text: str) -> int:
-    """How many characters that end tokens are within a text."""
-    return len(_APART.findall(text))
-
-
-def canonical(text: str | None, column: Column) -> str | None:
-    """A user id in the one form in which typed tables write it; None where the text is not an id of the type."""
-    clean = normalised(column.constant if column.constant is not None else text or "", column)
-    if clean is None or column.type == "string":
-        return clean
-    value = value_of(clean, column.type)
-    return None if value is None else str(value)
 
 
 class Judge:
@@ -118,6 +54,7 @@ class Judge:
         required = {column.name for column in dataset.columns_of(kind) if column.required}
         self._required = required_columns(dataset) if kind == "events" else required
         self._constant = self._column.constant is not None
+        self._user = next(column for column in dataset.columns_of(kind) if column.name == "user_id")
 
     def users(self, texts: pl.Series) -> pl.Series:
         """For each text of a user column, whether it is an erased user's id."""
@@ -155,6 +92,9 @@ class Judge:
         for start in range(0, plan.select(pl.len()).collect().item(), _ROWS):
             frame = plan.slice(start, _ROWS).collect()
             theirs = self.users(frame[self.column])
+            if self.column != "user_id":
+                named = [text for text in frame["user_id"].unique() if self._names_a_user(text)]
+                theirs &= ~frame["user_id"].is_in(named, nulls_equal=True)
             yield from ((number, "theirs") for number in frame["row_number"].filter(theirs))
             for row in self._refused(frame.filter(~theirs)).iter_rows(named=True):
                 if verdict := self._of_fields(row):
@@ -170,7 +110,9 @@ class Judge:
             return "theirs"
         if self._found(raw or "") is None:
             return None
-        users = self._user_texts(raw or "", user_place) if of_path is None else [of_path]
+        users = self._texts_of(self.column, raw or "", user_place) if of_path is None else [of_path]
+        if self.column != "user_id" and any(map(self._names_a_user, self._texts_of("user_id", raw or "", None) or ())):
+            users = []
         if users is None or any(self._found(text) for text in users):
             return "theirs" if users or self.column == "user_id" else "mentions"
         return self._of_values(raw or "")
@@ -182,9 +124,15 @@ class Judge:
         user = row[self.column]
         may_lack = any(block.format in ("json", "ndjson") for block in self._blocks)
         absent = user is None and may_lack and self.column == "user_id"
-        if absent or (user is not None and self._found(user)):
+        of_another = self.column != "user_id" and self._names_a_user(row["user_id"])
+        if absent or (user is not None and not of_another and self._found(user)):
             return "theirs"
         return self._of_values(*texts)
+
+    def _names_a_user(self, text: str | None) -> bool:
+        """Whether a record with this text of a user has one. An id that is linked with erased users takes no record of
+        another user's: who comes to share a device keeps what is under the own name."""
+        return canonical(text, self._user) is not None
 
     def _of_values(self, *texts: str) -> Verdict | None:
         """The verdict on the texts of another's record. Names of members don't count: they are masked."""
@@ -219,14 +167,14 @@ class Judge:
         column = self._blocks[block_of(path, self._dataset, self._kind) or 0].column(self.column)
         return path_value(column, path) if column and column.source == FILE_PATH else None
 
-    def _user_texts(self, raw: str, place: int | None) -> list[str] | None:
-        """The texts of the fields that hold the user; None where the record has none, or can't be split."""
+    def _texts_of(self, name: str, raw: str, place: int | None) -> list[str] | None:
+        """The texts of a column's fields; None where the record has none, or can't be split."""
         if raw.lstrip().startswith("{"):
             try:
                 document = json.loads(raw, parse_int=str, parse_float=str)
             except (ValueError, RecursionError):
                 return None
-            columns = [column for block in self._blocks if (column := block.column(self.column))]
+            columns = [column for block in self._blocks if (column := block.column(name))]
             values = [_at(document, source) for column in columns for source in column.sources]
             return [v if isinstance(v, str) else json.dumps(v) for v in values if v is not None] or None
         if place is None:
@@ -236,19 +184,6 @@ class Judge:
             if fields and place < len(fields):
                 return [fields[place]]
         return None
-
-
-def tokens(text: str, spreads: Iterable[int]) -> Iterator[str]:
-    """The parts of a text that have so many characters that end tokens, and one of them (or nothing) on both sides."""
-    return (text[start:end] for start, end in token_spans(text, spreads))
-
-
-def token_spans(text: str, spreads: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """The places of the `tokens` of a text."""
-    bounds = [-1, *(match.start() for match in _APART.finditer(text)), len(text)]
-    for inner in spreads:
-        for left, right in zip(bounds, bounds[inner + 1 :], strict=False):
-            yield left + 1, right
 
 
 def _readings(text: str) -> Iterator[str]:
@@ -317,4 +252,6 @@ def _rows_of(table: Table, path: Path, judge: Judge, paths: Mapping[str, str]) -
     if column is None:
         rows = pl.scan_parquet(path, hive_partitioning=False, glob=False).select(pl.len()).collect().item()
         return pl.repeat(False, rows, dtype=pl.Boolean, eager=True)
-    return judge.typed(read_parquet(path, [column])[column].cast(pl.String))
+    rows = read_parquet(path, list({column, *({"user_id"} & {*table.names})}))
+    theirs = judge.typed(rows[column].cast(pl.String))
+    return theirs & rows["user_id"].is_null() if column != table.user_column and "user_id" in rows.columns else theirs

@@ -104,7 +104,7 @@ class Erasure:
     salt: str
     """The key of the hash, one for the whole ledger."""
     spread: int = 0
-    """How many characters that end tokens are within the id: what the id can be found by (user_records.py)."""
+    """How many characters that end tokens are within the id: what the id can be found by (erased_ids.py)."""
     mentions: bool = False
     """Whether refused records of others that mention the user are left out as well."""
 

@@ -1,9 +1,9 @@
-"""A column's declared type in the terms of Polars, Arrow and Narwhals.
+"""A column's declared type in the terms of Polars, Arrow, Narwhals and DuckDB's SQL.
 
 Beside the types of a declaration (`string, int64, float64, decimal(p,s), bool, date, timestamp, json`)
 no table uses any other. A timestamp is microseconds in UTC; json is text.
 
-Each of the three libraries is loaded on first use: a command that needs none of them starts at once.
+Each of the libraries is loaded on first use: a command that needs none of them starts at once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,17 @@ if TYPE_CHECKING:
     import narwhals as nw
     import polars as pl
     import pyarrow as pa
+
+
+_SQL_TYPES = {
+    "string": "VARCHAR",
+    "json": "VARCHAR",
+    "int64": "BIGINT",
+    "float64": "DOUBLE",
+    "bool": "BOOLEAN",
+    "date": "DATE",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
+}
 
 
 @cache
@@ -83,3 +94,8 @@ def narwhals_type(declared: str) -> nw.dtypes.DType:
 
     parts = decimal_parts(declared)
     return nw.Decimal(*parts) if parts else _narwhals_types()[declared]
+
+
+def sql_type(declared: str) -> str:
+    parts = decimal_parts(declared)
+    return f"DECIMAL({parts[0]}, {parts[1]})" if parts else _SQL_TYPES[declared]

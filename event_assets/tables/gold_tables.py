@@ -108,7 +108,7 @@ def _events_by_type(dataset: Dataset, event_type: Column) -> Table:
 def _lateness() -> Table:
     return Table(
         "lateness",
-        "When the records of a date were landed, and how many of its sessions that changed.",
+        "The landing dates of the records of a date, and the number of its sessions that each landing changed.",
         (
             Column("event_date", "date", "The date of the events.", nullable=False),
             Column("landed_date", "date", "The date, in the dataset's time zone, of landing.", nullable=False),

@@ -18,7 +18,7 @@ from event_assets.tables.channel_tables import all_sessions_count, channel_colum
 from event_assets.tables.facts_table import FACTS
 from event_assets.tables.landed_tables import COMPLETENESS
 from event_assets.tables.table import Table
-from event_assets.warehouse.views import identifier, literal
+from event_assets.text.sql import identifier, literal
 
 Metric = Literal["users", "persons", "sessions", "events", "minutes", "conversions", "revenue"]
 METRICS: tuple[Metric, ...] = get_args(Metric)

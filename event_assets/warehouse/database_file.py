@@ -18,8 +18,9 @@ from event_assets.digest import digest
 from event_assets.errors import LakeError
 from event_assets.settings import Settings
 from event_assets.storage.read_again import read_again
+from event_assets.text.sql import identifier, literal
 from event_assets.warehouse.log_views import macros, without_files
-from event_assets.warehouse.views import identifier, lasting_views, literal
+from event_assets.warehouse.views import lasting_views
 
 #: The oldest format of files that DuckDB writes, so that tools with an older DuckDB can open it.
 _STORAGE_VERSION = "v1.0.0"

@@ -22,7 +22,8 @@ from event_assets.storage.damaged_files import damaged, damaged_files
 from event_assets.storage.lake import Lake
 from event_assets.storage.read_again import read_again
 from event_assets.tables.facts_table import FACTS
-from event_assets.warehouse.views import create_views, identifier, literal, paths_literal
+from event_assets.text.sql import identifier, literal
+from event_assets.warehouse.views import create_views, paths_literal
 
 if TYPE_CHECKING:
     import polars as pl

@@ -10,26 +10,18 @@ from pathlib import Path
 import duckdb
 
 from event_assets.declaration import Dataset
-from event_assets.declaration.values import decimal_parts
 from event_assets.storage.lake import Lake
 from event_assets.tables.catalog import tables
+from event_assets.tables.column_types import sql_type
 from event_assets.tables.landed_tables import LANDING_REJECTS
 from event_assets.tables.table import Column, Table
+from event_assets.text.sql import identifier, literal
 from event_assets.warehouse.log_views import live_rows
 
 #: The view that unites what landing and cleaning refused (SPEC §3).
 REJECTED = "rejected_records"
 _REJECTED_TABLES = (LANDING_REJECTS, "quarantine")
 
-_TYPES = {
-    "string": "VARCHAR",
-    "json": "VARCHAR",
-    "int64": "BIGINT",
-    "float64": "DOUBLE",
-    "bool": "BOOLEAN",
-    "date": "DATE",
-    "timestamp": "TIMESTAMP WITH TIME ZONE",
-}
 #: Words of a query that looks at the catalogue, where alone comments show; a thousand of them take a third of a second.
 _COMMENTS = re.compile(r"duckdb_(views|columns)|information_schema|comment", re.IGNORECASE)
 #: Words of a query that may list what there is, so that all views must be there: to make them takes half a second.
@@ -122,16 +114,6 @@ def _live_rows(view: View, table: Table, folder: Path) -> str | None:
     return live_rows(folder, hive)
 
 
-def identifier(name: str) -> str:
-    """A name as SQL quotes it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text as SQL quotes it."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def paths_literal(paths: list[Path]) -> str:
     return "[" + ", ".join(literal(str(path)) for path in paths) + "]"
 
@@ -153,7 +135,9 @@ def _united(view: View, scans: Iterable[str | None]) -> str:
     column may be missing in some of them, or have another type. The empty branch supplies missing ones.
     """
     empty = f"SELECT {_nulls(view)} WHERE false"
-    casts = ", ".join(f"TRY_CAST({identifier(c.name)} AS {sql_type(c)}) AS {identifier(c.name)}" for c in view.columns)
+    casts = ", ".join(
+        f"TRY_CAST({identifier(c.name)} AS {sql_type(c.type)}) AS {identifier(c.name)}" for c in view.columns
+    )
     bodies = [f"SELECT {casts} FROM ({empty} UNION ALL BY NAME ({scan}))" for scan in scans if scan]
     return " UNION ALL BY NAME ".join(bodies) or empty
 
@@ -162,7 +146,7 @@ def _listed_rows(view: View, table: Table, files: list[Path]) -> str | None:
     if not files:
         return None
     hive = (
-        f", hive_types = {{{literal(table.partitioned_by)}: {sql_type(view.columns[0])}}}"
+        f", hive_types = {{{literal(table.partitioned_by)}: {sql_type(view.columns[0].type)}}}"
         if table.partitioned_by
         else ""
     )
@@ -176,12 +160,7 @@ def _unread(view: View) -> str:
 
 
 def _nulls(view: View) -> str:
-    return ", ".join(f"CAST(NULL AS {sql_type(c)}) AS {identifier(c.name)}" for c in view.columns)
-
-
-def sql_type(column: Column) -> str:
-    parts = decimal_parts(column.type)
-    return f"DECIMAL({parts[0]}, {parts[1]})" if parts else _TYPES[column.type]
+    return ", ".join(f"CAST(NULL AS {sql_type(c.type)}) AS {identifier(c.name)}" for c in view.columns)
 
 
 def _comments(view: View) -> Iterator[str]:

@@ -188,7 +188,9 @@ def test_a_file_whose_records_differ_from_its_manifest_is_rejected_whichever_com
     assert found == [('["clicks_a.csv"]', "rejected", "manifest_mismatch"), ('["clicks_b.csv"]', "active", None)]
     assert world.table("raw_events")["event_date"].to_list() == ["2025-01-08"]
     assert len(world.files_on_disk("raw_events")) == 1
-    assert world.reconciled().files_rejected == {"clicks_a.csv": "manifest_mismatch"}
+    assert world.reconciled().files_rejected == {
+        "clicks_a.csv": "manifest_mismatch: 2 records, 3 in day.manifest.csv; get the file and the manifest again"
+    }
     assert world.refresh() == []
     world.drop("day.manifest.csv", MANIFEST.format(a=2))
     world.refresh()

@@ -16,8 +16,9 @@ from event_assets.declaration import Dataset
 from event_assets.errors import LandingError
 from event_assets.pipeline import landing_rules
 from event_assets.pipeline.erase import Erased, erase, rows_by_table
+from event_assets.pipeline.erased_ids import Erasing, canonical, spread, tokens
 from event_assets.pipeline.retract import named_files, retract
-from event_assets.pipeline.user_records import Erasing, Judge, canonical, spread, tokens
+from event_assets.pipeline.user_records import Judge
 from event_assets_tests.world import NOW, World, clicks, lines, made
 
 FILE = lines(

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from event_assets.declaration import Dataset
 from event_assets.pipeline.erase import erase, rows_by_table
+from event_assets.pipeline.erased_ids import tombstone_name
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.retract import named_files, retract
 from event_assets.transforms.active_users import active_users, daily_cohorts, daily_users, first_seen, retention
@@ -27,6 +28,8 @@ from event_assets_tests.transforms.bench import Bench, schema_of
 from event_assets_tests.world import NOW, World, clicks, made
 
 HEADER = "user,kind,at,device,cookie"
+IDS = ("device", "cookie")
+COLUMNS = ("user_id", *IDS)
 LINKS = [["device", "user_id"], ["cookie", "user_id"], ["cookie", "device"]]
 FEW = 6 if settings.default.max_examples < 1000 else 300  # type: ignore[union-attr]
 
@@ -302,11 +305,7 @@ def test_after_an_erasure_the_tables_are_those_of_the_events_of_others(
 ) -> None:
     persons = people(events, max_ids)
     theirs = {node for node, name in persons.items() if name == persons.get(("user_id", user))} or {("user_id", user)}
-    others = [
-        event
-        for event in events
-        if theirs.isdisjoint({("user_id", event[0]), ("device", event[2]), ("cookie", event[3])})
-    ]
+    others = left_of(events, theirs)
     assume(others)
     with tempfile.TemporaryDirectory() as folder:
         one, other = (World(Path(folder) / name, dataset(max_ids=max_ids)) for name in ("one", "other"))
@@ -322,6 +321,66 @@ def test_after_an_erasure_the_tables_are_those_of_the_events_of_others(
         expected = other.tables()
         for name, frame in one.tables().items():
             assert frame.equals(expected[name]), f"{name}\n{frame}\n{expected[name]}"
+
+
+def left_of(events: Iterable[Event], erased: set[tuple[str, str]]) -> list[Event]:
+    """The events that stay when ids are erased: those of other users, and those without a user under other ids."""
+    return [
+        event
+        for event in events
+        if (("user_id", event[0]) not in erased if event[0] else erased.isdisjoint(zip(IDS, event[2:], strict=True)))
+    ]
+
+
+@settings(max_examples=FEW)
+@given(EVENTS, st.integers(1, 2), st.sampled_from("abcd"), st.integers(0, 3), st.randoms(use_true_random=False))
+def test_rows_depend_on_files_and_tombstones_and_never_on_what_came_first(
+    events: list[Event], max_ids: int, user: str, before: int, chance: random.Random
+) -> None:
+    chance.shuffle(events)
+    parts = [events[number::4] for number in range(4)]
+    with tempfile.TemporaryDirectory() as folder:
+        one, other = (World(Path(folder) / name, dataset(max_ids=max_ids)) for name in ("one", "other"))
+        for number, part in enumerate(parts):
+            if number == before:
+                with one.workspace.writing():
+                    one.workspace.refresh()
+                    erase(one.workspace, user)
+            if part:
+                one.drop(f"{number}.csv", text(part))
+            one.land()
+        ledger = one.workspace.ledger
+        ids = {
+            (column, value) for event in events for column, value in zip(COLUMNS, (event[0], *event[2:]), strict=True)
+        }
+        erased = {(column, id_) for column, id_ in ids if id_ and ledger.is_erased(tombstone_name(column, id_))}
+        found = one.table("raw_events").select("user_id", "time_text", *IDS).rows()
+        assert Counter(found) == Counter(left_of(events, erased))
+        with other.workspace.writing():
+            other.workspace.refresh()
+            other.workspace.ledger.append(ledger.erased.values())
+        other.drop("all.csv", text(events))
+        other.land()
+        again = other.table("raw_events").select("user_id", "time_text", *IDS).rows()
+        assert Counter(again) == Counter(found)
+
+
+def test_who_shares_a_device_keeps_what_is_under_the_own_name_whenever_it_came(tmp_path: Path) -> None:
+    shared: list[Event] = [
+        ("ann", "2025-01-05T10:00:00", "phone", None),
+        ("bob", "2025-01-06T10:00:00", "phone", None),
+    ]
+    for number, order in enumerate(([shared[0]], shared)):
+        world = World(tmp_path / str(number), dataset())
+        world.drop("first.csv", text(order))
+        world.refresh()
+        with world.workspace.writing():
+            world.workspace.refresh()
+            erase(world.workspace, "ann")
+        world.drop("later.csv", text([*shared[len(order) :], ("bob", "2025-01-07T10:00:00", "phone", None)]))
+        world.refresh()
+        assert world.table("joined_facts")["person_id"].to_list() == ["bob", "bob"]
+        assert rows_by_table(world.workspace, "ann") == {}
 
 
 def test_erasing_a_user_follows_what_was_landed_and_retracted_since_the_last_run(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import yaml
 from event_assets.declaration import Dataset, load_datasets, parse_dataset
 from event_assets.errors import LakeError, QueryError
 from event_assets.tables.catalog import tables
+from event_assets.text.sql import literal
 from event_assets.warehouse.query import read
-from event_assets.warehouse.views import literal
 from event_assets_tests.world import CLICKS, World, lines
 
 MONDAY = lines("ann,view,2025-01-06T10:00:00,/a,1.50", ",view,2025-01-06T11:00:00,/a,", "bob,view,soon,/a,")

@@ -16,14 +16,15 @@ import polars as pl
 import pyarrow as pa
 
 from event_assets.engines.arrow_writer import by_schema, with_empty, write_pieces
-from event_assets.engines.duckdb.ports import DuckDBPorts, quoted, sql_type
+from event_assets.engines.duckdb.ports import DuckDBPorts
 from event_assets.engines.engine import Content, Dates, Figures, Written, figures_by_date, split_column
 from event_assets.errors import LakeError
 from event_assets.storage.parquet import by_hive
 from event_assets.storage.written_file import WrittenFile
-from event_assets.tables.column_types import arrow_type
+from event_assets.tables.column_types import arrow_type, sql_type
 from event_assets.tables.contract import Violation, merged, repeated_key, violations_of_file
 from event_assets.tables.table import Table
+from event_assets.text.sql import identifier
 from event_assets.transforms.interface import Frame, Outputs
 
 _BATCH_ROWS = 1 << 16
@@ -95,8 +96,8 @@ class DuckDBEngine:
     ) -> dict[dt.date | None, list[WrittenFile]]:
         relation: duckdb.DuckDBPyRelation = nw.to_native(frame)
         split = [name] if (name := split_column(table, [*figures])) else []
-        order = ", ".join(f"{quoted(column)} NULLS FIRST" for column in (*split, *table.row_order))
-        rows = relation.project(", ".join(map(quoted, (*split, *table.names)))).order(order)
+        order = ", ".join(f"{identifier(column)} NULLS FIRST" for column in (*split, *table.row_order))
+        rows = relation.project(", ".join(map(identifier, (*split, *table.names)))).order(order)
         batches = rows.to_arrow_reader(_BATCH_ROWS)
         return with_empty(write_pieces(batches, table, folder, table.name, figures), table, folder, figures)
 
@@ -107,7 +108,7 @@ class DuckDBEngine:
 
     def _repeated(self, table: Table, pieces: Sequence[WrittenFile]) -> int:
         files = self._connection.from_parquet([_literally(piece.path) for piece in pieces], hive_partitioning=False)
-        key = ", ".join(map(quoted, table.key))
+        key = ", ".join(map(identifier, table.key))
         distinct: int = files.project(key).distinct().aggregate("count(*)").fetchall()[0][0]
         return sum(piece.rows for piece in pieces) - distinct
 
@@ -130,10 +131,10 @@ def _column(name: str, declared: str, stored: pa.Schema) -> str:
     """A contract's column as a file of that schema gives it; what can't be cast is null."""
     wanted = sql_type(declared)
     if name not in stored.names:
-        return f"NULL::{wanted} AS {quoted(name)}"
+        return f"NULL::{wanted} AS {identifier(name)}"
     if stored.field(name).type == arrow_type(declared):
-        return quoted(name)
-    return f"try_cast({quoted(name)} AS {wanted}) AS {quoted(name)}"
+        return identifier(name)
+    return f"try_cast({identifier(name)} AS {wanted}) AS {identifier(name)}"
 
 
 def _files(content: Content) -> Sequence[Path]:

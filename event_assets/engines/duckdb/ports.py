@@ -14,18 +14,9 @@ import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from event_assets.engines.geo import GeoDatabase
-from event_assets.tables.column_types import arrow_type
+from event_assets.tables.column_types import arrow_type, sql_type
+from event_assets.text.sql import identifier
 from event_assets.transforms.interface import Frame, TextFunction
-
-_SQL_TYPES = {
-    "string": "VARCHAR",
-    "json": "VARCHAR",
-    "int64": "BIGINT",
-    "float64": "DOUBLE",
-    "bool": "BOOLEAN",
-    "date": "DATE",
-    "timestamp": "TIMESTAMPTZ",
-}
 
 
 class DuckDBPorts:
@@ -64,43 +55,43 @@ class DuckDBPorts:
         return _with(
             frame,
             **{
-                into: "translate({}, '{}', '{}')".format(quoted(column), *letters[case])
+                into: "translate({}, '{}', '{}')".format(identifier(column), *letters[case])
                 for into, (column, case) in columns.items()
             },
         )
 
     def microseconds(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
-        return _with(frame, **{into: f"epoch_us({quoted(column)})" for column, into in columns.items()})
+        return _with(frame, **{into: f"epoch_us({identifier(column)})" for column, into in columns.items()})
 
     def uuid5(self, frame: Frame, column: str, *, text: str, namespace: str) -> Frame:
-        digest = f"sha1(unhex('{uuid.UUID(namespace).hex}') || encode({quoted(text)}))"
-        return _with(_with(frame, **{column: digest}), **{column: _as_uuid(quoted(column))})
+        digest = f"sha1(unhex('{uuid.UUID(namespace).hex}') || encode({identifier(text)}))"
+        return _with(_with(frame, **{column: digest}), **{column: _as_uuid(identifier(column))})
 
     def previous(self, frame: Frame, columns: Mapping[str, str], *, by: Sequence[str], order: Sequence[str]) -> Frame:
         over = _over(by, order)
-        return _with(frame, **{into: f"lag({quoted(column)}) {over}" for column, into in columns.items()})
+        return _with(frame, **{into: f"lag({identifier(column)}) {over}" for column, into in columns.items()})
 
     def latest(self, frame: Frame, columns: Sequence[str], *, by: Sequence[str], order: Sequence[str]) -> Frame:
         over = _over(by, order)
-        return _with(frame, **{name: f"last_value({quoted(name)} IGNORE NULLS) {over}" for name in columns})
+        return _with(frame, **{name: f"last_value({identifier(name)} IGNORE NULLS) {over}" for name in columns})
 
     def lookup(self, frame: Frame, other: Frame, on: Sequence[str]) -> Frame:
         return frame.join(other, on=list(on), how="left")
 
     def as_of(self, frame: Frame, other: Frame, *, by: str, at: str, other_at: str, forward: bool = False) -> Frame:
         rows, found = (f"({_relation(one).sql_query()})" for one in (frame, other))
-        near = f"l.{quoted(at)} {'<=' if forward else '>='} r.{quoted(other_at)}"
-        joined = f"FROM {rows} l ASOF LEFT JOIN {found} r ON l.{quoted(by)} = r.{quoted(by)} AND {near}"
-        return nw.from_native(self.connection.sql(f"SELECT l.*, r.* EXCLUDE ({quoted(by)}) {joined}"))
+        near = f"l.{identifier(at)} {'<=' if forward else '>='} r.{identifier(other_at)}"
+        joined = f"FROM {rows} l ASOF LEFT JOIN {found} r ON l.{identifier(by)} = r.{identifier(by)} AND {near}"
+        return nw.from_native(self.connection.sql(f"SELECT l.*, r.* EXCLUDE ({identifier(by)}) {joined}"))
 
     def distinct(self, frame: Frame) -> Frame:
         return frame.unique()
 
     def distinct_text(self, frame: Frame, *, by: Sequence[str], column: str, into: str, separator: str) -> Frame:
-        groups = ", ".join(quoted(name) for name in by)
-        text = quoted(column)
+        groups = ", ".join(identifier(name) for name in by)
+        text = identifier(column)
         joined = f"coalesce(string_agg(DISTINCT {text}, '{separator}' ORDER BY {text}), '')"
-        return nw.from_native(_relation(frame).aggregate(f"{groups}, {joined} AS {quoted(into)}", groups))
+        return nw.from_native(_relation(frame).aggregate(f"{groups}, {joined} AS {identifier(into)}", groups))
 
     def distinct_counts(self, frame: Frame, *, by: Sequence[str], column: str, into: str) -> Frame:
         return frame.group_by(*by).agg(nw.col(column).n_unique().cast(nw.Int64).alias(into))
@@ -108,9 +99,9 @@ class DuckDBPorts:
     def ends(
         self, frame: Frame, *, by: Sequence[str], column: str, order: Sequence[str], first: str, last: str
     ) -> Frame:
-        groups, value = ", ".join(map(quoted, by)), quoted(column)
-        place = f"row({', '.join(map(quoted, order))})"
-        ends = f"arg_min({value}, {place}) AS {quoted(first)}, arg_max({value}, {place}) AS {quoted(last)}"
+        groups, value = ", ".join(map(identifier, by)), identifier(column)
+        place = f"row({', '.join(map(identifier, order))})"
+        ends = f"arg_min({value}, {place}) AS {identifier(first)}, arg_max({value}, {place}) AS {identifier(last)}"
         present = _relation(frame).filter(f"{value} IS NOT NULL")
         return nw.from_native(present.aggregate(f"{groups}, {ends}", groups))
 
@@ -135,7 +126,7 @@ class DuckDBPorts:
             type=PythonUDFType.ARROW,
             null_handling=FunctionNullHandling.SPECIAL,
         )
-        return _with(frame, **{into: f"{name}(list_value({', '.join(map(quoted, columns))}))"})
+        return _with(frame, **{into: f"{name}(list_value({', '.join(map(identifier, columns))}))"})
 
     def region(self, frame: Frame, *, address: str, into: str) -> Frame:
         return self.from_text(frame, [address], into=into, declared_type="string", function=self._geo.regions)
@@ -149,23 +140,14 @@ def _relation(frame: Frame) -> duckdb.DuckDBPyRelation:
 def _with(frame: Frame, **columns: str) -> Frame:
     """The frame with further (or replaced) columns, given as SQL."""
     relation = _relation(frame)
-    kept = [quoted(name) for name in relation.columns if name not in columns]
-    made = [f"{sql} AS {quoted(name)}" for name, sql in columns.items()]
+    kept = [identifier(name) for name in relation.columns if name not in columns]
+    made = [f"{sql} AS {identifier(name)}" for name, sql in columns.items()]
     return nw.from_native(relation.project(", ".join([*kept, *made])))
 
 
 def _over(by: Sequence[str], order: Sequence[str]) -> str:
-    groups, rows = (", ".join(map(quoted, names)) for names in (by, order))
+    groups, rows = (", ".join(map(identifier, names)) for names in (by, order))
     return f"OVER (PARTITION BY {groups} ORDER BY {rows} NULLS FIRST)"
-
-
-def quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def sql_type(declared: str) -> str:
-    """A declared type in DuckDB's terms; `decimal(p,s)` is called so there as well."""
-    return _SQL_TYPES.get(declared, declared)
 
 
 def _as_uuid(digest: str) -> str:

@@ -6,7 +6,7 @@ No public way changes a stored event. Databases are looked through column by col
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +26,27 @@ def replace_texts(home: Path, texts: Mapping[str, str]) -> None:
     if not texts or not (home / "dagster.yaml").exists():
         return
     forms = dict(form for old, new in texts.items() for form in _forms(old, new))
-    for path in sorted(path for path in home.rglob("*") if path.is_file() and not path.name.endswith(("-wal", "-shm"))):
-        if _is_sqlite(path):
-            engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
-            _replace(engine, forms)
-            engine.dispose()
-        else:
-            _replace_in_file(path, forms)
     with dg.DagsterInstance.from_config(str(home)) as instance:
+        for path in _files(home, *_folders(instance)):
+            if _is_sqlite(path):
+                engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
+                _replace(engine, forms)
+                engine.dispose()
+            else:
+                _replace_in_file(path, forms)
         for engine in _servers(instance):
             _replace(engine, forms)
+
+
+def _files(*folders: Path) -> list[Path]:
+    found = {path.resolve() for folder in folders for path in folder.rglob("*") if path.is_file()}
+    return sorted(path for path in found if not path.name.endswith(("-wal", "-shm")))
+
+
+def _folders(instance: dg.DagsterInstance) -> Iterator[Path]:
+    """The folders outside the home in which the instance may store what runs print."""
+    if base := getattr(instance.compute_log_manager, "_base_dir", None):
+        yield Path(base)
 
 
 def _servers(instance: dg.DagsterInstance) -> Iterator[Engine]:
@@ -59,19 +70,29 @@ def _replace(engine: Engine, forms: Mapping[str, str]) -> None:
         sqlite = engine.dialect.name == "sqlite"
         if sqlite:
             connection.exec_driver_sql("PRAGMA secure_delete=ON")  # no old text stays in free pages
-        for name in inspect(connection).get_table_names():
-            _replace_in_table(connection, name, forms)
+        names = [name for name in inspect(connection).get_table_names() if _replace_in_table(connection, name, forms)]
         connection.commit()
         if sqlite:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")  # nor in the log of changes
+    if engine.dialect.name == "postgresql":
+        _rewrite(engine, names)
 
 
-def _replace_in_table(connection: Connection, name: str, forms: Mapping[str, str]) -> None:
+def _rewrite(engine: Engine, names: Sequence[str]) -> None:
+    """Write tables again without the rows' older versions, which PostgreSQL keeps in the tables' files."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for name in names:
+            connection.exec_driver_sql(f"VACUUM (FULL) {connection.dialect.identifier_preparer.quote(name)}")
+
+
+def _replace_in_table(connection: Connection, name: str, forms: Mapping[str, str]) -> bool:
+    """Whether any text of the table was replaced."""
     found = inspect(connection)
     key = found.get_pk_constraint(name)["constrained_columns"]
     texts = [column["name"] for column in found.get_columns(name) if isinstance(column["type"], String)]
     if not key or not texts:
-        return
+        return False
+    replaced = False
     table = sql_table(name, *map(sql_column, dict.fromkeys([*key, *texts])))
     for text in (table.c[one] for one in texts):
         having = or_(*(text.contains(form, autoescape=True) for form in forms))
@@ -82,6 +103,8 @@ def _replace_in_table(connection: Connection, name: str, forms: Mapping[str, str
         if changes:
             row_of = [table.c[part] == bindparam(f"key_{n}") for n, part in enumerate(key)]
             connection.execute(table.update().where(*row_of).values({text.name: bindparam("new")}), changes)
+            replaced = True
+    return replaced
 
 
 def _replace_in_file(path: Path, forms: Mapping[str, str]) -> None:

@@ -1,0 +1,87 @@
+"""The ids that are erased: as tombstones know them, as typed tables write them, and as tokens of a text (SPEC §8)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from event_assets.declaration import Column, Dataset
+from event_assets.declaration.values import value_of
+from event_assets.storage.ledger import Ledger
+from event_assets.transforms.normalize import normalised
+
+#: What ends a token: no letter, no digit and none of `_ - . @ : %`.
+_APART = re.compile(r"[^\w\-.@:%]")
+
+
+@dataclass(frozen=True)
+class Erasing:
+    """The ids of one column that are erased: of users, and of what is linked with them; as cleaning writes them."""
+
+    column: str
+    is_erased: Callable[[str], bool]
+    takes_mentions: Callable[[str], bool]
+    """Whether what only mentions the user is taken out, too: refused records, and values of undeclared fields."""
+    spreads: frozenset[int]
+    """How many characters that end tokens are within the ids: only texts with so many can be one of them."""
+    mentions: bool
+    """Whether any of the ids takes mentions."""
+
+    @classmethod
+    def of(cls, dataset: Dataset, ledger: Ledger) -> list[Erasing]:
+        """All ids with a tombstone, by column."""
+        spreads = frozenset(erasure.spread for erasure in ledger.erased.values())
+        mentions = any(erasure.mentions for erasure in ledger.erased.values())
+        return [
+            cls(
+                column,
+                lambda found, column=column: ledger.is_erased(tombstone_name(column, found)),  # type: ignore[misc]
+                lambda found, column=column: ledger.takes_mentions(tombstone_name(column, found)),  # type: ignore[misc]
+                spreads,
+                mentions,
+            )
+            for column in id_columns(dataset)
+        ]
+
+    @classmethod
+    def only(cls, ids: Collection[str], *, mentions: bool, column: str = "user_id") -> Erasing:
+        spreads = frozenset(map(spread, ids))
+        return cls(column, lambda found: found in ids, lambda _: mentions, spreads, mentions)
+
+
+def id_columns(dataset: Dataset) -> tuple[str, ...]:
+    """The columns whose ids an erasure takes: that of users, and those that are linked with it."""
+    return dataset.identity.columns if dataset.identity else ("user_id",)
+
+
+def tombstone_name(column: str, found: str) -> str:
+    """What a tombstone hashes: the id, of other columns than the user's with the column."""
+    return found if column == "user_id" else f"{column}={found}"
+
+
+def spread(text: str) -> int:
+    """How many characters that end tokens are within a text."""
+    return len(_APART.findall(text))
+
+
+def canonical(text: str | None, column: Column) -> str | None:
+    """A user id in the one form in which typed tables write it; None where the text is not an id of the type."""
+    clean = normalised(column.constant if column.constant is not None else text or "", column)
+    if clean is None or column.type == "string":
+        return clean
+    value = value_of(clean, column.type)
+    return None if value is None else str(value)
+
+
+def tokens(text: str, spreads: Iterable[int]) -> Iterator[str]:
+    """The parts of a text that have so many characters that end tokens, and one of them (or nothing) on both sides."""
+    return (text[start:end] for start, end in token_spans(text, spreads))
+
+
+def token_spans(text: str, spreads: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """The places of the `tokens` of a text."""
+    bounds = [-1, *(match.start() for match in _APART.finditer(text)), len(text)]
+    for inner in spreads:
+        for left, right in zip(bounds, bounds[inner + 1 :], strict=False):
+            yield left + 1, right
