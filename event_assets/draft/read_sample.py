@@ -174,7 +174,7 @@ def _json(path: Path, form: Literal["json", "ndjson"]) -> Sample:
                 found = found[name]
             fields = json_fields(found[:MAX_RECORDS])
             # One record of its own may have an array of objects, too.
-            if has_named_time(fields) or not has_named_time(json_fields([document])):
+            if has_named_time(fields, by_ending=True) or not has_named_time(json_fields([document]), by_ending=True):
                 return Sample((path,), "json", fields, len(found[:MAX_RECORDS]), {**options, "records": below})
         records = [document]
     fields = json_fields(records)
@@ -193,7 +193,11 @@ def _events_within(records: list[dict[str, Any]], fields: Sequence[Field]) -> st
     for name in dict.fromkeys(name for record in records for name in record):
         arrays = [record[name] for record in records if isinstance(record.get(name), list)]
         elements = [element for array in arrays for element in array]
-        if elements and all(isinstance(one, dict) for one in elements) and has_named_time(json_fields(elements)):
+        if (
+            elements
+            and all(isinstance(one, dict) for one in elements)
+            and has_named_time(json_fields(elements), by_ending=True)
+        ):
             return name
     return None
 

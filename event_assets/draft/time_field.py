@@ -54,10 +54,11 @@ def time_field(sample: Sample, given: Field | None, remarks: list[str]) -> tuple
     return (chosen,), forms[chosen.source]
 
 
-def has_named_time(fields: Sequence[Field]) -> bool:
-    """Whether a field that is called like a time has times."""
+def has_named_time(fields: Sequence[Field], *, by_ending: bool = False) -> bool:
+    """Whether a field that is called like a time has times; `by_ending` takes names of vendors' own, too."""
     plain = [one for one in fields if not one.nested]
-    named = [*fields_named(plain, role_names.TIME, lambda _: True), *filter(_is_called_a_time, plain)]
+    named = fields_named(plain, role_names.TIME, lambda _: True)
+    named += filter(_is_called_a_time, plain) if by_ending else []
     return any(_forms_of(one, True) for one in named)
 
 
