@@ -49,8 +49,8 @@ def dataset_sensor(dataset: Dataset, job: str, settings: Callable[[], Settings] 
         name=f"{dataset.name}_new_files",
         job_name=job,
         minimum_interval_seconds=1,
-        description=f"Files dropped into the inbox of {dataset.name} are landed and carried to every table. Tables "
-        "whose inputs or rules changed since they were made, as after a crash, are made again.",
+        description=f"Files dropped into the inbox of {dataset.name} are landed, and every table that they affect is "
+        "updated. Tables whose inputs or rules changed, as after a crash, are recomputed.",
     )
     def watch(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         workspace, memory = Workspace(dataset, settings()), _Memory.of(context.cursor)
