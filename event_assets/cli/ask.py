@@ -52,6 +52,7 @@ def ask(
         raise typer.BadParameter(f"--from {start} is after --to {end}")
     found = answer(declared, metric, by, start, end)
     rows = read_rows(found.sql, {declared.name: declared}, settings, lambda some: [tuple(row) for row in some.rows])
+    read = [f"{declared.name}.{table}" for table in found.tables]
     names = [*([by] if by else []), metric]
     if as_json:
         printed = {
@@ -59,7 +60,7 @@ def ask(
             "by": by,
             "from": str(start) if first else None,
             "to": str(end) if last else None,
-            "tables": [f"{declared.name}.{found.table}"],
+            "tables": read,
             "scanned": found.scanned,
             "rows": [dict(zip(names, row, strict=True)) for row in rows],
         }
@@ -68,5 +69,6 @@ def ask(
     from event_assets.cli.text_table import Shown, print_rows
 
     print_rows({name: name == metric for name in names}, rows, shown=Shown(wide=True))
-    source = f"{declared.name}.{found.table}"
-    typer.echo(f"no rollup covers this: {source} was scanned" if found.scanned else f"read from {source}")
+    source = " and ".join(read)
+    verb = "was" if len(read) == 1 else "were"
+    typer.echo(f"no rollup covers this: {source} {verb} scanned" if found.scanned else f"read from {source}")

@@ -13,7 +13,8 @@ from typing import Any
 from event_assets.declaration import Dataset
 from event_assets.locations import ObjectUrl, Place
 from event_assets.pipeline.column_lineage import column_sources
-from event_assets.pipeline.steps import Step, steps
+from event_assets.pipeline.step import Step
+from event_assets.pipeline.steps import steps
 from event_assets.tables.catalog import tables
 from event_assets.tables.column_types import sql_type
 from event_assets.tables.table import Table

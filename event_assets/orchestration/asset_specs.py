@@ -10,7 +10,8 @@ from event_assets.declaration import Dataset
 from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.column_lineage import column_lineage
 from event_assets.pipeline.checks import checks
-from event_assets.pipeline.steps import LATENESS, RECONCILIATION, Input, Step, step_of, unread
+from event_assets.pipeline.step import Input, Step
+from event_assets.pipeline.steps import LATENESS, RECONCILIATION, step_of, unread
 from event_assets.tables.catalog import tables
 from event_assets.tables.landed_tables import RAW_EVENTS, SOURCE_FILES
 from event_assets.tables.table import Table

@@ -23,7 +23,7 @@ from event_assets.pipeline.progress import NullProgress
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.run import Run
 from event_assets.pipeline.staleness.schedule import Request, between
-from event_assets.pipeline.steps import Step
+from event_assets.pipeline.step import Step
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings, load_settings
 

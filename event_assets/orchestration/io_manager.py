@@ -24,7 +24,7 @@ from event_assets.pipeline.outcome_messages import NOT_PUBLISHED
 from event_assets.pipeline.publish import publish
 from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.run import Run
-from event_assets.pipeline.steps import Step
+from event_assets.pipeline.step import Step
 from event_assets.settings import load_settings
 from event_assets.storage.lake import Lake
 from event_assets.storage.parquet import read_parquet, write_parquet

@@ -23,7 +23,8 @@ from event_assets.pipeline.outcome_messages import CHECK_REMEDY
 from event_assets.pipeline.reconcile import Reconciliation, reconcile, reconciliation
 from event_assets.pipeline.results import CheckResult
 from event_assets.pipeline.schema_drift import FieldDrift, drifts
-from event_assets.pipeline.steps import RECONCILIATION, Step, steps
+from event_assets.pipeline.step import Step
+from event_assets.pipeline.steps import RECONCILIATION, steps
 from event_assets.pipeline.volume_check import REACH_DAYS, judge_volume
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger_entries import Kind, SourceFile

@@ -15,7 +15,7 @@ import polars as pl
 
 from event_assets.digest import digest
 from event_assets.engines.engine import Content, Engine
-from event_assets.pipeline.steps import Input
+from event_assets.pipeline.step import Input
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.merged_rows import MergedRows
 from event_assets.storage.parquet import scan_parquet

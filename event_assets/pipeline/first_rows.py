@@ -16,7 +16,7 @@ import polars as pl
 
 from event_assets.engines.engine import Content, Engine
 from event_assets.pipeline.date_blocks import merged_rows
-from event_assets.pipeline.steps import Input
+from event_assets.pipeline.step import Input
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.parquet import read_parquet, scan_parquet
 from event_assets.storage.partitions import EMPTY_CONTENT

@@ -23,7 +23,7 @@ from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.stage_partitions import StagedPartition, Stager, batches
 from event_assets.pipeline.staleness.made_from import made_from
 from event_assets.pipeline.staleness.schedule import Blocker, Request, Schedule
-from event_assets.pipeline.steps import Step
+from event_assets.pipeline.step import Step
 from event_assets.pipeline.workspace import Workspace
 
 #: Finished partitions become visible together: one commit of a table costs as much for thirty dates as for one.

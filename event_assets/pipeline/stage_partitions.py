@@ -20,7 +20,7 @@ from event_assets.pipeline.date_blocks import merged_rows, scan_all_dates
 from event_assets.pipeline.first_rows import scan_first_rows
 from event_assets.pipeline.rejected_records import count_refused
 from event_assets.pipeline.results import CheckResult, sample, samples
-from event_assets.pipeline.steps import Input, Step
+from event_assets.pipeline.step import Input, Step
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.damaged_files import damaged, damaged_files
 from event_assets.storage.parquet import read_parquet, scan_parquet

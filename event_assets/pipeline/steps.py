@@ -1,4 +1,4 @@
-"""Every transform of a dataset as data: what it reads, of which dates, what it makes, by which rules.
+"""The steps of a dataset: what each table is computed from, of which dates, and by which rules.
 
 From these rows come the Dagster assets and their partition mappings, what a late file touches, how a
 backfill widens, and the order of computing. A new gold table is one function and one row here.
@@ -6,15 +6,14 @@ backfill widens, and the order of computing. A new gold table is one function an
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
-from typing import Any, Literal
+from typing import Any
 
 from event_assets.declaration import Dataset
 from event_assets.declaration.dataset import Kind
 from event_assets.digest import digest
+from event_assets.pipeline.step import Equation, Input, Step
 from event_assets.tables.catalog import tables
 from event_assets.tables.channel_tables import all_sessions_count
 from event_assets.tables.custom_table_functions import custom_tables
@@ -38,7 +37,7 @@ from event_assets.transforms import (
 from event_assets.transforms import call_custom_function as custom_transforms
 from event_assets.transforms import channels as session_channels
 from event_assets.transforms.dates_on_hold import empty_where_held
-from event_assets.transforms.interface import Inputs, Outputs, Scope
+from event_assets.transforms.interface import Transform
 from event_assets.transforms.traffic import counted_only
 
 #: Raised when a transform's meaning changes: every partition that it made is then stale.
@@ -49,133 +48,108 @@ RECONCILIATION = "reconciliation"
 #: The table that it publishes just before, where it is declared.
 LATENESS = "lateness"
 
-
-@dataclass(frozen=True)
-class Input:
-    """A table that a step reads: on the same date, and `before` and `after` so many dates around it.
-
-    `before="all"` is every earlier date. A step without dates reads every date of a table that has them.
-
-    With `key` the earlier dates matter only by which of the date's own keys they hold: a step then reads no other
-    dates than those that hold one, and is stale only where these keys are others (docs/adr/0011).
-
-    With `users_of` a table of users over time matters only by its values on the date for the users in that other
-    input: a step is stale only where this is something else (docs/adr/0013).
-    """
-
-    table: str
-    before: int | Literal["all"] = 0
-    after: int = 0
-    same_date: bool = True
-    key: str | None = None
-    users_of: str | None = None
-    values: tuple[str, ...] = ()
-    """Of a table with `users_of`: the columns that matter, where not all do."""
-    first: bool = False
-    """Whether of equal rows of several dates only the first date matters to a step without dates."""
-    holds: bool = False
-    """Whether it matters only by which of the step's own dates it holds back."""
-
-
-@dataclass(frozen=True)
-class Equation:
-    """Nothing is lost: the rows of `whole` (an input, counted by the log) are those of `parts`, each a table's
-    rows or, with a leading `#`, a figure that the transform counted."""
-
-    whole: str
-    parts: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"{self.whole} = {' + '.join(part.lstrip('#') for part in self.parts)}"
-
-
-@dataclass(frozen=True)
-class Step:
-    """One transform: the tables that it makes together."""
-
-    tables: tuple[str, ...]
-    inputs: tuple[Input, ...]
-    transform: Callable[[Inputs, Scope], Outputs]
-    rules: str
-    """Digest of the parts of the declaration, the contracts and the version that the result depends on."""
-    by_date: bool = True
-    equation: Equation | None = None
-    uses_geo: bool = False
-    several_dates: bool = True
-    """Whether the transform computes several dates at once."""
-
-    @property
-    def name(self) -> str:
-        return self.tables[0]
-
-    def window(self, source: Input, date: dt.date, known: Sequence[dt.date]) -> list[dt.date]:
-        """The dates of an input that the step reads for a date; `known` are the dates that the input has."""
-        if source.before == "all":
-            return [d for d in known if d < date or (d == date and source.same_date)]
-        days = range(-source.before, source.after + 1)
-        return [date + dt.timedelta(days=n) for n in days if n or source.same_date]
+_CLEANING_KEYS = (
+    *("name", "type", "source", "constant", "required", "null_values", "aliases", "case", "booleans", "min", "max"),
+)
 
 
 @cache
 def steps(dataset: Dataset) -> tuple[Step, ...]:
     """The dataset's steps, upstream first."""
-    made = tables(dataset)
-    found: list[Step] = []
+    graph = _Graph(dataset)
+    _add_profiles(graph)
+    _add_events(graph)
+    if dataset.identity:
+        _add_persons(graph, dataset.identity.rules())
+    if dataset.sessions.by:
+        _add_source_sessions(graph)
+    else:
+        _add_sessions(graph)
+    _add_facts(graph)
+    _add_gold(graph)
+    _add_active_users(graph)
+    _add_totals(graph)
+    _add_custom(graph)
+    # What tables by date read comes before them, other tables over all dates come last.
+    ranks = {"profiles": 0, "identities": 1, "session_index": 1, "first_seen": 1}
+    return tuple(sorted(graph.steps, key=lambda step: ranks.get(step.name, 1 if step.by_date else 2)))
+
+
+class _Graph:
+    """The steps so far, and the rules that several of them have."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset, self.steps = dataset, list[Step]()
+        self._tables = tables(dataset)
+        self._holds = dataset.expect is not None and dataset.expect.hold
+        by = {"by": dataset.sessions.by} if dataset.sessions.by else {}
+        self.gap = {**dataset.sessions.rules("gap", "column"), **by}
+        self.counted = {"count": dataset.traffic.count} if dataset.traffic else {}
 
     def add(
+        self,
         names: Sequence[str],
         inputs: Sequence[Input],
-        transform: Callable[[Inputs, Scope], Outputs],
+        transform: Transform,
         rules: dict[str, Any],
         **more: Any,
     ) -> None:
+        """Add a step, where the dataset has its tables, with those of its inputs that the dataset has."""
+        made = self._tables
         if names[0] not in made:
             return
-        if holds and made[names[0]].layer == "gold" and more.get("by_date", True):
+        if self._holds and made[names[0]].layer == "gold" and more.get("by_date", True):
             dated = {source.table for source in inputs if source.table in made and made[source.table].by_date}
             more["several_dates"] = more.get("several_dates", True) and not any(source.after for source in inputs)
             transform = empty_where_held(transform, dated, COMPLETENESS.name)
             inputs = (*inputs, Input(COMPLETENESS.name, holds=True))
         present = tuple(source for source in inputs if source.table in made or source.table == "profile_snapshots")
         shapes = [_shape(made[name]) for name in names]
-        rules_digest = digest(VERSION, transform.__name__, dataset.name, rules, shapes)
-        found.append(Step(tuple(names), present, transform, rules_digest, **more))
+        rules_digest = digest(VERSION, transform.__name__, self.dataset.name, rules, shapes)
+        self.steps.append(Step(tuple(names), present, transform, rules_digest, **more))
 
-    def excluded(kind: Kind) -> tuple[str, ...]:
-        return ("#excluded",) if dataset.leaves_out(kind) else ()
+    def excluded(self, kind: Kind) -> tuple[str, ...]:
+        return ("#excluded",) if self.dataset.leaves_out(kind) else ()
 
-    def blocks(kind: Kind) -> list[Any]:
+    def columns(self, kind: Kind) -> list[Any]:
+        """What cleaning depends on of each column."""
+        return [column.rules(*_CLEANING_KEYS) for column in self.dataset.columns_of(kind)]
+
+    def blocks(self, kind: Kind) -> list[Any]:
         """What each block has of its own by which its records are judged."""
         return [
             [block.rules("where"), {c.name: c.numbers and c.numbers.rules() for c in block.columns}]
-            for block in dataset.blocks(kind)
+            for block in self.dataset.blocks(kind)
         ]
 
-    channels = dataset.channels
-    holds = dataset.expect is not None and dataset.expect.hold
-    reach = dataset.dedupe_days
-    columns = [c.rules(*_CLEANING_KEYS) for c in dataset.columns]
+
+def _add_profiles(graph: _Graph) -> None:
+    graph.add(
+        ("profiles", "profile_quarantine"),
+        (Input(RAW_PROFILES), Input("profile_snapshots")),
+        profiles.profiles,
+        {
+            "columns": graph.columns("profiles"),
+            "blocks": graph.blocks("profiles"),
+            "source_timezone": graph.dataset.source_timezone,
+        },
+        by_date=False,
+        equation=Equation(RAW_PROFILES, ("#valid", "profile_quarantine", *graph.excluded("profiles"))),
+    )
+
+
+def _add_events(graph: _Graph) -> None:
+    dataset, reach = graph.dataset, graph.dataset.dedupe_days
     cleaning = {
-        "columns": columns,
-        "blocks": blocks("events"),
+        "columns": graph.columns("events"),
+        "blocks": graph.blocks("events"),
         "keys": dataset.dedupe_keys,
         "event_id": dataset.event_id,
         "source_timezone": dataset.source_timezone,
         "required": sorted(clean.required_columns(dataset)),
     }
-    profile_columns = [c.rules(*_CLEANING_KEYS) for c in dataset.columns_of("profiles")]
-    gap = {**dataset.sessions.rules("gap", "column"), **({"by": dataset.sessions.by} if dataset.sessions.by else {})}
-
-    add(
-        ("profiles", "profile_quarantine"),
-        (Input(RAW_PROFILES), Input("profile_snapshots")),
-        profiles.profiles,
-        {"columns": profile_columns, "blocks": blocks("profiles"), "source_timezone": dataset.source_timezone},
-        by_date=False,
-        equation=Equation(RAW_PROFILES, ("#valid", "profile_quarantine", *excluded("profiles"))),
-    )
-    add(("event_keys",), (Input(RAW_EVENTS),), clean.event_keys, cleaning)
-    add(
+    graph.add(("event_keys",), (Input(RAW_EVENTS),), clean.event_keys, cleaning)
+    graph.add(
         ("cleaned_events", "quarantine"),
         (
             Input(RAW_EVENTS),
@@ -183,41 +157,63 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         ),
         clean.clean,
         {**cleaning, "days": reach},
-        equation=Equation(RAW_EVENTS, ("cleaned_events", "#duplicates", "quarantine", *excluded("events"))),
+        equation=Equation(RAW_EVENTS, ("cleaned_events", "#duplicates", "quarantine", *graph.excluded("events"))),
     )
-    if dataset.identity:
-        add(("identity_links",), (Input("cleaned_events"),), persons.identity_links, dataset.identity.rules())
-        add(
-            ("identities",),
-            (Input("identity_links", first=True),),
-            persons.identities,
-            dataset.identity.rules(),
-            by_date=False,
-        )
-    earned = {**gap, **channels.rules("conversions", "revenue")} if channels and channels.conversions else gap
-    touched = {**earned, **channels.rules("lookback")} if channels else gap
-    touches = (Input("session_sources"), Input("session_touches", before=channels.lookback - 1)) if channels else ()
-    attribution = {"channels": channels.attribution} if channels else {}
+
+
+def _add_persons(graph: _Graph, rules: dict[str, Any]) -> None:
+    graph.add(("identity_links",), (Input("cleaned_events"),), persons.identity_links, rules)
+    graph.add(
+        ("identities",),
+        (Input("identity_links", first=True),),
+        persons.identities,
+        rules,
+        by_date=False,
+    )
+
+
+def _add_source_sessions(graph: _Graph) -> None:
+    """The sessions that the source itself gives."""
+    earned, touched, touches = _channel_rules(graph)
     events, parts = Input("cleaned_events"), Input("session_parts")
-    if dataset.sessions.by:
-        add(("session_parts",), (events,), source_sessions.session_parts, earned)
-        add(("session_index",), (parts,), source_sessions.session_index, earned, by_date=False)
-        index = Input("session_index", users_of="session_parts")
-        add(
-            ("session_sources", "session_touches"),
-            (events, parts, index),
-            session_channels.session_sources,
-            attribution,
-        )
-        add(("sessions",), (parts, index, *touches), source_sessions.sessions, touched)
-    else:
-        add(("session_edges",), (events,), sessions.session_edges, gap)
-        edges = Input("session_edges", before=sessions.edge_days(dataset), same_date=False)
-        add(("session_parts",), (events, edges), sessions.session_parts, earned)
-        add(("session_sources", "session_touches"), (events, parts), session_channels.session_sources, attribution)
-        add(("sessions",), (Input("session_parts", after=1), *touches), sessions.sessions, touched)
+    index = Input("session_index", users_of="session_parts")
+    graph.add(("session_parts",), (events,), source_sessions.session_parts, earned)
+    graph.add(("session_index",), (parts,), source_sessions.session_index, earned, by_date=False)
+    _add_session_sources(graph, (events, parts, index))
+    graph.add(("sessions",), (parts, index, *touches), source_sessions.sessions, touched)
+
+
+def _add_sessions(graph: _Graph) -> None:
+    """The sessions that a gap ends."""
+    earned, touched, touches = _channel_rules(graph)
+    events, parts = Input("cleaned_events"), Input("session_parts")
+    edges = Input("session_edges", before=sessions.edge_days(graph.dataset), same_date=False)
+    graph.add(("session_edges",), (events,), sessions.session_edges, graph.gap)
+    graph.add(("session_parts",), (events, edges), sessions.session_parts, earned)
+    _add_session_sources(graph, (events, parts))
+    graph.add(("sessions",), (Input("session_parts", after=1), *touches), sessions.sessions, touched)
+
+
+def _add_session_sources(graph: _Graph, inputs: Sequence[Input]) -> None:
+    channels = graph.dataset.channels
+    rules = {"channels": channels.attribution} if channels else {}
+    graph.add(("session_sources", "session_touches"), inputs, session_channels.session_sources, rules)
+
+
+def _channel_rules(graph: _Graph) -> tuple[dict[str, Any], dict[str, Any], tuple[Input, ...]]:
+    """The rules of a session's parts and of sessions, and the inputs from which sessions have their touches."""
+    channels, gap = graph.dataset.channels, graph.gap
+    if channels is None:
+        return gap, gap, ()
+    earned = {**gap, **channels.rules("conversions", "revenue")} if channels.conversions else gap
+    touches = (Input("session_sources"), Input("session_touches", before=channels.lookback - 1))
+    return earned, {**earned, **channels.rules("lookback")}, touches
+
+
+def _add_facts(graph: _Graph) -> None:
+    dataset = graph.dataset
     facts = ("#human", "#bot", "#internal") if dataset.traffic else ("joined_facts",)
-    add(
+    graph.add(
         ("joined_facts",),
         (
             Input("cleaned_events"),
@@ -227,63 +223,81 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
         ),
         joined_facts.joined_facts,
         {
-            **gap,
+            **graph.gap,
             "geo": dataset.geo,
             "filter": [block.rules("filter") for block in dataset.profiles],
             **({"identity": dataset.identity.columns} if dataset.identity else {}),
             **({"traffic": [dataset.traffic.rules(), user_agents.version()]} if dataset.traffic else {}),
-            "profile_columns": profile_columns,
+            "profile_columns": graph.columns("profiles"),
         },
         equation=Equation("cleaned_events", (*facts, "#filtered")),
         uses_geo=dataset.geo is not None,
     )
+
+
+def _add_gold(graph: _Graph) -> None:
+    """The gold tables of each date, and the funnel over all dates."""
     daily = (Input("joined_facts"),)
-    counted = {"count": dataset.traffic.count} if dataset.traffic else {}
+    dataset, counted = graph.dataset, graph.counted
     gold = dataset.gold.rules()
-    add(("daily_summary",), daily, counted_only(daily_summary.daily_summary), counted)
+    graph.add(("daily_summary",), daily, counted_only(daily_summary.daily_summary), counted)
     top = {"top_users": gold["top_users"]}
-    add(
+    graph.add(
         ("platform_sessions",),
         daily,
         counted_only(top_users.platform_sessions),
         {"by": (gold["top_users"] or {}).get("by"), **counted},
     )
-    add(("top_users",), (Input("platform_sessions"),), top_users.top_users, top)
-    add(("watch_time",), daily, counted_only(watch_time.watch_time), {"watch_time": gold["watch_time"], **counted})
-    add(("events_by_minute",), daily, counted_only(event_counts.events_by_minute), counted)
-    add(("events_by_type",), daily, counted_only(event_counts.events_by_type), counted)
+    graph.add(("top_users",), (Input("platform_sessions"),), top_users.top_users, top)
+    graph.add(
+        ("watch_time",), daily, counted_only(watch_time.watch_time), {"watch_time": gold["watch_time"], **counted}
+    )
+    graph.add(("events_by_minute",), daily, counted_only(event_counts.events_by_minute), counted)
+    graph.add(("events_by_type",), daily, counted_only(event_counts.events_by_type), counted)
     if dataset.gold.user_funnel:
         later = funnel.funnel_days(dataset)
         steps_rule = {"funnel": gold["user_funnel"]}
-        add(
+        graph.add(
             ("user_funnel",),
             (Input("joined_facts", after=later),),
             counted_only(funnel.user_funnel),
             {**steps_rule, **counted},
         )
-        add(("funnel_summary",), (Input("user_funnel"),), funnel.funnel_summary, steps_rule, by_date=False)
+        graph.add(("funnel_summary",), (Input("user_funnel"),), funnel.funnel_summary, steps_rule, by_date=False)
     all_count = all_sessions_count(dataset)
-    add(
+    graph.add(
         ("channel_summary",),
         (Input("sessions"), *(() if all_count else daily)),
         counted_only(session_channels.channel_summary),
         counted,
         equation=Equation("sessions", ("#sessions_by_channel", *([] if all_count else ["#left_out"]))),
     )
-    add(("users_by",), daily, counted_only(active_users.users_by), {"users_by": gold["users_by"], **counted})
-    add(("daily_users",), daily, counted_only(active_users.daily_users), counted)
-    add(("active_users",), (Input("daily_users", before=active_users.MONTH - 1),), active_users.active_users, {})
-    add(("first_seen",), (Input("daily_users", first=True),), active_users.first_seen, {}, by_date=False)
+    graph.add(("users_by",), daily, counted_only(active_users.users_by), {"users_by": gold["users_by"], **counted})
+
+
+def _add_active_users(graph: _Graph) -> None:
+    """Who came when, and who came back."""
+    graph.add(("daily_users",), (Input("joined_facts"),), counted_only(active_users.daily_users), graph.counted)
+    graph.add(("active_users",), (Input("daily_users", before=active_users.MONTH - 1),), active_users.active_users, {})
+    graph.add(("first_seen",), (Input("daily_users", first=True),), active_users.first_seen, {}, by_date=False)
     week = (Input("daily_users", before=active_users.WEEK - 1), Input("first_seen", users_of="daily_users"))
-    add(("daily_cohorts",), week, active_users.daily_cohorts, {})
+    graph.add(("daily_cohorts",), week, active_users.daily_cohorts, {})
     cohorts = ("retention", "retention_by_week")
-    add(cohorts, (Input("daily_cohorts"),), active_users.retention, {}, by_date=False)
-    add(("top_users_overall",), (Input("platform_sessions"),), top_users.top_users_overall, top, by_date=False)
+    graph.add(cohorts, (Input("daily_cohorts"),), active_users.retention, {}, by_date=False)
+
+
+def _add_totals(graph: _Graph) -> None:
+    """Tables over all dates that are merged from rollups."""
+    top = {"top_users": graph.dataset.gold.rules()["top_users"]}
+    graph.add(("top_users_overall",), (Input("platform_sessions"),), top_users.top_users_overall, top, by_date=False)
     totals = ("watch_time_overall", "watch_time_by_user")
-    add(totals, (Input("watch_time"),), watch_time.watch_time_overall, {}, by_date=False)
-    for own in custom_tables(dataset):
+    graph.add(totals, (Input("watch_time"),), watch_time.watch_time_overall, {}, by_date=False)
+
+
+def _add_custom(graph: _Graph) -> None:
+    for own in custom_tables(graph.dataset):
         sources = [Input(name) for name in own.inputs]
-        add(
+        graph.add(
             (own.table.name,),
             sources,
             custom_transforms.transform_of(own),
@@ -291,24 +305,6 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
             by_date=own.by_date,
             several_dates=own.several_dates,
         )
-    # What tables by date read comes before them, other tables over all dates come last.
-    ranks = {"profiles": 0, "identities": 1, "session_index": 1, "first_seen": 1}
-    return tuple(sorted(found, key=lambda step: ranks.get(step.name, 1 if step.by_date else 2)))
-
-
-_CLEANING_KEYS = (
-    "name",
-    "type",
-    "source",
-    "constant",
-    "required",
-    "null_values",
-    "aliases",
-    "case",
-    "booleans",
-    "min",
-    "max",
-)
 
 
 def unread(dataset: Dataset) -> list[str]:

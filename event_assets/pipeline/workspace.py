@@ -16,7 +16,8 @@ from event_assets.locations import Place
 from event_assets.pipeline.completeness import Arrival, held_dates
 from event_assets.pipeline.dataset_tables import DatasetTables, Unit
 from event_assets.pipeline.staleness.input_histories import InputHistories
-from event_assets.pipeline.steps import Input, Step, step_of, steps
+from event_assets.pipeline.step import Input, Step
+from event_assets.pipeline.steps import step_of, steps
 from event_assets.pipeline.sync_raw_tables import sync_raw_tables
 from event_assets.pipeline.upgrade_lake import bring_over
 from event_assets.settings import Settings

@@ -12,6 +12,9 @@
 | new key | 0.5 % of records | a key `campaign` in details |
 | user as text | 1 % | `"12"` in place of `12` |
 | times | 6 % | see time_texts.VARIANTS |
+| visitors | 15 % | no user but the `anonymous_id` of the user's device in details; 3 % of the records have both |
+| shared devices | 0.5 % | the `anonymous_id` of another user's device |
+| agents | 3 %, 1 % of users | programs; colleagues with an address in 10.0.0.0/8; the other agents are browsers |
 | referrers | of page views | a name, a URL, an app, a page of one's own; some pages have UTM parameters or a click id |
 | profiles | 2 %, 1 %, 0.5 %, 0.5 % | no profile, a second row, no user, a date that is none |
 
@@ -45,6 +48,10 @@ REJECTS = {
 COPIES, LATE = 0.005, 0.02
 NEW_KEY, USER_AS_TEXT = 0.005, 0.01
 NO_PROFILE, SECOND_ROW, NO_USER, NO_DATE = 0.02, 0.01, 0.005, 0.005
+VISITOR, LOGIN, SHARED = 0.15, 0.03, 0.005
+BOT, INTERNAL = 0.03, 0.01
+#: The device of user n has this and n as its anonymous id: as text it comes after all ids of users.
+DEVICES = 999_999_000_000
 #: Every so manieth file, from the first, has no purchases.
 WITHOUT_PURCHASES_EVERY = 3
 EVENING = 18 * 3_600
@@ -70,6 +77,15 @@ PAGES = (
     *("/home", "/about_us", "/category/electronics", "/category/books", *TAGGED),
     *(f"/product/{n}" for n in range(93)),
 )
+PROGRAMS = (
+    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+    "python-requests/2.32.3",
+    "curl/8.5.0",
+)
+BROWSERS = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
+)
 CURRENCIES = ("IRR", "EUR", "usd")
 
 # The details of an event are up to four members out of these tables (a null is none), each type from its own
@@ -93,6 +109,8 @@ _CHANNELS = {
     **{member("page_url", page): channel for page, channel in TAGGED.items()},
     **{member("referrer", sender): channel for sender, channel in SENDERS.items()},
 }
+AGENTS = [member("user_agent", agent) for agent in (*PROGRAMS, *BROWSERS)]
+OFFICE = member("ip", "10.20.30.40")
 TYPE_MEMBERS = [member("event_type", name) for name in TYPES]
 WRONG_PRICES = ['"12,50"', "-1", '"free"']
 WRONG_USERS = [member("user_id", "guest"), member("user_id", 12.5)]
@@ -115,21 +133,51 @@ NUMBER_SIZE = np.array([60_000, 1, 1_200, 1, 3_600])
 
 
 def _columns(draw: Draw, plan: pl.DataFrame, mess: float) -> pl.DataFrame:
-    """type, what, how (places in WHATS and HOWS), number (0 where a type has none), and two odd flags."""
+    """type, what, how (places in WHATS and HOWS), number (0 where a type has none), two odd flags; and device, the
+    anonymous id of the event (0 without), which is also the user of an event without a user."""
     rows = plan.height
     event = np.where((plan["kind"] == "invalid_price").to_numpy(), PURCHASE, draw.choice(rows, TYPE_SHARES))
     trait = draw.below(rows, 2**45)
     number = (trait >> 20) % NUMBER_SIZE[event]
     evening = (plan["time"].to_numpy() % DAY >= EVENING) & (event == PURCHASE)
     cents = 100 * (1 + number) + evening * np.array([50, 99, 5])[number % 3]
+    new_key, user_as_text = (draw.chance(rows, share * mess) for share in (NEW_KEY, USER_AS_TEXT))
+    user, device = _devices(draw, plan)
     return plan.with_columns(
+        user=pl.Series(user),
+        device=pl.Series(device),
         type=pl.Series(event.astype(np.int8)),
         what=pl.Series((WHAT_FIRST[event] + trait % WHAT_SIZE[event]).astype(np.int16)),
         how=pl.Series((HOW_FIRST[event] + (trait >> 10) % HOW_SIZE[event]).astype(np.int16)),
         number=pl.Series(np.where(event == PURCHASE, cents, number).astype(np.int32)),
-        new_key=pl.Series(draw.chance(rows, NEW_KEY * mess)),
-        user_as_text=pl.Series(draw.chance(rows, USER_AS_TEXT * mess)),
+        new_key=pl.Series(new_key),
+        user_as_text=pl.Series(user_as_text),
     )
+
+
+def _devices(draw: Draw, plan: pl.DataFrame) -> tuple[Ints, Ints]:
+    """Each event's user (a visitor by the device), and the device that the event has."""
+    user = plan["user"].to_numpy().astype(np.int64)
+    own = DEVICES + user + 1
+    known = ~plan["kind"].cast(pl.String).is_in(["missing_user_id", "invalid_user_id"]).to_numpy()
+    way = draw.uniform(plan.height)
+    visitor = (way < VISITOR) & known
+    login = (way >= VISITOR) & (way < VISITOR + LOGIN) & known
+    shared = (way >= 1 - SHARED) & known
+    device = np.where(visitor | login, own, np.where(shared, DEVICES + 1 + user // 2, 0))
+    return np.where(visitor, own - 1, user), device
+
+
+def _person(user: pl.Expr) -> pl.Expr:
+    """The user of a plan, also where it is known by the device alone."""
+    return pl.when(user >= DEVICES).then(user - DEVICES).otherwise(user)
+
+
+def _traffic() -> pl.Expr:
+    """bot, internal or human, by the user."""
+    trait = (_person(pl.col("user")) * 7_919 + 13) % 1_000
+    bot, internal = trait < 1_000 * BOT, trait >= 1_000 * (1 - INTERNAL)
+    return pl.when(bot).then(pl.lit("bot")).when(internal).then(pl.lit("internal")).otherwise(pl.lit("human"))
 
 
 def _settle(plan: pl.DataFrame, files: int) -> pl.DataFrame:
@@ -160,8 +208,18 @@ def _details(chunk: pl.DataFrame) -> pl.Expr:
             ),
             lookup([coda for _, coda in WHATS], pl.col("what")),
             pl.when("new_key").then(pl.lit(member("campaign", "spring"))),
+            pl.when(pl.col("device") > 0).then(pl.format('"anonymous_id": {}', "device")),
+            _agent(),
+            pl.when(_traffic() == "internal").then(pl.lit(OFFICE)),
         ]
     )
+
+
+def _agent() -> pl.Expr:
+    """Programs tell theirs on every event, browsers when the app is opened."""
+    person = _person(pl.col("user"))
+    program, browser = lookup(AGENTS, person % len(PROGRAMS)), lookup(AGENTS, len(PROGRAMS) + person % len(BROWSERS))
+    return pl.when(_traffic() == "bot").then(program).when(pl.col("type") == APP_OPEN).then(browser)
 
 
 def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, _: bool) -> pl.Series:
@@ -169,6 +227,7 @@ def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, _: bool) -> pl.Series:
     user = pl.concat_str(
         pl.lit('"user_id": '), pl.when("user_as_text").then(pl.lit('"') + number + '"').otherwise(number)
     )
+    user = pl.when(pl.col("user") < DEVICES).then(user)
     users = {"missing_user_id": missing("user_id"), "invalid_user_id": one_of(WRONG_USERS)}
     types = {"missing_event_type": missing("event_type"), "not_utf8": pl.lit(f'"event_type": "caf{PLACEHOLDER}"')}
     times = {
@@ -223,18 +282,45 @@ def _profiles(draw: Draw, users: int, mess: float) -> ProfileFile:
 
 
 def _figures(valid: pl.DataFrame, kept: pl.DataFrame, _mess: float) -> dict[str, int]:
-    """Valid records, copies among them, with the new key; purchases; sessions, and how many have each channel."""
+    """Valid records, copies among them, with the new key; purchases; distinct records by traffic; persons, and those of
+    humans; sessions, and how many have each channel; sessions of humans."""
     return {
         "new_key_records": int(valid["new_key"].sum()),
         "purchases": int((valid["type"] == PURCHASE).sum()),
+        **{f"{kind}_facts": kept.filter(_traffic() == kind).height for kind in ("human", "bot", "internal")},
+        "persons": _persons(kept, kept["user"]),
+        "human_persons": _persons(kept, kept.filter(_traffic() == "human")["user"]),
         **_sessions_by_channel(kept),
+        "human_sessions": _sessions(kept.filter(_traffic() == "human")).height,
     }
 
 
-def _sessions_by_channel(kept: pl.DataFrame) -> dict[str, int]:
-    """`sessions` with pauses of 30 minutes at most, by the channel of their first event; where several events of other
-    channels are the first at once, `ambiguous_sessions`."""
+def _persons(kept: pl.DataFrame, users: pl.Series) -> int:
+    """Of how many persons some users are: a device with two users at most (itself as a visitor is one) is one's."""
+    known: dict[int, int] = {}
+
+    def first(user: int) -> int:
+        while known.get(user, user) != user:
+            user = known[user]
+        return user
+
+    by_device = kept.filter(pl.col("device") > 0).group_by("device").agg(pl.col("user").unique())
+    for (linked,) in by_device.filter(pl.col("user").list.len() == 2).select("user").iter_rows():
+        one, other = sorted(map(first, linked))
+        known[other] = one
+    return len({first(user) for user in users.unique()})
+
+
+def _sessions(kept: pl.DataFrame) -> pl.DataFrame:
+    """The user and the first instant of each session: pauses of 30 minutes at most."""
     pause = pl.col("instant").diff().over("user", order_by="instant")
+    begins = pause.is_null() | (pause > 30 * 60 * 1_000_000)
+    return kept.with_columns(begins=begins).filter("begins").select("user", "instant")
+
+
+def _sessions_by_channel(kept: pl.DataFrame) -> dict[str, int]:
+    """`sessions`, by the channel of their first event; where several events of other channels are the first at once,
+    `ambiguous_sessions`."""
     listed = {"what": [what for what, _ in WHATS], "how": HOWS}
     tagged, sent = (
         pl.col(column).replace_strict(
@@ -242,11 +328,10 @@ def _sessions_by_channel(kept: pl.DataFrame) -> dict[str, int]:
         )
         for column, texts in listed.items()
     )
-    rows = kept.with_columns(
-        begins=pause.is_null() | (pause > 30 * 60 * 1_000_000), channel=pl.coalesce(tagged, sent, pl.lit("Direct"))
+    rows = kept.with_columns(channel=pl.coalesce(tagged, sent, pl.lit("Direct")))
+    first = (
+        rows.join(_sessions(kept), on=["user", "instant"]).group_by("user", "instant").agg(pl.col("channel").unique())
     )
-    starts = rows.filter("begins").select("user", "instant")
-    first = rows.join(starts, on=["user", "instant"]).group_by("user", "instant").agg(pl.col("channel").unique())
     names = first.select(pl.when(pl.col("channel").list.len() == 1).then(pl.col("channel").list.first()))["channel"]
     counts = dict(names.fill_null("ambiguous").value_counts().iter_rows())
     kinds = [*dict.fromkeys([*TAGGED.values(), *SENDERS.values()]), "ambiguous"]
@@ -262,7 +347,7 @@ RECIPE = Recipe(
     rejects=REJECTS,
     copies=COPIES,
     late=LATE,
-    key=tuple(pl.col(name) for name in ("instant", "user", "type", "what", "how", "number", "new_key")),
+    key=tuple(pl.col(name) for name in ("instant", "user", "device", "type", "what", "how", "number", "new_key")),
     columns=_columns,
     lines=_lines,
     terminator="\r\n",

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from functools import wraps
 
-from event_assets.transforms.interface import Inputs, Outputs, Scope
-
-Transform = Callable[[Inputs, Scope], Outputs]
+from event_assets.transforms.interface import Inputs, Outputs, Scope, Transform
 
 
 def empty_where_held(transform: Transform, by_date: Collection[str], on_hold: str) -> Transform:

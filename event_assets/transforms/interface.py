@@ -183,3 +183,7 @@ class Outputs:
 def with_user(frame: Frame, scope: Scope) -> Frame:
     """The rows that have a user: only these count in sessions and tables by user."""
     return frame if scope.dataset.column("user_id").required else frame.filter(~nw.col("user_id").is_null())
+
+
+Transform = Callable[[Inputs, Scope], Outputs]
+"""What computes tables: a pure function of frames."""

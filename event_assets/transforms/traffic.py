@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import wraps
 from ipaddress import ip_address, ip_network
 
@@ -11,10 +11,8 @@ import narwhals as nw
 from event_assets.declaration import Traffic
 from event_assets.text.user_agents import are_bots
 from event_assets.transforms.casts import bound
-from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, TextFunction
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, TextFunction, Transform
 from event_assets.transforms.normalize import normalised
-
-Transform = Callable[[Inputs, Scope], Outputs]
 
 
 def with_traffic(facts: Frame, scope: Scope) -> Frame:

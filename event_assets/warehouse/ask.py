@@ -27,15 +27,15 @@ DATE = "event_date"
 
 @dataclass(frozen=True)
 class Answer:
-    """How a question is answered: one SELECT of (dimension,) figure over one table."""
+    """How a question is answered: one SELECT of (dimension,) figure over the named tables."""
 
-    table: str
+    tables: tuple[str, ...]
     sql: str
 
     @property
     def scanned(self) -> bool:
         """Whether facts are read, since no rollup covers the question."""
-        return self.table == FACTS
+        return FACTS in self.tables
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class _Source:
     figure: str
     dimension: str = ""
     where: str = ""
+    reads_facts: bool = False
+    """Whether `where` reads the facts too."""
 
 
 def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, last: dt.date) -> Answer:
@@ -67,15 +69,16 @@ def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, las
         state = f"is not kept by {by} in {dataset.name}"
         raise DeclarationError(f"--metric {metric}", state, "ask for sessions by channel, or query joined_facts")
     table = f"{identifier(dataset.name)}.{identifier(source.table)}"
+    read = (source.table, FACTS) if source.reads_facts else (source.table,)
     dates = f"event_date BETWEEN {literal(str(first))}::DATE AND {literal(str(last))}::DATE"
     where = " AND ".join(filter(None, (dates, source.where, _complete(dataset, known[source.table]))))
     if by is None:
-        return Answer(source.table, f"SELECT {source.figure} AS {metric} FROM {table} WHERE {where}")
+        return Answer(read, f"SELECT {source.figure} AS {metric} FROM {table} WHERE {where}")
     named = identifier(DATE) if by == DATE else source.dimension or identifier(by)
     dimension = f"CAST({named} AS VARCHAR) AS {identifier(by)}"
     figures = f"SELECT {dimension}, {source.figure} AS {metric} FROM {table} WHERE {where} GROUP BY 1"
     order = "1" if by == DATE else "2 DESC, 1"
-    return Answer(source.table, f"{figures} HAVING {source.figure} <> 0 ORDER BY {order}")
+    return Answer(read, f"{figures} HAVING {source.figure} <> 0 ORDER BY {order}")
 
 
 def _complete(dataset: Dataset, table: Table) -> str:
@@ -89,8 +92,12 @@ def _complete(dataset: Dataset, table: Table) -> str:
 def _sources(dataset: Dataset, metric: Metric, by: str | None) -> Iterator[_Source]:
     """The tables that hold a question's sets or sums, smallest first; facts last."""
     yield from _ROLLUPS[metric](dataset, by)
-    counted = f"traffic IN ({', '.join(map(literal, dataset.traffic.count))})" if dataset.traffic else ""
-    yield _Source(FACTS, _OF_FACTS[metric].format(column=identifier(_minutes(dataset))), where=counted)
+    yield _Source(FACTS, _OF_FACTS[metric].format(column=identifier(_minutes(dataset))), where=_counted(dataset))
+
+
+def _counted(dataset: Dataset) -> str:
+    """The condition on facts that gold tables count."""
+    return f"traffic IN ({', '.join(map(literal, dataset.traffic.count))})" if dataset.traffic else ""
 
 
 def _of_sessions(dataset: Dataset, metric: Metric, by: str | None) -> Iterator[_Source]:
@@ -98,10 +105,18 @@ def _of_sessions(dataset: Dataset, metric: Metric, by: str | None) -> Iterator[_
     amount = "coalesce(sum({}), 0)" if metric == "revenue" else "coalesce(sum({}), 0)::BIGINT"
     if metric in ("sessions", "conversions", "revenue") and by in _CHANNELS:
         yield _Source("channel_summary", amount.format(f"{_CHANNELS[by]}{metric}"), "channel")
-    if all_sessions_count(dataset) and by in [column.name for column in channel_columns(dataset)]:
+    if metric not in ("persons", "events", "minutes") and by in [column.name for column in channel_columns(dataset)]:
         figures = {"users": "count(DISTINCT user_id)", "sessions": "count(*)"}
-        if metric not in ("events", "minutes"):
-            yield _Source("sessions", figures.get(metric, amount.format(metric)))
+        figure = figures.get(metric, amount.format(metric))
+        if all_sessions_count(dataset):
+            yield _Source("sessions", figure)
+            return
+        # As in `channel_summary`: a session counts if a fact at its start does.
+        facts = f"{identifier(dataset.name)}.{identifier(FACTS)}"
+        begun = f"SELECT event_date, session_id, event_time FROM {facts} WHERE {_counted(dataset) or 'true'}"
+        yield _Source(
+            "sessions", figure, where=f"(event_date, session_id, session_start) IN ({begun})", reads_facts=True
+        )
 
 
 def _users(dataset: Dataset, by: str | None) -> Iterator[_Source]:

@@ -10,10 +10,12 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from event_assets_tests.documents.shipped import CLEANED, FACTS, array, declared, landed, quarantined, rejects, rows
+from event_assets_tests.documents import shipped
+from event_assets_tests.documents.shipped import CLEANED, array, declared, landed, quarantined, rejects, rows
 from event_assets_tests.world import World
 
 EVENTS = "user_events_20231026.json"
+FACTS = ("identity_links", "identities", *shipped.FACTS)
 HEADER = '\ufeff"user_id,name,registration_date,location"\r\n'
 PROFILES = HEADER + '"1,Ali Ahmadi,2022-01-15,Tehran"\r\n"2,Sara,2022-03-10,Isfahan"\r\n'
 

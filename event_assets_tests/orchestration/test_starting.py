@@ -101,6 +101,7 @@ def test_a_date_outside_the_history_writes_and_records_nothing(landed: Platform)
         result = execute(landed, "raw_events", "cleaned_events", "quarantine", partition="2025-01-21")
     assert result.success
     assert landed.materialized(result) == set()
+    assert "clicks has no records of 2025-01-21: nothing was materialized" in messages(landed, result)
 
 
 def test_a_range_goes_beyond_a_calendar_that_another_run_of_its_backfill_cut(landed: Platform) -> None:

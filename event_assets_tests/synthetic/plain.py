@@ -45,7 +45,7 @@ def count(files: list[Path], rules: Rules) -> Count:
                 found.reasons[outcome] += 1
                 continue
             assert isinstance(record, Mapping)
-            found.users.add(record["user_id"].strip())
+            found.users.add(rules.user(record))
             found.keys[rules.key(record, outcome)] += 1
             found.late += outcome.date() < day
             found.valid.append((record, outcome))
@@ -60,6 +60,7 @@ class Rules:
     checks: Mapping[str, Callable[[Record], bool]]
     key: Callable[[Record, dt.datetime], Hashable]
     missing_time_is_file_date: bool = False
+    user: Callable[[Record], str] = lambda record: record.get("user_id", "").strip()
 
     def judge(self, record: Record | str, day: dt.date) -> str | dt.datetime:
         """The reason for which a record is rejected, or its time."""
@@ -133,6 +134,11 @@ def flat(element: Mapping[str, object]) -> Record:
     return texts
 
 
+def app_user(record: Record) -> str:
+    """The user of an event of the app; of a visitor the device."""
+    return record.get("user_id", "").strip() or record.get("details.anonymous_id", "")
+
+
 def present(column: str) -> Callable[[Record], bool]:
     return lambda record: record.get(column, "").strip() != ""
 
@@ -193,12 +199,13 @@ RULES = {
     "app_events": Rules(
         time="timestamp",
         checks={
-            "missing_user_id": present("user_id"),
-            "invalid_user_id": matches("user_id", r"-?\d+"),
+            "missing_user_id": lambda record: app_user(record) != "",
+            "invalid_user_id": lambda record: re.fullmatch(r"-?\d+", app_user(record)) is not None,
             "missing_event_type": present("event_type"),
             "invalid_price": matches("details.price", MONEY),
         },
-        key=lambda record, moment: (moment, record["user_id"], record["event_type"], record["details"]),
+        user=lambda record: app_user(record),
+        key=lambda record, moment: (moment, app_user(record), record["event_type"], record["details"]),
     ),
     "streaming": Rules(
         time="timestamp",

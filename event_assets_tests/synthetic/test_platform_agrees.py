@@ -39,7 +39,18 @@ def test_rejects_duplicates_and_facts_are_those_that_the_generator_knows(dataset
     assert world.table("cleaned_events")["user_id"].n_unique() == truth["users"]
     assert found.rows.get("profiles") == truth.get("profiles")
     if "facts" not in truth:  # no profile filter: whoever has a valid event is seen first on a date, once
-        assert world.table("first_seen").height == truth["users"]
+        assert world.table("first_seen").height == truth.get("human_persons", truth["users"])
+
+
+def test_persons_and_traffic_of_app_events_are_those_that_the_generator_knows(tmp_path: Path) -> None:
+    generated, world = made("app_events", tmp_path)
+    truth, kinds = generated.truth, ("human", "bot", "internal")
+    facts = world.table("joined_facts")
+
+    assert dict(facts["traffic"].value_counts().iter_rows()) == {kind: truth[f"{kind}_facts"] for kind in kinds}
+    assert facts["person_id"].n_unique() == truth["persons"] < truth["users"]
+    assert facts.filter(traffic="human")["person_id"].n_unique() == truth["human_persons"] < truth["persons"]
+    assert world.workspace.figures("identities", None)["overlinked"] > 0
 
 
 def test_streaming_minutes_are_those_of_the_originals(tmp_path: Path) -> None:
@@ -65,7 +76,8 @@ def test_sessions_of_app_events_have_the_channels_that_the_generator_knows(tmp_p
     counts = dict(world.table("sessions")["channel"].value_counts().iter_rows())
     names = {channel: f"{channel.lower().replace(' ', '_')}_sessions" for channel in counts}
 
-    assert sum(counts.values()) == truth["sessions"] == world.table("channel_summary")["sessions"].sum()
+    assert sum(counts.values()) == truth["sessions"]
+    assert world.table("channel_summary")["sessions"].sum() == truth["human_sessions"] < truth["sessions"]
     assert truth["ambiguous_sessions"] == sum(counts.values()) - sum(truth[name] for name in names.values())
     assert all(0 <= counts[channel] - truth[name] <= truth["ambiguous_sessions"] for channel, name in names.items())
     assert len(counts) == 7, "every channel that the generator has occurs"

@@ -62,6 +62,24 @@ def test_persons_are_the_components_of_links_and_shared_devices_link_nothing(ben
     assert figures == {"ids": 8, "overlinked": 1}
 
 
+def test_unlinked_ids_of_one_text_are_two_ids_with_one_person_id(bench: Bench) -> None:
+    rows = [
+        link("device", "7"),
+        link("device", "8"),
+        link("device", "8", "9"),
+        link("user_id", "7"),
+        link("user_id", "9"),
+    ]
+    made, figures = bench.run(identities, PERSONS, {"identity_links": rows}, None)
+    assert only(made["identities"], "column", "id", "person_id") == [
+        ("device", "7", "7"),
+        ("device", "8", "9"),
+        ("user_id", "7", "7"),
+        ("user_id", "9", "9"),
+    ]
+    assert figures["ids"] == 4
+
+
 def test_weeks_begin_on_monday_also_before_1970_and_windows_end_on_the_date(bench: Bench) -> None:
     sunday, monday = dt.date(1969, 12, 28), dt.date(1969, 12, 29)
     seen = [("a", sunday), ("a", monday), ("b", monday), ("b", dt.date(1970, 1, 4)), ("a", dt.date(1970, 1, 25))]

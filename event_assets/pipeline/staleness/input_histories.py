@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from event_assets.pipeline.dataset_tables import DatasetTables
 from event_assets.pipeline.staleness.validity_index import ValidityIndex
-from event_assets.pipeline.steps import Input
+from event_assets.pipeline.step import Input
 from event_assets.storage.partitions import EMPTY_CONTENT
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from event_assets.digest import digest
 from event_assets.errors import DeclarationError
 from event_assets.pipeline.staleness.made_from import made_from
 from event_assets.pipeline.staleness.stale_partitions import CHANGED, Stale
-from event_assets.pipeline.steps import RECONCILIATION, Step, steps
+from event_assets.pipeline.step import Step
+from event_assets.pipeline.steps import RECONCILIATION, steps
 from event_assets.pipeline.workspace import Workspace
 from event_assets.tables.custom_table_functions import custom_tables
 

@@ -9,7 +9,7 @@ from functools import partial
 
 from event_assets.pipeline.dataset_tables import Unit
 from event_assets.pipeline.staleness.stale_partitions import candidate_dates, is_fresh
-from event_assets.pipeline.steps import Input, Step
+from event_assets.pipeline.step import Input, Step
 from event_assets.pipeline.workspace import Workspace
 from event_assets.tables.landed_tables import RAW_EVENTS
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from event_assets.pipeline.staleness.made_from import made_from
-from event_assets.pipeline.steps import Step
+from event_assets.pipeline.step import Step
 from event_assets.pipeline.workspace import Workspace
 from event_assets.tables.landed_tables import RAW_EVENTS
 

@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Iterable
 
 from event_assets.pipeline.staleness.stale_partitions import Stale, candidate_dates
-from event_assets.pipeline.steps import Input, Step
+from event_assets.pipeline.step import Input, Step
 from event_assets.pipeline.workspace import Workspace
 
 
