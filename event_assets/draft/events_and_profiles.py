@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 
-from event_assets.draft.block import Block
 from event_assets.draft.columns import event_columns, profile_columns, unified
+from event_assets.draft.draft_block import Block
 from event_assets.draft.field_roles import Roles, roles_of
 from event_assets.draft.file_groups import Found, Group, groups_of, looks_like_profiles, patterns
 from event_assets.draft.infer_types import ColumnType

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from event_assets.declaration import Column, Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
-from event_assets.draft.block import Block, block_time, block_where, column_keys, described
 from event_assets.draft.columns import DraftColumn, profile_columns
 from event_assets.draft.declaration import first_date, funnel_steps
+from event_assets.draft.draft_block import Block, block_time, block_where, column_keys, described
 from event_assets.draft.events_and_profiles import Kinds
 from event_assets.draft.file_groups import Found
 from event_assets.draft.sample import share
-from event_assets.draft.trial import Trial
+from event_assets.draft.trial_run import Trial
 from event_assets.draft.user_field import profile_user_field
 from event_assets.draft.yaml_text import flow
 from event_assets.text.file_patterns import matches

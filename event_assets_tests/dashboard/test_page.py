@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from event_assets.dashboard.queries import Query
-from event_assets.dashboard.table_cache import fetch
+from event_assets.dashboard.query_cache import fetch
 from event_assets.declaration import load_datasets
 from event_assets.pipeline.workspace import Workspace
 from event_assets_tests.dashboard.conftest import served
