@@ -27,7 +27,9 @@ from event_assets.pipeline.step import Step
 from event_assets.pipeline.steps import RECONCILIATION, steps
 from event_assets.pipeline.volume_check import REACH_DAYS, judge_volume
 from event_assets.pipeline.workspace import Workspace
+from event_assets.storage.damaged_files import damaged_files
 from event_assets.storage.ledger_entries import Kind, SourceFile
+from event_assets.storage.read_again import read_again
 from event_assets.tables.catalog import tables
 from event_assets.tables.contract import Violation, merged, repeated_keys_of_files, violations, violations_of_file
 from event_assets.tables.landed_tables import RAW_EVENTS, SOURCE_FILES
@@ -274,13 +276,16 @@ def published_results(workspace: Workspace, table: str, date: dt.date | None) ->
     if table == RECONCILIATION:
         yield from reconciliation_results(workspace, reconcile(workspace))
         return
-    paths = workspace.stores[table].paths(unit_of(date))
     contract = workspace.tables[table]
-    if not paths or contract.landed:
+    if contract.landed or workspace.entry(table, date) is None:
         return
-    broken = merged(violations_of_file(contract, path) for path in paths)
+    broken = _published_violations(workspace, table, date)
+    if broken is None:
+        remedy = f"event-assets run {workspace.dataset.name} computes it again"
+        yield CheckResult(table, "contract", False, f"a file of it is missing or damaged; {remedy}")
+        return
     rows, figures = workspace.rows(table, date), workspace.figures(table, date)
-    yield contract_result(contract, rows, [*broken, *repeated_keys_of_files(contract, paths)])
+    yield contract_result(contract, rows, broken)
     step = workspace.step_of.get(table)
     if step is None:
         return
@@ -291,6 +296,28 @@ def published_results(workspace: Workspace, table: str, date: dt.date | None) ->
         }
         yield accounting_result(step, accountable_rows(workspace, step, date), parts)
     yield from quality_results(workspace, table, date, rows, figures)
+
+
+def _published_violations(workspace: Workspace, table: str, date: dt.date | None) -> list[Violation] | None:
+    """What breaks a table's contract in its published files; None where one is missing or damaged."""
+    store, contract = workspace.stores[table], workspace.tables[table]
+
+    def read() -> list[Violation]:
+        paths = store.paths(unit_of(date))
+        broken = merged(violations_of_file(contract, path) for path in paths)
+        return [*broken, *repeated_keys_of_files(contract, paths)]
+
+    def is_missing() -> bool:
+        return not all(path.exists() for path in store.paths(unit_of(date)))
+
+    if workspace.is_damaged((table, date)) and is_missing():
+        return None
+    try:
+        return read_again(read, lambda: store.entries(again=True))
+    except (OSError, ValueError):
+        if is_missing() or damaged_files(store.paths(unit_of(date))):
+            return None
+        raise
 
 
 def summary(table: str, name: str, results: Iterable[tuple[CheckResult, dt.date | None]]) -> CheckResult:

@@ -190,8 +190,8 @@ class Run:
         for name, table in staged.tables.items():
             content, changed = publish(self.workspace.stores[name], date, table.staged, staged.made_from)
             self.workspace.note_figures(name, date, staged.figures, table.plot)
-            if table.frame is not None:
-                self._recent.keep((name, date), table.frame)
+            if table.kept is not None:
+                self._recent.keep((name, date), table.kept)
             self._schedule.made(step, date, name, changed=changed)
             seconds = staged.seconds / len(step.tables)
             self._finished.append(
