@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from event_assets.pipeline.checks import checks, file_results, quality_results
 from event_assets.pipeline.reconcile import Reconciliation
-from event_assets.pipeline.results import CheckResult, Outcome
+from event_assets.pipeline.run_results import CheckResult, Outcome
 from event_assets.pipeline.workspace import Workspace
 from event_assets.wording import counted
 

@@ -25,7 +25,7 @@ from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.lateness_table import changed_last
 from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.rejected_records import count_refused, refused_by_file
-from event_assets.pipeline.results import CheckResult, Outcome
+from event_assets.pipeline.run_results import CheckResult, Outcome
 from event_assets.pipeline.steps import LATENESS, RECONCILIATION
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.parquet import scan_parquet

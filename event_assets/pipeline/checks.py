@@ -21,7 +21,7 @@ from event_assets.pipeline.dataset_tables import unit_of
 from event_assets.pipeline.funnel_check import FUNNEL_SUMMARY, funnel_results
 from event_assets.pipeline.outcome_messages import CHECK_REMEDY
 from event_assets.pipeline.reconcile import Reconciliation, reconcile, reconciliation
-from event_assets.pipeline.results import CheckResult
+from event_assets.pipeline.run_results import CheckResult
 from event_assets.pipeline.schema_drift import FieldDrift, drifts
 from event_assets.pipeline.step import Step
 from event_assets.pipeline.steps import RECONCILIATION, steps

@@ -19,7 +19,7 @@ from event_assets.errors import DamagedFileError
 from event_assets.pipeline.dataset_tables import Unit
 from event_assets.pipeline.publish import publish
 from event_assets.pipeline.recent_frames import RecentFrames
-from event_assets.pipeline.results import Outcome
+from event_assets.pipeline.run_results import Outcome
 from event_assets.pipeline.stage_partitions import StagedPartition, Stager, batches
 from event_assets.pipeline.staleness.made_from import made_from
 from event_assets.pipeline.staleness.schedule import Blocker, Request, Schedule

@@ -20,7 +20,7 @@ from event_assets.pipeline.date_blocks import merged_rows, scan_all_dates
 from event_assets.pipeline.first_rows import scan_first_rows
 from event_assets.pipeline.recent_frames import RecentFrames, Rows
 from event_assets.pipeline.rejected_records import count_refused
-from event_assets.pipeline.results import CheckResult, sample, samples
+from event_assets.pipeline.run_results import CheckResult, sample, samples
 from event_assets.pipeline.step import Input, Step
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.damaged_files import damaged, damaged_files

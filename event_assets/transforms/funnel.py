@@ -13,7 +13,7 @@ from functools import reduce
 import narwhals as nw
 
 from event_assets.declaration import Column, Dataset, Funnel, FunnelStep
-from event_assets.transforms.casts import millionths
+from event_assets.transforms.cast_text import millionths
 from event_assets.transforms.conditions import holds
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, with_user
 from event_assets.transforms.row_numbers import with_place
