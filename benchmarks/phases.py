@@ -110,8 +110,9 @@ def instrument(clock: Clock) -> None:
     from event_assets.landing import json as json_reader
     from event_assets.landing import land_file as file
     from event_assets.pipeline import land_files as intake
-    from event_assets.pipeline import reconcile, run, schedule
+    from event_assets.pipeline import reconcile, run
     from event_assets.pipeline import stage_partitions as unit
+    from event_assets.pipeline.staleness import schedule
 
     intake.ThreadPoolExecutor = InTurn  # type: ignore[assignment, attr-defined, misc, unused-ignore]
     for owner, name, group, phase in (

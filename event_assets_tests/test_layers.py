@@ -62,7 +62,7 @@ DAGSTER = ("orchestration/", "definitions.py", "cli/dagster_runs.py")
 WRITERS = (
     *("storage/", "landing/", "synthetic/", "engines/"),
     "appearing.py",
-    *("draft/read_sample.py", "draft/trial.py"),  # the head of a file, a lake for the trial: in temporary folders
+    *("draft/read_sample.py", "draft/trial_run.py"),  # the head of a file, a lake for the trial: in temporary folders
     *("cli/convert.py", "cli/init.py", "cli/output.py", "cli/text_to_parquet.py", "cli/write_hive_folders.py"),
     "cli/dagster_runs.py",  # Dagster's own folder
     "pipeline/staleness/",  # caches of digests beside the tables
@@ -93,11 +93,12 @@ NAMES_TABLES = {
     "transforms/": "computes them",
     "pipeline/steps.py": "the graph of the tables",
     "pipeline/reconcile.py": "the equations of accounting are about certain tables",
+    "pipeline/check_results.py": "what these checks find on certain tables",
     "pipeline/checks.py": "warnings about rejects, duplicates and missing profiles",
     "pipeline/funnel_check.py": "a warning about the funnel, with the commonest event types",
     "pipeline/status.py": "the share of rejected records",
     "pipeline/lateness_table.py": "computes a table from several versions of others",
-    "draft/trial.py": "shows what a declaration does to a sample",
+    "draft/trial_run.py": "shows what a declaration does to a sample",
     "warehouse/ask.py": "finds the table that has a metric",
     "warehouse/views.py": "a view that unites two tables",
     "dashboard/": "a panel shows a certain table",

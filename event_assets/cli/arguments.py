@@ -78,8 +78,11 @@ def _of_dataset(context: typer.Context, values: Callable[[Dataset, Settings], li
 
     try:
         settings = load_settings()
-        dataset = load_datasets(settings.datasets).get(context.params.get("dataset", ""))
-        return values(dataset, settings) if dataset else []
+        known = load_datasets(settings.datasets)
+        # Click gives no argument its value while the last option of the line lacks its own.
+        words = (context.params.get("dataset"), *context.args)
+        named = next((word for word in words if word in known), None)
+        return values(known[named], settings) if named else []
     except EventAssetsError:
         return []
 

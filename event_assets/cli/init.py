@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from event_assets.declaration import Dataset
     from event_assets.draft import Draft
     from event_assets.draft.events_and_profiles import Kinds
-    from event_assets.draft.trial import Refused, Trial
+    from event_assets.draft.trial_run import Refused, Trial
 
 _EXAMPLE_LENGTH = 160
 #: Before any event: the trial itself finds the sample's first date.
@@ -60,7 +60,7 @@ def init(
     from event_assets.declaration import load_datasets
     from event_assets.draft import draft
     from event_assets.draft.events_and_profiles import kinds_of
-    from event_assets.draft.trial import try_out
+    from event_assets.draft.trial_run import try_out
 
     settings = load_settings()
     now = dt.datetime.now(dt.UTC)
@@ -92,7 +92,7 @@ def init(
 def _compare(declared: Dataset, kinds: Kinds, now: dt.datetime, shown: Shown, as_json: bool) -> None:
     """Propose what the samples ask of the declaration; nothing is written."""
     from event_assets.draft.proposed_changes import differences, with_files
-    from event_assets.draft.trial import try_out
+    from event_assets.draft.trial_run import try_out
 
     trial = try_out(with_files(declared, kinds), kinds.files, now)
     changes = differences(declared, kinds, trial)

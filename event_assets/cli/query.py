@@ -56,7 +56,7 @@ def query(
 
     from event_assets.cli.output import FORMATS, check_suffix
     from event_assets.declaration import load_datasets
-    from event_assets.warehouse.known_datasets import known_datasets
+    from event_assets.warehouse.datasets_in_lake import known_datasets
 
     settings = load_settings()
     datasets = known_datasets(load_datasets(settings.datasets), settings)

@@ -26,7 +26,7 @@ from event_assets.cli.text_table import terminal_width
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.progress import NullProgress
 from event_assets.pipeline.reconcile import Reconciliation
-from event_assets.pipeline.results import Outcome
+from event_assets.pipeline.run_results import Outcome
 from event_assets.pipeline.workspace import Workspace
 from event_assets.wording import counted
 

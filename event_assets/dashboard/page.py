@@ -17,7 +17,7 @@ from event_assets.dashboard import quality, queries
 from event_assets.dashboard.failed_runs import FailedRun, failed_runs
 from event_assets.dashboard.panels import PANELS, REFUSED, Drill, Panel
 from event_assets.dashboard.queries import Question, Selection
-from event_assets.dashboard.table_cache import Answer, Answers, NotMadeError
+from event_assets.dashboard.query_cache import Answer, Answers, NotMadeError
 from event_assets.errors import EventAssetsError
 from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.wording import counted

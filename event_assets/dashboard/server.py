@@ -31,8 +31,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from event_assets.dashboard import page
 from event_assets.dashboard.panels import PANELS, REFUSED
 from event_assets.dashboard.queries import Query, Selection
+from event_assets.dashboard.query_cache import Answers, fetch
 from event_assets.dashboard.row_browser import DOWNLOADED, SHOWN, rows, shown_value, views_by_name
-from event_assets.dashboard.table_cache import Answers, fetch
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError, QueryError
 from event_assets.settings import Settings

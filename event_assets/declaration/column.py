@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import field_validator, model_validator
 
 from event_assets.declaration.base import Declared
-from event_assets.declaration.values import bound_text, decimal_parts, form_of, value_of
+from event_assets.declaration.typed_values import bound_text, decimal_parts, form_of, value_of
 from event_assets.text.field_paths import FILE_PATH
 
 #: Columns that the platform itself adds to events; a declaration may not use these names.

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from event_assets.declaration.conditions import check_where
-from event_assets.declaration.values import value_of
+from event_assets.declaration.typed_values import value_of
 
 if TYPE_CHECKING:
     from event_assets.declaration.dataset import Dataset

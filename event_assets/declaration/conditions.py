@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from event_assets.declaration.base import Declared
 from event_assets.declaration.column import Column
-from event_assets.declaration.values import bound_text, form_of, value_of
+from event_assets.declaration.typed_values import bound_text, form_of, value_of
 
 #: A value as text, null as itself; values are read as the source's texts are (aliases, case, type).
 ValueText = Annotated[str | None, BeforeValidator(lambda value: _text(value))]

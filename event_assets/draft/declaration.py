@@ -13,7 +13,7 @@ import yaml
 
 from event_assets.declaration import COMPONENT_TYPE, Dataset, parse_dataset
 from event_assets.declaration.column import NAME
-from event_assets.draft.block import Block, block_lines
+from event_assets.draft.draft_block import Block, block_lines
 from event_assets.draft.events_and_profiles import Kinds, kinds_of
 from event_assets.draft.file_groups import Found
 from event_assets.draft.infer_time_formats import read_time

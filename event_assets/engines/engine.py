@@ -36,6 +36,8 @@ class Written:
     figures: Figures
     frames: Mapping[str, Mapping[dt.date | None, Sequence[pl.DataFrame]]] = field(default_factory=dict)
     """The rows of each piece, where the engine holds frames: they need not be read again."""
+    together: Mapping[str, pl.DataFrame] = field(default_factory=dict)
+    """The rows of several dates as one frame with `event_date`, by date, where the engine holds frames."""
 
     def rows(self, table: str, date: dt.date | None) -> int:
         return sum(piece.rows for piece in self.pieces[table][date])

@@ -46,7 +46,7 @@ from event_assets.orchestration.run_log import log_landing, log_totals
 from event_assets.orchestration.send_openlineage import send_lineage
 from event_assets.orchestration.unreported_partitions import late_report_events, unreported
 from event_assets.orchestration.warehouse_asset import keep_current
-from event_assets.pipeline.checks import published_results, summary
+from event_assets.pipeline.check_results import published_results, summary
 from event_assets.pipeline.land_files import land_new_files
 from event_assets.pipeline.lateness_table import publish_lateness
 from event_assets.pipeline.progress import NullProgress
@@ -299,6 +299,9 @@ def _conclude(context: dg.OpExecutionContext, current: DatasetRun) -> None:
     if not found.stale:
         log_events(context, passed_again(context.instance, workspace))
     log_totals(context, found)
+    beside = (requested_dates(context, workspace) or frozenset()).difference(possible_dates(workspace, RAW_EVENTS))
+    if beside:
+        _log_without_records(context, workspace, "nothing was materialized", sorted(map(str, beside)))
     _show_calendar(context, current)
     current.progress.finished(workspace, found)
     keep_current(context, workspace)
@@ -330,8 +333,12 @@ def _shorten_backfills(context: dg.OpExecutionContext, workspace: Workspace, now
         return date in possible(ours[asset]) if own else now.has_partition_key(date)
 
     if missing := sorted(leave_out(context.instance, exists)):
-        dates = f"{missing[0]} to {missing[-1]} ({len(missing)} dates)"
-        context.log.info(f"Left out of the backfill, since {workspace.dataset.name} has no records of them: {dates}")
+        _log_without_records(context, workspace, "taken out of the backfill", missing)
+
+
+def _log_without_records(context: dg.OpExecutionContext, workspace: Workspace, what: str, dates: list[str]) -> None:
+    named = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]} ({len(dates)} dates)"
+    context.log.info(f"{workspace.dataset.name} has no records of {named}: {what}")
 
 
 @contextmanager

@@ -20,8 +20,8 @@ from event_assets.orchestration.unpublished_partitions import landing_failure, u
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.outcome_messages import partition_error
 from event_assets.pipeline.progress import NullProgress
-from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.run import Run
+from event_assets.pipeline.run_results import Outcome
 from event_assets.pipeline.staleness.schedule import Request, between
 from event_assets.pipeline.step import Step
 from event_assets.pipeline.workspace import Workspace

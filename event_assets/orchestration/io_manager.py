@@ -22,8 +22,8 @@ from event_assets.orchestration.reporting import outcome_events
 from event_assets.orchestration.run_log import log_outcomes
 from event_assets.pipeline.outcome_messages import NOT_PUBLISHED
 from event_assets.pipeline.publish import publish
-from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.run import Run
+from event_assets.pipeline.run_results import Outcome
 from event_assets.pipeline.step import Step
 from event_assets.settings import load_settings
 from event_assets.storage.lake import Lake

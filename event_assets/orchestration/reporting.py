@@ -13,19 +13,19 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from event_assets.declaration import Dataset
 from event_assets.orchestration.asset_keys import asset_key
-from event_assets.pipeline.checks import (
-    checks,
+from event_assets.pipeline.check_results import (
     completeness_results,
     file_results,
     published_results,
     quality_results,
     reconciliation_results,
 )
+from event_assets.pipeline.checks import checks
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.lateness_table import changed_last
 from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.rejected_records import count_refused, refused_by_file
-from event_assets.pipeline.results import CheckResult, Outcome
+from event_assets.pipeline.run_results import CheckResult, Outcome
 from event_assets.pipeline.steps import LATENESS, RECONCILIATION
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.parquet import scan_parquet
@@ -69,13 +69,14 @@ def landing_events(
         "MB per second": round(sum(file.bytes for file in intake.landed) / 1e6 / max(intake.seconds, 1e-9), 3),
     }
     metadata: dict[str, Any] = {**phase, "rejects by reason": _counts_table("reason", rejects)}
-    if intake.landed or not intake.failures:  # a landing that failed leaves its assets as they were
-        for table in (table.name for table in workspace.tables.values() if table.landed and not table.by_date):
+    # A landing that failed leaves as they were the assets that it didn't change.
+    made = intake.tables if intake.failures else intake.tables.union(selected)
+    for table in (table.name for table in workspace.tables.values() if table.landed and not table.by_date):
+        if table in made:
             shown = metadata if table == SOURCE_FILES else {}
             if table == LANDING_REJECTS:
                 shown = {"rejects by file": _rejects_by_file(workspace, _landing_rejects(workspace))}
-            if table in selected or intake.landed:
-                yield published(workspace, table, None, shown)
+            yield published(workspace, table, None, shown)
     yield from (published(workspace, RAW_EVENTS, date, {}) for date in sorted({*intake.dates, *requested}))
     yield from (evaluation(dataset, result, None) for result in file_results(workspace, intake.failures))
     if dataset.expect:

@@ -10,7 +10,7 @@ import dagster as dg
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.outcome_messages import not_published
 from event_assets.pipeline.reconcile import Reconciliation
-from event_assets.pipeline.results import Outcome
+from event_assets.pipeline.run_results import Outcome
 from event_assets.pipeline.workspace import Workspace
 from event_assets.wording import counted
 

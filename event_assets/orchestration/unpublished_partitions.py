@@ -14,8 +14,8 @@ import dagster as dg
 
 from event_assets.errors import EventAssetsError
 from event_assets.pipeline.dataset_tables import Unit
-from event_assets.pipeline.results import CheckResult, Outcome
 from event_assets.pipeline.run import Run
+from event_assets.pipeline.run_results import CheckResult, Outcome
 from event_assets.pipeline.workspace import Workspace
 
 

@@ -15,7 +15,7 @@ from event_assets.pipeline.steps import RECONCILIATION
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings, load_settings
 from event_assets.warehouse.database_file import refresh
-from event_assets.warehouse.known_datasets import known_datasets, remember
+from event_assets.warehouse.datasets_in_lake import known_datasets, remember
 
 KEY = dg.AssetKey("warehouse")
 

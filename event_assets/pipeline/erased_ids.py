@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from event_assets.declaration import Column, Dataset
-from event_assets.declaration.values import value_of
+from event_assets.declaration.typed_values import value_of
 from event_assets.storage.ledger import Ledger
 from event_assets.transforms.normalize import normalised
 

@@ -60,6 +60,8 @@ class LandingSummary:
     seconds: float = 0.0
     failures: tuple[LandingError, ...] = ()
     """Files that stopped their own landing. The others went on; the caller reports these at the end."""
+    tables: frozenset[str] = frozenset()
+    """The tables of files and records without dates that changed."""
 
     def raise_failures(self) -> None:
         """LandingError in the words of the first file that failed, where any did."""
@@ -92,7 +94,7 @@ def land_new_files(
     the others go on.
     """
     began = time.perf_counter()
-    before = _raw_contents(workspace)
+    before, undated = _raw_contents(workspace), _undated_contents(workspace)
     masking = Masking(workspace.dataset, workspace.ledger)
     unreadable = take_manifests(workspace)
     files, found = pending(workspace, files_missing_rows(workspace))
@@ -108,8 +110,11 @@ def land_new_files(
     warnings += completeness_warnings(workspace.dataset, workspace.ledger, now())
     after = _raw_contents(workspace)
     dates = {dt.date.fromisoformat(d) for d in before.keys() | after.keys() if before.get(d) != after.get(d)}
+    tables = {table for table, content in _undated_contents(workspace).items() if content != undated[table]}
     seconds = time.perf_counter() - began
-    return LandingSummary(tuple(landed), known, tuple(warnings), frozenset(dates), seconds, tuple(failures))
+    return LandingSummary(
+        tuple(landed), known, tuple(warnings), frozenset(dates), seconds, tuple(failures), frozenset(tables)
+    )
 
 
 def _lost(workspace: Workspace) -> Iterator[LandingError]:
@@ -306,6 +311,11 @@ def _settled_in_ledger(
     if file_id_as_read(content, dropped.name, workspace.dataset, dropped.kind) != binding.file_id:
         return False
     return is_known(workspace, workspace.ledger.files.get((dropped.kind, binding.file_id)), rules)
+
+
+def _undated_contents(workspace: Workspace) -> dict[str, str]:
+    tables = [table.name for table in workspace.tables.values() if table.landed and not table.by_date]
+    return {table: workspace.content(table, None) for table in tables}
 
 
 def _raw_contents(workspace: Workspace) -> dict[str, str]:

@@ -6,7 +6,7 @@ The command line, Dagster's log and its checks show them.
 from __future__ import annotations
 
 from event_assets.errors import ContractError
-from event_assets.pipeline.results import Outcome
+from event_assets.pipeline.run_results import Outcome
 
 NOT_PUBLISHED = "was not published (the previous version is kept)"
 REMEDY = "fix the rule or the source and materialize it again"

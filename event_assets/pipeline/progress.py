@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.reconcile import Reconciliation
-from event_assets.pipeline.results import Outcome
+from event_assets.pipeline.run_results import Outcome
 from event_assets.pipeline.workspace import Workspace
 
 

@@ -19,7 +19,7 @@ from event_assets.errors import DamagedFileError
 from event_assets.pipeline.dataset_tables import Unit
 from event_assets.pipeline.publish import publish
 from event_assets.pipeline.recent_frames import RecentFrames
-from event_assets.pipeline.results import Outcome
+from event_assets.pipeline.run_results import Outcome
 from event_assets.pipeline.stage_partitions import StagedPartition, Stager, batches
 from event_assets.pipeline.staleness.made_from import made_from
 from event_assets.pipeline.staleness.schedule import Blocker, Request, Schedule
@@ -190,8 +190,8 @@ class Run:
         for name, table in staged.tables.items():
             content, changed = publish(self.workspace.stores[name], date, table.staged, staged.made_from)
             self.workspace.note_figures(name, date, staged.figures, table.plot)
-            if table.frame is not None:
-                self._recent.keep((name, date), table.frame)
+            if table.kept is not None:
+                self._recent.keep((name, date), table.kept)
             self._schedule.made(step, date, name, changed=changed)
             seconds = staged.seconds / len(step.tables)
             self._finished.append(

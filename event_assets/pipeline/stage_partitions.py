@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,12 +14,13 @@ import narwhals as nw
 import polars as pl
 
 from event_assets.engines.engine import Content, Dates, Engine, Written
-from event_assets.pipeline.checks import accountable_rows, accounting_result, contract_result
+from event_assets.pipeline.check_results import accountable_rows, accounting_result, contract_result
 from event_assets.pipeline.dataset_tables import Unit, unit_of
 from event_assets.pipeline.date_blocks import merged_rows, scan_all_dates
 from event_assets.pipeline.first_rows import scan_first_rows
+from event_assets.pipeline.recent_frames import RecentFrames, Rows
 from event_assets.pipeline.rejected_records import count_refused
-from event_assets.pipeline.results import CheckResult, sample, samples
+from event_assets.pipeline.run_results import CheckResult, sample, samples
 from event_assets.pipeline.step import Input, Step
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.damaged_files import damaged, damaged_files
@@ -44,7 +45,7 @@ class StagedPartition:
     plot: Series = field(default_factory=list)
     refused: pl.DataFrame | None = None
     """Its `count_refused`, where its rows are refused records."""
-    frame: pl.DataFrame | None = None
+    kept: Rows | None = None
     """All rows, where the engine holds frames: the next units need not read them again."""
 
     @property
@@ -66,7 +67,7 @@ class StagedPartition:
 class Stager:
     """Stages partitions in a folder. `recent` holds frames that were just made, so that they aren't read again."""
 
-    def __init__(self, workspace: Workspace, staging: Path, recent: MutableMapping[Unit, pl.DataFrame]) -> None:
+    def __init__(self, workspace: Workspace, staging: Path, recent: RecentFrames) -> None:
         self._workspace, self._staging, self._recent = workspace, staging, recent
         self._numbers = itertools.count(1)
 
@@ -117,6 +118,9 @@ class Stager:
             scan = scan_first_rows if source.first else scan_all_dates
             return scan(workspace, source, engine, lambda day: self._content(step, (source.table, day), engine))
         units = dict.fromkeys(unit for date in dates for unit in workspace.input_units(step, source, date))
+        together = self._recent.together([*units]) if engine.holds_frames else None
+        if together is not None:
+            return engine.constant(together)
         contents = {unit[1]: content for unit in units if len(content := self._content(step, unit, engine))}
         return engine.scan(workspace.tables[source.table], contents)
 
@@ -174,7 +178,9 @@ def _examined(table: Table, written: Written, engine: Engine) -> dict[dt.date | 
         date: [read_parquet(piece.path) for piece in of_date] for date, of_date in pieces.items()
     }
     whole = {date: pl.concat(parts) if len(parts) > 1 else parts[0] for date, parts in frames.items()}
-    together = _with_dates(whole) if len(frames) > 1 else None
+    together = written.together.get(table.name)
+    if together is None and len(frames) > 1:
+        together = _with_dates(whole)
     sound = together is not None and keep_contract(table, together)
     broken = {
         date: [] if sound else [violation for part in parts for violation in violations(table, part)]
@@ -184,14 +190,15 @@ def _examined(table: Table, written: Written, engine: Engine) -> dict[dt.date | 
     valid = {date: rows for date, rows in whole.items() if not broken[date]}
     previews = samples(table, valid)
     refused = _refused(valid) if table.has_records else {}
-    found = {}
+    found, begin = {}, 0
     for date in frames:
         staged, checks = _staged(date, pieces[date]), (contract_result(table, rows[date], broken[date]),)
+        kept = Rows(whole[date], together, begin) if engine.holds_frames else None
+        begin += rows[date]
         if broken[date]:
             found[date] = StagedPartition(staged, checks)
             continue
         plot = table.plot(whole[date]) if table.plot else []
-        kept = whole[date] if engine.holds_frames else None
         found[date] = StagedPartition(staged, checks, previews.get(date), plot, refused.get(date), kept)
     return found
 

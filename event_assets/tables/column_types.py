@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from event_assets.declaration.values import decimal_parts
+from event_assets.declaration.typed_values import decimal_parts
 
 if TYPE_CHECKING:
     import narwhals as nw

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from event_assets.declaration.values import value_of
+from event_assets.declaration.typed_values import value_of
 from event_assets.errors import ContractError
 from event_assets.tables.column_types import polars_type
 from event_assets.tables.table import Column, Table

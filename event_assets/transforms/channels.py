@@ -8,8 +8,8 @@ from event_assets.declaration import Channels, Dataset
 from event_assets.tables.catalog import tables
 from event_assets.tables.column_types import narwhals_type
 from event_assets.transforms import conversions, source_sessions
-from event_assets.transforms.attribution import arrivals, channel_of, parts
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, TextFunction
+from event_assets.transforms.session_source import arrivals, channel_of, parts
 from event_assets.transforms.touches import FIRST, LAST, is_direct
 
 #: Of a session's own channel, and of those of its touches.

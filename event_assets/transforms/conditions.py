@@ -8,7 +8,7 @@ import narwhals as nw
 
 from event_assets.declaration import Column
 from event_assets.declaration.conditions import Excluding, Where
-from event_assets.transforms.casts import bound
+from event_assets.transforms.cast_text import bound
 from event_assets.transforms.normalize import normalised
 
 

@@ -13,7 +13,7 @@ from functools import reduce
 import narwhals as nw
 
 from event_assets.declaration import Column, Dataset, Funnel, FunnelStep
-from event_assets.transforms.casts import millionths
+from event_assets.transforms.cast_text import millionths
 from event_assets.transforms.conditions import holds
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, with_user
 from event_assets.transforms.row_numbers import with_place
@@ -127,7 +127,7 @@ def _next(attempts: Frame, events: Frame, next_from: int, scope: Scope) -> Frame
     """Each attempt with the user's first event so far behind its own, which then is its own; without one it goes."""
     attempts = attempts.with_columns(nw.col("in sequence") + next_from)
     found = scope.ports.as_of(
-        attempts, events, by="user_id", at="in sequence", other_at="next in sequence", forward=True
+        attempts, events, by=["user_id"], at="in sequence", other_at="next in sequence", forward=True
     )
     found = found.filter(~nw.col("next in sequence").is_null())
     return found.with_columns(nw.col("next in sequence").alias("in sequence")).drop("next in sequence")

@@ -67,7 +67,9 @@ class Ports(Protocol):
         """The frame with the columns of the one row of `other` that has the same `on` (null where none has)."""
         ...
 
-    def as_of(self, frame: Frame, other: Frame, *, by: str, at: str, other_at: str, forward: bool = False) -> Frame:
+    def as_of(
+        self, frame: Frame, other: Frame, *, by: Sequence[str], at: str, other_at: str, forward: bool = False
+    ) -> Frame:
         """The frame with the columns of that row of `other` (unique by `by` and `other_at`, neither null) of the same
         `by` whose `other_at` is the last at or before `at`, or with `forward` the first at or after it; null where
         none is."""

@@ -54,9 +54,10 @@ def _all_have_users(scope: Scope) -> bool:
 
 def _with_session(cleaned: Frame, session_parts: Frame, scope: Scope) -> Frame:
     """Each event with its session: the last part of its user that begins before it, or with it."""
-    parts = session_parts.select("user_id", nw.col("part_start").alias("part start"), "session_id")
+    parts = session_parts.select(*scope.by("user_id", "session_id"), nw.col("part_start").alias("part start"))
     theirs = with_user(cleaned, scope)
-    facts = scope.ports.as_of(theirs, parts, by="user_id", at="event_time", other_at="part start").drop("part start")
+    by = scope.by("user_id")
+    facts = scope.ports.as_of(theirs, parts, by=by, at="event_time", other_at="part start").drop("part start")
     if _all_have_users(scope):
         return facts
     nobodys = cleaned.filter(nw.col("user_id").is_null()).with_columns(nw.lit(None, nw.String).alias("session_id"))

@@ -24,7 +24,7 @@ import narwhals as nw
 
 from event_assets.declaration import Dataset
 from event_assets.transforms import conversions
-from event_assets.transforms.casts import millionths
+from event_assets.transforms.cast_text import millionths
 from event_assets.transforms.ids import SESSIONS, with_id
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, with_user
 from event_assets.transforms.touches import with_touches

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import narwhals as nw
 
 from event_assets.transforms import conversions
-from event_assets.transforms.casts import millionths
+from event_assets.transforms.cast_text import millionths
 from event_assets.transforms.ids import SESSIONS, with_id
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope
 from event_assets.transforms.touches import with_touches

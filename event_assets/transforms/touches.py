@@ -43,7 +43,7 @@ def with_touches(sessions: Frame, inputs: Inputs, scope: Scope) -> Frame:
     rows = _with_last(nw.concat([touches, direct.select(*touches.collect_schema().names())]), scope)
     rows = rows.with_columns((nw.col("event_date") - back).cast(nw.Date).alias("window start"))
     firsts = _first_of_dates(touches, scope)
-    rows = scope.ports.as_of(rows, firsts, by="user_id", at="window start", other_at=f"{FIRST}date", forward=True)
+    rows = scope.ports.as_of(rows, firsts, by=["user_id"], at="window start", other_at=f"{FIRST}date", forward=True)
     # Where the last touch is within the window, the first one of the window is not after it.
     reached = nw.col(f"{LAST}date") >= nw.col("window start")
     of_touches = [

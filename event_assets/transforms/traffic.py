@@ -10,7 +10,7 @@ import narwhals as nw
 
 from event_assets.declaration import Traffic
 from event_assets.text.user_agents import are_bots
-from event_assets.transforms.casts import bound
+from event_assets.transforms.cast_text import bound
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, TextFunction, Transform
 from event_assets.transforms.normalize import normalised
 

@@ -13,8 +13,8 @@ from event_assets.dashboard import quality, queries
 from event_assets.dashboard.page import known_rows, panel_rows
 from event_assets.dashboard.panels import PANELS, REFUSED
 from event_assets.dashboard.queries import Selection
+from event_assets.dashboard.query_cache import Answers, NotMadeError
 from event_assets.dashboard.row_browser import rows, views_by_name
-from event_assets.dashboard.table_cache import Answers, NotMadeError
 from event_assets.errors import QueryError
 from event_assets.pipeline.workspace import Workspace
 from event_assets_tests.world import World, clicks, lines

@@ -18,7 +18,7 @@ from event_assets.draft.infer_time_formats import infer_time_formats, read_time
 from event_assets.draft.infer_types import Numbers, type_of
 from event_assets.draft.json_fields import json_fields
 from event_assets.draft.sample import Field
-from event_assets.draft.trial import Trial, try_out
+from event_assets.draft.trial_run import Trial, try_out
 from event_assets.text.field_paths import parse_path
 from event_assets_tests.workbooks import workbook
 
@@ -273,7 +273,7 @@ def test_a_user_and_a_type_without_a_telling_name_are_chosen_by_their_values(tmp
 def test_of_a_large_file_the_first_whole_records_are_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr("event_assets.draft.trial.MAX_BYTES", 1000)
+    monkeypatch.setattr("event_assets.draft.trial_run.MAX_BYTES", 1000)
     records = [
         {"time": f"2025-01-01T10:{n // 60:02d}:{n % 60:02d}Z", "user": f"u{n % 5}", "type": "a"} for n in range(200)
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from event_assets.draft import draft
-from event_assets.draft.trial import try_out
+from event_assets.draft.trial_run import try_out
 from event_assets_tests.draft.test_real_exports import csv, drafted, ndjson
 from event_assets_tests.workbooks import workbook
 

@@ -67,6 +67,15 @@ def test_every_asset_says_what_it_is_whose_it_is_and_what_its_columns_mean(shipp
         assert [column.name for column in schema.columns if not column.description] == [], spec.key
 
 
+def test_no_description_names_a_table_that_is_no_asset(shipped: list[dg.AssetSpec]) -> None:
+    described = {spec.key: spec.description or "" for spec in shipped}
+    for dataset in load_datasets().values():
+        for table in tables(dataset).values():
+            assert not table.internal or not [key for key, text in described.items() if f"{table.name} of" in text]
+    reads = "Beside its own date it reads cleaned_events of the 2 dates before and the date after."
+    assert reads in described[asset_key("shop", "sessions")]
+
+
 def test_raw_events_are_stale_once_no_new_data_came_for_as_long_as_declared(shipped: list[dg.AssetSpec]) -> None:
     policies = {spec.key.path[0]: spec.freshness_policy for spec in shipped if spec.freshness_policy}
     expected = {

@@ -12,6 +12,7 @@ import narwhals as nw
 import pytest
 
 from event_assets.orchestration.asset_keys import CAUSE_TAG
+from event_assets.orchestration.unreported_partitions import unreported
 from event_assets_tests.orchestration.platform import Platform, break_table
 from event_assets_tests.world import clicks, lines
 
@@ -156,3 +157,15 @@ def test_the_sensor_is_off_until_somebody_turns_it_on(platform: Platform) -> Non
     assert {sensor.name: sensor.default_status for sensor in repository.sensor_defs} == {
         "clicks_new_files": dg.DefaultSensorStatus.STOPPED
     }
+
+
+def test_a_landing_that_fails_reports_what_it_changed(platform: Platform) -> None:
+    platform.use(clicks(mode="fail_fast"))
+    platform.drop("clicks_1.csv", ONE_DAY)
+    platform.run()
+    platform.drop("clicks_2.csv", ONE_DAY)  # known content under another name
+    platform.drop("clicks_3.csv", lines("ann,view,soon,/a,1.00"))
+    result = platform.run()
+    assert not result.success
+    assert {table for table, _ in platform.materialized(result)} == {"source_files", "reconciliation"}
+    assert list(unreported(platform.instance, platform.workspace)) == []  # else the sensor starts runs that fail, too

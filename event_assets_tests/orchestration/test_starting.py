@@ -101,6 +101,7 @@ def test_a_date_outside_the_history_writes_and_records_nothing(landed: Platform)
         result = execute(landed, "raw_events", "cleaned_events", "quarantine", partition="2025-01-21")
     assert result.success
     assert landed.materialized(result) == set()
+    assert "clicks has no records of 2025-01-21: nothing was materialized" in messages(landed, result)
 
 
 def test_a_range_goes_beyond_a_calendar_that_another_run_of_its_backfill_cut(landed: Platform) -> None:
@@ -181,6 +182,25 @@ def test_checks_alone_find_a_file_that_was_damaged(landed: Platform) -> None:
         ("2025-01-06", "user_id is unique: 1 rows"),
         (None, "1 of 3 dates fail, first 2025-01-06: user_id is unique: 1 rows"),
     ]
+
+
+@pytest.mark.parametrize("content", [None, b"PAR1 of another kind"])
+def test_checks_alone_name_a_date_whose_file_is_missing_or_damaged(landed: Platform, content: bytes | None) -> None:
+    landed.run()
+    [path] = landed.workspace.stores["daily_summary"].paths("2025-01-06")
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content.ljust(path.stat().st_size, b"."))
+    result = execute(landed, checks={dg.AssetCheckKey(asset_key("clicks", "daily_summary"), "contract")})
+    assert result.success
+    found = {e.partition: (e.passed, e.description) for e in stored_evaluations(landed, result)}
+    passed, text = found.pop("2025-01-06")
+    assert (passed, str(text).startswith("a file of it is missing or damaged; event-assets run clicks")) == (
+        False,
+        True,
+    )
+    assert {day: passed for day, (passed, _) in found.items()} == {"2025-01-05": True, "2025-01-08": True, None: False}
 
 
 def test_a_run_with_its_checks_says_of_no_output_that_it_was_not_yielded(landed: Platform) -> None:

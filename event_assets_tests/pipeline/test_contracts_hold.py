@@ -8,7 +8,7 @@ from pathlib import Path
 import narwhals as nw
 import pytest
 
-from event_assets.pipeline.results import Outcome
+from event_assets.pipeline.run_results import Outcome
 from event_assets_tests.world import Break, World, lines, made, wrong_on
 
 BROKEN_DATE = "2025-01-07"

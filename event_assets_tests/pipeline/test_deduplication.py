@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_assets.pipeline.results import Outcome
+from event_assets.pipeline.run_results import Outcome
 from event_assets.pipeline.staleness import key_hashes, key_history
 from event_assets.pipeline.staleness.stale_partitions import stale_units
 from event_assets_tests.world import World, clicks, lines, made

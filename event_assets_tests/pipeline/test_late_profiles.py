@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from event_assets.pipeline.results import Outcome
+from event_assets.pipeline.run_results import Outcome
 from event_assets_tests.world import World, clicks, lines, made
 
 COLUMNS = [

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from event_assets.pipeline.erase import erase, rows_by_table
-from event_assets.pipeline.results import Outcome
 from event_assets.pipeline.retention import Expired, due, expire
+from event_assets.pipeline.run_results import Outcome
 from event_assets_tests.world import World, clicks, lines, made
 
 

@@ -110,14 +110,16 @@ def test_the_row_before_and_the_latest_value_are_those_of_the_own_group(bench: B
 
 
 def test_as_of_finds_the_nearest_row_of_the_own_group_on_one_side(bench: Bench) -> None:
-    rows = {"by": pl.Int64(), "at": pl.Int64()}
-    frame = bench.frame([{"by": by, "at": at} for by, at in [(1, 9), (1, 5), (1, 4), (2, 1), (3, 1), (1, 5)]], rows)
-    known = [(1, 5, "p"), (1, 8, "q"), (2, 2, "r")]
-    schema = {"by": pl.Int64(), "known at": pl.Int64(), "what": pl.String()}
+    rows = {"day": pl.Int64(), "by": pl.Int64(), "at": pl.Int64()}
+    frame = bench.frame(
+        [{"day": 1, "by": by, "at": at} for by, at in [(1, 9), (1, 5), (1, 4), (2, 1), (3, 1), (1, 5)]], rows
+    )
+    known = [(1, 1, 5, "p"), (1, 1, 8, "q"), (1, 2, 2, "r"), (2, 1, 4, "of another day"), (2, 3, 1, "too")]
+    schema = {"day": pl.Int64(), "by": pl.Int64(), "known at": pl.Int64(), "what": pl.String()}
     other = bench.frame([dict(zip(schema, row, strict=True)) for row in known], schema)
 
     def found(forward: bool) -> list[tuple[object, ...]]:
-        joined = bench.ports.as_of(frame, other, by="by", at="at", other_at="known at", forward=forward)
+        joined = bench.ports.as_of(frame, other, by=["day", "by"], at="at", other_at="known at", forward=forward)
         return sorted(
             ((row["by"], row["at"], row["known at"], row["what"]) for row in bench.rows(joined)),
             key=lambda row: row[:2],

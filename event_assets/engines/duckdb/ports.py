@@ -78,11 +78,15 @@ class DuckDBPorts:
     def lookup(self, frame: Frame, other: Frame, on: Sequence[str]) -> Frame:
         return frame.join(other, on=list(on), how="left")
 
-    def as_of(self, frame: Frame, other: Frame, *, by: str, at: str, other_at: str, forward: bool = False) -> Frame:
+    def as_of(
+        self, frame: Frame, other: Frame, *, by: Sequence[str], at: str, other_at: str, forward: bool = False
+    ) -> Frame:
         rows, found = (f"({_relation(one).sql_query()})" for one in (frame, other))
         near = f"l.{identifier(at)} {'<=' if forward else '>='} r.{identifier(other_at)}"
-        joined = f"FROM {rows} l ASOF LEFT JOIN {found} r ON l.{identifier(by)} = r.{identifier(by)} AND {near}"
-        return nw.from_native(self.connection.sql(f"SELECT l.*, r.* EXCLUDE ({identifier(by)}) {joined}"))
+        same = " AND ".join(f"l.{identifier(name)} = r.{identifier(name)}" for name in by)
+        joined = f"FROM {rows} l ASOF LEFT JOIN {found} r ON {same} AND {near}"
+        groups = ", ".join(map(identifier, by))
+        return nw.from_native(self.connection.sql(f"SELECT l.*, r.* EXCLUDE ({groups}) {joined}"))
 
     def distinct(self, frame: Frame) -> Frame:
         return frame.unique()

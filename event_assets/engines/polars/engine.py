@@ -62,11 +62,12 @@ class PolarsEngine:
         del outputs  # with the plans it is all that holds what the tables share, which sorting needs room beside
         frames, figures = _computed(plans, tables, self._way, dates)
         pieces, parts = {}, {}
+        together = dict(frames) if len(dates) > 1 else {}
         for name, table in tables.items():
             parts[name] = _parts(frames.pop(name), table, dates)
             pieces[name] = _write(parts[name], table, folder, figures)
         rows = {name: {date: [*by_value.values()] for date, by_value in found.items()} for name, found in parts.items()}
-        return Written(pieces, figures, rows)
+        return Written(pieces, figures, rows, together)
 
     def violations(self, table: Table, pieces: Sequence[WrittenFile]) -> Sequence[Violation]:
         frames = (read_parquet(piece.path) for piece in pieces)

@@ -20,6 +20,8 @@ from event_assets.transforms.interface import Frame, TextFunction
 Way = Literal["in-memory", "streaming"]
 #: Of an unsigned integer.
 _MOST_BITS = 64
+#: Of rows in no order these tell it.
+_FEW_ROWS = 1000
 #: So many hashes of rows are sorted at once, in half a gigabyte.
 _MARKS = 1 << 25
 
@@ -62,9 +64,12 @@ class PolarsPorts:
         plan: pl.LazyFrame = nw.to_native(frame)
         return nw.from_native(plan.join(nw.to_native(other), on=on, how="left", maintain_order="left"))
 
-    def as_of(self, frame: Frame, other: Frame, *, by: str, at: str, other_at: str, forward: bool = False) -> Frame:
-        joined = self._ordered(frame, [by, at]).join_asof(
-            self._ordered(other, [by, other_at]),
+    def as_of(
+        self, frame: Frame, other: Frame, *, by: Sequence[str], at: str, other_at: str, forward: bool = False
+    ) -> Frame:
+        # By a date as well, rows in a table's own order stay in it.
+        joined = self._ordered(frame, [*by, at]).join_asof(
+            self._ordered(other, [*by, other_at]),
             by=by,
             left_on=at,
             right_on=other_at,
@@ -160,7 +165,8 @@ def _repeated(marks: pl.LazyFrame) -> pl.Series:
 
 def in_order(frame: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
     """The frame in an order (nulls first). To look whether it is so already costs a tenth of sorting it."""
-    return frame if frame.is_sorted(order) else frame.sort(order, nulls_last=False)
+    ordered = frame.head(_FEW_ROWS).is_sorted(order) and frame.is_sorted(order)
+    return frame if ordered else frame.sort(order, nulls_last=False)
 
 
 def _with(frame: Frame, *expressions: pl.Expr) -> Frame:

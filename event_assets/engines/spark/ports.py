@@ -76,23 +76,24 @@ class SparkPorts:
     def lookup(self, frame: Frame, other: Frame, on: Sequence[str]) -> Frame:
         return frame.join(other, on=list(on), how="left")
 
-    def as_of(self, frame: Frame, other: Frame, *, by: str, at: str, other_at: str, forward: bool = False) -> Frame:
+    def as_of(
+        self, frame: Frame, other: Frame, *, by: Sequence[str], at: str, other_at: str, forward: bool = False
+    ) -> Frame:
         """Spark has no such join: both are sorted together by time, and the nearest is filled onto the rows."""
         from pyspark.sql import Window
         from pyspark.sql import functions as f
 
         rows, found = native(frame), native(other)
-        taken = [name for name in found.columns if name != by]
+        groups = [column_of(name) for name in by]
+        taken = [name for name in found.columns if name not in by]
         candidates = found.select(
-            column_of(by), column_of(other_at).alias(at), f.struct(*map(column_of, taken)).alias("row found")
+            *groups, column_of(other_at).alias(at), f.struct(*map(column_of, taken)).alias("row found")
         )
         both = rows.withColumn("is row", f.lit(True)).unionByName(candidates, allowMissingColumns=True)
         # Looked for forward, time runs backward: Spark sums a frame that grows once, one that shrinks for each row.
         is_row, time = column_of("is row"), column_of(at)
         order = [time.desc_nulls_first() if forward else time.asc_nulls_first(), is_row.asc_nulls_first()]
-        reached = (
-            Window.partitionBy(column_of(by)).orderBy(*order).rowsBetween(Window.unboundedPreceding, Window.currentRow)
-        )
+        reached = Window.partitionBy(*groups).orderBy(*order).rowsBetween(Window.unboundedPreceding, Window.currentRow)
         nearest = f.last(column_of("row found"), ignorenulls=True).over(reached)
         filled = both.withColumn("row found", nearest).filter(is_row)
         fields = (column_of("row found").getField(name).alias(name) for name in taken)

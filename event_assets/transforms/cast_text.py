@@ -13,7 +13,7 @@ from decimal import Decimal
 import narwhals as nw
 
 from event_assets.declaration import Column
-from event_assets.declaration.values import Value, canonical_number, form_of, value_of
+from event_assets.declaration.typed_values import Value, canonical_number, form_of, value_of
 from event_assets.errors import DeclarationError
 from event_assets.tables.column_types import narwhals_type
 from event_assets.text.canonical_json import canonical_json
