@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from event_assets.declaration.tables_and_limits import Identity
-from event_assets.tables.shared_columns import computed
 from event_assets.tables.table import Column, Table
 
 PERSON_ID = Column(
@@ -18,10 +16,10 @@ PERSON_ID = Column(
 )
 
 
-def identity_tables(identity: Identity) -> Iterable[Table]:
-    """identity_links by date, and what follows from all of them."""
-    ids = identity.columns
-    column = computed("column", "string", "The declared column that holds the id.", *ids)
+def identity_tables(ids: tuple[str, ...]) -> Iterable[Table]:
+    """identity_links by date, and what follows from all of them; `ids` are the declared columns that hold ids."""
+    holds = "The declared column that holds the id."
+    column = Column("column", "string", holds, nullable=False, made_from=ids)
     id_ = Column("id", "string", "The id as text.", nullable=False, personal=True, made_from=ids)
     other = "The column of the other id; null in the row of the id itself."
     yield Table(
@@ -46,7 +44,7 @@ def identity_tables(identity: Identity) -> Iterable[Table]:
             column,
             id_,
             replace(PERSON_ID, nullable=False, made_from=("id", "linked_id")),
-            computed("since", "date", "The first date on which the id occurs.", "id"),
+            Column("since", "date", "The first date on which the id occurs.", nullable=False, made_from=("id",)),
         ),
         key=("column", "id"),
         layer="silver",
