@@ -51,7 +51,7 @@ def tables(dataset: Dataset) -> dict[str, Table]:
     made = (
         *landed_tables(dataset),
         *cleaned_tables(dataset),
-        *(identity_tables() if dataset.identity else ()),
+        *(identity_tables(dataset.identity.columns) if dataset.identity else ()),
         *session_tables(dataset),
         facts_table(dataset),
         *gold_tables(dataset),
