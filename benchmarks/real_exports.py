@@ -92,6 +92,12 @@ def pairs(rows: int) -> Iterator[tuple[str, Form, Form]]:
         Form({"format": "ndjson", "columns": [*columns[:2], *array]}, lines, "a.ndjson"),
         Form({"format": "ndjson", "columns": [*columns[:2], *keys]}, lines, "a.ndjson"),
     )
+    paid = {"format": "ndjson", "columns": [*columns, {**price, "source": "paid"}]}
+    yield (
+        "numbers where texts have decimal commas",
+        Form(paid, lines, "a.ndjson"),
+        Form({**paid, "numbers": numbers}, lines, "a.ndjson"),
+    )
 
 
 def cpu_seconds(form: Form, folder: Path) -> float:
@@ -150,6 +156,7 @@ def _lines(times: list[dt.datetime]) -> str:
         params = [parameter("page", f"/page/{row % 100}", None), parameter("price", None, row % 90_000 / 100)]
         params += [parameter(f"other_{number}", "x", None) for number in range(6)]
         record = {"user": f"user-{row % 5000}", "kind": "view", "at": at.isoformat(), "price": 1, "page": "/"}
+        record["paid"] = row % 90_000 / 100
         record["params"] = params
         lines.append(json.dumps(record))
     return "\n".join(lines) + "\n"

@@ -93,6 +93,7 @@ NAMES_TABLES = {
     "transforms/": "computes them",
     "pipeline/steps.py": "the graph of the tables",
     "pipeline/reconcile.py": "the equations of accounting are about certain tables",
+    "pipeline/check_results.py": "what these checks find on certain tables",
     "pipeline/checks.py": "warnings about rejects, duplicates and missing profiles",
     "pipeline/funnel_check.py": "a warning about the funnel, with the commonest event types",
     "pipeline/status.py": "the share of rejected records",

@@ -42,7 +42,7 @@ def ask(
     declared, settings = named_dataset(dataset), load_settings()
 
     from event_assets.cli.output import json_text
-    from event_assets.warehouse.ask import METRICS, answer
+    from event_assets.warehouse.ask import METRICS, answer, dates_of_facts
     from event_assets.warehouse.query import read_rows
 
     if metric not in METRICS:
@@ -69,6 +69,14 @@ def ask(
     from event_assets.cli.text_table import Shown, print_rows
 
     print_rows({name: name == metric for name in names}, rows, shown=Shown(wide=True))
+    if not any(row[-1] for row in rows):
+        [(since, until)] = read_rows(
+            dates_of_facts(declared),
+            {declared.name: declared},
+            settings,
+            lambda some: [tuple(row) for row in some.rows],
+        )
+        typer.echo(f"{declared.name} has facts from {since} to {until}" if since else f"{declared.name} has no facts")
     source = " and ".join(read)
     verb = "was" if len(read) == 1 else "were"
     typer.echo(f"no rollup covers this: {source} {verb} scanned" if found.scanned else f"read from {source}")

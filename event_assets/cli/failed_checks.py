@@ -6,7 +6,8 @@ import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from event_assets.pipeline.checks import checks, file_results, quality_results
+from event_assets.pipeline.check_results import file_results, quality_results
+from event_assets.pipeline.checks import checks
 from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.run_results import CheckResult, Outcome
 from event_assets.pipeline.workspace import Workspace

@@ -61,6 +61,9 @@ def kinds_of(paths: Sequence[Path], *, time: str | None, user: str | None, kind:
         if left_out is not None:
             group = replace(group, sample=group.sample.without(left_out.records))
             roles = roles_of(group.sample, *given)
+        if len(groups) > 1 and _may_list_things(group, roles):
+            sample = replace(group.sample, remarks=(*group.sample.remarks, _LIST_OF_THINGS))
+            group = replace(group, sample=sample)
         found.append((group, roles, left_out))
     named = {role: field for role, field in (("time", time), ("user", user), ("type", kind)) if field is not None}
     _check_named(named, [group.sample for group in (*groups, *(group for group, _, _ in found))], errors)
@@ -90,6 +93,19 @@ def _with_roles(group: Group, given: Sequence[str | None]) -> tuple[Group, Roles
             raise
         sample = reduce(Sample.joined, filter(None, logs))
         return replace(group, sample=sample), roles_of(sample, *given)
+
+
+#: Names of times at which a thing was made, without case and marks.
+_CREATION = ("created", "createdat", "creationdate", "datecreated", "updated", "updatedat")
+_LIST_OF_THINGS = (
+    "each record has an id and the time of its creation: if the file lists things, such as channels or products, "
+    "remove this block"
+)
+
+
+def _may_list_things(group: Group, roles: Roles) -> bool:
+    """Whether a file beside others may be no events but what they are about, such as Slack's channels.json."""
+    return len(group.files) == 1 and roles.id is not None and roles.time[0].key in _CREATION
 
 
 def _overlap(group: Group, users: set[str]) -> int:

@@ -91,6 +91,8 @@ def _of_block(
     if at is None:
         why = f"{block.sample.title} is of another kind; init OTHER_NAME --show drafts its block"
         what = "a further block" if blocks else "a block"
+        if taken := _taken(block, blocks, kinds.files):
+            why += f"; {flow(taken)} of an earlier block reads these files: write the new block above it"
         yield Change(kind, "", f"{what} with files: {flow(block.files)}", why)
         return
     declared = blocks[at]
@@ -161,6 +163,13 @@ def _unmatched(declared: Source, block: Block, files: tuple[Found, ...]) -> list
     """The names of the block's files that no declared pattern matches."""
     names = [file.plain_place for file in files if file.path in block.sample.paths]
     return [name for name in names if not any(matches(name, pattern) for pattern in declared.files)]
+
+
+def _taken(block: Block, blocks: Sequence[Source], files: tuple[Found, ...]) -> str:
+    """A declared pattern that matches a file of the block: of two blocks the first one reads the file."""
+    places = [file.plain_place for file in files if file.path in block.sample.paths]
+    patterns = (pattern for declared in blocks for pattern in declared.files)
+    return next((pattern for pattern in patterns if any(matches(place, pattern) for place in places)), "")
 
 
 def _reading(

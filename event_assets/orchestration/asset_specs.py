@@ -16,6 +16,8 @@ from event_assets.tables.catalog import tables
 from event_assets.tables.landed_tables import RAW_EVENTS, SOURCE_FILES
 from event_assets.tables.table import Table
 
+_ALL = float("inf")
+
 
 def asset_specs(dataset: Dataset, dates: dg.PartitionsDefinition) -> tuple[dg.AssetSpec, ...]:
     """One spec a table, upstream first; `dates` are the partitions of tables by date."""
@@ -68,7 +70,8 @@ def _asset_spec(dataset: Dataset, table: Table, dates: dg.PartitionsDefinition |
 
 
 def _description(dataset: Dataset, table: Table, step: Step | None) -> str:
-    reads = [text for source in step.inputs if (text := _window(source))] if step and step.by_date else []
+    inputs = shown_inputs(dataset, step) if step and step.by_date else ()
+    reads = [text for source in inputs if (text := _window(source))]
     around = f" Beside its own date it reads {'; '.join(reads)}." if reads else ""
     key = ", ".join(table.key)
     return f"{table.description}\n\nOne row per {key}.{around} Part of **{dataset.name}**: {dataset.description}"
@@ -115,18 +118,30 @@ def _deps(dataset: Dataset, table: str, step: Step | None) -> Iterator[dg.AssetD
             yield dg.AssetDep(asset_key(dataset.name, SOURCE_FILES))
         return
     # Which names the profile files have is a view of the ledger, as source_files is.
-    read = (SOURCE_FILES if source == "profile_snapshots" else source for source in shown_inputs(dataset, step))
-    yield from (dg.AssetDep(asset_key(dataset.name, source)) for source in dict.fromkeys(read))
+    read = (source.table for source in shown_inputs(dataset, step))
+    shown = dict.fromkeys(SOURCE_FILES if name == "profile_snapshots" else name for name in read)
+    yield from (dg.AssetDep(asset_key(dataset.name, name)) for name in shown)
 
 
-def shown_inputs(dataset: Dataset, step: Step) -> Iterator[str]:
-    """The tables that a step reads; in place of an internal one those that it is made from."""
-    made = tables(dataset)
+def shown_inputs(dataset: Dataset, step: Step) -> Sequence[Input]:
+    """What a step reads, each table once; in place of an internal table what that is made from, on all dates that the
+    step then depends on."""
+    made, found = tables(dataset), dict[str, Input]()
     for source in step.inputs:
+        inner: Sequence[Input] = [Input(source.table)]
         if source.table in made and made[source.table].internal:
-            yield from shown_inputs(dataset, step_of(dataset)[source.table])
-        else:
-            yield source.table
+            inner = shown_inputs(dataset, step_of(dataset)[source.table])
+        for one in inner:
+            known = found.get(one.table, one)
+            before = _before(source) + _before(one)
+            after = max(source.after + one.after, known.after)
+            widest = max(before, _before(known))
+            found[one.table] = Input(one.table, before="all" if widest >= _ALL else int(widest), after=after)
+    return list(found.values())
+
+
+def _before(source: Input) -> float:
+    return _ALL if source.before == "all" else source.before
 
 
 def column_schema(table: Table, lineage: Mapping[str, Sequence[dg.TableColumnDep]]) -> dg.TableSchema:

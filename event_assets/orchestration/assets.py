@@ -46,7 +46,7 @@ from event_assets.orchestration.run_log import log_landing, log_totals
 from event_assets.orchestration.send_openlineage import send_lineage
 from event_assets.orchestration.unreported_partitions import late_report_events, unreported
 from event_assets.orchestration.warehouse_asset import keep_current
-from event_assets.pipeline.checks import published_results, summary
+from event_assets.pipeline.check_results import published_results, summary
 from event_assets.pipeline.land_files import land_new_files
 from event_assets.pipeline.lateness_table import publish_lateness
 from event_assets.pipeline.progress import NullProgress

@@ -13,14 +13,14 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from event_assets.declaration import Dataset
 from event_assets.orchestration.asset_keys import asset_key
-from event_assets.pipeline.checks import (
-    checks,
+from event_assets.pipeline.check_results import (
     completeness_results,
     file_results,
     published_results,
     quality_results,
     reconciliation_results,
 )
+from event_assets.pipeline.checks import checks
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.lateness_table import changed_last
 from event_assets.pipeline.reconcile import Reconciliation

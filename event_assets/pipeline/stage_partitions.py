@@ -14,7 +14,7 @@ import narwhals as nw
 import polars as pl
 
 from event_assets.engines.engine import Content, Dates, Engine, Written
-from event_assets.pipeline.checks import accountable_rows, accounting_result, contract_result
+from event_assets.pipeline.check_results import accountable_rows, accounting_result, contract_result
 from event_assets.pipeline.dataset_tables import Unit, unit_of
 from event_assets.pipeline.date_blocks import merged_rows, scan_all_dates
 from event_assets.pipeline.first_rows import scan_first_rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from event_assets.tables.table import Column, Table
 
@@ -15,18 +16,20 @@ PERSON_ID = Column(
 )
 
 
-def identity_tables() -> Iterable[Table]:
-    """identity_links by date, and what follows from all of them."""
-    column = Column("column", "string", "The declared column that holds the id.", nullable=False)
-    id_ = Column("id", "string", "The id as text.", nullable=False, personal=True)
+def identity_tables(ids: tuple[str, ...]) -> Iterable[Table]:
+    """identity_links by date, and what follows from all of them; `ids` are the declared columns that hold ids."""
+    holds = "The declared column that holds the id."
+    column = Column("column", "string", holds, nullable=False, made_from=ids)
+    id_ = Column("id", "string", "The id as text.", nullable=False, personal=True, made_from=ids)
+    other = "The column of the other id; null in the row of the id itself."
     yield Table(
         "identity_links",
         "The ids of a date, and which of them one event holds together.",
         (
             column,
             id_,
-            Column("linked_column", "string", "The column of the other id; null in the row of the id itself."),
-            Column("linked_id", "string", "The other id that the same event holds.", personal=True),
+            Column("linked_column", "string", other, made_from=ids),
+            Column("linked_id", "string", "The other id that the same event holds.", personal=True, made_from=ids),
         ),
         key=("column", "id", "linked_column", "linked_id"),
         partitioned_by="event_date",
@@ -40,8 +43,8 @@ def identity_tables() -> Iterable[Table]:
         (
             column,
             id_,
-            Column("person_id", "string", PERSON_ID.description, nullable=False, personal=True),
-            Column("since", "date", "The first date on which the id occurs.", nullable=False),
+            replace(PERSON_ID, nullable=False, made_from=("id", "linked_id")),
+            Column("since", "date", "The first date on which the id occurs.", nullable=False, made_from=("id",)),
         ),
         key=("column", "id"),
         layer="silver",

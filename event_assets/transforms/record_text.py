@@ -74,6 +74,13 @@ class _BlockTexts:
             for source in self._all_times
             if self._is_field(source) and (place := self._places([source])[0]) not in known
         }
+        # Of Parquet `as_written` has the values of several sources by their paths.
+        self._placed = {
+            source: tuple(map(str, parse_path(source)))
+            for column in block.columns
+            for source in column.sources
+            if self._typed and len(column.sources) > 1 and self._is_field(source)
+        }
         self._of_two_notations = {column.name for column in block.of_two_notations}
         self._time, self._extra, self._written, self._numbers = (
             places.get(name) for name in (TIME_TEXT, "extra", AS_WRITTEN, CAME_AS_NUMBER)
@@ -90,7 +97,10 @@ class _BlockTexts:
             for place, text in self._of_time(self._at(row, self._time)):
                 _put(record, place, self._scalar(text))
         for name, value in written.items():
-            _merge(record, name, value, nest=True)
+            if name in self._placed:
+                _put(record, self._placed[name], value)
+            else:
+                _merge(record, name, value, nest=True)
         for name, value in _members(extra):
             _merge(record, name, value)
         return _written(record).encode()[:RAW_BYTES].decode(errors="ignore")

@@ -81,6 +81,11 @@ def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, las
     return Answer(read, f"{figures} HAVING {source.figure} <> 0 ORDER BY {order}")
 
 
+def dates_of_facts(dataset: Dataset) -> str:
+    """The SELECT of the first and the last date that has facts; null where there are none."""
+    return f"SELECT min(event_date), max(event_date) FROM {identifier(dataset.name)}.{identifier(FACTS)}"
+
+
 def _complete(dataset: Dataset, table: Table) -> str:
     """The condition that leaves out dates that wait for their files (`expect.hold`): gold tables are empty there."""
     if table.layer == "gold" or dataset.expect is None or not dataset.expect.hold:

@@ -128,6 +128,9 @@ def test_the_command_prints_the_answer_and_where_it_was_read(world: World, monke
     printed = CliRunner().invoke(app, args).stdout
     assert "│ /a" in printed
     assert printed.endswith("\nread from clicks.users_by\n")
+    first, last = (f([row["event_date"] for row in facts_of(world)]) for f in (min, max))
+    printed = CliRunner().invoke(app, ["ask", "clicks", "--from", "1990-01-01", "--to", "1990-02-01"]).stdout
+    assert printed.endswith(f"\nclicks has facts from {first} to {last}\nread from clicks.daily_summary\n")
     wrong = CliRunner().invoke(app, ["ask", "clicks", "--metric", "people"])
     assert wrong.exit_code == 2
     assert set(METRICS) == {"users", "persons", "sessions", "events", "minutes", "conversions", "revenue"}

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import click
 import pytest
 import typer.main
+from click.shell_completion import ShellComplete
 
 from event_assets.cli.main import app
 from event_assets_tests.cli.conftest import Command
@@ -76,19 +76,19 @@ def test_completion_offers_tables_reasons_and_dates(clicks_world: World) -> None
     clicks_world.drop("clicks_1.csv", lines("ann,view,2025-01-06T10:00:00,/a,1", ",view,2025-01-07T10:00:00,/a,1"))
     clicks_world.refresh()
 
-    def offered(name: str, parameter: str, incomplete: str, **given: str) -> list[str]:
-        documented = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
-        context = click.Context(documented)
-        context.params = dict(given)
-        found = next(one for one in documented.params if one.name == parameter)
-        return [item.value for item in found.shell_complete(context, incomplete)]
+    def offered(*words: str) -> list[str]:
+        """What a shell gets for a line whose last word is incomplete."""
+        *args, incomplete = words
+        complete = ShellComplete(typer.main.get_command(app), {}, "event-assets", "_EVENT_ASSETS_COMPLETE")
+        return [item.value for item in complete.get_completions(args, incomplete)]
 
-    assert offered("query", "sql", "SELECT * FROM clicks.fu") == ["SELECT * FROM clicks.funnel_summary"]
-    assert "shop.sessions" in offered("query", "sql", "sho")
-    assert offered("query", "sql", "SELECT 1 ") == []
-    assert offered("quarantine", "reason", "mis", dataset="clicks") == ["missing_user_id"]
-    assert offered("run", "first", "2025", dataset="clicks") == ["2025-01-06", "2025-01-07"]
-    assert offered("run", "first", "2025", dataset="nobody") == []
+    assert offered("query", "SELECT * FROM clicks.fu") == ["SELECT * FROM clicks.funnel_summary"]
+    assert "shop.sessions" in offered("query", "sho")
+    assert offered("query", "SELECT 1 ") == []
+    assert offered("quarantine", "clicks", "--reason", "mis") == ["missing_user_id"]
+    assert offered("run", "clicks", "--from", "2025") == ["2025-01-06", "2025-01-07"]
+    assert offered("run", "clicks", "--from", "2025-01-06", "--to", "2025-01-07") == ["2025-01-07"]
+    assert offered("run", "nobody", "--from", "2025") == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)

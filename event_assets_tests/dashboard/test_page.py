@@ -205,6 +205,19 @@ def test_active_users_and_cohorts_are_drawn(page: Page, address: str) -> None:
     assert [tuple(mark.values())[-4:] for mark in marks(page, "cohorts")] == [("2024-02-26", "0", "2", "100.0%")]
 
 
+def test_no_label_of_a_chart_is_cut_off(page: Page, address: str) -> None:
+    opened(page, f"{address}/clicks")
+    outside = """[...document.querySelectorAll('.chart svg')].flatMap(svg => {
+        const box = svg.getBoundingClientRect();
+        return [...svg.querySelectorAll('text')].filter(text => {
+            const { left, right } = text.getBoundingClientRect();
+            return left < box.left - 1 || right > box.right + 1;
+        }).map(text => text.textContent);
+    })"""
+    assert page.locator("#cohorts .chart svg text").count() > 0
+    assert page.evaluate(outside) == []
+
+
 def test_the_page_has_landmarks_headings_and_a_table_behind_each_chart(page: Page, address: str) -> None:
     opened(page, address)
     for landmark in ("banner", "main", "contentinfo"):

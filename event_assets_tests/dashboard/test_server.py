@@ -183,3 +183,30 @@ def test_missing_files_and_late_records_have_panels_where_they_are_declared(tmp_
         assert "<code>user_funnel</code>" in shown
         rows = got(f"{address}/clicks/panels/completeness.csv")[1].splitlines()
     assert rows == ["event_date,expected,arrived,missing", "2025-05-30,2,1,1"]
+
+
+def test_a_filter_on_profiles_is_named_and_persons_and_traffic_have_panels(tmp_path: Path) -> None:
+    profiles = {
+        "files": ["users_*.csv"],
+        "format": "csv",
+        "columns": [
+            {"name": "user_id", "source": "user", "required": True, "description": "Who."},
+            {"name": "country", "description": "Where."},
+            {"name": "plan", "description": "What."},
+        ],
+        "filter": {"country": ["DE", "FR"], "plan": {"not": ["test"]}},
+    }
+    identity = {"links": [["page", "user_id"]]}
+    dataset = clicks(profiles=profiles, identity=identity, traffic={"internal_users": ["bob"]})
+    world = World(tmp_path, dataset)
+    world.drop("users_1.csv", "user,country,plan\nann,DE,full\nbob,FR,full\n")
+    world.drop("clicks_1.csv", lines("ann,view,2024-03-01T10:00:00Z,/a,", "bob,view,2024-03-01T10:00:00Z,/b,"))
+    world.refresh()
+    with served({"clicks": world.dataset}, world.settings) as address:
+        status, page, _ = got(f"{address}/clicks")
+        _, traffic, _ = got(f"{address}/clicks/panels/traffic.csv")
+        _, persons, _ = got(f"{address}/clicks/panels/persons.csv")
+    assert status == 200
+    assert "Only users with country DE or FR and plan not test; sessions are of all users." in page
+    assert traffic.splitlines() == ["traffic,events,share", "human,1,0.5", "internal,1,0.5"]
+    assert persons.splitlines() == ["column,ids,persons", "all,4,2", "page,2,2", "user_id,2,2"]

@@ -390,3 +390,55 @@ def test_a_web_log_names_other_types_than_the_method(tmp_path: Path) -> None:
     )
     remark = "the type of event is the HTTP method; other fields that could be it are path"
     assert any(note.startswith(remark) for note in draft("mine", path).notes)
+
+
+@pytest.mark.parametrize(
+    ("content", "formats", "first"),
+    [
+        # Loghub's Spark and HealthApp.
+        (
+            "".join(f"17/06/09 20:10:4{n} INFO executor.Executor: task {n}\n" for n in range(6)),
+            ("%y/%m/%d %H:%M:%S",),
+            "2017-06-09 20:10:40",
+        ),
+        (
+            "".join(f"20171223-22:15:29:60{n}|Step_LSC|3000{n % 2}|extend\n" for n in range(6)),
+            ("%Y%m%d-%H:%M:%S:%f",),
+            "2017-12-23 22:15:29.600000",
+        ),
+        # Dates of one export are near each other: the year is last here, and first there.
+        (
+            "at,user\n" + "".join(f"{d}/12/24 10:00,u{d}\n" for d in (29, 30, 31)),
+            ("%d/%m/%y %H:%M",),
+            "2024-12-29 10:00:00",
+        ),
+        (
+            "at,user\n" + "".join(f"24/12/{d} 10:00,u{d}\n" for d in (10, 20, 30)),
+            ("%y/%m/%d %H:%M",),
+            "2024-12-10 10:00:00",
+        ),
+    ],
+)
+def test_a_date_with_a_short_year_is_read_as_its_layout_has_it(
+    tmp_path: Path, content: str, formats: tuple[str, ...], first: str
+) -> None:
+    path = tmp_path / "app.log" if content.startswith("1") else tmp_path / "app.csv"
+    dataset = drafted(path, content)
+    assert dataset.events[0].time.read_as == formats
+    assert str(landed(tmp_path / "lake", dataset, path).table("raw_events")["event_time"].min())[: len(first)] == first
+
+
+def test_dates_that_may_begin_or_end_with_the_year_are_asked_about(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("at,user\n11/10/12 10:00,a\n11/10/12 11:00,b\n")
+    made = draft("mine", path)
+    assert set(made.dataset.events[0].time.read_as) == {"%d/%m/%y %H:%M", "%m/%d/%y %H:%M", "%y/%m/%d %H:%M"}
+    assert any("remove the format that is wrong" in note for note in made.notes)
+
+
+def test_repeated_names_of_columns_are_read_by_their_place(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    dataset = drafted(path, "time,user,value,value\n2025-01-06,a,1,2\n2025-01-07,b,3,4\n")
+    found = [(one.name, one.source) for one in dataset.events[0].columns if one.name.endswith("value")]
+    assert found == [("value", "column_3"), ("source_value", "column_4")]
+    assert landed(tmp_path / "lake", dataset, path).table("cleaned_events").height == 2

@@ -67,6 +67,15 @@ def test_every_asset_says_what_it_is_whose_it_is_and_what_its_columns_mean(shipp
         assert [column.name for column in schema.columns if not column.description] == [], spec.key
 
 
+def test_no_description_names_a_table_that_is_no_asset(shipped: list[dg.AssetSpec]) -> None:
+    described = {spec.key: spec.description or "" for spec in shipped}
+    for dataset in load_datasets().values():
+        for table in tables(dataset).values():
+            assert not table.internal or not [key for key, text in described.items() if f"{table.name} of" in text]
+    reads = "Beside its own date it reads cleaned_events of the 2 dates before and the date after."
+    assert reads in described[asset_key("shop", "sessions")]
+
+
 def test_raw_events_are_stale_once_no_new_data_came_for_as_long_as_declared(shipped: list[dg.AssetSpec]) -> None:
     policies = {spec.key.path[0]: spec.freshness_policy for spec in shipped if spec.freshness_policy}
     expected = {
@@ -123,6 +132,7 @@ def test_the_component_builds_the_same_definitions(tmp_path: Path, monkeypatch: 
         ("gap: 30m", "gap: 30 minutes", "sessions.gap: write a duration as a number and s, m, h or d, such as 30m"),
         ("{gap: 30m", "{gapp: 30m", "sessions.gapp: is not a key of a dataset declaration; did you mean gap?"),
         ("start_date: 2024-01-01\n", "", "start_date: is missing; add it"),
+        ("daily_summary: {}", "custom: [nowhere.tables:mine]", "gold.custom: nowhere.tables:mine"),
     ],
 )
 def test_a_wrong_declaration_stops_its_dataset_alone_by_one_line_that_names_file_key_and_remedy(
@@ -135,6 +145,16 @@ def test_a_wrong_declaration_stops_its_dataset_alone_by_one_line_that_names_file
     assert str(wrong_one.description).startswith(f"Not loaded: {path}: {line}")
     assert "\n" not in str(wrong_one.description)
     assert {spec.group_name for spec in specs} == {*SHIPPED, "clicks", "warehouse"}
+
+
+def test_a_dataset_whose_column_is_named_like_a_tables_own_is_not_loaded_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = declare(tmp_path, CLICKS.replace("page", "rank").replace("by: null", "by: rank"))
+    monkeypatch.setenv("EVENT_ASSETS_DATASETS", str(path.parent.parent))
+    specs = location_definitions().resolve_all_asset_specs()
+    line = "column rank: is also a column that top_users has of its own; choose another name"
+    assert [spec.description for spec in specs if spec.group_name == "clicks"] == [f"Not loaded: {path}: {line}"]
 
 
 def test_loading_the_definitions_loads_neither_a_database_nor_another_engine() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from event_assets.pipeline.checks import file_results
+from event_assets.pipeline.check_results import file_results
 from event_assets.pipeline.rejected_records import count_refused, refused_by_file
 from event_assets.pipeline.schema_drift import drifts
 from event_assets.pipeline.workspace import Workspace

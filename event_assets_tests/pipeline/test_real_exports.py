@@ -157,6 +157,19 @@ def test_numbers_of_parquet_are_no_texts_either(tmp_path: Path, kind: pa.DataTyp
     assert [Decimal(text) for text in world.table("raw_events")["price"]] == [Decimal("1.893"), Decimal("12.5"), 7]
 
 
+def test_a_quarantined_row_of_parquet_has_each_source_of_the_user_at_its_path(tmp_path: Path) -> None:
+    user = {"name": "user_id", "source": ["ids.user", 'ids."cookie.id"'], "description": "x"}
+    kind = {"name": "event_type", "source": "kind", "required": True, "description": "x"}
+    events = {"files": ["*.parquet"], "format": "parquet", "time": {"source": "at"}, "columns": [user, kind]}
+    world = World(tmp_path, declared(events))
+    file = BytesIO()
+    record = {"ids": {"user": None, "cookie.id": "c2"}, "kind": None, "at": "2025-01-01"}
+    pq.write_table(pa.Table.from_pylist([record]), file)
+    world.drop("a.parquet", file.getvalue())
+    world.refresh()
+    assert json.loads(world.table("quarantine")["raw"][0])["ids"] == {"user": "", "cookie.id": "c2"}
+
+
 @pytest.mark.parametrize("form", ["ndjson", "parquet"])
 def test_a_quarantined_number_of_several_columns_is_replayed_as_a_number(tmp_path: Path, form: str) -> None:
     """Texts have decimal commas, numbers don't; the record says so whichever field the value is of."""

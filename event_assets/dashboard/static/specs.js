@@ -85,6 +85,19 @@ function events({ values, from, to }, { width, types }) {
   };
 }
 
+function lines(rows, range, width, color, tooltip) {
+  const y = amount("users");
+  return {
+    data: { values: rows },
+    height: 260,
+    encoding: { x: days(range, width), color, tooltip },
+    layer: [
+      { mark: { type: "line", strokeWidth: 2, aria: false }, encoding: { y } },
+      { mark: { type: "point", filled: true, size: range.length > 60 ? 12 : 46, opacity: 1 }, encoding: { y } },
+    ],
+  };
+}
+
 function users({ values, from, to }, { width, types, colours }) {
   const range = dates({ from, to });
   const shown = types.length > 1 ? [null, ...types.slice(0, 7)] : [null];
@@ -94,20 +107,8 @@ function users({ values, from, to }, { width, types, colours }) {
   );
   const domain = shown.map((type) => type ?? ANY);
   const colour = { field: "event_type", type: "nominal", scale: { domain, range: [colours.text, ...colours.category] }, legend: legend(domain, width) };
-  const y = amount("users");
-  return {
-    data: { values: rows },
-    height: 260,
-    encoding: {
-      x: days(range, width),
-      color: colour,
-      tooltip: [tip("event_date", "Date"), tip("event_type", "Type"), tip("users", "Users", NUMBER)],
-    },
-    layer: [
-      { mark: { type: "line", strokeWidth: 2, aria: false }, encoding: { y } },
-      { mark: { type: "point", filled: true, size: range.length > 60 ? 12 : 46, opacity: 1 }, encoding: { y } },
-    ],
-  };
+  const tooltip = [tip("event_date", "Date"), tip("event_type", "Type"), tip("users", "Users", NUMBER)];
+  return lines(rows, range, width, colour, tooltip);
 }
 
 const SPANS = { day: "the day", week: "7 days", month: "28 days" };
@@ -118,20 +119,9 @@ function active({ values, from, to }, { width, colours }) {
     values.map((row) => ({ event_date: row.event_date, span, users: row[field] })),
   );
   const domain = Object.values(SPANS);
-  const y = amount("users");
-  return {
-    data: { values: rows },
-    height: 260,
-    encoding: {
-      x: days(range, width),
-      color: { field: "span", type: "nominal", scale: { domain }, legend: legend(domain, width) },
-      tooltip: [tip("event_date", "Date"), tip("span", "Active in"), tip("users", "Users", NUMBER)],
-    },
-    layer: [
-      { mark: { type: "line", strokeWidth: 2, aria: false }, encoding: { y } },
-      { mark: { type: "point", filled: true, size: range.length > 60 ? 12 : 46, opacity: 1 }, encoding: { y } },
-    ],
-  };
+  const colour = { field: "span", type: "nominal", scale: { domain }, legend: legend(domain, width) };
+  const tooltip = [tip("event_date", "Date"), tip("span", "Active in"), tip("users", "Users", NUMBER)];
+  return lines(rows, range, width, colour, tooltip);
 }
 
 function cohorts({ values }, { colours }) {
