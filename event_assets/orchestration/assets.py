@@ -322,15 +322,20 @@ def _show_calendar(context: dg.OpExecutionContext, current: DatasetRun) -> None:
 
 
 def _shorten_backfills(context: dg.OpExecutionContext, workspace: Workspace, now: dg.PartitionsDefinition) -> None:
-    """Leave dates without records out of this run's backfill, and dates that leave the calendar out of all."""
+    """Leave dates without records that this run was for out of its backfill, and dates that leave the calendar of all.
+
+    Another date without records stays requested: a file with its records may arrive before the run that is for it.
+    """
     ours = {asset_key(workspace.dataset.name, name): name for name in workspace.tables}
     possible = cache(lambda table: {day.isoformat() for day in possible_dates(workspace, table)})
+    mine = {day.isoformat() for day in requested_dates(context, workspace) or ()}
 
     def exists(backfill: str, asset: dg.AssetKey, date: str) -> bool:
         if asset not in ours:
             return True
-        own = backfill == context.run.tags.get(BACKFILL_TAG)
-        return date in possible(ours[asset]) if own else now.has_partition_key(date)
+        if backfill == context.run.tags.get(BACKFILL_TAG) and date in mine and asset in context.selected_asset_keys:
+            return date in possible(ours[asset])
+        return now.has_partition_key(date)
 
     if missing := sorted(leave_out(context.instance, exists)):
         _log_without_records(context, workspace, "taken out of the backfill", missing)

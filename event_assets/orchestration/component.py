@@ -9,7 +9,9 @@ import dagster as dg
 from event_assets.declaration import Dataset, parse_dataset
 from event_assets.orchestration.component_schema import DatasetAttributes
 from event_assets.orchestration.dataset_definitions import dataset_definitions
+from event_assets.orchestration.partition_dates import partitions
 from event_assets.orchestration.scaffold import EventDatasetScaffolder
+from event_assets.settings import load_settings
 
 
 @dg.scaffold_with(EventDatasetScaffolder)
@@ -22,6 +24,11 @@ class EventDataset(dg.Component, dg.Resolvable):
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
+
+    @property
+    def partitions(self) -> dg.DailyPartitionsDefinition:
+        """The dates of its tables. Dagster runs assets together, for one selection of dates, only if they share it."""
+        return partitions(self.dataset, load_settings())
 
     @classmethod
     def get_spec(cls) -> dg.ComponentTypeSpec:

@@ -18,15 +18,17 @@ def dataset_definitions(
     dataset: Dataset, settings: Settings | None = None, progress: NullProgress | None = None
 ) -> dg.Definitions:
     """The definitions of one dataset; without settings, those of the environment at the time of a run."""
+    assets = dataset_assets(dataset, settings, progress)
+    # By keys: in the dataset's group there may be assets of users, with other partitions.
     # Its runs evaluate all checks of what they make. Were they selected as well, Dagster would plan a result of each
     # for the run's partitions, and one that has other partitions, or none, would stay planned for ever.
     job = dg.define_asset_job(
         dataset.name,
-        selection=dg.AssetSelection.groups(dataset.name).without_checks(),
+        selection=dg.AssetSelection.assets(*assets.keys).without_checks(),
         description=f"Lands what is new in the inbox of {dataset.name} and makes its tables.",
     )
     return dg.Definitions(
-        assets=[dataset_assets(dataset, settings, progress)],
+        assets=[assets],
         jobs=[job],
         asset_checks=[up_to_date_check(dataset, settings)],
         schedules=list(retention_schedule(dataset, settings)),

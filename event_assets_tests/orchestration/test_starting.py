@@ -318,6 +318,16 @@ class TestTablesOfUsers:
         stored = pl.read_parquet(files, hive_partitioning=True).sort("event_date")
         assert stored["event_date"].to_list() == [dt.date(2025, 1, day) for day in (5, 6, 8)]
 
+    def test_one_in_the_group_of_a_dataset_is_no_part_of_its_job(self, platform: Platform) -> None:
+        # Its dates differ from those of the dataset: a job of both would not load.
+        @dg.asset(key=["clicks", "busy_users"], partitions_def=DAILY, group_name="clicks")
+        def busy_users() -> None: ...
+
+        both = dg.Definitions.merge(platform.definitions, dg.Definitions(assets=[busy_users]))
+        job = both.resolve_job_def("clicks")
+        tables = set(platform.definitions.resolve_asset_graph().get_all_asset_keys())
+        assert job.asset_layer.selected_asset_keys == tables
+
     def test_it_does_not_run_after_a_table_with_a_refused_date(
         self, landed: Platform, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -9,7 +9,7 @@ what is requested.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
@@ -39,22 +39,37 @@ def leave_out(instance: dg.DagsterInstance, exists: Exists) -> set[str]:
 
 
 def _shorten(instance: dg.DagsterInstance, backfill: PartitionBackfill, exists: Exists) -> set[str]:
-    data = backfill.asset_backfill_data
-    if data is None:  # of a job
+    missing = _missing(backfill, exists)
+    if not missing:
         return set()
-    removed: set[str] = set()
+    # Read again: meanwhile somebody may have canceled it, or the daemon requested runs.
+    current = instance.get_backfill(backfill.backfill_id)
+    data = current.asset_backfill_data if current else None
+    if current is None or data is None or current.status != BulkActionStatus.REQUESTED:
+        return set()
+    shorter = data._replace(
+        target_subset=_without(data.target_subset, missing), requested_subset=_without(data.requested_subset, missing)
+    )
+    instance.update_backfill(current._replace(asset_backfill_data=shorter))
+    return {partition for partitions in missing.values() for partition in partitions}
 
-    def shorter(subset: AssetGraphSubset) -> AssetGraphSubset:
-        by_asset = dict(subset.partitions_subsets_by_asset_key)
-        for asset, partitions in by_asset.items():
-            keys = [*partitions.get_partition_keys()]
-            missing = [key for key in keys if not exists(backfill.backfill_id, asset, key)]
-            if missing:
-                by_asset[asset] = partitions.empty_subset().with_partition_keys(set(keys).difference(missing))
-                removed.update(missing)
-        return subset._replace(partitions_subsets_by_asset_key=by_asset)
 
-    changed = data._replace(target_subset=shorter(data.target_subset), requested_subset=shorter(data.requested_subset))
-    if removed:
-        instance.update_backfill(backfill._replace(asset_backfill_data=changed))
-    return removed
+def _missing(backfill: PartitionBackfill, exists: Exists) -> dict[dg.AssetKey, set[str]]:
+    """The partitions that a backfill requests and that can't exist, by asset; none of a backfill of a job."""
+    data = backfill.asset_backfill_data
+    targets = data.target_subset.partitions_subsets_by_asset_key if data else {}
+    missing = {
+        asset: {key for key in partitions.get_partition_keys() if not exists(backfill.backfill_id, asset, key)}
+        for asset, partitions in targets.items()
+    }
+    return {asset: keys for asset, keys in missing.items() if keys}
+
+
+def _without(subset: AssetGraphSubset, missing: Mapping[dg.AssetKey, set[str]]) -> AssetGraphSubset:
+    by_asset = dict(subset.partitions_subsets_by_asset_key)
+    for asset, keys in missing.items():
+        partitions = by_asset.pop(asset, None)
+        if partitions and (left := set(partitions.get_partition_keys()) - keys):
+            by_asset[asset] = partitions.empty_subset().with_partition_keys(left)
+        # An asset without any has no entry: Dagster takes an empty one for an asset without partitions.
+    return subset._replace(partitions_subsets_by_asset_key=by_asset)
