@@ -18,7 +18,7 @@ from event_assets.orchestration.asset_keys import DATES_TAG, ONLY_STALE_TAG, WHY
 from event_assets.orchestration.code_location import shared_definitions
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.partition_dates import partitions
-from event_assets.orchestration.private.in_process_instance import quiet_instance
+from event_assets.orchestration.private.in_process_instance import quiet_instance, storage_errors
 from event_assets.orchestration.private.run_in_process import run_in_process
 from event_assets.pipeline.progress import NullProgress
 from event_assets.settings import Settings, load_settings, use_dagster_home
@@ -127,7 +127,10 @@ def last_runs(names: list[str], settings: Settings) -> dict[str, LastRun]:
     """The newest run of each of these datasets, by name; Dagster's home exists."""
     use_dagster_home(settings.dagster_home)
     found = {}
-    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+    with (
+        storage_errors(settings.dagster_home),
+        dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance,
+    ):
         for name in names:
             for record in instance.get_run_records(dg.RunsFilter(job_name=name), limit=1):
                 run, since = record.dagster_run, record.end_time or record.start_time

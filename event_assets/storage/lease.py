@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from event_assets.errors import LeaseError
+from event_assets.errors import LakeError, LeaseError
 
 WAIT_SECONDS = 3600.0
 #: So many seconds a writer waits in silence, for one that just ends.
@@ -40,15 +40,15 @@ def say_who_holds(dataset: str, held_by: Mapping[str, str], wait_seconds: float)
 def lease(state: Path, clear: Callable[[], None], wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
     """Hold the dataset whose state folder this is; `clear` runs first where the last holder did not finish.
 
-    A writer that must wait reports at once for whom. LeaseError where another run still has it after the wait.
-    Re-entrant within one process' thread.
+    A writer that must wait reports at once for whom. LeaseError where another run still has it after the wait, LakeError
+    where the folder can't be written. Re-entrant within one process' thread.
     """
     from filelock import FileLock, Timeout  # loads asyncio, which readers needn't wait for
 
-    state.mkdir(parents=True, exist_ok=True)
     lock = FileLock(state / _LOCK, is_singleton=True)
     mark = state / _MARK
     try:
+        state.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire(timeout=min(wait_seconds, _PATIENCE))
         except Timeout:
@@ -58,17 +58,27 @@ def lease(state: Path, clear: Callable[[], None], wait_seconds: float = WAIT_SEC
         raise LeaseError(
             str(state.parent), f"another run has been writing it for {wait_seconds:.0f} s", "wait for it or stop it"
         ) from None
+    except OSError as error:
+        raise _unwritable(state, error) from None
     try:
         if lock.lock_counter > 1:  # this thread already holds it
             yield
             return
         if mark.exists():
             clear()
-        mark.write_text(json.dumps(holder()), encoding="utf-8")
+        try:
+            mark.write_text(json.dumps(holder()), encoding="utf-8")
+        except OSError as error:
+            raise _unwritable(state, error) from None
         yield
         mark.unlink()
     finally:
         lock.release()
+
+
+def _unwritable(state: Path, error: OSError) -> LakeError:
+    why = f"can't be written ({error.strerror})"
+    return LakeError(str(state.parent), why, "free space or change its permissions, or set EVENT_ASSETS_LAKE")
 
 
 def _holder_of(mark: Path) -> dict[str, str]:

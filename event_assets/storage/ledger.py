@@ -50,7 +50,9 @@ class Ledger(LedgerState):
         """Bring the state up to what was committed by now. LakeError where it can't be read: nothing may change."""
         try:
             return read_again(self._reload, lambda: None)
-        except (DamagedLogError, DamagedFileError, FileNotFoundError) as error:
+        except (DamagedLogError, DamagedFileError) as error:  # their remedy, another run, is for tables
+            raise self.unreadable(f"{error.culprit}: {error.state}") from None
+        except FileNotFoundError as error:
             raise self.unreadable(" ".join(str(error).split())) from None
 
     def unreadable(self, why: str) -> LakeError:

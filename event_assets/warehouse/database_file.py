@@ -61,7 +61,7 @@ def refresh(datasets: Mapping[str, Dataset], settings: Settings) -> bool:
                 raise LakeError(
                     str(path), "is a file that event_assets didn't make", "name another by EVENT_ASSETS_WAREHOUSE"
                 )
-            known = _made_of(mark) if path.exists() else {}
+            known = _made_of(mark) if path.exists() and not _is_damaged(path) else {}
             if known == made_of:
                 return False
             mark.write_text("", encoding="utf-8")
@@ -77,6 +77,18 @@ def refresh(datasets: Mapping[str, Dataset], settings: Settings) -> bool:
             str(path), f"can't be written ({error})", "fix that and run again; no table is touched"
         ) from None
     return True
+
+
+def _is_damaged(path: Path) -> bool:
+    """Whether DuckDB can't read the file. One that another program has opened for writing isn't damaged."""
+    with duckdb.connect() as connection:
+        try:
+            connection.execute(f"ATTACH {literal(str(path))} AS warehouse (READ_ONLY)")
+        except duckdb.BinderException:  # this process has opened it
+            return False
+        except duckdb.Error as error:
+            return "lock on file" not in str(error)
+    return False
 
 
 def _made_of(mark: Path) -> dict[str, str]:

@@ -15,6 +15,8 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
+from event_assets.errors import LakeError
+
 _NO_COMPUTE_LOGS = {
     "compute_logs": {
         "module": "dagster._core.storage.noop_compute_log_manager",
@@ -28,5 +30,22 @@ def quiet_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     """The instance of a home as its dagster.yaml has it, but for compute logs."""
     # A connection that Ctrl-C interrupts while it is closed is no news to the user.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL + 1)
-    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_COMPUTE_LOGS)) as instance:
+    with (
+        storage_errors(home),
+        dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_NO_COMPUTE_LOGS)) as instance,
+    ):
         yield instance
+
+
+@contextmanager
+def storage_errors(home: Path) -> Iterator[None]:
+    """LakeError where Dagster's database can't be read or written inside."""
+    try:
+        yield
+    except Exception as error:
+        from sqlalchemy.exc import DBAPIError  # loads a database, which the definitions needn't wait for
+
+        if not isinstance(error, DBAPIError):
+            raise
+        remedy = "free space, or restore it, or move it away: it has the history of runs, and no table needs it"
+        raise LakeError(str(home), f"Dagster's storage can't be used ({error.orig})", remedy) from None

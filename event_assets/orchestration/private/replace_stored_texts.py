@@ -26,7 +26,7 @@ def replace_texts(home: Path, texts: Mapping[str, str]) -> None:
     if not texts or not (home / "dagster.yaml").exists():
         return
     forms = dict(form for old, new in texts.items() for form in _forms(old, new))
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with storage_errors(home), dg.DagsterInstance.from_config(str(home)) as instance:
         for path in _files(home, *_folders(instance)):
             if _is_sqlite(path):
                 engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": _BUSY_SECONDS})
