@@ -25,7 +25,7 @@ from event_assets.errors import DeclarationError
 #: Event types that are steps on the way to a sale, each with the names that it goes by, without case and marks.
 _FUNNEL = (
     ("view", "pageview", "productview", "productviewed", "viewitem", "viewproduct"),
-    ("cart", "addtocart", "productadded", "additem", "inthecart", "warenkorb"),
+    ("cart", "addtocart", "productadded", "itemadded", "additem", "inthecart", "warenkorb"),
     ("begincheckout", "checkoutstarted", "checkout"),
     ("purchase", "buy", "order", "ordercompleted", "transaction", "payment", "kauf", "achat"),
 )
@@ -119,9 +119,10 @@ def _tables(blocks: Sequence[Block]) -> Iterator[str]:
     if _name(blocks, "session"):
         yield "  # The source's own sessions instead of computed ones: sessions: {by: source_session_id}"
     geo, minutes = _name(blocks, "ip"), _name(blocks, "minutes")
-    for known, column in _anonymous_columns(blocks):
-        yield f"  # One person before and after the login: user_id with source: {known}, required: false, and:"
-        yield f"  # identity: {{links: [[{column}, user_id]]}}"
+    for column in _anonymous_columns(blocks):
+        yield "  # One person_id before and after the login, in joined_facts; sessions and funnels stay by user_id:"
+        # A visitor's event links the id with itself, since user_id is the id there: itself and one user make two.
+        yield f"  # identity: {{links: [[{column}, user_id]], max_ids: 2}}"
     if geo:
         yield "  # joined_facts.geo_region: the continent of this address."
         yield f"  geo: {geo}"
@@ -146,10 +147,10 @@ def _tables(blocks: Sequence[Block]) -> Iterator[str]:
         yield f"    # user_funnel: {{steps: {shown}, window: 1d}}{hint}"
 
 
-def _anonymous_columns(blocks: Sequence[Block]) -> list[tuple[str, str]]:
-    """The columns of anonymous ids that take a known user's place and occur with one, each with the user's field."""
+def _anonymous_columns(blocks: Sequence[Block]) -> list[str]:
+    """The columns of anonymous ids that take a known user's place and occur with one."""
     found = [
-        (one_line(flow(block.roles.user.source)), quoted(column.name))
+        quoted(column.name)
         for block in blocks
         if block.roles and block.roles.user
         for column in block.columns
@@ -184,15 +185,28 @@ def _name(blocks: Sequence[Block], role: str) -> str:
 
 def _types(blocks: Sequence[Block]) -> Counter[str]:
     """How many sampled records have each event type."""
-    texts = [text for block in blocks if block.roles and block.roles.type for text in block.roles.type.texts]
-    lower = any(column.lower for block in blocks for column in block.columns)
-    return Counter(text.lower() if lower else text for text in texts)
+    return Counter(text for block in blocks for text in _type_texts(block) if text is not None)
+
+
+def _type_texts(block: Block) -> list[str | None]:
+    """The event type of each sampled record; empty where the block has no field for it."""
+    values = block.roles.type.values if block.roles and block.roles.type else ()
+    lower = any(column.lower for column in block.columns)
+    return [text.lower() if text is not None and lower else text for text in values]
 
 
 def _common_types(blocks: Sequence[Block]) -> list[str]:
-    """The three commonest event types; none where there are fewer than two."""
-    found = sorted(_types(blocks).items(), key=lambda one: (-one[1], one[0]))
-    return [text for text, _ in found[:3]] if len(found) > 1 else []
+    """The three commonest event types, in the order of their first times; none where there are fewer than two."""
+    timed = [
+        (time, text)
+        for block in blocks
+        for text, times in zip(_type_texts(block), _times(block), strict=False)
+        for time in times
+        if text is not None
+    ]
+    found = Counter(text for _, text in sorted(timed)).most_common()  # equal counts stay in the order of time
+    common = {text for text, _ in found[:3]}
+    return [text for text in dict.fromkeys(text for _, text in sorted(timed)) if text in common][: 3 if len(found) > 1 else 0]
 
 
 def funnel_steps(blocks: Sequence[Block]) -> list[str]:
@@ -205,13 +219,14 @@ def funnel_steps(blocks: Sequence[Block]) -> list[str]:
 
 def first_date(blocks: Sequence[Block]) -> dt.date:
     """The first date of the sampled events, in UTC."""
-    return min(time for block in blocks for time in _times(block)).date()
+    return min(time for block in blocks for times in _times(block) for time in times).date()
 
 
-def _times(block: Block) -> Iterator[dt.datetime]:
+def _times(block: Block) -> Iterator[list[dt.datetime]]:
+    """The times that each sampled record may have: none where it has none that is valid."""
     roles = block.roles
     assert roles is not None
     for values in zip(*(one.values for one in roles.time), strict=True):
-        if None not in values:
-            text = " ".join(map(str, values))
-            yield from filter(None, (read_time(text, form) for form in roles.forms.formats))
+        text = " ".join(map(str, values))
+        read = (read_time(text, form) for form in roles.forms.formats if None not in values)
+        yield [time for time in read if time is not None]

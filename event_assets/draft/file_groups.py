@@ -11,6 +11,7 @@ from event_assets.draft.read_sample import header_alone, plain_name, read_sample
 from event_assets.draft.sample import Sample
 from event_assets.errors import LandingError
 from event_assets.text.file_patterns import matches
+from event_assets.text.time_formats import NAMES
 
 #: So many files of a folder are looked at.
 MAX_FILES = 200
@@ -20,6 +21,8 @@ _HASH = re.compile(
     r"(?<![A-Za-z0-9])(?:(?=[a-z0-9]*(?:\d[a-z]+\d|[a-z]\d+[a-z]))[a-z0-9]{8,}|[0-9a-f]{12,}"
     r"|(?=[A-Z0-9]*[a-z])(?=[a-z0-9]*[A-Z])(?=[A-Za-z]*[0-9])[A-Za-z0-9]{10,})(?![A-Za-z0-9])"
 )
+#: A month's name as a word, in any case: the next file has another.
+_MONTH = rf"(?<![A-Za-z])(?i:{'|'.join((*NAMES['month_name'], *NAMES['month_short']))})(?![A-Za-z])"
 _HIVE = re.compile(r"([A-Za-z_][\w.-]*)=([^/]+)")
 
 
@@ -178,13 +181,14 @@ def _escaped(name: str) -> str:
 
 
 def file_pattern(path: Path, exact: bool = False) -> str:
-    """The file's name with `*` for the numbers in it, or before its ending where there are none; `exact` keeps the
+    """The file's name with `*` for the numbers and months in it, or before its ending where there are none; `exact` keeps the
     marks between numbers, as in `*-*-*.json`."""
     name = plain_name(path)
     stem, dot, ending = name.rpartition(".")
     if not dot or re.search(r"\d", ending):  # access.log-20250106 ends in its date
         stem, dot, ending = name, "", ""
-    numbers = r"(?<![_.-]v)\d+" if exact else r"(?<![_.-]v)\d+(?:[-_.T]*\d+)*"
+    number = rf"(?:(?<![_.-]v)\d+|{_MONTH})"
+    numbers = number if exact else rf"{number}(?:[-_.T]*(?:\d+|{_MONTH}))*"
     pattern = re.sub(numbers, "*", _HASH.sub("*", _escaped(stem)))
     return f"{pattern if '*' in pattern else f'{pattern}*'}{dot}{ending if dot else ''}"
 

@@ -61,17 +61,15 @@ def is_log(sample: Sample) -> bool:
 
 
 def _split_visitors(user: Field, anonymous: Field) -> list[str]:
-    """What to check where anonymous ids occur with a user id: each is a user of its own beside the known one."""
+    """What to check where anonymous ids occur with a user id and without: each is a user beside the known one."""
     linked = linked_ids(user, anonymous)
-    if not linked:
-        return []
     split = linked.intersection(id_ for known, id_ in zip(user.values, anonymous.values, strict=True) if known is None)
-    what = (
-        f"{len(linked)} of {len(set(anonymous.texts))} sampled values of {anonymous.source} occur with a {user.source}"
-    )
+    if not split:
+        return []
     return [
-        f"{what}, {len(split)} of them also without: such a visitor counts as several users, and funnels and sessions "
-        "break at the login; see identity below"
+        f"{len(split)} of {len(set(anonymous.texts))} sampled values of {anonymous.source} occur with a {user.source} "
+        "and also without: such a visitor counts as several users, and sessions and funnels end at the login; identity "
+        "below counts persons"
     ]
 
 

@@ -125,7 +125,8 @@ class FileAccount:
         """The result of all batches, without dates and staged files."""
         declared = [column.name for column in self._source.columns if is_read(column)]
         missing = tuple(name for name in declared if self._present and name not in self._present)
-        drift = Drift(dict(sorted(self._new.items())), missing, self.types.retyped())
+        # A field without any value, such as an empty column of a file without a header, is not a difference.
+        drift = Drift(dict(sorted((+self._new).items())), missing, self.types.retyped())
         reason = self.reason
         if reason is None and self._dataset.drift == "fail" and str(drift):
             reason = f"{SCHEMA_DRIFT}: {drift.without_names()}"

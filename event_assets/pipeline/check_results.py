@@ -88,7 +88,7 @@ def _drifted(found: FieldDrift, files: int) -> str:
     first = f"first in {found.first_file} at {found.first_seen:%Y-%m-%d %H:%M} UTC"
     if found.field == ONE_FILE and files == 1:
         seen = f"{counted(found.records, 'record')} of 1 file so far"
-        return f"new fields ({found.kind}): {seen}, {first} (a second file with the same fields lets them be named)"
+        return f"new fields ({found.kind}): {seen}, {first} (named once a second file has them; raw_events.extra has them now)"
     seen = f"{counted(found.records, 'record')} of {counted(found.files, 'file')}"
     return f"{found.change} {found.field} ({found.kind}): {seen}, {first}"
 
