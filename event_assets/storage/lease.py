@@ -40,8 +40,8 @@ def say_who_holds(dataset: str, held_by: Mapping[str, str], wait_seconds: float)
 def lease(state: Path, clear: Callable[[], None], wait_seconds: float = WAIT_SECONDS) -> Iterator[None]:
     """Hold the dataset whose state folder this is; `clear` runs first where the last holder did not finish.
 
-    A writer that must wait reports at once for whom. LeaseError where another run still has it after the wait, LakeError
-    where the folder can't be written. Re-entrant within one process' thread.
+    A writer that must wait reports at once for whom. LeaseError where another run still has it after the wait,
+    LakeError where the folder can't be written. Re-entrant within one process' thread.
     """
     from filelock import FileLock, Timeout  # loads asyncio, which readers needn't wait for
 
