@@ -124,7 +124,7 @@ def instrument(clock: Clock) -> None:
         (partition_writer.PartitionWriter, "finish", LANDING, "write"),
         (intake, "sync_raw_tables", LANDING, "commit"),
         (intake, "land_new_files", LANDING, "other"),
-        (schedule.Schedule, "wanted", GRAPH, "staleness"),
+        (schedule.Schedule, "selected", GRAPH, "staleness"),
         (schedule.Schedule, "blocker", GRAPH, "staleness"),
         (run, "made_from", GRAPH, "staleness"),
         (run.Run, "flush", GRAPH, "commit"),

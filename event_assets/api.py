@@ -141,7 +141,7 @@ class Lake:
         raise NoSuchAttributeError(f"lake.{name}", "is not a method of a lake", remedy)
 
     def _declared(self) -> dict[str, Dataset]:
-        from event_assets.declaration import load_datasets
+        from event_assets.tables.catalog import load_datasets
 
         return load_datasets(self.settings.datasets)
 

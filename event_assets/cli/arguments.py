@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def known_datasets(incomplete: str) -> list[str]:
     """What completion offers for a dataset's name."""
-    from event_assets.declaration import load_datasets
+    from event_assets.tables.catalog import load_datasets
 
     return [name for name in load_datasets(load_settings().datasets) if name.startswith(incomplete)]
 
@@ -37,7 +37,7 @@ RecordsOption = Annotated[bool, typer.Option("--records", help="Show each record
 
 def known_tables_at_the_end(incomplete: str) -> list[str]:
     """What completion offers for a query: the tables that its last word may become."""
-    from event_assets.declaration import load_datasets
+    from event_assets.tables.catalog import load_datasets
     from event_assets.warehouse.views import views
 
     before, last = re.fullmatch(r"(.*?)([\w.]*)", incomplete, re.DOTALL).groups()  # type: ignore[union-attr]
@@ -74,7 +74,7 @@ def _raw_dates(dataset: Dataset, settings: Settings) -> list[str]:
 
 def _of_dataset(context: typer.Context, values: Callable[[Dataset, Settings], list[str]]) -> list[str]:
     """Values of the dataset that the line already names; none where it names none. Completion prints no error."""
-    from event_assets.declaration import load_datasets
+    from event_assets.tables.catalog import load_datasets
 
     try:
         settings = load_settings()
@@ -89,7 +89,7 @@ def _of_dataset(context: typer.Context, values: Callable[[Dataset, Settings], li
 
 def all_datasets() -> list[Dataset]:
     """Every dataset that loads, the user's own first; those that don't are named in a warning."""
-    from event_assets.declaration import load_datasets
+    from event_assets.tables.catalog import load_datasets
 
     found = load_datasets(load_settings().datasets)
     for error in found.failures.values():
@@ -99,7 +99,7 @@ def all_datasets() -> list[Dataset]:
 
 def unused_samples(datasets: list[Dataset], settings: Settings) -> list[str]:
     """The shipped datasets that hold no data, beside those of the user's own; none where all are shipped."""
-    from event_assets.declaration import load_datasets
+    from event_assets.tables.catalog import load_datasets
 
     shipped = load_datasets().shipped
     samples = [dataset for dataset in datasets if dataset.name in shipped]
@@ -118,7 +118,7 @@ def name_unused(names: list[str]) -> None:
 
 def named_dataset(name: str) -> Dataset:
     """The dataset of that name; wrong usage where there is none."""
-    from event_assets.declaration import load_datasets  # half a second, which help and wrong usage needn't wait for
+    from event_assets.tables.catalog import load_datasets  # half a second, which help and wrong usage needn't wait for
 
     found = load_datasets(load_settings().datasets)
     if name in found.failures and name not in found:

@@ -26,8 +26,8 @@ def dashboard(
     import uvicorn
 
     from event_assets.dashboard.server import make_app
-    from event_assets.declaration import load_datasets
     from event_assets.settings import load_settings
+    from event_assets.tables.catalog import load_datasets
 
     settings = load_settings()
     app = make_app(load_datasets(settings.datasets), settings)

@@ -31,7 +31,7 @@ def demo(
     event-assets demo
     event-assets demo --inbox /data/exports      (with one folder a dataset)
     """
-    from event_assets.declaration import load_datasets
+    from event_assets.tables.catalog import load_datasets
 
     settings = _places(inbox)
     datasets = load_datasets(settings.datasets)

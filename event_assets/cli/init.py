@@ -57,10 +57,10 @@ def init(
     event-assets init shop_web --from exports/ --show
     """
     from event_assets.cli.text_table import Shown
-    from event_assets.declaration import load_datasets
     from event_assets.draft import draft
     from event_assets.draft.events_and_profiles import kinds_of
     from event_assets.draft.trial_run import try_out
+    from event_assets.tables.catalog import load_datasets
 
     settings = load_settings()
     now = dt.datetime.now(dt.UTC)

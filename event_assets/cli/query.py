@@ -55,7 +55,7 @@ def query(
         raise typer.BadParameter(f"--json and --format {form} contradict each other: leave out one")
 
     from event_assets.cli.output import FORMATS, check_suffix
-    from event_assets.declaration import load_datasets
+    from event_assets.tables.catalog import load_datasets
     from event_assets.warehouse.datasets_in_lake import known_datasets
 
     settings = load_settings()

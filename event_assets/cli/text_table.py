@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from event_assets.wording import counted
 
@@ -54,6 +51,10 @@ def print_rows(
 ) -> None:
     """A few rows, on standard output or error; numbers to the right. Control characters, which a terminal would obey,
     are printed as escapes."""
+    from rich.console import Console  # with Table a tenth of the start of `top`
+    from rich.table import Table
+    from rich.text import Text
+
     cells = [["" if value is None else plain(str(value)) for value in row] for row in rows]
     widths = [
         max(map(cell_len, (name, *column))) for name, column in zip(numeric, _columns(cells, len(numeric)), strict=True)
@@ -82,6 +83,8 @@ def print_rows(
 
 def terminal_width() -> int:
     """The columns of the terminal (COLUMNS where set); 80 where there is none."""
+    from rich.console import Console
+
     return Console().width
 
 

@@ -63,8 +63,8 @@ def top(
     from event_assets.cli.detect_format import stem_of
     from event_assets.cli.output import check_suffix, json_pieces, note, write_file
     from event_assets.cli.text_table import Shown, print_table
-    from event_assets.declaration import load_datasets
     from event_assets.settings import load_settings
+    from event_assets.tables.catalog import load_datasets
 
     check_suffix(out)
     datasets, path = load_datasets(load_settings().datasets), Path(source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +101,11 @@ class Datasets(dict[str, Dataset]):
         """The names of those that come with the package."""
 
 
-def load_datasets(further: Path | None = None) -> Datasets:
+def load_datasets(further: Path | None = None, *, check: Callable[[Dataset], object] | None = None) -> Datasets:
     """Every declared dataset by name: those that ship, and those of a further folder (one `NAME/defs.yaml` each).
 
-    A declaration that can't be understood, or that has the name of an earlier one, is among the `failures`.
+    A declaration that can't be understood, that has the name of an earlier one, or for which `check` raises
+    DeclarationError, is among the `failures`.
     """
     found = Datasets()
     for folder in [SHIPPED, *([further] if further else [])]:
@@ -113,6 +115,8 @@ def load_datasets(further: Path | None = None) -> Datasets:
                 if dataset.name in found:
                     state = f"{dataset.name} is declared twice"
                     raise DeclarationError(f"{path}: name", state, "give it another name")
+                if check:
+                    _check(dataset, path, check)
             except DeclarationError as error:
                 found.failures[path.parent.name] = error
             else:
@@ -120,6 +124,14 @@ def load_datasets(further: Path | None = None) -> Datasets:
                 if folder == SHIPPED:
                     found.shipped.append(dataset.name)
     return found
+
+
+def _check(dataset: Dataset, path: Path, check: Callable[[Dataset], object]) -> None:
+    try:
+        check(dataset)
+    except DeclarationError as error:
+        key = error.culprit.removeprefix(f"{dataset.name}: ")
+        raise DeclarationError(f"{path}: {key}", error.state, error.remedy) from None
 
 
 def _as_written(location: tuple[Any, ...], attributes: object) -> tuple[Any, ...]:

@@ -39,15 +39,18 @@ class PartitionWriter:
         if self._bytes > self._memory_bytes:
             self._spill()
 
-    def finish(self) -> dict[dt.date | None, Path]:
-        """The Parquet files by date (the key is None without dates), dates in order."""
+    def finish(self, plans: list[pl.LazyFrame] | None = None) -> dict[dt.date | None, Path]:
+        """The Parquet files by date (the key is None without dates), dates in order.
+
+        With `plans` the caller writes rows in memory, by the plans that are added: those of many small files together.
+        """
         if self._spilled and self._frames:
             self._spill()
         if self._spilled:
             written = {date: self._write_slices(date) for date in sorted(self._slices, key=_date_order)}
         else:
             parts = self._parts(self._gathered())
-            written = {date: self._write(date, parts.pop(date)) for date in sorted(parts, key=_date_order)}
+            written = {date: self._write(date, parts.pop(date), plans) for date in sorted(parts, key=_date_order)}
         for path in self._spilled:
             path.unlink()
         return written
@@ -82,9 +85,12 @@ class PartitionWriter:
     def _path(self, date: dt.date | None) -> Path:
         return self._into / (f"{self._name}-{date}.parquet" if date else f"{self._name}.parquet")
 
-    def _write(self, date: dt.date | None, frame: pl.DataFrame) -> Path:
+    def _write(self, date: dt.date | None, frame: pl.DataFrame, plans: list[pl.LazyFrame] | None) -> Path:
         path = self._path(date)
-        frame.write_parquet(path, compression="snappy", statistics=_STATISTICS)
+        if plans is None:
+            frame.write_parquet(path, compression="snappy", statistics=_STATISTICS)
+        else:
+            plans.append(frame.lazy().sink_parquet(path, compression="snappy", statistics=_STATISTICS, lazy=True))
         return path
 
     def _write_slices(self, date: dt.date | None) -> Path:

@@ -6,7 +6,6 @@ import logging
 
 import dagster as dg
 
-from event_assets.declaration import load_datasets
 from event_assets.errors import DeclarationError
 from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.dataset_definitions import dataset_definitions
@@ -14,6 +13,7 @@ from event_assets.orchestration.io_manager import LakeIOManager
 from event_assets.orchestration.line_logger import line_logger
 from event_assets.orchestration.warehouse_asset import warehouse_definitions, warehouse_resource
 from event_assets.settings import load_settings
+from event_assets.tables.catalog import load_datasets
 
 _LOG = logging.getLogger("dagster")
 

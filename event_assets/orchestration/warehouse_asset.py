@@ -7,13 +7,14 @@ from pathlib import Path
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
-from event_assets.declaration import Dataset, load_datasets
+from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
 from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.private.one_line_failure import OneLineFailure
 from event_assets.pipeline.steps import RECONCILIATION
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings, load_settings
+from event_assets.tables.catalog import load_datasets
 from event_assets.warehouse.database_file import refresh
 from event_assets.warehouse.datasets_in_lake import known_datasets, remember
 

@@ -30,7 +30,7 @@ class Check:
     remedy: str
     blocking: bool = False
     severe: bool = False
-    """Whether a failure shows as an error though it holds nothing back."""
+    """Whether a failure shows as an error though it blocks nothing."""
 
     def explain(self, result: CheckResult) -> str:
         """What it found and, where it failed, what to do."""

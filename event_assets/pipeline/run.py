@@ -89,7 +89,7 @@ class Run:
         return self._schedule.steps
 
     def outcomes(self, step: Step, *, only_stale: bool = False) -> Iterator[list[Outcome]]:
-        """Stage and publish all that is wanted of a step; yields outcomes once they are visible, some at a time."""
+        """Stage and publish all that is selected of a step; yields outcomes once they are visible, some at a time."""
         try:
             for staged in self.staged(step, only_stale=only_stale):
                 self.publish(staged)
@@ -105,20 +105,20 @@ class Run:
             yield finished
 
     def staged(self, step: Step, *, only_stale: bool = False) -> Iterator[StagedStep]:
-        """The wanted dates of a step that need not wait, staged in their order."""
+        """The selected dates of a step that need not wait, staged in their order."""
         try:
-            wanted = self._schedule.wanted(step, only_stale=only_stale)
+            selected = self._schedule.selected(step, only_stale=only_stale)
         except DamagedFileError:  # of an input whose content tells what is stale
             if self._restored(self._units_read(step, self._schedule.candidates(step))):
                 raise
-            wanted = self._schedule.wanted(step, only_stale=only_stale)
-        ready = [date for date in wanted if not self._waits(step, date)]
-        done = len(wanted) - len(ready)
+            selected = self._schedule.selected(step, only_stale=only_stale)
+        ready = [date for date in selected if not self._waits(step, date)]
+        done = len(selected) - len(ready)
         for batch in batches(self.workspace, step, ready):
-            self._progress(f"{step.name} {batch[0] or ''}".strip(), done, len(wanted))
+            self._progress(f"{step.name} {batch[0] or ''}".strip(), done, len(selected))
             yield from self._together(step, batch)
             done += len(batch)
-        self._progress("", len(wanted), len(wanted))
+        self._progress("", len(selected), len(selected))
 
     def _together(self, step: Step, batch: Dates, *, restore: bool = True) -> Iterator[StagedStep]:
         """Stage a batch. Where that fails, each date by itself: those before the one that fails alone are staged.
@@ -147,7 +147,7 @@ class Run:
     def waiting(self) -> Iterator[Outcome]:
         """The requested partitions that are stale, as outcomes: what another process of the run left unmade."""
         for step in self._schedule.steps:
-            for date in self._schedule.wanted(step, only_stale=True):
+            for date in self._schedule.selected(step, only_stale=True):
                 if blocker := self._schedule.blocker(step, date):
                     yield from (Outcome(name, date, "waiting", waits_for=blocker) for name in step.tables)
 

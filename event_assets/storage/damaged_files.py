@@ -30,8 +30,8 @@ def is_readable(path: Path) -> bool:
     with path.open("rb") as file:
         try:
             with pq.ParquetFile(file) as parquet:
-                for _ in parquet.iter_batches():
-                    pass
+                for batch in parquet.iter_batches():
+                    batch.validate(full=True)  # other readers also check that texts are UTF-8
         except (pa.ArrowException, OSError, ValueError):
             return False
     return True

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
+from event_assets import declaration
 from event_assets.declaration import Dataset
+from event_assets.declaration.load import Datasets
 from event_assets.errors import DeclarationError
 from event_assets.tables.cleaned_tables import cleaned_tables
 from event_assets.tables.custom_table_functions import with_custom
@@ -43,6 +46,15 @@ RECONCILIATION = Table(
     ),
     key=("event_date",),
 )
+
+
+def load_datasets(further: Path | None = None) -> Datasets:
+    """Every declared dataset by name, as `declaration.load_datasets` reads them.
+
+    A dataset whose tables can't be declared (a declared column has the name of a table's own, a custom function can't
+    be imported) is among the `failures`, too.
+    """
+    return declaration.load_datasets(further, check=tables)
 
 
 @cache

@@ -53,18 +53,20 @@ _EVENTS = re.compile(r"^Catalog Error: Table with name events does not exist", r
 _GONE = re.compile(r"No files found|No such file|Cannot open file", re.IGNORECASE)
 
 
-#: What DuckDB raises where a file isn't the Parquet that it should be; no error of a query's text.
-_PERHAPS_DAMAGED = (
-    duckdb.InvalidInputException,
-    duckdb.IOException,
-    duckdb.SerializationException,
-    duckdb.InternalException,
-    duckdb.FatalException,
-)
+#: Kinds of DuckDB's errors that are about the query's text, its values or its limits. All others, those of its Thrift
+#: reader among them, which have no kind, may come from a file that isn't the Parquet that it should be.
+_OF_THE_QUERY = {
+    *("Parser", "Syntax", "Binder", "Catalog", "Permission", "Not implemented"),
+    *("Conversion", "Out of Range", "Mismatch Type", "Out of Memory", "INTERRUPT"),
+}
 
 
 class _ReplacedError(Exception):
     """A partition was replaced between the reading of the log and that of its files."""
+
+
+class _ArrowReaderError(Exception):
+    """An error of DuckDB's that Arrow's reader handed on as its own."""
 
 
 @dataclass(frozen=True)
@@ -151,13 +153,15 @@ def _read(
                 connection.execute(f"SET {name} = {value}")
             with _time_limit(connection, settings.query_seconds):
                 return take((connection, *_relation(connection, sql, parameters)))
-        except (duckdb.Error, QueryError) as error:
+        except (duckdb.Error, _ArrowReaderError, QueryError) as error:
             # DuckDB calls a file that was deleted meanwhile forbidden: it can't find it among the allowed ones.
             if any(not file.exists() for file in files):
                 raise _ReplacedError(" ".join(str(error).split())) from None
-            if isinstance(error, _PERHAPS_DAMAGED) and (found := damaged_files(files)):
+            if isinstance(error, QueryError):
+                raise
+            if _kind_of(error) not in _OF_THE_QUERY and (found := damaged_files(files)):
                 raise damaged(found[0]) from None
-            raise (error if isinstance(error, QueryError) else _understood(error)) from None
+            raise _understood(error) from None
 
 
 @contextmanager
@@ -267,8 +271,8 @@ def _frames(
     try:
         for batch in reader:
             yield _frame(batch)
-    except (OSError, pa.ArrowException) as error:  # Arrow's reader hands on DuckDB's errors as its own
-        raise _understood(error) from None
+    except (OSError, pa.ArrowException) as error:
+        raise _ArrowReaderError(error) from None
 
 
 def _plain(name: str, kind: str) -> str:
@@ -286,10 +290,15 @@ def _frame(rows: Any) -> pl.DataFrame:
     return frame
 
 
+def _kind_of(error: Exception) -> str:
+    """What an error of DuckDB's begins with: its kind; all of its text where it has none."""
+    return str(error).partition(" Error: ")[0]
+
+
 def _understood(error: Exception) -> Exception:
-    """DuckDB's error, which begins with its kind, in one line of ours."""
+    """DuckDB's error in one line of ours."""
     text = " ".join(re.split(r"\n\s*LINE \d+:", str(error))[0].split())
-    match text.partition(" Error: ")[0]:
+    match _kind_of(error):
         case "IO" if _GONE.search(text):
             return _ReplacedError(text)
         case "Permission":

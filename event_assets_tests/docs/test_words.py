@@ -53,3 +53,28 @@ def test_the_patterns_find_what_they_are_for(tmp_path: Path) -> None:
         "'x' is no date; mend it.\nIt is told of.\nA number is a date.\nheld = 1\nIt is made again.\n", encoding="utf-8"
     )
     assert [line.split(":")[1] for line in found(tmp_path, ".md")] == ["1", "1", "2", "4", "5"]
+
+
+def test_the_docs_name_modules_that_exist(repository: Path) -> None:
+    package = repository / "event_assets"
+    rooms = {path.name for path in package.iterdir() if path.is_dir()}
+    examples = {"cli/NAME.py", "landing/FORMAT.py", "transforms/buyers.py"}
+    named = [
+        (page.name, match[0])
+        for page in [*(repository / "docs").rglob("*.md"), repository / "README.md", repository / "CONTRIBUTING.md"]
+        for match in re.finditer(r"\b(\w+)/(?:\w+/)*\w+\.py\b", page.read_text(encoding="utf-8"))
+        if match[1] in rooms and match[0] not in examples
+    ]
+    assert len(named) > 20
+    assert [f"{page}: {name}" for page, name in named if not (package / name).exists()] == []
+
+
+def test_a_room_lists_modules_that_it_has(repository: Path) -> None:
+    package = repository / "event_assets"
+    listed = [
+        (init.parent, name)
+        for init in package.rglob("__init__.py")
+        for name in re.findall(r"^ *(\w+(?:\.py|/)) {2,}", init.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert len(listed) > 10
+    assert [f"{folder.name}: {name}" for folder, name in listed if not (folder / name).exists()] == []

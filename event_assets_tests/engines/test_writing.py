@@ -21,7 +21,7 @@ from event_assets.engines.polars.ports import Way
 from event_assets.engines.select_engine import engine_name
 from event_assets.errors import DeclarationError, LakeError
 from event_assets.settings import Settings, load_settings
-from event_assets.storage.parquet import write_parquet
+from event_assets.storage.parquet import write_parquet, write_parquets
 from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.catalog import tables
 from event_assets.tables.contract import violations_of_file
@@ -53,6 +53,24 @@ def test_the_same_rows_are_the_same_bytes_however_they_came(tmp_path: Path, monk
     assert len({piece.path.read_bytes() for pieces in written for piece in pieces}) == 1
     groups = pq.ParquetFile(written[0][0].path).metadata
     assert [groups.row_group(n).num_rows for n in range(groups.num_row_groups)] == [4, 4, 2]
+
+
+def test_many_files_at_once_are_the_bytes_of_each_by_itself_and_leave_none_where_one_fails(tmp_path: Path) -> None:
+    frames = [
+        pl.DataFrame({"n": range(number, 2 * number), "text": [f"row {number}"] * number}) for number in range(1, 60)
+    ]
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    for number, frame in enumerate(frames):
+        write_parquet(frame, alone / f"{number}.parquet", {"rows": frame.height})
+    files = [(frame, together / f"{number}.parquet", {"rows": frame.height}) for number, frame in enumerate(frames)]
+    write_parquets(files)
+    assert {path.name: path.read_bytes() for path in together.iterdir()} == {
+        path.name: path.read_bytes() for path in alone.iterdir()
+    }
+    (broken := tmp_path / "broken").mkdir()
+    with pytest.raises(LakeError, match="can't be written"):
+        write_parquets([(frames[0], broken / "a.parquet", {}), (frames[0], broken / "missing" / "b.parquet", {})])
+    assert list(broken.iterdir()) == []
 
 
 def test_each_hive_value_is_a_file_and_figures_stand_in_its_footer(tmp_path: Path) -> None:

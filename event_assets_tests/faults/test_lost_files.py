@@ -15,7 +15,7 @@ from event_assets.pipeline.erase import erase
 from event_assets.pipeline.staleness.stale_partitions import stale_units
 from event_assets.pipeline.sync_raw_tables import raw_tables_match_ledger
 from event_assets.storage.damaged_files import damaged_files, marked_files
-from event_assets.warehouse.query import read_rows
+from event_assets.warehouse.query import read, read_rows
 from event_assets_tests.world import World, clicks, lines
 
 USER = {"name": "user_id", "required": True, "description": "Who."}
@@ -58,7 +58,23 @@ def zeroed(path: Path) -> None:
     path.write_bytes(bytes(path.stat().st_size))
 
 
+def scrambled(path: Path, begin: int, end: int) -> None:
+    """Of the right size, with its first and last four bytes, and other bits between two places."""
+    found = bytearray(path.read_bytes())
+    found[begin:end] = (byte ^ 0x5A for byte in found[begin:end])
+    path.write_bytes(found)
+
+
 DAMAGES = [missing, cut, empty]
+#: A scrambled footer, page header and page: DuckDB raises another class of error for each.
+UNREADABLE: dict[str, Callable[[Path], None]] = {
+    "zeroed": zeroed,
+    "no end": lambda path: path.write_bytes(path.read_bytes()[:-30] + bytes(30)),
+    "footer": lambda path: scrambled(path, -200, -8),
+    "all but the magic": lambda path: scrambled(path, 4, -8),
+    "page header": lambda path: scrambled(path, 4, 20),
+    "page": lambda path: scrambled(path, 30, 60),
+}
 TABLES = ("sessions", "session_edges", "cleaned_events", "quarantine", "top_users", "top_users_overall", "user_funnel")
 
 
@@ -265,17 +281,24 @@ def snapshot(lake: Path) -> dict[str, bytes]:
     return {name: path.read_bytes() for name, path in names.items() if "lease" not in name and "unfinished" not in name}
 
 
-@pytest.mark.parametrize("damage", [zeroed, lambda path: path.write_bytes(path.read_bytes()[:-30] + bytes(30))])
+@pytest.mark.parametrize("as_frames", [False, True], ids=["rows", "frames"])
+@pytest.mark.parametrize("damage", UNREADABLE.values(), ids=UNREADABLE)
 def test_a_query_marks_an_unreadable_file_and_names_the_command_that_recomputes_it(
-    world: World, damage: Callable[[Path], None]
+    world: World, damage: Callable[[Path], None], as_frames: bool
 ) -> None:
-    rows = "SELECT count(*) FROM clicks.sessions"
+    def rows() -> list[tuple[object, ...]]:
+        sql, datasets = "FROM clicks.sessions ORDER BY session_id", {"clicks": world.dataset}
+        if as_frames:
+            return read(sql, datasets, world.settings, lambda frames: pl.concat(frames).rows())
+        return read_rows(sql, datasets, world.settings, lambda found: list(found.rows))
+
+    expected = rows()
     damage(files_of(world, "sessions")[0])
     with pytest.raises(DamagedFileError, match="event-assets run clicks recomputes it"):
-        read_rows(rows, {"clicks": world.dataset}, world.settings, lambda found: list(found.rows))
+        rows()
     assert {unit.step.name for unit in _stale(world)} == {"sessions"}
     world.refresh()
-    assert read_rows(rows, {"clicks": world.dataset}, world.settings, lambda found: list(found.rows)) == [(2,)]
+    assert rows() == expected
 
 
 def test_a_query_over_a_missing_file_names_the_command_that_recomputes_it(world: World) -> None:

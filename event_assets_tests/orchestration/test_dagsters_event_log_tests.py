@@ -1,7 +1,8 @@
 """Dagster's own tests of event logs, run against ours, where they can be imported.
 
 They come with Dagster's source distribution alone: `pip download --no-deps --no-binary :all: dagster==VERSION`, and
-PYTHONPATH is the unpacked folder. `dagster_test`, which one of their modules imports for other tests, is in none.
+PYTHONPATH is the unpacked folder; with `-W default`, since their warnings are no errors. `dagster_test`, which one of
+their modules imports for other tests, is in none.
 """
 
 from __future__ import annotations

@@ -132,6 +132,7 @@ def test_the_component_builds_the_same_definitions(tmp_path: Path, monkeypatch: 
         ("gap: 30m", "gap: 30 minutes", "sessions.gap: write a duration as a number and s, m, h or d, such as 30m"),
         ("{gap: 30m", "{gapp: 30m", "sessions.gapp: is not a key of a dataset declaration; did you mean gap?"),
         ("start_date: 2024-01-01\n", "", "start_date: is missing; add it"),
+        ("daily_summary: {}", "custom: [nowhere.tables:mine]", "gold.custom: nowhere.tables:mine"),
     ],
 )
 def test_a_wrong_declaration_stops_its_dataset_alone_by_one_line_that_names_file_key_and_remedy(
@@ -144,6 +145,16 @@ def test_a_wrong_declaration_stops_its_dataset_alone_by_one_line_that_names_file
     assert str(wrong_one.description).startswith(f"Not loaded: {path}: {line}")
     assert "\n" not in str(wrong_one.description)
     assert {spec.group_name for spec in specs} == {*SHIPPED, "clicks", "warehouse"}
+
+
+def test_a_dataset_whose_column_is_named_like_a_tables_own_is_not_loaded_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = declare(tmp_path, CLICKS.replace("page", "rank").replace("by: null", "by: rank"))
+    monkeypatch.setenv("EVENT_ASSETS_DATASETS", str(path.parent.parent))
+    specs = location_definitions().resolve_all_asset_specs()
+    line = "column rank: is also a column that top_users has of its own; choose another name"
+    assert [spec.description for spec in specs if spec.group_name == "clicks"] == [f"Not loaded: {path}: {line}"]
 
 
 def test_loading_the_definitions_loads_neither_a_database_nor_another_engine() -> None:

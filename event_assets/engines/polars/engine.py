@@ -13,7 +13,7 @@ import polars as pl
 
 from event_assets.engines.engine import Content, Dates, Figures, Written, figures_by_date, split_column
 from event_assets.engines.polars.ports import PolarsPorts, Way, in_order
-from event_assets.storage.parquet import NO_VALUE, read_parquet, scan_parquet, write_parquet
+from event_assets.storage.parquet import NO_VALUE, read_parquet, scan_parquet, write_parquets
 from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.column_types import polars_type
 from event_assets.tables.contract import Violation, violations
@@ -124,10 +124,12 @@ def _parts(frame: pl.DataFrame, table: Table, dates: Dates) -> _Parts:
 def _write(parts: _Parts, table: Table, folder: Path, figures: Figures) -> dict[dt.date | None, list[WrittenFile]]:
     pieces: dict[dt.date | None, list[WrittenFile]] = {date: [] for date in parts}
     rows = ((date, hive, part) for date, by_value in parts.items() for hive, part in by_value.items())
+    files = []
     for number, (date, hive, part) in enumerate(rows):
         path = folder / f"{table.name}-{number:04d}.parquet"
-        write_parquet(part, path, figures[date])
+        files.append((part, path, figures[date]))
         pieces[date].append(WrittenFile(path, part.height, hive))
+    write_parquets(files)
     return pieces
 
 

@@ -8,7 +8,7 @@ the file, and the lake, the source of truth of what was made, is not touched (do
 Within `together` the events of assets and checks are stored in bulk: each gets its id at once, is serialized once, and
 every table gets one statement for all of them. The rows are those that the stock storage writes.
 
-`dagster.yaml` names it; with another storage (PostgreSQL) nothing of this is used.
+`dagster.yaml` names it; PostgreSQL has a bulk of its own (`postgres_batch`).
 """
 
 from __future__ import annotations
@@ -17,40 +17,25 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from dagster import AssetKey, DagsterEventType, EventLogEntry
 from dagster._core.event_api import EventHandlerFn
-from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus as Status
 from dagster._core.storage.event_log import SqliteEventLogStorage
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as Executions
 from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Events
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorageWatchdog
-from sqlalchemy import Connection, Engine, bindparam, create_engine, event, inspect, select
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.exc import DatabaseError
 
-from event_assets.orchestration.private.event_texts import EventTexts
+from event_assets.orchestration.private.bulk_rows import BULK, Numbered, event_rows, index_events
 
 _BUSY_SECONDS = 60
 #: The newest revision of the tables that Dagster's migrations know.
 REVISION: Final = "29b539ebc72a"
-_EVALUATED: Final = DagsterEventType.ASSET_CHECK_EVALUATION.value
 _MADE: Final = DagsterEventType.ASSET_MATERIALIZATION
-_OF_ASSETS: Final = frozenset(kind.value for kind in ASSET_EVENTS)
-#: The kinds of events that are stored in bulk.
-_BULK: Final = frozenset({*ASSET_EVENTS, *ASSET_CHECK_EVENTS} - {DagsterEventType.FRESHNESS_STATE_CHANGE})
-
-
-class Reserved(NamedTuple):
-    """An event of an open batch, with the id that it has in the index from the batch's end."""
-
-    id: int
-    entry: EventLogEntry
 
 
 class EventLog(SqliteEventLogStorage):
@@ -62,7 +47,7 @@ class EventLog(SqliteEventLogStorage):
         self._columns: set[str] = set()
         self._open: dict[str, Connection] = {}
         self._batch: ExitStack | None = None
-        self._waiting: list[Reserved] = []
+        self._waiting: list[Numbered] = []
         self._next_id = 0
         self._last_made: dict[tuple[str, AssetKey | None], int] = {}
         self._lock = threading.RLock()
@@ -91,16 +76,16 @@ class EventLog(SqliteEventLogStorage):
                     self._open.clear()
 
     @property
-    def reserved(self) -> Sequence[Reserved]:
+    def reserved(self) -> Sequence[Numbered]:
         """The events of the open batch that no table contains yet."""
         return self._waiting
 
     def store_event(self, event: EventLogEntry) -> None:
         with self._lock:
-            if self._batch is None or event.dagster_event is None or event.dagster_event_type not in _BULK:
+            if self._batch is None or event.dagster_event is None or event.dagster_event_type not in BULK:
                 super().store_event(event)  # what waits is stored before it
             else:
-                self._waiting.append(Reserved(self._reserve(), self._at_its_own_time(event)))
+                self._waiting.append(Numbered(self._reserve(), self._at_its_own_time(event)))
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         with self.together():
@@ -130,8 +115,7 @@ class EventLog(SqliteEventLogStorage):
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        texts = EventTexts()
-        rows = [self._row(entry, texts) for _, entry in waiting]
+        rows = event_rows(self, [entry for _, entry in waiting])
         for run_id in dict.fromkeys(row["run_id"] for row in rows):
             with self._connect(run_id) as run:  # where events have the ids of that run's database
                 run.execute(Events.insert(), [row for row in rows if row["run_id"] == run_id])
@@ -139,40 +123,7 @@ class EventLog(SqliteEventLogStorage):
             row["id"] = number
         with self._connect(INDEX_SHARD_NAME) as index:
             index.execute(Events.insert(), rows)
-            both = list(zip(waiting, rows, strict=True))
-            self._index_assets(index, [pair for pair in both if pair[1]["dagster_event_type"] in _OF_ASSETS])
-            of_checks = (pair for pair in both if pair[1]["dagster_event_type"] not in _OF_ASSETS)
-            for kind, group in groupby(of_checks, key=lambda pair: pair[1]["dagster_event_type"]):
-                if kind == _EVALUATED:
-                    _store_evaluations(index, [(one.entry, row) for one, row in group])
-                else:
-                    for (number, entry), _ in group:
-                        self.store_asset_check_event(entry, number)
-
-    def _row(self, entry: EventLogEntry, texts: EventTexts) -> dict[str, Any]:
-        """`_event_to_row` of an event, serialized by what it has in common with others."""
-        happened = entry.get_dagster_event()
-        key = happened.asset_key
-        stored_at: Any = self._event_insert_timestamp
-        return {
-            "run_id": entry.run_id,
-            "event": texts.of(entry),
-            "dagster_event_type": happened.event_type_value,
-            "timestamp": stored_at(entry),
-            "step_key": happened.step_key,
-            "asset_key": key.to_string() if key else None,
-            "partition": happened.partition or None,
-        }
-
-    def _index_assets(self, index: Connection, found: Sequence[tuple[Reserved, dict[str, Any]]]) -> None:
-        """Store the tags of assets' events, and in each asset's row what the last event of each kind changes."""
-        found = [pair for pair in found if pair[1]["asset_key"]]
-        if found:
-            entries, numbers = [one.entry for one, _ in found], [one.id for one, _ in found]
-            self._store_asset_event_tags(index, entries, numbers)
-        last = {(row["asset_key"], row["dagster_event_type"]): one for one, row in found}
-        for number, entry in sorted(last.values(), key=lambda one: one.id):
-            self._store_asset_event(index, entry, number)
+            index_events(self, index, waiting, rows)
 
     def has_table(self, table_name: str) -> bool:
         # Asked for each event, by the stock storage with a new connection each time. What is there stays.
@@ -276,53 +227,6 @@ def _create(connection: Connection) -> None:
 def _in_transaction(connection: Connection) -> bool:
     driver: Any = connection.connection.dbapi_connection
     return bool(driver.in_transaction)
-
-
-def _store_evaluations(index: Connection, evaluations: Sequence[tuple[EventLogEntry, dict[str, Any]]]) -> None:
-    """Store evaluations of checks as executions, in place of a planned or earlier one of that run and partition."""
-    found: dict[object, dict[str, Any]] = {}
-    for place, (entry, row) in enumerate(evaluations):
-        evaluation: Any = entry.get_dagster_event().event_specific_data
-        target = evaluation.target_materialization_data
-        execution = {
-            "asset_key": evaluation.asset_key.to_string(),
-            "check_name": evaluation.check_name,
-            "run_id": entry.run_id,
-            "partition": evaluation.partition,
-            "execution_status": (Status.SUCCEEDED if evaluation.passed else Status.FAILED).value,
-            "evaluation_event": row["event"],
-            "evaluation_event_timestamp": row["timestamp"],
-            "evaluation_event_storage_id": row["id"],
-            "materialization_event_storage_id": target.storage_id if target else None,
-        }
-        found[_key(execution) if entry.run_id else place] = execution  # of what no run reported, all are kept
-    known = _known_executions(index, {key[:3] for key in found if isinstance(key, tuple)})
-    changed = [{**execution, "at": known[key]} for key, execution in found.items() if key in known]
-    new = [execution for key, execution in found.items() if key not in known]
-    if changed:
-        index.execute(Executions.update().where(Executions.c.id == bindparam("at")), changed)
-    if new:
-        index.execute(Executions.insert(), new)
-
-
-def _known_executions(index: Connection, checks: set[tuple[str, str, str]]) -> dict[object, int]:
-    """The ids of the executions of a run's checks."""
-    columns = Executions.c
-    query = select(columns.id, columns.asset_key, columns.check_name, columns.run_id, columns.partition).where(
-        columns.asset_key == bindparam("asset"),
-        columns.check_name == bindparam("check"),
-        columns.run_id == bindparam("run"),
-    )
-    rows = (
-        row
-        for asset, check, run in checks
-        for row in index.execute(query, {"asset": asset, "check": check, "run": run}).mappings()
-    )
-    return {_key(row): row["id"] for row in rows}
-
-
-def _key(execution: Any) -> tuple[str, str, str, str | None]:
-    return execution["asset_key"], execution["check_name"], execution["run_id"], execution["partition"]
 
 
 def _do_not_wait(connection: sqlite3.Connection, _: object) -> None:

@@ -74,12 +74,12 @@ class Schedule:
         """The steps with a named table, and those of internal tables that they are made from, upstream first."""
         return tuple(s for s in self._workspace.steps if s.name in self._named or s.name in self._between)
 
-    def wanted(self, step: Step, *, only_stale: bool = False) -> list[dt.date | None]:
+    def selected(self, step: Step, *, only_stale: bool = False) -> list[dt.date | None]:
         """The dates of a step that the run makes (None for a step without dates), in order.
 
         `only_stale` leaves out what is fresh though it is requested: a retry finishes what another run began.
         """
-        return [date for date in self.candidates(step) if self._is_wanted(step, date, only_stale)]
+        return [date for date in self.candidates(step) if self._is_selected(step, date, only_stale)]
 
     def candidates(self, step: Step) -> Collection[dt.date | None]:
         """The dates on which a step can have rows or has a partition, in order."""
@@ -131,7 +131,7 @@ class Schedule:
         """A step's date was refused, or waits."""
         self._stale[step.name, date] = True
 
-    def _is_wanted(self, step: Step, date: dt.date | None, only_stale: bool) -> bool:
+    def _is_selected(self, step: Step, date: dt.date | None, only_stale: bool) -> bool:
         requested, fresh = self._request.dates, partial(is_fresh, self._workspace, step, date)
         if requested is None:
             return not fresh()
