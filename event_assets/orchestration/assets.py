@@ -8,7 +8,6 @@ date that breaks its contract blocks what is downstream of it and nothing else.
 # No postponed annotations here: Dagster looks at the type of `context` itself.
 import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -34,7 +33,7 @@ from event_assets.orchestration.private.check_only_runs import GraphAssets
 from event_assets.orchestration.private.code_server import reload_definitions
 from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
 from event_assets.orchestration.private.log_events import last_evaluation, log_events
-from event_assets.orchestration.private.one_line_failure import OneLineFailure
+from event_assets.orchestration.private.one_line_failure import in_one_line
 from event_assets.orchestration.reporting import (
     empty_events,
     evaluation,
@@ -146,7 +145,7 @@ def _of(run_key: str, compute: Callable[..., Iterator[Any]]) -> Callable[..., It
 
     def body(context: dg.OpExecutionContext, _: Any) -> Iterator[Any]:
         current: DatasetRun = getattr(context.resources, run_key)
-        with _in_one_line():
+        with in_one_line():
             run, last = current.open(context), current.is_last(context.op.name)
             if current.repeats_landing(context):
                 _land(context, current)
@@ -344,15 +343,6 @@ def _shorten_backfills(context: dg.OpExecutionContext, workspace: Workspace, now
 def _log_without_records(context: dg.OpExecutionContext, workspace: Workspace, what: str, dates: list[str]) -> None:
     named = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]} ({len(dates)} dates)"
     context.log.info(f"{workspace.dataset.name} has no records of {named}: {what}")
-
-
-@contextmanager
-def _in_one_line() -> Iterator[None]:
-    """Let an error that a user can cause or cure end its op in one line, without a traceback."""
-    try:
-        yield
-    except EventAssetsError as error:
-        raise OneLineFailure(str(error)) from None
 
 
 def _check_output(table: str, check: str) -> str:

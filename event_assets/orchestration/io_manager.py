@@ -18,6 +18,7 @@ from pydantic import Field
 from event_assets.errors import ContractError, EventAssetsError, LakeError
 from event_assets.locations import parse_place
 from event_assets.orchestration.private.log_events import events_together, log_events
+from event_assets.orchestration.private.one_line_failure import in_one_line
 from event_assets.orchestration.reporting import outcome_events
 from event_assets.orchestration.run_log import log_outcomes
 from event_assets.pipeline.outcome_messages import NOT_PUBLISHED
@@ -89,6 +90,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
         default="", description="Where copies of a lake in an object store are kept. EVENT_ASSETS_CACHE where empty."
     )
 
+    @in_one_line()
     def load_input(self, context: dg.InputContext) -> pl.DataFrame | pl.LazyFrame | dict[str, pl.DataFrame]:
         store = self._store(context.asset_key)
         keys = list(context.asset_partition_keys) if context.has_asset_partitions else [WHOLE]
@@ -110,6 +112,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
         frame = pl.concat(found, how="diagonal")
         return frame.lazy() if wanted is pl.LazyFrame else frame
 
+    @in_one_line()
     def handle_output(self, context: dg.OutputContext, obj: Any) -> None:
         if isinstance(obj, StepOutput):
             obj.store()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from event_assets.storage.lake import INTERNAL
 from event_assets_tests.browser.dagster_dev import DagsterDev, dagster_dev, wait_for
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
@@ -74,6 +75,6 @@ def test_a_backfill_whose_daemon_was_killed_makes_exactly_the_asked_partitions_o
             wait_for(lambda: dev.backfill_status(again) == "COMPLETED_SUCCESS", 400)
         assert dev.materialized("shop/cleaned_events") == ASKED
         assert dev.materialized("shop/sessions") == ASKED
-        for table in ("cleaned_events", "session_edges"):
+        for table in ("cleaned_events", f"{INTERNAL}/session_edges"):
             files = sorted(path.parent.name for path in (dev.lake / "shop" / table).glob("event_date=*/*.parquet"))
             assert files == [f"event_date={date}" for date in ASKED]

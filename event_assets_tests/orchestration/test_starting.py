@@ -12,7 +12,7 @@ import time_machine
 from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import create_execution_plan, execute_run
-from dagster._core.execution.backfill import PartitionBackfill
+from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
 from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.dataset_definitions import dataset_definitions
@@ -113,30 +113,79 @@ def test_a_range_goes_beyond_a_calendar_that_another_run_of_its_backfill_cut(lan
     assert dates_of(made, "cleaned_events") == [f"2025-01-0{day}" for day in (5, 6, 7, 8)]
 
 
-@pytest.mark.parametrize("mine", [True, False])
-def test_a_backfill_no_longer_requests_dates_that_the_dataset_does_not_have(
-    landed: Platform, mine: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Else Dagster ends it as failed, and never requests the tables over all dates.
-    monkeypatch.setattr("time.sleep", lambda _: None)
-    keys = [asset_key("clicks", table) for table in ("source_files", "cleaned_events", "funnel_summary")]
-    january = [day.isoformat() for day in between(dt.date(2025, 1, 1), dt.date(2025, 1, 31))]
-    with time_machine.travel("2025-03-15T12:00:00Z", tick=True):
-        dates = partitions(landed.dataset, landed.settings).subset_with_partition_keys(january)
-        target = AssetGraphSubset({keys[1]: dates}, {keys[0], keys[2]})
+class TestBackfills:
+    """Dates that a dataset doesn't have: with them, Dagster ends a backfill as failed, without totals of all dates."""
+
+    KEYS = tuple(asset_key("clicks", table) for table in ("source_files", "cleaned_events", "funnel_summary"))
+
+    @pytest.fixture(autouse=True)
+    def _at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("time.sleep", lambda _: None)
+
+    def launch(self, platform: Platform, first: str, last: str, name: str = "b") -> None:
+        days = [day.isoformat() for day in between(dt.date.fromisoformat(first), dt.date.fromisoformat(last))]
+        dates = partitions(platform.dataset, platform.settings).subset_with_partition_keys(days)
+        target = AssetGraphSubset({self.KEYS[1]: dates}, {self.KEYS[0], self.KEYS[2]})
         now = dt.datetime.now(dt.UTC).timestamp()
-        backfill = PartitionBackfill.from_asset_graph_subset(
-            "b", now, {}, landed.instance, target, title=None, description=None, run_config=None
+        platform.instance.add_backfill(
+            PartitionBackfill.from_asset_graph_subset(
+                name, now, {}, platform.instance, target, title=None, description=None, run_config=None
+            )
         )
-        landed.instance.add_backfill(backfill)
-        assert landed.run("source_files", "landing_rejects", tags={BACKFILL_TAG: "b"} if mine else {}).success
-    [left] = landed.instance.get_backfills()
-    assert left.asset_backfill_data is not None
-    target = left.asset_backfill_data.target_subset
-    assert target.asset_keys == set(keys)
-    assert sorted(target.get_partitions_subset(keys[1]).get_partition_keys()) == [
-        f"2025-01-0{day}" for day in (5, 6, 7, 8)
-    ]
+
+    def requested(self, platform: Platform, name: str = "b") -> tuple[list[str], set[dg.AssetKey]]:
+        """The dates that a backfill requests, and its assets."""
+        backfill = platform.instance.get_backfill(name)
+        assert backfill is not None
+        assert backfill.asset_backfill_data is not None
+        target = backfill.asset_backfill_data.target_subset
+        dates = target.partitions_subsets_by_asset_key.get(self.KEYS[1])
+        return sorted(dates.get_partition_keys()) if dates else [], set(target.asset_keys)
+
+    @pytest.mark.parametrize("mine", [True, False])
+    def test_dates_that_left_the_calendar_are_taken_out(self, landed: Platform, mine: bool) -> None:
+        with time_machine.travel("2025-03-15T12:00:00Z", tick=True):
+            self.launch(landed, "2025-01-01", "2025-01-31")
+            assert landed.run("source_files", "landing_rejects", tags={BACKFILL_TAG: "b"} if mine else {}).success
+        assert self.requested(landed) == ([f"2025-01-0{day}" for day in (5, 6, 7, 8)], set(self.KEYS))
+
+    def test_a_run_takes_out_its_own_dates_alone(self, landed: Platform) -> None:
+        # A file of the 9th, or of another backfill's dates, may arrive before the run that is for them.
+        with time_machine.travel("2025-01-10T12:00:00Z", tick=True):
+            self.launch(landed, "2025-01-07", "2025-01-12")
+            self.launch(landed, "2025-01-08", "2025-01-12", "other")
+            dates = ("2025-01-07", "2025-01-11")
+            assert landed.run("raw_events", "cleaned_events", dates=dates, tags={BACKFILL_TAG: "b"}).success
+        assert self.requested(landed)[0] == ["2025-01-07", "2025-01-08", "2025-01-12"]
+        assert self.requested(landed, "other")[0] == [f"2025-01-{day:02}" for day in range(8, 13)]
+
+    def test_an_asset_without_any_such_date_leaves_the_backfill(self, landed: Platform) -> None:
+        # Dagster takes an empty selection for an asset without partitions, and fails.
+        with time_machine.travel("2025-01-10T12:00:00Z", tick=True):
+            self.launch(landed, "2025-01-09", "2025-01-10")
+            dates = ("2025-01-09", "2025-01-10")
+            assert landed.run("raw_events", "cleaned_events", dates=dates, tags={BACKFILL_TAG: "b"}).success
+        assert self.requested(landed) == ([], {self.KEYS[0], self.KEYS[2]})
+
+    def test_one_that_is_canceled_meanwhile_stays_canceled(
+        self, landed: Platform, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with time_machine.travel("2025-03-15T12:00:00Z", tick=True):
+            self.launch(landed, "2025-01-01", "2025-01-31")
+            read = type(landed.instance).get_backfills
+
+            def then_canceled(instance: dg.DagsterInstance, *filters: object) -> list[PartitionBackfill]:
+                found = list(read(instance, *filters))
+                for backfill in found:
+                    instance.update_backfill(backfill.with_status(BulkActionStatus.CANCELING))
+                return found
+
+            monkeypatch.setattr(type(landed.instance), "get_backfills", then_canceled)
+            assert landed.run("source_files", "landing_rejects").success
+        backfill = landed.instance.get_backfill("b")
+        assert backfill is not None
+        assert backfill.status == BulkActionStatus.CANCELING
+        assert len(self.requested(landed)[0]) == 31
 
 
 def test_checks_alone_judge_what_is_published(landed: Platform) -> None:

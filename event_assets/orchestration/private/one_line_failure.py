@@ -6,7 +6,12 @@ description therefore cuts the traceback to its outermost frame.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import dagster as dg
+
+from event_assets.errors import EventAssetsError
 
 
 class OneLineFailure(dg.Failure):
@@ -28,3 +33,12 @@ class OneLineFailure(dg.Failure):
 
 # What the UI shows before the line.
 OneLineFailure.__module__, OneLineFailure.__qualname__ = "event_assets", "Failure"
+
+
+@contextmanager
+def in_one_line() -> Iterator[None]:
+    """Let an error that a user can cause or cure end its op in one line, without a traceback."""
+    try:
+        yield
+    except EventAssetsError as error:
+        raise OneLineFailure(str(error)) from None
