@@ -197,16 +197,15 @@ def _type_texts(block: Block) -> list[str | None]:
 
 def _common_types(blocks: Sequence[Block]) -> list[str]:
     """The three commonest event types, in the order of their first times; none where there are fewer than two."""
-    timed = [
-        (time, text)
+    timed = sorted(
+        (times[0], text)
         for block in blocks
         for text, times in zip(_type_texts(block), _times(block), strict=False)
-        for time in times
-        if text is not None
-    ]
-    found = Counter(text for _, text in sorted(timed)).most_common()  # equal counts stay in the order of time
-    common = {text for text, _ in found[:3]}
-    return [text for text in dict.fromkeys(text for _, text in sorted(timed)) if text in common][: 3 if len(found) > 1 else 0]
+        if times and text is not None
+    )
+    counts = Counter(text for _, text in timed)  # in the order of time, which most_common keeps where counts are equal
+    common = [text for text, _ in counts.most_common(3)]
+    return [text for text in counts if text in common] if len(counts) > 1 else []
 
 
 def funnel_steps(blocks: Sequence[Block]) -> list[str]:

@@ -181,8 +181,8 @@ def _escaped(name: str) -> str:
 
 
 def file_pattern(path: Path, exact: bool = False) -> str:
-    """The file's name with `*` for the numbers and months in it, or before its ending where there are none; `exact` keeps the
-    marks between numbers, as in `*-*-*.json`."""
+    """The file's name with `*` for the numbers and months in it, or before its ending where there are none; `exact`
+    keeps the marks between them, as in `*-*-*.json`."""
     name = plain_name(path)
     stem, dot, ending = name.rpartition(".")
     if not dot or re.search(r"\d", ending):  # access.log-20250106 ends in its date

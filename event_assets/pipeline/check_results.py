@@ -88,7 +88,8 @@ def _drifted(found: FieldDrift, files: int) -> str:
     first = f"first in {found.first_file} at {found.first_seen:%Y-%m-%d %H:%M} UTC"
     if found.field == ONE_FILE and files == 1:
         seen = f"{counted(found.records, 'record')} of 1 file so far"
-        return f"new fields ({found.kind}): {seen}, {first} (named once a second file has them; raw_events.extra has them now)"
+        names = "a name is shown once two files have it; the column extra of raw_events has it already"
+        return f"new fields ({found.kind}): {seen}, {first} ({names})"
     seen = f"{counted(found.records, 'record')} of {counted(found.files, 'file')}"
     return f"{found.change} {found.field} ({found.kind}): {seen}, {first}"
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 
-from event_assets.declaration import SHIPPED, Dataset, load_dataset
+from event_assets.declaration import SHIPPED, Dataset, load_dataset, parse_dataset
 from event_assets.draft import draft
+from event_assets.draft.file_groups import file_pattern
 from event_assets.errors import DeclarationError, LandingError
 from event_assets.synthetic import generate
 from event_assets_tests.world import World
@@ -74,7 +76,7 @@ def test_a_shops_csv_is_known_with_types_roles_and_funnel(tmp_path: Path) -> Non
         ("source_session_id", "user_session", "string"),
     ]
     assert (found.events[0].files, found.events[0].format, found.events[0].time.source) == (
-        ("*-Oct.csv",),
+        ("*.csv",),
         "csv",
         "event_time",
     )
@@ -371,13 +373,57 @@ def test_a_visitor_who_logs_in_is_remarked_upon_with_the_line_that_makes_one_per
     path.write_text(SEGMENT)
     made = draft("mine", path)
     remark = (
-        "2 of 4 sampled values of anonymousId occur with a userId, 2 of them also without: such a visitor counts as "
-        "several users, and funnels and sessions break at the login; see identity below"
+        "2 of 4 sampled values of anonymousId occur with a userId and also without: such a visitor counts as several "
+        "users, and sessions and funnels end at the login; identity below counts persons"
     )
     assert remark in made.notes
-    assert "\n  # identity: {links: [[anonymous_id, user_id]]}\n" in made.text
+    assert "\n  # identity: {links: [[anonymous_id, user_id]], max_ids: 2}\n" in made.text
     path.write_text(SEGMENT.replace('"userId": "u', '"other": "u'))
     assert "identity" not in draft("mine", path).text
+    calls = [json.loads(line) for line in SEGMENT.splitlines()]
+    always = {call["anonymousId"]: call["userId"] for call in calls if call["userId"]}
+    known = [{**call, "userId": always.get(call["anonymousId"])} for call in calls]
+    path.write_text("\n".join(map(json.dumps, known)))
+    assert not any("also without" in note for note in draft("mine", path).notes)
+
+
+def test_the_identity_of_the_draft_makes_one_person_and_keeps_the_sessions_of_visitors(tmp_path: Path) -> None:
+    path = tmp_path / "calls.json"
+    path.write_text(SEGMENT)
+    text = draft("mine", path).text
+    sessions, users = [], []
+    for at, written in enumerate((text, text.replace("# identity:", "identity:"))):
+        world = World(tmp_path / f"{at}", parse_dataset(yaml.safe_load(written)["attributes"], "mine"))
+        world.drop("calls.json", SEGMENT.encode())
+        world.refresh()
+        sessions.append(world.table("sessions").height)
+        users.append(world.table("joined_facts"))
+    assert sessions == [6, 6]
+    assert "person_id" not in users[0].columns
+    assert users[1]["user_id"].n_unique() == 6
+    assert users[1]["person_id"].n_unique() == 4
+
+
+def test_the_hint_of_a_funnel_is_in_the_order_of_time(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    steps = ("start", "load", "check")
+    rows = [f"2025-01-0{day} 10:0{at}:00,r{day},{step}" for day in (3, 2, 1) for at, step in enumerate(steps)]
+    path.write_text("\n".join(["time,user_id,event_type", *reversed(rows)]))
+    assert "# user_funnel: {steps: [start, load, check], window: 1d}" in draft("runs", path).text
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"),
+    [
+        ("2025-Jan.csv", "*.csv"),
+        ("sales_march_2025.csv", "sales_*.csv"),
+        ("report-DEC.csv", "report-*.csv"),
+        ("maypole.csv", "maypole*.csv"),
+        ("summary_v2_2025-01.csv", "summary_v2_*.csv"),
+    ],
+)
+def test_a_pattern_matches_the_next_month(tmp_path: Path, name: str, pattern: str) -> None:
+    assert file_pattern(tmp_path / name) == pattern
 
 
 def test_a_web_log_names_other_types_than_the_method(tmp_path: Path) -> None:

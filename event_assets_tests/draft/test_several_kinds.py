@@ -9,7 +9,7 @@ from pathlib import Path
 from event_assets.draft import draft
 from event_assets.draft.events_and_profiles import kinds_of
 from event_assets.draft.proposed_changes import differences
-from event_assets.draft.trial import try_out
+from event_assets.draft.trial_run import try_out
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 

@@ -120,6 +120,11 @@ def test_undeclared_fields_are_kept_and_told(land: Land) -> None:
     assert outcome.landed.drift.missing == ("event_type", "value")
 
 
+def test_an_undeclared_field_without_any_value_is_no_drift(land: Land) -> None:
+    outcome = land("at,user_id,event_type,value,colour\n2024-01-02,1,a,1,\n2024-01-02,2,b,2,\n", declare())
+    assert str(outcome.landed.drift) == ""
+
+
 @pytest.mark.parametrize(
     ("header", "reason"),
     [
