@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from event_assets.errors import ConflictError, LeaseError
+from event_assets.errors import ConflictError, LakeError, LeaseError
 from event_assets.storage.lake import Lake
+from event_assets.storage.lease import lease
 from event_assets.storage.parquet import read_figures, write_parquet
 from event_assets.storage.partitions import EMPTY_CONTENT, content_digest, entries, part_name
 from event_assets.storage.read_again import read_again
@@ -242,3 +243,18 @@ def test_the_files_of_a_unit_stand_in_the_order_of_its_rows() -> None:
     folder, names = "event_date=2025-01-01", [part_name(3, A, B, number) for number in (0, 1, 2, 10)]
     logged = [LogFile(f"{folder}/{name}", 1, "2025-01-01") for name in sorted(names)]
     assert list(entries(logged, by_date=True)["2025-01-01"].files) == [f"{folder}/{name}" for name in names]
+
+
+@pytest.mark.parametrize("name", ["_state", "_state/lease.lock", "_state/unfinished"])
+def test_a_dataset_whose_state_cannot_be_written_is_named_with_a_remedy(tmp_path: Path, name: str) -> None:
+    (tmp_path / "clicks").mkdir()
+    in_the_way = tmp_path / "clicks" / name
+    if name == "_state":
+        in_the_way.touch()
+    else:
+        in_the_way.mkdir(parents=True)
+    with (
+        pytest.raises(LakeError, match=r"clicks: can't be written \(.+\); free space or change its"),
+        lease(tmp_path / "clicks" / "_state", lambda: None),
+    ):
+        pytest.fail("holds the lease")

@@ -93,6 +93,15 @@ def test_tables_that_were_never_made_are_empty_views(tmp_path: Path) -> None:
             assert connection.sql(f"FROM {view.sql_name}").fetchall() == [], view.name
 
 
+@pytest.mark.parametrize("damage", [b"", b"no database", bytes(20_000)])
+def test_a_damaged_file_is_created_again(world: World, damage: bytes) -> None:
+    assert not refresh({"clicks": world.dataset}, world.settings)
+    world.settings.warehouse.write_bytes(damage)
+    assert refresh({"clicks": world.dataset}, world.settings)
+    with opened(world) as connection:
+        assert connection.sql("SELECT count(*) FROM clicks.raw_events").fetchall() == [(2,)]
+
+
 def test_a_file_of_somebody_else_is_never_replaced(tmp_path: Path) -> None:
     world = World(tmp_path)
     with duckdb.connect(str(world.settings.warehouse)) as connection:
