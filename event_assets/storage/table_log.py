@@ -72,11 +72,20 @@ class TableLog:
         return -1 if self._table is None else self._table.version()
 
     def files(self) -> list[LogFile]:
-        """The files that count now, by path. A table that was never written has none."""
-        table = self._refreshed()
-        if table is None:
-            return []
-        actions = table.get_add_actions(flatten=True)
+        """The files that count now, by path. A table that was never written has none.
+
+        Where a commit came meanwhile, the log is read again: delta-rs returns no files, and no error, when a writer
+        deletes the version that it reads.
+        """
+        for left in reversed(range(_TRIES)):
+            table = self._refreshed()
+            if table is None:
+                return []
+            actions = table.get_add_actions(flatten=True)
+            versions = self._files.log_versions()
+            if not versions or max(versions) == table.version() or not left:
+                break
+            self._table = None
         names = actions.column_names
         hive = f"partition.{self._hive}" if self._hive else None
         values = actions.column(hive).to_pylist() if hive and hive in names else [None] * actions.num_rows
@@ -180,9 +189,9 @@ class TableLog:
                 else:
                     known.update_incremental()
                 return self._table
-            except TableNotFoundError:
-                return None
             except (DeltaError, OSError) as error:
+                if isinstance(error, TableNotFoundError) and not before:
+                    return None
                 unchanged = known is None and self._files.log_versions() == before
                 if unchanged or not left:
                     raise self._unreadable(error) from None

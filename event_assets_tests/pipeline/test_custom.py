@@ -74,7 +74,7 @@ def test_a_plan_does_not_blame_the_inputs_of_a_changed_function(module: Module, 
     world.use(declared("views_by_page"))
     world.workspace.refresh()
     assert {(unit.step.name, unit.why) for unit in preview(world.workspace).stale} == {
-        ("views_by_page", "its inputs or function changed")
+        ("views_by_page", "its function changed")
     }
 
 

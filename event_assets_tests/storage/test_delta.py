@@ -10,7 +10,9 @@ import duckdb
 import polars as pl
 import pytest
 from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
 
+from event_assets.storage.table_log import TableLog
 from event_assets_tests.world import World, lines
 
 FIRST = lines("ann,view,2025-01-08T10:00:00,/a,1.00", "bob,buy,2025-01-09T23:50:00,/b,2.00")
@@ -50,6 +52,32 @@ def test_other_readers_see_the_rows_that_ours_see(world: World) -> None:
         if "event_date" in ours.columns and world.workspace.by_date(name):
             ours = ours.with_columns(pl.col("event_date").str.to_date())
         assert theirs.select(ours.columns).sort(pl.all()).equals(ours.sort(pl.all())), name
+
+
+def test_a_read_that_a_commit_overtakes_is_done_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = logs(world)["cleaned_events"]
+    log = TableLog(folder, None, "event_date")
+    before = log.files()
+    world.drop("clicks_2.csv", LATER)
+    world.refresh()
+    monkeypatch.setattr(DeltaTable, "update_incremental", lambda _self: None)  # as if it ended before the commit
+    assert log.files() == TableLog(folder, None, "event_date").files() != before
+
+
+def test_a_log_whose_files_change_while_it_is_opened_is_not_an_empty_table(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = logs(world)["cleaned_events"]
+
+    def overtaken(_log: TableLog) -> DeltaTable:
+        monkeypatch.undo()
+        world.drop("clicks_2.csv", LATER)
+        world.refresh()
+        raise TableNotFoundError("no log files")
+
+    monkeypatch.setattr(TableLog, "_opened", overtaken)
+    found = TableLog(folder, None, "event_date").files()
+    assert found == TableLog(folder, None, "event_date").files() != []
 
 
 def test_duckdb_reads_them_where_its_extension_is_there(world: World) -> None:
