@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from event_assets.draft import role_names
-from event_assets.draft.named_fields import fields_named, is_category, is_constant
+from event_assets.draft import known_names
+from event_assets.draft.find_fields import fields_named, is_category, is_constant
 from event_assets.draft.sample import Field, bare, share
 
 #: A type that is empty more often than this is another field's.
@@ -14,7 +14,7 @@ _FEW_TYPES = 30
 
 
 def event_type_field(fields: Sequence[Field], given: Field | None, remarks: list[str]) -> Field | None:
-    candidates = [given] if given else fields_named(fields, role_names.TYPE, is_category)
+    candidates = [given] if given else fields_named(fields, known_names.TYPE, is_category)
     if not candidates:
         named = [one for one in fields if one.is_nameless and is_category(one)]
         words = [one for one in named if len(set(one.texts)) > 1 and all(text[0].isalpha() for text in one.texts)]
@@ -24,14 +24,14 @@ def event_type_field(fields: Sequence[Field], given: Field | None, remarks: list
     filled = [one if given else _with_alternatives(one, fields) for one in candidates]
     filled.sort(key=is_constant)
     chosen = next((one for one in filled if one.empty <= _MAX_EMPTY_TYPES * len(one.values)), filled[0])
-    others = [one.source for one in candidates if not given and one.key in map(bare, role_names.TYPE[:12])]
+    others = [one.source for one in candidates if not given and one.key in map(bare, known_names.TYPE[:12])]
     others = [source for source in others if source not in chosen.sources]
     if len(chosen.sources) > 1:
         remarks.append(f"the first of {', '.join(chosen.sources)} that is not empty")
     elif others:
         remarks.append(f"other fields that could be the type of event are {', '.join(others[:5])}")
     elif not given and chosen.key.endswith("method"):
-        able = [one.source for one in fields_named(fields, role_names.PAGE, lambda one: len(set(one.texts)) > 1)]
+        able = [one.source for one in fields_named(fields, known_names.PAGE, lambda one: len(set(one.texts)) > 1)]
         able += [source for source in possible_types(fields) if source not in (*able, *chosen.sources)]
         beside = f"; other fields that could be it are {', '.join(able[:5])}" if able else ""
         remarks.append(f"the type of event is the HTTP method{beside}")
@@ -46,7 +46,7 @@ def event_type_field(fields: Sequence[Field], given: Field | None, remarks: list
 def _with_alternatives(chosen: Field, fields: Sequence[Field]) -> Field:
     """A field for the type of event with those beside it that say what was done where it is empty."""
     beside = [one for one in fields if len(one.parts) == len(chosen.parts)]
-    for other in fields_named(beside, role_names.TYPE_ELSE, is_category):
+    for other in fields_named(beside, known_names.TYPE_ELSE, is_category):
         whole = chosen.or_else(other)
         if whole.empty < chosen.empty:
             chosen = whole
