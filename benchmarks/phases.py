@@ -105,12 +105,12 @@ class InTurn:
 def instrument(clock: Clock) -> None:
     """Wrap the parts of the program. AttributeError where one is called otherwise by now: then fix this list."""
     from event_assets.engines.polars import engine
+    from event_assets.landing import convert_batches, partition_writer, raw_rows
     from event_assets.landing import csv as csv_reader
-    from event_assets.landing import file_accounting, partition_writer, raw_rows
     from event_assets.landing import json as json_reader
     from event_assets.landing import land_file as file
     from event_assets.pipeline import land_files as intake
-    from event_assets.pipeline import reconcile, run
+    from event_assets.pipeline import reconcile, run_steps
     from event_assets.pipeline import stage_partitions as unit
     from event_assets.pipeline.staleness import schedule
 
@@ -119,16 +119,16 @@ def instrument(clock: Clock) -> None:
         (intake, "identify", LANDING, "hash"),
         (file, "land_files", LANDING, "other"),
         (raw_rows.EventDates, "of", LANDING, "date"),
-        (file_accounting, "count_types", LANDING, "look for drift"),
+        (convert_batches, "count_types", LANDING, "look for drift"),
         (partition_writer.PartitionWriter, "add", LANDING, "gather"),
         (partition_writer.PartitionWriter, "finish", LANDING, "write"),
         (intake, "sync_raw_tables", LANDING, "commit"),
         (intake, "land_new_files", LANDING, "other"),
         (schedule.Schedule, "selected", GRAPH, "staleness"),
         (schedule.Schedule, "blocker", GRAPH, "staleness"),
-        (run, "made_from", GRAPH, "staleness"),
-        (run.Run, "flush", GRAPH, "commit"),
-        (run, "publish", "", "publish"),
+        (run_steps, "input_digest", GRAPH, "staleness"),
+        (run_steps.Run, "flush", GRAPH, "commit"),
+        (run_steps, "publish", "", "publish"),
         (engine, "_computed", "", "compute"),
         (engine, "_write", "", "write"),
         (unit, "_examined", "", "check"),

@@ -121,7 +121,7 @@ class Lake:
         The run is one of Dagster's and shows in its UI. RunFailedError where it failed.
         """
         from event_assets.cli.dagster_runs import run_job
-        from event_assets.pipeline.progress import NullProgress
+        from event_assets.pipeline.progress_listener import NullProgress
         from event_assets.pipeline.reconcile import reconcile
         from event_assets.pipeline.workspace import Workspace
 

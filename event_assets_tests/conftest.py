@@ -35,13 +35,16 @@ settings.register_profile(
 settings.load_profile("default")
 
 
-#: Folders and files whose tests start servers, kill processes, or run many whole commands or whole runs.
+#: Folders and files whose tests start servers, kill processes, run many whole commands or runs, or compute many
+#: random histories.
 SLOW = (
     *("browser/", "deployment/", "faults/", "object_stores/"),
     *("cli/test_demo.py", "cli/test_erase_and_retention.py", "cli/test_plan.py", "cli/test_quarantine.py"),
     *("cli/test_retract.py", "cli/test_run.py", "docs/test_examples.py", "docs/test_notebooks.py"),
-    *("documents/test_how_tos.py", "pipeline/test_channels.py", "pipeline/test_erasure.py"),
-    *("pipeline/test_exports_laws.py", "pipeline/test_persons_and_cohorts.py"),
+    *("documents/test_how_tos.py", "draft/test_odd_samples.py", "orchestration/test_records.py"),
+    *("pipeline/test_channels.py", "pipeline/test_deduplication.py", "pipeline/test_erasure.py"),
+    *("pipeline/test_exports_laws.py", "pipeline/test_persons_and_cohorts.py", "pipeline/test_retract.py"),
+    *("pipeline/test_source_sessions.py", "transforms/test_laws.py"),
     *("security/test_loopback.py", "security/test_secrets.py"),
 )
 

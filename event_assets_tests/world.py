@@ -17,8 +17,8 @@ from event_assets.declaration import Dataset, parse_dataset
 from event_assets.pipeline.land_files import LandingSummary, land_new_files
 from event_assets.pipeline.reconcile import Reconciliation, publish_reconciliation, reconcile
 from event_assets.pipeline.retract import files_of_run, last_retracted, named_files, restore, retract
-from event_assets.pipeline.run import run
 from event_assets.pipeline.run_results import Outcome
+from event_assets.pipeline.run_steps import run
 from event_assets.pipeline.staleness.schedule import Request, everything
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings

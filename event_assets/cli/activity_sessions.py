@@ -28,7 +28,7 @@ from event_assets.landing.land_file import land_file
 from event_assets.landing.record_batches import EVENT_DATE
 from event_assets.settings import Settings
 from event_assets.tables.catalog import tables
-from event_assets.text.file_names import file_date
+from event_assets.text.dates_in_file_names import file_date
 from event_assets.transforms.clean import required_columns
 from event_assets.transforms.interface import Scope
 from event_assets.transforms.normalize import normalised

@@ -18,9 +18,12 @@ from event_assets.orchestration.asset_keys import DATES_TAG, ONLY_STALE_TAG, WHY
 from event_assets.orchestration.code_location import shared_definitions
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.partition_dates import partitions
-from event_assets.orchestration.private.in_process_instance import quiet_instance, storage_errors
+from event_assets.orchestration.private.instance_without_compute_logs import (
+    instance_without_compute_logs,
+    storage_errors,
+)
 from event_assets.orchestration.private.run_in_process import run_in_process
-from event_assets.pipeline.progress import NullProgress
+from event_assets.pipeline.progress_listener import NullProgress
 from event_assets.settings import Settings, load_settings, use_dagster_home
 
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -53,7 +56,7 @@ def run_job(
     own = None if settings == load_settings() else settings  # those of the environment are in no job's definition
     definitions = dg.Definitions.merge(dataset_definitions(dataset, own, progress), shared_definitions())
     tags = _tags(partitions(dataset, settings), dates) | ({WHY_TAG: why} if why else {})
-    with _loaded_is_no_garbage(), quiet_instance(home) as instance:
+    with _loaded_is_no_garbage(), instance_without_compute_logs(home) as instance:
         job = definitions.resolve_job_def(dataset.name)
         loggers = {"loggers": {"lines": {"config": log}}}
         run, events = run_in_process(job, instance, tags, loggers, "event_assets.definitions", "event_assets")

@@ -44,18 +44,19 @@ def demo(
 
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.output import json_text, note
-    from event_assets.cli.run_report import Watcher, console, reconciliation_tables
+    from event_assets.cli.reconciliation_tables import reconciliation_tables
+    from event_assets.cli.run_progress import RunProgress, console
     from event_assets.cli.text_table import print_table
     from event_assets.pipeline.read_tables import first_rows
     from event_assets.pipeline.workspace import Workspace
 
     found: dict[str, Reconciliation] = {}
     for name, dataset in present.items():
-        with Watcher(name) as watcher:
-            run_job(dataset, settings, None, watcher)
-        assert watcher.reconciliation is not None
-        found[name] = watcher.reconciliation
-        for warning in watcher.intake.warnings if watcher.intake else ():
+        with RunProgress(name) as progress:
+            run_job(dataset, settings, None, progress)
+        assert progress.reconciliation is not None
+        found[name] = progress.reconciliation
+        for warning in progress.intake.warnings if progress.intake else ():
             note(f"warning: {warning}")
     if as_json:
         print(json_text({name: one.as_json() for name, one in found.items()}))

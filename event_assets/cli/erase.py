@@ -45,13 +45,13 @@ def erase(
 
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.output import working
-    from event_assets.cli.run_report import Watcher, console
+    from event_assets.cli.run_progress import RunProgress, console
     from event_assets.errors import LakeError
     from event_assets.landing.inbox import look
     from event_assets.orchestration.private.replace_stored_texts import replace_texts
     from event_assets.pipeline.erase import erase as take_out
     from event_assets.pipeline.erase import rows_by_table
-    from event_assets.pipeline.masked_names import Masking
+    from event_assets.pipeline.mask_names import Masking
     from event_assets.pipeline.workspace import Workspace
 
     workspace = Workspace(declared, settings)
@@ -62,9 +62,9 @@ def erase(
             workspace, user_id, mentions=mentions, forget=lambda texts: replace_texts(settings.dagster_home, texts)
         )
         rows = {**taken.rows, **rows_by_table(workspace, user_id, mentions=mentions)}
-    with Watcher(dataset) as watcher:
+    with RunProgress(dataset) as progress:
         run_job(
-            declared, settings, None, watcher, why=f"erasure {taken.user[:12]}: {sum(rows.values())} rows taken out"
+            declared, settings, None, progress, why=f"erasure {taken.user[:12]}: {sum(rows.values())} rows taken out"
         )
     with working(f"looking for the user in {dataset}"):
         workspace.refresh()
@@ -72,7 +72,7 @@ def erase(
     if left:
         state = f"rows of the user are left in {', '.join(left)}, which can't be made"
         raise LakeError(dataset, state, f"fix the cause and run event-assets run {dataset}; the erasure is complete")
-    changed = sum(outcome.changed for outcome in watcher.made_units)
+    changed = sum(outcome.changed for outcome in progress.made_units)
     files = {file.file_id for file in taken.files}
     inbox = look(workspace.inbox, declared)
     names = Masking(declared, workspace.ledger, taken.erasings)

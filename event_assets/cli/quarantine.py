@@ -172,11 +172,11 @@ def _together(frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
 def _replay(refused: _Refused) -> dict[str, int]:
     """Land and make what fixed rules make stale; how many records left, entered and stayed in quarantine."""
     from event_assets.cli.dagster_runs import run_job
-    from event_assets.cli.run_report import Watcher
+    from event_assets.cli.run_progress import RunProgress
 
     before = refused.keys()
-    with Watcher(refused.dataset.name) as watcher:
-        run_job(refused.dataset, refused.settings, None, watcher)
+    with RunProgress(refused.dataset.name) as progress:
+        run_job(refused.dataset, refused.settings, None, progress)
     after = refused.keys()
     return {"left": len(before - after), "entered": len(after - before), "stayed": len(before & after)}
 

@@ -27,7 +27,7 @@ def retention(
 
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.output import working
-    from event_assets.cli.run_report import Watcher, console
+    from event_assets.cli.run_progress import RunProgress, console
     from event_assets.pipeline.retention import due, expire
     from event_assets.pipeline.workspace import Workspace
 
@@ -41,8 +41,8 @@ def retention(
             found = expire(workspace)
         if found:
             why = f"retention: {sum(len(one.dates) for one in found)} partitions dropped"
-            with Watcher(dataset) as watcher:
-                run_job(declared, settings, None, watcher, why=why)
+            with RunProgress(dataset) as progress:
+                run_job(declared, settings, None, progress, why=why)
     if as_json:
         tables = {one.table: {"before": str(one.before), "dates": len(one.dates), "rows": one.rows} for one in found}
         print(json.dumps({"dry_run": dry_run, "dropped": tables}))

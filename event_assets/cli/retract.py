@@ -42,7 +42,7 @@ def retract(
 
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.output import working
-    from event_assets.cli.run_report import Watcher, console
+    from event_assets.cli.run_progress import RunProgress, console
     from event_assets.pipeline import retract as retraction
     from event_assets.pipeline.workspace import Workspace
 
@@ -62,14 +62,14 @@ def retract(
             retraction.restore(workspace, files)
         else:
             retraction.retract(workspace, files, dt.datetime.now(dt.UTC))
-    with Watcher(dataset) as watcher:
-        run_job(declared, settings, None, watcher, why=f"{'undo of a retraction' if undo else 'retraction'}: {what}")
+    with RunProgress(dataset) as progress:
+        run_job(declared, settings, None, progress, why=f"{'undo of a retraction' if undo else 'retraction'}: {what}")
     workspace.refresh()
     after, names = workspace.ledger.states(), workspace.ledger.names()
     keys = [(f.kind, f.file_id) for f in files]
     moved = [workspace.ledger.files[key] for key in keys if (before[key] == "active") != (after[key] == "active")]
     rows, rejects = sum(f.landed for f in moved), sum(f.rejected for f in moved)
-    changed = sum(outcome.changed for outcome in watcher.made_units)
+    changed = sum(outcome.changed for outcome in progress.made_units)
     shown = [(names.get(key) or [key[1]])[0] for key in keys]
     if as_json:
         found = {"files": shown, "file_id": files[0].file_id if len(files) == 1 else None, "rows": rows}

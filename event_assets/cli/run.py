@@ -47,36 +47,37 @@ def run(
 
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.failed_checks import failed_checks
-    from event_assets.cli.run_report import Watcher, console, performance, reconciliation_tables
+    from event_assets.cli.reconciliation_tables import reconciliation_tables
+    from event_assets.cli.run_progress import RunProgress, console, performance
 
-    with Watcher(dataset) as watcher:
-        run_id = run_job(declared, load_settings(), dates, watcher, log=log)
-    assert watcher.workspace is not None
-    assert watcher.reconciliation is not None
-    landed = bool(watcher.intake and watcher.intake.landed)
-    failed = list(failed_checks(watcher.workspace, watcher.made_units, watcher.reconciliation, landed=landed))
+    with RunProgress(dataset) as progress:
+        run_id = run_job(declared, load_settings(), dates, progress, log=log)
+    assert progress.workspace is not None
+    assert progress.reconciliation is not None
+    landed = bool(progress.intake and progress.intake.landed)
+    failed = list(failed_checks(progress.workspace, progress.made_units, progress.reconciliation, landed=landed))
     if as_json:
         made = [
             {"table": o.table, "date": str(o.date or ""), "rows": o.rows, "changed": o.changed}
-            for o in watcher.made_units
+            for o in progress.made_units
         ]
-        reconciled = watcher.reconciliation.as_json()
+        reconciled = progress.reconciliation.as_json()
         checks = [dataclasses.asdict(one) for one in failed]
         print(json.dumps({"run_id": run_id, "made": made, "failed_checks": checks, **reconciled}, default=str))
         return
-    intake = watcher.intake
+    intake = progress.intake
     if intake:
         for warning in intake.warnings:
             console.print(f"warning: {warning}", markup=False, soft_wrap=True)
-    if intake and not watcher.reconciliation.files and (hint := _empty_inbox(watcher.workspace)):
+    if intake and not progress.reconciliation.files and (hint := _empty_inbox(progress.workspace)):
         console.print(hint, markup=False, soft_wrap=True)
-    for shown in reconciliation_tables([watcher.reconciliation]):
+    for shown in reconciliation_tables([progress.reconciliation]):
         console.print(shown)
-    for name, reason in watcher.reconciliation.files_rejected.items():
+    for name, reason in progress.reconciliation.files_rejected.items():
         console.print(f"rejected file {name}: {reason}", markup=False)
     for one in failed:
         console.print(str(one), markup=False, soft_wrap=True, style="yellow")
-    for line in performance(intake, watcher.made_units):
+    for line in performance(intake, progress.made_units):
         console.print(line, markup=False, soft_wrap=True)
     if intake and intake.landed:
         console.print(
@@ -110,7 +111,7 @@ def _dates(first: str | None, last: str | None, earliest: dt.date) -> tuple[dt.d
 
 
 def _preview(dataset: str, as_json: bool) -> None:
-    from event_assets.cli.run_report import console
+    from event_assets.cli.run_progress import console
     from event_assets.pipeline.plan import preview
     from event_assets.pipeline.workspace import Workspace
 

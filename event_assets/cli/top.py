@@ -122,7 +122,7 @@ def _of_dataset(dataset: Dataset, n: int, wanted: Wanted | None) -> pl.DataFrame
     from event_assets.errors import QueryError
     from event_assets.settings import load_settings
     from event_assets.storage.lake import Lake
-    from event_assets.storage.read_again import read_again
+    from event_assets.storage.retry_missing_files import retry_missing_files
     from event_assets.tables.catalog import tables
 
     rollup, settings = tables(dataset).get("platform_sessions"), load_settings()
@@ -137,7 +137,7 @@ def _of_dataset(dataset: Dataset, n: int, wanted: Wanted | None) -> pl.DataFrame
         counted = {date: unit for date, unit in dates.items() if wanted is None or wanted(date)}
         return _ranked(dataset, n, {date: store.paths(unit) for date, unit in counted.items()})
 
-    return read_again(read, lambda: store.entries(again=True))
+    return retry_missing_files(read, lambda: store.entries(again=True))
 
 
 def _ranked(dataset: Dataset, n: int, sessions: Mapping[dt.date | None, Content]) -> pl.DataFrame:

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import polars as pl
 
 from event_assets.dashboard import formatting as text
-from event_assets.dashboard import quality, queries
+from event_assets.dashboard import quality_frames, queries
 from event_assets.dashboard.failed_runs import FailedRun, failed_runs
 from event_assets.dashboard.panels import PANELS, REFUSED, Drill, Panel
 from event_assets.dashboard.queries import Question, Selection
@@ -139,7 +139,7 @@ def dataset_page(answers: Answers, at: Selection) -> DatasetPage:
         quality=[replace(known[0], span="wide"), cards[-1], *(replace(one, span="half") for one in known[1:])],
         equations=[(_grouped(equation), holds) for equation, holds in reconciled.equations],
         files_rejected=reconciled.files_rejected,
-        landed_at=quality.latest_landing(answers.workspace),
+        landed_at=quality_frames.latest_landing(answers.workspace),
         stale=_stale(reconciled),
         failed_runs=failed_runs(dagster, at.dataset.name),
         dagster=f"{dagster}/jobs/{at.dataset.name}/runs",
@@ -190,10 +190,10 @@ def known_rows(name: str, answers: Answers) -> pl.DataFrame:
     """The rows of a panel of `KNOWN`."""
     match name:
         case "accounted":
-            return quality.accounted(answers.reconciliation())
+            return quality_frames.accounted(answers.reconciliation())
         case "late":
-            return quality.late(answers.workspace)
-    return quality.drift(answers.workspace)
+            return quality_frames.late(answers.workspace)
+    return quality_frames.drift(answers.workspace)
 
 
 def known_card(name: str, answers: Answers, at: Selection) -> Card:

@@ -9,7 +9,7 @@ from event_assets.declaration.channels import Channels
 from event_assets.declaration.column import RESERVED_COLUMNS, Column, Numbers
 from event_assets.declaration.dataset import Dataset
 from event_assets.declaration.events_and_profiles import CsvDialect, Events, Log, Profiles, Source, Time
-from event_assets.declaration.expect import Expect
+from event_assets.declaration.expected_files import Expect
 from event_assets.declaration.load import (
     COMPONENT_TYPE,
     SHIPPED,

@@ -17,7 +17,7 @@ from event_assets.declaration.column import NAME, Column, Numbers
 from event_assets.declaration.column_references import check_column_references
 from event_assets.declaration.conditions import Where
 from event_assets.declaration.events_and_profiles import AS_JSON, Events, Profiles, Source
-from event_assets.declaration.expect import Expect
+from event_assets.declaration.expected_files import Expect
 from event_assets.declaration.tables_and_limits import (
     Deduplicate,
     Gold,

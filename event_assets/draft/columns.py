@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from event_assets.declaration import RESERVED_COLUMNS
-from event_assets.draft import role_names
+from event_assets.draft import known_names
+from event_assets.draft.assign_roles import Roles
 from event_assets.draft.event_type_field import differ_in_case, possible_types
-from event_assets.draft.field_roles import Roles
 from event_assets.draft.infer_types import PLAIN, ColumnType, Numbers, common_numbers, is_identifier, type_of
 from event_assets.draft.sample import Field, bare, share, titles_of
 from event_assets.draft.user_field import possible_users
@@ -189,7 +189,7 @@ def _nobody(fields: Sequence[Field]) -> DraftColumn:
 
 
 def _event(fields: Sequence[Field], partitions: Mapping[str, str]) -> DraftColumn:
-    folder = next((key for key in partitions if bare(key) in role_names.TYPE), None)
+    folder = next((key for key in partitions if bare(key) in known_names.TYPE), None)
     if folder is not None:
         remark = f"the type of event is a part of the files' folders, such as {folder}={partitions[folder]}"
         kind = ColumnType("string")

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from event_assets.draft.assign_roles import Roles
 from event_assets.draft.columns import DraftColumn
-from event_assets.draft.field_roles import Roles
 from event_assets.draft.infer_time_formats import ZONES
 from event_assets.draft.infer_types import PLAIN, Numbers, common_numbers
-from event_assets.draft.records_left_out import Unwanted
+from event_assets.draft.propose_where import LeftOut
 from event_assets.draft.sample import Field, Sample, share
 from event_assets.draft.yaml_text import check, checks, flow, one_line
-from event_assets.text.file_names import file_date
+from event_assets.text.dates_in_file_names import file_date
 
 _EXAMPLES_LENGTH = 70
 #: More empty columns than this are left out, as remarks.
@@ -32,7 +32,7 @@ class Block:
     roles: Roles | None
     """None of profiles, which have no time."""
     partitions: dict[str, str]
-    unwanted: Unwanted | None = None
+    records_left_out: LeftOut | None = None
     """The records that `where` leaves out."""
 
     @property
@@ -62,7 +62,7 @@ def block_lines(block: Block, first: str, indent: str) -> Iterator[str]:
         yield from checks(block.roles.remarks["time"], indent)
         yield f"{indent}time: {flow(block_time(block))}{_zone_remark(block.roles)}"
     if where := block_where(block):
-        count = share(len(block.unwanted.records), block.sample.records) if block.unwanted else ""
+        count = share(len(block.records_left_out.records), block.sample.records) if block.records_left_out else ""
         yield check(f"{count} have no user and other fields: where leaves them out, and they are counted", indent)
         yield f"{indent}where: {flow(where)}"
     yield f"{indent}columns:"
@@ -97,12 +97,12 @@ def block_time(block: Block) -> dict[str, Any]:
 
 def block_where(block: Block) -> dict[str, Any]:
     """The block's `where`."""
-    if block.unwanted is None:
+    if block.records_left_out is None:
         return {}
-    column = next((c for c in block.columns if block.unwanted.field.source in c.sources), None)
+    column = next((c for c in block.columns if block.records_left_out.field.source in c.sources), None)
     if column is None:
         return {}
-    values = [value.lower() if column.lower else value for value in block.unwanted.values]
+    values = [value.lower() if column.lower else value for value in block.records_left_out.values]
     return {column.name: {"not": list(dict.fromkeys(values))}}
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from event_assets.draft import role_names
+from event_assets.draft import known_names
+from event_assets.draft.find_fields import fields_named, is_category, is_constant
 from event_assets.draft.infer_types import is_number_text
-from event_assets.draft.named_fields import fields_named, is_category, is_constant
 from event_assets.draft.sample import Field, bare, share, titles_of
 
 #: A type that is empty more often than this is another field's.
@@ -15,7 +15,7 @@ _FEW_TYPES = 30
 
 
 def event_type_field(fields: Sequence[Field], given: Field | None, remarks: list[str]) -> Field | None:
-    candidates = [given] if given else fields_named(fields, role_names.TYPE, is_category)
+    candidates = [given] if given else fields_named(fields, known_names.TYPE, is_category)
     if not candidates:
         named = [one for one in fields if one.is_nameless and is_category(one)]
         words = [one for one in named if len(set(one.texts)) > 1 and all(text[0].isalpha() for text in one.texts)]
@@ -25,14 +25,14 @@ def event_type_field(fields: Sequence[Field], given: Field | None, remarks: list
     filled = [one if given else _with_alternatives(one, fields) for one in candidates]
     filled.sort(key=is_constant)
     chosen = next((one for one in filled if one.empty <= _MAX_EMPTY_TYPES * len(one.values)), filled[0])
-    others = [one for one in candidates if not given and one.key in map(bare, role_names.TYPE[:12])]
+    others = [one for one in candidates if not given and one.key in map(bare, known_names.TYPE[:12])]
     others = [one for one in others if one.source not in chosen.sources]
     if len(chosen.sources) > 1:
         remarks.append(f"the first of {', '.join(chosen.sources)} that is not empty")
     elif others:
         remarks.append(f"other fields that could be the type of event are {titles_of(others)}")
     elif not given and chosen.key.endswith("method"):
-        able = fields_named(fields, role_names.PAGE, lambda one: len(set(one.texts)) > 1)
+        able = fields_named(fields, known_names.PAGE, lambda one: len(set(one.texts)) > 1)
         able += [one for one in possible_types(fields) if one not in able and one.source not in chosen.sources]
         beside = f"; other fields that could be it are {titles_of(able)}" if able else ""
         remarks.append(f"the type of event is the HTTP method{beside}")
@@ -47,7 +47,7 @@ def event_type_field(fields: Sequence[Field], given: Field | None, remarks: list
 def _with_alternatives(chosen: Field, fields: Sequence[Field]) -> Field:
     """A field for the type of event with those beside it that say what was done where it is empty."""
     beside = [one for one in fields if len(one.parts) == len(chosen.parts)]
-    for other in fields_named(beside, role_names.TYPE_ELSE, is_category):
+    for other in fields_named(beside, known_names.TYPE_ELSE, is_category):
         whole = chosen.or_else(other)
         if whole.empty < chosen.empty:
             chosen = whole

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
 
+from event_assets.draft.assign_roles import Roles, roles_of
 from event_assets.draft.columns import event_columns, profile_columns, unified
 from event_assets.draft.draft_block import Block
-from event_assets.draft.field_roles import Roles, roles_of
 from event_assets.draft.file_groups import Found, Group, groups_of, looks_like_profiles, patterns
 from event_assets.draft.infer_types import ColumnType
+from event_assets.draft.propose_where import LeftOut, records_left_out
 from event_assets.draft.read_sample import text_log
-from event_assets.draft.records_left_out import Unwanted, unwanted
 from event_assets.draft.sample import Sample
 from event_assets.draft.user_field import profile_user_field
 from event_assets.errors import DeclarationError
@@ -41,7 +41,7 @@ def kinds_of(paths: Sequence[Path], *, time: str | None, user: str | None, kind:
     LandingError where no file can be read; DeclarationError where a named field doesn't exist in any.
     """
     groups, remarks = groups_of(paths)
-    found: list[tuple[Group, Roles, Unwanted | None]] = []
+    found: list[tuple[Group, Roles, LeftOut | None]] = []
     others: list[Group] = []
     errors: list[DeclarationError] = []
     for group in groups:
@@ -57,7 +57,7 @@ def kinds_of(paths: Sequence[Path], *, time: str | None, user: str | None, kind:
         if is_profile:
             others.append(group)
             continue
-        left_out = unwanted(group.sample, roles)
+        left_out = records_left_out(group.sample, roles)
         if left_out is not None:
             group = replace(group, sample=group.sample.without(left_out.records))
             roles = roles_of(group.sample, *given)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from event_assets.text.parse_times import parse_time
+from event_assets.text.parse_event_times import parse_time
 
 #: Zones that patterns with %Z may name, as `time.zones` has them. UTC and GMT are known anyway.
 _HOURS = {-8: "PST", -7: "PDT MST", -6: "MDT CST", -5: "CDT EST", -4: "EDT", 1: "CET BST", 2: "CEST", 9: "JST"}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from event_assets.draft.sample import Field, bare
-from event_assets.text.parse_times import parse_time
+from event_assets.text.parse_event_times import parse_time
 
 #: Words that mean "no value"; of a text column only those that no language and no country uses.
 _NULLS = ("null", "NULL", "Null", "None", "none", "N/A", "n/a", "NaN", "nan", "\\N", "undefined", "#N/A", "(not set)")

@@ -102,8 +102,8 @@ def _of_block(
         yield Change(f"{place}.files", flow(declared.files), files, f"{names[0]} matches none")
     yield from _named_roles(place, declared, block, kinds.given)
     yield from _reading(place, declared, block, refused, unreadable)
-    if (where := block_where(block)) and not declared.where and block.unwanted:
-        what = share(len(block.unwanted.records), block.sample.records)
+    if (where := block_where(block)) and not declared.where and block.records_left_out:
+        what = share(len(block.records_left_out.records), block.sample.records)
         yield Change(f"{place}.where", "", flow(where), f"{what} have no user and other fields")
     named = {name for role, name in _NAMED if role in kinds.given}
     unnamed = replace(block, columns=tuple(column for column in block.columns if column.name not in named))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from event_assets.draft import role_names
+from event_assets.draft import known_names
+from event_assets.draft.find_fields import fields_named, first_named
 from event_assets.draft.infer_time_formats import CLOCK, TimeFormats, infer_time_formats, is_serial
-from event_assets.draft.named_fields import fields_named, first_named
 from event_assets.draft.sample import Field, Sample, names_of, share, titles_of
 from event_assets.errors import DeclarationError
 
@@ -23,16 +23,16 @@ _NO_TIMES_IN_LINES = (
 
 def time_field(sample: Sample, given: Field | None, remarks: list[str]) -> tuple[tuple[Field, ...], TimeFormats]:
     fields = [given] if given else [one for one in sample.fields if not one.nested]
-    named = {one.source for one in fields_named(fields, role_names.TIME, lambda _: True)}
+    named = {one.source for one in fields_named(fields, known_names.TIME, lambda _: True)}
     forms = {one.source: found for one in fields if (found := _forms_of(one, one.source in named or one is given))}
     able = [one for one in fields if one.source in forms]
-    ranked = fields_named(able, role_names.TIME, lambda one: forms[one.source].has_clock)
+    ranked = fields_named(able, known_names.TIME, lambda one: forms[one.source].has_clock)
     ranked += [one for one in able if forms[one.source].has_clock and not _is_only_number(forms[one.source])]
     epochs = [one for one in able if _is_called_a_time(one) and _is_epoch(forms[one.source])]
     ranked += sorted(epochs, key=lambda one: "end" in one.key)
     if not ranked and (pair := _date_and_clock(sample.fields, able, forms)):
         return pair
-    ranked += fields_named(able, role_names.TIME, lambda _: True) + [
+    ranked += fields_named(able, known_names.TIME, lambda _: True) + [
         one for one in able if given or not _is_only_number(forms[one.source])
     ]
     if not ranked and (nameless := [one for one in able if one.is_nameless and _is_epoch(forms[one.source])]):
@@ -55,7 +55,7 @@ def time_field(sample: Sample, given: Field | None, remarks: list[str]) -> tuple
 def has_named_time(fields: Sequence[Field], *, by_ending: bool = False) -> bool:
     """Whether a field that is called like a time has times; `by_ending` takes names of vendors' own, too."""
     plain = [one for one in fields if not one.nested]
-    named = fields_named(plain, role_names.TIME, lambda _: True)
+    named = fields_named(plain, known_names.TIME, lambda _: True)
     named += filter(_is_called_a_time, plain) if by_ending else []
     return any(_forms_of(one, True) for one in named)
 
@@ -91,7 +91,7 @@ def _is_called_a_time(one: Field) -> bool:
     """Whether the last word of a field's name is one of times: EdgeStartTimestamp, time_usec, Created At (UTC)."""
     name = re.sub(r" *\([^()]*\)$", "", (one.parts or (one.source,))[-1])
     words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
-    return bool(words) and words[-1].lower() in role_names.TIME_ENDINGS
+    return bool(words) and words[-1].lower() in known_names.TIME_ENDINGS
 
 
 def _is_epoch(forms: TimeFormats) -> bool:
@@ -111,9 +111,9 @@ def _date_and_clock(
     def is_clock(one: Field) -> bool:
         return not one.nested and bool(one.texts) and all(CLOCK.fullmatch(text) for text in one.texts)
 
-    date = first_named(able, role_names.TIME, lambda one: not forms[one.source].has_clock) or next(iter(able), None)
+    date = first_named(able, known_names.TIME, lambda one: not forms[one.source].has_clock) or next(iter(able), None)
     clocks = [one for one in fields if is_clock(one)]
-    clock = first_named(clocks, role_names.CLOCK, lambda _: True) or next(iter(clocks), None)
+    clock = first_named(clocks, known_names.CLOCK, lambda _: True) or next(iter(clocks), None)
     if date is None or clock is None:
         return None
     pairs = zip(date.values, clock.values, strict=True)

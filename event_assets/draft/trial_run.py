@@ -17,7 +17,7 @@ from event_assets.draft.file_groups import Found
 from event_assets.draft.read_sample import object_texts, plain_name
 from event_assets.landing.plain_text import plain_chunks
 from event_assets.pipeline.land_files import land_new_files
-from event_assets.pipeline.run import run
+from event_assets.pipeline.run_steps import run
 from event_assets.pipeline.staleness.schedule import Request
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from event_assets.draft import role_names
+from event_assets.draft import known_names
+from event_assets.draft.find_fields import fields_named, first_named, is_constant, is_ip, is_unique
 from event_assets.draft.infer_types import is_identifier
-from event_assets.draft.named_fields import fields_named, first_named, is_constant, is_ip, is_unique
 from event_assets.draft.sample import Field, Sample, share, titles_of
 
 
@@ -19,9 +19,9 @@ def user_field(fields: Sequence[Field], given: Field | None, remarks: list[str],
     def fits(one: Field) -> bool:
         return not one.nested
 
-    known = [given] if given else fields_named(fields, role_names.USER, fits)
+    known = [given] if given else fields_named(fields, known_names.USER, fits)
     known += [] if given else [one for one in fields if one not in known and not one.within and _is_email(one)]
-    anonymous = [one for one in fields_named(fields, role_names.ANONYMOUS, fits) if one.texts]
+    anonymous = [one for one in fields_named(fields, known_names.ANONYMOUS, fits) if one.texts]
     # A field that is always empty in the sample is only taken where there is no other.
     known = [one for one in known if one.texts] or ([] if anonymous else known[:1])
     known.sort(key=is_constant)
@@ -58,7 +58,7 @@ def profile_user_field(sample: Sample, users: Collection[str] = frozenset()) -> 
     best = max(unique, key=lambda one: len(set(users).intersection(one.texts)), default=None)
     if best is not None and users and 2 * len(set(users).intersection(best.texts)) >= min(len(users), len(best.texts)):
         return best
-    return first_named(sample.fields, role_names.USER, lambda one: not one.nested and bool(one.texts)) or first_named(
+    return first_named(sample.fields, known_names.USER, lambda one: not one.nested and bool(one.texts)) or first_named(
         sample.fields, ("id",), is_unique
     )
 
@@ -97,7 +97,7 @@ def _guessed_user(fields: Sequence[Field], remarks: list[str]) -> Field | None:
     """The identifier with the most values that repeat; None where there is none. A person has to decide."""
     able = [one for one in fields if not one.nested and not one.within and _repeats(one)]
     able = [one for one in able if is_identifier((one.parts or (one.source,))[-1]) or one.is_nameless]
-    able = [one for one in able if one.key not in (*role_names.SESSION, *role_names.ID, *role_names.PAGE)]
+    able = [one for one in able if one.key not in (*known_names.SESSION, *known_names.ID, *known_names.PAGE)]
     chosen = max(able, key=lambda one: len(set(one.texts)), default=None)
     if chosen is not None:
         remarks.append(f"no field is called like a user's id: {chosen.title} was chosen by its values")

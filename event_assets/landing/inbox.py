@@ -21,8 +21,8 @@ from event_assets.declaration.dataset import Kind
 from event_assets.errors import LandingError
 from event_assets.locations import ObjectUrl, Place
 from event_assets.storage.object_store import GoneError, Objects, ObjectStoreError
+from event_assets.text.dates_in_file_names import file_date
 from event_assets.text.field_paths import FILE_PATH
-from event_assets.text.file_names import file_date
 from event_assets.text.file_patterns import matches
 
 #: Endings that programs give to files which they still write.

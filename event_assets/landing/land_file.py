@@ -16,7 +16,8 @@ import polars as pl
 from event_assets.declaration import Dataset, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.errors import LandingError
-from event_assets.landing.file_accounting import FileAccount, FileBatch, Landed, RowConverter, RowSink
+from event_assets.landing.convert_batches import FileBatch, RowConverter
+from event_assets.landing.file_accounting import FileAccount, Landed, RowSink
 from event_assets.landing.inbox import Identity, block_of, check_unchanged
 from event_assets.landing.partition_writer import PartitionWriter
 from event_assets.landing.plain_text import PlainFile, plain_files

@@ -26,9 +26,9 @@ from event_assets.landing.record_batches import (
     number_flag,
 )
 from event_assets.landing.schema_drift import FILE_IN_FRAME
+from event_assets.text.dates_in_file_names import file_date
 from event_assets.text.field_paths import FILE_PATH
-from event_assets.text.file_names import file_date
-from event_assets.text.parse_times import BLANKS, UTC_MICROS, event_dates, parse_times_of_any
+from event_assets.text.parse_event_times import BLANKS, UTC_MICROS, event_dates, parse_times_of_any
 
 #: The block of a kind that read a record, where there are several.
 SOURCE_BLOCK = "source_block"

@@ -28,12 +28,13 @@ from event_assets.orchestration.dataset_run import (
 from event_assets.orchestration.io_manager import LakeIOManager, StepOutput
 from event_assets.orchestration.partition_dates import partitions
 from event_assets.orchestration.preview_check import passed_again
-from event_assets.orchestration.private.backfills import BACKFILL_TAG, leave_out
 from event_assets.orchestration.private.check_only_runs import GraphAssets
 from event_assets.orchestration.private.code_server import reload_definitions
 from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
 from event_assets.orchestration.private.log_events import last_evaluation, log_events
 from event_assets.orchestration.private.one_line_failure import in_one_line
+from event_assets.orchestration.private.trim_backfills import BACKFILL_TAG, trim_backfills
+from event_assets.orchestration.published_but_unreported import late_report_events, unreported
 from event_assets.orchestration.reporting import (
     empty_events,
     evaluation,
@@ -43,12 +44,11 @@ from event_assets.orchestration.reporting import (
 )
 from event_assets.orchestration.run_log import log_landing, log_totals
 from event_assets.orchestration.send_openlineage import send_lineage
-from event_assets.orchestration.unreported_partitions import late_report_events, unreported
 from event_assets.orchestration.warehouse_asset import keep_current
 from event_assets.pipeline.check_results import published_results, summary
+from event_assets.pipeline.compute_lateness import publish_lateness
 from event_assets.pipeline.land_files import land_new_files
-from event_assets.pipeline.lateness_table import publish_lateness
-from event_assets.pipeline.progress import NullProgress
+from event_assets.pipeline.progress_listener import NullProgress
 from event_assets.pipeline.reconcile import publish_reconciliation
 from event_assets.pipeline.staleness.schedule import empty_dates, possible_dates
 from event_assets.pipeline.step import Step
@@ -336,7 +336,7 @@ def _shorten_backfills(context: dg.OpExecutionContext, workspace: Workspace, now
             return date in possible(ours[asset])
         return now.has_partition_key(date)
 
-    if missing := sorted(leave_out(context.instance, exists)):
+    if missing := sorted(trim_backfills(context.instance, exists)):
         _log_without_records(context, workspace, "taken out of the backfill", missing)
 
 

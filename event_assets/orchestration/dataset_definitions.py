@@ -10,7 +10,7 @@ from event_assets.orchestration.dataset_run import settings_of
 from event_assets.orchestration.preview_check import up_to_date_check
 from event_assets.orchestration.retention_job import retention_schedule
 from event_assets.orchestration.sensors import dataset_sensor
-from event_assets.pipeline.progress import NullProgress
+from event_assets.pipeline.progress_listener import NullProgress
 from event_assets.settings import Settings
 
 

@@ -15,13 +15,13 @@ import dagster as dg
 
 from event_assets.declaration import Dataset
 from event_assets.orchestration.asset_keys import DATES_TAG, ONLY_STALE_TAG
+from event_assets.orchestration.failures_in_other_processes import landing_failure, unpublished
 from event_assets.orchestration.private.steps_of_this_process import steps_here
-from event_assets.orchestration.unpublished_partitions import landing_failure, unpublished
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.outcome_messages import partition_error
-from event_assets.pipeline.progress import NullProgress
-from event_assets.pipeline.run import Run
+from event_assets.pipeline.progress_listener import NullProgress
 from event_assets.pipeline.run_results import Outcome
+from event_assets.pipeline.run_steps import Run
 from event_assets.pipeline.staleness.schedule import Request, between
 from event_assets.pipeline.step import Step
 from event_assets.pipeline.workspace import Workspace

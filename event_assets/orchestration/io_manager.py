@@ -23,14 +23,14 @@ from event_assets.orchestration.reporting import outcome_events
 from event_assets.orchestration.run_log import log_outcomes
 from event_assets.pipeline.outcome_messages import NOT_PUBLISHED
 from event_assets.pipeline.publish import publish
-from event_assets.pipeline.run import Run
 from event_assets.pipeline.run_results import Outcome
+from event_assets.pipeline.run_steps import Run
 from event_assets.pipeline.step import Step
 from event_assets.settings import load_settings
 from event_assets.storage.lake import Lake
 from event_assets.storage.parquet import read_parquet, write_parquet
 from event_assets.storage.partitions import WHOLE
-from event_assets.storage.read_again import read_again
+from event_assets.storage.retry_missing_files import retry_missing_files
 from event_assets.storage.table_store import TableStore
 from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.contract import model_violations
@@ -94,7 +94,9 @@ class LakeIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> pl.DataFrame | pl.LazyFrame | dict[str, pl.DataFrame]:
         store = self._store(context.asset_key)
         keys = list(context.asset_partition_keys) if context.has_asset_partitions else [WHOLE]
-        frames = read_again(lambda: {key: _read(store, key) for key in keys}, lambda: store.entries(again=True))
+        frames = retry_missing_files(
+            lambda: {key: _read(store, key) for key in keys}, lambda: store.entries(again=True)
+        )
         wanted = context.dagster_type.typing_type
         known = [frame for frame in frames.values() if frame is not None]
         empty = known[0].clear() if known else _columns(store)

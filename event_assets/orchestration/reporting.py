@@ -21,8 +21,8 @@ from event_assets.pipeline.check_results import (
     reconciliation_results,
 )
 from event_assets.pipeline.checks import checks
+from event_assets.pipeline.compute_lateness import changed_last
 from event_assets.pipeline.land_files import LandingSummary
-from event_assets.pipeline.lateness_table import changed_last
 from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.rejected_records import count_refused, refused_by_file
 from event_assets.pipeline.run_results import CheckResult, Outcome

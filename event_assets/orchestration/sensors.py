@@ -19,10 +19,10 @@ from event_assets.declaration import Dataset
 from event_assets.digest import digest
 from event_assets.landing.inbox import is_settled
 from event_assets.orchestration.asset_keys import CAUSE_TAG, ONLY_STALE_TAG, REPORT_TAG, WHY_TAG
-from event_assets.orchestration.unreported_partitions import lake_state, unreported
+from event_assets.orchestration.published_but_unreported import lake_state, unreported
 from event_assets.pipeline.land_files import pending
 from event_assets.pipeline.manifests import pending_manifests
-from event_assets.pipeline.staleness.made_from import made_from
+from event_assets.pipeline.staleness.input_digest import input_digest
 from event_assets.pipeline.staleness.stale_partitions import stale_units
 from event_assets.pipeline.sync_raw_tables import raw_tables_match_ledger
 from event_assets.pipeline.workspace import Workspace
@@ -118,7 +118,7 @@ def _for_stale_tables(
     workspace.refresh()
     stale = [unit for unit in stale_units(workspace) if unit.date is not None or workspace.known_dates()]
     if stale:
-        units = [(unit.step.name, str(unit.date), made_from(workspace, unit.step, unit.date)) for unit in stale]
+        units = [(unit.step.name, str(unit.date), input_digest(workspace, unit.step, unit.date)) for unit in stale]
         return _request(
             context, dataset, digest("stale", units, _damage(workspace)), _count(len(stale), "stale partition")
         )

@@ -21,7 +21,7 @@ from event_assets.pipeline.volume_check import REACH_DAYS, judge_volume
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.damaged_files import damaged_files
 from event_assets.storage.ledger_entries import Kind, SourceFile
-from event_assets.storage.read_again import read_again
+from event_assets.storage.retry_missing_files import retry_missing_files
 from event_assets.tables.contract import Violation, merged, repeated_keys_of_files, violations, violations_of_file
 from event_assets.tables.landed_tables import RAW_EVENTS, SOURCE_FILES
 from event_assets.tables.table import Table
@@ -197,7 +197,7 @@ def _published_violations(workspace: Workspace, table: str, date: dt.date | None
     if workspace.is_damaged((table, date)) and is_missing():
         return None
     try:
-        return read_again(read, lambda: store.entries(again=True))
+        return retry_missing_files(read, lambda: store.entries(again=True))
     except (OSError, ValueError):
         if is_missing() or damaged_files(store.paths(unit_of(date))):
             return None

@@ -15,11 +15,11 @@ from functools import reduce
 import polars as pl
 
 from event_assets.declaration import Dataset
-from event_assets.declaration.expect import Expect
+from event_assets.declaration.expected_files import Expect
 from event_assets.pipeline.dataset_tables import DatasetTables
 from event_assets.storage.ledger import Ledger
 from event_assets.tables import landed_tables
-from event_assets.text.file_names import file_date, file_hour
+from event_assets.text.dates_in_file_names import file_date, file_hour
 from event_assets.text.file_patterns import matches
 from event_assets.wording import first_of
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from event_assets.declaration import Dataset
 from event_assets.settings import Settings
-from event_assets.storage.figure_cache import FileFigures
+from event_assets.storage.count_cache import CountCache
 from event_assets.storage.lake import Lake
 from event_assets.storage.parquet import read_figures, read_parquet
 from event_assets.storage.partitions import EMPTY_CONTENT, WHOLE, Entry
@@ -49,7 +49,7 @@ class DatasetTables:
         self.is_writer = False
         """Whether this process has the dataset's lease."""
         self._dates: dict[str, tuple[set[str], list[dt.date]]] = {}
-        self._figures = FileFigures(self.lake.state(dataset.name) / "history" / "figures.json")
+        self._figures = CountCache(self.lake.state(dataset.name) / "history" / "figures.json")
 
     def entry(self, table: str, date: dt.date | None) -> Entry | None:
         return self.stores[table].entries().get(unit_of(date))

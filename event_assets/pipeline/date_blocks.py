@@ -17,7 +17,7 @@ from event_assets.digest import digest
 from event_assets.engines.engine import Content, Engine
 from event_assets.pipeline.step import Input
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.merged_rows import MergedRows
+from event_assets.storage.date_block_cache import DateBlockCache
 from event_assets.storage.parquet import scan_parquet
 
 #: So many dates in a row are a block.
@@ -31,7 +31,7 @@ def scan_all_dates(
 ) -> nw.LazyFrame[Any]:
     """The rows of all dates of an input with `event_date`, for an engine that holds frames; `content_of` gives what a
     date is read from."""
-    table, merged = workspace.tables[source.table], merged_rows(workspace)
+    table, merged = workspace.tables[source.table], date_block_cache(workspace)
     blocks: list[str] = []
     others: dict[dt.date | None, Content] = {}
     for dates in _blocks(workspace, source):
@@ -52,9 +52,9 @@ def scan_all_dates(
     return nw.concat([part.select(*table.names, "event_date") for part in parts])
 
 
-def merged_rows(workspace: Workspace) -> MergedRows:
+def date_block_cache(workspace: Workspace) -> DateBlockCache:
     """What is kept of several dates together."""
-    return MergedRows(workspace.lake.state(workspace.dataset.name))
+    return DateBlockCache(workspace.lake.state(workspace.dataset.name))
 
 
 def _blocks(workspace: Workspace, source: Input) -> Iterator[list[dt.date]]:

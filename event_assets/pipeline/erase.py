@@ -16,20 +16,21 @@ from typing import Any
 from event_assets.errors import LandingError
 from event_assets.landing.inbox import look
 from event_assets.pipeline.dataset_tables import unit_of
-from event_assets.pipeline.date_blocks import merged_rows
+from event_assets.pipeline.date_blocks import date_block_cache
 from event_assets.pipeline.erased_ids import Erasing, canonical, spread, tombstone_name
-from event_assets.pipeline.masked_members import digest_of_masks, masks_of
-from event_assets.pipeline.masked_names import Masking, parts_of_names
-from event_assets.pipeline.run import run
+from event_assets.pipeline.mask_json_members import digest_of_masks, masks_of
+from event_assets.pipeline.mask_names import Masking, parts_of_names
+from event_assets.pipeline.retention import is_closed
+from event_assets.pipeline.run_steps import run
 from event_assets.pipeline.schema_drift import FIELD_MESSAGES
 from event_assets.pipeline.staleness.schedule import Request
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS, parts, sync_raw_tables
 from event_assets.pipeline.user_records import Judge, judges_of, rows_of
 from event_assets.pipeline.workspace import Workspace
+from event_assets.storage.copy_landed_file import copy_without_rows, replacements
 from event_assets.storage.ledger_entries import SourceFile
 from event_assets.storage.parquet import read_figures, read_parquet, write_parquet
 from event_assets.storage.partitions import content_digest
-from event_assets.storage.remove_rows import replacements, write_without
 from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.landed_tables import LANDING_REJECTS, RAW_EVENTS, RAW_PROFILES
 
@@ -97,7 +98,7 @@ def erase(
         _cut_closed(workspace, staging, erasings)
         masking = Masking(workspace.dataset, workspace.ledger, erasings)
         forget(_texts_with_ids(workspace, masking))
-        merged_rows(workspace).delete()
+        date_block_cache(workspace).delete()
         workspace.ledger.rewrite([*tombstones, *changed], masking.entry)
     sync_raw_tables(workspace)
     own = workspace.ledger.erasure(user)
@@ -179,7 +180,7 @@ def _cut_closed(workspace: Workspace, staging: Path, erasings: Sequence[Erasing]
             judges = judges_of(workspace.dataset, table.kind, erasings)
             for date in workspace.dates(name) if step.by_date else []:
                 entry = store.entries()[date.isoformat()]
-                if not entry.rows or not workspace.is_closed(step, date):
+                if not entry.rows or not is_closed(workspace, step, date):
                     continue
                 [path] = store.paths(date.isoformat())
                 theirs, masks = rows_of(table, path, judges, paths), masks_of(path, judges)
@@ -228,7 +229,7 @@ def without_erased(
         del left[name]
         if rows:
             left[name] = staging / f"{file.kind}-{file.file_id}-{name}.cut.parquet"
-            write_without(path, found.keys(), left[name], masks)
+            copy_without_rows(path, found.keys(), left[name], masks)
         if masks or name in file.masks:
             digest = digest_of_masks(left[name]) if rows else ""
             others = {part: known for part, known in file.masks.items() if part != name}

@@ -29,10 +29,11 @@ from event_assets.landing.inbox import (
     look,
 )
 from event_assets.pipeline.completeness import warnings as completeness_warnings
-from event_assets.pipeline.land_contents import Content, in_groups, land_contents
+from event_assets.pipeline.land_in_groups import Content, in_groups, land_contents
 from event_assets.pipeline.landing_rules import Rules, is_known, rules_of_today
 from event_assets.pipeline.manifests import take_manifests
-from event_assets.pipeline.masked_names import Masking, masked_messages
+from event_assets.pipeline.mask_names import Masking, masked_messages
+from event_assets.pipeline.retention import is_closed
 from event_assets.pipeline.schema_drift import FieldNames, drift_of
 from event_assets.pipeline.sync_raw_tables import files_missing_rows, parts_are_there, sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
@@ -128,7 +129,7 @@ def _lost(workspace: Workspace) -> Iterator[LandingError]:
         for table in step.tables if step.by_date else ():
             for date in workspace.dates(table):
                 entry = workspace.entry(table, date)
-                if entry and entry.damaged and workspace.is_closed(step, date):
+                if entry and entry.damaged and is_closed(workspace, step, date):
                     path = str(workspace.stores[table].folder / entry.damaged[0])
                     state = "is missing or damaged, and what it was made from was dropped by retention"
                     yield LandingError(path, state, "restore it from a backup")

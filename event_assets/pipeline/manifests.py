@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from event_assets.landing.inbox import InboxFile, look
-from event_assets.pipeline.masked_names import Masking
+from event_assets.pipeline.mask_names import Masking
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger import Ledger
 from event_assets.storage.ledger_entries import Binding, Kind, Manifest, SourceFile

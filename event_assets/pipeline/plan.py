@@ -12,9 +12,9 @@ from event_assets.declaration.changes import Change
 from event_assets.landing.inbox import InboxFile
 from event_assets.pipeline.land_files import pending
 from event_assets.pipeline.manifests import pending_manifests, read_manifests
+from event_assets.pipeline.staleness.possibly_stale import possibly_stale
 from event_assets.pipeline.staleness.recorded_rules import recorded_rules
 from event_assets.pipeline.staleness.stale_partitions import Stale, stale_units
-from event_assets.pipeline.staleness.touched_partitions import touched_partitions
 from event_assets.pipeline.workspace import Workspace
 from event_assets.wording import counted
 
@@ -97,7 +97,7 @@ def preview(workspace: Workspace) -> Plan:
         *((one.name, _TOUCHED if one.name in known else "a new manifest") for one in manifests),
     )
     internal = frozenset(name for name, table in workspace.tables.items() if table.internal)
-    at_most = touched_partitions(workspace, stale)
+    at_most = possibly_stale(workspace, stale)
     return Plan(recorded.changes, named, (*warnings, *unreadable), tuple(stale), at_most, internal)
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from event_assets.errors import LakeError
 from event_assets.pipeline.compare_rows import SAMPLE_ROWS, Difference, compare
+from event_assets.pipeline.compute_lateness import publish_lateness
 from event_assets.pipeline.land_files import Progress, land_new_files
-from event_assets.pipeline.lateness_table import publish_lateness
 from event_assets.pipeline.plan import Plan, preview
 from event_assets.pipeline.reconcile import publish_reconciliation
-from event_assets.pipeline.run import run
+from event_assets.pipeline.run_steps import run
 from event_assets.pipeline.staleness.schedule import Request, everything
 from event_assets.pipeline.steps import LATENESS
 from event_assets.pipeline.workspace import Workspace

@@ -6,7 +6,7 @@ import polars as pl
 
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.parquet import read_parquet
-from event_assets.storage.read_again import read_again
+from event_assets.storage.retry_missing_files import retry_missing_files
 
 
 def first_rows(workspace: Workspace, table: str, count: int = 5) -> pl.DataFrame:
@@ -27,4 +27,4 @@ def first_rows(workspace: Workspace, table: str, count: int = 5) -> pl.DataFrame
             frames.append(frame)
         return pl.concat(frames).head(count)
 
-    return read_again(read, lambda: store.entries(again=True))
+    return retry_missing_files(read, lambda: store.entries(again=True))

@@ -15,7 +15,7 @@ from event_assets.pipeline.staleness.recorded_rules import record_rules
 from event_assets.pipeline.staleness.stale_partitions import stale_units
 from event_assets.pipeline.steps import RECONCILIATION
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.read_again import read_again
+from event_assets.storage.retry_missing_files import retry_missing_files
 from event_assets.tables.landed_tables import RAW_EVENTS, RAW_PROFILES
 from event_assets.tables.table import Table
 
@@ -201,7 +201,7 @@ def quarantined_by_reason(workspace: Workspace) -> dict[str, int]:
                 counts.update(workspace.reasons("quarantine", date))
         return dict(sorted(counts.items()))
 
-    return read_again(read, lambda: workspace.stores["quarantine"].entries(again=True))
+    return retry_missing_files(read, lambda: workspace.stores["quarantine"].entries(again=True))
 
 
 def _landed_before(workspace: Workspace, since: dt.date) -> int:

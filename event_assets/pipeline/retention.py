@@ -1,5 +1,8 @@
-"""Delete the expired dates of tables, and remember it: they neither come back nor are stale (`Table.retained_by`: which
-limit a table has)."""
+"""Which dates of tables expire, their deletion, and which partitions are closed by it.
+
+The ledger remembers what has expired: such dates neither come back nor are stale. The limit of each layer is the
+`retention:` of a declaration; `Table.retained_by` gives the layer of a table.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from event_assets.pipeline.step import Step
 from event_assets.pipeline.sync_raw_tables import sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger_entries import Expiry
@@ -41,6 +45,20 @@ def expire(workspace: Workspace) -> list[Expired]:
     workspace.ledger.append([Expiry(expired.table, expired.before.isoformat()) for expired in expired_tables])
     sync_raw_tables(workspace)
     return expired_tables
+
+
+def is_closed(workspace: Workspace, step: Step, date: dt.date | None) -> bool:
+    """Whether a partition is closed: rows of it, or of the dates that it is computed from, have expired.
+
+    A closed partition is never recomputed.
+    """
+    expired = workspace.ledger.expired_before
+    if date is None or not expired:
+        return False
+    if any(date < expired[table] for table in step.tables if table in expired):
+        return True
+    reads = ((s.table, s.before if isinstance(s.before, int) else 0) for s in step.inputs if s.table in expired)
+    return any(date - dt.timedelta(days=before) < expired[table] for table, before in reads)
 
 
 def _limits(workspace: Workspace) -> Iterator[tuple[str, dt.date]]:

@@ -42,7 +42,7 @@ class FieldNames:
 
     A name that occurs in one file only may be a value, such as the id of a user by whom a map is keyed. Of a file with
     many new fields a few are kept, and the number of the others. Names with an erased user's id are not kept at all
-    (masked_names.py).
+    (mask_names.py).
     """
 
     def __init__(self, ledger: Ledger) -> None:

@@ -16,8 +16,8 @@ import polars as pl
 from event_assets.engines.engine import Content, Dates, Engine, Written
 from event_assets.pipeline.check_results import accountable_rows, accounting_result, contract_result
 from event_assets.pipeline.dataset_tables import Unit, unit_of
-from event_assets.pipeline.date_blocks import merged_rows, scan_all_dates
-from event_assets.pipeline.first_rows import scan_first_rows
+from event_assets.pipeline.date_blocks import date_block_cache, scan_all_dates
+from event_assets.pipeline.first_date_of_rows import scan_first_dates
 from event_assets.pipeline.recent_frames import RecentFrames, Rows
 from event_assets.pipeline.rejected_records import count_refused
 from event_assets.pipeline.run_results import CheckResult, sample, samples
@@ -99,7 +99,7 @@ class Stager:
             yield
         except Exception:
             discard_folder(folder)  # dates of a batch are tried again, one by one
-            merged_rows(self._workspace).delete()  # a file of that may be what can't be read
+            date_block_cache(self._workspace).delete()  # a file of that may be what can't be read
             stores = self._workspace.stores
             inputs = (unit for date in dates for unit in self._workspace.all_input_units(step, date))
             units = dict.fromkeys(unit for unit in inputs if unit[0] in stores)
@@ -115,7 +115,7 @@ class Stager:
             on_hold = [date for date in dates if date in workspace.held_dates()]
             return engine.constant(pl.DataFrame({"event_date": on_hold}, schema={"event_date": pl.Date}))
         if not step.by_date and engine.holds_frames and workspace.by_date(source.table):
-            scan = scan_first_rows if source.first else scan_all_dates
+            scan = scan_first_dates if source.first else scan_all_dates
             return scan(workspace, source, engine, lambda day: self._content(step, (source.table, day), engine))
         units = dict.fromkeys(unit for date in dates for unit in workspace.input_units(step, source, date))
         together = self._recent.together([*units]) if engine.holds_frames else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from event_assets.pipeline.dataset_tables import DatasetTables
-from event_assets.storage.remove_rows import write_without_columns
+from event_assets.storage.copy_landed_file import copy_without_columns
 from event_assets.storage.written_file import WrittenFile
 
 #: Columns that raw tables no longer have.
@@ -40,7 +40,7 @@ def _drop_columns(workspace: DatasetTables, table: str) -> None:
     with workspace.lake.staging(workspace.dataset.name) as staging:
         for number, file in enumerate(store.listed()):
             staged = staging / f"{number}.parquet"
-            if write_without_columns(store.file(file.path), DROPPED, staged):
+            if copy_without_columns(store.file(file.path), DROPPED, staged):
                 store.place(WrittenFile(staged, file.rows, file.hive), file.path.rsplit("/", 1)[-1])
                 changed = True
     if changed:  # a new log, since the old one can't forget a column

@@ -21,7 +21,7 @@ from event_assets.pipeline.steps import step_of, steps
 from event_assets.pipeline.sync_raw_tables import sync_raw_tables
 from event_assets.pipeline.upgrade_lake import bring_over
 from event_assets.settings import Settings
-from event_assets.text.file_names import file_date
+from event_assets.text.dates_in_file_names import file_date
 
 #: So much memory an engine that holds frames needs at its peak for each value that a unit reads (measured: 115 for
 #: cleaning).
@@ -137,16 +137,6 @@ class Workspace(DatasetTables):
         known = self.dates(source.table) if date is None or source.before == "all" else []
         dates = known if date is None else step.window(source, date, known)
         return [(source.table, day) for day in dates]
-
-    def is_closed(self, step: Step, date: dt.date | None) -> bool:
-        """Whether retention dropped something that a unit holds or reads: it is then never recomputed."""
-        dropped = self.ledger.expired_before
-        if date is None or not dropped:
-            return False
-        if any(date < dropped[table] for table in step.tables if table in dropped):
-            return True
-        reads = ((s.table, s.before if isinstance(s.before, int) else 0) for s in step.inputs if s.table in dropped)
-        return any(date - dt.timedelta(days=before) < dropped[table] for table, before in reads)
 
     def held_dates(self) -> Mapping[dt.date, Arrival]:
         """The dates whose gold tables stay empty, since files of them are missing (`expect.hold`)."""

@@ -19,7 +19,7 @@ from event_assets.storage.ledger_entries import Entry, Key, entry_text, read_ent
 from event_assets.storage.ledger_state import LedgerState
 from event_assets.storage.linked_copy import link_files
 from event_assets.storage.parquet import read_parquet, write_parquet
-from event_assets.storage.read_again import read_again
+from event_assets.storage.retry_missing_files import retry_missing_files
 from event_assets.storage.table_log import LogFile, TableLog
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Ledger(LedgerState):
     def reload(self) -> Ledger:
         """Bring the state up to what was committed by now. LakeError where it can't be read: nothing may change."""
         try:
-            return read_again(self._reload, lambda: None)
+            return retry_missing_files(self._reload, lambda: None)
         except (DamagedLogError, DamagedFileError) as error:  # their remedy, another run, is for tables
             raise self.unreadable(f"{error.culprit}: {error.state}") from None
         except FileNotFoundError as error:

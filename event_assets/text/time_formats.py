@@ -3,7 +3,7 @@
 A form's named groups are the parts of a time: year, year2 (without its century), month, month_name, day, day_of_year,
 hour, hour12, half (AM or PM), minute, second, fraction, weekday, and of a zone zone, sign, zone_hour, zone_minute and
 zone_name; month_short and weekday_short are names of three letters. Numbers that count from a day (`epoch_*`,
-`excel_serial`) are no such form: `parse_times.py` reads them.
+`excel_serial`) are no such form: `parse_event_times.py` reads them.
 """
 
 from __future__ import annotations

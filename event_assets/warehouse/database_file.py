@@ -17,9 +17,9 @@ from event_assets.declaration import Dataset
 from event_assets.digest import digest
 from event_assets.errors import LakeError
 from event_assets.settings import Settings
-from event_assets.storage.read_again import read_again
+from event_assets.storage.retry_missing_files import retry_missing_files
 from event_assets.text.sql import identifier, literal
-from event_assets.warehouse.log_views import macros, without_files
+from event_assets.warehouse.live_rows_sql import macros, without_files
 from event_assets.warehouse.views import lasting_views
 
 #: The oldest format of files that DuckDB writes, so that tools with an older DuckDB can open it.
@@ -68,9 +68,11 @@ def refresh(datasets: Mapping[str, Dataset], settings: Settings) -> bool:
             if known.get(_EVERY) == made_of[_EVERY]:
                 dropped = [name for name in known if name not in (_EVERY, *schemas)]
                 changed = {name: statements for name, statements in schemas.items() if known.get(name) != made_of[name]}
-                read_again(lambda: _write({**{name: [] for name in dropped}, **changed}, path, path), lambda: None)
+                retry_missing_files(
+                    lambda: _write({**{name: [] for name in dropped}, **changed}, path, path), lambda: None
+                )
             else:
-                read_again(lambda: _write(schemas, path), lambda: None)
+                retry_missing_files(lambda: _write(schemas, path), lambda: None)
             mark.write_text(json.dumps(made_of), encoding="utf-8")
     except OSError as error:
         raise LakeError(

@@ -18,7 +18,7 @@ from polars.io.plugins import register_io_source
 
 from event_assets.errors import LakeError
 from event_assets.storage.partitions import WHOLE
-from event_assets.storage.read_again import read_again
+from event_assets.storage.retry_missing_files import retry_missing_files
 from event_assets.storage.table_store import TableStore
 from event_assets.tables.column_types import polars_type
 from event_assets.tables.table import Table
@@ -56,7 +56,7 @@ def lazy_table(table: Table, store: TableStore, first: dt.date = dt.date.min, la
             return (plan if columns is None else plan.select(columns)).collect(engine="streaming")
 
         try:
-            yield read_again(once, lambda: None)
+            yield retry_missing_files(once, lambda: None)
         except FileNotFoundError as error:
             raise LakeError(str(store.folder), f"its files are missing ({error})", "run the dataset again") from None
 

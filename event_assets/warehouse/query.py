@@ -20,7 +20,7 @@ from event_assets.errors import LakeError, QueryError
 from event_assets.settings import Settings
 from event_assets.storage.damaged_files import damaged, damaged_files
 from event_assets.storage.lake import Lake
-from event_assets.storage.read_again import read_again
+from event_assets.storage.retry_missing_files import retry_missing_files
 from event_assets.tables.facts_table import FACTS
 from event_assets.text.sql import identifier, literal
 from event_assets.warehouse.views import create_views, paths_literal
@@ -117,7 +117,7 @@ def _again(settings: Settings, once: Callable[[], T]) -> T:
             raise FileNotFoundError(str(replaced)) from None
 
     try:
-        return read_again(attempt, lambda: None)
+        return retry_missing_files(attempt, lambda: None)
     except FileNotFoundError as error:
         raise LakeError(
             str(settings.lake), f"its files can't be found ({error})", "event-assets run DATASET recomputes them"

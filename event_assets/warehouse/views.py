@@ -16,7 +16,7 @@ from event_assets.tables.column_types import sql_type
 from event_assets.tables.landed_tables import LANDING_REJECTS
 from event_assets.tables.table import Column, Table
 from event_assets.text.sql import identifier, literal
-from event_assets.warehouse.log_views import live_rows
+from event_assets.warehouse.live_rows_sql import live_rows
 
 #: The view that unites what landing and cleaning refused (SPEC §3).
 REJECTED = "rejected_records"

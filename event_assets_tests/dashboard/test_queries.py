@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from event_assets.dashboard import quality, queries
+from event_assets.dashboard import quality_frames, queries
 from event_assets.dashboard.page import known_rows, panel_rows
 from event_assets.dashboard.panels import PANELS, REFUSED
 from event_assets.dashboard.queries import Selection
@@ -170,7 +170,7 @@ def test_every_record_stands_in_one_stage(world: World) -> None:
 
 def test_drift_names_the_fields_that_nobody_declared(world: World) -> None:
     world.workspace.refresh()
-    assert quality.drift(world.workspace).rows() == [("(found in one file only)", "events", "undeclared", 7, 1)]
+    assert quality_frames.drift(world.workspace).rows() == [("(found in one file only)", "events", "undeclared", 7, 1)]
 
 
 def test_what_came_days_after_younger_data_is_late(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -183,13 +183,13 @@ def test_what_came_days_after_younger_data_is_late(tmp_path_factory: pytest.Temp
     for hours, batch in enumerate(batches):
         world.drop(f"clicks_{hours}.csv", lines(*batch))
         world.land(lambda hours=hours: now + dt.timedelta(hours=2 * hours))  # type: ignore[misc]
-    late = {name: records for name, records, _ in quality.late(world.workspace).iter_rows() if records}
+    late = {name: records for name, records, _ in quality_frames.late(world.workspace).iter_rows() if records}
     assert late == {"on time": 2, "1 day": 1}
 
 
 def test_files_that_come_together_are_on_time_together(world: World) -> None:
     world.workspace.refresh()
-    assert quality.late(world.workspace).row(0) == ("on time", 6, 1.0)
+    assert quality_frames.late(world.workspace).row(0) == ("on time", 6, 1.0)
 
 
 def test_a_table_that_nobody_made_names_the_command(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from event_assets.dashboard.formatting import percent
-from event_assets.pipeline.lateness_table import publish_lateness
+from event_assets.pipeline.compute_lateness import publish_lateness
 from event_assets_tests.dashboard.conftest import served
 from event_assets_tests.world import World, clicks, lines
 

@@ -15,7 +15,7 @@ from event_assets_tests.world import World
 #: A process of its own: a session holds on to the master that it was opened with.
 _MAKE = """
 from event_assets.declaration import load_datasets
-from event_assets.pipeline.run import run
+from event_assets.pipeline.run_steps import run
 from event_assets.pipeline.staleness.schedule import Request, everything
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import load_settings

@@ -15,7 +15,7 @@ import pytest
 from event_assets.storage.lake import Lake
 from event_assets.storage.parquet import write_parquet
 from event_assets.storage.partitions import content_digest
-from event_assets.storage.read_again import read_again
+from event_assets.storage.retry_missing_files import retry_missing_files
 from event_assets.storage.written_file import WrittenFile
 from event_assets.warehouse.query import read
 from event_assets_tests.faults import children
@@ -111,7 +111,7 @@ def read_by_log(world: World, table: str) -> list[str]:
         return pl.concat(frames)["user_id"].to_list() if frames else []
 
     store.entries(again=True)
-    return read_again(users, lambda: store.entries(again=True))
+    return retry_missing_files(users, lambda: store.entries(again=True))
 
 
 def read_by_view(world: World, table: str) -> list[str]:

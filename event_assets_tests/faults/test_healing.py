@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from event_assets.orchestration.unreported_partitions import unreported
+from event_assets.orchestration.published_but_unreported import unreported
 from event_assets.pipeline.workspace import Workspace
 from event_assets_tests.faults import children, crash
 from event_assets_tests.faults.lakes import at_rest, rows_of, same

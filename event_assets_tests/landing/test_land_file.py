@@ -14,7 +14,7 @@ from event_assets.landing.inbox import identify
 from event_assets.landing.land_file import land_file
 from event_assets.landing.unpack import Limits
 from event_assets.tables.catalog import tables
-from event_assets.text.file_names import file_date
+from event_assets.text.dates_in_file_names import file_date
 from event_assets_tests.landing.conftest import Land
 from event_assets_tests.landing.tiny import LANDED_AT, declare
 

@@ -224,14 +224,14 @@ MUTANTS = (
     # Staleness, publishing, incremental runs
     _mutant(
         "staleness without the dates around",
-        "pipeline/staleness/made_from.py",
+        "pipeline/staleness/input_digest.py",
         "return [pair for pair in contents if pair[1] != EMPTY_CONTENT]",
         "return [pair for pair in contents if pair[1] != EMPTY_CONTENT and pair[0] == unit_of(date)]",
         _INCREMENTAL,
     ),
     _mutant(
         "staleness without the rules",
-        "pipeline/staleness/made_from.py",
+        "pipeline/staleness/input_digest.py",
         "parts: list[object] = [step.rules]",
         "parts: list[object] = [step.name]",
         _INCREMENTAL,
@@ -246,7 +246,7 @@ MUTANTS = (
     ),
     _mutant(
         "published without a check",
-        "pipeline/run.py",
+        "pipeline/run_steps.py",
         "return all(table.sound for table in self.tables.values())",
         "return True",
         "event_assets_tests/pipeline/test_contracts_hold.py",

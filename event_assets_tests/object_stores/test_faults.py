@@ -18,7 +18,7 @@ from event_assets.storage import object_lease
 from event_assets.storage.lake import Lake
 from event_assets.storage.object_lease import unfinished_since
 from event_assets.storage.object_store import Objects
-from event_assets.storage.read_again import read_again
+from event_assets.storage.retry_missing_files import retry_missing_files
 from event_assets.storage.table_log import TableLog
 from event_assets.storage.written_file import WrittenFile
 from event_assets_tests.faults import children
@@ -219,7 +219,7 @@ def test_a_reader_never_sees_a_partition_missing_or_doubled_while_it_is_replaced
     def watch() -> None:
         while not stop.is_set():
             reader.entries(again=True)
-            rows = read_again(read, lambda: reader.entries(again=True))
+            rows = retry_missing_files(read, lambda: reader.entries(again=True))
             if len(rows) != 3 or len(set(rows)) != 1:
                 wrong.append(rows)
             seen.update(rows)

@@ -25,7 +25,7 @@ from event_assets.orchestration.private.replace_stored_texts import replace_text
 from event_assets.orchestration.private.run_in_process import run_in_process
 from event_assets.orchestration.private.steps_of_this_process import steps_here
 from event_assets.orchestration.reporting import escaped
-from event_assets.pipeline.progress import NullProgress
+from event_assets.pipeline.progress_listener import NullProgress
 from event_assets_tests.world import places_of
 
 

@@ -14,7 +14,7 @@ import time_machine
 from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.pipeline.checks import checks
-from event_assets.pipeline.progress import NullProgress
+from event_assets.pipeline.progress_listener import NullProgress
 from event_assets.pipeline.run_results import Outcome
 from event_assets_tests.orchestration.platform import Platform, break_table
 from event_assets_tests.orchestration.test_starting import execute, retry_last_step

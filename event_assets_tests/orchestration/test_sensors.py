@@ -12,7 +12,7 @@ import narwhals as nw
 import pytest
 
 from event_assets.orchestration.asset_keys import CAUSE_TAG
-from event_assets.orchestration.unreported_partitions import unreported
+from event_assets.orchestration.published_but_unreported import unreported
 from event_assets_tests.orchestration.platform import Platform, break_table
 from event_assets_tests.world import clicks, lines
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from event_assets.declaration import Dataset
 from event_assets.errors import DeclarationError
+from event_assets.pipeline.compute_lateness import publish_lateness
 from event_assets.pipeline.erase import erase, rows_by_table
-from event_assets.pipeline.lateness_table import publish_lateness
 from event_assets.pipeline.retention import expire
 from event_assets_tests.engines.available import OTHERS
 from event_assets_tests.engines.test_parity import assert_alike

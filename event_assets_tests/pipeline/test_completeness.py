@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_assets.declaration.expect import Expect
+from event_assets.declaration.expected_files import Expect
 from event_assets.errors import DeclarationError
 from event_assets.pipeline.completeness import hours_of, named_for, shortages
 from event_assets_tests.world import World, clicks, lines

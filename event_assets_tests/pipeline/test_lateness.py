@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from event_assets.pipeline.lateness_table import changed_last, publish_lateness
+from event_assets.pipeline.compute_lateness import changed_last, publish_lateness
 from event_assets.tables.gold_tables import SESSION_CHANGES
 from event_assets_tests.pipeline.test_source_sessions import dataset as by_source
 from event_assets_tests.world import World, clicks, lines

@@ -17,7 +17,7 @@ from event_assets.storage.lake import Lake
 from event_assets.storage.lease import lease
 from event_assets.storage.parquet import read_figures, write_parquet
 from event_assets.storage.partitions import EMPTY_CONTENT, content_digest, entries, part_name
-from event_assets.storage.read_again import read_again
+from event_assets.storage.retry_missing_files import retry_missing_files
 from event_assets.storage.table_log import LogFile
 from event_assets.storage.table_store import TableStore
 from event_assets.storage.written_file import WrittenFile
@@ -171,7 +171,7 @@ def test_a_reader_that_loops_while_a_writer_replaces_never_sees_anything_but_who
     thread.start()
     store, seen = reader(lake), []
     while not stop.is_set() or not seen:
-        found = read_again(lambda: values(store, "2025-01-01"), lambda: store.entries(again=True))
+        found = retry_missing_files(lambda: values(store, "2025-01-01"), lambda: store.entries(again=True))
         assert len(found) == 100
         assert len(set(found)) == 1
         seen.append(found[0])

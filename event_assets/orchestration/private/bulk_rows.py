@@ -13,7 +13,7 @@ from dagster._core.storage.event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as Executions
 from sqlalchemy import Connection, bindparam, select
 
-from event_assets.orchestration.private.event_texts import EventTexts
+from event_assets.orchestration.private.serialize_events import EventSerializer
 
 #: The kinds of events that are stored in bulk.
 BULK: Final = frozenset({*ASSET_EVENTS, *ASSET_CHECK_EVENTS} - {DagsterEventType.FRESHNESS_STATE_CHANGE})
@@ -31,7 +31,7 @@ class Numbered(NamedTuple):
 
 def event_rows(storage: SqlEventLogStorage, entries: Sequence[EventLogEntry]) -> list[Row]:
     """`_event_to_row` of each event, serialized by what it has in common with others."""
-    texts, stored_at = EventTexts(), storage._event_insert_timestamp
+    texts, stored_at = EventSerializer(), storage._event_insert_timestamp
     rows = []
     for entry in entries:
         happened: Any = entry.dagster_event

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, String, bindparam, create_engine, ins
 from sqlalchemy import column as sql_column
 from sqlalchemy import table as sql_table
 
-from event_assets.orchestration.private.in_process_instance import storage_errors
+from event_assets.orchestration.private.instance_without_compute_logs import storage_errors
 from event_assets.orchestration.reporting import escaped
 
 _SQLITE = b"SQLite format 3\0"

@@ -1,9 +1,9 @@
 """Which partitions are stale, why, and what a run therefore computes.
 
-made_from.py           what a partition would be computed from now, as one digest
+input_digest.py        what a partition would be computed from now, as one digest
 stale_partitions.py    the partitions whose recorded digest differs from that
 recorded_rules.py      the rules of the last time that nothing was stale: the cause that `plan` names
-touched_partitions.py  what a late file touches: what can change downstream of them
+possibly_stale.py      the partitions that may become stale with the stale ones: an upper bound, for `plan`
 schedule.py            which dates of a step a run computes, and which must wait
 input_histories.py     what is remembered of inputs over many dates, so that their digests cost little:
   key_hashes.py          the keys of each date, as small files of hashes

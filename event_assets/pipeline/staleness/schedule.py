@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from event_assets.pipeline.dataset_tables import Unit
+from event_assets.pipeline.retention import is_closed
 from event_assets.pipeline.staleness.stale_partitions import candidate_dates, is_fresh
 from event_assets.pipeline.step import Input, Step
 from event_assets.pipeline.workspace import Workspace
@@ -55,7 +56,7 @@ def possible_dates(workspace: Workspace, table: str) -> set[dt.date]:
     if step is None:
         return days
     dates = days.union(workspace.known_dates(step.tables))
-    return {day for day in dates if not workspace.is_closed(step, day)}
+    return {day for day in dates if not is_closed(workspace, step, day)}
 
 
 class Schedule:
@@ -92,7 +93,7 @@ class Schedule:
         if not step.by_date:
             return []
         known, found = self.candidates(step), empty_dates(self._workspace, self._request.dates)
-        return [day for day in found if day not in known and not self._workspace.is_closed(step, day)]
+        return [day for day in found if day not in known and not is_closed(self._workspace, step, day)]
 
     def blocker(self, step: Step, date: dt.date | None) -> Blocker | None:
         """What a partition must wait for: a stale input, followed upstream to where that begins.

@@ -6,7 +6,8 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from event_assets.pipeline.staleness.made_from import made_from
+from event_assets.pipeline.retention import is_closed
+from event_assets.pipeline.staleness.input_digest import input_digest
 from event_assets.pipeline.step import Step
 from event_assets.pipeline.workspace import Workspace
 from event_assets.tables.landed_tables import RAW_EVENTS
@@ -33,7 +34,7 @@ def stale_units(workspace: Workspace) -> Iterator[Stale]:
     """The units that are stale now, upstream first.
 
     What is downstream of a stale unit is only known to be stale once that unit was materialized again: its content
-    may come out the same. `touched_partitions` gives what could be touched at most.
+    may come out the same. `possibly_stale` gives what could be touched at most.
     """
     for step in workspace.steps:
         for date in candidate_dates(workspace, step):
@@ -49,7 +50,7 @@ def reason(workspace: Workspace, step: Step, date: dt.date | None) -> str | None
         return "never made"
     if any(entry and entry.damaged for entry in entries):
         return "its file is missing or damaged"
-    expected = made_from(workspace, step, date)
+    expected = input_digest(workspace, step, date)
     return None if all(entry and entry.made_from == expected for entry in entries) else CHANGED
 
 
@@ -61,4 +62,4 @@ def candidate_dates(workspace: Workspace, step: Step) -> list[dt.date | None]:
     if not step.by_date:
         return [None]
     dates = workspace.known_dates([RAW_EVENTS, *step.tables])
-    return [date for date in dates if not workspace.is_closed(step, date)]
+    return [date for date in dates if not is_closed(workspace, step, date)]

@@ -1,4 +1,4 @@
-"""Times of declared timestamp columns and of bounds: ISO 8601, read by the forms of event times."""
+"""Parses the texts of declared timestamp columns and of bounds: ISO 8601, by the forms of event times."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def instants(zone: ZoneInfo) -> Callable[[Sequence[Sequence[str | None]]], Seque
     def read(columns: Sequence[Sequence[str | None]]) -> Sequence[dt.datetime | None]:
         import polars as pl  # a bound of a declaration needs none of it
 
-        from event_assets.text.parse_times import parse_times
+        from event_assets.text.parse_event_times import parse_times
 
         texts = pl.Series(columns[0], dtype=pl.String)
         times: list[dt.datetime | None] = parse_times(texts, format="iso", source_timezone=zone.key).to_list()

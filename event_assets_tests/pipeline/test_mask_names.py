@@ -13,9 +13,9 @@ from event_assets.errors import LandingError
 from event_assets.pipeline.completeness import named_for
 from event_assets.pipeline.erase import erase
 from event_assets.pipeline.erased_ids import Erasing
-from event_assets.pipeline.masked_names import MASK, Masking
+from event_assets.pipeline.mask_names import MASK, Masking
 from event_assets.pipeline.retract import named_files, shown_name
-from event_assets.text.file_names import file_date, file_hour
+from event_assets.text.dates_in_file_names import file_date, file_hour
 from event_assets_tests.world import World, clicks, lines
 
 USER = "zorro-7731"

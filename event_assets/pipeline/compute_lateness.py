@@ -17,9 +17,9 @@ import polars as pl
 
 from event_assets.declaration import Dataset
 from event_assets.digest import digest
+from event_assets.pipeline.count_changed_sessions import count_changed_sessions
 from event_assets.pipeline.publish import publish_whole
-from event_assets.pipeline.run import run
-from event_assets.pipeline.session_changes import session_changes
+from event_assets.pipeline.run_steps import run
 from event_assets.pipeline.staleness.schedule import Request
 from event_assets.pipeline.steps import LATENESS
 from event_assets.pipeline.sync_raw_tables import files_missing_rows, part_name, parts, sync_raw_tables
@@ -136,7 +136,7 @@ def _replay(
                 continue
             after = {date: aside.stores["sessions"].paths(str(date)) for date in made}
             frames = (_sessions(aside, {date: version.get(date, []) for date in made}) for version in (before, after))
-            found = session_changes(*frames, by_source=bool(workspace.dataset.sessions.by))
+            found = count_changed_sessions(*frames, by_source=bool(workspace.dataset.sessions.by))
             for date, kind, count in found.rows():
                 changed.setdefault((date, day), {})[kind] = count
     return changed

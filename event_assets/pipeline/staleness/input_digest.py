@@ -11,7 +11,7 @@ from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.partitions import EMPTY_CONTENT
 
 
-def made_from(workspace: Workspace, step: Step, date: dt.date | None, geo: str | None = None) -> str:
+def input_digest(workspace: Workspace, step: Step, date: dt.date | None, geo: str | None = None) -> str:
     """The digest of all that a unit's content depends on (SPEC §6): inputs, rules, geo database (today's where none is
     given), version."""
     parts: list[object] = [step.rules]

@@ -1,13 +1,13 @@
-"""Which field is the time, the user, the type of event and so on."""
+"""Assigns the roles of a declaration to fields: which is the time, the user, the type of event and so on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from event_assets.draft import role_names
+from event_assets.draft import known_names
 from event_assets.draft.event_type_field import event_type_field
+from event_assets.draft.find_fields import field_named_like_ip, first_named, given_field, is_category, is_ip, is_unique
 from event_assets.draft.infer_time_formats import TimeFormats
-from event_assets.draft.named_fields import field_named_like_ip, first_named, given_field, is_category, is_ip, is_unique
 from event_assets.draft.sample import Field, Sample, share
 from event_assets.draft.time_field import time_field
 from event_assets.draft.user_field import is_log, user_field
@@ -64,12 +64,14 @@ def roles_of(sample: Sample, time: str | None, user: str | None, kind: str | Non
         user_required=required,
         type=found_kind,
         id=first_named(
-            [one for one in left if not one.within or one.key in role_names.ID[:3]], role_names.ID, is_unique
+            [one for one in left if not one.within or one.key in known_names.ID[:3]],
+            known_names.ID,
+            is_unique,
         ),
-        session=first_named(left, role_names.SESSION, lambda one: not one.nested and bool(one.texts)),
-        platform=first_named(left, role_names.PLATFORM, is_category),
-        ip=first_named(sample.fields, role_names.IP, is_ip) or field_named_like_ip(sample.fields),
-        page=first_named(left, role_names.PAGE, lambda one: not one.nested and bool(one.texts)),
-        minutes=first_named(left, role_names.MINUTES, lambda one: not one.nested),
+        session=first_named(left, known_names.SESSION, lambda one: not one.nested and bool(one.texts)),
+        platform=first_named(left, known_names.PLATFORM, is_category),
+        ip=first_named(sample.fields, known_names.IP, is_ip) or field_named_like_ip(sample.fields),
+        page=first_named(left, known_names.PAGE, lambda one: not one.nested and bool(one.texts)),
+        minutes=first_named(left, known_names.MINUTES, lambda one: not one.nested),
         remarks=remarks,
     )

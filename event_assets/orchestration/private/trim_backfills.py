@@ -1,4 +1,4 @@
-"""Takes partitions that a table can't have out of the backfills that request them.
+"""Removes from backfills the partitions that a table can't have.
 
 Dagster waits for a materialization of each requested partition. Where there is none, it ends the backfill as failed,
 and tables over all dates, which would be its next run, are never made. It also ends a backfill with partitions that
@@ -24,7 +24,7 @@ Exists = Callable[[str, dg.AssetKey, str], bool]
 """Whether an asset can have a partition, for the backfill of an id."""
 
 
-def leave_out(instance: dg.DagsterInstance, exists: Exists) -> set[str]:
+def trim_backfills(instance: dg.DagsterInstance, exists: Exists) -> set[str]:
     """Take the partitions that can't exist out of all unfinished backfills; returns them."""
     found: set[str] = set()
     looks = 1

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_assets.text.parse_times import Format, event_dates, parse_time, parse_times, parse_times_of_any
+from event_assets.text.parse_event_times import Format, event_dates, parse_time, parse_times, parse_times_of_any
 from event_assets.text.time_formats import time_form
 
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia"]

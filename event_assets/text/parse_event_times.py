@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from event_assets.text.parse_times_by_shape import EPOCH_DAY, MICROSECOND, TimeColumns, read_column
+from event_assets.text.parse_event_times_by_shape import EPOCH_DAY, MICROSECOND, TimeColumns, read_column
 from event_assets.text.time_formats import read_form, time_form
 
 Format = str

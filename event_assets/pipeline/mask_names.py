@@ -1,4 +1,4 @@
-"""Names and messages without the ids of erased users: of files, members and headers, in ledger, tables and logs.
+"""Masks the ids of erased users in names and messages: of files, members and headers, in ledger, tables and logs.
 
 A name keeps its form, so that what a declaration reads in it stays: letters become `x`, digits `9`, and a date or an
 hour is left as it is. The ledger knows the name itself by a keyed hash, so a file is recognised when it comes again.
@@ -16,7 +16,7 @@ from event_assets.pipeline.schema_drift import hidden_name
 from event_assets.pipeline.user_records import Judge, judges_of
 from event_assets.storage.ledger import Ledger
 from event_assets.storage.ledger_entries import Binding, Entry, Manifest, SourceFile
-from event_assets.text.file_names import time_places
+from event_assets.text.dates_in_file_names import time_places
 
 #: In place of an id in a message.
 MASK = "•••"

@@ -1,4 +1,4 @@
-"""Rows of many dates of a table in few files below `_state`: a cache, whose files show what they were made from."""
+"""A cache of the rows of many dates of a table in few files below `_state`. A file has the digest of its inputs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from event_assets.storage.atomic_write import atomic_write
 _MADE_FROM = "made_from"
 
 
-class MergedRows:
+class DateBlockCache:
     """The files of one dataset, by name."""
 
     def __init__(self, state: Path) -> None:

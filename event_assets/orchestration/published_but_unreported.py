@@ -1,4 +1,4 @@
-"""Partitions that no run reported to Dagster: a killed run reports nothing of what it published last."""
+"""Partitions that were published but not reported to Dagster, because the run was killed; and their late report."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_assets.pipeline.session_changes import session_changes
+from event_assets.pipeline.count_changed_sessions import count_changed_sessions
 
 MIDNIGHT = dt.datetime(2025, 1, 7, tzinfo=dt.UTC)
 SCHEMA = {
@@ -57,7 +57,7 @@ def frame(sessions: Iterable[Session]) -> pl.LazyFrame:
 
 def found(before: Iterable[Session], after: Iterable[Session], *, by_source: bool = False) -> dict[str, int]:
     """`day kind` to sessions."""
-    rows = session_changes(frame(before), frame(after), by_source=by_source).rows()
+    rows = count_changed_sessions(frame(before), frame(after), by_source=by_source).rows()
     return {f"{date.day} {kind}": sessions for date, kind, sessions in rows}
 
 

@@ -1,4 +1,4 @@
-"""Reading files of a list that a writer may replace meanwhile."""
+"""Reads files of a list again with a new list, where a writer replaced them meanwhile."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def read_again(read: Callable[[], T], refresh: Callable[[], object], attempts: int = 5) -> T:
+def retry_missing_files(read: Callable[[], T], refresh: Callable[[], object], attempts: int = 5) -> T:
     """Read files of a list that a writer may have replaced meanwhile: on a missing file take the new list."""
     for attempt in range(attempts):
         try:

@@ -1,4 +1,4 @@
-"""Landed parts without some of their rows or columns, or with other texts."""
+"""Copies of a landed file without some of its rows or columns, or with other texts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from event_assets.errors import LakeError
 from event_assets.storage.parquet import scan_parquet
 
 
-def write_without(
+def copy_without_rows(
     part: Path, row_numbers: Collection[int], into: Path, texts: Mapping[str, Mapping[str, str]] | None = None
 ) -> None:
     """Copy a landed part but for the rows of these numbers, with `texts` (column to texts to new ones) replaced.
@@ -28,7 +28,7 @@ def replacements(texts: Mapping[str, Mapping[str, str]]) -> list[pl.Expr]:
     return [pl.col(column).replace(new) for column, new in texts.items()]
 
 
-def write_without_columns(part: Path, columns: Collection[str], into: Path) -> bool:
+def copy_without_columns(part: Path, columns: Collection[str], into: Path) -> bool:
     """Copy a landed part but for some columns; False, and no copy, where it has none of them."""
     rows = scan_parquet(part)
     there = [name for name in rows.collect_schema().names() if name in columns]

@@ -1,4 +1,4 @@
-"""What late records did to sessions: the kinds of `SESSION_CHANGES` for each date, as a pure function of frames."""
+"""Counts the sessions that late records changed, by date and kind (`SESSION_CHANGES`); a pure function of frames."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _VERSION, _GROUP = "version", "group"
 _NEEDED = ("event_date", "session_id", "user_id", "session_start", "session_end")
 
 
-def session_changes(before: pl.LazyFrame, after: pl.LazyFrame, *, by_source: bool = False) -> pl.DataFrame:
+def count_changed_sessions(before: pl.LazyFrame, after: pl.LazyFrame, *, by_source: bool = False) -> pl.DataFrame:
     """event_date, kind, sessions: the sessions of a date that differ, each counted once, by kind; in order of both.
 
     `before` and `after` hold all columns of `sessions`, `event_date` included, of the dates that may differ. A session

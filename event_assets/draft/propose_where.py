@@ -1,20 +1,21 @@
-"""Records of another shape than the others in one file, such as heartbeats among clicks: a draft leaves them out."""
+"""Proposes a `where` that excludes records of another shape than the others in a file, such as heartbeats among
+clicks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from event_assets.draft.field_roles import Roles
+from event_assets.draft.assign_roles import Roles
 from event_assets.draft.sample import Field, Sample
 
 _FEW = 30
-#: Of records that differ at most so many fields are those of the others, and they are at most so many of all.
+#: Records of another shape share at most this part of their fields with the others, and are at most this part of all.
 _MOST_COMMON, _MOST_RECORDS = 0.5, 0.5
 
 
 @dataclass(frozen=True)
-class Unwanted:
+class LeftOut:
     """Values of a field whose records have no user, and hardly a field of the others."""
 
     field: Field
@@ -23,7 +24,7 @@ class Unwanted:
     """Their places in the sample."""
 
 
-def unwanted(sample: Sample, roles: Roles) -> Unwanted | None:
+def records_left_out(sample: Sample, roles: Roles) -> LeftOut | None:
     """The records to leave out; None where all that have a time are of one shape."""
     user = roles.user
     if user is None or not user.empty:
@@ -41,7 +42,7 @@ def unwanted(sample: Sample, roles: Roles) -> Unwanted | None:
         other = {v for v in repeated if _common(_filled(sample, by_value[v]), wanted, one) <= _MOST_COMMON}
         places = frozenset(at for value in other for at in by_value[value])
         if places and len(places) <= _MOST_RECORDS * len(timed):
-            return Unwanted(one, tuple(sorted(filter(None, other))), places)
+            return LeftOut(one, tuple(sorted(filter(None, other))), places)
     return None
 
 

@@ -1,6 +1,7 @@
-"""What a late file touches: the partitions whose content can change with that of stale ones.
+"""An upper bound of the partitions that may become stale: the stale ones and all that read them, directly or not.
 
-How far it reaches is declared by the inputs of each step (`pipeline/steps.py`).
+`plan` shows it (`at_most`). A run computes fewer: a partition whose new content is the same as before makes nothing
+stale. Which partitions read a date is declared by the inputs of each step (`pipeline/steps.py`).
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from event_assets.pipeline.step import Input, Step
 from event_assets.pipeline.workspace import Workspace
 
 
-def touched_partitions(workspace: Workspace, stale: Iterable[Stale]) -> dict[str, set[dt.date | None]]:
-    """By table: the stale units and all units whose content they can change, at most."""
+def possibly_stale(workspace: Workspace, stale: Iterable[Stale]) -> dict[str, set[dt.date | None]]:
+    """By table: the stale partitions and all partitions that can change with them (date None: the whole table)."""
     touched: dict[str, set[dt.date | None]] = {}
     for unit in stale:
         for table in unit.step.tables:

@@ -26,7 +26,7 @@ _NO_COMPUTE_LOGS = {
 
 
 @contextmanager
-def quiet_instance(home: Path) -> Iterator[dg.DagsterInstance]:
+def instance_without_compute_logs(home: Path) -> Iterator[dg.DagsterInstance]:
     """The instance of a home as its dagster.yaml has it, but for compute logs."""
     # A connection that Ctrl-C interrupts while it is closed is no news to the user.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL + 1)

@@ -1,4 +1,4 @@
-"""What a source file's name contains: its date."""
+"""The date and the hour in a source file's name."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""JSON in the rows of other users without the ids of erased ones.
+"""Masks the ids of erased users in the JSON of other users' rows.
 
 The name of a member that contains an erased id as a whole token is masked, in every column and at every depth: in
-undeclared fields, in columns of JSON, in a refused record's own text. A value may be a count as well as an id, and is
-data of the other user: it stays, but in undeclared fields where the erasure takes mentions as well.
+undeclared fields, in columns of JSON, in a rejected record's own text. A value may be a count as well as an id, and is
+data of the other user: it stays, but in undeclared fields where the erasure removes mentions as well.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from event_assets.digest import digest
-from event_assets.pipeline.masked_names import MASK, mask_tokens
+from event_assets.pipeline.mask_names import MASK, mask_tokens
 from event_assets.pipeline.user_records import Judge
 from event_assets.storage.parquet import scan_parquet
 from event_assets.text.json_tokens import is_name, may_be_nested, replaced, tokens_of, with_text

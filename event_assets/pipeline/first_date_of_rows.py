@@ -15,7 +15,7 @@ import narwhals as nw
 import polars as pl
 
 from event_assets.engines.engine import Content, Engine
-from event_assets.pipeline.date_blocks import merged_rows
+from event_assets.pipeline.date_blocks import date_block_cache
 from event_assets.pipeline.step import Input
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.parquet import read_parquet, scan_parquet
@@ -24,12 +24,12 @@ from event_assets.storage.partitions import EMPTY_CONTENT
 _DATE = "event_date"
 
 
-def scan_first_rows(
+def scan_first_dates(
     workspace: Workspace, source: Input, engine: Engine, content_of: Callable[[dt.date], Content]
 ) -> nw.LazyFrame[Any]:
     """The distinct rows of all dates of an input, each with its first `event_date`, for an engine that holds frames;
     `content_of` gives what a date is read from."""
-    table, merged, name = workspace.tables[source.table], merged_rows(workspace), f"{source.table}.parquet"
+    table, merged, name = workspace.tables[source.table], date_block_cache(workspace), f"{source.table}.parquet"
     contents = {
         str(date): content
         for date in workspace.dates(source.table)

@@ -1,4 +1,4 @@
-"""Who receives the progress of a run: the command line's bars, or nothing."""
+"""The progress events of a run. `cli/run_progress.py` shows them."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from event_assets.landing.inbox import Identity, InboxFile, block_of, on_disk
 from event_assets.pipeline.erase import place, without_erased
 from event_assets.pipeline.erased_ids import Erasing
 from event_assets.pipeline.landing_rules import Rules, limits
-from event_assets.pipeline.masked_names import Masking
+from event_assets.pipeline.mask_names import Masking
 from event_assets.pipeline.sync_raw_tables import REJECTS, ROWS
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger_entries import Binding, Kind, SourceFile

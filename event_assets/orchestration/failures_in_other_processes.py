@@ -1,7 +1,8 @@
-"""What other processes left unpublished: those of the run, where each op has its own, and the run that is retried.
+"""Failures in other processes of a run: files that were not landed and partitions that were not published.
 
-The multiprocess executor, which is Dagster's default, runs each op in a process that knows nothing of the others. What
-they refused is in the run's events; what waits follows from the lake.
+The multiprocess executor, which is Dagster's default, runs each op in a process that knows nothing of the others. The
+same is true of a run that is retried. Failed checks are in the run's events; which partitions wait follows from the
+lake.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import dagster as dg
 
 from event_assets.errors import EventAssetsError
 from event_assets.pipeline.dataset_tables import Unit
-from event_assets.pipeline.run import Run
 from event_assets.pipeline.run_results import CheckResult, Outcome
+from event_assets.pipeline.run_steps import Run
 from event_assets.pipeline.workspace import Workspace
 
 
@@ -35,7 +36,7 @@ def landing_failure(context: dg.OpExecutionContext, workspace: Workspace, run_id
 
 
 def unpublished(context: dg.OpExecutionContext, workspace: Workspace, run: Run) -> list[Outcome]:
-    """What the run refused by its events, and what of its request is still stale."""
+    """The partitions that were not published by the run's events, and those of its request that still wait."""
     workspace.refresh()
     broken: dict[Unit, list[CheckResult]] = defaultdict(list)
     for evaluation in _failed_evaluations(context, workspace, context.run.run_id):

@@ -1,6 +1,6 @@
-"""Figures of published files, remembered so that adding them up opens no files.
+"""A cache of counts in published files, so that adding them up opens no file.
 
-A cache: what is remembered of a unit counts as long as its files are the same; their names are never used twice.
+The counts of a partition are valid as long as its files are the same; names of files are never used twice.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from event_assets.storage.atomic_write import atomic_write
 from event_assets.storage.partitions import Entry
 
 
-class FileFigures:
+class CountCache:
     """Figures by the name of what is counted and a unit; kept in one file."""
 
     def __init__(self, path: Path) -> None:

@@ -19,9 +19,10 @@ from event_assets.errors import DamagedFileError
 from event_assets.pipeline.dataset_tables import Unit
 from event_assets.pipeline.publish import publish
 from event_assets.pipeline.recent_frames import RecentFrames
+from event_assets.pipeline.retention import is_closed
 from event_assets.pipeline.run_results import Outcome
 from event_assets.pipeline.stage_partitions import StagedPartition, Stager, batches
-from event_assets.pipeline.staleness.made_from import made_from
+from event_assets.pipeline.staleness.input_digest import input_digest
 from event_assets.pipeline.staleness.schedule import Blocker, Request, Schedule
 from event_assets.pipeline.step import Step
 from event_assets.pipeline.workspace import Workspace
@@ -127,7 +128,7 @@ class Run:
         """
         began = time.perf_counter()
         try:
-            expected = {date: made_from(self.workspace, step, date) for date in batch}
+            expected = {date: input_digest(self.workspace, step, date) for date in batch}
             found = self._stager.stage(step, batch)
         except Exception as error:
             if len(batch) > 1:
@@ -166,7 +167,7 @@ class Run:
             workspace.stores[table].refresh()
         for table, day in filter(workspace.is_damaged, units):
             maker = workspace.step_of.get(table)
-            if maker is None or maker not in self.steps or workspace.is_closed(maker, day):
+            if maker is None or maker not in self.steps or is_closed(workspace, maker, day):
                 return table, day
             for staged in self._together(maker, [day]):
                 self.publish(staged)

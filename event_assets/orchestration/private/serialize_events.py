@@ -1,4 +1,4 @@
-"""Events as the text that Dagster stores, with what the events of a step have in common serialized once."""
+"""Serializes events as Dagster stores them; what the events of a step have in common is serialized once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MARKS = _DATA, _MESSAGE, _TIME, _USER = tuple(f"1d2f4c77 {name}" for name in ("
 _Common = tuple[str, str, str, str, str]
 
 
-class EventTexts:
+class EventSerializer:
     """`serialize_value` of the entries of a batch; `of` gives the same text."""
 
     def __init__(self) -> None:

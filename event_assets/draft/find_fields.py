@@ -1,11 +1,11 @@
-"""Fields by their names, checked against their values."""
+"""Finds the fields of a sample with certain names whose values fit."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Sequence
 
-from event_assets.draft import role_names
+from event_assets.draft import known_names
 from event_assets.draft.sample import Field, Sample, bare, names_of
 from event_assets.errors import DeclarationError
 
@@ -21,7 +21,7 @@ def fields_named(fields: Sequence[Field], names: Sequence[str], fits: Callable[[
         for one in sorted(fields, key=lambda f: (bool(f.within), len(f.parts))):
             parts = one.parts or (one.source,)
             for name in [bare("".join(parts))] if whole else [bare(parts[-1]), bare("".join(parts[-2:]))]:
-                if fits(one) and (whole or name not in role_names.OF_THE_ROOT):
+                if fits(one) and (whole or name not in known_names.OF_THE_ROOT):
                     by_name.setdefault(name, one)
     return list({by_name[name].source: by_name[name] for name in names if name in by_name}.values())
 

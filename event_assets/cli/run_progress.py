@@ -1,0 +1,87 @@
+"""Shows the progress of a run as a bar, and at its end how long its phases took."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from event_assets.cli.progress_bar import Rate
+from event_assets.pipeline.land_files import LandingSummary
+from event_assets.pipeline.progress_listener import NullProgress
+from event_assets.pipeline.reconcile import Reconciliation
+from event_assets.pipeline.run_results import Outcome
+from event_assets.pipeline.workspace import Workspace
+from event_assets.wording import counted
+
+console = Console(highlight=False)
+
+
+class RunProgress(NullProgress):
+    """Shows a run's progress on standard error where that is a terminal, and keeps its results."""
+
+    def __init__(self, title: str) -> None:
+        self._bar = Progress(
+            TextColumn("[bold]{task.fields[title]}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            Rate(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._task: TaskID = self._bar.add_task("", title=title, total=None)
+        self.workspace: Workspace | None = None
+        self.reconciliation: Reconciliation | None = None
+        self.intake: LandingSummary | None = None
+        self.made_units: list[Outcome] = []
+
+    def __enter__(self) -> RunProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._bar.stop()
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        self._bar.update(self._task, description=what, completed=done, total=total)
+
+    def landed(self, workspace: Workspace, intake: LandingSummary) -> None:
+        self.intake = intake
+
+    def made(self, outcome: Outcome) -> None:
+        # Ten thousand of them may come: rows to look at are Dagster's to show.
+        self.made_units.append(dataclasses.replace(outcome, sample=None, plot=[]))
+
+    def finished(self, workspace: Workspace, reconciliation: Reconciliation) -> None:
+        self.workspace, self.reconciliation = workspace, reconciliation
+
+
+def performance(intake: LandingSummary | None, outcomes: list[Outcome]) -> Iterator[str]:
+    """What each phase of a run took: files, bytes, rows, seconds and rates."""
+    files = intake.landed if intake else ()
+    if intake and files:
+        megabytes = sum(file.bytes for file in files) / 1e6
+        records = sum(file.records for file in files)
+        rate = f"{megabytes / max(intake.seconds, 1e-9):,.1f} MB/s"
+        took = f"{counted(records, 'record')} in {intake.seconds:.1f} s ({rate})"
+        yield f"landing: {counted(len(files), 'file')}, {megabytes:,.1f} MB, {took}"
+    made = [outcome for outcome in outcomes if outcome.state == "materialized"]
+    seconds, rows = sum(outcome.seconds for outcome in made), sum(outcome.rows for outcome in made)
+    rate = f" ({rows / seconds:,.0f} rows/s)" if seconds else ""
+    yield f"tables: {counted(len(made), 'partition')}, {counted(rows, 'row')} in {seconds:.1f} s{rate}"

@@ -1,0 +1,86 @@
+"""Converts batches of records into raw rows and rejects.
+
+Small files are converted together, since each frame has a cost of its own; every row, reject and count stays with its
+file, and is the same as if the file were converted alone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+import polars as pl
+
+from event_assets.declaration import Dataset, Events, Source
+from event_assets.declaration.dataset import Kind
+from event_assets.landing.file_accounting import FileAccount, Rejected
+from event_assets.landing.raw_rows import EventDates, RawColumns
+from event_assets.landing.record_batches import ROW_NUMBER, Batch
+from event_assets.landing.schema_drift import FILE_IN_FRAME, count_types
+
+
+@dataclass(frozen=True)
+class FileBatch:
+    """A batch of a file's records. `path` is the file's below the inbox, or that of a member of a zip."""
+
+    file: FileAccount
+    path: str
+    batch: Batch
+
+
+class RowConverter:
+    """Converts batches into raw rows and rejects, for files of one block."""
+
+    def __init__(self, dataset: Dataset, kind: Kind, source: Source) -> None:
+        self._source = source
+        self._columns = RawColumns(dataset, kind, source)
+        self._dates = EventDates(dataset, source) if isinstance(source, Events) else None
+
+    def convert(self, batches: Sequence[FileBatch]) -> None:
+        """Give the rows and rejects of some batches to their files, of each file in order."""
+        frames = [self._columns.with_path(one.batch.frame, one.path) for one in batches]
+        heights = [frame.height for frame in frames]
+        frame = self._columns.of(_concat(frames))
+        count_types(frame, [one.file.types for one in batches])
+        rejects: list[list[Rejected]] = [
+            [(reject.row_number, reject.reason, None, reject.text) for reject in one.batch.rejects] for one in batches
+        ]
+        if self._dates:
+            dates = self._dates
+            frame, undated = dates.of(frame, [dates.limits(one.file.name, one.file.landed_at) for one in batches])
+            for place, found in undated.items():
+                texts = batches[place].batch.texts([number for number, _ in found])
+                pairs = zip(found, texts, strict=True)
+                rejects[place] += [(number, reason, dates.column, text) for (number, reason), text in pairs]
+            if len(batches) > 1:
+                heights = np.bincount(frame[FILE_IN_FRAME], minlength=len(batches)).tolist()
+        frame = _identified(frame, batches)
+        starts = accumulate(heights, initial=0)
+        for start, height, one, rejected in zip(starts, heights, batches, rejects, strict=False):
+            one.file.add(one.batch, frame.slice(start, height), rejected)
+
+
+def _concat(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """The frames as one, of several with each row's position among them."""
+    if len(frames) == 1:
+        return frames[0]
+    place = np.repeat(np.arange(len(frames)), [frame.height for frame in frames])
+    return pl.concat(frames).with_columns(pl.Series(FILE_IN_FRAME, place, pl.Int64))
+
+
+def _identified(frame: pl.DataFrame, batches: Sequence[FileBatch]) -> pl.DataFrame:
+    """The rows with their file's id, numbered as in their file."""
+    before: list[int] = []
+    counted: Counter[FileAccount] = Counter()
+    for one in batches:
+        before.append(one.file.records + counted[one.file])
+        counted[one.file] += one.batch.count
+    ids = [one.file.identity.file_id for one in batches]
+    if len(batches) == 1:
+        return frame.with_columns(pl.col(ROW_NUMBER) + before[0], pl.lit(ids[0]).alias("file_id"))
+    file = frame[FILE_IN_FRAME]
+    numbers = frame[ROW_NUMBER] + pl.Series(before).gather(file)
+    return frame.with_columns(numbers, pl.Series("file_id", ids).gather(file))
