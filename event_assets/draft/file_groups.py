@@ -126,7 +126,7 @@ def patterns(group: Group, others: Sequence[Group]) -> tuple[tuple[str, ...], tu
 
     Of two blocks with one pattern the second would never read a file.
     """
-    theirs = [file.plain_place for other in others if other is not group for file in other.files]
+    theirs = [file.plain_place for other in others if other.files != group.files for file in other.files]
     tried = [tuple(dict.fromkeys(map(pattern_of, group.files))) for pattern_of in _NARROWER]
     apart = (found for found in tried if not any(matches(place, pattern) for place in theirs for pattern in found))
     found = next(apart, tried[-1])

@@ -87,6 +87,10 @@ def is_identifier(name: str) -> bool:
     return bool(words) and words[-1].casefold() in _IDENTIFIERS
 
 
+def is_number_text(text: str) -> bool:
+    return PLAIN.plain(text) is not None
+
+
 def common_numbers(types: Iterable[ColumnType]) -> Numbers:
     """How most columns with other marks than a point write numbers; the plain way where none does."""
     found = Counter(kind.numbers for kind in types if kind.numbers != PLAIN)
