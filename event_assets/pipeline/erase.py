@@ -172,7 +172,7 @@ def _materialize_identities(workspace: Workspace) -> None:
 
 
 def _cut_closed(workspace: Workspace, staging: Path, erasings: Sequence[Erasing]) -> None:
-    """Remove the rows from closed dates. They can't be recomputed: the rows that they are computed from have expired."""
+    """Remove the rows from closed dates. They can't be recomputed: rows that they are computed from have expired."""
     paths = _paths(workspace)
     for step in workspace.steps:
         for name in step.tables:
