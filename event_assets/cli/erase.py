@@ -14,7 +14,7 @@ from event_assets.wording import counted
 if TYPE_CHECKING:
     from event_assets.pipeline.workspace import Workspace
 
-#: So many records that mention a user are named.
+#: At most this number of records that mention a user is named.
 _NAMED = 20
 
 

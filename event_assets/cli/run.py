@@ -1,4 +1,4 @@
-"""`event-assets run`: land what is new and make what it touches, or a range of dates."""
+"""`event-assets run`: lands new files and materializes what they affect, or a range of dates; prints the run's end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocks of files and how they are read: what `events` and `profiles` may say (SPEC §2)."""
+"""Blocks of files and how they are read: what `events` and `profiles` may say (docs/reference/declaration.md)."""
 
 from __future__ import annotations
 

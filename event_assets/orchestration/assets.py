@@ -244,7 +244,7 @@ def _outputs(
 ) -> Iterator[dg.Output[Any]]:
     """The outputs of the tables that an op made, and of its checks.
 
-    Assets of users run after what they read, unless a partition of it was refused or waits. Checks that are executed
+    Assets of users run after what they read, unless a partition of it was not published or waits. Checks that run
     without their tables judge what is published.
     """
     selected = selected_tables(context)

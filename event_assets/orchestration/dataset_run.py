@@ -44,7 +44,7 @@ class DatasetRun:
         self.workspace, self.progress, self.calendar = Workspace(dataset, settings), progress, calendar
         self.intake = LandingSummary()
         self.failed: list[Outcome] = []
-        """What was refused, or waits, of the requested tables."""
+        """The partitions of the requested tables that were not published, or wait."""
         self.published: Counter[str] = Counter()
         """Rows that this run published, by table."""
         self._open = ExitStack()

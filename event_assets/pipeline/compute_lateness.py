@@ -1,7 +1,8 @@
-"""When the records of each date were landed, and which sessions late ones changed (SPEC §10, Lateness).
+"""Computes the table `lateness`: when the records of each date were landed, and which sessions late ones changed.
 
-The history of landing is replayed in a lake aside, a landed date after the other: so a session counts as changed for
-whatever reason it is, also through deduplication or a neighbour date. Only dates near to new files are replayed.
+The history of landing is replayed in a temporary lake, one date of landing after the other. So every change of a
+session is found, also one by deduplication or by a neighbouring date. Only dates near those of new files are replayed.
+Rule: docs/how-to/late-data.md.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from event_assets.tables.gold_tables import SESSION_CHANGES
 from event_assets.tables.landed_tables import RAW_EVENTS
 from event_assets.transforms.sessions import edge_days
 
-#: The tables that sessions are made of, and sessions.
+#: The tables that sessions are computed from, and sessions.
 _MADE = (
     *("event_keys", "cleaned_events", "session_edges", "session_parts", "session_index"),
     *("session_sources", "session_touches", "sessions"),
@@ -45,11 +46,10 @@ Changed = dict[tuple[dt.date, dt.date], dict[str, int]]
 def publish_lateness(workspace: Workspace) -> bool:
     """Publish the table `lateness`: event_date, landed_date, records, sessions_changed and by kind of change.
 
-    Gives whether any row changed.
-    A row for each date and each date of landing that brought it records or changed sessions of it, by both dates. The
-    caller holds `workspace.writing()`.
+    Returns whether any row changed. There is a row for each date and date of landing with records of that date or
+    changes of its sessions, in the order of both. The caller holds `workspace.writing()`.
     """
-    if files_missing_rows(workspace):  # the run reports them and fails; the table stays as it is
+    if files_missing_rows(workspace):  # the run reports them and fails; the previous version is kept
         return False
     files = workspace.ledger.active("events")
     landed = {file.file_id: file.landed_at.astimezone(workspace.dataset.zone).date() for file in files}
@@ -106,7 +106,7 @@ def _table(
 
 
 def _made_from(workspace: Workspace, files: Iterable[SourceFile], landed: Mapping[str, dt.date]) -> dict[dt.date, str]:
-    """By date, the digest of its raw records, of when they were landed, and of the rules of sessions."""
+    """By date, the digest of its raw records, their dates of landing and the rules of sessions."""
     rules = [workspace.step_of[table].rules for table in _MADE if table in workspace.step_of]
     found: dict[dt.date, list[str]] = {}
     for file in files:
@@ -118,7 +118,7 @@ def _made_from(workspace: Workspace, files: Iterable[SourceFile], landed: Mappin
 def _replay(
     workspace: Workspace, files: Sequence[SourceFile], landed: Mapping[str, dt.date], first: dt.date
 ) -> Changed:
-    """The sessions that each landing changed, of records from a date on."""
+    """The sessions of records since a date that each date of landing changed."""
     changed: Changed = {}
     wanted = frozenset(table for table in _MADE if table in workspace.step_of)
     with folder_aside() as folder:
@@ -155,13 +155,13 @@ def _sessions(workspace: Workspace, files: Mapping[dt.date, Sequence[Path]]) -> 
 
 
 def _since(file: SourceFile, first: dt.date) -> SourceFile:
-    """A file as if it had the records from a date on alone."""
+    """A file with only its records since a date."""
     dates = {date: rows for date, rows in file.dates.items() if dt.date.fromisoformat(date) >= first}
     return replace(file, dates=dates, rejected=0)
 
 
 def _linked(aside: Workspace, folder: Path) -> dict[dt.date, list[Path]]:
-    """The sessions as they are now, kept by links."""
+    """The current sessions, kept by links to their files."""
     kept: dict[dt.date, list[Path]] = {}
     for date in aside.dates("sessions"):
         paths = aside.stores["sessions"].paths(str(date))
@@ -171,7 +171,7 @@ def _linked(aside: Workspace, folder: Path) -> dict[dt.date, list[Path]]:
 
 
 def _add(workspace: Workspace, aside: Workspace, files: Sequence[SourceFile]) -> None:
-    """Land files aside, by links to the parts that they have in the lake."""
+    """Land files in the temporary lake, by links to their parts in the lake."""
     for file in files:
         for part in parts(workspace, file):
             store, target = workspace.stores[part.table], aside.stores[part.table]
@@ -185,7 +185,7 @@ def _binding(file: SourceFile) -> Binding:
 
 
 class _Replayed:
-    """What was replayed before: a cache below `_state`, which any change of a date's digest sets aside."""
+    """The results of earlier replays: a cache below `_state`. A date whose digest changed is replayed again."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._path = workspace.lake.state(workspace.dataset.name) / "history" / "lateness.json"

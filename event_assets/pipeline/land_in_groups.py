@@ -22,7 +22,7 @@ from event_assets.storage.ledger_entries import Binding, Kind, SourceFile
 if TYPE_CHECKING:
     from event_assets.landing.file_accounting import Landed
 
-#: Files up to this size are landed in groups of up to so many bytes.
+#: Files up to the first size are landed in groups of up to the second size.
 _SMALL_BYTES = 1_000_000
 _GROUP_BYTES = 8_000_000
 

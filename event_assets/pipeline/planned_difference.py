@@ -1,4 +1,4 @@
-"""Computes what a run would make in a lake aside, over the same immutable files, and how that differs from now.
+"""Computes what a run would materialize, in a temporary lake over the same immutable files, and the difference.
 
 Nothing is copied or published, and no log of the lake moves. It needs no lease, so runs go on meanwhile.
 """
@@ -23,17 +23,17 @@ from event_assets.pipeline.steps import LATENESS
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.linked_copy import folder_aside, link_tree
 
-#: So often the work begins again where a run replaced files that it was about to read.
+#: The work is tried at most this often, since a run may replace files that it is about to read.
 _ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
 class PlannedDifference:
-    """What a run would come to: what it would make, and how the rows of each unit would differ."""
+    """The result of a run that was only computed: the partitions that it would materialize, and how rows differ."""
 
     plan: Plan
     made: dict[str, list[str]]
-    """Table to its dates (`""` for a table without) that the run would make."""
+    """Table to its dates (`""` for a table without dates) that the run would materialize."""
     refused: dict[str, list[str]]
     """Those that it would not publish, since they break a check or wait for one that does."""
     tables: dict[str, dict[str, Difference]] = field(default_factory=dict)
@@ -78,7 +78,7 @@ def planned_difference(
 
 @contextmanager
 def _aside(workspace: Workspace) -> Iterator[Workspace]:
-    """The same dataset in a lake aside that begins with what is published."""
+    """The same dataset in a temporary lake, with the published tables."""
     name = workspace.dataset.name
     with folder_aside() as folder:
         aside = Workspace(workspace.dataset, replace(workspace.settings, lake=folder))

@@ -1,7 +1,7 @@
 """The steps of a dataset: what each table is computed from, of which dates, and by which rules.
 
-From these rows come the Dagster assets and their partition mappings, what a late file touches, how a
-backfill widens, and the order of computing. A new gold table is one function and one row here.
+The Dagster assets and their partition mappings, the effect of a late file, the dates that a backfill adds and the order
+of the steps are derived from these rows. CONTRIBUTING.md ("Add a table") shows what else a new table needs.
 """
 
 from __future__ import annotations

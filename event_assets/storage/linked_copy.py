@@ -1,4 +1,4 @@
-"""A lake aside, over the same immutable files: links in a temporary folder, so that nothing is copied or published."""
+"""A temporary lake over the same immutable files: links in a temporary folder, so nothing is copied or published."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Channels of sessions: where each session of a date came from, and what each channel brought (SPEC §10, Channels)."""
+"""Channels of sessions: the source of each session of a date, and what each channel brought."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""raw_events to cleaned_events, quarantine and event_keys (SPEC "Cleaning", "Deduplication")."""
+"""raw_events to cleaned_events, quarantine and event_keys."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _judged(raw: Frame, scope: Scope) -> Frame:
 
 
 def _quarantined(raw: Frame, refused: Frame, scope: Scope) -> Frame:
-    """The refused records with their reasons. They are few: judging them again costs less than keeping every text."""
+    """The quarantined records with reasons. They are few: judging them again costs less than keeping every text."""
     # By number first, which leaves few rows to be found by the long text of their file's id.
     likely = raw.join(refused.select("row_number").unique(), on="row_number", how="semi")
     texts = likely.join(refused.select("file_id", "row_number"), on=["file_id", "row_number"], how="semi")

@@ -1,4 +1,4 @@
-"""raw_profiles to profiles over validity intervals, and profile_quarantine (SPEC "Profiles")."""
+"""raw_profiles to profiles over validity intervals, and profile_quarantine (docs/adr/0013)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions, exact over midnight though every date is computed by itself (SPEC "Sessions").
+"""Sessions, exact over midnight though every date is computed by itself (docs/explanation/sessions.md).
 
 Three things make that possible. Within a date, an event more than the gap after the one before starts a
 session whatever happened on other dates. Of the date before, only a user's first, last and last starting

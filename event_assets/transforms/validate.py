@@ -1,4 +1,4 @@
-"""Validate raw records: normalise and type their values, and separate valid records from rejected ones.
+"""Validates raw records: normalises and types their values, and separates valid records from those to quarantine.
 
 A judged frame holds the raw frame's own columns and, for each declared column NAME, `text NAME` (trimmed,
 aliased, folded; null where it means null) and `typed NAME`, of JSON also `canonical NAME`, and `is valid` and

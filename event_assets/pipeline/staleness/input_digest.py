@@ -1,4 +1,4 @@
-"""What a partition would be computed from now, as one digest: its inputs, its rules, the geo database."""
+"""The digest of the current inputs of a partition: the tables that it reads, its rules, the geo database."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from event_assets.storage.partitions import EMPTY_CONTENT
 
 
 def input_digest(workspace: Workspace, step: Step, date: dt.date | None, geo: str | None = None) -> str:
-    """The digest of all that a unit's content depends on (SPEC §6): inputs, rules, geo database (today's where none is
-    given), version."""
+    """The digest of all that a partition's content depends on: inputs, rules, version of the platform, geo database
+    (by default the current one). A partition is fresh where its file's name has this digest (`made_from`)."""
     parts: list[object] = [step.rules]
     if step.uses_geo:
         parts.append(geo or workspace.engine.ports.version)
