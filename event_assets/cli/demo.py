@@ -29,7 +29,7 @@ def demo(
 
     \b
     event-assets demo
-    event-assets demo --inbox /data/exports      (with one folder a dataset)
+    event-assets demo --inbox /data/exports      (with one folder per dataset)
     """
     from event_assets.tables.catalog import load_datasets
 

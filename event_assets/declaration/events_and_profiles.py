@@ -153,7 +153,7 @@ class Source(Declared):
     """Patterns of file names in the dataset's inbox; `.gz`, `.zst`, `.bz2`, `.xz` and `.zip` after a pattern match as
     well. `**/` is any number of folders."""
     format: Format
-    """`json` is an array of objects; a file of one object a line is `ndjson`. `log` is text that a regular expression
+    """`json` is an array of objects; a file of one object per line is `ndjson`. `log` is text that a regular expression
     reads. `avro` and `excel` need the packages of the extra of that name."""
     csv: CsvDialect = CsvDialect()
     """The dialect of the format `csv`."""

@@ -99,7 +99,7 @@ class _Cutter:
                 return place
             if data[place] != ord("["):
                 raise FileRejected(
-                    "unreadable: no JSON array; declare format: ndjson if each line is an object, or records: PATH"
+                    "unreadable: no JSON array; declare format: ndjson if it is one object per line, or records: PATH"
                 )
             self.opened, place = True, place + 1
         if self.skipping:

@@ -50,7 +50,7 @@ def in_groups(workspace: Workspace, contents: Sequence[Content]) -> list[list[Co
         else:
             blocks.setdefault((kind, block_of(name, dataset, kind) or 0), []).append(content)
     for small in blocks.values():
-        # One group a worker at least, so that all of them have something to do.
+        # At least one group per worker, so that all have work.
         limit = min(_GROUP_BYTES, sum(content.identity.bytes for content in small) // workspace.settings.workers + 1)
         size = limit
         for content in small:
