@@ -254,11 +254,6 @@ class Source(Declared):
         noted = (column for column in self.columns if column.numbers is not None and column.numbers.decimal != ".")
         return tuple(noted) if self.format in _WITH_NUMBERS else ()
 
-    @property
-    def reads_path(self) -> bool:
-        """Whether a column holds the file's path, or a part of it."""
-        return FILE_PATH in self._sources()
-
 
 _FORMATS_OF = {
     "log": ("log",),
