@@ -263,11 +263,6 @@ class Source(Declared):
         """Whether the records are the members of an object, known by their keys."""
         return self.records is not None and parse_path(self.records)[-1] == MEMBERS
 
-    @property
-    def reads_path(self) -> bool:
-        """Whether a column holds the file's path, or a part of it."""
-        return FILE_PATH in self._sources()
-
 
 _FORMATS_OF = {
     "log": ("log",),
