@@ -18,9 +18,9 @@ _MAX_MEMBERS = 12
 _MAX_KEYS = 15
 _MIN_KEY_SHARE = 0.05
 _MAX_DEPTH = 6
-#: Records are searched so many levels below the root of a document.
+#: Records are searched up to this number of levels below the root of a document.
 _MAX_DEPTH_OF_RECORDS = 4
-#: So many members of an object must have the common names, to be records.
+#: The share of an object's members that must have the common names, to be records.
 _MOST = 0.9
 _PLAIN_SEGMENT = re.compile(r"[^.\[\]\"]+")
 _MEANT_OTHERWISE = ("^", "file_path")
