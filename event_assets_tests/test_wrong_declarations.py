@@ -68,6 +68,7 @@ MISTAKES = [
     (TYPE, "type: integer", "events.columns.2.type: .*; write int64$"),
     (TYPE, "type: datetime", "events.columns.2.type: .*; write timestamp$"),
     (TYPE, "type: number", "events.columns.2.type: .*; write decimal(18,2), or float64$"),
+    (TYPE, f'{TYPE}, numbers: {{unit: "5"}}', "events.columns.2.numbers: .*'5' could be a part of a number; write one"),
     (TYPE, f'{TYPE}, numbers: ","', 'events.columns.2.numbers: .*such as {decimal: ",", thousands: "."}$'),
     (TYPE, f"{TYPE}, required: ja", "events.columns.2.required: is true or false, not 'ja'; write true or false$"),
     (TYPE, f"{TYPE}, requird: true", "events.columns.2.requird: .*did you mean required?$"),
