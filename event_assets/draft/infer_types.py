@@ -16,7 +16,6 @@ _NULLS_OF_VALUES = (*_NULLS, "NA", "-", "--", "?", "unknown", "Unknown")
 #: So large a share of a column's values must be of a kind (a number, a date); the others are mistakes.
 _MOST = 0.9
 
-_INT = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))", re.ASCII)
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][+-]?[0-9]{1,2}", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)

@@ -35,10 +35,6 @@ from event_assets.storage.table_store import TableStore
 from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.contract import model_violations
 
-#: The key of the resource in a code location: assets of users name it where they are not in ours.
-IO_MANAGER = "lake_io_manager"
-
-
 #: The metadata of an asset of a user's that names its Pandera model, as `module:Model`.
 CONTRACT = "contract"
 

@@ -18,14 +18,14 @@ from event_assets.wording import counted
 _NAMED = 5
 
 
-def log_landing(context: dg.OpExecutionContext, workspace: Workspace, intake: LandingSummary) -> None:
+def log_landing(context: dg.OpExecutionContext, workspace: Workspace, summary: LandingSummary) -> None:
     """One line per file, and the warnings."""
-    for warning in intake.warnings:
+    for warning in summary.warnings:
         context.log.warning(warning)
-    for failure in intake.failures:
+    for failure in summary.failures:
         context.log.error(str(failure))
     names = workspace.ledger.names()
-    for file in intake.landed:
+    for file in summary.landed:
         name = next(iter(names.get((file.kind, file.file_id), [])), file.file_id[:12])
         if file.reason:
             context.log.warning(f"Rejected file {name}: {file.reason}")

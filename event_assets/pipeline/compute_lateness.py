@@ -27,7 +27,7 @@ from event_assets.pipeline.sync_raw_tables import files_missing_rows, part_name,
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.atomic_write import atomic_write
 from event_assets.storage.ledger_entries import Binding, SourceFile
-from event_assets.storage.linked_copy import folder_aside, link_files
+from event_assets.storage.linked_copy import link_files, temporary_folder
 from event_assets.storage.partitions import WHOLE
 from event_assets.tables.gold_tables import SESSION_CHANGES
 from event_assets.tables.landed_tables import RAW_EVENTS
@@ -121,21 +121,23 @@ def _replay(
     """The sessions of records since a date that each date of landing changed."""
     changed: Changed = {}
     wanted = frozenset(table for table in _MADE if table in workspace.step_of)
-    with folder_aside() as folder:
-        aside = Workspace(workspace.dataset, replace(workspace.settings, lake=folder / "lake"))
+    with temporary_folder() as folder:
+        temporary = Workspace(workspace.dataset, replace(workspace.settings, lake=folder / "lake"))
         for number, day in enumerate(sorted(set(landed.values()))):
             new = [_since(file, first) for file in files if landed[file.file_id] == day]
-            with aside.writing():
-                aside.refresh()
-                before = _linked(aside, folder / f"before-{number}")
-                _add(workspace, aside, new)
-                outcomes = [outcome for some in run(aside, Request(wanted)) for outcome in some]
+            with temporary.writing():
+                temporary.refresh()
+                before = _linked(temporary, folder / f"before-{number}")
+                _add(workspace, temporary, new)
+                outcomes = [outcome for some in run(temporary, Request(wanted)) for outcome in some]
             made = {o.date: o.rows for o in outcomes if o.table == "sessions" and o.date and o.changed}
             if not before:
                 changed |= {(date, day): {"added": rows} for date, rows in made.items() if rows}
                 continue
-            after = {date: aside.stores["sessions"].paths(str(date)) for date in made}
-            frames = (_sessions(aside, {date: version.get(date, []) for date in made}) for version in (before, after))
+            after = {date: temporary.stores["sessions"].paths(str(date)) for date in made}
+            frames = (
+                _sessions(temporary, {date: version.get(date, []) for date in made}) for version in (before, after)
+            )
             found = count_changed_sessions(*frames, by_source=bool(workspace.dataset.sessions.by))
             for date, kind, count in found.rows():
                 changed.setdefault((date, day), {})[kind] = count
@@ -160,24 +162,24 @@ def _since(file: SourceFile, first: dt.date) -> SourceFile:
     return replace(file, dates=dates, rejected=0)
 
 
-def _linked(aside: Workspace, folder: Path) -> dict[dt.date, list[Path]]:
+def _linked(temporary: Workspace, folder: Path) -> dict[dt.date, list[Path]]:
     """The current sessions, kept by links to their files."""
     kept: dict[dt.date, list[Path]] = {}
-    for date in aside.dates("sessions"):
-        paths = aside.stores["sessions"].paths(str(date))
+    for date in temporary.dates("sessions"):
+        paths = temporary.stores["sessions"].paths(str(date))
         kept[date] = [folder / str(date) / path.name for path in paths]
         link_files(zip(paths, kept[date], strict=True))
     return kept
 
 
-def _add(workspace: Workspace, aside: Workspace, files: Sequence[SourceFile]) -> None:
+def _add(workspace: Workspace, temporary: Workspace, files: Sequence[SourceFile]) -> None:
     """Land files in the temporary lake, by links to their parts in the lake."""
     for file in files:
         for part in parts(workspace, file):
-            store, target = workspace.stores[part.table], aside.stores[part.table]
+            store, target = workspace.stores[part.table], temporary.stores[part.table]
             link_files([(store.file(part.file.path), Path(str(target.folder)) / part.file.path)])
-    aside.ledger.append([entry for file in files for entry in (file, _binding(file))])
-    sync_raw_tables(aside)
+    temporary.ledger.append([entry for file in files for entry in (file, _binding(file))])
+    sync_raw_tables(temporary)
 
 
 def _binding(file: SourceFile) -> Binding:
