@@ -10,7 +10,7 @@ import duckdb
 
 from event_assets.errors import LakeError
 
-#: So many files a thread may keep open at once, while it reads tables of many files for several parts of a query.
+#: The files that one thread may have open at once, while it reads tables of many files for several parts of a query.
 _FILES_OF_A_THREAD = 24
 #: What the process has open beside these: its libraries, logs, databases and temporary files.
 _OTHER_FILES = 50
