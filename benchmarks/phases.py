@@ -109,21 +109,20 @@ def instrument(clock: Clock) -> None:
     from event_assets.landing import csv as csv_reader
     from event_assets.landing import json as json_reader
     from event_assets.landing import land_file as file
-    from event_assets.pipeline import land_files as intake
-    from event_assets.pipeline import reconcile, run_steps
+    from event_assets.pipeline import land_files, reconcile, run_steps
     from event_assets.pipeline import stage_partitions as unit
     from event_assets.pipeline.staleness import schedule
 
-    intake.ThreadPoolExecutor = InTurn  # type: ignore[assignment, attr-defined, misc, unused-ignore]
+    land_files.ThreadPoolExecutor = InTurn  # type: ignore[assignment, attr-defined, misc, unused-ignore]
     for owner, name, group, phase in (
-        (intake, "identify", LANDING, "hash"),
+        (land_files, "identify", LANDING, "hash"),
         (file, "land_files", LANDING, "other"),
         (raw_rows.EventDates, "of", LANDING, "date"),
         (convert_batches, "count_types", LANDING, "look for drift"),
         (partition_writer.PartitionWriter, "add", LANDING, "gather"),
         (partition_writer.PartitionWriter, "finish", LANDING, "write"),
-        (intake, "sync_raw_tables", LANDING, "commit"),
-        (intake, "land_new_files", LANDING, "other"),
+        (land_files, "sync_raw_tables", LANDING, "commit"),
+        (land_files, "land_new_files", LANDING, "other"),
         (schedule.Schedule, "selected", GRAPH, "staleness"),
         (schedule.Schedule, "blocker", GRAPH, "staleness"),
         (run_steps, "input_digest", GRAPH, "staleness"),

@@ -1,4 +1,4 @@
-"""What a module of one's own imports to declare a gold table: the decorator and the columns of its contract."""
+"""What a module with gold tables of your own imports: the decorator and the columns of a contract."""
 
 from event_assets.tables.custom_table_functions import gold_table
 from event_assets.tables.table import Column

@@ -11,6 +11,6 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
 
 
 def first_of(texts: Sequence[str], shown: int = 20, *, between: str = "; ") -> str:
-    """The first so many of some texts, and how many more there are: a file may have any number of strange fields."""
+    """The first of some texts, at most `shown`, and how many more there are."""
     more = [f"and {len(texts) - shown:,} more"] if len(texts) > shown else []
     return between.join([*texts[:shown], *more])

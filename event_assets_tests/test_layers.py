@@ -379,3 +379,20 @@ def test_every_exception_for_names_of_tables_is_needed() -> None:
         if any(isinstance(node, ast.Constant) and node.value in table_names() for node in ast.walk(tree))
     }
     assert [entry for entry in NAMES_TABLES if not any(covered(place, (entry,)) for place in named)] == []
+
+
+def test_the_architecture_lists_each_room_below_those_that_it_imports() -> None:
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition("## Rooms")[2].partition("\n## ")[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    rooms = [name for cell in cells for name in re.findall(r"`(\w+)(?:/|\.py)`", cell)]
+    assert set(MAY_IMPORT) - {*rooms} == {"__main__", "__init__"}
+    imported = {
+        (place.split("/")[0].removesuffix(".py"), name.split(".")[1])
+        for place, tree in package_files().items()
+        for _, name in imports(tree)
+        if name.startswith("event_assets.")
+    }
+    above = {(room, other) for room, other in imported if room in rooms and other in rooms and room != other}
+    assert len(above) > 40
+    assert [pair for pair in sorted(above) if rooms.index(pair[0]) < rooms.index(pair[1])] == []

@@ -93,9 +93,9 @@ class World:
     def land(self, now: Callable[[], dt.datetime] = lambda: NOW, run: str | None = None) -> LandingSummary:
         with self.workspace.writing():
             self.workspace.refresh()
-            intake = land_new_files(self.workspace, now=now, run=run)
-        intake.raise_failures()
-        return intake
+            summary = land_new_files(self.workspace, now=now, run=run)
+        summary.raise_failures()
+        return summary
 
     def retract(self, name: str = "", *, run: str = "", at: dt.datetime = NOW) -> None:
         """Take out a file, or what a run landed."""

@@ -34,7 +34,7 @@ class Result:
 
     @property
     def accounted(self) -> bool:
-        """Whether each record stands in one table, once, and a refused file says why (SPEC §5)."""
+        """Whether each record stands in one table, once, and a refused file says why."""
         if self.landed is None:
             return self.error is not None
         landed = self.landed

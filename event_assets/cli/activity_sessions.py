@@ -33,11 +33,11 @@ from event_assets.transforms.clean import required_columns
 from event_assets.transforms.interface import Scope
 from event_assets.transforms.normalize import normalised
 from event_assets.transforms.top_users import platform_sessions
-from event_assets.transforms.validate import judged, rejects
+from event_assets.transforms.validate import judged, quarantine_rows
 
 _NO_CLOCK = dt.datetime(9999, 12, 30, tzinfo=dt.UTC)
 _NO_DATE = "1970-01-01"
-#: Rows of so many bytes are judged at once, half a million of the usual ones.
+#: Rows of about this number of bytes are judged at once, half a million of the usual ones.
 _GATHERED_BYTES = 64_000_000
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
@@ -237,7 +237,7 @@ def _columns_of(file: Path, kind: str, delimiter: str) -> list[str]:
 
 
 def _sessions(dataset: Dataset, read: Activity, path: Path, rows: pl.DataFrame) -> pl.DataFrame:
-    """platform_sessions of some rows; what of them is refused or doesn't count is counted in `read`."""
+    """platform_sessions of some rows; refused records, and those of other users, are counted in `read`."""
     scope = Scope(dataset, PolarsEngine().ports)
     columns = [column for column in dataset.columns if column.name != "activity_time"]
     required = required_columns(read.shipped)
@@ -246,7 +246,7 @@ def _sessions(dataset: Dataset, read: Activity, path: Path, rows: pl.DataFrame) 
     counts = nw.all_horizontal(
         ~nw.col("platform").is_null(), ~nw.col("source_session_id").is_null(), ignore_nulls=False
     )
-    refused = rejects(records, columns, required, scope).select("row_number", "reason")
+    refused = quarantine_rows(records, columns, required, scope).select("row_number", "reason")
     plans: list[pl.LazyFrame] = [
         nw.to_native(platform_sessions({"joined_facts": valid}, scope).tables["platform_sessions"]),
         nw.to_native(valid.filter(~counts).select(nw.len().alias("uncounted"))),

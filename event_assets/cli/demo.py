@@ -29,7 +29,7 @@ def demo(
 
     \b
     event-assets demo
-    event-assets demo --inbox /data/exports      (with one folder a dataset)
+    event-assets demo --inbox /data/exports      (with one folder per dataset)
     """
     from event_assets.tables.catalog import load_datasets
 
@@ -56,7 +56,7 @@ def demo(
             run_job(dataset, settings, None, progress)
         assert progress.reconciliation is not None
         found[name] = progress.reconciliation
-        for warning in progress.intake.warnings if progress.intake else ():
+        for warning in progress.summary.warnings if progress.summary else ():
             note(f"warning: {warning}")
     if as_json:
         print(json_text({name: one.as_json() for name, one in found.items()}))

@@ -14,7 +14,7 @@ from event_assets.wording import counted
 if TYPE_CHECKING:
     from event_assets.pipeline.workspace import Workspace
 
-#: So many records that mention a user are named.
+#: At most this number of records that mention a user is named.
 _NAMED = 20
 
 
@@ -72,7 +72,7 @@ def erase(
     if left:
         state = f"rows of the user are left in {', '.join(left)}, which can't be made"
         raise LakeError(dataset, state, f"fix the cause and run event-assets run {dataset}; the erasure is complete")
-    changed = sum(outcome.changed for outcome in progress.made_units)
+    changed = sum(outcome.changed for outcome in progress.outcomes)
     files = {file.file_id for file in taken.files}
     inbox = look(workspace.inbox, declared)
     names = Masking(declared, workspace.ledger, taken.erasings)

@@ -22,7 +22,7 @@ class FailedCheck:
     check: str
     partitions: int
     message: str
-    """What it found first, and the reason seen most where records were refused."""
+    """The first finding, and for refused records the most frequent reason."""
     remedy: str
 
     def __str__(self) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 FORMATS = (".csv", ".parquet", ".json", ".ndjson")
-#: So many bytes of an answer are kept in memory before it goes to a temporary file.
+#: At most this number of bytes of an answer is kept in memory; more goes to a temporary file.
 _BUFFER_BYTES = 16_000_000
 
 

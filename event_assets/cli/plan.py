@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from event_assets.pipeline.plan import Plan
     from event_assets.pipeline.planned_difference import PlannedDifference
 
-#: So many rows that differ are shown for each table.
+#: At most this number of rows that differ is shown for each table.
 _SAMPLE = 3
 #: With --exit-code, where a run would do something; as `git diff --exit-code`.
 _SOMETHING = 1
@@ -67,7 +67,7 @@ def plan(
     workspace = Workspace(declared, load_settings())
     found: Plan | PlannedDifference
     if diff:
-        with working(f"computing {dataset} aside"):
+        with working(f"computing {dataset} in a temporary lake"):
             rows = None if listed else SAMPLE_ROWS
             found = planned_difference(workspace, now=lambda: dt.datetime.now(dt.UTC), rows=rows)
         planned = found.plan

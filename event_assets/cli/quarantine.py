@@ -1,4 +1,4 @@
-"""`event-assets quarantine`: the records that were refused, why, and whether fixed rules take them now."""
+"""`event-assets quarantine`: the refused records with their reasons, and whether fixed rules accept them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: So many characters of a record are shown, and so many lines of what each file holds.
+#: At most this number of characters of a record is shown, and of lines about files.
 RAW_SHOWN, FILES_SHOWN = 200, 20
 
 

@@ -69,7 +69,7 @@ def retract(
     keys = [(f.kind, f.file_id) for f in files]
     moved = [workspace.ledger.files[key] for key in keys if (before[key] == "active") != (after[key] == "active")]
     rows, rejects = sum(f.landed for f in moved), sum(f.rejected for f in moved)
-    changed = sum(outcome.changed for outcome in progress.made_units)
+    changed = sum(outcome.changed for outcome in progress.outcomes)
     shown = [(names.get(key) or [key[1]])[0] for key in keys]
     if as_json:
         found = {"files": shown, "file_id": files[0].file_id if len(files) == 1 else None, "rows": rows}

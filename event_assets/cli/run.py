@@ -1,4 +1,4 @@
-"""`event-assets run`: land what is new and make what it touches, or a range of dates."""
+"""`event-assets run`: lands new files and materializes what they affect, or a range of dates; prints the run's end."""
 
 from __future__ import annotations
 
@@ -54,22 +54,22 @@ def run(
         run_id = run_job(declared, load_settings(), dates, progress, log=log)
     assert progress.workspace is not None
     assert progress.reconciliation is not None
-    landed = bool(progress.intake and progress.intake.landed)
-    failed = list(failed_checks(progress.workspace, progress.made_units, progress.reconciliation, landed=landed))
+    landed = bool(progress.summary and progress.summary.landed)
+    failed = list(failed_checks(progress.workspace, progress.outcomes, progress.reconciliation, landed=landed))
     if as_json:
         made = [
             {"table": o.table, "date": str(o.date or ""), "rows": o.rows, "changed": o.changed}
-            for o in progress.made_units
+            for o in progress.outcomes
         ]
         reconciled = progress.reconciliation.as_json()
         checks = [dataclasses.asdict(one) for one in failed]
         print(json.dumps({"run_id": run_id, "made": made, "failed_checks": checks, **reconciled}, default=str))
         return
-    intake = progress.intake
-    if intake:
-        for warning in intake.warnings:
+    summary = progress.summary
+    if summary:
+        for warning in summary.warnings:
             console.print(f"warning: {warning}", markup=False, soft_wrap=True)
-    if intake and not progress.reconciliation.files and (hint := _empty_inbox(progress.workspace)):
+    if summary and not progress.reconciliation.files and (hint := _empty_inbox(progress.workspace)):
         console.print(hint, markup=False, soft_wrap=True)
     for shown in reconciliation_tables([progress.reconciliation]):
         console.print(shown)
@@ -77,9 +77,9 @@ def run(
         console.print(f"rejected file {name}: {reason}", markup=False)
     for one in failed:
         console.print(str(one), markup=False, soft_wrap=True, style="yellow")
-    for line in performance(intake, progress.made_units):
+    for line in performance(summary, progress.outcomes):
         console.print(line, markup=False, soft_wrap=True)
-    if intake and intake.landed:
+    if summary and summary.landed:
         console.print(
             f"run {run_id[:8]} (event-assets retract {dataset} --run {run_id[:8]} takes its files out again)",
             soft_wrap=True,

@@ -48,8 +48,8 @@ class RunProgress(NullProgress):
         self._task: TaskID = self._bar.add_task("", title=title, total=None)
         self.workspace: Workspace | None = None
         self.reconciliation: Reconciliation | None = None
-        self.intake: LandingSummary | None = None
-        self.made_units: list[Outcome] = []
+        self.summary: LandingSummary | None = None
+        self.outcomes: list[Outcome] = []
 
     def __enter__(self) -> RunProgress:
         self._bar.start()
@@ -61,25 +61,25 @@ class RunProgress(NullProgress):
     def progress(self, what: str, done: int, total: int) -> None:
         self._bar.update(self._task, description=what, completed=done, total=total)
 
-    def landed(self, workspace: Workspace, intake: LandingSummary) -> None:
-        self.intake = intake
+    def landed(self, workspace: Workspace, summary: LandingSummary) -> None:
+        self.summary = summary
 
     def made(self, outcome: Outcome) -> None:
         # Ten thousand of them may come: rows to look at are Dagster's to show.
-        self.made_units.append(dataclasses.replace(outcome, sample=None, plot=[]))
+        self.outcomes.append(dataclasses.replace(outcome, sample=None, plot=[]))
 
     def finished(self, workspace: Workspace, reconciliation: Reconciliation) -> None:
         self.workspace, self.reconciliation = workspace, reconciliation
 
 
-def performance(intake: LandingSummary | None, outcomes: list[Outcome]) -> Iterator[str]:
+def performance(summary: LandingSummary | None, outcomes: list[Outcome]) -> Iterator[str]:
     """What each phase of a run took: files, bytes, rows, seconds and rates."""
-    files = intake.landed if intake else ()
-    if intake and files:
+    files = summary.landed if summary else ()
+    if summary and files:
         megabytes = sum(file.bytes for file in files) / 1e6
         records = sum(file.records for file in files)
-        rate = f"{megabytes / max(intake.seconds, 1e-9):,.1f} MB/s"
-        took = f"{counted(records, 'record')} in {intake.seconds:.1f} s ({rate})"
+        rate = f"{megabytes / max(summary.seconds, 1e-9):,.1f} MB/s"
+        took = f"{counted(records, 'record')} in {summary.seconds:.1f} s ({rate})"
         yield f"landing: {counted(len(files), 'file')}, {megabytes:,.1f} MB, {took}"
     made = [outcome for outcome in outcomes if outcome.state == "materialized"]
     seconds, rows = sum(outcome.seconds for outcome in made), sum(outcome.rows for outcome in made)

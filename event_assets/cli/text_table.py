@@ -32,7 +32,7 @@ class Shown:
     wide: bool = False
     """All columns, however long the lines become."""
     records: bool = False
-    """A record a block, a column a line."""
+    """One block per record, one line per column."""
 
 
 def print_table(frame: pl.DataFrame, title: str | None = None, shown: Shown = Shown(), *, err: bool = False) -> None:

@@ -29,7 +29,7 @@ _GROUP_BYTES = 64 * 1024 * 1024
 
 @dataclass
 class Converted:
-    """What became of the records of files: rows + refused = all of them."""
+    """The counts of files' records: rows + refused = all of them."""
 
     rows: int = 0
     refused: Counter[str] = field(default_factory=Counter)

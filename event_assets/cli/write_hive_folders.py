@@ -27,7 +27,7 @@ _UNUSABLE = re.compile(r"[=/\\?*#%\x00-\x1f]|^[_.]")
 
 
 def write_hive_folders(source: str, rows: pl.LazyFrame, into: Path, column: str) -> None:
-    """Write rows of text columns as one file a value, in their order; null and the empty text are one folder.
+    """Write rows of text columns as one file per value, in their order; null and the empty text are one folder.
 
     QueryError names the column, or the value, that can't be a folder. `source` names the input in messages.
     """

@@ -12,9 +12,9 @@ from typing import Any
 
 #: A page must not wait long for a server that shows little of it.
 _TIMEOUT_SECONDS = 2
-#: So many of the newest runs of all datasets are looked at.
+#: The number of the newest runs of all datasets that are examined.
 _RUNS = 100
-#: So many failed runs are listed.
+#: At most this number of failed runs is listed.
 _MOST = 5
 QUERY = """
 query FailedRuns($limit: Int!) {

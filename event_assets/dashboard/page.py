@@ -22,7 +22,7 @@ from event_assets.errors import EventAssetsError
 from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.wording import counted
 
-#: A table on the page holds so many rows; the download has them all.
+#: A table on the page has at most this number of rows; the download has all.
 TABLE_ROWS = 400
 
 

@@ -1,4 +1,4 @@
-"""What is known of the data's quality from the ledger and the tables' logs: no row of an event is read for it."""
+"""The frames of the panels of data quality, from the ledger and the tables' logs: no event is read."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.schema_drift import drifts
 from event_assets.pipeline.workspace import Workspace
 
-#: So many fields are listed.
+#: At most this number of fields is listed.
 MAX_FIELDS = 20
-#: A record is late if it is dated before what had been landed so long before its own file.
+#: A record is late if its date is before the latest date of the files that were landed this long before its own file.
 SETTLED = dt.timedelta(hours=1)
 _LATE = (("on time", 0), ("1 day", 1), ("2-7 days", 7), ("8-30 days", 30), ("> 30 days", None))
 
 
 def accounted(found: Reconciliation) -> pl.DataFrame:
-    """stage, records, of, holds: where every record of all dates is, the parts below the whole that they add up to."""
+    """stage, records, part_of, share: where every record of all dates is. Stages that are `part_of` one add up to it;
+    `share` is of the records in files."""
     stages = [
         ("in files", found.records, None),
         ("landed", found.landed, "in files"),
@@ -75,7 +76,7 @@ def late(workspace: Workspace) -> pl.DataFrame:
 
 
 def latest_landing(workspace: Workspace) -> dt.datetime | None:
-    """When the newest of the files that count was landed."""
+    """When the newest active file was landed."""
     return max((file.landed_at for file in workspace.ledger.active("events")), default=None)
 
 

@@ -18,7 +18,7 @@ from event_assets.text.sql import identifier, literal
 #: Upper bounds of session lengths in seconds, and their names. A session of one event has no length.
 LENGTHS = (("one event", 0), ("< 1 min", 60), ("1-5 min", 300), ("5-15 min", 900), ("15-30 min", 1800))
 LONGER = (("30-60 min", 3600), ("1-3 h", 10800), ("> 3 h", None))
-#: So many dates are shown day by day in the heat map; more are summed by week.
+#: At most this number of dates is shown day by day in the heat map; more are summed by week.
 DAILY_UP_TO = 400
 
 
@@ -75,10 +75,10 @@ def events_by_type(at: Selection) -> Query | None:
 
 
 def users(at: Selection) -> Query | None:
-    """event_date, users (distinct), events: a row a date, and first one without a date for all of them together."""
+    """event_date, users (distinct), events: one row per date, and before them one without a date for all dates."""
     if not at.has("daily_summary"):
         return None
-    # A date has one row a user. Grouping by user and counting the groups takes a quarter of what a distinct count does.
+    # A date has one row per user. Grouping by user and counting the groups takes a quarter of a distinct count's time.
     sql = f"""WITH chosen AS MATERIALIZED (SELECT event_date, user_id, event_count
             FROM {at.view("daily_summary")} WHERE {_IN_RANGE}),
         everybody AS (SELECT sum(event_count) AS events FROM chosen GROUP BY user_id)

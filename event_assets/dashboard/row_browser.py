@@ -13,9 +13,9 @@ from event_assets.errors import QueryError
 from event_assets.text.sql import identifier
 from event_assets.warehouse.views import View, views
 
-#: So many rows are shown on a page.
+#: A page shows at most this number of rows.
 SHOWN = 200
-#: So many rows a download holds: what fits on a spreadsheet's sheet below its header.
+#: A download has at most this number of rows: what fits on a spreadsheet's sheet below its header.
 DOWNLOADED = 1_000_000
 #: A text that is longer is folded: its beginning is in the table, all of it opens below.
 _FOLDED = 60

@@ -1,4 +1,4 @@
-"""How sessions get their source, medium, campaign and channel (SPEC §10, Channels)."""
+"""How sessions get their source, medium, campaign and channel (docs/how-to/channels.md)."""
 
 from __future__ import annotations
 

@@ -257,7 +257,7 @@ class Dataset(Declared):
 
     @property
     def dedupe_days(self) -> int | Literal["all"]:
-        """How many dates back a duplicate is looked for (SPEC §4, Deduplication)."""
+        """How many dates back a duplicate is searched (docs/explanation/deduplication.md)."""
         if self.deduplicate.days is not None:
             return self.deduplicate.days
         times = {"event_time"} | {

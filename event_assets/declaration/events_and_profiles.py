@@ -1,4 +1,4 @@
-"""Blocks of files and how they are read: what `events` and `profiles` may say (SPEC §2)."""
+"""Blocks of files and how they are read: what `events` and `profiles` may say (docs/reference/declaration.md)."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ class Source(Declared):
     """Patterns of file names in the dataset's inbox; `.gz`, `.zst`, `.bz2`, `.xz` and `.zip` after a pattern match as
     well. `**/` is any number of folders."""
     format: Format
-    """`json` is an array of objects; a file of one object a line is `ndjson`. `log` is text that a regular expression
+    """`json` is an array of objects; a file of one object per line is `ndjson`. `log` is text that a regular expression
     reads. `avro` and `excel` need the packages of the extra of that name."""
     csv: CsvDialect = CsvDialect()
     """The dialect of the format `csv`."""
@@ -253,11 +253,6 @@ class Source(Declared):
         """The columns whose texts have another decimal mark than the numbers that the format has as well."""
         noted = (column for column in self.columns if column.numbers is not None and column.numbers.decimal != ".")
         return tuple(noted) if self.format in _WITH_NUMBERS else ()
-
-    @property
-    def reads_path(self) -> bool:
-        """Whether a column holds the file's path, or a part of it."""
-        return FILE_PATH in self._sources()
 
 
 _FORMATS_OF = {

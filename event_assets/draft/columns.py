@@ -15,7 +15,7 @@ from event_assets.draft import known_names
 from event_assets.draft.assign_roles import Roles
 from event_assets.draft.event_type_field import differ_in_case, possible_types
 from event_assets.draft.infer_types import PLAIN, ColumnType, Numbers, common_numbers, is_identifier, type_of
-from event_assets.draft.sample import Field, bare, share
+from event_assets.draft.sample import Field, bare, share, titles_of
 from event_assets.draft.user_field import possible_users
 
 #: A column of more different values isn't taken for a category.
@@ -206,8 +206,8 @@ def _folder(key: str) -> str:
     return f"{key}=([^/]+)"
 
 
-def _such_as(names: Sequence[str]) -> str:
-    return f", such as {', '.join(names[:5])}" if names else ""
+def _such_as(fields: Sequence[Field]) -> str:
+    return f", such as {titles_of(fields)}" if fields else ""
 
 
 def _odd_values(one: Field, kind: ColumnType) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from event_assets.landing.csv_records import RecordParser, header_names
 from event_assets.landing.plain_text import plain_chunks
 from event_assets.text.encodings import detect_encoding
 
-#: So much of a file is tried under each dialect, and so much of its end is looked at for a footer.
+#: The bytes of a file's head that are tried under each dialect, and of its end that are searched for a footer.
 _HEAD_BYTES = 256 * 1024
 _TAIL_BYTES = 64 * 1024
 MAX_TABLE_RECORDS = 500

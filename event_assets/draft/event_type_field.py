@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from event_assets.draft import known_names
 from event_assets.draft.find_fields import fields_named, is_category, is_constant
-from event_assets.draft.sample import Field, bare, share
+from event_assets.draft.infer_types import is_number_text
+from event_assets.draft.sample import Field, bare, share, titles_of
 
 #: A type that is empty more often than this is another field's.
 _MAX_EMPTY_TYPES = 0.2
@@ -24,16 +25,16 @@ def event_type_field(fields: Sequence[Field], given: Field | None, remarks: list
     filled = [one if given else _with_alternatives(one, fields) for one in candidates]
     filled.sort(key=is_constant)
     chosen = next((one for one in filled if one.empty <= _MAX_EMPTY_TYPES * len(one.values)), filled[0])
-    others = [one.source for one in candidates if not given and one.key in map(bare, known_names.TYPE[:12])]
-    others = [source for source in others if source not in chosen.sources]
+    others = [one for one in candidates if not given and one.key in map(bare, known_names.TYPE[:12])]
+    others = [one for one in others if one.source not in chosen.sources]
     if len(chosen.sources) > 1:
         remarks.append(f"the first of {', '.join(chosen.sources)} that is not empty")
     elif others:
-        remarks.append(f"other fields that could be the type of event are {', '.join(others[:5])}")
+        remarks.append(f"other fields that could be the type of event are {titles_of(others)}")
     elif not given and chosen.key.endswith("method"):
-        able = [one.source for one in fields_named(fields, known_names.PAGE, lambda one: len(set(one.texts)) > 1)]
-        able += [source for source in possible_types(fields) if source not in (*able, *chosen.sources)]
-        beside = f"; other fields that could be it are {', '.join(able[:5])}" if able else ""
+        able = fields_named(fields, known_names.PAGE, lambda one: len(set(one.texts)) > 1)
+        able += [one for one in possible_types(fields) if one not in able and one.source not in chosen.sources]
+        beside = f"; other fields that could be it are {titles_of(able)}" if able else ""
         remarks.append(f"the type of event is the HTTP method{beside}")
     if chosen.empty:
         what = share(chosen.empty, len(chosen.values))
@@ -61,7 +62,7 @@ def differ_in_case(texts: Iterable[str]) -> list[str]:
     return next((sorted(some) for some in folded.values() if len(some) > 1), [])
 
 
-def possible_types(fields: Sequence[Field]) -> list[str]:
+def possible_types(fields: Sequence[Field]) -> list[Field]:
     """The fields of which a person could choose the type of event: a few words for many records."""
-    able = [one for one in fields if not one.nested and not one.within and not one.is_number]
-    return [one.source for one in able if 2 <= len(set(one.texts)) <= min(_FEW_TYPES, len(one.texts) // 2)]
+    able = [one for one in fields if not one.nested and not one.within and not all(map(is_number_text, one.texts))]
+    return [one for one in able if 2 <= len(set(one.texts)) <= min(_FEW_TYPES, len(one.texts) // 2)]

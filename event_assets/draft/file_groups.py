@@ -13,7 +13,7 @@ from event_assets.errors import LandingError
 from event_assets.text.file_patterns import matches
 from event_assets.text.time_formats import NAMES
 
-#: So many files of a folder are looked at.
+#: At most this number of a folder's files is examined.
 MAX_FILES = 200
 _PROFILES = re.compile(r"user|profile|customer|member|account|kunde|nutzer|client|person|people", re.IGNORECASE)
 #: A part of a name with letters among digits, such as a hash: another file has another.
@@ -126,7 +126,7 @@ def patterns(group: Group, others: Sequence[Group]) -> tuple[tuple[str, ...], tu
 
     Of two blocks with one pattern the second would never read a file.
     """
-    theirs = [file.plain_place for other in others if other is not group for file in other.files]
+    theirs = [file.plain_place for other in others if other.files != group.files for file in other.files]
     tried = [tuple(dict.fromkeys(map(pattern_of, group.files))) for pattern_of in _NARROWER]
     apart = (found for found in tried if not any(matches(place, pattern) for place in theirs for pattern in found))
     found = next(apart, tried[-1])
@@ -167,7 +167,7 @@ def _place(file: Found) -> str:
 _NARROWER = (_pattern, _pattern_with_marks, _pattern_in_folder, _pattern_with_number, _place)
 #: From here on patterns hold numbers that the next file may not have.
 _DISTINCT = 3
-#: Dates, and numbers of so many digits as times have.
+#: Dates, and numbers of as many digits as times have.
 _LONG_NUMBERS = re.compile(r"\d{4}[-_.]\d{1,2}[-_.]\d{1,2}(?:[-_.T]+\d+)*|\d{4,}(?:[-_.T]+\d+)*")
 _NUMBERS = re.compile(r"\d+(?:[-_.T]*\d+)*")
 

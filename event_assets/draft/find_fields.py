@@ -10,7 +10,7 @@ from event_assets.draft.sample import Field, Sample, bare, names_of
 from event_assets.errors import DeclarationError
 
 _MOST = 0.75
-#: Of so many records a field with one value tells them apart no better than none.
+#: A field with one value in at least this number of records doesn't distinguish them.
 _SEVERAL = 10
 
 

@@ -16,7 +16,6 @@ _NULLS_OF_VALUES = (*_NULLS, "NA", "-", "--", "?", "unknown", "Unknown")
 #: So large a share of a column's values must be of a kind (a number, a date); the others are mistakes.
 _MOST = 0.9
 
-_INT = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))", re.ASCII)
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][+-]?[0-9]{1,2}", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -85,6 +84,10 @@ def is_identifier(name: str) -> bool:
     """Whether a field's name is that of an identifier, such as user_id, orderId or EAN."""
     words = re.findall(r"[A-Z]?[a-zäöü]+|[A-Z]+(?![a-z])|[0-9]+", name)
     return bool(words) and words[-1].casefold() in _IDENTIFIERS
+
+
+def is_number_text(text: str) -> bool:
+    return PLAIN.plain(text) is not None
 
 
 def common_numbers(types: Iterable[ColumnType]) -> Numbers:

@@ -12,7 +12,7 @@ from event_assets.draft.sample import Field, trimmed
 
 #: An object with more places for values than this becomes one JSON column.
 _MAX_MEMBERS = 12
-#: So many keys of an array of keys and values become columns, each of which so many records must have.
+#: At most this number of keys of an array of keys and values become columns, each in at least this share of records.
 _MAX_KEYS = 15
 _MIN_KEY_SHARE = 0.05
 _MAX_DEPTH = 6

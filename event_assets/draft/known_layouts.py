@@ -60,7 +60,8 @@ LOGS = (
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z| ?[+-]\d\d:?\d\d)?"
 _APACHE = r"\d{1,2}/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?"
 _CTIME = r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d\d:\d\d:\d\d(?:\.\d+)? \d{4}"
-_AROUND = [rf"(?P<before>.*?)\[?(?P<time>{time})\]?(?P<message>.*)" for time in (_ISO, _APACHE, _CTIME)]
+_RFC_2822 = r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(?::\d\d)?(?: (?:[+-]\d{4}|GMT|UT)\b)?"
+_AROUND = [rf"(?P<before>.*?)\[?(?P<time>{time})\]?(?P<message>.*)" for time in (_ISO, _APACHE, _CTIME, _RFC_2822)]
 TEXTS = tuple(Log("a text", pattern, re.compile(pattern)) for pattern in _AROUND)
 
 

@@ -26,18 +26,18 @@ from event_assets.landing.unpack import members
 from event_assets.text.encodings import detect_encoding
 from event_assets.text.field_paths import parse_path
 
-#: So much of a text file is read.
+#: At most this number of bytes of a text file is read.
 HEAD_BYTES = 8 * 1024 * 1024
 #: A document with the records below its root is read as a whole, up to this size.
 _MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
 _MAX_RECORD_BYTES = 1024 * 1024
-#: So many of a log's lines must have its pattern.
+#: The share of a log's lines that must match its pattern.
 _MOST = 0.8
 #: How JSON begins: a log's line may begin with a bracket, too.
 _JSON = re.compile(rb"\{|\[\s*(?:[\[{\]]|\Z)")
 #: A text of which fewer lines are records of a table is none.
 _WHOLE_TABLE = 0.95
-#: So many rows of a sheet are looked at for its header.
+#: A sheet's header is searched in this number of its first rows.
 _HEAD_ROWS = 50
 
 

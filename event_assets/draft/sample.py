@@ -49,6 +49,12 @@ class Field:
         return self.source.startswith(NAMELESS) and self.parts == (self.source,)
 
     @property
+    def title(self) -> str:
+        """The place as a remark writes it: with its name, where a known layout has one for a column without."""
+        named = re.fullmatch(rf"{NAMELESS}[0-9]+", self.source) and not self.is_nameless
+        return f"{self.source} ({self.parts[-1]})" if named else self.source
+
+    @property
     def key(self) -> str:
         """The last name on the way, without case and marks."""
         return bare((self.parts or (self.source,))[-1])
@@ -136,6 +142,11 @@ def trimmed(values: Iterable[str | None]) -> tuple[str | None, ...]:
 def share(part: int, records: int) -> str:
     """A part of the sampled records, as remarks write it."""
     return f"{part} of {records} sampled records"
+
+
+def titles_of(fields: Sequence[Field]) -> str:
+    """The first fields that a remark offers for a choice."""
+    return ", ".join(one.title for one in fields[:5])
 
 
 def names_of(fields: Sequence[Field]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from event_assets.draft import known_names
 from event_assets.draft.find_fields import fields_named, first_named
 from event_assets.draft.infer_time_formats import CLOCK, TimeFormats, infer_time_formats, is_serial
-from event_assets.draft.sample import Field, Sample, names_of, share
+from event_assets.draft.sample import Field, Sample, names_of, share, titles_of
 from event_assets.errors import DeclarationError
 
 _NO_TIMES = (
@@ -36,7 +36,7 @@ def time_field(sample: Sample, given: Field | None, remarks: list[str]) -> tuple
         one for one in able if given or not _is_only_number(forms[one.source])
     ]
     if not ranked and (nameless := [one for one in able if one.is_nameless and _is_epoch(forms[one.source])]):
-        remarks.append(f"columns have no names: {nameless[0].source} was chosen by its values")
+        remarks.append(f"columns have no names: {nameless[0].title} was chosen by its values")
         ranked = nameless
     if not ranked:
         raise DeclarationError(
@@ -45,11 +45,9 @@ def time_field(sample: Sample, given: Field | None, remarks: list[str]) -> tuple
             _NO_TIMES if not sample.is_nameless else _NO_TIMES_IN_LINES,
         )
     chosen = ranked[0]
-    others = [
-        one.source for one in able if one is not chosen and not one.within and not _is_only_number(forms[one.source])
-    ]
+    others = [one for one in able if one is not chosen and not one.within and not _is_only_number(forms[one.source])]
     if others and not given:
-        remarks.append(f"other times are {', '.join(others[:5])}: is {chosen.source} when the event happened?")
+        remarks.append(f"other times are {titles_of(others)}: is {chosen.title} when the event happened?")
     _note_forms(chosen, forms[chosen.source], remarks)
     return (chosen,), forms[chosen.source]
 
@@ -65,7 +63,7 @@ def has_named_time(fields: Sequence[Field], *, by_ending: bool = False) -> bool:
 def _note_forms(time: Field, forms: TimeFormats, remarks: list[str]) -> None:
     records = len(time.values)
     if not forms.has_clock:
-        remarks.append(f"{time.source} has dates without a time of day: all events of a date are at midnight")
+        remarks.append(f"{time.title} has dates without a time of day: all events of a date are at midnight")
     if forms.ambiguous:
         remarks.append(
             f"{share(forms.ambiguous, records)} mean two different times in these formats and will be rejected as "

@@ -33,7 +33,7 @@ _INTERNAL = ("event_id", "file_id", "row_number", "extra", "time_assumed")
 
 @dataclass(frozen=True)
 class Refused:
-    """The records that one rule refuses."""
+    """The records that one rule rejects or quarantines."""
 
     reason: str
     records: int

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from event_assets.draft import known_names
 from event_assets.draft.find_fields import fields_named, first_named, is_constant, is_ip, is_unique
 from event_assets.draft.infer_types import is_identifier
-from event_assets.draft.sample import Field, Sample, share
+from event_assets.draft.sample import Field, Sample, share, titles_of
 
 
 def user_field(fields: Sequence[Field], given: Field | None, remarks: list[str], is_log: bool) -> Field | None:
@@ -20,6 +20,7 @@ def user_field(fields: Sequence[Field], given: Field | None, remarks: list[str],
         return not one.nested
 
     known = [given] if given else fields_named(fields, known_names.USER, fits)
+    known += [] if given else [one for one in fields if one not in known and not one.within and _is_email(one)]
     anonymous = [one for one in fields_named(fields, known_names.ANONYMOUS, fits) if one.texts]
     # A field that is always empty in the sample is only taken where there is no other.
     known = [one for one in known if one.texts] or ([] if anonymous else known[:1])
@@ -27,20 +28,26 @@ def user_field(fields: Sequence[Field], given: Field | None, remarks: list[str],
     chosen = known[0] if known else (anonymous[0] if anonymous else None)
     if chosen is None:
         return _guessed_user(fields, remarks)
-    others = [one.source for one in known[1:] if len(set(one.texts)) > 1 and not one.within]
+    others = [one for one in known[1:] if len(set(one.texts)) > 1 and not one.within]
     if others and not given:
-        remarks.append(f"other fields that could be the user are {', '.join(others[:5])}")
+        remarks.append(f"other fields that could be the user are {titles_of(others)}")
     if not known:
-        remarks.append(f"no field names a known user: {chosen.source} is what comes closest")
+        remarks.append(f"no field names a known user: {chosen.title} is what comes closest")
+    if _is_email(chosen):
+        remarks.append(
+            f"users are known by the e-mail address in {chosen.title}: who has two is two users; is there a better id?"
+        )
+    used = [chosen]
     for other in anonymous:
         if other.source in chosen.sources or (is_ip(other) and not is_log):
             continue
         whole = chosen.or_else(other)
         if whole.empty < chosen.empty:
-            what = f"{share(chosen.empty, len(chosen.values))} have no {' and no '.join(chosen.sources)}"
-            remarks.append(f"{what}: {other.source} is used there")
+            what = f"{share(chosen.empty, len(chosen.values))} have no {' and no '.join(one.title for one in used)}"
+            remarks.append(f"{what}: {other.title} is used there")
             remarks += _split_visitors(chosen, other)
             chosen = whole
+            used.append(other)
     return chosen
 
 
@@ -58,6 +65,11 @@ def profile_user_field(sample: Sample, users: Collection[str] = frozenset()) -> 
 
 def is_log(sample: Sample) -> bool:
     return sample.format == "log" or sample.options.get("csv", {}).get("header") == "w3c"
+
+
+def _is_email(one: Field) -> bool:
+    """Whether a field has addresses of e-mail, and a name that ends as theirs do: Customer Email."""
+    return not one.nested and one.key.endswith("mail") and bool(one.texts) and all("@" in text for text in one.texts)
 
 
 def _split_visitors(user: Field, anonymous: Field) -> list[str]:
@@ -88,7 +100,7 @@ def _guessed_user(fields: Sequence[Field], remarks: list[str]) -> Field | None:
     able = [one for one in able if one.key not in (*known_names.SESSION, *known_names.ID, *known_names.PAGE)]
     chosen = max(able, key=lambda one: len(set(one.texts)), default=None)
     if chosen is not None:
-        remarks.append(f"no field is called like a user's id: {chosen.source} was chosen by its values")
+        remarks.append(f"no field is called like a user's id: {chosen.title} was chosen by its values")
     return chosen
 
 
@@ -98,8 +110,6 @@ def _repeats(one: Field) -> bool:
     return several and not any(" " in text or "." in text or ":" in text for text in one.texts)
 
 
-def possible_users(fields: Sequence[Field]) -> list[str]:
+def possible_users(fields: Sequence[Field]) -> list[Field]:
     """The fields of which a person could choose the user: their values repeat."""
-    return [
-        one.source for one in fields if not one.nested and not one.within and 3 <= len(set(one.texts)) < len(one.texts)
-    ]
+    return [one for one in fields if not one.nested and not one.within and 3 <= len(set(one.texts)) < len(one.texts)]

@@ -17,7 +17,7 @@ from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.column_types import arrow_type
 from event_assets.tables.table import Table
 
-#: Rows are gathered into groups of so many: the same rows then are the same bytes, in whatever batches they came.
+#: The number of rows of a row group: equal rows give equal bytes, in whatever batches they come.
 ROW_GROUP = 1 << 17
 
 

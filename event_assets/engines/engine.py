@@ -51,7 +51,7 @@ class Engine(Protocol):
     """Whether a partition fits into memory: it is then looked at as one frame, and handed on as one."""
 
     batch_rows: int
-    """So many rows of small dates are best computed together."""
+    """The number of rows of small dates that are best computed together."""
 
     @property
     def ports(self) -> Ports:

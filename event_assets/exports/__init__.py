@@ -1,2 +1,1 @@
-"""A dataset's tables as other tools describe tables: dbt's sources, a data contract. Pure: a declaration in, a document
-out."""
+"""Documents of other tools from declarations: dbt sources, data contracts, OpenLineage events."""

@@ -1,1 +1,1 @@
-"""Landing: a source file in, staged raw rows and rejects out. One pass a file; knows no ledger and no Dagster."""
+"""Landing: reads a source file once and stages its raw rows and rejects; knows no ledger and no Dagster."""

@@ -38,7 +38,7 @@ _FIELDS = re.compile(rb"^#Fields:([^\r\n]*)(?:\r?\n|\Z)", re.M)
 #: Certified lines have no quotes here: every run of blanks separates two fields, or none at a line's ends.
 _PADDING = re.compile(rb"^[ \t]++|[ \t]++(?=\r?$)", re.M)
 _BLANKS = re.compile(rb"[ \t]+")
-#: Beyond so many undeclared fields a row for each value costs less than an expression for each field.
+#: With more undeclared fields than this, a row for each value costs less than an expression for each field.
 _WIDE = 200
 
 

@@ -20,7 +20,7 @@ from event_assets.declaration import CsvDialect, Source
 from event_assets.landing.record_batches import MALFORMED, NOT_UTF8, TOO_LONG, FileRejected
 
 HEAD_BYTES = 1024 * 1024
-#: The number of fields of a file without a header is taken from so many records.
+#: The number of fields of a file without a header is that of most of its first records, up to this number.
 _SAMPLED_RECORDS = 1000
 _LINE_END = re.compile(rb"\r\n?|\n")
 

@@ -1,4 +1,4 @@
-"""The files of a dataset's inbox: which ones are its own, whether their writers are done, and who they are.
+"""The files of a dataset's inbox: which files belong to it, whether their writers are done, and their `file_id`.
 
 A file's identity is the SHA-256 of its bytes as they are, and of what its declaration reads from its name.
 """
@@ -53,7 +53,7 @@ class Inbox:
     files: list[InboxFile] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     manifests: list[InboxFile] = field(default_factory=list)
-    """The files with the numbers of records of others (`expect.manifest`); they are not landed."""
+    """The manifests, which contain the numbers of records of other files (`expect.manifest`); they are not landed."""
 
 
 def look(folder: Place, dataset: Dataset) -> Inbox:
@@ -200,7 +200,7 @@ def _what(mode: int) -> str:
 
 
 class NotReadyError(LandingError):
-    """A file that can't be landed at this look; the others can, and this one can be landed later."""
+    """A file that can't be landed now, but perhaps by a later run; the other files can."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ class Identity:
 def identify(path: Path) -> Identity:
     """Hash a file in one pass.
 
-    NotReadyError where it changes meanwhile (its writer isn't done) or can't be read.
+    NotReadyError where it changes meanwhile (its writer isn't done), LandingError where it can't be read.
     """
     try:
         before = signature(path)
@@ -238,7 +238,7 @@ def identify_object(file: InboxFile) -> Identity:
 
 @contextmanager
 def on_disk(file: InboxFile, identity: Identity, into: Path) -> Iterator[tuple[Path, Identity]]:
-    """A file of the inbox as one on this machine's disk: an object is copied below `into` while it is read.
+    """A file of the inbox on this machine's disk: an object is copied below `into` for the time of the context.
 
     NotReadyError where the object was replaced since it was identified.
     """

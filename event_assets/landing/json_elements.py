@@ -23,13 +23,13 @@ from event_assets.text.json_text import BadJson, Texts, element_end, parse_objec
 _BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
 _NEXT_OBJECT = re.compile(rb",[ \t\r\n]*\{")
 _SPACE = b" \t\r\n"
-#: Elements of a block are parsed in so many parts: each that holds a broken one is parsed twice.
+#: The number of parts in which a block's elements are parsed; a part with a broken element is parsed twice.
 _BLOCK_PARTS = 128
-#: An element is expected to be this long, and a neighbour is read this far; so many neighbours are tried.
+#: The usual length of an element, to which a neighbour is read, and the largest number of neighbours that are tried.
 _NEAR_BYTES = 16 * 1024
 _MAX_CANDIDATES = 1000
 #: An element without an end is searched to the longest length that is allowed. In a file with many of them this would
-#: take very long: after so many bytes, an element without an end near by but with a neighbour is rejected at once.
+#: take very long: after this number of bytes, an element without an end near by but with a neighbour is rejected.
 _MAX_WASTED_BYTES = 8 * 1024 * 1024
 
 
@@ -77,7 +77,7 @@ class _Cutter:
 
     max_bytes: int
     together_bytes: int
-    """About so many bytes of elements are parsed at once."""
+    """The approximate number of bytes of elements that are parsed at once."""
     closed: bool = False
     opened: bool = False
     needs_element: bool = False
@@ -98,7 +98,7 @@ class _Cutter:
             if place == len(data):
                 return place
             if data[place] != ord("["):
-                raise FileRejected("unreadable: no JSON array; declare format ndjson where it is one object a line")
+                raise FileRejected("unreadable: no JSON array; declare format ndjson where it is one object per line")
             self.opened, place = True, place + 1
         if self.skipping:
             neighbour = self._neighbour(data, 0, len(data))

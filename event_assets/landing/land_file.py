@@ -30,7 +30,7 @@ from event_assets.tables.landed_tables import LANDING_REJECTS
 _ROWS_SHARE = 4
 #: No more is gathered, however much memory there is: sorting it by date takes a multiple, and disks are fast.
 _MAX_ROWS_BYTES = 96_000_000
-#: So many small Parquet files are written as one plan, at two thirds of the cost.
+#: Up to this number of small Parquet files is written as one plan, at two thirds of the cost.
 _PLANS_AT_ONCE = 50
 #: The rows of small files are converted together up to this size: larger frames gain nothing.
 _TOGETHER_BYTES = 16_000_000

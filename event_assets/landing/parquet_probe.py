@@ -23,7 +23,7 @@ _BASE_BYTES = 512 * 1024 * 1024
 _START_SECONDS = 60
 #: Slower than any disk: a file that takes longer makes the reader go in circles.
 _BYTES_PER_SECOND = 2 * 1024 * 1024
-#: A process that gets no file for so long ends by itself.
+#: A process that gets no file for this number of seconds ends.
 _IDLE_SECONDS = 10
 
 
@@ -124,7 +124,7 @@ atexit.register(_READERS.end)
 
 
 def _serve() -> None:
-    """Read the files named on standard input, one a line; answer each with why it can't be read."""
+    """Read the files named on standard input, one per line; answer each with the reason why it can't be read."""
     idle = threading.Timer(_IDLE_SECONDS, os._exit, (0,))
     for line in iter(sys.stdin.buffer.readline, b""):
         idle.cancel()

@@ -1,4 +1,4 @@
-"""Raw rows as one Parquet file a date: gathered while a source file is read, in memory as long as they fit."""
+"""Writes raw rows as one Parquet file per date: gathered while a source file is read, in memory if they fit."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ class TimeLimits:
 
 
 class EventDates:
-    """The times and dates of records (SPEC §4, Times and Landing)."""
+    """The times and dates of records (docs/input.md)."""
 
     def __init__(self, dataset: Dataset, block: Events) -> None:
         self._dataset, self._time = dataset, block.time

@@ -27,7 +27,7 @@ AS_WRITTEN = "as_written"
 CAME_AS_NUMBER = "came_as_number"
 EVENT_DATE = "event_date"
 
-#: So much of a rejected record's text is kept (SPEC §4).
+#: At most this number of bytes of a rejected record's text is kept.
 MAX_RAW_BYTES = 64 * 1024
 
 MALFORMED = "malformed_record"

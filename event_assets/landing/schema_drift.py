@@ -26,7 +26,7 @@ _LOOKS = {"int64": r"[+-]?[0-9]+", "decimal": _NUMBER, "float64": _NUMBER, "date
 FILE_IN_FRAME = "file in frame"
 #: In place of the name of a field that occurs in one file only.
 ONE_FILE = "(found in one file only)"
-#: So many of a file's fields are shown. A name may be a value (of a file without a header), and the ledger keeps it.
+#: At most this number of a file's fields is shown. A name may be a value (in a file without a header), and is stored.
 _MAX_NAMES = 20
 _LIKE_A_NAME = re.compile(r"[A-Za-z_$][\w .:/()$-]{0,39}")
 _ODD = re.compile(r"[\W_]+")

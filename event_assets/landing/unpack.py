@@ -16,12 +16,12 @@ from event_assets.landing.record_batches import MAX_RAW_BYTES, FileRejected
 #: Endings of files that are one compressed stream.
 STREAMS = (".gz", ".zst", ".bz2", ".xz")
 TOO_LARGE = "too_large"
-#: So much may be unpacked from any file, however small: the ratio means nothing for small ones.
+#: The limit on the ratio applies to files that unpack to more than this: for small ones the ratio means nothing.
 _RATIO_FROM_BYTES = 16 * 1024 * 1024
 #: Bytes of memory for each byte of a sheet's XML, measured with calamine: 1.8 for texts, 2.4 for numbers.
 _SHEET_MEMORY = 3
 _CHUNK = 256 * 1024
-#: So much a decompressor returns at once.
+#: A decompressor returns at most this number of bytes at once.
 _UNPACKED_CHUNK = 4 * 1024 * 1024
 #: Folders and files that programs add beside the data.
 _BESIDE = ("__MACOSX", ".")
@@ -49,7 +49,7 @@ class Limits:
         )
 
     def check(self, unpacked: int, packed: int) -> None:
-        """FileRejected where so many bytes unpacked from so many are too many."""
+        """FileRejected where the unpacked bytes, or their ratio to the packed ones, exceed the limits."""
         too_many, too_dense, _ = self.reasons
         if unpacked > self.unpacked_bytes:
             raise FileRejected(too_many)

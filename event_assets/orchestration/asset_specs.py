@@ -20,7 +20,7 @@ _ALL = float("inf")
 
 
 def asset_specs(dataset: Dataset, dates: dg.PartitionsDefinition) -> tuple[dg.AssetSpec, ...]:
-    """One spec a table, upstream first; `dates` are the partitions of tables by date."""
+    """One spec per table, upstream first; `dates` are the partitions of tables by date."""
     return tuple(
         _asset_spec(dataset, table, dates if table.by_date else None)
         for table in tables(dataset).values()

@@ -178,7 +178,7 @@ def _landing(landed: Sequence[str]) -> Callable[..., Iterator[Any]]:
             _land(context, current)
         if _FRAMES in context.selected_output_names:
             yield dg.Output(None, _FRAMES)
-        yield from _outputs(context, current, landed, waiting={SOURCE_FILES} if current.intake.failures else set())
+        yield from _outputs(context, current, landed, waiting={SOURCE_FILES} if current.summary.failures else set())
 
     return compute
 
@@ -186,19 +186,19 @@ def _landing(landed: Sequence[str]) -> Callable[..., Iterator[Any]]:
 def _land(context: dg.OpExecutionContext, current: DatasetRun) -> None:
     """Land the new files; the run goes on with what there is then."""
     workspace, selected = current.workspace, selected_tables(context)
-    intake = land_new_files(
+    summary = land_new_files(
         workspace,
         now=lambda: dt.datetime.now(dt.UTC),
         run=context.run.run_id,
         progress=current.progress.progress,
     )
-    current.landed(intake)
-    current.progress.landed(workspace, intake)
-    log_landing(context, workspace, intake)
+    current.landed(summary)
+    current.progress.landed(workspace, summary)
+    log_landing(context, workspace, summary)
     requested = requested_dates(context, workspace)
     within = set(workspace.dates(RAW_EVENTS)).intersection(requested or ())
     dates = within if RAW_EVENTS in selected else ()
-    log_events(context, landing_events(workspace, intake, selected, dates))
+    log_events(context, landing_events(workspace, summary, selected, dates))
     if RAW_EVENTS in selected:
         _report_empty(context, current, [RAW_EVENTS], empty_dates(workspace, requested))
 
@@ -244,7 +244,7 @@ def _outputs(
 ) -> Iterator[dg.Output[Any]]:
     """The outputs of the tables that an op made, and of its checks.
 
-    Assets of users run after what they read, unless a partition of it was refused or waits. Checks that are executed
+    Assets of users run after what they read, unless a partition of it was not published or waits. Checks that run
     without their tables judge what is published.
     """
     selected = selected_tables(context)

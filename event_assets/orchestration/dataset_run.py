@@ -42,9 +42,9 @@ class DatasetRun:
         calendar: dg.PartitionsDefinition,
     ) -> None:
         self.workspace, self.progress, self.calendar = Workspace(dataset, settings), progress, calendar
-        self.intake = LandingSummary()
+        self.summary = LandingSummary()
         self.failed: list[Outcome] = []
-        """What was refused, or waits, of the requested tables."""
+        """The partitions of the requested tables that were not published, or wait."""
         self.published: Counter[str] = Counter()
         """Rows that this run published, by table."""
         self._open = ExitStack()
@@ -73,10 +73,10 @@ class DatasetRun:
             self._alone = self._planned <= {key.rsplit(".", 1)[-1] for key in steps_here(context)}
         return self._run
 
-    def landed(self, intake: LandingSummary) -> None:
+    def landed(self, summary: LandingSummary) -> None:
         """Note what a landing brought: the run goes on with the dates that there are now."""
         assert self._run is not None
-        self.intake, self._run = intake, self._run.restarted()
+        self.summary, self._run = summary, self._run.restarted()
 
     def close(self) -> None:
         self._open.close()
@@ -138,7 +138,7 @@ class DatasetRun:
 
     def raise_failures(self, context: dg.OpExecutionContext) -> None:
         """LandingError or ContractError in the words of what failed first: a file, else a partition."""
-        self.intake.raise_failures()
+        self.summary.raise_failures()
         if not self._alone:
             if failure := landing_failure(context, self.workspace, context.run.run_id):
                 raise failure

@@ -35,10 +35,6 @@ from event_assets.storage.table_store import TableStore
 from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.contract import model_violations
 
-#: The key of the resource in a code location: assets of users name it where they are not in ours.
-IO_MANAGER = "lake_io_manager"
-
-
 #: The metadata of an asset of a user's that names its Pandera model, as `module:Model`.
 CONTRACT = "contract"
 
@@ -55,7 +51,7 @@ class StepOutput:
     ) -> None:
         self._context, self._run, self._steps, self._note = context, run, steps, note
         self.waiting: set[str] = set()
-        """The tables of which a partition was refused, or waits."""
+        """The tables with a partition that was not published, or waits."""
         self.rows = self.partitions = 0
 
     def store(self) -> None:
@@ -76,7 +72,7 @@ class LakeIOManager(dg.ConfigurableIOManager):
     """Reads and writes the tables of a lake: an asset key `[dataset, table]` is the table `LAKE/<dataset>/<table>`.
 
     Loads: a `pl.DataFrame` (or `pl.LazyFrame`, where the input is annotated so), of one partition or of many
-    (then with a column `event_date`); annotated as `dict[str, pl.DataFrame]`, one frame a partition. A missing
+    (then with a column `event_date`); annotated as `dict[str, pl.DataFrame]`, one frame per partition. A missing
     partition has no rows.
 
     Stores: a frame for one partition or a table without any; for many partitions a mapping of partition key to
@@ -200,7 +196,7 @@ def _by_date(context: dg.OutputContext, frame: pl.DataFrame, keys: list[str]) ->
 
 
 def _refused(context: dg.OutputContext, state: str) -> EventAssetsError:
-    remedy = "return one frame a partition, or one frame with event_date"
+    remedy = "return one frame per partition, or one frame with event_date"
     return ContractError(context.asset_key.to_user_string(), f"the output {state}", remedy)
 
 

@@ -15,7 +15,7 @@ from event_assets.settings import Settings, load_settings
 from event_assets.tables.landed_tables import SOURCE_FILES
 from event_assets.wording import counted
 
-#: The UI shows so many lines well; the log has them all.
+#: At most this number of lines is shown in the UI; the log has all.
 _SHOWN = 50
 _NAME = "up_to_date"
 _NOTHING = "nothing to do"

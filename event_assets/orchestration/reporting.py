@@ -48,37 +48,37 @@ def outcome_events(workspace: Workspace, outcome: Outcome) -> Iterator[Event]:
 
 
 def landing_events(
-    workspace: Workspace, intake: LandingSummary, selected: Collection[str], requested: Collection[dt.date] = ()
+    workspace: Workspace, summary: LandingSummary, selected: Collection[str], requested: Collection[dt.date] = ()
 ) -> Iterator[Event]:
     """The events of a landing: the tables of files that are selected or changed, and each date of raw events that
     changed or was requested."""
     dataset = workspace.dataset
     rejects: dict[str, int] = {}
-    for file in intake.landed:
+    for file in summary.landed:
         for reason, count in file.reasons.items():
             rejects[reason] = rejects.get(reason, 0) + count
     phase = {
-        "files landed": len(intake.landed),
-        "files known before": intake.known,
-        "bytes": sum(file.bytes for file in intake.landed),
-        "records": sum(file.records for file in intake.landed),
-        "landed": sum(file.landed for file in intake.landed),
-        "rejected": sum(file.rejected for file in intake.landed),
-        "erased": sum(file.erased for file in intake.landed),
-        "seconds": round(intake.seconds, 3),
-        "MB per second": round(sum(file.bytes for file in intake.landed) / 1e6 / max(intake.seconds, 1e-9), 3),
+        "files landed": len(summary.landed),
+        "files known before": summary.known,
+        "bytes": sum(file.bytes for file in summary.landed),
+        "records": sum(file.records for file in summary.landed),
+        "landed": sum(file.landed for file in summary.landed),
+        "rejected": sum(file.rejected for file in summary.landed),
+        "erased": sum(file.erased for file in summary.landed),
+        "seconds": round(summary.seconds, 3),
+        "MB per second": round(sum(file.bytes for file in summary.landed) / 1e6 / max(summary.seconds, 1e-9), 3),
     }
     metadata: dict[str, Any] = {**phase, "rejects by reason": _counts_table("reason", rejects)}
     # A landing that failed leaves as they were the assets that it didn't change.
-    made = intake.tables if intake.failures else intake.tables.union(selected)
+    made = summary.tables if summary.failures else summary.tables.union(selected)
     for table in (table.name for table in workspace.tables.values() if table.landed and not table.by_date):
         if table in made:
             shown = metadata if table == SOURCE_FILES else {}
             if table == LANDING_REJECTS:
                 shown = {"rejects by file": _rejects_by_file(workspace, _landing_rejects(workspace))}
             yield published(workspace, table, None, shown)
-    yield from (published(workspace, RAW_EVENTS, date, {}) for date in sorted({*intake.dates, *requested}))
-    yield from (evaluation(dataset, result, None) for result in file_results(workspace, intake.failures))
+    yield from (published(workspace, RAW_EVENTS, date, {}) for date in sorted({*summary.dates, *requested}))
+    yield from (evaluation(dataset, result, None) for result in file_results(workspace, summary.failures))
     if dataset.expect:
         yield from (evaluation(dataset, result, None) for result in completeness_results(workspace))
 

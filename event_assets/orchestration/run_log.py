@@ -14,18 +14,18 @@ from event_assets.pipeline.run_results import Outcome
 from event_assets.pipeline.workspace import Workspace
 from event_assets.wording import counted
 
-#: So many dates of a table are named in a line.
+#: At most this number of dates of a table is named in a line.
 _NAMED = 5
 
 
-def log_landing(context: dg.OpExecutionContext, workspace: Workspace, intake: LandingSummary) -> None:
-    """One line a file, and what to be warned of."""
-    for warning in intake.warnings:
+def log_landing(context: dg.OpExecutionContext, workspace: Workspace, summary: LandingSummary) -> None:
+    """One line per file, and the warnings."""
+    for warning in summary.warnings:
         context.log.warning(warning)
-    for failure in intake.failures:
+    for failure in summary.failures:
         context.log.error(str(failure))
     names = workspace.ledger.names()
-    for file in intake.landed:
+    for file in summary.landed:
         name = next(iter(names.get((file.kind, file.file_id), [])), file.file_id[:12])
         if file.reason:
             context.log.warning(f"Rejected file {name}: {file.reason}")
@@ -36,7 +36,7 @@ def log_landing(context: dg.OpExecutionContext, workspace: Workspace, intake: La
 
 
 def log_outcomes(context: dg.OpExecutionContext, workspace: Workspace, outcomes: Sequence[Outcome]) -> None:
-    """One line a table, whatever its dates: a year is thousands of them. One more for each that was refused."""
+    """One line per table, not per date: a year would be thousands. One more for each date that was not published."""
     for table in dict.fromkeys(outcome.table for outcome in outcomes):
         units = [outcome for outcome in outcomes if outcome.table == table]
         made = [outcome for outcome in units if outcome.state == "materialized"]

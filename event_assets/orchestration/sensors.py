@@ -1,8 +1,8 @@
-"""What starts runs by itself: new files in the inbox, and tables that are stale.
+"""The sensor of a dataset: starts runs for new files in the inbox and for stale partitions.
 
-The sensor only looks; everything else happens in a logged run that can be tried again. A run is known by what caused
-it (which files with which stamps, which units made from what), never by a name: the same name with new content
-is a new cause, the same cause that failed is tried a few times and then left to a person.
+The sensor only requests runs; a run can be retried and is logged. A run is identified by the digest of its cause (the
+files with their signatures, or the stale partitions with the digests of their inputs). So a name with new content is a
+new cause. After a few failed runs for the same cause, a person must materialize by hand.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from event_assets.pipeline.sync_raw_tables import raw_tables_match_ledger
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings, load_settings
 
-#: A file that was touched within so many seconds may still be being written.
+#: A file that changed within this number of seconds may still be written.
 QUIET_SECONDS = 1.0
 #: Tables are looked at less often than the inbox: that reads every table's log.
 STALE_SECONDS = 30.0
@@ -43,7 +43,7 @@ _UNFINISHED = [
 
 
 def dataset_sensor(dataset: Dataset, job: str, settings: Callable[[], Settings] = load_settings) -> dg.SensorDefinition:
-    """The dataset's one sensor: lands new files and carries them to every table, and repairs what is stale."""
+    """The dataset's one sensor: its runs land new files, update all tables and recompute stale partitions."""
 
     @dg.sensor(
         name=f"{dataset.name}_new_files",
@@ -75,7 +75,7 @@ class _Memory:
     reported: str = ""
     """The last state of the lake whose partitions were all reported."""
     tried: dict[str, int] = field(default_factory=dict)
-    """How many runs were requested for each file that still waits."""
+    """The number of runs that were requested for each file that is not landed yet."""
 
     @classmethod
     def of(cls, cursor: str | None) -> _Memory:
@@ -88,7 +88,7 @@ class _Memory:
 def _for_new_files(
     context: dg.SensorEvaluationContext, workspace: Workspace, memory: _Memory
 ) -> dg.RunRequest | dg.SkipReason:
-    """A run for the files that wait, unless each of them failed too often. Others land in spite of one that fails."""
+    """A run for the new files, unless each of them failed in several runs. One file that fails doesn't stop others."""
     workspace.ledger.reload()
     files, warnings = pending(workspace)
     files = [*files, *pending_manifests(workspace)]
@@ -113,7 +113,7 @@ def _for_new_files(
 def _for_stale_tables(
     context: dg.SensorEvaluationContext, workspace: Workspace, memory: _Memory
 ) -> dg.RunRequest | dg.SkipReason:
-    """A run for what is stale, else for what the lake has and no run reported."""
+    """A run for stale partitions, else for published partitions that no run reported."""
     dataset = workspace.dataset
     workspace.refresh()
     stale = [unit for unit in stale_units(workspace) if unit.date is not None or workspace.known_dates()]
@@ -141,7 +141,7 @@ def _for_stale_tables(
 
 
 def _damage(workspace: Workspace) -> list[str]:
-    """The damaged files and what else is wrong: what is lost again is another cause, since files' names are new."""
+    """The damaged files and the notices of the workspace. A loss after a repair is a new cause: files get new names."""
     entries = (entry for store in workspace.stores.values() for entry in store.entries().values())
     return [*(path for entry in entries for path in entry.damaged), *workspace.notices]
 
@@ -153,7 +153,7 @@ def _request(
     what: str,
     tags: Mapping[str, str] | None = None,
 ) -> dg.RunRequest | dg.SkipReason:
-    """A run for a cause; none while one is under way, none after it failed too often."""
+    """A run for a cause; none while a run of the dataset is under way, none after `ATTEMPTS` failed runs."""
     instance = context.instance
     running = instance.get_run_records(dg.RunsFilter(job_name=dataset.name, statuses=_UNFINISHED), limit=1)
     if running:

@@ -27,7 +27,7 @@ from event_assets.tables.landed_tables import RAW_EVENTS, SOURCE_FILES
 from event_assets.tables.table import Table
 from event_assets.wording import counted, first_of
 
-#: So many dates are named in a message.
+#: At most this number of dates is named in a message.
 _SHOWN = 5
 
 

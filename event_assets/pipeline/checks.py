@@ -64,7 +64,7 @@ def _blocking(dataset: Dataset) -> Iterator[Check]:
     yield Check(
         RECONCILIATION,
         "accounting",
-        "No record is lost over all dates, and no table is stale or was refused.",
+        "No record is lost over all dates, and every partition is fresh.",
         "run again; see the failed checks of the tables of the dates named here",
     )
     yield Check(

@@ -11,9 +11,9 @@ import polars as pl
 
 from event_assets.tables.table import Table
 
-#: So many rows of each unit that differ are kept to be looked at.
+#: At most this number of rows that differ is kept of each partition, as examples.
 SAMPLE_ROWS = 5
-#: Units with files of so many bytes are compared in memory.
+#: Partitions with files of at most this number of bytes are compared in memory.
 _SMALL_BYTES = 32_000_000
 
 _OLD, _NEW, _CHANGE = "old ", "new ", "change"

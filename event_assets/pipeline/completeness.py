@@ -1,6 +1,6 @@
-"""Which files of each date arrived, by their names, and which dates wait for some (SPEC §10, Completeness).
+"""Which files of each date arrived, by their names, and which dates lack files (docs/how-to/completeness.md).
 
-A function of the ledger alone, but for `overdue`, which compares with the clock.
+Everything is a function of the ledger alone, except `warnings`, which compares `due` with the clock.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from event_assets.text.file_patterns import matches
 from event_assets.wording import first_of
 
 COMPLETENESS = landed_tables.COMPLETENESS.name
-#: How names write a date, as `text.file_names` reads it.
+#: The forms of dates in names that `text/dates_in_file_names.py` reads.
 _DATE_FORMS = ("%Y-%m-%d", "%Y%m%d", "%Y_%m_%d", "%Y.%m.%d")
-#: So many missing files of a date are named in a message.
+#: At most this number of missing files of a date is named in a message.
 _SHOWN_NAMES = 3
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """The files of one date: how many are expected and arrived, and the hours that lack some (files by the hour)."""
+    """The numbers of expected and arrived files of one date, and, for hourly files, the hours that lack files."""
 
     date: dt.date
     expected: int
@@ -55,7 +55,7 @@ class Arrival:
 
 
 def arrivals(dataset: Dataset, ledger: Ledger) -> list[Arrival]:
-    """The dates from the first to the last with a named file, and those with records; empty without `expect`."""
+    """The dates from the first to the last in a file's name, and those with records; empty without `expect`."""
     expect = dataset.expect
     if expect is None:
         return []
@@ -82,7 +82,7 @@ def _arrival(
 
 
 def hours_of(dataset: Dataset, date: dt.date) -> Counter[int]:
-    """The hours on the clock that a date has in the dataset's zone, with how often it has each of them."""
+    """How often a date has each hour of the clock in the dataset's zone (0 to 2 times on days of a clock change)."""
     begin = dt.datetime.combine(date, dt.time(), dataset.zone).astimezone(dt.UTC)
     end = dt.datetime.combine(date + dt.timedelta(days=1), dt.time(), dataset.zone).astimezone(dt.UTC)
     hours = round((end - begin) / dt.timedelta(hours=1))
@@ -90,7 +90,7 @@ def hours_of(dataset: Dataset, date: dt.date) -> Counter[int]:
 
 
 def named_for(expect: Expect, name: str) -> tuple[dt.date, int | None] | None:
-    """The date (and hour, where files come by the hour) that a file's name counts for; None where it has none."""
+    """The date (and for hourly files the hour) in a file's name; None where the name has none."""
     text = name
     if expect.pattern is not None and not expect.is_expression:
         if not matches(name, expect.pattern):
@@ -107,7 +107,7 @@ def named_for(expect: Expect, name: str) -> tuple[dt.date, int | None] | None:
 
 
 def shortages(dataset: Dataset, ledger: Ledger) -> Iterator[tuple[Arrival, str]]:
-    """Each date that lacks files, and that in words: how many and, where that is known, which."""
+    """Each date that lacks files, with a message: how many and, where that is known, which."""
     lacking = [one for one in arrivals(dataset, ledger) if not one.complete]
     files = _named_files(dataset, ledger) if lacking else {}
     usual = Counter(_without_date(name, date) for date, states in files.items() for name in states)
@@ -122,7 +122,7 @@ def shortages(dataset: Dataset, ledger: Ledger) -> Iterator[tuple[Arrival, str]]
 
 
 def _named_files(dataset: Dataset, ledger: Ledger) -> dict[dt.date, dict[str, str]]:
-    """By date, the state of each file that is named for it; `missing` where only a manifest names it."""
+    """By date, the state of each file with that date in its name; `missing` where only a manifest has the name."""
     assert dataset.expect is not None
     states = ledger.states()
     named = {name: states[key] for key, some in ledger.names().items() if key[0] == "events" for name in some}
@@ -152,14 +152,14 @@ def completeness(workspace: DatasetTables) -> pl.DataFrame:
 
 
 def held_dates(dataset: Dataset, ledger: Ledger) -> dict[dt.date, Arrival]:
-    """The dates whose gold tables stay empty since files are missing, with `hold: true`."""
+    """The dates whose gold tables are empty because files are missing (`hold: true`)."""
     if dataset.expect is None or not dataset.expect.hold:
         return {}
     return {one.date: one for one in arrivals(dataset, ledger) if not one.complete}
 
 
 def warnings(dataset: Dataset, ledger: Ledger, now: dt.datetime) -> Iterator[str]:
-    """What a run reports: dates that wait for their files, and those whose files are overdue."""
+    """The warnings of a run: dates that `hold` keeps empty, and dates whose files are overdue."""
     found = arrivals(dataset, ledger)
     expect = dataset.expect
     if expect is None or not found:
@@ -167,7 +167,7 @@ def warnings(dataset: Dataset, ledger: Ledger, now: dt.datetime) -> Iterator[str
     lacking = list(shortages(dataset, ledger))
     if expect.hold:
         yield from (f"{text}; its gold tables are empty until the rest arrives" for _, text in lacking)
-    # A function of the files alone, the table has no row for a date of which nothing arrived after all others.
+    # The table ends with the last date that has a file or a record; the date after it may be overdue as well.
     following = _arrival(dataset, expect, found[-1].date + dt.timedelta(days=1), 0, Counter())
     for one, text in [*lacking, (following, f"{following} (no row of {COMPLETENESS} before a file arrives)")]:
         due = due_at(dataset, one.date)

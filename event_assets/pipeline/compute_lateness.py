@@ -1,7 +1,8 @@
-"""When the records of each date were landed, and which sessions late ones changed (SPEC §10, Lateness).
+"""Computes the table `lateness`: when the records of each date were landed, and which sessions late ones changed.
 
-The history of landing is replayed in a lake aside, a landed date after the other: so a session counts as changed for
-whatever reason it is, also through deduplication or a neighbour date. Only dates near to new files are replayed.
+The history of landing is replayed in a temporary lake, one date of landing after the other. So every change of a
+session is found, also one by deduplication or by a neighbouring date. Only dates near those of new files are replayed.
+Rule: docs/how-to/late-data.md.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ from event_assets.pipeline.sync_raw_tables import files_missing_rows, part_name,
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.atomic_write import atomic_write
 from event_assets.storage.ledger_entries import Binding, SourceFile
-from event_assets.storage.linked_copy import folder_aside, link_files
+from event_assets.storage.linked_copy import link_files, temporary_folder
 from event_assets.storage.partitions import WHOLE
 from event_assets.tables.gold_tables import SESSION_CHANGES
 from event_assets.tables.landed_tables import RAW_EVENTS
 from event_assets.transforms.sessions import edge_days
 
-#: The tables that sessions are made of, and sessions.
+#: The tables that sessions are computed from, and sessions.
 _MADE = (
     *("event_keys", "cleaned_events", "session_edges", "session_parts", "session_index"),
     *("session_sources", "session_touches", "sessions"),
@@ -45,11 +46,10 @@ Changed = dict[tuple[dt.date, dt.date], dict[str, int]]
 def publish_lateness(workspace: Workspace) -> bool:
     """Publish the table `lateness`: event_date, landed_date, records, sessions_changed and by kind of change.
 
-    Gives whether any row changed.
-    A row for each date and each date of landing that brought it records or changed sessions of it, by both dates. The
-    caller holds `workspace.writing()`.
+    Returns whether any row changed. There is a row for each date and date of landing with records of that date or
+    changes of its sessions, in the order of both. The caller holds `workspace.writing()`.
     """
-    if files_missing_rows(workspace):  # the run reports them and fails; the table stays as it is
+    if files_missing_rows(workspace):  # the run reports them and fails; the previous version is kept
         return False
     files = workspace.ledger.active("events")
     landed = {file.file_id: file.landed_at.astimezone(workspace.dataset.zone).date() for file in files}
@@ -106,7 +106,7 @@ def _table(
 
 
 def _made_from(workspace: Workspace, files: Iterable[SourceFile], landed: Mapping[str, dt.date]) -> dict[dt.date, str]:
-    """By date, the digest of its raw records, of when they were landed, and of the rules of sessions."""
+    """By date, the digest of its raw records, their dates of landing and the rules of sessions."""
     rules = [workspace.step_of[table].rules for table in _MADE if table in workspace.step_of]
     found: dict[dt.date, list[str]] = {}
     for file in files:
@@ -118,24 +118,26 @@ def _made_from(workspace: Workspace, files: Iterable[SourceFile], landed: Mappin
 def _replay(
     workspace: Workspace, files: Sequence[SourceFile], landed: Mapping[str, dt.date], first: dt.date
 ) -> Changed:
-    """The sessions that each landing changed, of records from a date on."""
+    """The sessions of records since a date that each date of landing changed."""
     changed: Changed = {}
     wanted = frozenset(table for table in _MADE if table in workspace.step_of)
-    with folder_aside() as folder:
-        aside = Workspace(workspace.dataset, replace(workspace.settings, lake=folder / "lake"))
+    with temporary_folder() as folder:
+        temporary = Workspace(workspace.dataset, replace(workspace.settings, lake=folder / "lake"))
         for number, day in enumerate(sorted(set(landed.values()))):
             new = [_since(file, first) for file in files if landed[file.file_id] == day]
-            with aside.writing():
-                aside.refresh()
-                before = _linked(aside, folder / f"before-{number}")
-                _add(workspace, aside, new)
-                outcomes = [outcome for some in run(aside, Request(wanted)) for outcome in some]
+            with temporary.writing():
+                temporary.refresh()
+                before = _linked(temporary, folder / f"before-{number}")
+                _add(workspace, temporary, new)
+                outcomes = [outcome for some in run(temporary, Request(wanted)) for outcome in some]
             made = {o.date: o.rows for o in outcomes if o.table == "sessions" and o.date and o.changed}
             if not before:
                 changed |= {(date, day): {"added": rows} for date, rows in made.items() if rows}
                 continue
-            after = {date: aside.stores["sessions"].paths(str(date)) for date in made}
-            frames = (_sessions(aside, {date: version.get(date, []) for date in made}) for version in (before, after))
+            after = {date: temporary.stores["sessions"].paths(str(date)) for date in made}
+            frames = (
+                _sessions(temporary, {date: version.get(date, []) for date in made}) for version in (before, after)
+            )
             found = count_changed_sessions(*frames, by_source=bool(workspace.dataset.sessions.by))
             for date, kind, count in found.rows():
                 changed.setdefault((date, day), {})[kind] = count
@@ -155,29 +157,29 @@ def _sessions(workspace: Workspace, files: Mapping[dt.date, Sequence[Path]]) -> 
 
 
 def _since(file: SourceFile, first: dt.date) -> SourceFile:
-    """A file as if it had the records from a date on alone."""
+    """A file with only its records since a date."""
     dates = {date: rows for date, rows in file.dates.items() if dt.date.fromisoformat(date) >= first}
     return replace(file, dates=dates, rejected=0)
 
 
-def _linked(aside: Workspace, folder: Path) -> dict[dt.date, list[Path]]:
-    """The sessions as they are now, kept by links."""
+def _linked(temporary: Workspace, folder: Path) -> dict[dt.date, list[Path]]:
+    """The current sessions, kept by links to their files."""
     kept: dict[dt.date, list[Path]] = {}
-    for date in aside.dates("sessions"):
-        paths = aside.stores["sessions"].paths(str(date))
+    for date in temporary.dates("sessions"):
+        paths = temporary.stores["sessions"].paths(str(date))
         kept[date] = [folder / str(date) / path.name for path in paths]
         link_files(zip(paths, kept[date], strict=True))
     return kept
 
 
-def _add(workspace: Workspace, aside: Workspace, files: Sequence[SourceFile]) -> None:
-    """Land files aside, by links to the parts that they have in the lake."""
+def _add(workspace: Workspace, temporary: Workspace, files: Sequence[SourceFile]) -> None:
+    """Land files in the temporary lake, by links to their parts in the lake."""
     for file in files:
         for part in parts(workspace, file):
-            store, target = workspace.stores[part.table], aside.stores[part.table]
+            store, target = workspace.stores[part.table], temporary.stores[part.table]
             link_files([(store.file(part.file.path), Path(str(target.folder)) / part.file.path)])
-    aside.ledger.append([entry for file in files for entry in (file, _binding(file))])
-    sync_raw_tables(aside)
+    temporary.ledger.append([entry for file in files for entry in (file, _binding(file))])
+    sync_raw_tables(temporary)
 
 
 def _binding(file: SourceFile) -> Binding:
@@ -185,7 +187,7 @@ def _binding(file: SourceFile) -> Binding:
 
 
 class _Replayed:
-    """What was replayed before: a cache below `_state`, which any change of a date's digest sets aside."""
+    """The results of earlier replays: a cache below `_state`. A date whose digest changed is replayed again."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._path = workspace.lake.state(workspace.dataset.name) / "history" / "lateness.json"

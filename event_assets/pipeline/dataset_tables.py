@@ -60,7 +60,7 @@ class DatasetTables:
         return entry is not None and bool(entry.damaged)
 
     def content(self, table: str, date: dt.date | None) -> str:
-        """The digest of what a unit holds; a unit that was never made holds nothing."""
+        """The digest of a partition's rows; a partition that was never materialized has none."""
         entry = self.entry(table, date)
         return entry.content if entry else EMPTY_CONTENT
 
@@ -69,14 +69,14 @@ class DatasetTables:
         return entry.rows if entry else 0
 
     def figures(self, table: str, date: dt.date | None) -> Mapping[str, int]:
-        """What a unit's transform counted when it was made; empty where it never was."""
+        """What a partition's transform counted; empty where it was never materialized."""
         unit = unit_of(date)
         return self._figures.find(
             table, unit, self.entry(table, date), lambda: read_figures(self.stores[table].paths(unit)[0])
         )
 
     def reasons(self, table: str, date: dt.date | None) -> Mapping[str, int]:
-        """The records of a unit of refused records by reason."""
+        """The records of a partition of rejected or quarantined records, by reason."""
         unit = unit_of(date)
         return self._figures.find(
             f"reasons of {table}", unit, self.entry(table, date), lambda: self._reasons(table, unit)
@@ -87,7 +87,7 @@ class DatasetTables:
         return dict(counts.group_by("reason").len().sort("reason").iter_rows())
 
     def note_figures(self, table: str, date: dt.date | None, figures: Mapping[str, int], plot: Series) -> None:
-        """Remember what is known of a unit that was just published: its figures, and the reasons of refused records,
+        """Remember what is known of a unit that was just published: its figures, and the reasons of its records,
         which are what it plots."""
         entry = self.entry(table, date)
         assert entry is not None

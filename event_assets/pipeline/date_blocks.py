@@ -20,9 +20,9 @@ from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.date_block_cache import DateBlockCache
 from event_assets.storage.parquet import scan_parquet
 
-#: So many dates in a row are a block.
+#: The number of consecutive dates of a block.
 DATES = 32
-#: Fewer files than these are read as they are, and so is a block with more rows.
+#: A block with fewer dates, or with more rows, isn't cached: its files are read.
 _FEW_DATES, _MANY_ROWS = 8, 500_000
 
 

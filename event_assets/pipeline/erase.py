@@ -48,7 +48,7 @@ class Erased:
     erasings: tuple[Erasing, ...] = ()
     """The ids of the user's person."""
     mentioned: tuple[tuple[str, int], ...] = ()
-    """(file_id, row_number) of refused records of others that mention the user and are still there."""
+    """(file_id, row_number) of rejected or quarantined records of others that mention the user and are kept."""
 
 
 def erase(
@@ -58,13 +58,13 @@ def erase(
     mentions: bool = False,
     forget: Callable[[Mapping[str, str]], None] = lambda _: None,
 ) -> Erased:
-    """Take a user's records out of the landed tables permanently; what is made from them is stale then.
+    """Remove a user's records from the landed tables permanently; tables that are computed from them are stale then.
 
-    With `mentions` also the refused records of others that mention the user. Names of files and fields that contain the
-    id are masked; `forget` receives them and what to replace them by, for storage of others (logs of runs), before the
-    ledger loses them. The caller holds `workspace.writing()` and has called `workspace.refresh()`. LandingError where
-    the text is not a user id of this dataset. A user of whom nothing is there gets a tombstone as well: files may come
-    later.
+    With `mentions` also the rejected and quarantined records of others that mention the user. Names of files and fields
+    that contain the id are masked; `forget` receives them and their replacements, for storage of others (logs of runs),
+    before the ledger loses them. The caller holds `workspace.writing()` and has called `workspace.refresh()`.
+    LandingError where the text is not a user id of this dataset. A user without any record gets a tombstone as well:
+    files may come later.
     """
     user = canonical(user_id, workspace.dataset.column("user_id"))
     if user is None:
@@ -172,7 +172,7 @@ def _materialize_identities(workspace: Workspace) -> None:
 
 
 def _cut_closed(workspace: Workspace, staging: Path, erasings: Sequence[Erasing]) -> None:
-    """Take the rows out of those dates that can't be made again, since retention dropped what they were made from."""
+    """Remove the rows from closed dates. They can't be recomputed: rows that they are computed from have expired."""
     paths = _paths(workspace)
     for step in workspace.steps:
         for name in step.tables:

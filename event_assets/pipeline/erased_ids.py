@@ -1,4 +1,4 @@
-"""The ids that are erased: as tombstones know them, as typed tables write them, and as tokens of a text (SPEC §8)."""
+"""The ids that are erased: as tombstones know them, as typed tables write them, and as tokens of a text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Erasing:
     column: str
     is_erased: Callable[[str], bool]
     takes_mentions: Callable[[str], bool]
-    """Whether what only mentions the user is taken out, too: refused records, and values of undeclared fields."""
+    """Whether mentions are removed as well: rejected and quarantined records of others, values of undeclared fields."""
     spreads: frozenset[int]
     """How many characters that end tokens are within the ids: only texts with so many can be one of them."""
     mentions: bool

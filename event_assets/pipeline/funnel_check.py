@@ -15,7 +15,7 @@ from event_assets.storage.parquet import read_parquet, scan_parquet
 from event_assets.wording import first_of
 
 FUNNEL_SUMMARY = "funnel_summary"
-#: So many event types are named, and so many characters of each: a type may be a whole URL.
+#: At most this number of event types is named, and of characters of each: a type may be a whole URL.
 _SHOWN_TYPES, _SHOWN_CHARACTERS = 5, 40
 
 

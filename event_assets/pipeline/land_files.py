@@ -42,7 +42,7 @@ from event_assets.storage.ledger_entries import Entry as LedgerEntry
 from event_assets.storage.partitions import EMPTY_CONTENT
 from event_assets.tables.landed_tables import RAW_EVENTS
 
-#: So many seconds of landed files enter the ledger in one commit.
+#: The files that were landed within this number of seconds enter the ledger in one commit.
 COMMIT_SECONDS = 2.0
 
 Progress = Callable[[str, int, int], None]
@@ -87,12 +87,12 @@ def land_new_files(
     run: str | None = None,
     progress: Progress = lambda *_: None,
 ) -> LandingSummary:
-    """Land what is new in the inbox, and bring the raw tables in line with the ledger.
+    """Land the new files of the inbox, and make the raw tables match the ledger.
 
     The caller holds `workspace.writing()` and has called `workspace.refresh()`. `now` gives a file's `landed_at`,
     `run` names the run, so that `retract --run` finds what it landed.
-    A file that can't be opened is entered as rejected, one that stops its landing is listed in the intake's `failures`;
-    the others go on.
+    A file that can't be opened is entered as rejected; one whose landing fails is listed in the summary's `failures`.
+    The other files are landed.
     """
     began = time.perf_counter()
     before, undated = _raw_contents(workspace), _undated_contents(workspace)

@@ -22,7 +22,7 @@ from event_assets.storage.ledger_entries import Binding, Kind, SourceFile
 if TYPE_CHECKING:
     from event_assets.landing.file_accounting import Landed
 
-#: Files up to this size are landed in groups of up to so many bytes.
+#: Files up to the first size are landed in groups of up to the second size.
 _SMALL_BYTES = 1_000_000
 _GROUP_BYTES = 8_000_000
 
@@ -50,7 +50,7 @@ def in_groups(workspace: Workspace, contents: Sequence[Content]) -> list[list[Co
         else:
             blocks.setdefault((kind, block_of(name, dataset, kind) or 0), []).append(content)
     for small in blocks.values():
-        # One group a worker at least, so that all of them have something to do.
+        # At least one group per worker, so that all have work.
         limit = min(_GROUP_BYTES, sum(content.identity.bytes for content in small) // workspace.settings.workers + 1)
         size = limit
         for content in small:

@@ -1,4 +1,4 @@
-"""Manifests of the inbox: how many records each file has by the source (SPEC §10, Completeness)."""
+"""Manifests of the inbox: how many records each file has by the source (docs/how-to/completeness.md)."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ Masks = dict[str, dict[str, str]]
 
 _EXTRA = "extra"
 _FILE_ID = "file_id"
-#: So many rows are searched at once.
+#: At most this number of rows is searched at once.
 _ROWS = 250_000
 
 

@@ -21,7 +21,7 @@ from event_assets.text.dates_in_file_names import time_places
 #: In place of an id in a message.
 MASK = "•••"
 _WORD = re.compile(r"[^\W_]+")
-#: An id in a name is searched among its words and runs of so many of them, with what is between: `zorro-7731`.
+#: An id in a name is searched among its words and runs of up to this number of words: `zorro-7731`.
 _WORDS = 8
 
 Span = tuple[int, int]

@@ -23,18 +23,18 @@ _TOUCHED = "changed or touched since it was landed"
 
 @dataclass(frozen=True)
 class Plan:
-    """Files that would be landed and partitions that would be made."""
+    """Files that would be landed and partitions that would be materialized."""
 
     changes: tuple[Change, ...]
-    """The keys of the declaration that changed since all tables were last up to date."""
+    """The keys of the declaration that changed since all tables were last fresh."""
     files: tuple[tuple[str, str], ...]
     """Name and why, by name."""
     warnings: tuple[str, ...]
     stale: tuple[Stale, ...]
     """What is known to be stale, upstream first."""
     at_most: dict[str, set[dt.date | None]]
-    """By table, what could be touched with all that is downstream: an unchanged result ends the chain. Without what the
-    files touch, whose dates are known once they are landed."""
+    """By table, the partitions that may become stale, at most: an unchanged result makes nothing stale. Without the
+    dates of new files, which are known once they are landed."""
     internal: frozenset[str] = frozenset()
     """The internal tables, which JSON leaves out."""
 
@@ -63,7 +63,7 @@ class Plan:
         }
 
     def lines(self) -> Iterator[str]:
-        """One line a changed key, a file, and a step with a range of dates; and a sum."""
+        """One line per changed key, per file, and per step with a range of dates; and a summary."""
         yield from map(str, self.changes)
         yield from (f"would land {name}: {why}" for name, why in self.files)
         for (step, why), units in groupby(self.stale, key=lambda unit: (unit.step.name, unit.why)):

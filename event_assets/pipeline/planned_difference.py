@@ -1,4 +1,4 @@
-"""Computes what a run would make in a lake aside, over the same immutable files, and how that differs from now.
+"""Computes what a run would materialize, in a temporary lake over the same immutable files, and the difference.
 
 Nothing is copied or published, and no log of the lake moves. It needs no lease, so runs go on meanwhile.
 """
@@ -21,19 +21,19 @@ from event_assets.pipeline.run_steps import run
 from event_assets.pipeline.staleness.schedule import Request, everything
 from event_assets.pipeline.steps import LATENESS
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.linked_copy import folder_aside, link_tree
+from event_assets.storage.linked_copy import link_tree, temporary_folder
 
-#: So often the work begins again where a run replaced files that it was about to read.
+#: The work is tried at most this often, since a run may replace files that it is about to read.
 _ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
 class PlannedDifference:
-    """What a run would come to: what it would make, and how the rows of each unit would differ."""
+    """The result of a run that was only computed: the partitions that it would materialize, and how rows differ."""
 
     plan: Plan
     made: dict[str, list[str]]
-    """Table to its dates (`""` for a table without) that the run would make."""
+    """Table to its dates (`""` for a table without dates) that the run would materialize."""
     refused: dict[str, list[str]]
     """Those that it would not publish, since they break a check or wait for one that does."""
     tables: dict[str, dict[str, Difference]] = field(default_factory=dict)
@@ -69,45 +69,45 @@ def planned_difference(
     for _ in range(_ATTEMPTS):
         workspace.refresh()
         try:
-            with _aside(workspace) as aside:
-                return _difference(workspace, aside, now, rows, progress)
+            with _temporary_lake(workspace) as temporary:
+                return _difference(workspace, temporary, now, rows, progress)
         except FileNotFoundError:  # replaced by a run meanwhile
             continue
     raise LakeError(str(workspace.lake.root), "other runs keep writing it", "plan again once they are done")
 
 
 @contextmanager
-def _aside(workspace: Workspace) -> Iterator[Workspace]:
-    """The same dataset in a lake aside that begins with what is published."""
+def _temporary_lake(workspace: Workspace) -> Iterator[Workspace]:
+    """The same dataset in a temporary lake, with the published tables."""
     name = workspace.dataset.name
-    with folder_aside() as folder:
-        aside = Workspace(workspace.dataset, replace(workspace.settings, lake=folder))
-        for table, store in aside.stores.items():
+    with temporary_folder() as folder:
+        temporary = Workspace(workspace.dataset, replace(workspace.settings, lake=folder))
+        for table, store in temporary.stores.items():
             store.link_to(workspace.stores[table])
-        aside.ledger.link_to(workspace.ledger)
+        temporary.ledger.link_to(workspace.ledger)
         for kept in ("history", "rules"):
-            link_tree(workspace.lake.state(name) / kept, aside.lake.state(name) / kept)
-        yield aside
+            link_tree(workspace.lake.state(name) / kept, temporary.lake.state(name) / kept)
+        yield temporary
 
 
 def _difference(
-    workspace: Workspace, aside: Workspace, now: Callable[[], dt.datetime], rows: int | None, progress: Progress
+    workspace: Workspace, temporary: Workspace, now: Callable[[], dt.datetime], rows: int | None, progress: Progress
 ) -> PlannedDifference:
     found = PlannedDifference(preview(workspace), {}, {})
-    with aside.writing():
-        aside.refresh()
-        intake = land_new_files(aside, now=now, progress=progress)
-        for outcomes in run(aside, Request(everything(aside)), progress):
+    with temporary.writing():
+        temporary.refresh()
+        summary = land_new_files(temporary, now=now, progress=progress)
+        for outcomes in run(temporary, Request(everything(temporary)), progress):
             for outcome in outcomes:
                 by_table = found.made if outcome.state == "materialized" else found.refused
                 by_table.setdefault(outcome.table, []).append(str(outcome.date or ""))
-        if LATENESS in aside.tables:
-            publish_lateness(aside)
-        publish_reconciliation(aside)
-    failures = tuple(map(str, intake.failures))
+        if LATENESS in temporary.tables:
+            publish_lateness(temporary)
+        publish_reconciliation(temporary)
+    failures = tuple(map(str, summary.failures))
     shown = {name: table for name, table in workspace.tables.items() if not table.internal}
     for name, table in shown.items():
-        before, after = workspace.stores[name], aside.stores[name]
+        before, after = workspace.stores[name], temporary.stores[name]
         old, new = before.entries(), after.entries()
         for unit in sorted(old.keys() | new.keys()):
             if unit in old and unit in new and old[unit].content == new[unit].content:
@@ -116,7 +116,7 @@ def _difference(
                 found.tables.setdefault(name, {})[unit] = difference
     return replace(
         found,
-        plan=replace(found.plan, warnings=(*intake.warnings, *failures)),
+        plan=replace(found.plan, warnings=(*summary.warnings, *failures)),
         failures=failures,
         made={name: sorted(found.made[name]) for name in shown if name in found.made},
         refused={name: sorted(found.refused[name]) for name in shown if name in found.refused},

@@ -1,4 +1,4 @@
-"""Where every record of a dataset is: the equations of SPEC §5 by date and over all dates, from what is published."""
+"""Reconciliation: where every record of a dataset is, by date and over all dates (docs/explanation/accounting.md)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Reconciliation:
     without_user: int
     orphans: int
     stale: int
-    """Partitions that are not what their inputs and rules say: refused, waiting, or not computed yet."""
+    """The stale partitions: those that were not published, that wait, or that are not computed yet."""
     first_date: dt.date | None
     last_date: dt.date | None
     by_date: dict[dt.date, dict[str, int]]

@@ -7,10 +7,10 @@ import polars as pl
 from event_assets.declaration import Dataset
 from event_assets.pipeline.workspace import Workspace
 
-#: So many row numbers are shown of each file and reason, and so many files and reasons.
+#: At most this number of row numbers is shown of each file and reason, and of files and reasons.
 _FIRST, _LINES = 3, 50
 
-#: Why landing rejects a record (SPEC §4).
+#: The reasons for which landing rejects a record.
 _LANDING = (
     *("malformed_record", "missing_timestamp", "invalid_timestamp", "ambiguous_timestamp", "out_of_range"),
     *("not_utf8", "record_too_long"),

@@ -75,7 +75,7 @@ def _limits(workspace: Workspace) -> Iterator[tuple[str, dt.date]]:
 
 
 def _reach(workspace: Workspace, table: str) -> int | None:
-    """How many dates back of its own a date reads a table: so many more must stay. None where it is all of them."""
+    """The number of dates before its own that a date reads of a table, which must be kept as well; None: all dates."""
     reaches = [source.before for step in workspace.steps for source in step.inputs if source.table == table]
     return None if "all" in reaches else max((reach for reach in reaches if isinstance(reach, int)), default=0)
 

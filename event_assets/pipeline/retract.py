@@ -11,9 +11,9 @@ from event_assets.pipeline.sync_raw_tables import parts_are_there, sync_raw_tabl
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger_entries import Kind, Restoration, Retraction, SourceFile
 
-#: An id of a run may be cut off after so many characters, as the UI shows it.
+#: The first characters of a run's id are enough, as the UI shows it: at least this number.
 _SHORTEST_RUN = 8
-#: So many file_ids are listed.
+#: At most this number of file_ids is listed.
 _SHOWN = 10
 
 
@@ -77,7 +77,7 @@ def last_retracted(workspace: Workspace) -> list[SourceFile]:
 
 
 def retract(workspace: Workspace, files: Sequence[SourceFile], at: dt.datetime) -> None:
-    """Take files' rows out of the landed tables; what is made from them is stale then.
+    """Remove files' rows from the landed tables; the tables that are computed from them are stale then.
 
     They stay out, under whatever name their content is dropped again, until `restore`. One that is retracted already
     keeps the date of that. The caller holds `workspace.writing()` and has called `workspace.refresh()`.

@@ -1,4 +1,4 @@
-"""What a run reports of each partition: made, refused or waiting, with its checks, figures and first rows."""
+"""The results of a run: each partition is materialized, not published or waiting, with checks, figures and a sample."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Outcome:
     """The first rows, what is personal masked."""
     plot: Series = field(default_factory=list)
     refused: pl.DataFrame | None = None
-    """Its `count_refused`, where its rows are refused records."""
+    """Its `count_refused`, if its rows are rejected or quarantined records."""
     seconds: float = 0.0
     waits_for: tuple[str, dt.date | None] | None = None
     """The table and date whose published version is stale, where the partition waits for it."""

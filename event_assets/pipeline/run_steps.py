@@ -1,8 +1,8 @@
-"""Makes what a request names: one step after another, all its dates, each staged, checked and published.
+"""Runs the steps of a request in order; the dates of each step are staged, checked and published.
 
 Small dates are computed together, as one frame, so memory is bounded by a batch of them or by the largest date. A
-partition that breaks its contract is not published; what reads it waits, everything else goes on. What waits follows
-from the lake, so that a retry, which remembers nothing, does the same.
+partition that breaks its contract is not published; the partitions that read it wait, all others continue. Which
+partitions wait follows from the lake alone, so a retry does the same.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from event_assets.pipeline.workspace import Workspace
 FLUSH_SECONDS = 5.0
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how many units are done, and how many there are at most."""
+"""Called with the current work, the number of partitions that are done, and their number in all."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class StagedStep:
 
     @property
     def sound(self) -> bool:
-        """Whether all tables can be published: those that are made together are published together or not at all."""
+        """Whether all tables can be published: the tables of a step are published together or not at all."""
         return all(table.sound for table in self.tables.values())
 
 
 def run(workspace: Workspace, request: Request, progress: Progress = lambda *_: None) -> Iterator[list[Outcome]]:
-    """Make what is requested; yields the outcomes of partitions once they are visible (or refused, or wait).
+    """Materialize what is requested; yields the outcomes of partitions once they are visible, not published or wait.
 
     The caller holds `workspace.writing()` and has called `workspace.refresh()`. An unexpected error is raised after
     everything finished was published and yielded.
@@ -81,7 +81,7 @@ class Run:
         self._flushed = time.monotonic()
 
     def restarted(self) -> Run:
-        """The same run from its start: what was landed since decides what it makes."""
+        """The same request as a new run, which also sees the files that were landed since."""
         return Run(self.workspace, self.request, self._staging, self._progress)
 
     @property
@@ -96,7 +96,7 @@ class Run:
                 self.publish(staged)
                 if time.monotonic() - self._flushed > FLUSH_SECONDS:
                     yield self.flush()
-        except GeneratorExit:  # the caller stopped listening; what is finished still becomes visible
+        except GeneratorExit:  # the caller stopped; finished partitions are still published
             self.flush()
             raise
         except BaseException:
@@ -109,7 +109,7 @@ class Run:
         """The selected dates of a step that need not wait, staged in their order."""
         try:
             selected = self._schedule.selected(step, only_stale=only_stale)
-        except DamagedFileError:  # of an input whose content tells what is stale
+        except DamagedFileError:  # of an input whose content decides what is stale
             if self._restored(self._units_read(step, self._schedule.candidates(step))):
                 raise
             selected = self._schedule.selected(step, only_stale=only_stale)
@@ -122,9 +122,9 @@ class Run:
         self._progress("", len(selected), len(selected))
 
     def _together(self, step: Step, batch: Dates, *, restore: bool = True) -> Iterator[StagedStep]:
-        """Stage a batch. Where that fails, each date by itself: those before the one that fails alone are staged.
+        """Stage a batch. If that fails, stage date by date, so that the dates before the one that fails are staged.
 
-        A date whose input can't be read is staged once that was recomputed; where this run can't, the date waits.
+        If a date's input can't be read, the input is recomputed first; if this run can't do that, the date waits.
         """
         began = time.perf_counter()
         try:
@@ -146,7 +146,7 @@ class Run:
             yield StagedStep(step, date, tables, figures, expected[date], seconds)
 
     def waiting(self) -> Iterator[Outcome]:
-        """The requested partitions that are stale, as outcomes: what another process of the run left unmade."""
+        """The requested partitions that wait, as outcomes: those that another process of the run left stale."""
         for step in self._schedule.steps:
             for date in self._schedule.selected(step, only_stale=True):
                 if blocker := self._schedule.blocker(step, date):
@@ -157,9 +157,9 @@ class Run:
         return [unit for unit in dict.fromkeys(units) if unit[0] in self.workspace.stores]
 
     def _restored(self, units: Sequence[Unit]) -> Unit | None:
-        """Recompute those of some units that turned out to be damaged; the first that this run can't, if any.
+        """Recompute the damaged ones of some partitions; returns the first that this run can't recompute, if any.
 
-        A table that the run doesn't make is left to the next run, as raw rows are: that lands them again.
+        A table that is not part of the run is left to the next run, and so are raw rows, which that lands again.
         """
         workspace = self.workspace
         self._flush_tables()
@@ -213,7 +213,7 @@ class Run:
             )
 
     def flush(self) -> list[Outcome]:
-        """Make visible what was published since the last flush; returns the outcomes of that and of what waits."""
+        """Commit what was published since the last flush; returns its outcomes and those of partitions that wait."""
         self._flush_tables()
         finished, self._finished = self._finished, []
         return finished

@@ -11,7 +11,7 @@ from event_assets.pipeline.dataset_tables import DatasetTables
 from event_assets.storage.ledger import Ledger
 from event_assets.storage.ledger_entries import Kind, SourceFile
 
-#: So many new fields of a file are kept by name.
+#: At most this number of new fields of a file is kept by name.
 MAX_NAMES = 20
 #: In place of the names that are not kept: their number.
 _MORE = "more:"

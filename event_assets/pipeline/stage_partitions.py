@@ -31,7 +31,7 @@ from event_assets.tables.plots import Series
 from event_assets.tables.table import Table
 from event_assets.transforms.interface import Scope
 
-#: So many rows are looked at as one frame on any engine.
+#: Up to this number of rows is examined as one frame on any engine.
 FEW_ROWS = 250_000
 
 
@@ -44,7 +44,7 @@ class StagedPartition:
     sample: pl.DataFrame | None = None
     plot: Series = field(default_factory=list)
     refused: pl.DataFrame | None = None
-    """Its `count_refused`, where its rows are refused records."""
+    """Its `count_refused`, if its rows are rejected or quarantined records."""
     kept: Rows | None = None
     """All rows, where the engine holds frames: the next units need not read them again."""
 
@@ -204,7 +204,7 @@ def _examined(table: Table, written: Written, engine: Engine) -> dict[dt.date | 
 
 
 def _refused(partitions: Mapping[dt.date | None, pl.DataFrame]) -> dict[dt.date | None, pl.DataFrame]:
-    """The refused records of each partition, counted."""
+    """The counts of each partition's rejected or quarantined records."""
     if not partitions:
         return {}
     counted = count_refused(_with_dates(partitions), "event_date")

@@ -1,7 +1,7 @@
 """The steps of a dataset: what each table is computed from, of which dates, and by which rules.
 
-From these rows come the Dagster assets and their partition mappings, what a late file touches, how a
-backfill widens, and the order of computing. A new gold table is one function and one row here.
+The Dagster assets and their partition mappings, the effect of a late file, the dates that a backfill adds and the order
+of the steps are derived from these rows. CONTRIBUTING.md ("Add a table") shows what else a new table needs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from event_assets.transforms import (
     persons,
     profiles,
     sessions,
-    source_sessions,
+    sessions_by_source_id,
     top_users,
     watch_time,
 )
@@ -177,10 +177,10 @@ def _add_source_sessions(graph: _Graph) -> None:
     earned, touched, touches = _channel_rules(graph)
     events, parts = Input("cleaned_events"), Input("session_parts")
     index = Input("session_index", users_of="session_parts")
-    graph.add(("session_parts",), (events,), source_sessions.session_parts, earned)
-    graph.add(("session_index",), (parts,), source_sessions.session_index, earned, by_date=False)
+    graph.add(("session_parts",), (events,), sessions_by_source_id.session_parts, earned)
+    graph.add(("session_index",), (parts,), sessions_by_source_id.session_index, earned, by_date=False)
     _add_session_sources(graph, (events, parts, index))
-    graph.add(("sessions",), (parts, index, *touches), source_sessions.sessions, touched)
+    graph.add(("sessions",), (parts, index, *touches), sessions_by_source_id.sessions, touched)
 
 
 def _add_sessions(graph: _Graph) -> None:

@@ -1,9 +1,9 @@
-"""Which records are an erased user's (SPEC §8, erase).
+"""Which records are an erased user's (docs/how-to/erase-a-user.md).
 
-A typed row is the user's where its user column is the id. A record that is refused has no typed user: it is the user's
-where a field that could hold the user contains the id as a whole token, in any spelling that denotes it. Where the
-record has no such field, or can't be split into fields, all of it is searched. Other refused records that contain the
-id only mention the user.
+A typed row is the user's where its user column is the id. A rejected or quarantined record has no typed user: it is
+the user's where a field of the user contains the id as a whole token, in any spelling of it. Where the record has no
+such field, or can't be split into fields, all of it is searched. Other such records that contain the id only mention
+the user.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from event_assets.transforms.validate import judged
 
 Verdict = Literal["theirs", "taken", "mentions"]
 """The user's own record, one of another that mentions the user and is taken out with it, or one that only does that."""
-#: So many raw rows are judged at once.
+#: At most this number of raw rows is judged at once.
 _ROWS = 250_000
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.S)
 #: An exponent may have a sign, which is apart: `7.731E+3`.
@@ -101,8 +101,8 @@ class Judge:
                     yield row["row_number"], verdict
 
     def text(self, raw: str | None, user_place: int | None = None, path: str | None = None) -> Verdict | None:
-        """The verdict on a refused record by its own text; `user_place` is the user's among the fields of its file,
-        `path` that of the file below the inbox."""
+        """The verdict on a rejected or quarantined record by its text. `user_place` is the position of the user's field
+        in its file, `path` the file's path below the inbox."""
         if self._constant:
             return "theirs" if self._erasing.is_erased(canonical(None, self._column) or "") else None
         of_path = self._of_path(path) if path else None

@@ -7,11 +7,11 @@ import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-#: So many earlier dates of the weekday are compared with, and from so many dates ago on is looked.
+#: The number of earlier dates of the weekday to compare with, and of days in which they are searched.
 _WEEKS, _HORIZON_DAYS = 8, 26 * 7
-#: No date before so many days ago matters to one.
+#: Dates that are further back don't matter to a date.
 REACH_DAYS = _HORIZON_DAYS + 7 * _WEEKS
-#: Beyond so many times its usual distance from the median, a date is unusual even for a weekday that varies much.
+#: A date is unusual if its distance from the median is more than this multiple of the usual one.
 _SPREADS = 3
 
 

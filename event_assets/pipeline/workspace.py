@@ -24,8 +24,8 @@ from event_assets.pipeline.upgrade_lake import bring_over
 from event_assets.settings import Settings
 from event_assets.text.dates_in_file_names import file_date
 
-#: So much memory an engine that holds frames needs at its peak for each value that a unit reads (measured: 115 for
-#: cleaning).
+#: The bytes of memory that an engine of frames needs at its peak for each value that a partition reads (measured: 115
+#: for cleaning).
 VALUE_BYTES = 135
 
 
@@ -124,13 +124,13 @@ class Workspace(DatasetTables):
             sync_raw_tables(self)
 
     def input_units(self, step: Step, source: Input, date: dt.date | None) -> list[Unit]:
-        """The units of an input that a step reads for a date, made or not."""
+        """The partitions of an input that a step reads for a date, materialized or not."""
         if source.key and date is not None:
             return [(source.table, day) for day in self.histories.keys(source).holders(date)]
         return self._window_units(step, source, date)
 
     def all_input_units(self, step: Step, date: dt.date | None) -> Iterator[Unit]:
-        """The units that a step would read for a date, whatever they came to hold."""
+        """The partitions that a step would read for a date, whatever they contain."""
         for source in step.inputs:
             yield from self._window_units(step, source, date)
 
@@ -142,7 +142,7 @@ class Workspace(DatasetTables):
         return [(source.table, day) for day in dates]
 
     def held_dates(self) -> Mapping[dt.date, Arrival]:
-        """The dates whose gold tables stay empty, since files of them are missing (`expect.hold`)."""
+        """The dates whose gold tables are empty because files of them are missing (`expect.hold`)."""
         if self._held_dates is None or self._held_dates[0] != self.ledger.version:
             self._held_dates = self.ledger.version, held_dates(self.dataset, self.ledger)
         return self._held_dates[1]

@@ -20,10 +20,10 @@ from event_assets.locations import ObjectUrl, Place
 from event_assets.storage.object_lease import Lease
 from event_assets.storage.object_store import Objects
 
-#: A copy of a file that counts no more stays so long after its last use: somebody may be about to open it.
+#: A local copy of a file that is not current any more is kept this long after its last use, for open readers.
 GRACE_SECONDS = 600.0
 _LOG = "_delta_log"
-#: So many files come from the object store at once.
+#: At most this number of files is downloaded from the object store at once.
 _TOGETHER = 8
 
 
@@ -69,7 +69,7 @@ class Files(Protocol):
 
     def log_versions(self) -> dict[int, list[str]] | None:
         """The names of the log's files by version. None where the log may not be cut down: in an object store a commit
-        is refused only as long as that of the same version is there."""
+        is rejected only as long as that of the same version exists."""
 
     def delete_log_files(self, names: Iterable[str]) -> None: ...
 

@@ -1,4 +1,4 @@
-"""One writer a dataset: a lock in the lake, kept from reading inputs to publishing.
+"""One writer per dataset: a lock in the lake, kept from reading inputs to publishing.
 
 The operating system frees it when its holder dies, so no clock decides who may write. A holder that died
 leaves its mark behind: the next one clears away what was staged but never published.
@@ -18,7 +18,7 @@ from pathlib import Path
 from event_assets.errors import LakeError, LeaseError
 
 WAIT_SECONDS = 3600.0
-#: So many seconds a writer waits in silence, for one that just ends.
+#: A writer waits this number of seconds before it prints who writes: the other one may be about to end.
 _PATIENCE = 0.5
 _LOCK, _MARK = "lease.lock", "unfinished"
 

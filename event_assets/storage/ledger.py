@@ -25,7 +25,7 @@ from event_assets.storage.table_log import LogFile, TableLog
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: So many files of entries are rewritten as one.
+#: With more files of entries than this, they are rewritten as one.
 _COMPACT_ABOVE = 32
 
 

@@ -106,7 +106,7 @@ class Erasure:
     spread: int = 0
     """How many characters that end tokens are within the id: what the id can be found by (erased_ids.py)."""
     mentions: bool = False
-    """Whether refused records of others that mention the user are left out as well."""
+    """Whether rejected and quarantined records of others that mention the user are left out as well."""
 
 
 @dataclass(frozen=True)

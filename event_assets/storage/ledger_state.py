@@ -169,7 +169,7 @@ class LedgerState:
         return self.salt is not None and _keyed_hash(self.salt, user_id) in self.erased
 
     def takes_mentions(self, user_id: str) -> bool:
-        """Whether an erased user's mentions in refused records of others are left out as well."""
+        """Whether rejected and quarantined records of others that mention an erased user are left out as well."""
         erasure = self.erased.get(_keyed_hash(self.salt, user_id)) if self.salt is not None else None
         return erasure is not None and erasure.mentions
 

@@ -1,4 +1,4 @@
-"""A lake aside, over the same immutable files: links in a temporary folder, so that nothing is copied or published."""
+"""A temporary lake over the same immutable files: links in a temporary folder, so nothing is copied or published."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def folder_aside() -> Iterator[Path]:
+def temporary_folder() -> Iterator[Path]:
     """A temporary folder, deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="event_assets_plan_", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
@@ -34,7 +34,7 @@ def link_files(pairs: Iterable[tuple[Path, Path]]) -> None:
             link.symlink_to(file)
 
 
-def link_tree(folder: Path, aside: Path) -> None:
+def link_tree(folder: Path, temporary: Path) -> None:
     """Link every file below a folder, where there is one."""
     files = [file for file in folder.rglob("*") if file.is_file()] if folder.is_dir() else []
-    link_files((file, aside / file.relative_to(folder)) for file in files)
+    link_files((file, temporary / file.relative_to(folder)) for file in files)

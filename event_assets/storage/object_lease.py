@@ -1,9 +1,9 @@
-"""One writer a dataset where the lake is an object store: an object that its holder keeps renewing.
+"""One writer per dataset where the lake is an object store: an object that its holder renews.
 
-No clock of one machine is compared with another's. A waiting writer takes the lease over when it has seen no renewal
-for EXPIRE_SECONDS by its own clock; the holder itself stops writing earlier, when it has not managed to renew for
-that long. Each change is a conditional put, so of two that want the lease one gets it. And should a holder be
-frozen right between its last look and its commit, the table's log still lets only one of two writers through.
+Clocks of different machines are never compared. A waiting writer takes the lease over when it has seen no renewal for
+EXPIRE_SECONDS by its own clock. The holder stops writing earlier, when it couldn't renew the lease for four fifths of
+that time. Each change is a conditional put, so only one of two writers gets the lease. If a holder is frozen between
+its last check and its commit, the table's log still accepts only one of two commits.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from event_assets.storage.lease import holder, say_who_holds
 from event_assets.storage.object_store import Objects, ObjectStoreError
 
 EXPIRE_SECONDS = 60.0
-#: Of that time: renewed after a sixth of it, and after four fifths without success the holder stops.
+#: Parts of that time: the holder renews after a sixth, and stops after four fifths without a renewal.
 _RENEW, _STOP = 1 / 6, 4 / 5
 _POLL_SECONDS = 1.0
 _KEY = "_state/lease.json"
@@ -29,7 +29,7 @@ _KEY = "_state/lease.json"
 
 @dataclass(frozen=True)
 class _State:
-    """The object. `holder` is None between writers; `unfinished` tells that the last one did not come to its end."""
+    """The object's content. `holder` is None between writers; `unfinished`: the last writer did not finish."""
 
     fence: int
     beat: int
@@ -59,7 +59,7 @@ class Lease:
         self._beating.start()
 
     def check(self) -> None:
-        """LeaseError where another writer has it, or may have."""
+        """LeaseError where another writer has the lease, or may have it."""
         if self._lost or time.monotonic() - self._renewed > self._expire * _STOP:
             raise LeaseError(
                 str(self._objects.url),
@@ -76,7 +76,7 @@ class Lease:
     def _beat(self) -> None:
         while not self._stop.wait(self._expire * _RENEW) and not self._lost:
             began = time.monotonic()
-            with suppress(ObjectStoreError):  # tried again; `check` knows when it is too late
+            with suppress(ObjectStoreError):  # tried again; `check` fails when it is too late
                 self._put(replace(self._state, beat=self._state.beat + 1))
                 self._renewed = began
 
@@ -102,9 +102,9 @@ def current_lease(objects: Objects) -> Lease | None:
 def object_lease(
     objects: Objects, prepare: Callable[[], None], recover: Callable[[], None], wait_seconds: float
 ) -> Iterator[None]:
-    """Hold the dataset at a URL; `prepare` runs first, then `recover` where the last holder did not finish.
+    """Hold the lease of the dataset at a URL; `prepare` runs first, then `recover` if the last holder did not finish.
 
-    LeaseError where another run still holds it after the wait. Re-entrant within one process' thread.
+    LeaseError where another run still has it after the wait. Re-entrant within one thread.
     """
     name = str(objects.url)
     lease = _held.get(name)
@@ -127,7 +127,7 @@ def object_lease(
 
 
 def unfinished_since(objects: Objects) -> int | None:
-    """When a writer that died was last seen (in nanoseconds, by the store's clock); None where none did."""
+    """When a writer that died renewed its lease last (in nanoseconds, by the store's clock); None where none died."""
     found = objects.read(_KEY)
     if found is None:
         return None

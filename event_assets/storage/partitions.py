@@ -1,7 +1,7 @@
-"""What a table's log records of each unit (a date, or the whole table), which is replaced at once.
+"""The published partitions of a table (a date each, or the whole table), as the table's log lists them.
 
-The digests of a unit are in the names of its files, `part-<version>-<made from>-<content>.parquet`, so
-the log's list of files is the whole truth: nothing else has to be kept in step with it.
+The digests of a partition are in the names of its files, `part-<version>-<made from>-<content>.parquet`: `made from`
+is the digest of its inputs and rules, `content` that of its rows. So the log's list of files is all that is stored.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ import xxhash
 from event_assets.storage.table_log import LogFile
 from event_assets.storage.written_file import WrittenFile
 
-#: The content of a unit without rows, published or not: an empty partition that appears changes nothing.
+#: The content of a partition without rows, published or not: publishing an empty partition changes nothing.
 EMPTY_CONTENT = "0" * 16
 WHOLE = ""
-"""The one unit of a table that has no dates."""
+"""The one partition of a table without dates."""
 
 _PART = re.compile(r"part-\d+-([0-9a-f]{16})-([0-9a-f]{16})(?:-(\d+))?\.parquet")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One published unit: its files (paths below the table's folder), rows, and digests."""
+    """One published partition: its files (paths below the table's folder), number of rows, and digests."""
 
     files: tuple[str, ...]
     rows: int
     made_from: str
     content: str
     damaged: tuple[str, ...] = ()
-    """Those of the files that are missing or can't be read."""
+    """The files that are missing or can't be read."""
 
     def without(self, files: Collection[str]) -> Entry:
-        """The same where some files are damaged: made from nothing that is known, so it is stale."""
+        """The entry if some files are damaged: its digest of inputs is empty, so it is stale."""
         damaged = tuple(path for path in self.files if path in files)
         return replace(self, made_from="", damaged=damaged) if damaged else self
 
@@ -48,7 +48,7 @@ def part_name(version: int, made_from: str, content: str, number: int) -> str:
 
 
 def entries(files: Iterable[LogFile], *, by_date: bool) -> dict[str, Entry]:
-    """The units of a table: by date (`2020-01-31`), or the one WHOLE."""
+    """The partitions of a table by date (`2020-01-31`), or the one WHOLE."""
     units: dict[str, list[LogFile]] = {}
     for file in files:
         units.setdefault((file.hive or "") if by_date else WHOLE, []).append(file)
@@ -61,24 +61,24 @@ def _entry(files: list[LogFile]) -> Entry:
     match = _PART.fullmatch(paths[0].rsplit("/", 1)[-1])
     if match:
         return Entry(paths, rows, match[1], match[2])
-    # Landed files are named by what they hold: their names together are what the unit was made from.
+    # Landed files are named by their contents: the digest of their names is that of the inputs.
     names = "\n".join(sorted(path.rsplit("/", 1)[-1] for path in paths))
     named = hashlib.sha256(names.encode()).hexdigest()[:16]
     return Entry(paths, rows, named, named if rows else EMPTY_CONTENT)
 
 
 def _place(path: str) -> tuple[str, int]:
-    """A file's place in its unit, whose rows go on from file to file: by name, the first would come last."""
+    """The sort key of a file in its partition: by number, since by name the first file would come last."""
     folder, _, name = path.rpartition("/")
     match = _PART.fullmatch(name)
     return folder, int(match[3] or 0) if match else 0
 
 
 def content_digest(staged: Sequence[WrittenFile]) -> str:
-    """A digest of a unit's rows in their order, taken over the files' pages.
+    """A digest of a partition's rows in their order, computed from the files' pages.
 
-    The footer is left out: its figures may change while no row does. Another engine's pages may
-    differ for the same rows; then what is downstream is made once more, and comes out the same.
+    The footer is left out: its figures may change while no row does. Another engine's pages may differ for the same
+    rows; then downstream partitions are recomputed, with the same result.
     """
     if not any(piece.rows for piece in staged):
         return EMPTY_CONTENT

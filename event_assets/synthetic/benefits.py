@@ -131,7 +131,7 @@ def _figures(valid: pl.DataFrame, kept: pl.DataFrame, mess: float) -> dict[str, 
 
 
 def _profiles(draw: Draw, users: int, mess: float) -> ProfileFile:
-    """One row a user; one in fifty countries in lower case."""
+    """One row per user; one in fifty countries in lower case."""
     known = _traits(pl.Series(range(users), dtype=pl.Int32), mess).filter(~pl.col("orphan"))
     signup = pl.lit(dt.date(2022, 1, 1)) + pl.duration(days=pl.col("trait") // 10**6 % 1_000)
     table = known.select(

@@ -67,7 +67,7 @@ class Recipe:
     """Header of a file with an undeclared column; where empty, files don't differ."""
     terminator: str = "\n"
     array: bool = False
-    """Whether the file is a JSON array, one record a line."""
+    """Whether the file is a JSON array, one record per line."""
     alter_copies: Callable[[Draw, pl.DataFrame], pl.DataFrame] = lambda _, copies: copies
     settle: Callable[[pl.DataFrame, int], pl.DataFrame] = lambda plan, _: plan
     """(plan, files): changes that depend on the file that contains the record."""

@@ -1,4 +1,4 @@
-"""The columns and tables of where sessions come from (SPEC §10, Channels)."""
+"""The columns and tables of the sources and channels of sessions (docs/how-to/channels.md)."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from event_assets.tables.table import Column, Table
 if TYPE_CHECKING:
     import pandera.polars as pa
 
-#: So many rows that break a rule are named; all of them are counted.
+#: At most this number of rows that break a rule are named; all are counted.
 SHOWN = 5
 
 
@@ -49,7 +49,7 @@ class Violation:
         return f"{self.rule}: {self.rows} rows{where}" if self.rows else self.rule
 
 
-#: The quick judgement refused a frame in which Pandera finds nothing wrong. It is not published: one of them errs.
+#: The quick check rejected a frame in which Pandera finds no error. It is not published, since one of the two is wrong.
 _DISAGREEMENT = Violation(
     "the quick check of the contract and Pandera disagree on these rows; please report it with the table's name", 0, ()
 )
@@ -121,7 +121,7 @@ def merged(found: Iterable[Sequence[Violation]]) -> list[Violation]:
 
 
 def repeated_key(table: Table, rows: int) -> Violation:
-    """So many rows repeat the key of another one."""
+    """The violation that this number of rows repeat the key of another row."""
     return Violation(f"{', '.join(table.key)} is unique", rows, ())
 
 

@@ -1,4 +1,4 @@
-"""The tables that say which ids are one person's (SPEC §10, Persons)."""
+"""The tables of the ids that belong to one person (docs/how-to/persons.md)."""
 
 from __future__ import annotations
 

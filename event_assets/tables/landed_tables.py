@@ -22,7 +22,7 @@ RAW_EVENTS = "raw_events"
 RAW_PROFILES = "raw_profiles"
 LANDING_REJECTS = "landing_rejects"
 
-#: Which files of each date arrived, by their names (SPEC §10).
+#: Which files of each date arrived, by their names (docs/how-to/completeness.md).
 COMPLETENESS = Table(
     "completeness",
     "How many files of each date arrived: each date from the first to the last in a file's name, or with records.",

@@ -1,4 +1,4 @@
-"""The tables of who came when, and who came back (SPEC §10, Retention)."""
+"""The tables of active and returning users (docs/how-to/cohorts.md)."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Table:
 
     @property
     def has_records(self) -> bool:
-        """Whether its rows are records of source files, each in the state in which it was read or refused."""
+        """Whether its rows are records of source files, as they were read, rejected or quarantined."""
         return self.key == ("file_id", "row_number")
 
     @property

@@ -1,1 +1,1 @@
-"""Reading text: encodings, times and dates in file names. Knows no lake and no dataset."""
+"""Parsing texts: encodings, times, numbers, JSON, URLs, dates in file names. Knows no lake and no dataset."""

@@ -1,4 +1,4 @@
-"""JSON in its canonical form: two texts have the same one exactly where their values are equal (SPEC §2, Types)."""
+"""JSON in its canonical form: two texts have the same one exactly where their values are equal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from event_assets.text.numbers import exact_json
 
-#: Deeper nesting is refused, at the same depth wherever it is read: Python's own limit depends on the caller.
+#: Deeper nesting is rejected, at the same depth for every reader: Python's own limit depends on the caller.
 MAX_DEPTH = 200
 _BRACKETS_AND_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.S)
 

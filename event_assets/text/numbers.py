@@ -1,4 +1,4 @@
-"""Numbers as sources write them: which texts are numbers, and the canonical digits of each (SPEC §2, Types).
+"""Numbers as sources write them: which texts are numbers, and the canonical digits of each.
 
 The value is computed on the text: digits are moved and zeros are cut, nothing is rounded. So every engine casts the
 same plain digits, whatever its own parser makes of `7.731E3` or `.5`.

@@ -1,4 +1,4 @@
-"""Times as sources write them, as microseconds in UTC (SPEC §4, Times).
+"""Parses times as sources write them, to microseconds in UTC (docs/input.md).
 
 `parse_time` is the rule, one text at a time. `parse_times` gives the same for a column.
 """

@@ -21,7 +21,7 @@ _NUMBERS = (
     *("year", "year2", "month", "day", "day_of_year", "hour", "hour12", "minute", "second"),
     *("zone_hour", "zone_minute"),
 )
-#: So many shapes of one length are read at once, and so many texts are tried for the next shape.
+#: At most this number of shapes of one length are read at once; this number of texts is tried for the next shape.
 _MAX_SHAPES = 12
 _SAMPLES = 16
 

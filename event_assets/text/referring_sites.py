@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Literal, get_args
+from typing import Literal
 
 Kind = Literal["search", "social", "video", "shopping"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 VERSION = "1"
 
 #: A site a line: its name and, after it, other names (without a dot) and hosts (with one). A host stands for its

@@ -21,7 +21,7 @@ from event_assets.transforms.interface import TextFunction
 from event_assets.transforms.normalize import lower
 
 _INT64 = "-?[0-9]{1,18}"
-# So many digits and so small an exponent can't overflow.
+# At most 99 digits and an exponent of two digits can't overflow.
 _FLOAT64 = r"-?[0-9]{1,99}(?:\.[0-9]{1,99})?(?:[eE][+-]?[0-9]{1,2})?"
 _YEAR = "(?:[0-9]{3}[1-9]|[0-9]{2}[1-9][0-9]|[0-9][1-9][0-9]{2}|[1-9][0-9]{3})"
 _LEAP = "(?:0[48]|[2468][048]|[13579][26])"

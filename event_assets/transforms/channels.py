@@ -1,4 +1,4 @@
-"""Channels of sessions: where each session of a date came from, and what each channel brought (SPEC §10, Channels)."""
+"""Channels of sessions: the source of each session of a date, and what each channel brought."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import narwhals as nw
 from event_assets.declaration import Channels, Dataset
 from event_assets.tables.catalog import tables
 from event_assets.tables.column_types import narwhals_type
-from event_assets.transforms import conversions, source_sessions
+from event_assets.transforms import conversions, sessions_by_source_id
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, TextFunction
-from event_assets.transforms.session_source import arrivals, channel_of, parts
+from event_assets.transforms.source_and_medium import arrivals, channel_of, parts
 from event_assets.transforms.touches import FIRST, LAST, is_direct
 
 #: Of a session's own channel, and of those of its touches.
@@ -64,8 +64,8 @@ def _first_events(inputs: Inputs, fields: dict[str, str], scope: Scope) -> Frame
     columns = _declared(scope.dataset).fields
     events = inputs["cleaned_events"]
     if scope.dataset.sessions.by:
-        begun, key = source_sessions.begun(inputs["session_index"], scope), "session_id"
-        events = source_sessions.with_session_id(events, scope)
+        begun, key = sessions_by_source_id.begun(inputs["session_index"], scope), "session_id"
+        events = sessions_by_source_id.with_session_id(events, scope)
     else:
         begun, key = inputs["session_parts"].filter(nw.col("session_start") == nw.col("part_start")), "user_id"
     begun = begun.select(*scope.by("session_id", "user_id", "session_start"))

@@ -1,4 +1,4 @@
-"""raw_events to cleaned_events, quarantine and event_keys (SPEC "Cleaning", "Deduplication")."""
+"""raw_events to cleaned_events, quarantine and event_keys."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from event_assets.transforms.deduplicate import earlier_keys
 from event_assets.transforms.ids import with_event_id
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope
 from event_assets.transforms.row_numbers import among_equals
-from event_assets.transforms.validate import judged, rejects
+from event_assets.transforms.validate import judged, quarantine_rows
 
 
 def clean(inputs: Inputs, scope: Scope) -> Outputs:
@@ -76,11 +76,11 @@ def _judged(raw: Frame, scope: Scope) -> Frame:
 
 
 def _quarantined(raw: Frame, refused: Frame, scope: Scope) -> Frame:
-    """The refused records with their reasons. They are few: judging them again costs less than keeping every text."""
+    """The quarantined records with reasons. They are few: judging them again costs less than keeping every text."""
     # By number first, which leaves few rows to be found by the long text of their file's id.
     likely = raw.join(refused.select("row_number").unique(), on="row_number", how="semi")
     texts = likely.join(refused.select("file_id", "row_number"), on=["file_id", "row_number"], how="semi")
-    return rejects(_judged(texts, scope), scope.dataset.columns, required_columns(scope.dataset), scope)
+    return quarantine_rows(_judged(texts, scope), scope.dataset.columns, required_columns(scope.dataset), scope)
 
 
 def _with_earlier(valid: Frame, event_keys: Frame, scope: Scope) -> Frame:

@@ -1,4 +1,4 @@
-"""What a session earned: its conversions and their revenue, as `channels` declares them (SPEC §10, Channels)."""
+"""The conversions of a session and their revenue, as `channels` declares them (docs/how-to/channels.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gold tables of dates that wait for files: they have no rows until the date is complete (SPEC §10)."""
+"""Gold tables of dates that wait for files: they have no rows until the date is complete (`expect.hold`)."""
 
 from __future__ import annotations
 

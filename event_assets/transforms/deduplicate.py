@@ -1,4 +1,4 @@
-"""Which ids occurred before (SPEC "Deduplication")."""
+"""Which deduplication keys occurred before (docs/explanation/deduplication.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far users get through the funnel's steps (SPEC "Funnel").
+"""How far users get through the funnel's steps.
 
 From an attempt's start, the earliest possible event of each next step is always the best choice: whatever a
 later one could reach, it reaches too. So an attempt is followed step by step, and at each step only those
@@ -164,7 +164,7 @@ def funnel_summary(inputs: Inputs, scope: Scope) -> Outputs:
 
 
 def _best(rows: Frame) -> Frame:
-    """One row a user: that of its best date."""
+    """One row per user: that of its best date."""
     furthest = rows.group_by("user_id").agg(nw.col("furthest_step").max())
     first = rows.join(furthest, on=["user_id", "furthest_step"], how="inner")
     return first.join(

@@ -7,7 +7,7 @@ import narwhals as nw
 from event_assets.transforms.conditions import holds
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, with_user
 from event_assets.transforms.persons import with_person
-from event_assets.transforms.source_sessions import with_session_id
+from event_assets.transforms.sessions_by_source_id import with_session_id
 from event_assets.transforms.traffic import with_traffic
 
 

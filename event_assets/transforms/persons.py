@@ -1,4 +1,4 @@
-"""Who is who: ids that one event holds together are one person's, over the whole history (SPEC §10, Persons).
+"""Persons: ids that occur in one event belong to one person, over the whole history (docs/how-to/persons.md).
 
 A link is an event that has both ids of a declared pair. An id of the pair's first column that is linked with more
 than `max_ids` ids of the second links nothing: it is a device that many use. Persons are the connected components of

@@ -1,4 +1,4 @@
-"""raw_profiles to profiles over validity intervals, and profile_quarantine (SPEC "Profiles")."""
+"""raw_profiles to profiles over validity intervals, and profile_quarantine (docs/adr/0013)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import narwhals as nw
 
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope
 from event_assets.transforms.row_numbers import among_equals
-from event_assets.transforms.validate import judged, rejects
+from event_assets.transforms.validate import judged, quarantine_rows
 
 _SINCE_EVER = dt.date(1970, 1, 1)
 
@@ -23,7 +23,7 @@ def profiles(inputs: Inputs, scope: Scope) -> Outputs:
     columns = scope.dataset.columns_of("profiles")
     required = {column.name for column in columns if column.required} | {"user_id"}
     records = judged(inputs["raw_profiles"], columns, required, scope, "profiles")
-    refused = rejects(records, columns, required, scope, "profiles")
+    refused = quarantine_rows(records, columns, required, scope, "profiles")
     excluded = records.filter(nw.col("is excluded"))
     valid = records.filter(nw.col("is valid")).select(
         "file_id",

@@ -1,4 +1,4 @@
-"""A refused record as it came, out of its raw row: a JSON object of its fields by their source names.
+"""The original text of a quarantined record, from its raw row: a JSON object of its fields by their source names.
 
 Of JSON sources nested fields are in their objects again (those of a parent in `^`), and values are written as the
 source wrote them; of all others every value is a text. The fields of time and the undeclared ones are among them. What
@@ -18,7 +18,7 @@ from event_assets.declaration.events_and_profiles import NESTED
 from event_assets.text.canonical_json import canonical_json
 from event_assets.text.field_paths import FILE_PATH, is_plain, parse_path
 
-#: So much of a record's text is kept.
+#: At most this number of bytes of a record's text is kept.
 RAW_BYTES = 64 * 1024
 TIME_TEXT = "time_text"
 SOURCE_BLOCK, AS_WRITTEN, CAME_AS_NUMBER = "source_block", "as_written", "came_as_number"

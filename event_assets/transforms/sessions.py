@@ -1,4 +1,4 @@
-"""Sessions, exact over midnight though every date is computed by itself (SPEC "Sessions").
+"""Sessions, exact over midnight though every date is computed by itself (docs/explanation/sessions.md).
 
 Three things make that possible. Within a date, an event more than the gap after the one before starts a
 session whatever happened on other dates. Of the date before, only a user's first, last and last starting
@@ -15,10 +15,8 @@ Times are compared as int64 microseconds; the column `part us` is the start of a
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
-from typing import Final
 
 import narwhals as nw
 
@@ -27,15 +25,12 @@ from event_assets.transforms import conversions
 from event_assets.transforms.cast_text import millionths
 from event_assets.transforms.ids import SESSIONS, with_id
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, with_user
+from event_assets.transforms.session_parts import BETWEEN_TYPES, ORDER, part_values, sum_parts, unite_types
 from event_assets.transforms.touches import with_touches
 
 _DAY = dt.timedelta(days=1)
 #: Up to here the lengths of a zone's dates are looked at: its rules do not change after the last known one.
 _LAST_KNOWN = dt.date(2038, 1, 1)
-#: Between the event types of a part, so that those of two parts can be separated and merged.
-_BETWEEN_TYPES = "\x1f"
-#: In which each user's events of a date follow each other: total, since ids are unique.
-_ORDER: Final = ["time us", "event_id"]
 
 
 @cache
@@ -69,13 +64,12 @@ def session_edges(inputs: Inputs, scope: Scope) -> Outputs:
 
 def session_parts(inputs: Inputs, scope: Scope) -> Outputs:
     """session_parts. Inputs: cleaned_events of the dates, session_edges of the `edge_days` before each."""
-    shown = scope.dataset.sessions.column
-    values = [nw.col(shown).alias("shown value")] if shown else []
     events = with_user(inputs["cleaned_events"], scope).select(
-        *scope.by("user_id", "event_id", "event_type", "event_time"), *values, *conversions.of_event(scope.dataset)
+        *scope.by("user_id", "event_id", "event_type", "event_time"), *part_values(scope.dataset)
     )
     timed = scope.ports.shared(_with_part(events, scope))
-    parts = scope.ports.microseconds(_summed(timed, scope), {"part_start": "part us"})
+    summed = sum_parts(timed, scope.by("user_id", "part us"), scope).drop("part us")
+    parts = scope.ports.microseconds(summed, {"part_start": "part us"})
     parts = parts.join(_open_sessions(inputs["session_edges"], scope), on=scope.by("user_id"), how="left")
     # Only a user's first part of the date can begin within the gap after the date before.
     goes_on = (nw.col("part us") - nw.col("last us") <= _gap(scope)).fill_null(False)
@@ -96,7 +90,7 @@ def sessions(inputs: Inputs, scope: Scope) -> Outputs:
     # Few go on past midnight; all others are their one part.
     alone = own.join(later.select(*scope.by("session_id")), on=scope.by("session_id"), how="anti").with_columns(
         nw.col("part_end").alias("session_end"),
-        nw.col("event_types").str.replace_all(_BETWEEN_TYPES, ",", literal=True),
+        nw.col("event_types").str.replace_all(BETWEEN_TYPES, ",", literal=True),
     )
     longer = _with_rest(own, later, scope).select(*alone.collect_schema().names())
     frame = scope.ports.microseconds(nw.concat([alone, longer]), {"session_start": "from us", "session_end": "to us"})
@@ -108,7 +102,7 @@ def _paused(events: Frame, scope: Scope) -> Frame:
     """The events with `time us`, `us before` (that of the user's event before on the date, if any) and `is gap start`
     (whether it is more than the gap later)."""
     frame = scope.ports.microseconds(events, {"event_time": "time us"})
-    frame = scope.ports.previous(frame, {"time us": "us before"}, by=scope.by("user_id"), order=_ORDER)
+    frame = scope.ports.previous(frame, {"time us": "us before"}, by=scope.by("user_id"), order=ORDER)
     paused = (nw.col("time us") - nw.col("us before") > _gap(scope)).fill_null(False)
     return frame.with_columns(paused.alias("is gap start"))
 
@@ -117,9 +111,7 @@ def _with_part(events: Frame, scope: Scope) -> Frame:
     """The events with `time us` and `part us` (that of their part)."""
     begins = nw.col("is gap start") | nw.col("us before").is_null()
     frame = _paused(events, scope).with_columns(nw.when(begins).then(nw.col("time us")).alias("part us"))
-    return scope.ports.latest(frame, ["part us"], by=scope.by("user_id"), order=_ORDER).drop(
-        "us before", "is gap start"
-    )
+    return scope.ports.latest(frame, ["part us"], by=scope.by("user_id"), order=ORDER).drop("us before", "is gap start")
 
 
 def _gap(scope: Scope) -> int:
@@ -145,24 +137,6 @@ def _open_sessions(edges: Frame, scope: Scope) -> Frame:
     return frame.select(*scope.by("user_id", "last us"), carried)
 
 
-def _summed(timed: Frame, scope: Scope) -> Frame:
-    """One row a part out of its events; of the declared column the first and last value that is not null."""
-    key = scope.by("user_id", "part us")
-    frame = timed.group_by(*key).agg(
-        nw.col("event_time").min().alias("part_start"),
-        nw.col("event_time").max().alias("part_end"),
-        nw.len().alias("event_count"),
-        *(nw.col(name).sum() for name in conversions.names(scope.dataset)),
-    )
-    types = scope.ports.distinct_text(timed, by=key, column="event_type", into="event_types", separator=_BETWEEN_TYPES)
-    frame = frame.join(types, on=key, how="left")
-    if column := scope.dataset.sessions.column:
-        first, last = f"first_{column}", f"last_{column}"
-        ends = scope.ports.ends(timed, by=key, column="shown value", order=_ORDER, first=first, last=last)
-        frame = frame.join(ends, on=key, how="left")
-    return frame.drop("part us")
-
-
 def _with_rest(own: Frame, later: Frame, scope: Scope) -> Frame:
     """Sessions of two parts, merged."""
     column = scope.dataset.sessions.column
@@ -184,13 +158,5 @@ def _with_rest(own: Frame, later: Frame, scope: Scope) -> Frame:
         ["event_types before", "event_types later"],
         into="event_types",
         declared_type="string",
-        function=_united,
+        function=unite_types,
     )
-
-
-def _united(types: Sequence[Sequence[str | None]]) -> list[str]:
-    """The event types of two parts as those of their session."""
-    return [
-        ",".join(sorted({name for text in row if text for name in text.split(_BETWEEN_TYPES)}))
-        for row in zip(*types, strict=True)
-    ]

@@ -1,4 +1,4 @@
-"""The most active users by distinct sessions (SPEC "Top users"): a rollup by date, and rankings of it."""
+"""The most active users by distinct sessions: a rollup by date, and rankings of it."""
 
 from __future__ import annotations
 

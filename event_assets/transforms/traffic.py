@@ -1,4 +1,4 @@
-"""Who caused a fact: a human, a bot (by its user agent), or the company itself (SPEC §10, Traffic)."""
+"""Who caused a fact: a human, a bot (by its user agent), or the company itself (docs/how-to/traffic.md)."""
 
 from __future__ import annotations
 

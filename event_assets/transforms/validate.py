@@ -1,4 +1,4 @@
-"""Validate raw records: normalise and type their values, and separate valid records from rejected ones.
+"""Validates raw records: normalises and types their values, and separates valid records from those to quarantine.
 
 A judged frame holds the raw frame's own columns and, for each declared column NAME, `text NAME` (trimmed,
 aliased, folded; null where it means null) and `typed NAME`, of JSON also `canonical NAME`, and `is valid` and
@@ -150,10 +150,11 @@ def _with_json(frame: Frame, column: Column, scope: Scope) -> Frame:
     return frame.with_columns(nw.when(~nw.col(canonical).is_null()).then(nw.col(text)).alias(f"typed {column.name}"))
 
 
-def rejects(
+def quarantine_rows(
     frame: Frame, columns: Sequence[Column], required: Collection[str], scope: Scope, kind: Kind = "events"
 ) -> Frame:
-    """file_id, row_number, reason, reasons, column, raw of the judged records that are not valid."""
+    """The rows of the quarantine: file_id, row_number, reason, reasons, column, raw of the judged records that are not
+    valid."""
     bad = frame.filter(~nw.col("is valid") & ~nw.col("is excluded"))
     reasons = {column.name: _reason(column, column.name in required) for column in columns}
     bad = bad.with_columns(*(reason.alias(f"reason {name}") for name, reason in reasons.items()))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import polars as pl
 
-#: Texts that spreadsheets and data frames take for "no value": North America's code among them (SPEC §4, Geo).
+#: Texts that spreadsheets and data frames take for "no value": North America's code among them.
 _LOOKS_MISSING = ["", "NA", "N/A", "n/a", "<NA>", "#N/A", "#NA", "NaN", "nan", "NaT", "NULL", "null", "None", "none"]
 #: What makes a spreadsheet run a text as a formula.
 _FORMULA = r"^[=+\-@\t\r]"

@@ -1,20 +1,20 @@
-"""A table's rows as its transaction log has them, in SQL alone: what the views of the warehouse file are made of.
+"""The SQL of the warehouse file's views: the live rows of a table by its transaction log.
 
-Such a view is right for as long as somebody keeps the file open, whatever runs meanwhile: it reads the log at every
-query. A fixed list of files would name deleted ones after the next run, and a glob alone would count a partition
-twice while it is being replaced. DuckDB has a Delta reader as well, but as an extension that has to be downloaded.
+A view reads the log at every query, so it stays right while the file is open and runs publish partitions. A fixed list
+of files would name deleted files after the next run, and a glob alone would read a partition twice while it is
+replaced. DuckDB has a Delta reader, but as an extension that must be downloaded.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-#: The column that tells of which file a row is; no declared column begins with an underscore.
+#: The column with the file of a row; no declared column begins with an underscore.
 FILE_COLUMN = "_file"
 
 #: The columns by which tables have folders.
 _HIVE_TYPES = {None: "", "event_date": "DATE", "geo_region": "VARCHAR"}
-#: Actions on files since the newest checkpoint, which holds all that were live at it.
+#: The actions on files since the newest checkpoint, which has all files that were live then.
 _COMMITS = (
     "SELECT add.path AS added, remove.path AS removed, CAST(parse_filename(log, true) AS BIGINT) AS version"
     " FROM read_json(pattern || '/_delta_log/[0-9]*.json', format = 'newline_delimited', filename = 'log',"
@@ -27,7 +27,7 @@ _CHECKPOINTS = (
 )
 _NO_CHECKPOINTS = "SELECT CAST(NULL AS VARCHAR) AS added, CAST(NULL AS VARCHAR) AS removed, -1::BIGINT AS version"
 
-#: A commit is missing where the log was cut down since the view was made: then the view doesn't know all files.
+#: A commit is missing if the log was shortened since the view was created: then the view doesn't know all files.
 _WHOLE = (
     "CASE WHEN (SELECT count(DISTINCT version) <> max(version) - (FROM base) FROM commits WHERE version > (FROM base))"
     " THEN error('the log of ' || folder || ' was cut down since these views were made; any run makes them again')"
@@ -36,13 +36,13 @@ _WHOLE = (
 
 
 def macros() -> tuple[str, ...]:
-    """Statements that make the functions which `live_rows` calls."""
+    """Statements that create the functions that `live_rows` calls."""
     return (*_live_files(), *(_rows_of_files(hive) for hive in _HIVE_TYPES))
 
 
 def without_files() -> tuple[str, ...]:
-    """Statements that let those functions find no file. To make a view then opens none of the table's files, which
-    takes a quarter of a millisecond each; `macros` comes after it."""
+    """Statements that create those functions so that they find no file. A view is then created without opening the
+    table's files, which takes a quarter of a millisecond per file; `macros` runs after it."""
     return tuple(
         f"CREATE OR REPLACE MACRO main.{_rows_function(hive)}(pattern) AS TABLE (SELECT ''::VARCHAR AS {FILE_COLUMN}"
         f"{f', NULL::{kind} AS {hive}' if hive else ''} WHERE false)"
@@ -77,10 +77,10 @@ def _live_files() -> tuple[str, ...]:
 
 
 def live_rows(folder: Path, hive_column: str | None) -> str:
-    """A SELECT of all rows of a table that has files, with their columns as the files have them, and the Hive column.
+    """A SELECT of all rows of a table that has files, with the columns of the files and the Hive column.
 
-    The order counts: DuckDB looks for the log's files, then for the table's, then for those that are live but
-    removed. So a partition that is replaced in between is an error with that message, never missing or read twice.
+    The order matters: DuckDB lists the log's files, then the table's, then those that are live but removed. So a
+    partition that is replaced meanwhile is an error with that message; it is never missing or read twice.
     """
     long = any(folder.glob("_delta_log/*.checkpoint.parquet"))
     root = _literal(folder.as_posix())
@@ -96,7 +96,7 @@ def live_rows(folder: Path, hive_column: str | None) -> str:
 
 
 def _escaped(folder: Path) -> str:
-    """A path as a pattern that means itself."""
+    """A pattern that matches only this path."""
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in folder.as_posix())
 
 

@@ -34,7 +34,7 @@ _BATCH_ROWS = 64 * 1024
 _OFFLINE = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
 #: The parts of a query that only read. DuckDB takes INSERT and COPY as bodies of a WITH too, and calls it a SELECT.
 _READING = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
-#: So many SELECTs, UNIONs and WITHs a query may have.
+#: A query has at most this number of SELECTs, UNIONs and WITHs.
 MAX_PARTS = 1_000
 #: Types (by DuckDB's ids) that a frame holds as they are; all others are text, nested ones as JSON.
 _PLAIN = {

@@ -18,7 +18,7 @@ from event_assets.tables.table import Column, Table
 from event_assets.text.sql import identifier, literal
 from event_assets.warehouse.live_rows_sql import live_rows
 
-#: The view that unites what landing and cleaning refused (SPEC §3).
+#: The view of all refused records: those that landing rejected and those that cleaning quarantined.
 REJECTED = "rejected_records"
 _REJECTED_TABLES = (LANDING_REJECTS, "quarantine")
 
@@ -50,7 +50,7 @@ class View:
 def views(dataset: Dataset) -> Iterator[View]:
     """A view for each table of the dataset, upstream first, and `rejected_records`.
 
-    In the latter event_date is null for records that were refused before they had one.
+    In the latter event_date is null for records that landing rejected.
     """
     made = tables(dataset)
     for table in made.values():

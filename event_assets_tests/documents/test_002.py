@@ -186,10 +186,10 @@ def test_paths_workers_memory_and_database_are_settings_of_the_environment(tmp_p
 def test_a_run_tells_how_many_bytes_records_and_rows_it_handled_and_how_long_each_phase_took(tmp_path: Path) -> None:
     world = World(tmp_path, declared("streaming"))
     world.drop("user_activity_1.csv", MONDAY)
-    intake = world.land()
+    summary = world.land()
     outcomes = {(outcome.table, str(outcome.date)): outcome for outcome in world.make()}
-    assert [(file.records, file.landed, file.bytes) for file in intake.landed] == [(4, 4, len(MONDAY))]
+    assert [(file.records, file.landed, file.bytes) for file in summary.landed] == [(4, 4, len(MONDAY))]
     cleaned = outcomes["cleaned_events", "2025-01-06"]
     assert (cleaned.rows, cleaned.figures) == (3, {"raw": 4, "duplicates": 1, "quarantined": 0, "cleaned": 3})
-    assert intake.seconds > 0
+    assert summary.seconds > 0
     assert all(outcome.seconds > 0 for outcome in outcomes.values())

@@ -58,6 +58,18 @@ def test_what_a_person_has_to_name_is_listed(tmp_path: Path) -> None:
     )
 
 
+def test_an_address_of_e_mail_is_the_user_where_no_field_is_an_id(tmp_path: Path) -> None:
+    rows = [f"{at},u{n % 4}@example.org,{n % 4 + 7},s{n % 2}@example.org,open" for n, at in enumerate(AT)]
+    made, trial = drafted(tmp_path, {"e.csv": csv("Sent at,Customer Email,Account ID,Shipping E-Mail,Event", *rows)})
+    assert roles(made) == ("Sent at", "Account ID", "Event")
+    assert "other fields that could be the user are Customer Email, Shipping E-Mail" in made.notes
+    rows = [row.replace(f",{n % 4 + 7},", ",,") for n, row in enumerate(rows)]
+    made, trial = drafted(tmp_path / "b", {"e.csv": csv("Sent at,Customer Email,Note,Shipping E-Mail,Event", *rows)})
+    assert roles(made) == ("Sent at", "Customer Email", "Event")
+    assert (trial.taken, made.dataset.column("user_id").personal) == (20, True)
+    assert any(note.startswith("users are known by the e-mail address in Customer Email") for note in made.notes)
+
+
 def test_the_type_of_event_may_be_a_part_of_the_folders(tmp_path: Path) -> None:
     rows = csv("time,user_id", "2025-01-06T08:00:00Z,a", "2025-01-06T09:00:00Z,b")
     made, trial = drafted(
@@ -100,6 +112,12 @@ def test_a_log_of_any_program_is_read_as_a_time_and_the_text_around_it(tmp_path:
     events = made.dataset.events[0]
     assert (events.format, events.time.source, trial.taken) == ("log", "time", 12)
     assert trial.rows["message"][0] == " INFO Login of user 0, ok".strip()
+    assert events.files == ("app*.log",)  # the next file of the program, too
+    for form in ("Mon, 06 Jan 2025 08:{n:02d}:00 +0000", "[06 Jan 2025 08:{n:02d}:00 GMT]"):
+        mails = [f"{form.format(n=n)} INFO action={('view', 'buy')[n % 2]}" for n in range(12)]
+        made, trial = drafted(tmp_path / form[:3], {"mail.log": csv(*mails)})
+        assert made.dataset.events[0].time.formats == ("rfc2822",)
+        assert (trial.taken, str(trial.rows["event_time"][0])) == (12, "2025-01-06 08:00:00+00:00")
     errors = [f"[Mon Jan 06 08:{n:02d}:00 2025] [error] child {n} in state 6" + ", again" * (n % 3) for n in range(12)]
     made, trial = drafted(tmp_path / "apache", {"error_log": csv(*errors)})
     assert made.dataset.events[0].time.formats == ("%a %b %d %H:%M:%S %Y",)

@@ -1,4 +1,4 @@
-"""The same answer always (SPEC §6), on every engine: any history on one gives what one batch gives on Polars."""
+"""The same answer always, on every engine: any history on one gives what one batch gives on Polars."""
 
 from __future__ import annotations
 

@@ -13,8 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from event_assets.pipeline import land_files as intake
-from event_assets.pipeline import run_steps
+from event_assets.pipeline import land_files, run_steps
 from event_assets.storage import ledger
 from event_assets.storage.table_log import TableLog
 
@@ -24,7 +23,7 @@ STEPS = "steps.txt"
 
 def in_small_steps() -> None:
     """Let every finished unit and every landed file be committed by itself, and the ledger be folded soon."""
-    run_steps.FLUSH_SECONDS = intake.COMMIT_SECONDS = -1.0
+    run_steps.FLUSH_SECONDS = land_files.COMMIT_SECONDS = -1.0
     ledger._COMPACT_ABOVE = 3
 
 

@@ -56,7 +56,7 @@ class Outcome:
 
 
 def check_accounts(outcome: Outcome) -> None:
-    """Each record stands in one table, once, under its number (SPEC §5)."""
+    """Each record stands in one table, once, under its number."""
     landed = outcome.landed
     numbers = [] if not landed.parts else outcome.rows["row_number"].to_list()
     numbers += [number for number, *_ in outcome.rejects]

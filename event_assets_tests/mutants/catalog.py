@@ -76,9 +76,9 @@ MUTANTS = (
     ),
     _mutant(
         "events at one instant in any order",
-        "transforms/sessions.py",
-        '_ORDER: Final = ["time us", "event_id"]',
-        '_ORDER: Final = ["time us"]',
+        "transforms/session_parts.py",
+        'ORDER: Final = ["time us", "event_id"]',
+        'ORDER: Final = ["time us"]',
         _SESSIONS,
         "event_assets_tests/transforms/test_laws.py",
     ),

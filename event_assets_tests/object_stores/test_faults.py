@@ -1,4 +1,4 @@
-"""Lost replies, killed writers, two writers, readers meanwhile: what SPEC §6 promises, in an object store."""
+"""Lost replies, killed writers, two writers, readers meanwhile: what the platform promises, in an object store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of exports: layouts that SPEC §2 can declare, each with the records that it writes."""
+"""The files of exports: layouts that can be declared, each with the records that it writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How exports write times: forms of SPEC §2, and what they make of a moment."""
+"""How exports write times: forms that can be declared, and what they make of a moment."""
 
 from __future__ import annotations
 

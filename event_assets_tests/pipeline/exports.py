@@ -1,4 +1,4 @@
-"""Exports of any shape: what was done, a declaration that uses the keys of SPEC §2, and files that write it down.
+"""Exports of any shape: what was done, a declaration that uses the keys of a declaration, and files that write it down.
 
 What each record has to become is known from what was done, not from the files.
 """

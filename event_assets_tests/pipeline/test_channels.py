@@ -91,7 +91,7 @@ PAGES = list(ARRIVALS)
 
 
 def sessions_of(events: list[Event], by_source: bool) -> list[list[Event]]:
-    """The events of each session, by the rules of SPEC §4 (no events here go on for more than a day)."""
+    """The events of each session, by docs/explanation/sessions.md (no events here go on for more than a day)."""
     found: list[list[Event]] = []
     if by_source:
         ids = sorted({(event[0], event[4]) for event in events if event[4]})

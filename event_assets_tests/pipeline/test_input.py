@@ -60,8 +60,8 @@ def test_by_its_policy_a_dataset_keeps_warns_of_or_refuses_what_differs(tmp_path
         world = World(tmp_path / policy, clicks(drift=policy))
         world.drop("clicks_1.csv", content)
         world.drop("clicks_2.csv", lines(ROW.format("1.5")))
-        intake = world.land()
-        outcomes[policy] = ([file.reason for file in intake.landed if file.reason], list(intake.warnings))
+        summary = world.land()
+        outcomes[policy] = ([file.reason for file in summary.landed if file.reason], list(summary.warnings))
         world.make()
         assert world.reconciled().holds
     assert outcomes == {
@@ -147,9 +147,9 @@ def test_a_link_out_of_the_inbox_is_named_and_left_alone(tmp_path: Path, place: 
     (tmp_path / "inbox" / "outside.csv").write_text(lines("1,view,2024-01-02,/,"))
     world.drop("clicks_1.csv", lines("2,view,2024-01-02,/,"))
     (tmp_path / "inbox" / "clicks" / "clicks_2.csv").symlink_to(place)
-    intake = world.land()
-    assert [file.landed for file in intake.landed] == [1]
-    assert list(intake.warnings) == ["clicks_2.csv is a link that leads out of the inbox and is left alone"]
+    summary = world.land()
+    assert [file.landed for file in summary.landed] == [1]
+    assert list(summary.warnings) == ["clicks_2.csv is a link that leads out of the inbox and is left alone"]
 
 
 def test_refused_records_are_counted_by_file_and_reason_with_the_first_of_them(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The same answer always (SPEC §6): however records are cut into files, ordered, dated, made and repeated."""
+"""The same answer always: however records are cut into files, ordered, dated, made and repeated."""
 
 from __future__ import annotations
 

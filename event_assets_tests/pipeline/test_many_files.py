@@ -25,8 +25,8 @@ def test_many_files_in_parallel_give_what_they_give_one_by_one(tmp_path: Path) -
         world.use(world.dataset)
         for number in range(40):
             world.drop(f"clicks_{number:02d}.csv", lines(*(record(number, minute) for minute in range(5))))
-        intake = world.land()
-        assert (len(intake.landed), sum(file.landed for file in intake.landed)) == (40, 200)
+        summary = world.land()
+        assert (len(summary.landed), sum(file.landed for file in summary.landed)) == (40, 200)
         worlds.append(world)
     assert worlds[0].table("raw_events").equals(worlds[1].table("raw_events"))
 

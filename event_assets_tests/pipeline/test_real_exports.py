@@ -1,4 +1,4 @@
-"""What real exports need (SPEC §2), from a file in the inbox to cleaned events, for events and profiles."""
+"""What real exports need (docs/input.md), from a file in the inbox to cleaned events, for events and profiles."""
 
 from __future__ import annotations
 

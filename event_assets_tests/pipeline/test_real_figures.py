@@ -1,4 +1,4 @@
-"""The exact figures of real input (SPEC §9), to the row. Skipped, with the reason, where there is none."""
+"""The exact figures of real input, to the row. Skipped, with the reason, where there is none."""
 
 from __future__ import annotations
 

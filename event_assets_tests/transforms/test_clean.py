@@ -11,7 +11,7 @@ import pytest
 
 from event_assets.transforms.clean import clean, event_keys, required_columns
 from event_assets.transforms.interface import Scope
-from event_assets.transforms.validate import judged, rejects
+from event_assets.transforms.validate import judged, quarantine_rows
 from event_assets_tests.transforms.bench import DAY, Bench, Rows, at, declared, micros, only, schema_of
 
 
@@ -132,7 +132,7 @@ def test_a_text_becomes_its_value_or_a_reason(bench: Bench, cases: list[Case]) -
     scope = Scope(dataset, bench.ports, (DAY,))
     required = required_columns(dataset)
     records = judged(raw, dataset.columns, required, scope)
-    (typed,), refused = bench.rows(records), bench.rows(rejects(records, dataset.columns, required, scope))
+    (typed,), refused = bench.rows(records), bench.rows(quarantine_rows(records, dataset.columns, required, scope))
     reasons = dict(reversed(reason.split("_", 1)) for row in refused for reason in row["reasons"].split(","))
     found = {name: reasons.get(name, typed[f"typed {name}"]) for name in named}
     assert found == {name: becomes for name, (_, _, becomes) in named.items()}

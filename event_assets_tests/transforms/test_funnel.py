@@ -153,7 +153,7 @@ def test_a_funnel_that_nobody_entered_has_its_steps_without_shares(bench: Bench)
 
 
 def best(facts: Rows) -> list[tuple[Any, ...]]:
-    """SPEC's rule by trying every attempt."""
+    """The rule of the funnel by trying every attempt."""
     users: dict[str, Rows] = defaultdict(list)
     for row in facts:
         users[row["user_id"]].append(row)

@@ -139,7 +139,7 @@ def test_edges_are_first_last_and_last_gap_start(bench: Bench) -> None:
 
 
 def reference(events: Rows, gap: dt.timedelta) -> dict[str, dt.datetime]:
-    """SPEC's rule over one batch of all dates: the start of the session of each event_id."""
+    """The rule of sessions over one batch of all dates: the start of the session of each event_id."""
     users: dict[str, Rows] = defaultdict(list)
     for row in sorted(events, key=lambda row: (row["event_time"], row["event_id"])):
         users[row["user_id"]].append(row)

@@ -20,7 +20,7 @@ from event_assets.tables.contract import Violation, violations
 from event_assets.tables.table import Table
 from event_assets.transforms.interface import Outputs
 
-#: So many files are read as one plan.
+#: At most this number of files is read as one plan.
 MANY_FILES = 32
 #: The file of a row; no declared column has a blank.
 _FILE = "file path"

@@ -22,7 +22,7 @@ Way = Literal["in-memory", "streaming"]
 _MOST_BITS = 64
 #: Of rows in no order these tell it.
 _FEW_ROWS = 1000
-#: So many hashes of rows are sorted at once, in half a gigabyte.
+#: At most this number of hashes of rows is sorted at once, which needs half a gigabyte.
 _MARKS = 1 << 25
 
 
@@ -101,7 +101,7 @@ class PolarsPorts:
         return nw.from_native(sets.lazy().with_columns(text))
 
     def distinct_counts(self, frame: Frame, *, by: Sequence[str], column: str, into: str) -> Frame:
-        # A set for each group is 240 bytes a row. Eight are enough to find the rows that may be there twice; only
+        # A set for each group needs 240 bytes per row. Eight are enough to find the rows that may be there twice; only
         # these are compared, so it stays exact.
         plan: pl.LazyFrame = nw.to_native(frame)
         rows = plan.select(*by, column).with_columns(pl.struct(*by, column).hash(seed=0).alias("row mark"))

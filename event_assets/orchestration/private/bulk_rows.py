@@ -1,4 +1,4 @@
-"""Events of assets and checks as the rows of Dagster's event tables, one statement a table, whatever the database."""
+"""Stores events of assets and checks in Dagster's event tables with one statement per table, in every database."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Numbered(NamedTuple):
 
 
 def event_rows(storage: SqlEventLogStorage, entries: Sequence[EventLogEntry]) -> list[Row]:
-    """`_event_to_row` of each event, serialized by what it has in common with others."""
+    """The row of each event, as Dagster's `_event_to_row` makes it; texts that events share are serialized once."""
     texts, stored_at = EventSerializer(), storage._event_insert_timestamp
     rows = []
     for entry in entries:
@@ -50,13 +50,13 @@ def event_rows(storage: SqlEventLogStorage, entries: Sequence[EventLogEntry]) ->
 
 
 def index_events(storage: SqlEventLogStorage, index: Connection, stored: Sequence[Numbered], rows: list[Row]) -> None:
-    """Store what follows from events that are stored: assets and their tags, executions of checks."""
+    """Update the tables that are derived from stored events: assets and their tags, executions of checks."""
     both = list(zip(stored, rows, strict=True))
     of_assets = [(one, row) for one, row in both if row["dagster_event_type"] in _OF_ASSETS and row["asset_key"]]
     if of_assets:
         entries, numbers = [one.entry for one, _ in of_assets], [one.id for one, _ in of_assets]
         storage._store_asset_event_tags(index, entries, numbers)
-    # In each asset's row, what the last event of each kind changes.
+    # Only the last event of each kind changes an asset's row.
     last = {(row["asset_key"], row["dagster_event_type"]): one for one, row in of_assets}
     for number, entry in sorted(last.values(), key=lambda one: one.id):
         storage._store_asset_event(index, entry, number)
@@ -70,7 +70,7 @@ def index_events(storage: SqlEventLogStorage, index: Connection, stored: Sequenc
 
 
 def _store_evaluations(index: Connection, evaluations: Sequence[tuple[Numbered, Row]]) -> None:
-    """Store evaluations of checks as executions, in place of a planned or earlier one of that run and partition."""
+    """Store evaluations of checks as executions. They replace a planned or earlier one of that run and partition."""
     found: dict[object, dict[str, Any]] = {}
     for place, ((number, entry), row) in enumerate(evaluations):
         evaluation: Any = entry.get_dagster_event().event_specific_data

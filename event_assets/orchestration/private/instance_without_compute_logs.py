@@ -1,8 +1,8 @@
 """Dagster's instance for runs inside a command's own process, which prints for itself.
 
-Dagster captures what a step prints by two processes a step. They cost time at every step, and on Ctrl-C each of them
-prints a traceback. What the instance's own settings say of compute logs is overruled here, by private names: no public
-way sets a part of an instance.
+Dagster captures what a step prints by two processes per step. They cost time at every step, and on Ctrl-C each of them
+prints a traceback. The instance's own setting of compute logs is overridden here by private names, since there is no
+public way to override a part of an instance.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NO_COMPUTE_LOGS = {
 
 @contextmanager
 def instance_without_compute_logs(home: Path) -> Iterator[dg.DagsterInstance]:
-    """The instance of a home as its dagster.yaml has it, but for compute logs."""
+    """The instance of a home with the settings of its dagster.yaml, but without compute logs."""
     # A connection that Ctrl-C interrupts while it is closed is no news to the user.
     logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL + 1)
     with (

@@ -17,7 +17,7 @@ from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 
 #: Set by Dagster on the runs of a backfill.
 BACKFILL_TAG = "dagster/backfill"
-#: The daemon writes a backfill as it read it some time before, so a change may be lost: it must stay for so long.
+#: The daemon may overwrite a change with the backfill that it read before: the change is checked for this time.
 _STAYS_SECONDS = 3
 
 Exists = Callable[[str, dg.AssetKey, str], bool]

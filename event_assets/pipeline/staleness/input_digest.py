@@ -1,4 +1,4 @@
-"""What a partition would be computed from now, as one digest: its inputs, its rules, the geo database."""
+"""The digest of the current inputs of a partition: the tables that it reads, its rules, the geo database."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from event_assets.storage.partitions import EMPTY_CONTENT
 
 
 def input_digest(workspace: Workspace, step: Step, date: dt.date | None) -> str:
-    """The digest of all that a unit's content depends on (SPEC §6): inputs, rules, geo database, version."""
+    """The digest of all that a partition's content depends on: inputs, rules, geo database, version of the platform. A
+    partition is fresh where its file's name has this digest (`made_from`)."""
     if date is None:
         return digest_by_rules(workspace, step, date)
     remembered = workspace.digests.of(step)
@@ -22,7 +23,8 @@ def input_digest(workspace: Workspace, step: Step, date: dt.date | None) -> str:
 
 
 def digest_by_rules(workspace: Workspace, step: Step, date: dt.date | None, geo: str | None = None) -> str:
-    """The same of any step, by its own rules and another geo database where one is given."""
+    """The same, computed from the given step's rules (`input_digest` remembers today's), and another geo database
+    where one is given."""
     parts: list[object] = [step.rules]
     if step.uses_geo:
         parts.append(geo or workspace.engine.ports.version)

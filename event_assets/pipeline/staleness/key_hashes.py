@@ -1,4 +1,4 @@
-"""Which keys each date of a table has, as sorted 64-bit hashes: a cache with one small file a date, read in no time.
+"""Which keys each date of a table has, as sorted 64-bit hashes: a cache with one small file per date.
 
 All of it is made from the table and can be made from it again; a file that fits no content of the table is never read.
 """

@@ -25,7 +25,7 @@ Days = npt.NDArray[np.int32]
 Units = Mapping[dt.date, tuple[str, Callable[[], Sequence[Path]]]]
 """Date to the digest of what it holds, and what gives the files that hold it."""
 
-#: So many hashes are put in order at once.
+#: At most this number of hashes is sorted at once.
 _TOGETHER = 1 << 22
 _STATE = "history.npz"
 _NO_DAYS: Days = np.zeros(0, np.int32)

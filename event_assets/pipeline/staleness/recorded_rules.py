@@ -17,7 +17,7 @@ from event_assets.pipeline.steps import RECONCILIATION, steps
 from event_assets.pipeline.workspace import Workspace
 from event_assets.tables.custom_table_functions import custom_tables
 
-#: So many changed keys are named as the cause of a stale unit.
+#: At most this number of changed keys is named as the cause of a stale partition.
 _SHOWN_KEYS = 3
 
 

@@ -1,4 +1,4 @@
-"""What a run is requested to make, which dates of a step that means, and which of them must wait."""
+"""The schedule of a run: which dates of each step it materializes, and which must wait."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Blocker = Unit
 
 @dataclass(frozen=True)
 class Request:
-    """What a run is requested to make.
+    """The tables and dates that a run is requested to materialize.
 
-    Without dates it makes what is stale, and nothing that is fresh. With dates it makes those dates of the
-    named tables, fresh or stale, and of the same tables what that changes on the dates around.
+    Without dates it materializes the stale partitions of the tables. With dates it materializes these dates, fresh or
+    stale, and the neighbouring dates of the same tables that change with them.
     """
 
     tables: frozenset[str]
@@ -31,7 +31,7 @@ class Request:
 
 
 def everything(workspace: Workspace) -> frozenset[str]:
-    """All tables that a transform makes."""
+    """All tables that a transform computes."""
     return frozenset(name for step in workspace.steps for name in step.tables)
 
 
@@ -41,7 +41,7 @@ def between(first: dt.date, last: dt.date) -> frozenset[dt.date]:
 
 
 def empty_dates(workspace: Workspace, requested: frozenset[dt.date] | None) -> list[dt.date]:
-    """The dates between the first and the last with raw records that have none; those of `requested` where named."""
+    """The dates without raw records between the first and the last with some; only those of `requested`, if given."""
     raw = workspace.dates(RAW_EVENTS)
     if not raw:
         return []
@@ -50,7 +50,7 @@ def empty_dates(workspace: Workspace, requested: frozenset[dt.date] | None) -> l
 
 
 def possible_dates(workspace: Workspace, table: str) -> set[dt.date]:
-    """The dates of which a run can make a table's partition, or record that it is empty."""
+    """The dates whose partition of a table a run can materialize, or record as empty."""
     raw, step = workspace.dates(RAW_EVENTS), workspace.step_of.get(table)
     days = set(between(raw[0], raw[-1])) if raw else set()
     if step is None:
@@ -60,7 +60,7 @@ def possible_dates(workspace: Workspace, table: str) -> set[dt.date]:
 
 
 class Schedule:
-    """Decides partition by partition, as a run goes on. Ask for a step once those before it are done."""
+    """Decides partition by partition during a run. Call it for a step once the steps before it are done."""
 
     def __init__(self, workspace: Workspace, request: Request) -> None:
         self._workspace, self._request = workspace, request
@@ -72,13 +72,13 @@ class Schedule:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """The steps with a named table, and those of internal tables that they are made from, upstream first."""
+        """The steps of the requested tables, and of the internal tables that these read, upstream first."""
         return tuple(s for s in self._workspace.steps if s.name in self._named or s.name in self._between)
 
     def selected(self, step: Step, *, only_stale: bool = False) -> list[dt.date | None]:
-        """The dates of a step that the run makes (None for a step without dates), in order.
+        """The dates of a step that the run materializes (None for a step without dates), in order.
 
-        `only_stale` leaves out what is fresh though it is requested: a retry finishes what another run began.
+        `only_stale` leaves out requested dates that are fresh: a retry finishes the work of another run.
         """
         return [date for date in self.candidates(step) if self._is_selected(step, date, only_stale)]
 
@@ -89,17 +89,17 @@ class Schedule:
         return self._candidates[step.name].keys()
 
     def empty_dates(self, step: Step) -> list[dt.date]:
-        """The empty dates of a step by date, as far as they are requested: those of which it has no partition."""
+        """The requested dates without raw records of which a step by date has no partition."""
         if not step.by_date:
             return []
         known, found = self.candidates(step), empty_dates(self._workspace, self._request.dates)
         return [day for day in found if day not in known and not is_closed(self._workspace, step, day)]
 
     def blocker(self, step: Step, date: dt.date | None) -> Blocker | None:
-        """What a partition must wait for: a stale input, followed upstream to where that begins.
+        """The partition that a partition must wait for: a stale input, or the first stale partition upstream of it.
 
-        A date that was not requested, of a table that the run makes, blocks no other date: once it is made, what reads
-        it is stale. A table without dates reads all dates, and waits for all of them.
+        A date that was not requested, of a table that the run materializes, blocks no other date: the dates that read
+        it become stale when it is materialized. A table without dates reads all dates, and waits for all of them.
         """
         for unit in self._workspace.all_input_units(step, date):
             if unit[0] not in self._workspace.step_of and self._workspace.is_damaged(unit):
@@ -116,7 +116,7 @@ class Schedule:
         return None
 
     def is_stale(self, step: Step, date: dt.date | None) -> bool:
-        """Whether a partition, or one that it is made from, is not what its inputs and rules make of it."""
+        """Whether a partition, or one upstream of it, is stale."""
         if (step.name, date) not in self._stale:
             own = not is_fresh(self._workspace, step, date)
             self._stale[step.name, date] = own or any(self.is_stale(*unit) for unit in self._inputs(step, date))
@@ -129,7 +129,7 @@ class Schedule:
             self._changed.add((table, date))
 
     def not_made(self, step: Step, date: dt.date | None) -> None:
-        """A step's date was refused, or waits."""
+        """A step's date was not published, or waits."""
         self._stale[step.name, date] = True
 
     def _is_selected(self, step: Step, date: dt.date | None, only_stale: bool) -> bool:
@@ -144,7 +144,7 @@ class Schedule:
             fed = date in requested or not any(self.is_stale(*unit) for unit in self._inputs(step, date))
             return fed and not fresh()
         if not all(self._workspace.entry(table, date) for table in step.tables):
-            return False  # not requested, and what was never made can't have changed
+            return False  # not requested, and never materialized
         changed = any(unit in self._changed for unit in self._workspace.all_input_units(step, date))
         return changed and not fresh()
 
@@ -152,7 +152,7 @@ class Schedule:
         return bool(self._request.dates is not None and date and day and day not in self._request.dates)
 
     def _inputs(self, step: Step, date: dt.date | None) -> Iterator[tuple[Step, dt.date | None]]:
-        """The partitions that a step reads for a date, of tables that steps make."""
+        """The partitions of other steps that a step reads for a date."""
         for source in step.inputs:
             upstream = self._workspace.step_of.get(source.table)
             if upstream:
@@ -166,7 +166,7 @@ class Schedule:
         return [day for day in days if day in known]
 
     def _internal_between(self) -> dict[str, set[dt.date | None]]:
-        """By step of internal tables that named ones are made from: its dates that the requested ones read."""
+        """By step of an internal table that requested tables read: the dates of it that they read."""
         needed: dict[str, set[dt.date | None]] = {
             name: {None} if self._request.dates is None else {None, *self._request.dates} for name in self._named
         }

@@ -26,15 +26,15 @@ class Stale:
 
 
 def is_fresh(workspace: Workspace, step: Step, date: dt.date | None) -> bool:
-    """Whether a step's partition is there, whole, and made from what it would be made from now."""
+    """Whether a step's partition exists, isn't damaged, and was computed from its current inputs and rules."""
     return reason(workspace, step, date) is None
 
 
 def stale_units(workspace: Workspace) -> Iterator[Stale]:
-    """The units that are stale now, upstream first.
+    """The partitions that are stale now, upstream first.
 
-    What is downstream of a stale unit is only known to be stale once that unit was materialized again: its content
-    may come out the same. `possibly_stale` gives what could be touched at most.
+    Partitions downstream of a stale one are known to be stale only when that was materialized: its content may not
+    change. `possibly_stale` gives an upper bound.
     """
     for step in workspace.steps:
         for date in candidate_dates(workspace, step):

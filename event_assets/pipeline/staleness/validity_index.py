@@ -23,7 +23,7 @@ from event_assets.storage.partitions import EMPTY_CONTENT, WHOLE
 if TYPE_CHECKING:
     from event_assets.pipeline.staleness.key_hashes import Hashes, KeyHashes
 
-#: So many rows of small dates are looked at together.
+#: At most this number of rows of small dates is processed together.
 _TOGETHER = 250_000
 _DATE, _FILE = "a date", "a file"
 _KEY, _VALUES = "key", "values"

@@ -6,19 +6,16 @@ of all sessions (`session_index`) knows that date, and each date takes its own o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import narwhals as nw
 
 from event_assets.transforms import conversions
 from event_assets.transforms.cast_text import millionths
 from event_assets.transforms.ids import SESSIONS, with_id
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope
+from event_assets.transforms.session_parts import BETWEEN_TYPES, part_values, sum_parts, unite_types
 from event_assets.transforms.touches import with_touches
 
 SOURCE_ID = "source_session_id"
-#: Between the event types of a part.
-_BETWEEN_TYPES = "\x1f"
 
 
 def with_session_id(events: Frame, scope: Scope) -> Frame:
@@ -31,28 +28,12 @@ def with_session_id(events: Frame, scope: Scope) -> Frame:
 
 def session_parts(inputs: Inputs, scope: Scope) -> Outputs:
     """session_parts of a date: what each session has on it. Input: cleaned_events of the date."""
-    shown = scope.dataset.sessions.column
-    values = [nw.col(shown).alias("shown value")] if shown else []
     events = with_session_id(inputs["cleaned_events"], scope).filter(~nw.col("session_id").is_null())
     events = events.select(
-        *scope.by("session_id", "user_id", "event_id", "event_type", "event_time"),
-        *values,
-        *conversions.of_event(scope.dataset),
+        *scope.by("session_id", "user_id", "event_id", "event_type", "event_time"), *part_values(scope.dataset)
     )
     events = scope.ports.shared(scope.ports.microseconds(events, {"event_time": "time us"}))
-    key = scope.by("session_id", "user_id")
-    parts = events.group_by(*key).agg(
-        nw.col("event_time").min().alias("part_start"),
-        nw.col("event_time").max().alias("part_end"),
-        nw.len().alias("event_count"),
-        *(nw.col(name).sum() for name in conversions.names(scope.dataset)),
-    )
-    types = scope.ports.distinct_text(events, by=key, column="event_type", into="event_types", separator=_BETWEEN_TYPES)
-    parts = parts.join(types, on=key, how="left")
-    if shown:
-        first, last, order = f"first_{shown}", f"last_{shown}", ["time us", "event_id"]
-        ends = scope.ports.ends(events, by=key, column="shown value", order=order, first=first, last=last)
-        parts = parts.join(ends, on=key, how="left")
+    parts = sum_parts(events, scope.by("session_id", "user_id"), scope)
     parts = parts.with_columns(nw.col("part_start").alias("session_start"))
     return Outputs({"session_parts": scope.shaped(parts, "session_parts")})
 
@@ -69,7 +50,7 @@ def session_index(inputs: Inputs, scope: Scope) -> Outputs:
     )
     by = ["session_id"]
     types = scope.ports.distinct_text(
-        parts, by=by, column="event_types", into="types of parts", separator=_BETWEEN_TYPES
+        parts, by=by, column="event_types", into="types of parts", separator=BETWEEN_TYPES
     )
     rows = rows.join(types, on=by, how="left")
     if shown := scope.dataset.sessions.column:
@@ -79,7 +60,9 @@ def session_index(inputs: Inputs, scope: Scope) -> Outputs:
             values = parts.select(*by, "start us", nw.col(column).alias("shown value"))
             ends = scope.ports.ends(values, by=by, column="shown value", order=["start us"], first=kept, last=other)
             rows = rows.join(ends.select(*by, column), on=by, how="left")
-    rows = scope.ports.from_text(rows, ["types of parts"], into="event_types", declared_type="string", function=_types)
+    rows = scope.ports.from_text(
+        rows, ["types of parts"], into="event_types", declared_type="string", function=unite_types
+    )
     return Outputs({"session_index": scope.shaped(rows, "session_index")})
 
 
@@ -95,8 +78,3 @@ def begun(index: Frame, scope: Scope) -> Frame:
     """The sessions that begin on the dates, with `event_date`. Input: session_index."""
     date = nw.col("start_date")
     return index.filter(date.is_in(scope.dates)).with_columns(date.alias("event_date"))
-
-
-def _types(columns: Sequence[Sequence[str | None]]) -> list[str]:
-    """The event types of a session's parts as those of the session."""
-    return [",".join(sorted({name for name in (text or "").split(_BETWEEN_TYPES) if name})) for text in columns[0]]

@@ -13,7 +13,7 @@ from event_assets.declaration import Channels
 from event_assets.declaration.channels import DEFAULT_RULES
 from event_assets.text.referring_sites import site_of
 from event_assets.text.urls import host, parameters
-from event_assets.transforms.session_source import Arrival, arrival, arrivals, channel_of, parts
+from event_assets.transforms.source_and_medium import Arrival, arrival, arrivals, channel_of, parts
 
 SHOP = "https://www.shop.example/"
 

@@ -1,4 +1,4 @@
-"""Where a session comes from, by its first event: plain Python over texts (SPEC §10, Channels)."""
+"""Where a session comes from, by its first event: plain Python over texts (docs/how-to/channels.md)."""
 
 from __future__ import annotations
 
