@@ -40,6 +40,7 @@ MISTAKES = [
         "events.delimiter: .*write it below csv, such as csv: {delimiter: ...}$",
     ),
     (FORMAT, "format: csv\n    records: Rows", "events: records goes with format json.*; remove records, or write"),
+    (FORMAT, 'format: json\n    records: "a.*.b"', "events: records 'a.*.b' has .* in the middle; write it at the end"),
     (FORMAT, "format: csv\n    encoding: utf99", "events.encoding: .*write one such as cp1252, or detect$"),
     (
         FORMAT,

@@ -15,6 +15,8 @@ from event_assets.landing.unpack import DEFAULT_LIMITS, STREAMS, Chunks, Ending,
 from event_assets.text.encodings import DETECT, detect_encoding
 
 BLOCK_BYTES = 4 * 1024 * 1024
+#: Enough of a text to know how it is written.
+HEAD_BYTES = 8 * 1024 * 1024
 _BOM = codecs.BOM_UTF8
 _UNDECODABLE = "event_assets.undecodable"
 
@@ -95,6 +97,16 @@ def plain_chunks(path: Path, name: str, limits: Limits = DEFAULT_LIMITS) -> Iter
     with path.open("rb") as file:
         while chunk := file.read(BLOCK_BYTES):
             yield chunk
+
+
+def head_of(path: Path, size: int = HEAD_BYTES) -> bytes:
+    """The first bytes of a file, unpacked as by `plain_chunks`."""
+    found = bytearray()
+    for chunk in plain_chunks(path, path.name):
+        found += chunk
+        if len(found) >= size:
+            break
+    return bytes(found[:size])
 
 
 def _write(target: Path, chunks: Chunks) -> Ending:
