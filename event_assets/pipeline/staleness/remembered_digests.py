@@ -1,4 +1,4 @@
-"""Input digests that were computed already, by step and date: a run asks for each of them several times.
+"""Input digests that were computed already, by step and date: a run needs each of them several times.
 
 They are kept in memory only. `Workspace.refresh` forgets all of them.
 """
