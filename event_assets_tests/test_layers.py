@@ -62,7 +62,7 @@ DAGSTER = ("orchestration/", "definitions.py", "cli/dagster_runs.py")
 WRITERS = (
     *("storage/", "landing/", "synthetic/", "engines/"),
     "appearing.py",
-    *("draft/read_sample.py", "draft/trial_run.py"),  # the head of a file, a lake for the trial: in temporary folders
+    *("draft/json_sample.py", "draft/trial_run.py"),  # the head of a file, a lake for the trial: in temporary folders
     *("cli/convert.py", "cli/init.py", "cli/output.py", "cli/text_to_parquet.py", "cli/write_hive_folders.py"),
     "cli/dagster_runs.py",  # Dagster's own folder
     "pipeline/staleness/",  # caches of digests beside the tables

@@ -40,6 +40,7 @@ MISTAKES = [
         "events.delimiter: .*write it below csv, such as csv: {delimiter: ...}$",
     ),
     (FORMAT, "format: csv\n    records: Rows", "events: records goes with format json.*; remove records, or write"),
+    (FORMAT, 'format: json\n    records: "a.*.b"', "events: records 'a.*.b' has .* in the middle; write it at the end"),
     (FORMAT, "format: csv\n    encoding: utf99", "events.encoding: .*write one such as cp1252, or detect$"),
     (
         FORMAT,
@@ -67,6 +68,7 @@ MISTAKES = [
     (TYPE, "type: integer", "events.columns.2.type: .*; write int64$"),
     (TYPE, "type: datetime", "events.columns.2.type: .*; write timestamp$"),
     (TYPE, "type: number", "events.columns.2.type: .*; write decimal(18,2), or float64$"),
+    (TYPE, f'{TYPE}, numbers: {{unit: "5"}}', "events.columns.2.numbers: .*'5' could be a part of a number; write one"),
     (TYPE, f'{TYPE}, numbers: ","', 'events.columns.2.numbers: .*such as {decimal: ",", thousands: "."}$'),
     (TYPE, f"{TYPE}, required: ja", "events.columns.2.required: is true or false, not 'ja'; write true or false$"),
     (TYPE, f"{TYPE}, requird: true", "events.columns.2.requird: .*did you mean required?$"),

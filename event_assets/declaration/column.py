@@ -60,6 +60,8 @@ class Numbers(Declared):
     thousands: str | None = None
     """The separator between groups of three digits, such as `.`; a number has it before every group or not at all. A
     blank also means the no-break and the narrow no-break space."""
+    unit: str | None = None
+    """What a number may have before or behind it, such as `$`, `EUR` or `%`. It is left out: `$1.50` is 1.50."""
 
     @model_validator(mode="after")
     def _two_marks(self) -> Self:
@@ -70,6 +72,11 @@ class Numbers(Declared):
                 )
         if self.decimal == self.thousands:
             raise ValueError('decimal and thousands are one mark; write two, such as {decimal: ",", thousands: "."}')
+        if self.unit is not None and (
+            not re.fullmatch(r"[^0-9+\s-](?:[^0-9+-]*[^0-9+\s-])?", self.unit)
+            or self.unit in ("e", "E", self.decimal, self.thousands)
+        ):
+            raise ValueError(f"unit {self.unit!r} could be a part of a number; write one such as $, EUR or %")
         return self
 
 

@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from event_assets.declaration.base import Declared, Duration, within
 from event_assets.declaration.column import Column, Numbers
 from event_assets.declaration.conditions import Where, check_where
-from event_assets.text.field_paths import FILE_PATH, PARENT, parse_path
+from event_assets.text.field_paths import FILE_PATH, MEMBERS, PARENT, parse_path
 from event_assets.text.time_formats import NUMBER_FORMATS, check_zone_name, offset_seconds, time_form
 
 Format = Literal["csv", "json", "ndjson", "parquet", "avro", "excel", "log"]
@@ -167,7 +167,8 @@ class Source(Declared):
     lines: Literal["plain", "quoted_whole"] = "plain"
     """`quoted_whole`: every whole line of the file is in quotes."""
     records: str | None = None
-    """The path of the array of records in a `json` file whose root is an object, such as `Records`."""
+    """The path of the array of records in a `json` file whose root is an object, such as `Records`; with `*` at its end
+    (`events.*`, or `*` alone) the members of an object are the records, and `^.key` is a member's name."""
     explode: str | None = None
     """The path of an array in each record whose elements are the records; other fields are then `^.path`."""
     where: Where = Field(default_factory=dict)
@@ -223,10 +224,13 @@ class Source(Declared):
         if self.format in NESTED:
             for path in [*self._sources(), *(path for path in (self.records, self.explode) if path)]:
                 first = parse_path(path)[0]
-                if first == PARENT and not self.explode and not path.startswith('"'):
+                if first == PARENT and not self.explode and not self.is_keyed and not path.startswith('"'):
                     raise ValueError(
                         f"source {path!r} is of the record around; declare explode: PATH, or quote the name"
                     )
+        steps = parse_path(self.records) if self.records else ()
+        if MEMBERS in steps[: len(steps) - steps.count(MEMBERS)]:
+            raise ValueError(f"records {self.records!r} has * in the middle; write it at the end, such as events.*")
         return self
 
     @model_validator(mode="after")
@@ -253,6 +257,11 @@ class Source(Declared):
         """The columns whose texts have another decimal mark than the numbers that the format has as well."""
         noted = (column for column in self.columns if column.numbers is not None and column.numbers.decimal != ".")
         return tuple(noted) if self.format in _WITH_NUMBERS else ()
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether the records are the members of an object, known by their keys."""
+        return self.records is not None and parse_path(self.records)[-1] == MEMBERS
 
 
 _FORMATS_OF = {

@@ -14,7 +14,7 @@ from event_assets.declaration import RESERVED_COLUMNS
 from event_assets.draft import known_names
 from event_assets.draft.assign_roles import Roles
 from event_assets.draft.event_type_field import differ_in_case, possible_types
-from event_assets.draft.infer_types import PLAIN, ColumnType, Numbers, common_numbers, is_identifier, type_of
+from event_assets.draft.infer_types import PLAIN, ColumnType, Numbers, common_numbers, is_identifier, type_of, unit_of
 from event_assets.draft.sample import Field, bare, share, titles_of
 from event_assets.draft.user_field import possible_users
 
@@ -211,6 +211,19 @@ def _such_as(fields: Sequence[Field]) -> str:
 
 
 def _odd_values(one: Field, kind: ColumnType) -> tuple[str, ...]:
+    if unit := kind.numbers.unit:
+        shown = next(text for text in one.texts if unit in text)
+        return (f"{unit} is left out of amounts such as {shown!r}: are all in this unit?", *_not_of_type(one, kind))
+    units = [unit for unit in map(unit_of, one.texts) if unit]
+    if kind.name == "string" and units and 2 * len(units) >= len(one.texts):
+        several = sorted(set(units))
+        other = next((text for text in one.texts if not unit_of(text)), "")
+        what = f"in several units ({', '.join(several)})" if len(several) > 1 else f"beside others such as {other!r}"
+        return (f"amounts {what} stay text: to add them up, export plain numbers, and the unit as a column",)
+    return _not_of_type(one, kind)
+
+
+def _not_of_type(one: Field, kind: ColumnType) -> tuple[str, ...]:
     if not kind.odd:
         return ()
     count = sum(text in kind.odd for text in one.texts)

@@ -158,7 +158,8 @@ def _is_marked(column: DraftColumn) -> bool:
 
 
 def _numbers(numbers: Numbers) -> dict[str, str]:
-    return {"decimal": numbers.decimal} | ({"thousands": numbers.thousands} if numbers.thousands else {})
+    keys = {"decimal": numbers.decimal, "thousands": numbers.thousands, "unit": numbers.unit}
+    return {key: mark for key, mark in keys.items() if mark and (key, mark) != ("decimal", PLAIN.decimal)}
 
 
 def _partition_lines(block: Block, indent: str) -> Iterator[str]:

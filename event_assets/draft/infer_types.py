@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from event_assets.draft.sample import Field, bare
 from event_assets.text.parse_event_times import parse_time
@@ -38,6 +39,13 @@ _BOOLEANS = (
 
 #: Marks of decimals and of thousands, as texts of numbers use them; the plain form first.
 MARKS = ((".", ""), (",", "."), (",", " "), (",", "'"), (".", ","), (".", "'"), (",", ""))
+_AMOUNT = re.compile(r"[+-]?(?P<before>[^\d\s+.,'-]*) ?[+-]?\d[\d.,' ]*?(?: ?(?P<after>[^\d\s+,'-][^\d\s+,'-]*))?")
+_WITH_A_POINT = ("$", "US$", "USD", "£", "GBP", "AUD", "CAD", "NZD", "¥", "JPY", "CNY", "₹", "INR", "%")
+_CURRENCIES = (
+    *("USD", "EUR", "GBP", "CHF", "JPY", "CNY", "INR", "AUD", "CAD", "NZD", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF"),
+    *("RON", "BGN", "TRY", "RUB", "UAH", "ILS", "ZAR", "BRL", "MXN", "ARS", "CLP", "COP", "KRW", "SGD", "HKD", "THB"),
+    *("kr", "zł", "Kč", "Ft", "lei", "Fr.", "euro", "EURO"),
+)
 #: A blank between groups may be one at which no line is broken.
 _BLANKS = str.maketrans("\u00a0\u202f", "  ")
 
@@ -48,10 +56,16 @@ class Numbers:
 
     decimal: str = "."
     thousands: str = ""
+    unit: str = ""
 
     def plain(self, text: str) -> str | None:
-        """The number with a point and without marks of thousands; None where the text is none."""
+        """The number with a point and without unit and marks of thousands; None where the text is none."""
         text = text.translate(_BLANKS)
+        if self.unit and text.count(self.unit) == 1:
+            before, after = text.split(self.unit)
+            if before.strip("+- ") and after:
+                return None
+            text = before.removesuffix(" ") + after.removeprefix(" ")
         if not self.thousands:
             pattern = rf"[+-]?(?:[0-9]+(?:{re.escape(self.decimal)}[0-9]*)?|{re.escape(self.decimal)}[0-9]+)"
         else:
@@ -92,7 +106,7 @@ def is_number_text(text: str) -> bool:
 
 def common_numbers(types: Iterable[ColumnType]) -> Numbers:
     """How most columns with other marks than a point write numbers; the plain way where none does."""
-    found = Counter(kind.numbers for kind in types if kind.numbers != PLAIN)
+    found = Counter(marks for kind in types if (marks := replace(kind.numbers, unit="")) != PLAIN)
     # Of equally frequent ones that with a mark of thousands reads the other, too.
     return max(found, key=lambda numbers: (found[numbers], bool(numbers.thousands)), default=PLAIN)
 
@@ -165,14 +179,32 @@ def _numbers(texts: Sequence[str]) -> Numbers:
     best, most = PLAIN, sum(PLAIN.plain(text) is not None for text in texts)
     if most == len(texts):
         return best
-    for decimal, thousands in MARKS[1:]:
-        marks = Numbers(decimal, thousands)
+    unit = _unit(texts)
+    for decimal, thousands in sorted(MARKS, key=lambda one: one[0] != ".") if unit in _WITH_A_POINT else MARKS:
+        marks = Numbers(decimal, thousands, unit)
         read = sum(marks.plain(text) is not None for text in texts)
         if read > most:
             best, most = marks, read
     if best.thousands and not any(best.thousands in text.translate(_BLANKS) for text in texts):
-        best = Numbers(best.decimal, "")
+        best = replace(best, thousands="")
+    if best.unit and not best.thousands:  # larger amounts of a later file have it
+        best = replace(best, thousands="," if best.decimal == "." else ".")
     return best
+
+
+def _unit(texts: Sequence[str]) -> str:
+    """The sign or code of a currency, or the percent sign, that nearly all texts have beside their digits."""
+    counts = Counter(unit for unit in map(unit_of, texts) if unit)
+    unit, count = next(iter(counts.most_common(1)), ("", 0))
+    return unit if count >= _MOST * len(texts) else ""
+
+
+def unit_of(text: str) -> str:
+    """What a text has beside a number, where it is a unit; empty where it isn't."""
+    match = _AMOUNT.fullmatch(text.translate(_BLANKS))
+    unit = (match["before"] or match["after"] or "") if match and not (match["before"] and match["after"]) else ""
+    is_sign = any(unicodedata.category(char) == "Sc" for char in unit)
+    return unit if unit == "%" or unit in _CURRENCIES or (is_sign and len(unit) < 4) else ""
 
 
 def _number(texts: Sequence[str], name: str) -> str:

@@ -6,9 +6,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from event_assets.draft.sample import Field, trimmed
+from event_assets.text.field_paths import MEMBERS
 
 #: An object with more places for values than this becomes one JSON column.
 _MAX_MEMBERS = 12
@@ -16,6 +18,10 @@ _MAX_MEMBERS = 12
 _MAX_KEYS = 15
 _MIN_KEY_SHARE = 0.05
 _MAX_DEPTH = 6
+#: Records are searched up to this number of levels below the root of a document.
+_MAX_DEPTH_OF_RECORDS = 4
+#: The share of an object's members that must have the common names, to be records.
+_MOST = 0.9
 _PLAIN_SEGMENT = re.compile(r"[^.\[\]\"]+")
 _MEANT_OTHERWISE = ("^", "file_path")
 _KEYS, _VALUES = ("key", "name", "k"), ("value", "v", "val")
@@ -46,19 +52,71 @@ def json_fields(records: Sequence[dict[str, Any]], prefix: str = "") -> tuple[Fi
     return tuple(_fields(records, prefix, (), ""))
 
 
-def array_path(document: Any) -> str | None:
-    """The path of the largest array of objects below the root of a document; None where there is none."""
-    found: list[tuple[int, str]] = []
+@dataclass(frozen=True)
+class Below:
+    """The records below the root of a document."""
 
-    def look(value: Any, path: str, depth: int) -> None:
-        if isinstance(value, dict) and depth < 4:
-            for name, inner in value.items():
-                look(inner, f"{path}.{segment(name)}".lstrip("."), depth + 1)
-        elif isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
-            found.append((len(value), path))
+    path: str
+    """As `records` has it."""
+    records: list[dict[str, Any]]
+    keys: list[tuple[str, ...]]
+    """The names of the members that the records are, the innermost first; empty of an array."""
 
-    look(document, "", 0)
-    return max(found, key=lambda one: one[0])[1] if found else None
+    def contains(self, other: Below) -> bool:
+        """Whether the other is a part of one of these records."""
+        return bool(self.keys and not other.keys) and other.path.startswith(self.path.rstrip(f".{MEMBERS}"))
+
+
+def array_path(document: Any) -> Below | None:
+    """The largest array of objects below the root of a document; None where there is none."""
+    arrays = (Below(path, value, []) for path, value in _places(document) if isinstance(value, list))
+    able = [one for one in arrays if one.records and all(isinstance(record, dict) for record in one.records)]
+    return max(able, key=lambda one: len(one.records), default=None)
+
+
+def keyed_path(document: Any) -> Below | None:
+    """The largest object of which the members, or the members of these, are records alike; None where there is none."""
+    able = []
+    for path, value in _places(document):
+        for depth in (1, 2) if isinstance(value, dict) else ():
+            records = [*_members(value, depth, ())]
+            if _are_alike(records):
+                place = f"{path}{f'.{MEMBERS}' * depth}".lstrip(".")
+                able.append(Below(place, [record for _, record in records], [keys for keys, _ in records]))
+    return max(able, key=lambda one: len(one.records), default=None)
+
+
+def _places(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """The values of a document with their paths, but those within arrays or deep down."""
+    yield path, value
+    if isinstance(value, dict) and depth < _MAX_DEPTH_OF_RECORDS:
+        for name, inner in value.items():
+            yield from _places(inner, f"{path}.{segment(name)}".lstrip("."), depth + 1)
+
+
+def _members(value: dict[str, Any], depth: int, outer: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """What landing reads as records of an object's members, with their keys."""
+    for name, inner in value.items():
+        if depth > 1 and isinstance(inner, dict):
+            yield from _members(inner, depth - 1, (name, *outer))
+        else:
+            yield from (((name, *outer), one) for one in (inner if isinstance(inner, list) else [inner]))
+
+
+def _are_alike(records: Sequence[tuple[tuple[str, ...], Any]]) -> bool:
+    """Whether members are records of one kind, and not the parts of one record."""
+    if not records or not all(isinstance(record, dict) for _, record in records):
+        return False
+    if len({len(keys) for keys, _ in records}) > 1:
+        return False
+    if any(len({*level}) < 2 for level in zip(*(keys for keys, _ in records), strict=True)):
+        return False
+    if len(records) < 3 and not any(char.isdigit() for keys, _ in records for key in keys for char in key):
+        return False
+    counts = Counter(name for _, record in records for name in record)
+    common = {name for name, count in counts.items() if 2 * count >= len(records)}
+    similar = sum(2 * len(common & record.keys()) >= len(common) for _, record in records)
+    return bool(common) and similar >= _MOST * len(records)
 
 
 def _fields(records: Sequence[dict[str, Any]], prefix: str, parts: tuple[str, ...], within: str) -> Iterator[Field]:

@@ -8,29 +8,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
 from event_assets.declaration import Column, Source
 from event_assets.draft.csv_dialect import MAX_TABLE_RECORDS, Dialect, detect
-from event_assets.draft.json_fields import Number, array_path, json_fields, parse, segment
+from event_assets.draft.json_fields import Number, json_fields, parse
+from event_assets.draft.json_sample import json_sample
 from event_assets.draft.known_layouts import LOGS, TEXTS, Log, header_of
 from event_assets.draft.sample import MAX_RECORDS, Field, Sample, trimmed
-from event_assets.draft.time_field import has_named_time
 from event_assets.errors import LandingError
-from event_assets.landing.json_elements import elements_of, lines_of
-from event_assets.landing.plain_text import plain_chunks
+from event_assets.landing.plain_text import head_of, plain_chunks
 from event_assets.landing.record_batches import FileRejected
 from event_assets.landing.unpack import members
 from event_assets.text.encodings import detect_encoding
-from event_assets.text.field_paths import parse_path
 
-#: At most this number of bytes of a text file is read.
-HEAD_BYTES = 8 * 1024 * 1024
-#: A document with the records below its root is read as a whole, up to this size.
-_MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
-_MAX_RECORD_BYTES = 1024 * 1024
 #: The share of a log's lines that must match its pattern.
 _MOST = 0.8
 #: How JSON begins: a log's line may begin with a bracket, too.
@@ -94,7 +87,7 @@ def _read(path: Path) -> Sample:
             return read(path)
     text = start.removeprefix(b"\xef\xbb\xbf").replace(b"\x00", b"").strip()
     if _JSON.match(text) and not plain_name(path).endswith((".csv", ".tsv")):
-        return _json(path, "json" if text[:1] == b"[" else "ndjson")
+        return json_sample(path, "json" if text[:1] == b"[" else "ndjson")
     if (log := _log(path, LOGS)) is not None:
         return log
     table = _csv(path)
@@ -159,84 +152,8 @@ def _log(path: Path, logs: Sequence[Log]) -> Sample | None:
 
 def _lines(path: Path) -> list[str]:
     """The first lines of a text but blank ones."""
-    text = _head(path).decode(detect_encoding(plain_chunks(path, path.name)), "replace")
+    text = head_of(path).decode(detect_encoding(plain_chunks(path, path.name)), "replace")
     return [line for line in text.splitlines() if line.strip()][:MAX_RECORDS]
-
-
-def _json(path: Path, form: Literal["json", "ndjson"]) -> Sample:
-    encoding = detect_encoding(plain_chunks(path, path.name))
-    options = {"encoding": encoding} if encoding != "utf-8" else {}
-    records = _elements(_head(path).decode(encoding, "ignore").removeprefix("\ufeff").encode(), form)
-    if form == "ndjson" and len(records) < 2 and (document := _document(path, encoding)) is not None:
-        if (below := array_path(document)) is not None:
-            found = document
-            for name in parse_path(below):
-                found = found[name]
-            fields = json_fields(found[:MAX_RECORDS])
-            # One record of its own may have an array of objects, too.
-            if has_named_time(fields, by_ending=True) or not has_named_time(json_fields([document]), by_ending=True):
-                return Sample((path,), "json", fields, len(found[:MAX_RECORDS]), {**options, "records": below})
-        records = [document]
-    fields = json_fields(records)
-    if (array := _events_within(records, fields)) is not None:
-        elements = [(record, element) for record in records for element in record.get(array) or [{}]]
-        around = [{key: value for key, value in record.items() if key != array} for record, _ in elements]
-        fields = (*json_fields([element for _, element in elements]), *json_fields(around, "^."))
-        return Sample((path,), form, fields, len(elements), {**options, "explode": segment(array)})
-    return Sample((path,), form, fields, len(records), options)
-
-
-def _events_within(records: list[dict[str, Any]], fields: Sequence[Field]) -> str | None:
-    """The member of records whose elements are the events: they have a time, and the records around have none."""
-    if has_named_time(fields):
-        return None
-    for name in dict.fromkeys(name for record in records for name in record):
-        arrays = [record[name] for record in records if isinstance(record.get(name), list)]
-        elements = [element for array in arrays for element in array]
-        if (
-            elements
-            and all(isinstance(one, dict) for one in elements)
-            and has_named_time(json_fields(elements), by_ending=True)
-        ):
-            return name
-    return None
-
-
-def _elements(text: bytes, form: Literal["json", "ndjson"]) -> list[dict[str, Any]]:
-    """The first objects of a text."""
-    return [parse(element) for element in islice(object_texts(text, form), MAX_RECORDS)]
-
-
-def object_texts(text: bytes, form: Literal["json", "ndjson"]) -> Iterator[bytes]:
-    """The texts of the whole objects in a text in UTF-8, by landing's own readers."""
-    with tempfile.TemporaryDirectory(prefix="event_assets-init-") as folder:
-        head = Path(folder) / "head"
-        head.write_bytes(text)
-        read = elements_of if form == "json" else lines_of
-        for elements in read(head, _MAX_RECORD_BYTES, block_bytes=1024 * 1024):
-            pairs = zip(elements.texts, elements.values, strict=True)
-            yield from (element for element, value in pairs if value is not None)
-
-
-def _document(path: Path, encoding: str) -> Any:
-    """The file as one JSON object; None where it is none, or too large."""
-    text = _head(path, _MAX_DOCUMENT_BYTES + 1)
-    if len(text) > _MAX_DOCUMENT_BYTES:
-        return None
-    try:
-        found = parse(text.decode(encoding).removeprefix("\ufeff"))
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _head(path: Path, size: int = HEAD_BYTES) -> bytes:
-    found = bytearray()
-    for chunk in plain_chunks(path, path.name):
-        found += chunk
-        if len(found) >= size:
-            break
-    return bytes(found[:size])
 
 
 def _parquet(path: Path) -> Sample:

@@ -14,8 +14,9 @@ import polars as pl
 
 from event_assets.declaration import Dataset
 from event_assets.draft.file_groups import Found
-from event_assets.draft.read_sample import object_texts, plain_name
-from event_assets.landing.plain_text import plain_chunks
+from event_assets.draft.json_sample import object_texts
+from event_assets.draft.read_sample import plain_name
+from event_assets.landing.plain_text import head_of
 from event_assets.pipeline.land_files import land_new_files
 from event_assets.pipeline.run_steps import run
 from event_assets.pipeline.staleness.schedule import Request
@@ -159,16 +160,11 @@ def _drop(file: Found, inbox: Path) -> bool:
 
 def _head(path: Path) -> bytes | None:
     """The first whole records of a file of lines or of a JSON array; None of others, which can't be cut."""
-    found = bytearray()
-    for chunk in plain_chunks(path, path.name):
-        found += chunk
-        if len(found) >= MAX_BYTES:
-            break
-    del found[MAX_BYTES:]
+    found = head_of(path, MAX_BYTES)
     if _is_lines(path):
-        return bytes(found[: found.rfind(b"\n") + 1 or len(found)])
+        return found[: found.rfind(b"\n") + 1 or len(found)]
     if found.lstrip().startswith(b"["):
-        return b"[" + b",".join(object_texts(bytes(found), "json")) + b"]"
+        return b"[" + b",".join(object_texts(found, "json")) + b"]"
     return None
 
 

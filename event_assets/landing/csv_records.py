@@ -233,17 +233,12 @@ def _header_of(
             return None
         place = taken.next
         if taken.reason:
-            raise FileRejected(f"unreadable: its header can't be read ({taken.reason}){_of_other_encoding(head)}")
+            raise FileRejected(f"unreadable: its header can't be read ({taken.reason})")
         if taken.values is not None:
             rows.append(taken.values)
     if len(rows) < source.csv.header_lines and not final:
         return None
     return header_names(rows) if rows else None, place
-
-
-def _of_other_encoding(head: bytes) -> str:
-    wide = head[:2] in (b"\xff\xfe", b"\xfe\xff") or head[:64].count(b"\0") > len(head[:64]) // 4
-    return "; it looks like UTF-16: declare encoding: utf-16, or detect" if wide else ""
 
 
 def _names_by_place(head: bytes, place: int, parser: RecordParser, *, final: bool) -> list[str] | None:

@@ -16,7 +16,8 @@ from event_assets.declaration.events_and_profiles import NESTED
 from event_assets.landing.json_as_written import as_written
 from event_assets.landing.json_elements import Elements, elements_of, lines_of
 from event_assets.landing.json_objects import NOTHING, NUMERIC, JsonObjects
-from event_assets.landing.json_paths import PART, JsonPath, Tree, array_start, exploded, looked_up, text_behind, tree_of
+from event_assets.landing.json_paths import PART, JsonPath, Tree, exploded, looked_up, text_behind, tree_of
+from event_assets.landing.json_records import records_of
 from event_assets.landing.record_batches import (
     AS_WRITTEN,
     EXTRA,
@@ -59,12 +60,9 @@ def read_json(
     as_path = JsonPath.of if source.format in NESTED else lambda name: JsonPath((name,))
     paths = {name: as_path(place) for name, place in fields.sources.items()}
     tree = tree_of(paths.values())
-    cut = elements_of if source.format == "json" else lines_of
+    cut: Callable[..., Iterator[Elements]] = elements_of if source.format == "json" else lines_of
     if source.format == "json" and source.records is not None:
-        start = array_start(path, source.records)
-        if start is None:
-            return
-        cut = partial(elements_of, start=start)
+        cut = partial(records_of, records=source.records)
     blocks = cut(path, source.max_record_bytes, block_bytes=block_bytes, read=read)
     if source.explode:
         blocks = exploded(blocks, JsonPath.of(source.explode), source.max_record_bytes)

@@ -98,7 +98,9 @@ class _Cutter:
             if place == len(data):
                 return place
             if data[place] != ord("["):
-                raise FileRejected("unreadable: no JSON array; declare format ndjson where it is one object per line")
+                raise FileRejected(
+                    "unreadable: no JSON array; declare format: ndjson if it is one object per line, or records: PATH"
+                )
             self.opened, place = True, place + 1
         if self.skipping:
             neighbour = self._neighbour(data, 0, len(data))

@@ -1,24 +1,19 @@
-"""Declared paths into JSON: a column's value, the array that has the records, the array that becomes records."""
+"""Declared paths into JSON: a column's value, and the array that becomes records."""
 
 from __future__ import annotations
 
 import copy
-import json
-import mmap
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from pathlib import Path as FilePath
 from typing import Any
 
 import orjson
 
 from event_assets.landing.json_elements import Elements
-from event_assets.landing.record_batches import MALFORMED, FileRejected
-from event_assets.landing.schema_drift import shown_name
+from event_assets.landing.record_batches import MALFORMED
 from event_assets.text.field_paths import PARENT, Lookup, Path, parse_path
-from event_assets.text.json_text import STRING, UP_TO_BRACKET, BadJson, items_of, member_at, members_of
+from event_assets.text.json_text import BadJson, items_of, member_at, members_of
 
 #: In a tree: an array of which some elements are declared. It stays in `extra` as a whole.
 PART = "part"
@@ -48,10 +43,6 @@ class JsonPath:
 
 
 _PARENT = orjson.dumps(PARENT)
-
-_SPACE = re.compile(rb"[ \t\r\n]*")
-_STRING_OR_SCALAR = re.compile(STRING + rb"|[^,\]}\[{]*")
-_NAME = re.compile(STRING + rb"[ \t\r\n]*:[ \t\r\n]*")
 
 
 def tree_of(paths: Iterable[JsonPath]) -> Tree:
@@ -132,72 +123,6 @@ def _is_value(member: Any, value: str) -> bool:
     if type(member) is bool:
         return value == ("true" if member else "false")
     return type(member) is int and str(member) == value
-
-
-# The array that has the records
-
-
-def array_start(path: FilePath, records: str) -> int | None:
-    """Where the array at a path begins in a file that is one object; None in an empty file.
-
-    FileRejected where there is no such array. The file is mapped into memory, not copied.
-    """
-    if not path.stat().st_size:
-        return None
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        place = _behind(data, 3 if data[:3] == b"\xef\xbb\xbf" else 0)
-        if place == len(data):
-            return None
-        for name in parse_path(records):
-            found: list[str] = []
-            place = _member(data, place, str(name), found)
-            if place < 0:
-                names = ", ".join(shown_name(one) for one in found[:20])
-                raise FileRejected(f"unreadable: no array at records: {records}; found {names or 'no object'}")
-        if data[place : place + 1] != b"[":
-            raise FileRejected(f"unreadable: what is at records: {records} is no array")
-        return place
-
-
-def _member(data: mmap.mmap, place: int, wanted: str, found: list[str]) -> int:
-    """Where the value of a member begins in the object that begins there, -1 where it has none; its names go to
-    `found`."""
-    if data[place : place + 1] != b"{":
-        return -1
-    place = _behind(data, place + 1)
-    while match := _NAME.match(data, place):
-        name = json.loads(match[0].rstrip().removesuffix(b":").rstrip())
-        if name == wanted:
-            return match.end()
-        found.append(name)
-        place = _behind(data, _value_end(data, match.end()))
-        if data[place : place + 1] != b",":
-            break
-        place = _behind(data, place + 1)
-    return -1
-
-
-def _value_end(data: mmap.mmap, place: int) -> int:
-    """The position behind the value that begins there."""
-    depth = 0
-    while place < len(data):
-        match = UP_TO_BRACKET.match(data, place) if depth else _STRING_OR_SCALAR.match(data, place)
-        assert match is not None
-        place = match.end()
-        mark = data[place : place + 1]
-        if not depth and mark not in (b"{", b"["):
-            return place
-        depth += 1 if mark in (b"{", b"[") else -1
-        place += 1
-        if not depth:
-            return place
-    return place
-
-
-def _behind(data: mmap.mmap, place: int) -> int:
-    match = _SPACE.match(data, place)
-    assert match is not None
-    return match.end()
 
 
 # The array that becomes records

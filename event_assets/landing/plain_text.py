@@ -12,10 +12,13 @@ from typing import BinaryIO, cast
 from event_assets.declaration import Source
 from event_assets.landing.record_batches import MAX_RAW_BYTES, FileRejected
 from event_assets.landing.unpack import DEFAULT_LIMITS, STREAMS, Chunks, Ending, Limits, members, unpacked
-from event_assets.text.encodings import DETECT, detect_encoding
+from event_assets.text.encodings import DETECT, detect_encoding, exact_encoding, wide_encoding
 
 BLOCK_BYTES = 4 * 1024 * 1024
+#: Enough of a text to know how it is written.
+HEAD_BYTES = 8 * 1024 * 1024
 _BOM = codecs.BOM_UTF8
+_HEAD_BYTES = 64 * 1024
 _UNDECODABLE = "event_assets.undecodable"
 
 
@@ -67,14 +70,8 @@ def plain_file(path: Path, name: str, source: Source, into: Path, limits: Limits
         lines = avro_lines(plain, name) if source.format == "avro" else excel_lines(plain, name, source, limits)
         ending = _write(target, lines)
         return PlainFile(target, tuple(repairs), (*trailing, *([] if ending.trailing is None else [ending.trailing])))
-    encoding, found = source.encoding, ""
-    if encoding == DETECT:
-        encoding, found = detect_encoding(plain_chunks(plain, "")), " (detected)"
-    if codecs.lookup(encoding).name not in ("utf-8", "utf-8-sig", "ascii"):
-        target = into / "decoded"
-        _write(target, _decoded(plain, encoding))
-        plain = target
-        repairs.append(f"encoding: {encoding}{found}")
+    plain, decoded = _in_utf_8(plain, source.encoding, into / "decoded")
+    repairs += decoded
     with plain.open("rb") as file:
         if file.read(len(_BOM)) == _BOM:
             repairs.append("bom removed")
@@ -87,6 +84,26 @@ def plain_file(path: Path, name: str, source: Source, into: Path, limits: Limits
     return PlainFile(plain, tuple(repairs), (*cut, *trailing))
 
 
+def _in_utf_8(path: Path, encoding: str, target: Path) -> tuple[Path, list[str]]:
+    """The text in UTF-8, written to `target` where the file has another encoding, and that as a repair."""
+    found = ""
+    if encoding == DETECT:
+        encoding, found = detect_encoding(plain_chunks(path, "")), " (detected)"
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig", "ascii"):
+        if wide := wide_encoding(head):
+            raise FileRejected(f"unreadable: looks like {wide[:6].upper()}; declare encoding: {wide}, or detect")
+        return path, []
+    try:
+        encoding = exact_encoding(encoding, head)
+        _write(target, _decoded(path, encoding))
+    except ValueError as error:  # also of encodings that know no undecodable bytes
+        state = f"unreadable: can't be decoded as {encoding} ({error})"
+        raise FileRejected(f"{state}; declare encoding: detect, or the encoding it has") from None
+    return target, [f"encoding: {encoding}{found}"]
+
+
 def plain_chunks(path: Path, name: str, limits: Limits = DEFAULT_LIMITS) -> Iterator[bytes]:
     """A file's bytes, unpacked where its name has the ending of an archive; FileRejected where that fails."""
     if name.endswith(STREAMS):
@@ -95,6 +112,16 @@ def plain_chunks(path: Path, name: str, limits: Limits = DEFAULT_LIMITS) -> Iter
     with path.open("rb") as file:
         while chunk := file.read(BLOCK_BYTES):
             yield chunk
+
+
+def head_of(path: Path, size: int = HEAD_BYTES) -> bytes:
+    """The first bytes of a file, unpacked as by `plain_chunks`."""
+    found = bytearray()
+    for chunk in plain_chunks(path, path.name):
+        found += chunk
+        if len(found) >= size:
+            break
+    return bytes(found[:size])
 
 
 def _write(target: Path, chunks: Chunks) -> Ending:

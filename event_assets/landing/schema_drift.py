@@ -108,7 +108,7 @@ def _by_file(mask: pl.Series, of: pl.Series | None, files: int) -> list[int]:
 
 def _looks(column: Column, other: str | None) -> str | None:
     if column.numbers is not None:
-        noted = notation_pattern(column.numbers.decimal, column.numbers.thousands)
+        noted = notation_pattern(column.numbers.decimal, column.numbers.thousands, column.numbers.unit)
         return _amid_blanks(f"{noted}|{other}" if other else noted)
     form = _LOOKS.get("decimal" if column.decimal else column.type)
     return _amid_blanks(form) if form else None

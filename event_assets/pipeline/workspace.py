@@ -16,6 +16,7 @@ from event_assets.locations import Place
 from event_assets.pipeline.completeness import Arrival, held_dates
 from event_assets.pipeline.dataset_tables import DatasetTables, Unit
 from event_assets.pipeline.staleness.input_histories import InputHistories
+from event_assets.pipeline.staleness.remembered_digests import RememberedDigests
 from event_assets.pipeline.step import Input, Step
 from event_assets.pipeline.steps import step_of, steps
 from event_assets.pipeline.sync_raw_tables import sync_raw_tables
@@ -36,6 +37,7 @@ class Workspace(DatasetTables):
         self.steps: tuple[Step, ...] = steps(dataset)
         self.step_of = step_of(dataset)
         self.histories = InputHistories(self)
+        self.digests = RememberedDigests(self)
         self._held_dates: tuple[int, Mapping[dt.date, Arrival]] | None = None
         self.notices: list[str] = []
         """What `refresh` found wrong with the lake and a run repairs, one line each."""
@@ -107,6 +109,7 @@ class Workspace(DatasetTables):
         The dataset's writer begins a new log for each table whose log can't be read. LakeError where the ledger can't
         be read, or is missing although records were landed: nothing is changed then.
         """
+        self.digests.clear()
         self.ledger.reload()
         if self.is_writer:
             bring_over(self)

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 #: A declaration's word for "found out from each file, and recorded on it".
 DETECT = "detect"
 
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
+_WIDE_BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -41,10 +40,9 @@ def detect_encoding(chunks: Iterator[bytes]) -> str:
             likely += sum(1 for _ in _WIDE.finditer(text)) - wrong
         if bad and len(sample) < _SAMPLE_BYTES:
             sample += b"\n".join(_AROUND.findall(chunk[: 8 * _SAMPLE_BYTES]))[:_SAMPLE_BYTES] + b"\n"
-    for bom, name in _BOMS:
-        if head.startswith(bom):
-            return name
-    if wide := _utf_16(head):
+    if head.startswith(codecs.BOM_UTF8):
+        return "utf-8"
+    if wide := wide_encoding(head):
         return wide
     if bad <= likely:
         return "utf-8"
@@ -64,15 +62,31 @@ def _mark(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(_COUNTING, _mark)
 
 
-def _utf_16(head: bytes) -> str | None:
-    """UTF-16 without a mark: every other byte of plain text is then zero."""
-    even, odd = head[0::2].count(0), head[1::2].count(0)
-    half = len(head) // 2
-    if half and odd > 0.4 * half and even < 0.05 * half:
-        return "utf-16-le"
-    if half and even > 0.4 * half and odd < 0.05 * half:
-        return "utf-16-be"
+def wide_encoding(head: bytes) -> str | None:
+    """UTF-16 or UTF-32, by a file's first bytes: `utf-16` where a mark gives the order of its bytes, else
+    `utf-16-le` and the like, where the zeros beside plain letters, digits and commas do."""
+    for bom, name in _WIDE_BOMS:
+        if head.startswith(bom):
+            return name
+    for name, width, letters in (("utf-32-le", 4, 0), ("utf-32-be", 4, 3), ("utf-16-le", 2, 0), ("utf-16-be", 2, 1)):
+        zeros = [head[place::width].count(0) * width / max(1, len(head)) for place in range(width)]
+        if zeros.pop(letters) < 0.05 and min(zeros) > 0.25:
+            return name
     return None
+
+
+def exact_encoding(encoding: str, head: bytes) -> str:
+    """An encoding with the order of its bytes, where `utf-16` or `utf-32` is declared and a file has no mark.
+
+    ValueError where its first bytes don't show the order.
+    """
+    family = codecs.lookup(encoding).name
+    if family not in ("utf-16", "utf-32") or not head:
+        return encoding
+    found = wide_encoding(head)
+    if found is None or not found.startswith(family):
+        raise ValueError(f"it has no byte order mark and doesn't look like {family.upper()}")
+    return found
 
 
 def _likeness(sample: bytes, encoding: str) -> float:

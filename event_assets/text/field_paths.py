@@ -9,8 +9,10 @@ from functools import lru_cache
 
 #: Instead of a path: the path of the file itself below the inbox.
 FILE_PATH = "file_path"
-#: The first name of a path that begins at the record from which `explode` took this one.
+#: The first name of a path that begins at the record from which `explode` took this one, or at the keys of its object.
 PARENT = "^"
+#: At the end of `records`: each member of an object, whose name is the record's `^.key`.
+MEMBERS, KEY = "*", "key"
 
 
 @dataclass(frozen=True)

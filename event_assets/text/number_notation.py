@@ -13,11 +13,20 @@ _BLANKS = " \u00a0\u202f"
 _EXPONENT = "(?:[eE][+-]?[0-9]{1,4})?"
 
 
-def notation_pattern(decimal: str, thousands: str | None) -> str:
+def notation_pattern(decimal: str, thousands: str | None, unit: str | None) -> str:
     """The regular expression of a whole number text, in a form that all engines read alike."""
     groups = f"[0-9]{{1,3}}(?:{mark_pattern(thousands)}[0-9]{{3}})+|" if thousands else ""
     point = re.escape(decimal)
-    return f"[+-]?(?:(?:{groups}[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+){_EXPONENT}"
+    number = f"(?:(?:{groups}[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+){_EXPONENT}"
+    if not unit:
+        return f"[+-]?{number}"
+    mark, blank = re.escape(unit), f"[{_BLANKS}]?"
+    return f"(?:[+-]?(?:{mark}{blank})?|{mark}{blank}[+-]){number}|[+-]?{number}{blank}{mark}"
+
+
+def unit_pattern(unit: str) -> str:
+    """The regular expression of the unit with the blank beside it."""
+    return f"[{_BLANKS}]?{re.escape(unit)}[{_BLANKS}]?"
 
 
 def mark_pattern(thousands: str) -> str:

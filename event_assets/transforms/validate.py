@@ -16,7 +16,7 @@ import narwhals as nw
 
 from event_assets.declaration import Column, Source
 from event_assets.declaration.dataset import Kind
-from event_assets.text.number_notation import mark_pattern, notation_pattern
+from event_assets.text.number_notation import mark_pattern, notation_pattern, unit_pattern
 from event_assets.text.parse_timestamp_columns import instants
 from event_assets.transforms.cast_text import (
     canonical_numbers,
@@ -127,10 +127,11 @@ def _in_points(name: str, block: Source) -> nw.Expr:
     text, column = nw.col(f"text {name}"), block.column(name)
     if column is None or column.numbers is None:
         return text
-    decimal, thousands = column.numbers.decimal, column.numbers.thousands
-    plain = text.str.replace_all(mark_pattern(thousands), "") if thousands else text
+    decimal, thousands, unit = column.numbers.decimal, column.numbers.thousands, column.numbers.unit
+    plain = text.str.replace_all(unit_pattern(unit), "") if unit else text
+    plain = plain.str.replace_all(mark_pattern(thousands), "") if thousands else plain
     plain = plain.str.replace_all(decimal, ".", literal=True)
-    plain = nw.when(text.str.contains(rf"\A(?:{notation_pattern(decimal, thousands)})\z")).then(plain)
+    plain = nw.when(text.str.contains(rf"\A(?:{notation_pattern(decimal, thousands, unit)})\z")).then(plain)
     if column not in block.of_two_notations:
         return plain
     return nw.when(nw.col(CAME_AS_NUMBER).str.contains(f"(?:^| ){name}(?: |$)")).then(text).otherwise(plain)

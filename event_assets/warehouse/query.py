@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import duckdb
 
 from event_assets.declaration import Dataset
+from event_assets.engines.duckdb.resources import failed_access, thread_settings
 from event_assets.errors import LakeError, QueryError
 from event_assets.settings import Settings
 from event_assets.storage.damaged_files import damaged, damaged_files
@@ -144,7 +145,7 @@ def _read(
                 "temp_directory": literal(spill),
                 "memory_limit": literal(f"{settings.query_memory_bytes or settings.memory_bytes}B"),
                 "max_temp_directory_size": literal(f"{settings.query_spill_bytes}B"),
-                "threads": str(settings.workers),
+                **thread_settings(settings.workers),
                 "TimeZone": "'UTC'",
                 "python_enable_replacements": "false",
                 "enable_external_access": "false",
@@ -299,6 +300,8 @@ def _understood(error: Exception) -> Exception:
     """DuckDB's error in one line of ours."""
     text = " ".join(re.split(r"\n\s*LINE \d+:", str(error))[0].split())
     match _kind_of(error):
+        case "IO" if failed := failed_access(text):
+            return LakeError("query", *failed)
         case "IO" if _GONE.search(text):
             return _ReplacedError(text)
         case "Permission":

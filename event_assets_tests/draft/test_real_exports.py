@@ -113,11 +113,31 @@ def test_a_date_and_a_time_of_day_in_two_columns_are_the_time(tmp_path: Path) ->
         (["1'893.71", "7.00"], "decimal(18,2)", Numbers(".", "'")),
         (["1.5", "2"], "decimal(18,2)", Numbers()),
         (["1.23.456", "x"], "string", Numbers()),
+        (["$1,234.50", "-$7", "$0.5"], "decimal(18,2)", Numbers(".", ",", "$")),
+        (["$1,234", "$7,100"], "decimal(18,2)", Numbers(".", ",", "$")),
+        (["€ 12,50", "€\u00a07"], "decimal(18,2)", Numbers(",", ".", "€")),
+        (["1 234,50 zł", "7 zł"], "decimal(18,2)", Numbers(",", " ", "zł")),
+        (["USD 12.00", "USD 7"], "decimal(18,2)", Numbers(".", ",", "USD")),
+        (["12%", "7%"], "decimal(18,2)", Numbers(".", ",", "%")),
+        (["$5", "€5"], "string", Numbers()),
+        (["SKU 12", "SKU 7"], "string", Numbers()),
     ],
 )
 def test_numbers_are_known_by_their_marks(texts: list[str], type: str, numbers: Numbers) -> None:
     found = type_of(Field("amount", tuple(texts)))
     assert (found.name, found.numbers) == (type, numbers)
+
+
+def test_amounts_with_a_unit_are_asked_about(tmp_path: Path) -> None:
+    rows = [f"2025-01-0{n},u{n},buy,$1{n}.50,{'$€'[n % 2]}1,{'($1)' if n % 2 else '$1'}" for n in range(1, 7)]
+    made, trial = drafted(tmp_path, {"e.csv": csv("time,user,type,total,mixed,paid", *rows)})
+    assert trial.rows.select("total", "mixed", "paid").row(0) == (Decimal("11.50"), "€1", "($1)")
+    stay = "stay text: to add them up, export plain numbers, and the unit as a column"
+    assert {
+        "$ is left out of amounts such as '$11.50': are all in this unit?",
+        f"amounts in several units ($, €) {stay}",
+        f"amounts beside others such as '($1)' {stay}",
+    } <= set(made.notes)
 
 
 def test_a_number_of_one_column_is_read_as_the_others_show(tmp_path: Path) -> None:

@@ -185,3 +185,37 @@ def test_a_record_without_a_user_is_no_shape_of_its_own(tmp_path: Path) -> None:
     made, trial = drafted(tmp_path, {"rides.ndjson": ndjson(*rides)})
     assert not made.dataset.events[0].where
     assert trial.excluded == 0
+
+
+def test_the_members_of_an_object_are_records_known_by_their_keys(tmp_path: Path) -> None:
+    """As Firebase's Realtime Database exports them: by id, by user and id, or by user with arrays."""
+    calls = {f"-Nx{n}": {"uid": f"u{n % 3}", "type": ("view", "buy")[n % 2], "at": at} for n, at in enumerate(AT)}
+    for name, document, path in (
+        ("a", calls, "*"),
+        ("b", {"users": {"u1": {"x": 1}}, "v": {"ev.1": calls}}, 'v."ev.1".*'),
+    ):
+        made, trial = drafted(tmp_path / name, {"export.json": json.dumps(document, indent=2)})
+        assert made.dataset.events[0].records == path
+        assert (roles(made), made.dataset.event_id) == (("at", "uid", "type"), "record_id")
+        assert "each member of an object is a record, and its name is the field ^.key" in made.notes
+        assert (trial.taken, trial.refused, trial.rows["record_id"][0]) == (20, (), "-Nx0")
+    users = [f"u{n}" for n in range(3)]
+    by_user = {u: {k: {"type": c["type"], "at": c["at"]} for k, c in calls.items() if c["uid"] == u} for u in users}
+    made, trial = drafted(tmp_path / "c", {"export.json": json.dumps({"events": by_user})})
+    assert made.dataset.events[0].records == "events.*.*"
+    assert (roles(made), trial.taken) == (("at", "^.^.key", "type"), 20)
+    made, trial = drafted(
+        tmp_path / "d", {"e.json": json.dumps({u: [*calls.values()] for u, calls in by_user.items()})}
+    )
+    assert (made.dataset.events[0].records, roles(made), trial.taken) == ("*", ("at", "^.key", "type"), 20)
+    profiles = {u: {"name": u, "visits": [*calls.values()]} for u, calls in by_user.items()}
+    made, trial = drafted(tmp_path / "e", {"e.json": json.dumps(profiles)})
+    assert (made.dataset.events[0].records, made.dataset.events[0].explode) == ("*", "visits")
+    assert (roles(made), trial.taken) == (("at", "^.^.key", "type"), 20)
+
+
+def test_a_document_that_is_one_record_is_remarked_upon(tmp_path: Path) -> None:
+    one = {"user": {"id": "a", "at": AT[0]}, "team": {"id": "b", "at": AT[1]}, "type": "join", "at": AT[2]}
+    made, trial = drafted(tmp_path, {"e.json": json.dumps(one)})
+    assert (made.dataset.events[0].format, roles(made), trial.taken) == ("ndjson", ("at", "user.id", "type"), 1)
+    assert any(note.startswith("the file is one JSON object and so one record; if its records") for note in made.notes)

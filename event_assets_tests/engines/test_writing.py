@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 import narwhals as nw
@@ -215,6 +215,16 @@ def test_duckdb_says_in_one_line_that_memory_and_disk_are_full(tmp_path: Path) -
         engine.write(Outputs({"numbers": nw.from_native(rows)}), {"numbers": NUMBERS}, tmp_path / "out")
 
 
+def test_duckdb_says_in_one_line_that_a_shared_frame_is_too_large_and_goes_on(tmp_path: Path) -> None:
+    engine = DuckDBEngine(30 * 10**6, workers=1)
+    engine.ports.connection.execute("SET max_temp_directory_size = '1MB'")
+    rows = engine.ports.connection.sql("SELECT n, repeat('x', 60) || n AS t FROM range(3000017) r(n)")
+    with pytest.raises(LakeError, match=r"DuckDB: can't go on .*EVENT_ASSETS_MEMORY"):
+        engine.ports.shared(nw.from_native(rows))
+    few = Outputs({"numbers": engine.constant(pl.DataFrame({"n": [1], "t": ["a"]}))})
+    assert engine.write(few, {"numbers": NUMBERS}, tmp_path / "out").pieces.keys() == {"numbers"}
+
+
 def test_duckdb_keeps_nothing_of_a_unit(tmp_path: Path) -> None:
     engine = DuckDBEngine(10**9, workers=1)
     shared = engine.ports.shared(engine.constant(pl.DataFrame({"n": [1], "t": ["a"]})))
@@ -242,8 +252,8 @@ def test_sparks_memory_and_partitions_are_settings() -> None:
         load_settings({"EVENT_ASSETS_SPARK_DRIVER_MEMORY": "much"})
 
 
-@pytest.mark.parametrize("way", ["in-memory", "streaming"])
-def test_a_table_of_many_dates_is_read_with_few_open_files(tmp_path: Path, way: Way) -> None:
+@pytest.mark.parametrize("way", ["in-memory", "streaming", "duckdb"])
+def test_a_table_of_many_dates_is_read_with_few_open_files(tmp_path: Path, way: Way | Literal["duckdb"]) -> None:
     resource = pytest.importorskip("resource")
     table = tables(clicks())["platform_sessions"]
     start, files = dt.date(2024, 1, 1), dict[dt.date | None, list[Path]]()
@@ -257,8 +267,12 @@ def test_a_table_of_many_dates_is_read_with_few_open_files(tmp_path: Path, way: 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (130, hard))
     try:
-        rows = PolarsEngine(way=way).scan(table, files)
-        found = pl.collect_all([nw.to_native(rows)], engine=way)[0].sort("event_date")
+        if way == "duckdb":
+            rows = nw.to_native(DuckDBEngine(10**9, workers=64).scan(table, files))
+            found = rows.union(rows).union(rows).distinct().pl().sort("event_date")
+        else:
+            scanned = nw.to_native(PolarsEngine(way=way).scan(table, files))
+            found = pl.collect_all([scanned], engine=way)[0].sort("event_date")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert found["event_date"].to_list() == list(files)

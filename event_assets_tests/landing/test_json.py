@@ -218,7 +218,8 @@ def test_an_array_without_elements_is_landed_without_records(land: Land, content
 
 def test_a_file_that_is_no_array_is_rejected_with_what_to_declare(land: Land) -> None:
     landed = land(GOOD[0], arrays()).landed
-    assert landed.reason == "unreadable: no JSON array; declare format ndjson where it is one object per line"
+    hint = "declare format: ndjson if it is one object per line, or records: PATH"
+    assert landed.reason == f"unreadable: no JSON array; {hint}"
 
 
 @pytest.mark.parametrize("dataset", [arrays(events__max_record_bytes=1024), ndjson(events__max_record_bytes=1024)])

@@ -168,6 +168,33 @@ def test_another_encoding_is_read_as_declared(land: Land) -> None:
         assert outcome.landed.repairs == (f"encoding: {encoding}",)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_file_without_a_byte_order_mark_shows_its_order(land: Land, encoding: str, mark: str) -> None:
+    content = (mark + HEADER + "1,café €,,2024-01-02\n2,имя,,2024-01-02\n").encode(encoding)
+    for declared in (encoding[:6], encoding, "detect"):
+        outcome = land(content, declare(events__encoding=declared))
+        assert outcome.values("row_number", "event_type") == [(1, "café €"), (2, "имя")]
+        assert outcome.rejects == []
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "ndjson"])
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32", "utf-32-le"])
+def test_wide_text_without_a_declared_encoding_names_it_in_every_format(land: Land, form: str, encoding: str) -> None:
+    content = HEADER + "1,a,,2024-01-02\n" if form == "csv" else '[{"user": 1, "at": "2024-01-02"}]'
+    reason = land(content.encode(encoding), declare(events__format=form)).landed.reason
+    assert reason == f"unreadable: looks like {encoding[:6].upper()}; declare encoding: {encoding}, or detect"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "idna"])
+def test_a_file_that_is_not_in_the_declared_encoding_is_one_rejected_file(land: Land, encoding: str) -> None:
+    content = (HEADER + "1," + "é" * 100 + ",,2024-01-02\n").encode()
+    reason = land(content, declare(events__encoding=encoding)).landed.reason
+    assert reason is not None
+    assert reason.startswith(f"unreadable: can't be decoded as {encoding} (")
+    assert reason.endswith("; declare encoding: detect, or the encoding it has")
+
+
 def test_a_record_that_its_encoding_does_not_know_is_not_utf8(land: Land) -> None:
     content = HEADER.encode() + b"1,\x81,,2024-01-02\n2,b\xe9,,2024-01-02\n"
     outcome = land(content, declare(events__encoding="cp1252"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from event_assets.landing.json_elements import Elements
 from event_assets.landing.json_paths import JsonPath, exploded
+from event_assets.landing.json_records import records_of
 from event_assets.text.json_text import parse_object
 from event_assets_tests.landing.conftest import Land
 from event_assets_tests.landing.tiny import declare
@@ -166,8 +169,69 @@ def test_records_deeper_down_and_where_they_are_not(land: Land) -> None:
     assert [row[:2] for row in cut.rejects] == [(2, "malformed_record")]
     for content, reason in (
         ('{"data":{"items":[],"total":2}}', "unreadable: no array at records: data.rows; found items, total"),
-        ('{"data":{"rows":{}}}', "unreadable: what is at records: data.rows is no array"),
+        (
+            '{"data":{"rows":{}}}',
+            "unreadable: what is at records: data.rows is no array; declare records: data.rows.* if its members are "
+            "the records",
+        ),
+        ('{"data":{"rows":1}}', "unreadable: what is at records: data.rows is no array"),
         ("[1]", "unreadable: no array at records: data.rows; found no object"),
     ):
         assert land(content, dataset, name="events.json").landed.reason == reason
     assert land("", dataset, name="events.json").landed.records == 0
+
+
+def keyed(land: Land, content: str, records: str, **sources: str) -> Any:
+    dataset = declare("json", columns=columns(key="^.key", **sources), events__records=records)
+    return land(content, dataset, name="events.json")
+
+
+def test_the_members_of_an_object_are_records_and_their_names_a_field(land: Land) -> None:
+    one, two = (f'{{"user_id": "{n}", "at": "{AT}", "more": {{"a": {n}.0}}}}' for n in (1, 2))
+    for content, records in (
+        (f'{{"e1": {one}, "\\u00e9\\"{{": {two}}}', "*"),
+        (f'\ufeff {{"v": [1, {{}}], "data": {{"e1" : {one} , "\\u00e9\\"{{":{two} }} , "z": 1}}', "data.*"),
+    ):
+        found = keyed(land, content, records)
+        expected = [(1, "e1", "1", '{"more":{"a":1.0}}'), (2, 'é"{', "2", '{"more":{"a":2.0}}')]
+        assert found.values("row_number", "key", "user_id", "extra") == expected
+        assert found.rejects == []
+    by_user = f'{{"ann": {{"e1": {one}, "e2": {two}}}, "bob": {{}}, "eve": {{"e3": {one}}}}}'
+    nested = keyed(land, by_user, "*.*", who="^.^.key")
+    assert nested.values("key", "who", "user_id") == [("e1", "ann", "1"), ("e2", "ann", "2"), ("e3", "eve", "1")]
+    arrays = keyed(land, f'{{"ann": [{one}, {two}], "bob": [], "eve": {one}}}', "*")
+    assert arrays.values("key", "user_id") == [("ann", "1"), ("ann", "2"), ("eve", "1")]
+
+
+def test_a_broken_member_is_rejected_alone_and_a_cut_off_object_ends_with_a_reject(land: Land) -> None:
+    one = f'{{"user_id":"1","at":"{AT}"}}'
+    for content, number, values in (
+        (f'{{"a":{one},"b":{{"user_id":}},"c":{one}}}', 2, ["a", "c"]),
+        (f'{{"a":{one},"b":7,"c":{one}}}', 2, ["a", "c"]),
+        (f'{{"a":{one},"b":[{one},"x"]}}', 3, ["a", "b"]),
+        (f'{{"a":{one},"b":{one}', 3, ["a", "b"]),
+        (f'{{"a":{one},"b":{one},', 3, ["a", "b"]),
+        (f'{{"a":{one},"b":{{"user_id":"2"', 2, ["a"]),
+    ):
+        found = keyed(land, content, "*")
+        assert [row[:2] for row in found.rejects][:1] == [(number, "malformed_record")], content
+        assert [key for (key,) in found.values("key")] == values
+    assert keyed(land, "[1]", "*").landed.reason == "unreadable: what is at records: * is no object"
+    assert keyed(land, "{}", "*").landed.records == keyed(land, "", "*").landed.records == 0
+    dataset = declare("json", columns=columns(), events__records="*", events__max_record_bytes=1024)
+    long = land(f'{{"a":{one},"b":{{"user_id":"{"x" * 1100}"}}}}', dataset, name="events.json")
+    assert [row[:2] for row in long.rejects] == [(2, "record_too_long")]
+
+
+OBJECTS = st.dictionaries(st.text(max_size=4), st.dictionaries(st.text(max_size=3), JSON, max_size=3), max_size=4)
+
+
+@given(OBJECTS, st.integers(1, 60))
+def test_members_of_an_object_are_read_like_the_elements_of_an_array(records: dict[str, Any], block: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "e.json")
+        path.write_text(json.dumps(records), encoding="utf-8")
+        blocks = [*records_of(path, 10_000, records="*", block_bytes=block)]
+    made = [one for block in blocks for one in zip(block.texts, block.values, strict=True)]
+    assert [value for _, value in made] == [{**value, "^": {"key": key}} for key, value in records.items()]
+    assert [parse_object(own) for own, _ in made] == [value for _, value in made]

@@ -19,8 +19,11 @@ from event_assets_tests.pipeline.export_layouts import LAYOUTS, Layout
 from event_assets_tests.pipeline.export_times import FORMS, TimeForm
 from event_assets_tests.workbooks import zipped
 
-#: How texts write numbers: mark of decimals, mark of thousands.
-NOTATIONS = ((",", "."), (",", " "), (".", ","), (".", "'"), (",", None), (".", None))
+#: How texts write numbers: mark of decimals, mark of thousands, unit.
+NOTATIONS = (
+    *((",", ".", None), (",", " ", None), (".", ",", None), (".", "'", None), (",", None, None), (".", None, None)),
+    *((".", ",", "$"), (",", ".", "EUR"), (".", None, "%")),
+)
 WHERE: tuple[dict[str, Any], ...] = (
     {},
     {"app": {"not": ["test"]}},
@@ -61,7 +64,7 @@ class Kind:
     number: int
     layout: Layout
     form: TimeForm
-    notation: tuple[str, str | None]
+    notation: tuple[str, str | None, str | None]
     where: dict[str, Any]
     in_folders: bool
     anonymous: bool
@@ -82,8 +85,8 @@ class Kind:
 
     @property
     def _numbers(self) -> dict[str, str]:
-        decimal, thousands = self.notation
-        return {"decimal": decimal, **({"thousands": thousands} if thousands else {})}
+        marks = zip(("decimal", "thousands", "unit"), self.notation, strict=True)
+        return {key: mark for key, mark in marks if mark}
 
     def block(self, **changes: Any) -> dict[str, Any]:
         """The block as its declaration has it."""
@@ -282,7 +285,7 @@ def _record(chance: random.Random, kind: Kind, zone: str) -> Record:
 def _price(chance: random.Random, kind: Kind) -> tuple[str | int | float | None, Decimal | None]:
     """A price as a file writes it, and what it means."""
     value = Decimal(chance.choice(["0", "1.5", "12.25", "1893.71", "1.9", "1234567", "-3.5"]))
-    decimal, thousands = kind.notation
+    decimal, thousands, unit = kind.notation
     if chance.random() < 0.15:
         return None, None
     if chance.random() < kind.layout.share_of_numbers:
@@ -290,4 +293,9 @@ def _price(chance: random.Random, kind: Kind) -> tuple[str | int | float | None,
     if chance.random() < 0.15:
         return chance.choice(["much", "1.5.2", "1,2,3", "12,34,5"]), None
     digits = f"{value:,}" if thousands and chance.random() < 0.7 else f"{value}"
-    return digits.translate(str.maketrans({",": thousands or "", ".": decimal})), value
+    text = digits.translate(str.maketrans({",": thousands or "", ".": decimal}))
+    if unit and chance.random() < 0.7:
+        text = chance.choice([f"{unit}{text}", f"{text}{unit}", f"-{unit}{text[1:]}" if value < 0 else f"{unit}{text}"])
+        blank = "\u00a0" if kind.layout.has_blanks and chance.random() < 0.3 else ""
+        text = text.replace(unit, f"{unit}{blank}" if text.startswith((unit, f"-{unit}")) else f"{blank}{unit}")
+    return text, value

@@ -8,8 +8,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from event_assets.pipeline.staleness.schedule import empty_dates
-from event_assets_tests.world import World, clicks, lines, made
+from event_assets.pipeline.land_files import land_new_files
+from event_assets.pipeline.retract import named_files, restore, retract
+from event_assets.pipeline.run_steps import run
+from event_assets.pipeline.staleness.input_digest import digest_by_rules, input_digest
+from event_assets.pipeline.staleness.schedule import Request, empty_dates, everything
+from event_assets.pipeline.staleness.stale_partitions import candidate_dates
+from event_assets_tests.world import NOW, World, clicks, lines, made
 
 MONDAY = lines(
     "ann,view,2025-01-06T10:00:00,/a,",
@@ -233,3 +238,36 @@ def test_nothing_of_a_run_is_left_in_staging(tmp_path: Path) -> None:
     world.drop("clicks_1.csv", lines("u1,view,2025-01-01T10:00:00,/,1.00", "u1,view,no time,/,1.00"))
     world.refresh()
     assert list((world.workspace.lake.state("clicks") / "staging").iterdir()) == []
+
+
+@pytest.mark.parametrize("reach", [{}, {"deduplicate": {"days": 30}}])
+def test_remembered_digests_are_those_that_would_be_computed(tmp_path: Path, reach: dict[str, object]) -> None:
+    gold = {"retention": {}, "daily_summary": {}, "top_users": {"by": None, "n": 3}}
+    world = World(tmp_path, clicks(gold=gold, **reach))
+    workspace = world.workspace
+
+    def differing() -> list[tuple[str, dt.date | None]]:
+        units = [(step, date) for step in workspace.steps for date in candidate_dates(workspace, step)]
+        return [(s.name, d) for s, d in units if input_digest(workspace, s, d) != digest_by_rules(workspace, s, d)]
+
+    world.drop("clicks_1.csv", MONDAY)
+    world.drop("clicks_2.csv", TUESDAY)
+    for name, records in (("clicks_3.csv", FRIDAY), ("late.csv", "ann,view,2025-01-07T23:55:00,/late,")):
+        world.drop(name, lines(records))
+        with workspace.writing():
+            workspace.refresh()
+            assert not any(workspace.digests.of(step) for step in workspace.steps)  # others may have written
+            assert differing() == []
+            land_new_files(workspace, now=lambda: NOW).raise_failures()
+            assert differing() == []
+            published = 0
+            for _ in run(workspace, Request(everything(workspace))):
+                assert differing() == []
+                published += 1
+            assert published
+            retract(workspace, named_files(workspace, "clicks_2.csv"), NOW)
+            assert differing() == []
+            for _ in run(workspace, Request(everything(workspace))):
+                assert differing() == []
+            restore(workspace, named_files(workspace, "clicks_2.csv"))
+            assert differing() == []

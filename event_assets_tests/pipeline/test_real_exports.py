@@ -123,6 +123,23 @@ def test_numbers_of_other_lands_are_exact_and_a_misplaced_mark_is_invalid(
     assert quarantined(world) == [(number, "invalid_price") for number in range(7, 13)]
 
 
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+def test_the_unit_of_an_amount_is_left_out_and_another_one_is_invalid(
+    tmp_path: Path, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EVENT_ASSETS_ENGINE", engine)
+    numbers = {"decimal": ",", "thousands": ".", "unit": "R$"}
+    price = {"name": "price", "type": "decimal(10,2)", "numbers": numbers}
+    world = World(tmp_path, declared(block(price, csv={"delimiter": ";"}), engine=engine))
+    good = ["R$ 1.234,50", "R$12", "-R$1,5", "R$-1,5", "12,5 R$", "7", "R$\u00a00,10"]
+    bad = ["$12", "R$", "R$R$1", "1R$2", "R$ 1,5 R$", "(R$1)", "R$  1", "--R$1"]
+    rows = "".join(f"u;view;2025-01-01T00:00:{n:02};{text}\n" for n, text in enumerate([*good, *bad]))
+    world.drop("a.csv", f"user;kind;at;price\n{rows}")
+    expected = ["1234.50", "12.00", "-1.50", "-1.50", "12.50", "7.00", "0.10"]
+    assert [str(row[0]) for row in cleaned(world, "price")] == expected
+    assert quarantined(world) == [(number, "invalid_price") for number in range(8, 16)]
+
+
 def test_the_innermost_notation_of_numbers_wins_and_numbers_of_json_are_no_texts(tmp_path: Path) -> None:
     columns = [{"name": "price", "type": "float64"}, {"name": "share", "type": "float64", "numbers": {"decimal": "."}}]
     events = block(*columns, files=["*.ndjson"], format="ndjson", numbers=GERMAN)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from event_assets.engines.duckdb.resources import failed_access
 from event_assets.errors import QueryError
 from event_assets.settings import Settings, load_settings
 from event_assets.warehouse.query import MAX_PARTS, read_rows
@@ -51,3 +52,14 @@ def test_a_query_that_takes_too_much_room_names_the_settings(tmp_path: Path, lim
 def test_limits_are_settings() -> None:
     found = load_settings({"EVENT_ASSETS_QUERY_SECONDS": "5", "EVENT_ASSETS_QUERY_SPILL": "1GB"})
     assert (found.query_seconds, found.query_spill_bytes, found.query_memory_bytes) == (5, 10**9, None)
+
+
+@pytest.mark.parametrize(
+    ("cause", "remedy"),
+    [("Too many open files", "raise the limit of open files"), ("Permission denied", "let this user read that file")],
+)
+def test_a_file_that_the_machine_refuses_is_not_called_lost(cause: str, remedy: str) -> None:
+    failed = failed_access(f'IO Error: Cannot open file "lake/shop/sessions/part.parquet": {cause}')
+    assert failed is not None
+    assert remedy in failed[1]
+    assert failed_access('IO Error: Cannot open file "part.parquet": No such file or directory') is None

@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from event_assets.engines.arrow_writer import by_schema, with_empty, write_pieces
 from event_assets.engines.duckdb.ports import DuckDBPorts
+from event_assets.engines.duckdb.resources import named_failures, thread_settings
 from event_assets.engines.engine import Content, Dates, Figures, Written, figures_by_date, split_column
-from event_assets.errors import LakeError
 from event_assets.storage.parquet import by_hive
 from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.column_types import arrow_type, sql_type
@@ -47,7 +47,7 @@ class DuckDBEngine:
         return duckdb.connect(
             config={
                 "memory_limit": f"{self._memory_bytes}B",
-                "threads": self._workers,
+                **thread_settings(self._workers),
                 "temp_directory": spill,
                 # What has to be in order is sorted; keeping any other order costs memory.
                 "preserve_insertion_order": False,
@@ -78,15 +78,11 @@ class DuckDBEngine:
 
     def write(self, outputs: Outputs, tables: Mapping[str, Table], folder: Path, dates: Dates = (None,)) -> Written:
         try:
-            figures = _figures(outputs, dates)
-            folder.mkdir(parents=True, exist_ok=True)
-            pieces = {name: self._write(frame, tables[name], folder, figures) for name, frame in outputs.tables.items()}
-        except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
-            raise LakeError(
-                "DuckDB",
-                f"can't go on ({str(error).splitlines()[0]})",
-                "make room where temporary files go (TMPDIR) or set EVENT_ASSETS_MEMORY; nothing was published",
-            ) from None
+            with named_failures():
+                figures = _figures(outputs, dates)
+                folder.mkdir(parents=True, exist_ok=True)
+                frames = outputs.tables.items()
+                pieces = {name: self._write(frame, tables[name], folder, figures) for name, frame in frames}
         finally:
             self.ports.release()
         return Written(pieces, figures)

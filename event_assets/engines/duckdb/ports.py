@@ -13,6 +13,7 @@ import narwhals as nw
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
+from event_assets.engines.duckdb.resources import named_failures
 from event_assets.engines.geo import GeoDatabase
 from event_assets.tables.column_types import arrow_type, sql_type
 from event_assets.text.sql import identifier
@@ -34,8 +35,9 @@ class DuckDBPorts:
     def shared(self, frame: Frame) -> Frame:
         """A temporary table, which DuckDB spills where it must; it goes with the connection."""
         name = f"shared_{next(self._names)}"
+        with named_failures():
+            self.connection.execute(f"CREATE TEMP TABLE {name} AS {_relation(frame).sql_query()}")
         self._made.append(("table", name))
-        self.connection.execute(f"CREATE TEMP TABLE {name} AS {_relation(frame).sql_query()}")
         return nw.from_native(self.connection.table(name))
 
     def release(self) -> None:

@@ -11,9 +11,20 @@ from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.partitions import EMPTY_CONTENT
 
 
-def input_digest(workspace: Workspace, step: Step, date: dt.date | None, geo: str | None = None) -> str:
-    """The digest of all that a partition's content depends on: inputs, rules, version of the platform, geo database
-    (by default the current one). A partition is fresh where its file's name has this digest (`made_from`)."""
+def input_digest(workspace: Workspace, step: Step, date: dt.date | None) -> str:
+    """The digest of all that a partition's content depends on: inputs, rules, geo database, version of the platform. A
+    partition is fresh where its file's name has this digest (`made_from`)."""
+    if date is None:
+        return digest_by_rules(workspace, step, date)
+    remembered = workspace.digests.of(step)
+    if date not in remembered:
+        remembered[date] = digest_by_rules(workspace, step, date)
+    return remembered[date]
+
+
+def digest_by_rules(workspace: Workspace, step: Step, date: dt.date | None, geo: str | None = None) -> str:
+    """The same, computed from the given step's rules (`input_digest` remembers today's), and another geo database
+    where one is given."""
     parts: list[object] = [step.rules]
     if step.uses_geo:
         parts.append(geo or workspace.engine.ports.version)
@@ -32,7 +43,8 @@ def _contents(workspace: Workspace, step: Step, source: Input, date: dt.date | N
         return [workspace.histories.validity_digest(source, date)]
     if not workspace.by_date(source.table):
         return [workspace.content(source.table, None)]
-    contents = (
-        (unit_of(day), workspace.content(source.table, day)) for _, day in workspace.input_units(step, source, date)
-    )
-    return [pair for pair in contents if pair[1] != EMPTY_CONTENT]
+    entries = workspace.stores[source.table].entries()
+    alone = date and source.same_date and not (source.before or source.after)
+    days = [date] if alone else (day for _, day in workspace.input_units(step, source, date))
+    units = ((unit, entry) for unit in map(unit_of, days) if (entry := entries.get(unit)))
+    return [(unit, entry.content) for unit, entry in units if entry.content != EMPTY_CONTENT]

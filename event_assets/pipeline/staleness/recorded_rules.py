@@ -10,7 +10,7 @@ from event_assets.declaration import parse_dataset
 from event_assets.declaration.changes import Change, changes, declaration_digest, normalised
 from event_assets.digest import digest
 from event_assets.errors import DeclarationError
-from event_assets.pipeline.staleness.input_digest import input_digest
+from event_assets.pipeline.staleness.input_digest import digest_by_rules
 from event_assets.pipeline.staleness.stale_partitions import CHANGED, Stale
 from event_assets.pipeline.step import Step
 from event_assets.pipeline.steps import RECONCILIATION, steps
@@ -58,7 +58,7 @@ class RecordedRules:
             return unit.why
         then = replace(old, rules=self._rules.get(old.name, old.rules))
         causes = [*self._causes(workspace, old, unit.step)]
-        if not causes or input_digest(workspace, then, unit.date, self._geo) != entry.made_from:
+        if not causes or digest_by_rules(workspace, then, unit.date, self._geo) != entry.made_from:
             causes.append("its inputs changed")
         return " and ".join(causes)
 

@@ -1,0 +1,175 @@
+"""Where the records of a JSON document are: in an array below its root, or as the members of an object."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import re
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from event_assets.landing.json_elements import Elements, elements_of
+from event_assets.landing.record_batches import MALFORMED, MAX_RAW_BYTES, TOO_LONG, FileRejected
+from event_assets.landing.schema_drift import shown_name
+from event_assets.text.field_paths import KEY, MEMBERS, PARENT, parse_path
+from event_assets.text.json_text import STRING, UP_TO_BRACKET, BadJson, items_of, parse_object
+
+_PARENT = orjson.dumps(PARENT)
+_SPACE = re.compile(rb"[ \t\r\n]*")
+_STRING_OR_SCALAR = re.compile(STRING + rb"|[^,\]}\[{]*")
+_NAME = re.compile(STRING + rb"[ \t\r\n]*:[ \t\r\n]*")
+
+
+def records_of(
+    path: Path, max_bytes: int, *, records: str, block_bytes: int, read: Callable[[int], None] | None = None
+) -> Iterator[Elements]:
+    """The records at a path in a file that is one object, in order, some at a time: the elements of an array; with `*`
+    as the last names of the path, the members of objects.
+
+    The name of such a member is its record's `^.key`, and `^.^.key` that of the member around. A member that is an
+    array is several records. FileRejected where there is no such array or object.
+    """
+    names = [str(name) for name in parse_path(records)]
+    depth = names.count(MEMBERS)
+    with _mapped(path) as data:
+        if data is None:
+            return
+        start = _find(data, names[: len(names) - depth], records)
+        mark = data[start : start + 1]
+        if depth and mark == b"{":
+            yield from _keyed_records(data, start, depth, max_bytes, block_bytes)
+            return
+    if depth:
+        raise FileRejected(f"unreadable: what is at records: {records} is no object")
+    if mark != b"[":
+        hint = f"; declare records: {records}.{MEMBERS} if its members are the records" if mark == b"{" else ""
+        raise FileRejected(f"unreadable: what is at records: {records} is no array{hint}")
+    yield from elements_of(path, max_bytes, block_bytes=block_bytes, start=start, read=read)
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[mmap.mmap | None]:
+    """The file, mapped into memory and not copied; None where it is empty."""
+    if not path.stat().st_size:
+        yield None
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        yield data if _root(data) < len(data) else None
+
+
+def _root(data: mmap.mmap) -> int:
+    return _behind(data, 3 if data[:3] == b"\xef\xbb\xbf" else 0)
+
+
+def _find(data: mmap.mmap, names: Sequence[str], records: str) -> int:
+    """Where the value at a path begins."""
+    place = _root(data)
+    for wanted in names:
+        found: list[str] = []
+        for name, start in _members(data, place):
+            if name == wanted:
+                place = start
+                break
+            found.append(name)
+        else:
+            shown = ", ".join(map(shown_name, found[:20])) or "no object"
+            raise FileRejected(f"unreadable: no array at records: {records}; found {shown}")
+    return place
+
+
+def _members(data: mmap.mmap, place: int) -> Iterator[tuple[str, int]]:
+    """The name of each member of the object that begins there, and where its value begins; of anything else none."""
+    if data[place : place + 1] != b"{":
+        return
+    place = _behind(data, place + 1)
+    while match := _NAME.match(data, place):
+        yield json.loads(match[0].rstrip().removesuffix(b":").rstrip()), match.end()
+        place = _behind(data, _value_end(data, match.end()))
+        if data[place : place + 1] != b",":
+            break
+        place = _behind(data, place + 1)
+
+
+def _value_end(data: mmap.mmap, place: int) -> int:
+    """The position behind the value that begins there."""
+    depth = 0
+    while place < len(data):
+        match = UP_TO_BRACKET.match(data, place) if depth else _STRING_OR_SCALAR.match(data, place)
+        assert match is not None
+        place = match.end()
+        mark = data[place : place + 1]
+        if not depth and mark not in (b"{", b"["):
+            return place
+        depth += 1 if mark in (b"{", b"[") else -1
+        place += 1
+        if not depth:
+            return place
+    return place
+
+
+def _behind(data: mmap.mmap, place: int) -> int:
+    match = _SPACE.match(data, place)
+    assert match is not None
+    return match.end()
+
+
+# Records as the members of an object, by their keys
+
+
+def _keyed_records(data: mmap.mmap, start: int, depth: int, max_bytes: int, block_bytes: int) -> Iterator[Elements]:
+    """The members of the object that begins there, so many levels down."""
+    made, size = Elements(), 0
+    for place, end, around in _keyed(data, start, depth, {}):
+        if around is None:
+            made.refuse(data[place : place + MAX_RAW_BYTES].strip(), MALFORMED)
+        elif data[place : place + 1] != b"[" and end - place > max_bytes:
+            made.refuse(data[place : place + MAX_RAW_BYTES], TOO_LONG)
+        else:
+            _add(made, data[place:end], around, max_bytes)
+        size += end - place
+        if size > block_bytes:
+            yield made
+            made, size = Elements(), 0
+    if made.texts:
+        yield made
+
+
+def _keyed(
+    data: mmap.mmap, start: int, depth: int, outer: dict[str, Any]
+) -> Generator[tuple[int, int, dict[str, Any] | None], None, bool]:
+    """Where each member begins and ends, and its keys. Where the object is broken or cut off, the rest of the file
+    comes last, without keys; the result is then false."""
+    end = start + 1
+    for name, place in _members(data, start):
+        end = _value_end(data, place)
+        around = {KEY: name, **outer}
+        if depth == 1 or data[place : place + 1] != b"{":
+            yield place, end, around
+        elif not (yield from _keyed(data, place, depth - 1, {PARENT: around})):
+            return False
+    end = _behind(data, end)
+    if data[end : end + 1] == b"}":
+        return True
+    yield end, len(data), None
+    return False
+
+
+def _add(made: Elements, text: bytes, around: dict[str, Any], max_bytes: int) -> None:
+    """Add a member as a record with its keys, or the elements of one that is an array."""
+    texts = [text]
+    if text.startswith(b"["):
+        with suppress(BadJson):
+            texts = items_of(text)
+    keys = b"%s:%s}" % (_PARENT, orjson.dumps(around))
+    for own in texts:
+        try:
+            values = parse_object(own)
+        except BadJson:
+            made.add(own, max_bytes)  # as a reject
+            continue
+        comma = b"," if values else b""
+        made.take(own.rstrip()[:-1] + comma + keys, {**values, PARENT: around}, max_bytes + len(keys))
