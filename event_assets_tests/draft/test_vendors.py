@@ -63,11 +63,26 @@ def test_an_address_of_e_mail_is_the_user_where_no_field_is_an_id(tmp_path: Path
     made, trial = drafted(tmp_path, {"e.csv": csv("Sent at,Customer Email,Account ID,Shipping E-Mail,Event", *rows)})
     assert roles(made) == ("Sent at", "Account ID", "Event")
     assert "other fields that could be the user are Customer Email, Shipping E-Mail" in made.notes
+    bare = [f"{at},u{n % 4}@example.org,{('paid', 'open')[n % 2]}" for n, at in enumerate(AT)]
+    made, _ = drafted(tmp_path / "c", {"e.csv": csv("Sent at,Customer Email,State", *bare)})
+    assert any(note.endswith("name one with source: FIELD, such as State") for note in made.notes)
     rows = [row.replace(f",{n % 4 + 7},", ",,") for n, row in enumerate(rows)]
     made, trial = drafted(tmp_path / "b", {"e.csv": csv("Sent at,Customer Email,Note,Shipping E-Mail,Event", *rows)})
     assert roles(made) == ("Sent at", "Customer Email", "Event")
     assert (trial.taken, made.dataset.column("user_id").personal) == (20, True)
     assert any(note.startswith("users are known by the e-mail address in Customer Email") for note in made.notes)
+
+
+def test_the_id_of_amplitude_and_the_steps_of_a_sale_are_known_by_several_names(tmp_path: Path) -> None:
+    steps = ("Viewed Page", "Added To Cart", "Order Placed")
+    records = [
+        {"event_id": n, "$insert_id": f"i{n}", "user_id": f"u{n % 3}", "event_time": at, "event_type": steps[n % 3]}
+        for n, at in enumerate(AT)
+    ]
+    made, _ = drafted(tmp_path, {"e.ndjson": ndjson(*records)})
+    assert made.dataset.event_id == "insert_id"
+    assert made.dataset.gold.user_funnel is not None
+    assert [step.name for step in made.dataset.gold.user_funnel.steps] == list(steps)
 
 
 def test_the_type_of_event_may_be_a_part_of_the_folders(tmp_path: Path) -> None:
