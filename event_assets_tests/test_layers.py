@@ -63,7 +63,7 @@ WRITERS = (
     *("storage/", "landing/", "synthetic/", "engines/"),
     "appearing.py",
     *("draft/json_sample.py", "draft/trial_run.py"),  # the head of a file, a lake for the trial: in temporary folders
-    *("cli/convert.py", "cli/init.py", "cli/output.py", "cli/text_to_parquet.py", "cli/write_hive_folders.py"),
+    *("cli/convert.py", "cli/init.py", "cli/machine_output.py", "cli/text_to_parquet.py", "cli/write_hive_folders.py"),
     "cli/dagster_runs.py",  # Dagster's own folder
     "pipeline/staleness/",  # caches of digests beside the tables
     "orchestration/scaffold.py",  # `dg scaffold`, whose very task it is
@@ -99,7 +99,7 @@ NAMES_TABLES = {
     "pipeline/status.py": "the share of rejected records",
     "pipeline/compute_lateness.py": "computes a table from several versions of others",
     "draft/trial_run.py": "shows what a declaration does to a sample",
-    "warehouse/ask.py": "finds the table that has a metric",
+    "warehouse/metrics.py": "finds the table that has a metric",
     "warehouse/views.py": "a view that unites two tables",
     "dashboard/": "a panel shows a certain table",
     "cli/top.py": "a command about certain tables",

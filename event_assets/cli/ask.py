@@ -41,8 +41,8 @@ def ask(
     """
     declared, settings = named_dataset(dataset), load_settings()
 
-    from event_assets.cli.output import json_text
-    from event_assets.warehouse.ask import METRICS, answer, dates_of_facts
+    from event_assets.cli.machine_output import json_text
+    from event_assets.warehouse.metrics import METRICS, answer, dates_of_facts
     from event_assets.warehouse.query import read_rows
 
     if metric not in METRICS:

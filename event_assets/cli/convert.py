@@ -23,12 +23,12 @@ def convert(
         str | None,
         typer.Option(metavar="COLUMN", help="Write a Hive folder COLUMN=VALUE for each value instead of one file."),
     ] = None,
-    unify_as: Annotated[
+    normalize_as: Annotated[
         str | None,
         typer.Option(
             "--as",
             metavar="DATASET",
-            help="Unify values by this dataset's declaration; none keeps them as they are.",
+            help="Normalize values by this dataset's declaration; none keeps them as they are.",
         ),
     ] = None,
     form: Annotated[
@@ -42,8 +42,8 @@ def convert(
 ) -> None:
     """Converts files of any size to Snappy Parquet. All values stay text; no type is guessed.
 
-    Values are unified (blanks, null values, aliases, case) by the declaration of the dataset that --as names. Without
-    --as, they are unified if name and columns are those of exactly one shipped dataset.
+    Values are normalized (blanks, null values, aliases, case) as the dataset that --as names declares them. Without
+    --as, they are normalized if the file's name and columns match exactly one shipped dataset.
 
     \b
     event-assets convert Dataset_20250101.csv --out data/by_platform
@@ -56,10 +56,11 @@ def convert(
 
     import polars as pl
 
-    from event_assets.cli.output import json_text, note
+    from event_assets.cli.machine_output import json_text
+    from event_assets.cli.normalize_as_declared import declared_as
     from event_assets.cli.progress_bar import progressing
+    from event_assets.cli.text_table import note
     from event_assets.cli.text_to_parquet import folder_to_parquet, to_parquet
-    from event_assets.cli.unify_values import declared_as
     from event_assets.cli.write_hive_folders import write_hive_folders
     from event_assets.declaration import load_datasets
     from event_assets.settings import load_settings
@@ -77,7 +78,7 @@ def convert(
                 plain,
                 settings,
                 fail_fast=fail_fast,
-                declared=lambda name, columns: declared_as(unify_as, datasets, name, columns),
+                declared=lambda name, columns: declared_as(normalize_as, datasets, name, columns),
                 progress=lambda share: advance(share * size),
             )
             finished.mkdir()
@@ -97,14 +98,14 @@ def convert(
     files = sorted(path.relative_to(target).as_posix() for path in target.rglob("*.parquet"))
     if as_json:
         found = {"out": str(out), "files": files, "rows": read.rows, "refused": dict(read.refused)}
-        print(json_text({**found, "as": sorted(read.unified)}))
+        print(json_text({**found, "as": sorted(read.normalized)}))
         return
     for name in files:
         print(out / name)
     reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(read.refused.items()))
     refused = counted(read.refused.total(), "record") + " refused" + (f": {reasons}" if reasons else "")
-    if read.unified and unify_as is None:
-        note(f"Values are unified as {' and '.join(sorted(read.unified))} declares them; --as none keeps them.")
+    if read.normalized and normalize_as is None:
+        note(f"Values are normalized as {' and '.join(sorted(read.normalized))} declares them; --as none keeps them.")
     note(f"{counted(read.rows, 'row')} written; {refused}")
 
 

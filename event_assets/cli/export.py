@@ -29,7 +29,7 @@ def export(
     """
     import yaml
 
-    from event_assets.cli.output import json_text
+    from event_assets.cli.machine_output import json_text
     from event_assets.exports.dbt import DATABASE, dbt_sources
     from event_assets.exports.odcs import data_contract
     from event_assets.storage.atomic_write import atomic_write

@@ -34,7 +34,7 @@ def generate(
     first = parse_date(start, "--start") if start else None
 
     from event_assets import synthetic
-    from event_assets.cli.output import json_text
+    from event_assets.cli.machine_output import json_text
     from event_assets.cli.progress_bar import progressing
 
     with progressing(f"generating {rows:,} records of {dataset}", rows, "records") as advance:

@@ -39,7 +39,7 @@ def list_tables(
     found = [named_dataset(dataset)] if dataset else all_datasets()
     listed = [_listed(one) for one in found]
     if as_json:
-        from event_assets.cli.output import json_text
+        from event_assets.cli.machine_output import json_text
 
         print(json_text(listed))
         return

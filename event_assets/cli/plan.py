@@ -49,7 +49,7 @@ def plan(
     event-assets plan shop --diff
     event-assets plan shop --diff --out plan.json --exit-code
     """
-    from event_assets.cli.output import check_suffix
+    from event_assets.cli.machine_output import check_suffix
 
     declared = named_dataset(dataset)
     check_suffix(out)
@@ -57,7 +57,8 @@ def plan(
     if listed and not diff:
         raise typer.BadParameter(f"--out {out} lists rows that differ: add --diff, or name a .json file")
 
-    from event_assets.cli.output import json_text, working, write_file
+    from event_assets.cli.machine_output import json_text, write_file
+    from event_assets.cli.progress_bar import working
     from event_assets.pipeline.compare_rows import SAMPLE_ROWS
     from event_assets.pipeline.plan import preview
     from event_assets.pipeline.planned_difference import planned_difference
@@ -126,7 +127,7 @@ def _summed(units: Mapping[str, Difference]) -> str:
 
 
 def _rows(unit: Difference) -> Iterator[tuple[str, str, str]]:
-    from event_assets.cli.output import json_text
+    from event_assets.cli.machine_output import json_text
 
     for change, key, columns in unit.sample:
         yield change, json_text(dict(key)), ", ".join(columns)

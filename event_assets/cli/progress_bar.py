@@ -1,18 +1,27 @@
-"""How far long work has come, how fast it goes and how long it still takes: on standard error, on a terminal alone."""
+"""Shows the progress, speed and remaining time of long work: on standard error, and only on a terminal."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 
 class Rate(ProgressColumn):
-    """How many units are done a second."""
+    """The number of units per second."""
 
     def __init__(self, unit: str = "") -> None:
         self._unit = f" {unit}" if unit else ""
@@ -24,9 +33,9 @@ class Rate(ProgressColumn):
 
 @contextmanager
 def progressing(title: str, total: float | None, unit: str) -> Iterator[Callable[[float], None]]:
-    """A bar as long as the block runs; it receives how many units more are done.
+    """Shows a bar while the block runs; the block calls the function with the number of newly finished units.
 
-    Without a total it shows what is done and at which rate. What the block prints on the same terminal is shown above.
+    Without a total the bar shows the finished units and the rate. Lines that the block prints appear above the bar.
     """
     console = Console(stderr=True)
     shown = Progress(
@@ -44,3 +53,12 @@ def progressing(title: str, total: float | None, unit: str) -> Iterator[Callable
     task = shown.add_task(title, total=total)
     with shown:
         yield lambda done: shown.advance(task, done)
+
+
+def working(title: str) -> AbstractContextManager[object]:
+    """Shows a title, a spinner and the elapsed time while the block runs: on standard error, only on a terminal."""
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    shown = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    shown.add_task(title, total=None)
+    return shown

@@ -63,8 +63,8 @@ def quarantine(
     """
     declared, settings = named_dataset(dataset), load_settings()
 
-    from event_assets.cli.output import check_suffix, json_text, note
-    from event_assets.cli.text_table import Shown, print_table
+    from event_assets.cli.machine_output import check_suffix, json_text
+    from event_assets.cli.text_table import Shown, note, print_table
 
     check_suffix(out)
     if reason is not None:
@@ -133,7 +133,7 @@ class _Refused:
 
     def write(self, out: Path, *, raw: bool) -> int:
         """Write all records to a file, and say how many they are."""
-        from event_assets.cli.output import write_file
+        from event_assets.cli.machine_output import write_file
 
         return self._query(self._records, lambda frames: write_file(frames, out, raw=raw))
 
@@ -185,8 +185,7 @@ def _print_files(files: pl.DataFrame, shown: Shown) -> None:
     """What each file holds of each reason, over all dates; of many, those with the most records."""
     import polars as pl
 
-    from event_assets.cli.output import note
-    from event_assets.cli.text_table import print_table
+    from event_assets.cli.text_table import note, print_table
 
     dates = pl.col("event_date")
     found = files.group_by("file", "file_id", "reason").agg(

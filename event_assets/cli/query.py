@@ -54,7 +54,7 @@ def query(
     if as_json and form not in (None, "json"):
         raise typer.BadParameter(f"--json and --format {form} contradict each other: leave out one")
 
-    from event_assets.cli.output import FORMATS, check_suffix
+    from event_assets.cli.machine_output import FORMATS, check_suffix
     from event_assets.tables.catalog import load_datasets
     from event_assets.warehouse.datasets_in_lake import known_datasets
 
@@ -87,7 +87,8 @@ def _to_file(
     raw: bool,
     as_json: bool,
 ) -> None:
-    from event_assets.cli.output import json_text, working, write_file
+    from event_assets.cli.machine_output import json_text, write_file
+    from event_assets.cli.progress_bar import working
     from event_assets.warehouse.query import read
     from event_assets.wording import counted
 
@@ -97,7 +98,7 @@ def _to_file(
 
 
 def _to_output(sql: str, datasets: Mapping[str, Dataset], settings: Settings, form: str, *, raw: bool) -> None:
-    from event_assets.cli.output import from_the_start, json_pieces, whole_output, write_stream
+    from event_assets.cli.machine_output import from_the_start, json_pieces, whole_output, write_stream
     from event_assets.warehouse.query import read, read_rows
 
     def print_json(found: Rows, stream: BinaryIO) -> None:
@@ -112,8 +113,7 @@ def _to_output(sql: str, datasets: Mapping[str, Dataset], settings: Settings, fo
 
 
 def _print(sql: str, datasets: Mapping[str, Dataset], settings: Settings, *, wide: bool, records: bool) -> None:
-    from event_assets.cli.output import note
-    from event_assets.cli.text_table import Shown, print_rows
+    from event_assets.cli.text_table import Shown, note, print_rows
     from event_assets.warehouse.query import read_rows
 
     numeric, rows = read_rows(sql, datasets, settings, _first_rows)

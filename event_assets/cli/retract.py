@@ -41,7 +41,7 @@ def retract(
     declared, settings = named_dataset(dataset), load_settings()
 
     from event_assets.cli.dagster_runs import run_job
-    from event_assets.cli.output import working
+    from event_assets.cli.progress_bar import working
     from event_assets.cli.run_progress import RunProgress, console
     from event_assets.pipeline import retract as retraction
     from event_assets.pipeline.workspace import Workspace

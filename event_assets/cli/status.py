@@ -47,14 +47,13 @@ def status(
     statuses = [_status(one, settings) for one in found]
     runs = _last_runs(found, settings)
     if as_json:
-        from event_assets.cli.output import json_text
+        from event_assets.cli.machine_output import json_text
 
         shown = [_as_json(one, runs.get(one.dataset)) for one in statuses]
         print(json_text(shown[0] if dataset else shown))
         return
 
-    from event_assets.cli.output import note
-    from event_assets.cli.text_table import Shown, print_rows
+    from event_assets.cli.text_table import Shown, note, print_rows
 
     unused = [] if dataset else unused_samples(found, settings)
     rows = [_row(one, runs.get(one.dataset)) for one in statuses if one.dataset not in unused]

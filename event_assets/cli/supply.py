@@ -34,7 +34,7 @@ def supply(
     named_dataset(dataset)
 
     from event_assets import synthetic
-    from event_assets.cli.output import json_text
+    from event_assets.cli.machine_output import json_text
     from event_assets.cli.progress_bar import progressing
 
     inbox = local_folder(load_settings().inbox, "EVENT_ASSETS_INBOX")

@@ -93,6 +93,11 @@ def plain(text: str) -> str:
     return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
+def note(text: str) -> None:
+    """Print a line for people on standard error, so that standard output contains only data."""
+    typer.echo(plain(text), err=True)
+
+
 def _columns(cells: list[list[str]], count: int) -> list[tuple[str, ...]]:
     return list(zip(*cells, strict=True)) if cells else [()] * count
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from event_assets.cli.detect_format import csv_header, format_of
-from event_assets.cli.unify_values import Declared
+from event_assets.cli.normalize_as_declared import Declared
 from event_assets.declaration import Column, CsvDialect, Source
 from event_assets.errors import QueryError
 from event_assets.landing.csv import read_csv
@@ -34,8 +34,8 @@ class Converted:
     rows: int = 0
     refused: Counter[str] = field(default_factory=Counter)
     """Reason to the number of records."""
-    unified: set[str] = field(default_factory=set)
-    """The datasets as whose files values were unified."""
+    normalized: set[str] = field(default_factory=set)
+    """The datasets as whose files values were normalized."""
 
 
 def to_parquet(
@@ -52,9 +52,9 @@ def to_parquet(
 
     The columns are those of the header, or all members of the JSON objects in the order in which they first
     occur; nested values are JSON text, empty CSV fields null. Records that can't be read are refused by
-    landing's rules. `declared` tells by a file's name and columns how its values are unified. `progress` receives which
-    share more of the work is done. QueryError where nothing can be read, and with `fail_fast` at the first refused
-    record.
+    landing's rules. `declared` gives, by a file's name and columns, how its values are normalized. `progress` receives
+    each newly finished share of the work.
+    QueryError where nothing can be read, and with `fail_fast` at the first refused record.
     """
     done = Converted()
     try:
@@ -74,9 +74,9 @@ def to_parquet(
         quote = json.dumps if source.format != "csv" else str
         fields = Fields({f"c{place}": quote(name) for place, name in enumerate(names)})
         frames = _frames(file, prepared, source, fields, settings, done, fail_fast, read)
-        unify = declared(file.name, names)
-        done.unified.update([unify.dataset] if unify else [])
-        _write(frames, names, target, unify)
+        normalize = declared(file.name, names)
+        done.normalized.update([normalize.dataset] if normalize else [])
+        _write(frames, names, target, normalize)
     except FileRejected as rejected:
         raise QueryError(str(file), str(rejected), "fix the file, or say its --format") from None
     except OSError as error:
@@ -121,7 +121,7 @@ def folder_to_parquet(
         )
         done.rows += made.rows
         done.refused.update(made.refused)
-        done.unified.update(made.unified)
+        done.normalized.update(made.normalized)
     scans = [pl.scan_parquet(part, hive_partitioning=False, glob=False) for part in sorted(parts.iterdir())]
     pl.concat(scans, how="diagonal").sink_parquet(target, compression="snappy", maintain_order=True)
     return done
@@ -183,13 +183,13 @@ def _refuse(file: Path, done: Converted, reason: str, number: int, fail_fast: bo
     done.refused[reason] += 1
 
 
-def _write(frames: Iterator[pl.DataFrame], names: list[str], target: Path, unify: Declared | None) -> None:
+def _write(frames: Iterator[pl.DataFrame], names: list[str], target: Path, normalize: Declared | None) -> None:
     """Row groups of an even size, whatever the size of the frames."""
     schema = pa.schema([(name, pa.large_string()) for name in names])
     with pq.ParquetWriter(target, schema, compression="snappy") as writer:
         for frame in _gathered(frames):
             named = frame.rename(dict(zip(frame.columns, names, strict=True)))
-            writer.write_table((unify.unified(named) if unify else named).to_arrow().cast(schema))
+            writer.write_table((normalize.normalized(named) if normalize else named).to_arrow().cast(schema))
 
 
 def _gathered(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -28,7 +28,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from event_assets.dashboard import page
+from event_assets.dashboard import page_contents
 from event_assets.dashboard.panels import PANELS, REFUSED
 from event_assets.dashboard.queries import Query, Selection
 from event_assets.dashboard.query_cache import Answers, fetch
@@ -136,7 +136,7 @@ class _Site:
             "dataset.html",
             dataset=dataset,
             at=at,
-            page=page.dataset_page(answers, at),
+            page=page_contents.dataset_page(answers, at),
             problem=problem,
             known=known,
             presets=_presets(at, known),
@@ -147,9 +147,9 @@ class _Site:
         answers = self._fresh(dataset)
         at, _ = _selection(request, dataset, answers.dates() or [dt.date.min])
         panel = next((panel for panel in (*PANELS, REFUSED) if panel.name == name), None)
-        answer = page.panel_rows(panel, answers.to(panel.questions, at)) if panel else None
-        if name in page.KNOWN:
-            answer = page.known_rows(name, answers)
+        answer = page_contents.panel_rows(panel, answers.to(panel.questions, at)) if panel else None
+        if name in page_contents.KNOWN:
+            answer = page_contents.known_rows(name, answers)
         if answer is None:
             raise NotFoundError(name, f"is no panel of {dataset.name}", "choose one on its page")
         return _csv(csv_pieces([answer], raw=False), f"{dataset.name}-{name}")

@@ -10,6 +10,8 @@ from event_assets.declaration.column import RESERVED_COLUMNS, Column, Numbers
 from event_assets.declaration.dataset import Dataset
 from event_assets.declaration.events_and_profiles import CsvDialect, Events, Log, Profiles, Source, Time
 from event_assets.declaration.expected_files import Expect
+from event_assets.declaration.gold import Funnel, FunnelStep, Gold, Nothing, TopUsers, WatchTime
+from event_assets.declaration.limits import Quality
 from event_assets.declaration.load import (
     COMPONENT_TYPE,
     SHIPPED,
@@ -19,19 +21,7 @@ from event_assets.declaration.load import (
     parse_dataset,
     read_yaml,
 )
-from event_assets.declaration.tables_and_limits import (
-    Deduplicate,
-    Funnel,
-    FunnelStep,
-    Gold,
-    Identity,
-    Nothing,
-    Quality,
-    Sessions,
-    TopUsers,
-    Traffic,
-    WatchTime,
-)
+from event_assets.declaration.sessions_and_identity import Deduplicate, Identity, Sessions, Traffic
 from event_assets.digest import digest
 
 __all__ = [

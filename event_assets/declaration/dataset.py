@@ -18,15 +18,9 @@ from event_assets.declaration.column_references import check_column_references
 from event_assets.declaration.conditions import Where
 from event_assets.declaration.events_and_profiles import AS_JSON, Events, Profiles, Source
 from event_assets.declaration.expected_files import Expect
-from event_assets.declaration.tables_and_limits import (
-    Deduplicate,
-    Gold,
-    Identity,
-    Quality,
-    Retention,
-    Sessions,
-    Traffic,
-)
+from event_assets.declaration.gold import Gold
+from event_assets.declaration.limits import Quality, Retention
+from event_assets.declaration.sessions_and_identity import Deduplicate, Identity, Sessions, Traffic
 
 Kind = Literal["events", "profiles"]
 #: What a column of several blocks may have in each of them; all else belongs to the column, and is declared once.

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from event_assets.declaration import Dataset
-from event_assets.declaration.tables_and_limits import Retention
+from event_assets.declaration.limits import Retention
 from event_assets.errors import EventAssetsError
 from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.private.one_line_failure import OneLineFailure

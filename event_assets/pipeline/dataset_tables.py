@@ -15,7 +15,7 @@ from event_assets.storage.parquet import read_figures, read_parquet
 from event_assets.storage.partitions import EMPTY_CONTENT, WHOLE, Entry
 from event_assets.storage.table_store import TableStore
 from event_assets.tables.catalog import tables
-from event_assets.tables.plots import Series
+from event_assets.tables.partition_plots import Series
 from event_assets.tables.table import Table
 
 Unit = tuple[str, dt.date | None]

@@ -10,7 +10,7 @@ from typing import Literal
 
 import polars as pl
 
-from event_assets.tables.plots import Series
+from event_assets.tables.partition_plots import Series
 from event_assets.tables.table import Table
 
 SAMPLE_ROWS = 5

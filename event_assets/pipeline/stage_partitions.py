@@ -27,7 +27,7 @@ from event_assets.storage.damaged_files import damaged, damaged_files
 from event_assets.storage.parquet import read_parquet, scan_parquet
 from event_assets.storage.written_file import WrittenFile, discard_folder
 from event_assets.tables.contract import keep_contract, violations
-from event_assets.tables.plots import Series
+from event_assets.tables.partition_plots import Series
 from event_assets.tables.table import Table
 from event_assets.transforms.interface import Scope
 

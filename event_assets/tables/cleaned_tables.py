@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from event_assets.declaration import Dataset
-from event_assets.tables import plots
+from event_assets.tables import partition_plots
 from event_assets.tables.shared_columns import (
     EVENT_ID,
     EVENT_TIME,
@@ -24,7 +24,7 @@ _QUARANTINE: dict[str, Any] = {
     "columns": REJECT_COLUMNS,
     "key": ("file_id", "row_number"),
     "layer": "silver",
-    "plot": plots.by_value("reason"),
+    "plot": partition_plots.by_value("reason"),
 }
 
 
@@ -48,7 +48,7 @@ def cleaned_tables(dataset: Dataset) -> Iterable[Table]:
         "Typed, normalised, unique events.",
         event_columns(dataset),
         key=("event_id",),
-        plot=plots.by_hour("event_time"),
+        plot=partition_plots.by_hour("event_time"),
         partitioned_by="event_date",
         layer="silver",
         order=EVENT_ORDER,

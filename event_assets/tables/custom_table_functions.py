@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from event_assets.declaration import Dataset
-from event_assets.declaration.tables_and_limits import OwnTable
+from event_assets.declaration.gold import OwnTable
 from event_assets.digest import digest
 from event_assets.errors import ContractError, DeclarationError
 from event_assets.tables.table import Column, Table

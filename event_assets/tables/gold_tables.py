@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from event_assets.declaration import Dataset, FunnelStep
-from event_assets.tables import plots
+from event_assets.tables import partition_plots
 from event_assets.tables.channel_tables import summary_table
 from event_assets.tables.returning_users_tables import retention_tables
 from event_assets.tables.shared_columns import computed, count, region, typed
@@ -81,7 +81,7 @@ def _events_by_minute(event_type: Column) -> Table:
             count("event_count", "Events of the type in the minute.", made_from=("event_id",)),
         ),
         key=("minute", "event_type"),
-        plot=plots.by_hour("minute", total="event_count"),
+        plot=partition_plots.by_hour("minute", total="event_count"),
         partitioned_by="event_date",
     )
 
@@ -227,7 +227,7 @@ def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
             ),
         ),
         key=("user_id",),
-        plot=plots.by_furthest_step(steps),
+        plot=partition_plots.by_furthest_step(steps),
         partitioned_by="event_date",
     )
     yield Table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from event_assets.declaration import Dataset
-from event_assets.tables import plots
+from event_assets.tables import partition_plots
 from event_assets.tables.channel_tables import channel_columns, conversion_columns, source_tables
 from event_assets.tables.shared_columns import computed, count, typed
 from event_assets.tables.table import Column, Table
@@ -72,7 +72,7 @@ def session_tables(dataset: Dataset) -> Iterable[Table]:
         partitioned_by="event_date",
         layer="silver",
         order=("user_id", "session_start"),
-        plot=plots.by_length("duration_seconds"),
+        plot=partition_plots.by_length("duration_seconds"),
     )
 
 

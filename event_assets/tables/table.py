@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from event_assets.tables.column_types import arrow_type, polars_type
-from event_assets.tables.plots import Plot
+from event_assets.tables.partition_plots import Plot
 
 if TYPE_CHECKING:
     import polars as pl

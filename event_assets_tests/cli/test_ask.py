@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from event_assets.cli.main import app
 from event_assets.errors import DeclarationError
-from event_assets.warehouse.ask import METRICS, Metric, answer
+from event_assets.warehouse.metrics import METRICS, Metric, answer
 from event_assets.warehouse.query import read_rows
 from event_assets_tests.world import World, clicks, lines
 

@@ -167,16 +167,16 @@ def folders(out: str) -> list[str]:
     return sorted(path.name for path in Path(out).iterdir())
 
 
-def test_a_file_of_a_shipped_dataset_is_unified_as_it_declares(command: Command) -> None:
+def test_a_file_of_a_shipped_dataset_is_normalized_as_it_declares(command: Command) -> None:
     Path("Dataset_20250101.csv").write_text(ACTIVITY)
     said = convert(command, "Dataset_20250101.csv", "--out", "out", "--partition-by", "platform")
     assert folders("out") == ["platform=Android", "platform=Web", "platform=__HIVE_DEFAULT_PARTITION__", "platform=iOS"]
-    assert "Values are unified as activity declares them; --as none keeps them." in said.err
+    assert "Values are normalized as activity declares them; --as none keeps them." in said.err
     convert(command, "Dataset_20250101.csv", "--out", "kept", "--partition-by", "platform", "--as", "none")
     assert len(folders("kept")) == 10
 
 
-def test_a_file_of_another_name_or_with_other_columns_is_unified_where_asked_alone(command: Command) -> None:
+def test_a_file_of_another_name_or_with_other_columns_is_normalized_where_asked_alone(command: Command) -> None:
     Path("dump.csv").write_text(ACTIVITY)
     Path("Dataset_1.csv").write_text("platform,other\nios,1\n iOS,2\n")
     for file in ("dump.csv", "Dataset_1.csv"):

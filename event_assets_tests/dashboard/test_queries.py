@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from event_assets.dashboard import quality_frames, queries
-from event_assets.dashboard.page import known_rows, panel_rows
+from event_assets.dashboard.page_contents import known_rows, panel_rows
 from event_assets.dashboard.panels import PANELS, REFUSED
 from event_assets.dashboard.queries import Selection
 from event_assets.dashboard.query_cache import Answers, NotMadeError

@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import orjson
 import typer
 
-from event_assets.cli.text_table import plain
 from event_assets.storage.atomic_write import atomic_write
 
 if TYPE_CHECKING:
@@ -23,23 +22,6 @@ if TYPE_CHECKING:
 FORMATS = (".csv", ".parquet", ".json", ".ndjson")
 #: At most this number of bytes of an answer is kept in memory; more goes to a temporary file.
 _BUFFER_BYTES = 16_000_000
-
-
-def working(title: str) -> AbstractContextManager[object]:
-    """Shows that something goes on and since when, on standard error and only where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    shown = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    shown.add_task(title, total=None)
-    return shown
-
-
-def note(text: str) -> None:
-    """A line beside the data: on standard error."""
-    typer.echo(plain(text), err=True)
 
 
 def json_text(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Values of a file, unified by a dataset's declaration: blanks, null values, aliases and case."""
+"""Normalizes the values of a file as a dataset declares them: blanks, null values, aliases and case."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ class Declared:
     dataset: str
     columns: Mapping[str, Column]
 
-    def unified(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def normalized(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The frame with the text that each value means; null where it means none."""
         return frame.with_columns(
-            _unified(frame[name], column) for name, column in self.columns.items() if name in frame.columns
+            _normalized(frame[name], column) for name, column in self.columns.items() if name in frame.columns
         )
 
 
 def declared_as(
     wanted: str | None, datasets: Mapping[str, Dataset], file_name: str, names: Sequence[str]
 ) -> Declared | None:
-    """How to unify a file with columns of these names: as the wanted dataset, or as the one shipped dataset that has
-    files of this name with exactly these columns. QueryError where the wanted one is unknown or declares none of them.
+    """How to normalize a file with columns of these names: as the wanted dataset declares, or as the only shipped
+    dataset that has files of this name with exactly these columns.
+    QueryError where the wanted one is unknown or declares none of them.
     """
     if wanted == NONE:
         return None
@@ -77,7 +78,7 @@ def _size(declared: Declared) -> int:
     return len(declared.columns)
 
 
-def _unified(texts: pl.Series, column: Column) -> pl.Series:
+def _normalized(texts: pl.Series, column: Column) -> pl.Series:
     distinct = texts.unique().drop_nulls()
     values = [normalised(text, column) for text in distinct]
     return texts.replace_strict(distinct, pl.Series(values, dtype=pl.String), default=None, return_dtype=pl.String)
