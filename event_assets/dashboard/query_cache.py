@@ -70,7 +70,7 @@ class Answers:
             return dict(zip(distinct, pool.map(attempt, distinct), strict=True))
 
     def ask(self, query: Query) -> pl.DataFrame:
-        """The rows of one query. NotMadeError where its table was never made."""
+        """The rows of one query. NotMadeError where its table was never materialized."""
         tables = (LANDING_REJECTS, "quarantine") if query.table == REJECTED else (query.table,)
         if not any(self.workspace.stores[table].entries() for table in tables):
             name = self.dataset.name

@@ -24,10 +24,24 @@ from event_assets.errors import DeclarationError
 
 #: Event types that are steps on the way to a sale, each with the names that it goes by, without case and marks.
 _FUNNEL = (
-    ("view", "pageview", "productview", "productviewed", "viewitem", "viewproduct"),
-    ("cart", "addtocart", "productadded", "itemadded", "additem", "inthecart", "warenkorb"),
+    (
+        *("view", "pageview", "pageviewed", "viewedpage", "productview", "productviewed", "viewedproduct", "viewitem"),
+        "viewproduct",
+    ),
+    ("cart", "addtocart", "addedtocart", "productadded", "itemadded", "additem", "inthecart", "warenkorb"),
     ("begincheckout", "checkoutstarted", "checkout"),
-    ("purchase", "buy", "order", "ordercompleted", "transaction", "payment", "kauf", "achat"),
+    (
+        "purchase",
+        "buy",
+        "order",
+        "ordercompleted",
+        "orderplaced",
+        "placedorder",
+        "transaction",
+        "payment",
+        "kauf",
+        "achat",
+    ),
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from event_assets.draft import known_names
 from event_assets.draft.find_fields import fields_named, is_category, is_constant
-from event_assets.draft.infer_types import is_number_text
+from event_assets.draft.infer_types import is_identifier, is_number_text
 from event_assets.draft.sample import Field, bare, share, titles_of
 
 #: A type that is empty more often than this is another field's.
@@ -64,5 +64,6 @@ def differ_in_case(texts: Iterable[str]) -> list[str]:
 
 def possible_types(fields: Sequence[Field]) -> list[Field]:
     """The fields of which a person could choose the type of event: a few words for many records."""
-    able = [one for one in fields if not one.nested and not one.within and not all(map(is_number_text, one.texts))]
+    able = [one for one in fields if not one.nested and not one.within and not is_identifier(one.parts[-1])]
+    able = [one for one in able if not all("@" in text or is_number_text(text) for text in one.texts)]
     return [one for one in able if 2 <= len(set(one.texts)) <= min(_FEW_TYPES, len(one.texts) // 2)]

@@ -59,7 +59,8 @@ TYPE = (
 #: Fields that name what was done where the type of event is empty (Segment: a page's and a screen's calls have names).
 TYPE_ELSE = ("eventname", "event", "name", "type", "action")
 ID = (
-    *("eventid", "insertid", "messageid", "id", "logid", "uuid", "eventuuid", "recordid", "requestid"),
+    # Amplitude's event_id counts the events of a device; its $insert_id is the id.
+    *("insertid", "eventid", "messageid", "id", "logid", "uuid", "eventuuid", "recordid", "requestid"),
     *("transactionid", "rowid", "statementid", "xedgerequestid", "traceid"),
 )
 SESSION = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-#: Set on runs that make only what is stale; a run without it was started by a person, and makes what it names.
+#: Set on runs that materialize only stale partitions; a run without it was started by a person.
 ONLY_STALE_TAG = "event_assets/only_stale"
 #: The dates that a run was requested for, `FIRST/LAST`, where Dagster's own tags of a range can't name them: it knows
 #: the dates of the calendar that was loaded.

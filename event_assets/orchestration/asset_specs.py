@@ -124,8 +124,8 @@ def _deps(dataset: Dataset, table: str, step: Step | None) -> Iterator[dg.AssetD
 
 
 def shown_inputs(dataset: Dataset, step: Step) -> Sequence[Input]:
-    """What a step reads, each table once; in place of an internal table what that is made from, on all dates that the
-    step then depends on."""
+    """What a step reads, each table once. An internal table is replaced by what it is computed from, on all dates that
+    the step then depends on."""
     made, found = tables(dataset), dict[str, Input]()
     for source in step.inputs:
         inner: Sequence[Input] = [Input(source.table)]

@@ -242,7 +242,7 @@ def _concluding(made: Sequence[str]) -> Callable[..., Iterator[Any]]:
 def _outputs(
     context: dg.OpExecutionContext, current: DatasetRun, made: Sequence[str], waiting: set[str]
 ) -> Iterator[dg.Output[Any]]:
-    """The outputs of the tables that an op made, and of its checks.
+    """The outputs of the tables that an op materialized, and of its checks.
 
     Assets of users run after what they read, unless a partition of it was not published or waits. Checks that run
     without their tables judge what is published.

@@ -11,7 +11,7 @@ from event_assets.tables.table import Table
 
 
 def column_lineage(dataset: Dataset, table: Table) -> dict[str, list[dg.TableColumnDep]]:
-    """By column, the columns of other tables that it is made from; none for a table that landing makes."""
+    """By column, the columns of other tables that it is computed from; none for a landed table."""
     return {
         column: [dg.TableColumnDep(asset_key(dataset.name, name), field) for name, field in sources]
         for column, sources in column_sources(dataset, table).items()

@@ -74,7 +74,7 @@ class DatasetRun:
         return self._run
 
     def landed(self, summary: LandingSummary) -> None:
-        """Note what a landing brought: the run goes on with the dates that there are now."""
+        """Remember the result of the landing; the run continues with the dates that exist now."""
         assert self._run is not None
         self.summary, self._run = summary, self._run.restarted()
 
@@ -82,14 +82,14 @@ class DatasetRun:
         self._open.close()
 
     def steps_of(self, context: dg.OpExecutionContext, step: Step) -> list[tuple[Step, bool]]:
-        """The step that an op makes, where the run wants it, with whether only what is stale of it."""
+        """The step that an op computes, if requested, and whether only its stale partitions."""
         return [(one, _is_retry(context)) for one in self.open(context).steps if one.name == step.name]
 
     def left_over(self, context: dg.OpExecutionContext) -> list[tuple[Step, bool]]:
-        """The steps that the op of a retry makes beside its own: what waited in the run before.
+        """The steps that the op of a retry computes beside its own: those whose partitions waited in the run before.
 
-        A retry repeats the ops that failed, while those of the tables that waited had ended well. What waits follows
-        from the lake: the first op makes what is stale of the ops that are no part of the run, the last one of all.
+        A retry repeats only the ops that failed, but the ops of the tables that waited succeeded. Which partitions wait
+        follows from the lake: the first op computes the stale ones of ops that aren't part of the run, the last op all.
         """
         if not _is_retry(context):
             return []
@@ -109,11 +109,11 @@ class DatasetRun:
         return self._to_do == self._planned if self._alone else not self._planned.intersection(self._after[op])
 
     def note_made(self, outcomes: list[Outcome]) -> None:
-        """Report outcomes but those that wait: a later op may make them."""
+        """Report outcomes except those that wait: a later op may materialize these partitions."""
         self.note([outcome for outcome in outcomes if outcome.state != "waiting"])
 
     def note(self, outcomes: list[Outcome]) -> None:
-        """Report outcomes to whoever receives the progress, and remember what failed."""
+        """Report outcomes as progress, and remember those that failed."""
         assert self._run is not None
         request, tables = self._run.request, self.workspace.tables
         for outcome in outcomes:
@@ -182,7 +182,7 @@ def settings_of(given: Settings | None) -> Callable[[], Settings]:
 
 
 def selected_tables(context: dg.OpExecutionContext) -> set[str]:
-    """The tables that the run is to make."""
+    """The tables that the run materializes."""
     return {key.path[-1] for key in context.selected_asset_keys}
 
 

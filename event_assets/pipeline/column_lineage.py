@@ -1,4 +1,4 @@
-"""Which columns of other tables a table's columns are made from."""
+"""Which columns of other tables a table's columns are computed from."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from event_assets.tables.table import Column, Table
 
 
 def column_sources(dataset: Dataset, table: Table) -> dict[str, list[tuple[str, str]]]:
-    """By column, the (table, column) pairs that it is made from: those of its own name in an input of the step, else
-    those that its contract names. Internal tables are resolved to what they are made from; a table that landing makes
+    """By column, the (table, column) pairs that it is computed from: those of its name in an input of the step, else
+    those that its contract names. Internal tables are resolved to what they are computed from; a landed table
     has none."""
     if table.name not in step_of(dataset):
         return {}

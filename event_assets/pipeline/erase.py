@@ -266,7 +266,7 @@ def _of_rejects(
 
 
 def place(workspace: Workspace, file: SourceFile, staged: dict[str, Path]) -> None:
-    """Move a source file's staged parts to where the ledger's commit will make them count."""
+    """Move a source file's staged parts to their places in the raw tables; the ledger's commit makes them active."""
     for part in parts(workspace, file):
         if part.name in staged:
             store = workspace.stores[part.table]

@@ -119,7 +119,7 @@ def land_new_files(
 
 
 def _lost(workspace: Workspace) -> Iterator[LandingError]:
-    """What is missing or damaged in the lake and can't be made again: the source is missing, too, or was dropped."""
+    """The missing or damaged files of the lake that can't be recomputed: the source is missing, or has expired."""
     for file in files_missing_rows(workspace):
         name = workspace.ledger.names()[file.kind, file.file_id][0]
         remedy = f"put it back and run again, or event-assets retract {workspace.dataset.name} {name}"

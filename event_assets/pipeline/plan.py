@@ -43,7 +43,7 @@ class Plan:
         return not self.files and not self.stale
 
     def units(self) -> dict[str, list[str]]:
-        """Table to the dates that are known to be made; a table without dates has the date `""`."""
+        """Table to the dates that are known to be stale; a table without dates has the date `""`."""
         found: dict[str, list[str]] = {}
         for unit in self.stale:
             for table in unit.step.tables:
@@ -67,7 +67,7 @@ class Plan:
         yield from map(str, self.changes)
         yield from (f"would land {name}: {why}" for name, why in self.files)
         for (step, why), units in groupby(self.stale, key=lambda unit: (unit.step.name, unit.why)):
-            yield f"would make {step} {date_range([unit.date for unit in units])}".rstrip() + f": {why}"
+            yield f"would materialize {step} {date_range([unit.date for unit in units])}".rstrip() + f": {why}"
         total = sum(len(dates) for dates in self.at_most.values())
         if self.is_empty:
             yield "Nothing to do: no file is new and no partition is stale."

@@ -21,7 +21,7 @@ def publish(
 
     Files that hold the published rows, made from the same inputs, are discarded, unless the bytes of the published
     ones differ: they are damaged then, and perhaps no reader met that yet. `made_from` is the digest of what the
-    partition was made from; of rows that no step made it is that of the rows.
+    partition was computed from; of rows that no step computed it is that of the rows.
     """
     before = store.entries().get(unit_of(date))
     content = content_digest(staged)

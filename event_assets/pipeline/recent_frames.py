@@ -1,4 +1,4 @@
-"""Frames that a run has just made, kept for the steps that read them, up to a number of bytes."""
+"""A cache of the frames that a run has just computed, for the steps that read them, up to a number of bytes."""
 
 from __future__ import annotations
 

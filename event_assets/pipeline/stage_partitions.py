@@ -65,7 +65,7 @@ class StagedPartition:
 
 
 class Stager:
-    """Stages partitions in a folder. `recent` holds frames that were just made, so that they aren't read again."""
+    """Stages partitions in a folder. `recent` has frames that were just computed, so that they aren't read again."""
 
     def __init__(self, workspace: Workspace, staging: Path, recent: RecentFrames) -> None:
         self._workspace, self._staging, self._recent = workspace, staging, recent

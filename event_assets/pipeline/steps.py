@@ -40,7 +40,7 @@ from event_assets.transforms.dates_on_hold import empty_where_held
 from event_assets.transforms.interface import Transform
 from event_assets.transforms.traffic import counted_only
 
-#: Raised when a transform's meaning changes: every partition that it made is then stale.
+#: Raised when a transform's meaning changes: all its partitions are then stale.
 VERSION = 1
 
 #: The table that a run publishes last, from what is published.

@@ -88,11 +88,11 @@ class Lake:
         return Ledger(self._files(dataset, f"{STATE}/ledger"), self.state(dataset))
 
     def declarations(self, dataset: str) -> Declarations:
-        """The declarations by which the dataset's tables were made."""
+        """The declarations by which the dataset's tables were computed."""
         return Declarations(self._files(dataset, f"{STATE}/rules"))
 
     def state(self, dataset: str) -> Path:
-        """The folder, on this machine, of the dataset's staging and of what can be made again."""
+        """The folder, on this machine, of the dataset's staging and caches."""
         return self._here / dataset / STATE
 
     def writing(

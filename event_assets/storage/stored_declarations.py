@@ -1,4 +1,4 @@
-"""The declarations by which tables were made, each under its digest: what `plan` names changed keys by."""
+"""The declarations by which tables were computed, each under its digest, with which `plan` names changed keys."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Who came when: users by date as sets, from which cohorts and active users of any span of dates are counted.
+"""Active and returning users: users by date as sets, from which cohorts and active users are counted.
 
 Nothing is counted from events here: `daily_users` has each user (each person, where `identity` is declared) of a date
-once, and all other tables are made from it. `daily_cohorts` has the counts of a date that add up to retention: a late
-date counts the users of its own week only.
+once, and all other tables are computed from it. `daily_cohorts` has the counts of a date that add up to retention: a
+late date counts the users of its own week only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The warehouse file: a DuckDB database of views, for the DuckDB shell and tools that draw charts.
 
-It holds no rows, so a dataset's views are made again only where one would be another: a new dataset, a changed
-declaration, a table's first files. Readers that have the old file open go on with it; no process waits.
+It holds no rows, so a dataset's views are created again only if one changes: a new dataset, a changed declaration, a
+table's first files. Readers that have the old file open keep it; no process waits.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _EVERY = ""
 
 
 def refresh(datasets: Mapping[str, Dataset], settings: Settings) -> bool:
-    """Let the warehouse file hold a view for every table of the datasets; whether it had to be made again.
+    """Make the warehouse file have a view for every table of the datasets; returns whether it had to change.
 
     LakeError where it can't be written, where another program's file has that name, or where the lake is not a folder.
     """

@@ -69,7 +69,7 @@ def create_views(
 
     The files that they read are added to `files`, also where one of them can't be read.
 
-    A table that was never made gives a view without rows. Opening all tables' logs takes seconds, so only
+    A table that was never materialized gives a view without rows. Opening all tables' logs takes seconds, so only
     views that the query mentions by name are given their files; the others have their columns, and an
     error in place of rows.
     """

@@ -51,7 +51,7 @@ def test_a_changed_rule_is_shown_with_its_effect_and_the_run_has_just_that_effec
     assert world.table("sessions").equals(before)
     shown = command("plan", "clicks", "--diff").out
     assert "sessions.gap: 30m → 20m" in shown
-    assert "would make sessions 2025-01-06: its rules changed (sessions.gap)" in shown
+    assert "would materialize sessions 2025-01-06: its rules changed (sessions.gap)" in shown
     assert "\nsessions 2025-01-06: 1 added, 1 changed (session_end 1, duration_seconds 1, " in shown
     assert '\n  changed 2025-01-06 {"user_id":"ann"}: session_count\n' in shown
     assert '\ntop_users_overall: 1 changed (session_count 1)\n  changed {"rank":1}: session_count\n' in shown

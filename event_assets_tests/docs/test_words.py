@@ -33,6 +33,7 @@ AVOID = {
         r"|\brefused (partition|date|table|unit|step)s?\b|\brefused,? or wait"
     ),
     "the intake": r"\b(the|an) intake\b",
+    "a table that is made": r"\b(partition|table)s? (that )?(is|are|was|were) made (from|of|by|again)\b|\bnever made\b",
     "a text that is not in the repository": r"\bSPEC\b",
 }
 #: Of the docs only: the code's comments still have some.

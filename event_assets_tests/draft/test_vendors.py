@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from event_assets.draft import draft
 from event_assets.draft.trial_run import try_out
 from event_assets_tests.draft.test_real_exports import csv, drafted, ndjson
@@ -63,11 +65,26 @@ def test_an_address_of_e_mail_is_the_user_where_no_field_is_an_id(tmp_path: Path
     made, trial = drafted(tmp_path, {"e.csv": csv("Sent at,Customer Email,Account ID,Shipping E-Mail,Event", *rows)})
     assert roles(made) == ("Sent at", "Account ID", "Event")
     assert "other fields that could be the user are Customer Email, Shipping E-Mail" in made.notes
+    bare = [f"{at},u{n % 4}@example.org,{('paid', 'open')[n % 2]}" for n, at in enumerate(AT)]
+    made, _ = drafted(tmp_path / "c", {"e.csv": csv("Sent at,Customer Email,State", *bare)})
+    assert any(note.endswith("name one with source: FIELD, such as State") for note in made.notes)
     rows = [row.replace(f",{n % 4 + 7},", ",,") for n, row in enumerate(rows)]
     made, trial = drafted(tmp_path / "b", {"e.csv": csv("Sent at,Customer Email,Note,Shipping E-Mail,Event", *rows)})
     assert roles(made) == ("Sent at", "Customer Email", "Event")
     assert (trial.taken, made.dataset.column("user_id").personal) == (20, True)
     assert any(note.startswith("users are known by the e-mail address in Customer Email") for note in made.notes)
+
+
+def test_the_id_of_amplitude_and_the_steps_of_a_sale_are_known_by_several_names(tmp_path: Path) -> None:
+    steps = ("Viewed Page", "Added To Cart", "Order Placed")
+    records = [
+        {"event_id": n, "$insert_id": f"i{n}", "user_id": f"u{n % 3}", "event_time": at, "event_type": steps[n % 3]}
+        for n, at in enumerate(AT)
+    ]
+    made, _ = drafted(tmp_path, {"e.ndjson": ndjson(*records)})
+    assert made.dataset.event_id == "insert_id"
+    assert made.dataset.gold.user_funnel is not None
+    assert [step.name for step in made.dataset.gold.user_funnel.steps] == list(steps)
 
 
 def test_the_type_of_event_may_be_a_part_of_the_folders(tmp_path: Path) -> None:
@@ -129,6 +146,30 @@ def test_a_log_of_any_program_is_read_as_a_time_and_the_text_around_it(tmp_path:
     made, trial = drafted(tmp_path / "lb", {"haproxy.log": csv(*(haproxy % (n, n % 3, n) for n in range(12)))})
     assert roles(made) == ("time", "client_ip", "method")
     assert trial.taken == 12
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{at} INFO user=u{n} action={kind}",
+        'time={at} level=info msg="a, b" user=u{n} action={kind}',
+        "[{at}] shop: {kind}ed (user=u{n}, action={kind}); took=3",
+    ],
+)
+def test_names_with_values_in_the_lines_of_a_log_are_fields(tmp_path: Path, line: str) -> None:
+    lines = [line.format(at=at, n=n % 3, kind=("view", "buy")[n % 2]) for n, at in enumerate(AT)]
+    without = f"{AT[0]} restarted"
+    made, trial = drafted(tmp_path, {"app.log": csv(*lines, without)})
+    assert roles(made) == ("time", "user", "action")
+    assert trial.rows.select("user_id", "event_type").row(0) == ("u0", "view")
+    assert (trial.taken, [(one.reason, one.records) for one in trial.refused]) == (20, [("missing_user_id", 1)])
+
+
+def test_values_of_a_log_without_one_order_stay_in_the_message(tmp_path: Path) -> None:
+    lines = [f"{at} INFO " + " ".join([f"a={n % 4}", f"b={n % 2}"][:: (-1) ** n]) for n, at in enumerate(AT)]
+    made, trial = drafted(tmp_path, {"app.log": csv(*lines)})
+    assert [column.source for column in made.dataset.columns if column.constant is None] == ["before", "message", "a"]
+    assert trial.rows.select("a", "message").row(1) == (1, "INFO b=1 a=1")
 
 
 def test_profiles_are_the_file_with_the_users_of_the_events_and_no_pattern_takes_files_of_another_kind(

@@ -225,8 +225,8 @@ MUTANTS = (
     _mutant(
         "staleness without the dates around",
         "pipeline/staleness/input_digest.py",
-        "return [pair for pair in contents if pair[1] != EMPTY_CONTENT]",
-        "return [pair for pair in contents if pair[1] != EMPTY_CONTENT and pair[0] == unit_of(date)]",
+        "return [(unit, entry.content) for unit, entry in units if entry.content != EMPTY_CONTENT]",
+        "return [(unit, entry.content) for unit, entry in units if unit == unit_of(date)]",
         _INCREMENTAL,
     ),
     _mutant(

@@ -58,7 +58,7 @@ def test_the_check_says_which_files_and_partitions_a_run_would_touch_and_why(pla
     assert said[:3] == [
         "```",
         "would land clicks_3.csv: new",
-        "would make cleaned_events 2025-01-03: its inputs changed",
+        "would materialize cleaned_events 2025-01-03: its inputs changed",
     ]
     assert found.metadata["stale partitions"].value == 1
     assert platform.table("cleaned_events").height == 5

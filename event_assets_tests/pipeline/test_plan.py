@@ -126,10 +126,10 @@ def test_a_plan_names_files_changed_keys_and_the_units_that_they_make_stale(worl
     assert list(preview(world.workspace).lines())[:6] == [
         "sessions.gap: 30m → 20m",
         "would land clicks_2.csv: new",
-        "would make session_edges 2025-01-06 to 2025-01-08 (3 dates): its rules changed (sessions.gap)",
-        "would make session_parts 2025-01-06 to 2025-01-08 (3 dates): its rules changed (sessions.gap)",
-        "would make sessions 2025-01-06 to 2025-01-08 (3 dates): its rules changed (sessions.gap)",
-        "would make joined_facts 2025-01-06 to 2025-01-08 (3 dates): its rules changed (sessions.gap)",
+        "would materialize session_edges 2025-01-06 to 2025-01-08 (3 dates): its rules changed (sessions.gap)",
+        "would materialize session_parts 2025-01-06 to 2025-01-08 (3 dates): its rules changed (sessions.gap)",
+        "would materialize sessions 2025-01-06 to 2025-01-08 (3 dates): its rules changed (sessions.gap)",
+        "would materialize joined_facts 2025-01-06 to 2025-01-08 (3 dates): its rules changed (sessions.gap)",
     ]
     world.land()
     found = preview(world.workspace)

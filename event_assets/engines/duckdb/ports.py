@@ -41,7 +41,7 @@ class DuckDBPorts:
         return nw.from_native(self.connection.table(name))
 
     def release(self) -> None:
-        """Drop what was shared or lent: the tables that were made of it are written."""
+        """Drop all shared or lent frames: the tables that are computed from them are written."""
         for kind, name in reversed(self._made):
             if kind == "table":
                 self.connection.execute(f"DROP TABLE {name}")

@@ -46,7 +46,7 @@ class SparkPorts:
         return nw.from_native(kept)
 
     def release(self) -> None:
-        """Let go of all that was shared: the tables that were made of it are written."""
+        """Release all shared frames: the tables that are computed from them are written."""
         for frame in self._shared:
             frame.unpersist()
         self._shared.clear()

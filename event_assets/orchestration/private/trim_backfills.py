@@ -1,9 +1,9 @@
 """Removes from backfills the partitions that a table can't have.
 
-Dagster waits for a materialization of each requested partition. Where there is none, it ends the backfill as failed,
-and tables over all dates, which would be its next run, are never made. It also ends a backfill with partitions that
-have left the calendar. A date without records must not be recorded as materialized, so such a date is taken out of
-what is requested.
+Dagster waits for a materialization of each requested partition. If one is missing, it ends the backfill as failed, and
+the tables over all dates, which would be its next run, are not materialized. It also ends a backfill with partitions
+that have left the calendar. A date without records must not be recorded as materialized, so it is removed from the
+request.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Exists = Callable[[str, dg.AssetKey, str], bool]
 
 
 def trim_backfills(instance: dg.DagsterInstance, exists: Exists) -> set[str]:
-    """Take the partitions that can't exist out of all unfinished backfills; returns them."""
+    """Remove the partitions that can't exist from all unfinished backfills; returns them."""
     found: set[str] = set()
     looks = 1
     while looks:

@@ -47,7 +47,7 @@ def reason(workspace: Workspace, step: Step, date: dt.date | None) -> str | None
     """Why a unit is stale; None where it is fresh."""
     entries = [workspace.entry(table, date) for table in step.tables]
     if not all(entries):
-        return "never made"
+        return "never materialized"
     if any(entry and entry.damaged for entry in entries):
         return "its file is missing or damaged"
     expected = input_digest(workspace, step, date)
