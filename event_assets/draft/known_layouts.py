@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from event_assets.declaration.events_and_profiles import LOG_PATTERNS
@@ -63,6 +65,34 @@ _CTIME = r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d\d:\d\d:\d\d(?:\.\d+)? \d{4}"
 _RFC_2822 = r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(?::\d\d)?(?: (?:[+-]\d{4}|GMT|UT)\b)?"
 _AROUND = [rf"(?P<before>.*?)\[?(?P<time>{time})\]?(?P<message>.*)" for time in (_ISO, _APACHE, _CTIME, _RFC_2822)]
 TEXTS = tuple(Log("a text", pattern, re.compile(pattern)) for pattern in _AROUND)
+
+#: A name and its value within a text, as logfmt and many programs write them: user=u1 path="/a b".
+PAIR = re.compile(r"(?<![^\s,;\[({])([A-Za-z][A-Za-z0-9_]{0,29})=(\"[^\"]*\"|[^\s,;\")\]]+)", re.ASCII)
+_MAX_PAIRS = 15
+
+
+def with_pairs(pattern: str, messages: Sequence[str]) -> str:
+    """The pattern of a text with a group for each name that most messages give a value, in their order, which the group
+    `message` contains. A line without one of them still matches."""
+    found = [dict(PAIR.findall(text)) for text in messages]
+    counts = Counter(name for pairs in found for name in pairs)
+    common = [name for name, count in counts.items() if 2 * count > len(messages)][:_MAX_PAIRS]
+    groups: list[str] = []
+    for name in _in_one_order([name for name in common if f"(?P<{name}>" not in pattern], found):
+        is_quoted = all(pairs[name].startswith('"') for pairs in found if name in pairs)
+        value = f'"(?P<{name}>[^"]*)"' if is_quoted else rf'"?(?P<{name}>[^\s,;")\]]+)'
+        groups.append(rf"(?:.*?\b{name}={value})?")
+    return pattern.replace("(?P<message>.*)", f"(?P<message>{''.join(groups)}.*)")
+
+
+def _in_one_order(names: Sequence[str], found: Sequence[dict[str, str]]) -> list[str]:
+    """The names that are in one order wherever they occur."""
+    kept: list[str] = []
+    for name in names:
+        more = [*kept, name]
+        if all([one for one in pairs if one in more] == [one for one in more if one in pairs] for pairs in found):
+            kept = more
+    return kept
 
 
 @dataclass(frozen=True)

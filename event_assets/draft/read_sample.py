@@ -16,7 +16,7 @@ from event_assets.declaration import Column, Source
 from event_assets.draft.csv_dialect import MAX_TABLE_RECORDS, Dialect, detect
 from event_assets.draft.json_fields import Number, json_fields, parse
 from event_assets.draft.json_sample import json_sample
-from event_assets.draft.known_layouts import LOGS, TEXTS, Log, header_of
+from event_assets.draft.known_layouts import LOGS, PAIR, TEXTS, Log, header_of, with_pairs
 from event_assets.draft.sample import MAX_RECORDS, Field, Sample, trimmed
 from event_assets.errors import LandingError
 from event_assets.landing.plain_text import head_of, plain_chunks
@@ -63,7 +63,12 @@ def header_alone(path: Path) -> tuple[str, ...]:
 def text_log(path: Path) -> Sample | None:
     """The lines of a text as a time and what is around it; None where most have no time within."""
     found = _log(path, TEXTS)
-    return found and replace(found, remarks=(_TEXT_REMARK,))
+    if found is None:
+        return None
+    messages = next(one.texts for one in found.fields if one.source == "message")
+    pattern = with_pairs(found.options["log"]["pattern"], messages)
+    found = _log(path, [Log("a text", pattern, re.compile(pattern))]) or found
+    return replace(found, remarks=(_TEXT_REMARK,))
 
 
 _TEXT_REMARK = (
@@ -92,7 +97,9 @@ def _read(path: Path) -> Sample:
         return log
     table = _csv(path)
     looked_at = min(len(_lines(path)), MAX_TABLE_RECORDS)
-    is_text = table.is_nameless and table.records < _WHOLE_TABLE * looked_at
+    has_pairs = any(one.texts and all(map(PAIR.fullmatch, one.texts)) for one in table.fields)
+    is_text = table.is_nameless and (has_pairs or table.records < _WHOLE_TABLE * looked_at)
+    is_text |= any(len(PAIR.findall(one.source)) > 1 for one in table.fields)  # the first line, taken for a header
     return (text_log(path) if is_text else None) or table
 
 

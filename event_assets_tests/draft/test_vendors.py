@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from event_assets.draft import draft
 from event_assets.draft.trial_run import try_out
 from event_assets_tests.draft.test_real_exports import csv, drafted, ndjson
@@ -144,6 +146,30 @@ def test_a_log_of_any_program_is_read_as_a_time_and_the_text_around_it(tmp_path:
     made, trial = drafted(tmp_path / "lb", {"haproxy.log": csv(*(haproxy % (n, n % 3, n) for n in range(12)))})
     assert roles(made) == ("time", "client_ip", "method")
     assert trial.taken == 12
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{at} INFO user=u{n} action={kind}",
+        'time={at} level=info msg="a, b" user=u{n} action={kind}',
+        "[{at}] shop: {kind}ed (user=u{n}, action={kind}); took=3",
+    ],
+)
+def test_names_with_values_in_the_lines_of_a_log_are_fields(tmp_path: Path, line: str) -> None:
+    lines = [line.format(at=at, n=n % 3, kind=("view", "buy")[n % 2]) for n, at in enumerate(AT)]
+    without = f"{AT[0]} restarted"
+    made, trial = drafted(tmp_path, {"app.log": csv(*lines, without)})
+    assert roles(made) == ("time", "user", "action")
+    assert trial.rows.select("user_id", "event_type").row(0) == ("u0", "view")
+    assert (trial.taken, [(one.reason, one.records) for one in trial.refused]) == (20, [("missing_user_id", 1)])
+
+
+def test_values_of_a_log_without_one_order_stay_in_the_message(tmp_path: Path) -> None:
+    lines = [f"{at} INFO " + " ".join([f"a={n % 4}", f"b={n % 2}"][:: (-1) ** n]) for n, at in enumerate(AT)]
+    made, trial = drafted(tmp_path, {"app.log": csv(*lines)})
+    assert [column.source for column in made.dataset.columns if column.constant is None] == ["before", "message", "a"]
+    assert trial.rows.select("a", "message").row(1) == (1, "INFO b=1 a=1")
 
 
 def test_profiles_are_the_file_with_the_users_of_the_events_and_no_pattern_takes_files_of_another_kind(
