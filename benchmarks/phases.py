@@ -12,6 +12,7 @@ import functools
 import json
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -23,6 +24,8 @@ from benchmarks.report import table
 #: (table, phase). What belongs to no table stands under one of these in place of it.
 Part = tuple[str, str]
 START, LANDING, GRAPH, DAGSTER = "start", "landing", "graph", "Dagster"
+#: Groups with a smaller share of the whole are shown together.
+_SMALL = 0.02
 
 
 @dataclasses.dataclass
@@ -179,21 +182,25 @@ def measure_phases(folder: Path, inbox: Path, *arguments: str) -> tuple[Measured
 
 
 def costs(spent: Mapping[Part, Spent], rows: int) -> str:
-    """Two tables: the groups with their phases, the largest first, and the ten largest parts of all."""
+    """Two tables: the groups with their phases (small ones together), the largest first, and the ten largest parts."""
     groups: dict[str, dict[str, float]] = {}
-    for (group, phase), one in spent.items():
-        groups.setdefault(group, {})[phase] = one.cpu
     total = sum(one.cpu for one in spent.values())
+    of_group: dict[str, float] = defaultdict(float)
+    for (group, _), one in spent.items():
+        of_group[group] += one.cpu
+    for (group, phase), one in spent.items():
+        own = groups.setdefault(group if of_group[group] >= _SMALL * total else "others", defaultdict(float))
+        own[phase] += one.cpu
     phases = ("compute", "write", "check", "sample")
     lines = []
     for group, own in sorted(groups.items(), key=lambda item: -sum(item[1].values())):
-        known, whole = [own.get(phase, 0.0) for phase in phases], sum(own.values())
+        known, whole = [own[phase] for phase in phases], sum(own.values())
         cells = (f"{cell / rows * 1e6:.3f}" for cell in (whole, *known, whole - sum(known)))
         lines.append([group, *cells, f"{whole / total:.1%}"])
     parts = sorted(spent.items(), key=lambda item: -item[1].cpu)
     largest = [
         [f"{group}: {phase}", f"{one.cpu:.2f}", f"{one.cpu / rows * 1e6:.3f}", f"{one.cpu / total:.1%}", one.calls]
-        for (group, phase), one in parts[:15]
+        for (group, phase), one in parts[:10]
     ]
     return "\n\n".join(
         (

@@ -121,7 +121,7 @@ def named_dataset(name: str) -> Dataset:
     from event_assets.tables.catalog import load_datasets  # half a second, which help and wrong usage needn't wait for
 
     found = load_datasets(load_settings().datasets)
-    if name in found.failures and name not in found:
+    if name in found.failures:  # also of a second declaration beside a valid one: which of the two is meant?
         raise found.failures[name]
     if name not in found:
         close = difflib.get_close_matches(name, found, n=1)

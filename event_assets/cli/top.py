@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from event_assets.cli.arguments import RecordsOption, WideOption, parse_date
+from event_assets.cli.arguments import RecordsOption, WideOption, named_dataset, parse_date
 from event_assets.wording import counted
 
 if TYPE_CHECKING:
@@ -68,8 +68,9 @@ def top(
 
     check_suffix(out)
     datasets, path = load_datasets(load_settings().datasets), Path(source)
-    if source in datasets:
-        dataset, ranked = datasets[source], _of_dataset(datasets[source], n, wanted)
+    if source in datasets or (source in datasets.failures and not path.exists()):
+        dataset = named_dataset(source)
+        ranked = _of_dataset(dataset, n, wanted)
     elif path.exists():
         from event_assets.cli.activity_sessions import Names
 

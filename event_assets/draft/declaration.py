@@ -36,6 +36,7 @@ _FUNNEL = (
         "order",
         "ordercompleted",
         "orderplaced",
+        "checkoutcompleted",
         "placedorder",
         "transaction",
         "payment",

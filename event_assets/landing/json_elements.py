@@ -99,7 +99,8 @@ class _Cutter:
                 return place
             if data[place] != ord("["):
                 raise FileRejected(
-                    "unreadable: no JSON array; declare format: ndjson if it is one object per line, or records: PATH"
+                    "unreadable: no JSON array; declare format: ndjson if it is one object per line, or records: PATH "
+                    "(PATH.* for an object's members)"
                 )
             self.opened, place = True, place + 1
         if self.skipping:

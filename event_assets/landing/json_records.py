@@ -70,7 +70,7 @@ def _find(data: mmap.mmap, names: Sequence[str], records: str) -> int:
     place = _root(data)
     for wanted in names:
         found: list[str] = []
-        for name, start in _members(data, place):
+        for name, start, _ in _members(data, place, wanted):
             if name == wanted:
                 place = start
                 break
@@ -81,14 +81,17 @@ def _find(data: mmap.mmap, names: Sequence[str], records: str) -> int:
     return place
 
 
-def _members(data: mmap.mmap, place: int) -> Iterator[tuple[str, int]]:
-    """The name of each member of the object that begins there, and where its value begins; of anything else none."""
+def _members(data: mmap.mmap, place: int, wanted: str | None = None) -> Iterator[tuple[str, int, int]]:
+    """The name of each member of the object that begins there, and where its value begins and ends; of anything else
+    none. The end of a wanted member isn't searched."""
     if data[place : place + 1] != b"{":
         return
     place = _behind(data, place + 1)
     while match := _NAME.match(data, place):
-        yield json.loads(match[0].rstrip().removesuffix(b":").rstrip()), match.end()
-        place = _behind(data, _value_end(data, match.end()))
+        name, start = json.loads(match[0].rstrip().removesuffix(b":").rstrip()), match.end()
+        end = start if name == wanted else _value_end(data, start)
+        yield name, start, end
+        place = _behind(data, end)
         if data[place : place + 1] != b",":
             break
         place = _behind(data, place + 1)
@@ -144,8 +147,7 @@ def _keyed(
     """Where each member begins and ends, and its keys. Where the object is broken or cut off, the rest of the file
     comes last, without keys; the result is then false."""
     end = start + 1
-    for name, place in _members(data, start):
-        end = _value_end(data, place)
+    for name, place, end in _members(data, start):
         around = {KEY: name, **outer}
         if depth == 1 or data[place : place + 1] != b"{":
             yield place, end, around

@@ -120,4 +120,6 @@ def _write(schemas: Mapping[str, list[str]], path: Path, before: Path | None = N
             connection.execute("USE memory; DETACH warehouse")
         except duckdb.IOException as error:  # a partition was replaced while its view was made
             raise FileNotFoundError(str(error)) from None
+        except duckdb.TransactionException as error:  # no space is left for its commit
+            raise OSError(" ".join(str(error).split())) from None
     fresh.replace(path)

@@ -13,6 +13,7 @@ import typer.main
 from click.shell_completion import ShellComplete
 
 from event_assets.cli.main import app
+from event_assets.declaration.load import SHIPPED
 from event_assets_tests.cli.conftest import Command
 from event_assets_tests.world import World, lines
 
@@ -163,3 +164,15 @@ def test_a_query_of_a_lake_without_tables_says_how_they_are_made(command: Comman
     said = command("query", "SELECT * FROM shop.sessions")
     assert said.code == 0
     assert "holds no tables yet: event-assets demo makes some" in said.err
+
+
+@pytest.mark.parametrize("arguments", [("run",), ("plan",), ("top",), ("status",)])
+def test_a_declaration_of_a_shipped_name_is_reported_and_the_shipped_one_is_not_run_for_it(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    own = tmp_path / "datasets" / "shop"
+    own.mkdir(parents=True)
+    (own / "defs.yaml").write_text((SHIPPED / "shop" / "defs.yaml").read_text())
+    monkeypatch.setenv("EVENT_ASSETS_DATASETS", str(own.parent))
+    said = command(*arguments, "shop")
+    assert (said.code, said.err) == (1, f"{own}/defs.yaml: name: shop is declared twice; give it another name\n")

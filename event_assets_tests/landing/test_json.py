@@ -218,7 +218,7 @@ def test_an_array_without_elements_is_landed_without_records(land: Land, content
 
 def test_a_file_that_is_no_array_is_rejected_with_what_to_declare(land: Land) -> None:
     landed = land(GOOD[0], arrays()).landed
-    hint = "declare format: ndjson if it is one object per line, or records: PATH"
+    hint = "declare format: ndjson if it is one object per line, or records: PATH (PATH.* for an object's members)"
     assert landed.reason == f"unreadable: no JSON array; {hint}"
 
 

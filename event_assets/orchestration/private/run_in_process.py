@@ -15,6 +15,9 @@ from dagster._core.remote_origin import (
 )
 from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.utils import make_new_run_id
+
+from event_assets.orchestration.private.command_runs import lock_of_run
 
 _REPOSITORY = "__repository__"
 
@@ -30,13 +33,16 @@ def run_in_process(
     """Run a job of the code location that a module defines; the run as it ended, and its events."""
     target = LoadableTargetOrigin(executable_path=sys.executable, module_name=module)
     repository = RemoteRepositoryOrigin(ManagedGrpcPythonEnvCodeLocationOrigin(target, location), _REPOSITORY)
-    run = instance.create_run_for_job(
-        job_def=job,
-        run_config=run_config,
-        tags={**tags, REPOSITORY_LABEL_TAG: repository.get_label()},
-        remote_job_origin=RemoteJobOrigin(repository, job.name),
-    )
-    result = execute_run(InMemoryJob(job), run, instance, raise_on_error=False)
+    run_id = make_new_run_id()
+    with lock_of_run(instance.root_directory, run_id):
+        run = instance.create_run_for_job(
+            job_def=job,
+            run_id=run_id,
+            run_config=run_config,
+            tags={**tags, REPOSITORY_LABEL_TAG: repository.get_label()},
+            remote_job_origin=RemoteJobOrigin(repository, job.name),
+        )
+        result = execute_run(InMemoryJob(job), run, instance, raise_on_error=False)
     ended = instance.get_run_by_id(run.run_id)
     assert ended is not None
     return ended, result.all_events

@@ -2,8 +2,8 @@
 
 Dagster's default launcher starts them the same way, but doesn't watch them: where the server's container dies,
 its runs stay "started" for ever and keep their dataset's pool. Here run monitoring queries the server. A run that it
-doesn't know, or whose server on this machine has ended, has lost its process: it is failed, and `run_retries` (where
-they are on) starts it again. Both `dagster.yaml` name this class: that beside this file and
+doesn't know, or whose server or command on this machine has ended, has lost its process: it is failed, and
+`run_retries` (where they are on) starts it again. Both `dagster.yaml` name this class: that beside this file and
 `docs/deployment/dagster.yaml`.
 """
 
@@ -18,6 +18,7 @@ from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionRes
 from dagster._serdes import deserialize_value
 
 from event_assets.orchestration.private.code_server import client_of, server_of
+from event_assets.orchestration.private.command_runs import process_lives
 
 _PATIENCE_SECONDS = 10
 
@@ -32,10 +33,12 @@ class RunLauncher(DefaultRunLauncher):
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """RUNNING while the server that started the run has it, and while that server can't be reached."""
+        """RUNNING while the server or the command that started the run has it, and while that can't be determined."""
         where = server_of(run)
         if where is None:
-            return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "no server was requested to run it")
+            if process_lives(self._instance.root_directory, run.run_id) is False:
+                return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "the process of its command has ended")
+            return CheckRunHealthResult(WorkerStatus.RUNNING, "no server of Dagster was requested to run it")
         try:
             answer = client_of(where).can_cancel_execution(
                 CanCancelExecutionRequest(run_id=run.run_id), timeout=_PATIENCE_SECONDS
