@@ -1,1 +1,1 @@
-"""The command line: one thin module a command. It parses arguments and prints; other rooms do the work."""
+"""The command line: one thin module a command. It parses arguments and prints; the other packages compute."""

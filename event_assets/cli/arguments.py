@@ -98,7 +98,7 @@ def all_datasets() -> list[Dataset]:
 
 
 def unused_samples(datasets: list[Dataset], settings: Settings) -> list[str]:
-    """The shipped datasets that hold no data, beside those of the user's own; none where all are shipped."""
+    """The shipped datasets without data. Empty if the user has no datasets of their own."""
     from event_assets.tables.catalog import load_datasets
 
     shipped = load_datasets().shipped
@@ -113,7 +113,7 @@ def unused_samples(datasets: list[Dataset], settings: Settings) -> list[str]:
 def name_unused(names: list[str]) -> None:
     """A line, on standard error, about the datasets that a table for people leaves out."""
     if names:
-        typer.echo(f"without data, of those that ship: {', '.join(names)} (event-assets demo fills them)", err=True)
+        typer.echo(f"shipped datasets without data: {', '.join(names)} (event-assets demo fills them)", err=True)
 
 
 def named_dataset(name: str) -> Dataset:

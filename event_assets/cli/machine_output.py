@@ -39,7 +39,7 @@ def _plain(value: object) -> object:
 
 
 def json_pieces(rows: Iterable[Mapping[str, Any]], form: str = "json") -> Iterator[str]:
-    """Rows as the pieces of one JSON array, an object a line; of NDJSON where `form` is that."""
+    """The pieces of a JSON array with one object per line, or of NDJSON if `form` is ndjson."""
     if form == "ndjson":
         yield from (f"{json_text(row)}\n" for row in rows)
         return
@@ -51,7 +51,7 @@ def json_pieces(rows: Iterable[Mapping[str, Any]], form: str = "json") -> Iterat
 
 
 def check_suffix(out: Path | None) -> None:
-    """Wrong usage where a file of results has no ending that is known."""
+    """Wrong usage where the name of a file of results has an unknown ending."""
     if out is not None and out.suffix not in FORMATS:
         raise typer.BadParameter(f"--out {out.name} ends in none of {', '.join(FORMATS)}")
 

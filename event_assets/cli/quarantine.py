@@ -37,7 +37,7 @@ def quarantine(
     reason: Annotated[
         str | None,
         typer.Option(
-            help="Only records rejected for this reason, such as missing_user_id.", autocompletion=known_reasons
+            help="Only records refused for this reason, such as missing_user_id.", autocompletion=known_reasons
         ),
     ] = None,
     limit: Annotated[int, typer.Option(min=0, help="How many records to show.")] = 10,
@@ -53,7 +53,7 @@ def quarantine(
     blocks: RecordsOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print counts and records as JSON.")] = False,
 ) -> None:
-    """Counts the rejected records by reason, date and file and shows the first ones with their original text.
+    """Counts the refused records by reason, date and file and shows the first ones with their original text.
 
     \b
     event-assets quarantine benefits
@@ -104,7 +104,7 @@ def _check_reason(dataset: Dataset, settings: Settings, reason: str) -> None:
 
 @dataclass(frozen=True)
 class _Refused:
-    """The refused records of a dataset, or those of one reason."""
+    """The refused records of a dataset, or those with one reason."""
 
     dataset: Dataset
     settings: Settings
@@ -132,7 +132,7 @@ class _Refused:
         return self._query(f"{self._records} LIMIT {limit}", _together)
 
     def write(self, out: Path, *, raw: bool) -> int:
-        """Write all records to a file, and say how many they are."""
+        """Write all records to a file; returns their number."""
         from event_assets.cli.machine_output import write_file
 
         return self._query(self._records, lambda frames: write_file(frames, out, raw=raw))
@@ -170,7 +170,7 @@ def _together(frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
 
 
 def _replay(refused: _Refused) -> dict[str, int]:
-    """Land and make what fixed rules make stale; how many records left, entered and stayed in quarantine."""
+    """Run the dataset by the current rules; the numbers of records that left, entered and stayed in quarantine."""
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.run_progress import RunProgress
 
@@ -182,7 +182,7 @@ def _replay(refused: _Refused) -> dict[str, int]:
 
 
 def _print_files(files: pl.DataFrame, shown: Shown) -> None:
-    """What each file holds of each reason, over all dates; of many, those with the most records."""
+    """Print the number of records per file and reason over all dates; if there are many lines, the largest numbers."""
     import polars as pl
 
     from event_assets.cli.text_table import note, print_table

@@ -1,4 +1,4 @@
-"""`event-assets retention`: drop the dates that a dataset no longer wants to keep."""
+"""`event-assets retention`: expire the dates that are older than a dataset's retention limits."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ def retention(
         workspace.refresh()
         found = due(workspace)
     else:
-        with working(f"dropping dates of {dataset}"), workspace.writing():
+        with working(f"expiring dates of {dataset}"), workspace.writing():
             workspace.refresh()
             found = expire(workspace)
         if found:
-            why = f"retention: {sum(len(one.dates) for one in found)} partitions dropped"
+            why = f"retention: {sum(len(one.dates) for one in found)} partitions expired"
             with RunProgress(dataset) as progress:
                 run_job(declared, settings, None, progress, why=why)
     if as_json:
         tables = {one.table: {"before": str(one.before), "dates": len(one.dates), "rows": one.rows} for one in found}
         print(json.dumps({"dry_run": dry_run, "dropped": tables}))
         return
-    did = "would drop" if dry_run else "dropped"
+    did = "would expire" if dry_run else "expired"
     for one in found:
         dates = f"{one.dates[0]} to {one.dates[-1]}"
         console.print(

@@ -1,4 +1,4 @@
-"""`event-assets retract`: take out what a file or a run brought, or bring it back."""
+"""`event-assets retract`: remove the rows of a file or a run from all tables, or restore them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def retract(
 
     workspace = Workspace(declared, settings)
     what = file or (f"what run {run} landed" if run else "the last retraction")
-    with working(f"{'bringing back' if undo else 'taking out'} {what}"), workspace.writing():
+    with working(f"{'restoring' if undo else 'removing'} {what}"), workspace.writing():
         workspace.refresh()
         if run:
             files = retraction.files_of_run(workspace, run, retracted=undo)
@@ -75,7 +75,7 @@ def retract(
         found = {"files": shown, "file_id": files[0].file_id if len(files) == 1 else None, "rows": rows}
         print(json.dumps({**found, "rejects": rejects, "changed": changed, "undo": undo}))
         return
-    done = "brought back" if undo else "taken out"
+    done = "restored" if undo else "removed"
     of = shown[0] if len(shown) == 1 else counted(len(shown), "file")
     what = f"{counted(rows, 'row')} and {counted(rejects, 'reject')} {done}"
     why = "" if moved else f"; it is {after[keys[0]]}" if undo else f"; it was {before[keys[0]]} before"

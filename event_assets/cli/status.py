@@ -66,7 +66,7 @@ def status(
         for warning in one.warnings:
             note(f"warning: {one.dataset}: {warning}")
         if one.dataset not in unused and (one.stale or one.new_files):
-            note(f"event-assets run {one.dataset} makes what is stale and lands what is new; run --dry-run shows why")
+            note(f"event-assets run {one.dataset} lands new files and recomputes stale partitions; --dry-run shows why")
     name_unused(unused)
 
 

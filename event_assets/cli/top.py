@@ -90,7 +90,7 @@ def top(
 
 
 def _dates(first: str | None, last: str | None) -> Wanted | None:
-    """Whether a date counts; None where all do."""
+    """A condition on dates; None where all dates are wanted."""
     if first is None and last is None:
         return None
     start = parse_date(first, "--from") if first else dt.date.min
@@ -120,7 +120,7 @@ def _of_files(
 
 
 def _of_dataset(dataset: Dataset, n: int, wanted: Wanted | None) -> pl.DataFrame:
-    """The ranking out of the lake's rollup, as its last run left it."""
+    """The ranking from the lake's rollup, as the last run published it."""
     from event_assets.errors import QueryError
     from event_assets.settings import load_settings
     from event_assets.storage.lake import Lake
@@ -132,7 +132,7 @@ def _of_dataset(dataset: Dataset, n: int, wanted: Wanted | None) -> pl.DataFrame
         raise QueryError(dataset.name, "ranks no users", "declare gold.top_users, or name another dataset")
     store = Lake(settings.lake, settings.cache).store(dataset.name, rollup.name, None, rollup.partitioned_by)
     if not store.entries():
-        raise QueryError(dataset.name, "has no sessions yet", f"event-assets run {dataset.name} makes them")
+        raise QueryError(dataset.name, "has no sessions yet", f"event-assets run {dataset.name} computes them")
 
     def read() -> pl.DataFrame:
         dates = {dt.date.fromisoformat(unit): unit for unit in store.entries()}
@@ -143,7 +143,7 @@ def _of_dataset(dataset: Dataset, n: int, wanted: Wanted | None) -> pl.DataFrame
 
 
 def _ranked(dataset: Dataset, n: int, sessions: Mapping[dt.date | None, Content]) -> pl.DataFrame:
-    """The ranking by platform_sessions of some dates, cut at n; under None are distinct ones of no date."""
+    """The first n users per platform, from platform_sessions by date. The key None has all dates' sessions."""
     from event_assets.engines.polars.engine import PolarsEngine
     from event_assets.tables.catalog import tables
     from event_assets.transforms.interface import Scope

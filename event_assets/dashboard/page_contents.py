@@ -1,4 +1,4 @@
-"""Answers as what a template shows: cards with tables, the rows of charts, tiles, links. No HTML is made here."""
+"""Turns answers into the contents of a page: cards with tables and chart rows, tiles, links. Templates make HTML."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Card:
-    """One panel with its answer, or with what keeps it from having one (`message`, and a `command` that helps)."""
+    """One panel with its answer, or with the reason why there is no answer (`message`) and a `command` that helps."""
 
     name: str
     title: str
@@ -120,7 +120,7 @@ def _address(path: str, parameters: Mapping[str, str]) -> str:
 
 
 def dataset_page(answers: Answers, at: Selection) -> DatasetPage:
-    """Ask everything that the page shows."""
+    """Everything that the page shows."""
     panels = (*PANELS, REFUSED)
     found = answers.to((question for panel in panels for question in panel.questions), at)
     reconciled = answers.reconciliation()
@@ -208,7 +208,11 @@ def known_card(name: str, answers: Answers, at: Selection) -> Card:
 
 
 def _laid_out(cards: Iterable[Card]) -> Iterator[Card]:
-    """Rows without holes: a wide card beside the narrow one after it, two wide ones in halves, one alone in full."""
+    """Set the widths so that no row has a hole.
+
+    A wide card and the narrow card after it share a row. Two wide cards get half a row each. A single card gets a
+    full row.
+    """
     rest = list(cards)
     while rest:
         card, rest = rest[0], rest[1:]
@@ -282,7 +286,7 @@ def _json(value: Any) -> Any:
 
 
 def _tables(rows: pl.DataFrame, panel: Panel, links: Links) -> Iterator[Table]:
-    """One table; of users that are ranked within a column, one for each of its values."""
+    """One table, or one table per value of the first column if users are ranked within that column."""
     by = rows.columns[0]
     if "rank" not in rows.columns or by == "rank":
         yield _table(rows, panel, links, panel.title)

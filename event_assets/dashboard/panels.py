@@ -19,7 +19,10 @@ Span = Literal["narrow", "wide", "full"]
 
 @dataclass(frozen=True)
 class Drill:
-    """Rows behind a row: of which table, and by which of the panel's columns. The last of these holds the link."""
+    """The link from a row of a panel to the rows of `table` that have the same values in `columns`.
+
+    The last column shows the link.
+    """
 
     table: str
     columns: tuple[str, ...]
@@ -27,9 +30,9 @@ class Drill:
 
 @dataclass(frozen=True)
 class Panel:
-    """What a panel shows: `shape` of the answers to its questions, the first of which it can't do without.
+    """A panel shows the frame that `shape` computes from the answers to its questions. The first question is required.
 
-    `needs` is the key of a declaration (at its top or below `gold:`) that gives its table; `chart` a name in
+    `needs` is the key of a declaration (at its top or below `gold:`) that gives its table; `chart` is a name in
     static/specs.js.
     """
 

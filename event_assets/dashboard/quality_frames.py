@@ -40,8 +40,8 @@ def accounted(found: Reconciliation) -> pl.DataFrame:
 def drift(workspace: Workspace) -> pl.DataFrame:
     """field, kind, found, records, files: what active files have beyond the declaration, and what they lack.
 
-    `found` is `undeclared` (kept in `extra`; records tells how many have it), `absent` (an optional column that files
-    lack) or `of another type` (records tells of how many values). By field.
+    `found` is `undeclared` (kept in `extra`; `records` is the number of records with it), `absent` (an optional column
+    that files lack) or `of another type` (`records` is the number of values). By field.
     """
     found = {"new": "undeclared", "missing": "absent", "retyped": "of another type"}
     rows: list[tuple[str, str, str, int | None, int | None]] = [
@@ -58,8 +58,8 @@ def drift(workspace: Workspace) -> pl.DataFrame:
 def late(workspace: Workspace) -> pl.DataFrame:
     """behind, records, share: a row for each class of days that records are before the watermark at their landing.
 
-    The watermark is the latest date that files landed an hour before or earlier had brought: what comes together is
-    on time together. No rows where nothing is landed.
+    The watermark is the latest date in files that were landed at least an hour earlier, so that files that arrive
+    together don't make each other late. No rows where nothing is landed.
     """
     files = sorted(workspace.ledger.active("events"), key=lambda file: (file.landed_at, file.file_id))
     counts: defaultdict[str, int] = defaultdict(int)

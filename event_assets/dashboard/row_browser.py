@@ -27,12 +27,12 @@ class Shown:
 
     text: str
     whole: str = ""
-    """All of a text that is too long for the table."""
+    """The whole text, if it is too long for the table."""
     title: str = ""
 
 
 def shown_value(name: str, value: object, files: Mapping[str, str]) -> Shown:
-    """A value of a column; a file goes by its name in the inbox, which `files` tells by its id."""
+    """A value of a column as the page shows it. `files` maps file ids to names in the inbox, which replace the ids."""
     if name == "file_id" and value in files:
         return Shown(files[str(value)], title=str(value))
     if isinstance(value, str) and len(value) > _FOLDED:
@@ -45,10 +45,10 @@ def views_by_name(dataset: Dataset) -> dict[str, View]:
 
 
 def rows(view: View, first: dt.date | None, last: dt.date | None, equal: Mapping[str, str], *, limit: int) -> Query:
-    """The first rows of a view in their published order: of the dates, with each column of `equal` at that text.
+    """The first rows of a view in their published order, from the dates and with the texts of `equal`.
 
-    Rows without a date (rejected ones may have none) are included as long as no first date is given. QueryError where a
-    column is none of the view's.
+    Rows without a date (rejected ones may have none) are included if no first date is given. QueryError where the view
+    has no such column.
     """
     names = {column.name for column in view.columns}
     wrong = sorted(equal.keys() - names)

@@ -45,7 +45,7 @@ def listed(value: object) -> object:
 
 
 def within(longest: dt.timedelta, words: str) -> AfterValidator:
-    """A duration is more than 0 and at most so long; `words` tell it as one writes it."""
+    """Check that a duration is more than 0 and at most `longest`; `words` is `longest` as the user writes it."""
 
     def kept(value: dt.timedelta) -> dt.timedelta:
         if not dt.timedelta(0) < value <= longest:

@@ -12,7 +12,7 @@ from event_assets.text import referring_sites
 from event_assets.text.urls import host
 
 DIRECT, UNASSIGNED = "Direct", "Unassigned"
-#: What stands for a source and a medium that a session doesn't have.
+#: The values of a missing source and a missing medium.
 DIRECT_SOURCE, NO_MEDIUM, NOT_SET = "(direct)", "(none)", "(not set)"
 
 
@@ -28,8 +28,8 @@ Patterns = Annotated[tuple[Annotated[str, AfterValidator(_compiles)], ...], Befo
 
 
 class ChannelRule(Declared):
-    """A session that meets all of this is of the channel. A text is a regular expression that must match the whole
-    value, without regard to case; of several texts one must."""
+    """A session belongs to the channel if it meets all conditions. A text is a regular expression that must match the
+    whole value, without regard to case. If there are several texts, one of them must match."""
 
     channel: str
     """The channel's name."""

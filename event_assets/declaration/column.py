@@ -176,7 +176,7 @@ class Column(Declared):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The fields of which the first that is not null is the value."""
+        """The fields that the value comes from: the first field that is not null."""
         return (self.source,) if isinstance(self.source, str) else self.source
 
     @property

@@ -254,7 +254,7 @@ class Source(Declared):
 
     @property
     def of_two_notations(self) -> tuple[Column, ...]:
-        """The columns whose texts have another decimal mark than the numbers that the format has as well."""
+        """The columns whose numbers as text have another decimal mark than the format's own numbers."""
         noted = (column for column in self.columns if column.numbers is not None and column.numbers.decimal != ".")
         return tuple(noted) if self.format in _WITH_NUMBERS else ()
 

@@ -19,7 +19,7 @@ class TopUsers(Declared):
 
 
 class FunnelStep(Declared):
-    """An event that meets all of this is one of the step; a plain text is an event type and the step's name."""
+    """An event belongs to a step if it meets all conditions. A plain text is an event type and also the step's name."""
 
     name: str
     """The step's name; its columns are `NAME_count` and `NAME_time`."""

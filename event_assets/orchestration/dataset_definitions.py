@@ -1,4 +1,4 @@
-"""Everything of one dataset in Dagster: assets, checks, its job and its sensor."""
+"""The Dagster definitions of one dataset: assets, checks, job, sensor, and the schedule of its retention."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def dataset_definitions(
     job = dg.define_asset_job(
         dataset.name,
         selection=dg.AssetSelection.assets(*assets.keys).without_checks(),
-        description=f"Lands what is new in the inbox of {dataset.name} and makes its tables.",
+        description=f"Lands what is new in the inbox of {dataset.name} and materializes its tables.",
     )
     return dg.Definitions(
         assets=[assets],

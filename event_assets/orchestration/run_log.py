@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import dagster as dg
 
 from event_assets.pipeline.land_files import LandingSummary
-from event_assets.pipeline.outcome_messages import not_published
+from event_assets.pipeline.outcome_messages import not_published, waiting
 from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.run_results import Outcome
 from event_assets.pipeline.workspace import Workspace
@@ -45,11 +45,11 @@ def log_outcomes(context: dg.OpExecutionContext, workspace: Workspace, outcomes:
         for outcome in units:
             if outcome.state == "not_published":
                 context.log.error(f"{table} {outcome.date or '(all dates)'} {not_published(outcome)}")
-        waiting = [outcome for outcome in units if outcome.state == "waiting"]
-        if waiting and waiting[0].waits_for:
-            source, date = waiting[0].waits_for
+        stuck = [outcome for outcome in units if outcome.state == "waiting"]
+        if stuck and stuck[0].waits_for:
+            source, date = stuck[0].waits_for
             reason = f"{source} {date or ''}".strip()
-            context.log.warning(f"{table} {_dates(waiting)}: waits for {reason}, whose published version is stale")
+            context.log.warning(f"{table} {_dates(stuck)}: {waiting(reason)}")
 
 
 def log_totals(context: dg.OpExecutionContext, found: Reconciliation) -> None:

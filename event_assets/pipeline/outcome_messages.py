@@ -17,13 +17,18 @@ CHECK_REMEDY = f"the new version is not published and the previous one is kept; 
 def not_published(outcome: Outcome) -> str:
     """Why a partition was not published, with the messages of the checks that it broke."""
     broken = "; ".join(check.message for check in outcome.checks if not check.passed)
-    return f"{NOT_PUBLISHED}: {broken or 'it is made together with a table that broke a check'}"
+    return f"{NOT_PUBLISHED}: {broken or 'it is computed together with a table that broke a check'}"
+
+
+def waiting(source: str) -> str:
+    """Why a partition waits for `source`, another partition."""
+    return f"waits for {source}, whose published version is stale"
 
 
 def partition_error(
     dataset: str, outcome: Outcome, *, others: int = 0, input_is_damaged: bool = False
 ) -> ContractError:
-    """The error of a partition that broke a check or waits, and of so many others."""
+    """The error of a partition that broke a check or waits; `others` is the number of further such partitions."""
     culprit = f"{dataset}/{outcome.table} {outcome.date or ''}".strip() + (f" and {others} more" if others else "")
     if outcome.waits_for is None:
         return ContractError(culprit, not_published(outcome), REMEDY)
@@ -32,4 +37,4 @@ def partition_error(
     if input_is_damaged:
         remedy = f"event-assets run {dataset} lands or computes it again"
         return ContractError(culprit, f"waits for {source}, of which a file is damaged", remedy)
-    return ContractError(culprit, f"waits for {source}, whose published version is stale", "materialize that first")
+    return ContractError(culprit, waiting(source), "materialize that first")

@@ -22,7 +22,7 @@ from event_assets.storage.object_store import brief
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: A checkpoint every so many commits keeps opening a table fast; old log files go after a day. Deletion
+#: A checkpoint at this interval of commits keeps opening a table fast; old log files are deleted after a day. Deletion
 #: vectors and column mapping stay off, so that plain Parquet readers of the folders are right.
 _CONFIGURATION = {
     "delta.checkpointInterval": "50",
@@ -32,11 +32,11 @@ _CONFIGURATION = {
 #: A log of a later version of the format is not damaged.
 _NEWER = re.compile(r"unsupported|not supported|(?:reader|writer) (?:version|feature)", re.IGNORECASE)
 _BACKTRACE = re.compile(r" 0: (?:<|0x|\w+::)")
-#: So many characters of an error are shown: it may quote the whole log.
+#: At most this number of characters of an error is shown, because it may quote the whole log.
 _SHOWN = 200
 #: Never on top of a commit that this writer has not seen.
 _ONCE = CommitProperties(max_commit_retries=0)
-#: So often a log that changes meanwhile is read again.
+#: At most this number of times a log is read again if it changes meanwhile.
 _TRIES = 50
 
 

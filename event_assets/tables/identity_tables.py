@@ -17,14 +17,14 @@ PERSON_ID = Column(
 
 
 def identity_tables(ids: tuple[str, ...]) -> Iterable[Table]:
-    """identity_links by date, and what follows from all of them; `ids` are the declared columns that hold ids."""
+    """The table identity_links by date, and the tables computed from all dates. `ids`: the declared columns of ids."""
     holds = "The declared column that holds the id."
     column = Column("column", "string", holds, nullable=False, made_from=ids)
     id_ = Column("id", "string", "The id as text.", nullable=False, personal=True, made_from=ids)
     other = "The column of the other id; null in the row of the id itself."
     yield Table(
         "identity_links",
-        "The ids of a date, and which of them one event holds together.",
+        "The ids of a date, and the pairs of ids that occur in the same event.",
         (
             column,
             id_,

@@ -1,4 +1,4 @@
-"""Small plots of a partition: the one series of its rows that tells more than their number."""
+"""Computes the small plot of a partition: one series of labels and values, from the partition's rows."""
 
 from __future__ import annotations
 

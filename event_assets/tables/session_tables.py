@@ -99,7 +99,7 @@ def _session_edges(user_id: Column) -> Table:
 
 
 def _session_index(columns: Sequence[Column]) -> Table:
-    """Of the source's own sessions: each whole, with the date that it belongs to."""
+    """The table of the source's own sessions. A row is a whole session with the date that it belongs to."""
     session_id, user_id, start, *others = columns
     date = Column("start_date", "date", "The date of its first event in all history.", nullable=False)
     return Table(

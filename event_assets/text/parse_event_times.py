@@ -82,8 +82,10 @@ def parse_times(text: pl.Series, *, format: Format, source_timezone: str, zones:
 def parse_times_of_any(
     text: pl.Series, *, formats: Sequence[Format], source_timezone: str, zones: Mapping[str, str] = {}
 ) -> tuple[pl.Series, pl.Series]:
-    """(the times as `parse_times` gives them, by whichever of the formats reads the text; which texts are ambiguous:
-    two formats read them as two instants, and they have no time)."""
+    """Return the times by the format that reads each text, and a mask of ambiguous texts.
+
+    A text is ambiguous if two formats read it as different instants; its time is null.
+    """
     read = [parse_times(text, format=f, source_timezone=source_timezone, zones=zones) for f in formats]
     first, *others = read
     ambiguous = pl.Series(np.zeros(len(text), bool))
@@ -109,7 +111,7 @@ def _epoch(text: str, units: int) -> int | None:
 
 
 def _epochs(text: pl.Series, units: int) -> pl.Series:
-    """Whole numbers at once; the few with a fraction, or too long, by the rule."""
+    """Parse whole numbers as a column. Parse the few with a fraction or too many digits one at a time by `_epoch`."""
     whole = text.str.contains(r"^-?[0-9]{1,18}$").fill_null(False)
     numbers = text.set(~whole, None).cast(pl.Int64)
     if units > 10**6:
@@ -142,7 +144,7 @@ def _serial(text: str) -> dt.datetime | None:
 
 
 def _read_serials(text: pl.Series, columns: TimeColumns) -> None:
-    """Excel's dates, all at once but for those whose rounding a float can't decide."""
+    """Parse Excel's dates as a column. Parse dates whose rounding a float can't decide one at a time by `_serial`."""
     parts = text.str.extract_groups(rf"^{_SERIAL.pattern.replace('?P<', '?<')}$").struct.unnest()
     days = parts["days"].cast(pl.Int64)
     fraction = parts["fraction"].fill_null("")

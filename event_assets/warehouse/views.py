@@ -1,4 +1,7 @@
-"""Every table as a view `<dataset>.<table>`: over lists of files for one query, over the logs for a file that stays."""
+"""Views `<dataset>.<table>` of all tables.
+
+The views of one query read fixed lists of files. The views of the warehouse file read the table logs at each query.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ _REJECTED_TABLES = (LANDING_REJECTS, "quarantine")
 
 #: Words of a query that looks at the catalogue, where alone comments show; a thousand of them take a third of a second.
 _COMMENTS = re.compile(r"duckdb_(views|columns)|information_schema|comment", re.IGNORECASE)
-#: Words of a query that may list what there is, so that all views must be there: to make them takes half a second.
+#: Words of a query that may list what there is, so that all views must exist: their creation takes half a second.
 _CATALOGUE = re.compile(r"show|describe|summarize|duckdb_|information_schema|pragma|pg_|sqlite_|comment", re.IGNORECASE)
 _HIVE_COLUMNS = {
     "event_date": Column("event_date", "date", "The date of the partition, in the dataset's time zone."),
@@ -52,14 +55,14 @@ def views(dataset: Dataset) -> Iterator[View]:
 
     In the latter event_date is null for records that landing rejected.
     """
-    made = tables(dataset)
-    for table in made.values():
+    known = tables(dataset)
+    for table in known.values():
         if table.internal:
             continue
         yield View(dataset.name, table.name, table.description, _columns(table), (table,))
-    refused = tuple(made[name] for name in _REJECTED_TABLES)
+    refused = tuple(known[name] for name in _REJECTED_TABLES)
     text = "Every refused record: those that can't be read or dated, and those that break the contract."
-    yield View(dataset.name, REJECTED, text, _columns(made["quarantine"]), refused)
+    yield View(dataset.name, REJECTED, text, _columns(known["quarantine"]), refused)
 
 
 def create_views(
@@ -92,11 +95,10 @@ def create_views(
 
 
 def lasting_views(dataset: Dataset, lake: Path) -> list[str]:
-    """The statements that make a dataset's views, with comments, for a file that stays: they ask the tables' logs
-    themselves, through `macros`.
+    """The statements that create a dataset's views for the warehouse file. The views read the table logs at each query.
 
-    A table that has no file yet is a view without rows. Its comments come with its first file: to write those of all
-    declared datasets costs half of the file.
+    The view of a table without files has no rows and no comments: the comments of all declared datasets would take
+    half of the file.
     """
     statements = [f"CREATE SCHEMA {identifier(dataset.name)}"]
     for view in views(dataset):
@@ -129,10 +131,10 @@ def _files(lake: Lake, dataset: str, table: Table) -> list[Path]:
 
 
 def _united(view: View, scans: Iterable[str | None]) -> str:
-    """The view's rows out of those of its tables (None for one without files).
+    """The SQL of a view's rows from the scans of its tables. The scan of a table without files is None.
 
     Each file is read by its own schema: after a change of declaration a table has old and new files, so a
-    column may be missing in some of them, or have another type. The empty branch supplies missing ones.
+    column may be missing in some of them, or have another type. The empty branch supplies missing columns.
     """
     empty = f"SELECT {_nulls(view)} WHERE false"
     casts = ", ".join(

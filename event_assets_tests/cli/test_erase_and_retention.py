@@ -94,7 +94,7 @@ def test_retention_says_what_goes_and_a_dry_run_only_says_it(command: Command, w
     assert "clicks has no date that is older than its retention limits" in command("retention", "clicks").out
     declared.write_text(declared.read_text().replace("attributes:\n", "attributes:\n  retention: {raw: 2}\n"))
     said = command("retention", "clicks", "--dry-run").out
-    assert said.splitlines()[0] == "raw_events: would drop 2 dates (2025-01-01 to 2025-01-02), 4 rows"
+    assert said.splitlines()[0] == "raw_events: would expire 2 dates (2025-01-01 to 2025-01-02), 4 rows"
     assert len(world.table("raw_events")) == 10
     done = json.loads(command("retention", "clicks", "--json").out)
     assert done["dropped"]["raw_events"] == {"before": "2025-01-03", "dates": 2, "rows": 4}

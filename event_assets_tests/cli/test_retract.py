@@ -15,10 +15,10 @@ def test_a_file_and_a_run_are_taken_out_and_brought_back(command: Command, click
     before = world.tables()
     said = command("retract", "clicks", "--run", run[:8])
     assert (said.code, said.err) == (0, "")
-    assert said.out.startswith("clicks_1.csv: 1 row and 1 reject taken out, ")
+    assert said.out.startswith("clicks_1.csv: 1 row and 1 reject removed, ")
     assert world.table("joined_facts").is_empty()
     again = command("retract", "clicks", "clicks_1.csv").out
-    assert again == "clicks_1.csv: 0 rows and 0 rejects taken out, 0 partitions changed; it was retracted before\n"
+    assert again == "clicks_1.csv: 0 rows and 0 rejects removed, 0 partitions changed; it was retracted before\n"
     world.drop("clicks_2.csv", lines("ann,view,2025-01-01T12:00:00,/a,1", "ann,view,never,/a,1"))
     assert "clicks_2.csv was retracted on " in command("run", "clicks").out
     undone = json.loads(command("retract", "clicks", "--undo", "--json").out)

@@ -26,7 +26,7 @@ def test_status_shows_dates_refused_share_stale_and_waiting_files(command: Comma
     rows = [[cell.strip() for cell in line.strip("│").split("│")] for line in said.out.splitlines() if "│" in line]
     assert rows[0] == ["clicks", "2025-01-06", "2025-01-07", "3", "66.7%", "0", "1", "", "1"]
     assert ["sessions", "2", "1", "2025-01-06", "2025-01-07", "0"] in rows
-    assert "event-assets run clicks makes what is stale and lands what is new" in said.err
+    assert "event-assets run clicks lands new files and recomputes stale partitions" in said.err
 
 
 def test_status_as_json_has_every_dataset_or_one(command: Command, world: World) -> None:
@@ -69,7 +69,7 @@ def test_tables_for_people_show_samples_only_where_they_have_data_or_are_alone(
     said = command(name)
     assert "shop" in said.out
     assert "benefits" not in said.out
-    assert "without data, of those that ship: activity, app_events, benefits, streaming" in said.err
+    assert "shipped datasets without data: activity, app_events, benefits, streaming" in said.err
     monkeypatch.delenv("EVENT_ASSETS_DATASETS")
     assert "benefits" in command(name).out
 

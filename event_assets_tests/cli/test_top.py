@@ -177,7 +177,7 @@ def test_an_unknown_platform_is_told_with_those_that_there_are(command: Command)
     [
         (["nowhere.csv"], 2, "nowhere.csv is neither a file nor a dataset; there are activity"),
         (["streaming"], 1, "streaming: ranks no users"),
-        (["activity"], 1, "activity: has no sessions yet; event-assets run activity makes them"),
+        (["activity"], 1, "activity: has no sessions yet; event-assets run activity computes them"),
         (["activity", "--from", "2025-02-01", "--to", "2025-01-01"], 2, "is after"),
         (["activity", "--from", "yesterday"], 2, "is not a valid date"),
         (["activity", "--n", "0"], 2, "0"),
