@@ -172,13 +172,13 @@ def _parquet(path: Path) -> Sample:
 
 
 def _avro(path: Path) -> Sample:
-    from event_assets.landing.avro_excel import avro_lines
+    from event_assets.landing.avro_excel_as_json import avro_lines
 
     return _lines_of_json(path, "avro", avro_lines(path, path.name))
 
 
 def _excel(path: Path) -> Sample:
-    from event_assets.landing.avro_excel import excel_lines, sheet_rows
+    from event_assets.landing.avro_excel_as_json import excel_lines, sheet_rows
 
     def source(names: Sequence[str]) -> Source:
         """A block that needs these fields, by which landing finds the header."""

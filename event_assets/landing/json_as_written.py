@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import orjson
 
-from event_assets.landing.json_objects import NUMERIC, JsonObjects, Place, places_of_null
+from event_assets.landing.json_member_columns import NUMERIC, JsonObjects, Place, places_of_null
 from event_assets.landing.json_paths import JsonPath
 from event_assets.landing.record_batches import MALFORMED, Fields
 from event_assets.text.json_text import SCALAR, BadJson, member_at, minified

@@ -64,7 +64,7 @@ def plain_file(path: Path, name: str, source: Source, into: Path, limits: Limits
     if source.format == "parquet":
         return PlainFile(plain, tuple(repairs), trailing)
     if source.format in ("avro", "excel"):
-        from event_assets.landing.avro_excel import avro_lines, excel_lines
+        from event_assets.landing.avro_excel_as_json import avro_lines, excel_lines
 
         target = into / "lines"
         lines = avro_lines(plain, name) if source.format == "avro" else excel_lines(plain, name, source, limits)

@@ -17,7 +17,7 @@ from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
 from event_assets.orchestration.asset_keys import REPORT_TAG, asset_key
 from event_assets.orchestration.asset_specs import asset_specs, check_specs
-from event_assets.orchestration.dataset_run import (
+from event_assets.orchestration.dataset_run_resource import (
     LANDING,
     DatasetRun,
     dataset_run,

@@ -18,7 +18,7 @@ from event_assets.synthetic.recipe import Extent, ProfileFile, Recipe, make_plan
 from event_assets.synthetic.registry import RECIPES
 from event_assets.synthetic.seeded_random import Draw
 from event_assets.synthetic.timeline import DAY
-from event_assets.synthetic.write_files import drifts, write_file
+from event_assets.synthetic.write_text_files import drifts, write_file
 
 #: No dataset that ships takes records from before this day.
 EARLIEST = dt.date(2019, 1, 1)

@@ -12,7 +12,7 @@ from event_assets.errors import EventAssetsError
 from event_assets.synthetic.generate import recipe_of, write_profiles
 from event_assets.synthetic.recipe import Extent, make_plan
 from event_assets.synthetic.seeded_random import Draw
-from event_assets.synthetic.write_files import drifts, write_file
+from event_assets.synthetic.write_text_files import drifts, write_file
 
 #: How many users are active in a feed.
 USERS = 1_000

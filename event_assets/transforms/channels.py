@@ -8,9 +8,9 @@ from event_assets.declaration import Channels, Dataset
 from event_assets.tables.catalog import tables
 from event_assets.tables.column_types import narwhals_type
 from event_assets.transforms import conversions, sessions_by_source_id
+from event_assets.transforms.first_and_last_touch import FIRST, LAST, is_direct
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, TextFunction
 from event_assets.transforms.source_and_medium import arrivals, channel_of, parts
-from event_assets.transforms.touches import FIRST, LAST, is_direct
 
 #: Of a session's own channel, and of those of its touches.
 _PREFIXES = ("", FIRST, LAST)

@@ -23,10 +23,10 @@ import narwhals as nw
 from event_assets.declaration import Dataset
 from event_assets.transforms import conversions
 from event_assets.transforms.cast_text import millionths
+from event_assets.transforms.first_and_last_touch import with_touches
 from event_assets.transforms.ids import SESSIONS, with_id
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, with_user
 from event_assets.transforms.session_parts import BETWEEN_TYPES, ORDER, part_values, sum_parts, unite_types
-from event_assets.transforms.touches import with_touches
 
 _DAY = dt.timedelta(days=1)
 #: Up to here the lengths of a zone's dates are looked at: its rules do not change after the last known one.

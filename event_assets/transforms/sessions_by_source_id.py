@@ -10,10 +10,10 @@ import narwhals as nw
 
 from event_assets.transforms import conversions
 from event_assets.transforms.cast_text import millionths
+from event_assets.transforms.first_and_last_touch import with_touches
 from event_assets.transforms.ids import SESSIONS, with_id
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope
 from event_assets.transforms.session_parts import BETWEEN_TYPES, part_values, sum_parts, unite_types
-from event_assets.transforms.touches import with_touches
 
 SOURCE_ID = "source_session_id"
 

@@ -14,7 +14,7 @@ import event_assets
 from event_assets.declaration import Dataset, Source, load_dataset
 from event_assets.errors import EventAssetsError
 from event_assets.synthetic import RECIPES, generate
-from event_assets.synthetic import write_files as write
+from event_assets.synthetic import write_text_files as write
 from event_assets_tests.synthetic.plain import csv_records
 
 DEFS = Path(event_assets.__file__).parent / "defs"

@@ -116,7 +116,7 @@ def test_ctrl_c_within_a_file_leaves_nothing_of_it(tmp_path: Path, monkeypatch: 
         seen.extend(path.name for path in (tmp_path / "shop").iterdir())
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("event_assets.synthetic.write_files._lines", interrupted)
+    monkeypatch.setattr("event_assets.synthetic.write_text_files._lines", interrupted)
 
     files = supply("shop", inbox=tmp_path, rate=5, every=1, seed=1, now=Clock().now, sleep=Clock().sleep)
 
