@@ -41,9 +41,11 @@ SLOW = (
     *("browser/", "deployment/", "faults/", "object_stores/"),
     *("cli/test_demo.py", "cli/test_erase_and_retention.py", "cli/test_plan.py", "cli/test_quarantine.py"),
     *("cli/test_retract.py", "cli/test_run.py", "docs/test_examples.py", "docs/test_notebooks.py"),
-    *("documents/test_how_tos.py", "draft/test_odd_samples.py", "orchestration/test_records.py"),
+    *("documents/test_how_tos.py", "draft/test_odd_samples.py", "engines/test_laws.py"),
+    *("engines/test_persons_and_traffic.py", "orchestration/test_records.py", "orchestration/test_sensors.py"),
     *("pipeline/test_channels.py", "pipeline/test_deduplication.py", "pipeline/test_erasure.py"),
-    *("pipeline/test_exports_laws.py", "pipeline/test_persons_and_cohorts.py", "pipeline/test_retract.py"),
+    *("pipeline/test_exports_laws.py", "pipeline/test_lateness.py", "pipeline/test_persons_and_cohorts.py"),
+    *("pipeline/test_plan.py", "pipeline/test_retention.py", "pipeline/test_retract.py"),
     *("pipeline/test_source_sessions.py", "transforms/test_laws.py"),
     *("security/test_loopback.py", "security/test_secrets.py"),
 )

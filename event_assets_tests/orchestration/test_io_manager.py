@@ -169,7 +169,7 @@ def test_one_frame_for_many_partitions_needs_event_date(facts: Platform) -> None
     assert not result.success
     assert (
         "clicks/undated: the output is one frame for several partitions without a column event_date; "
-        "return one frame a partition, or one frame with event_date"
+        "return one frame per partition, or one frame with event_date"
     ) in error(result)
 
 
