@@ -97,7 +97,7 @@ def assert_generated_alike(name: str, engine: str, folder: Path) -> None:
     assert_alike(worlds[1], worlds[0])
 
 
-@pytest.mark.parametrize("engine", OTHERS)
+@pytest.mark.parametrize("engine", OTHERS_OF_MANY)
 def test_generated_streaming_is_the_same(engine: str, tmp_path: Path) -> None:
     """Sets of ids over all dates, addresses, minutes by region in Hive folders."""
     assert_generated_alike("streaming", engine, tmp_path)

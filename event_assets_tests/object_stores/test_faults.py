@@ -46,7 +46,12 @@ def same(found: dict[str, pl.DataFrame], expected: dict[str, pl.DataFrame]) -> N
     assert {name for name in expected if not found[name].equals(expected[name])} == set()
 
 
-@pytest.mark.parametrize("what", ["_delta_log/", "lease.json", ".parquet"])
+LONG = pytest.mark.long
+
+
+@pytest.mark.parametrize(
+    "what", ["_delta_log/", pytest.param("lease.json", marks=LONG), pytest.param(".parquet", marks=LONG)]
+)
 def test_a_write_whose_reply_is_lost_counts_once(
     what: str, bucket: ObjectUrl, endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from event_assets_tests.pipeline.exports import LOOSE, STRICT, Export, Rules, ex
 from event_assets_tests.pipeline.test_laws import LONG, MEMORY, everything
 from event_assets_tests.world import World
 
-BOUNDED = settings(max_examples=300 if LONG else 6)
+BOUNDED = settings(max_examples=300 if LONG else 4)
 pytestmark = pytest.mark.timeout(36000)
 QUARANTINED = frozenset({"missing_user_id", "missing_event_type", "invalid_price"})
 

@@ -31,7 +31,7 @@ HEADER = "user,kind,at,device,cookie"
 IDS = ("device", "cookie")
 COLUMNS = ("user_id", *IDS)
 LINKS = [["device", "user_id"], ["cookie", "user_id"], ["cookie", "device"]]
-FEW = 6 if settings.default.max_examples < 1000 else 300  # type: ignore[union-attr]
+FEW = 4 if settings.default.max_examples < 1000 else 300  # type: ignore[union-attr]
 
 Event = tuple[str | None, str, str | None, str | None]
 """user, time, device, cookie"""

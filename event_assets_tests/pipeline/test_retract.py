@@ -19,7 +19,7 @@ from event_assets_tests.pipeline.histories import RULES, History, histories
 from event_assets_tests.world import NOW, World, clicks, lines
 
 LONG = settings.default.max_examples >= 1000  # type: ignore[union-attr]
-BOUNDED = settings(max_examples=1000 if LONG else 3)
+BOUNDED = settings(max_examples=1000 if LONG else 2)
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
 
 ONE = lines("ann,view,2025-01-06T10:00:00,/a,1.00", "bob,view,2025-01-06T23:50:00,/a,")
