@@ -66,7 +66,7 @@ def _root(data: mmap.mmap) -> int:
 
 
 def _find(data: mmap.mmap, names: Sequence[str], records: str) -> int:
-    """Where the value at a path begins."""
+    """Where the value at a path begins. FileRejected, with the names that are there, where the path leads nowhere."""
     place = _root(data)
     for wanted in names:
         found: list[str] = []
@@ -98,7 +98,7 @@ def _members(data: mmap.mmap, place: int, wanted: str | None = None) -> Iterator
 
 
 def _value_end(data: mmap.mmap, place: int) -> int:
-    """The position behind the value that begins there."""
+    """The position behind the value that begins at `place`."""
     depth = 0
     while place < len(data):
         match = UP_TO_BRACKET.match(data, place) if depth else _STRING_OR_SCALAR.match(data, place)
@@ -124,7 +124,7 @@ def _behind(data: mmap.mmap, place: int) -> int:
 
 
 def _keyed_records(data: mmap.mmap, start: int, depth: int, max_bytes: int, block_bytes: int) -> Iterator[Elements]:
-    """The members of the object that begins there, so many levels down."""
+    """The members, `depth` levels down, of the object that begins at `start`."""
     made, size = Elements(), 0
     for place, end, around in _keyed(data, start, depth, {}):
         if around is None:

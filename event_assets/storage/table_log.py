@@ -75,17 +75,20 @@ class TableLog:
         """The files that count now, by path. A table that was never written has none.
 
         Where a commit came meanwhile, the log is read again: delta-rs returns no files, and no error, when a writer
-        deletes the version that it reads.
+        deletes the version that it reads. LakeError where each try meets another commit.
         """
-        for left in reversed(range(_TRIES)):
+        for _ in range(_TRIES):
             table = self._refreshed()
             if table is None:
                 return []
             actions = table.get_add_actions(flatten=True)
             versions = self._files.log_versions()
-            if not versions or max(versions) == table.version() or not left:
+            if not versions or max(versions) == table.version():
                 break
             self._table = None
+        else:
+            state = "its log changed each time that it was read"
+            raise LakeError(str(self.folder), state, "repeat the command when no other run writes the table")
         names = actions.column_names
         hive = f"partition.{self._hive}" if self._hive else None
         values = actions.column(hive).to_pylist() if hive and hive in names else [None] * actions.num_rows

@@ -12,6 +12,8 @@ import pytest
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
+from event_assets.errors import LakeError
+from event_assets.storage.files import LocalFiles
 from event_assets.storage.table_log import TableLog
 from event_assets_tests.world import World, lines
 
@@ -62,6 +64,15 @@ def test_a_read_that_a_commit_overtakes_is_done_again(world: World, monkeypatch:
     world.refresh()
     monkeypatch.setattr(DeltaTable, "update_incremental", lambda _self: None)  # as if it ended before the commit
     assert log.files() == TableLog(folder, None, "event_date").files() != before
+
+
+def test_a_log_that_changes_at_each_read_is_an_error_and_not_an_old_table(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = TableLog(logs(world)["cleaned_events"], None, "event_date")
+    monkeypatch.setattr(LocalFiles, "log_versions", lambda _self: {99: ["00000000000000000099.json"]})
+    with pytest.raises(LakeError, match="cleaned_events: its log changed each time that it was read; repeat the"):
+        log.files()
 
 
 def test_a_log_whose_files_change_while_it_is_opened_is_not_an_empty_table(

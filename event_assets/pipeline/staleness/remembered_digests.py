@@ -16,9 +16,9 @@ from event_assets.pipeline.step import Input, Step
 @dataclass
 class _OfStep:
     state: object = None
-    """Of the inputs' tables and of the ledger: equal as long as nothing was published or landed."""
+    """The versions of the ledger and of the inputs' tables: equal as long as nothing was published or landed."""
     contents: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Of the inputs' tables, by unit: what the digests were computed from."""
+    """The content digests of the inputs' tables, by unit, from which `digests` were computed."""
     digests: dict[dt.date, str] = field(default_factory=dict)
 
 
@@ -30,7 +30,7 @@ class RememberedDigests:
         self._steps: dict[str, _OfStep] = {}
 
     def of(self, step: Step) -> dict[dt.date, str]:
-        """Those of a step of the dataset, by date; the caller adds what it computes."""
+        """The digests of one step, by date, that are still valid. The caller adds those that it computes."""
         stores, known = self._tables.stores, self._steps.setdefault(step.name, _OfStep())
         state: list[object] = [self._tables.ledger.version]
         for source in step.inputs:
