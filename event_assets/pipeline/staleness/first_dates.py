@@ -121,15 +121,15 @@ class FirstDates:
 
     def _first(self, dates: Iterable[str], among: pl.DataFrame | None = None) -> pl.DataFrame:
         """The distinct rows of some dates (only those that are among others), each with its first date."""
-        paths = {dt.date.fromisoformat(date): self._store.paths(date) for date in sorted(dates)}
+        units = {dt.date.fromisoformat(date): self._store.paths(date) for date in sorted(dates)}
         try:
-            plan: pl.LazyFrame = nw.to_native(merging_engine(self._tables.settings).scan(self._table, {**paths}))
+            plan: pl.LazyFrame = nw.to_native(merging_engine(self._tables.settings).scan(self._table, dict(units)))
             plan = plan.select(*self._names, _DATE)
             if among is not None:
                 plan = plan.join(among.lazy(), on=self._names, how="semi", nulls_equal=True)
             return _first(plan, self._names)
         except (OSError, pl.exceptions.PolarsError):
-            if found := damaged_files(path for some in paths.values() for path in some):
+            if found := damaged_files(path for paths in units.values() for path in paths):
                 raise damaged(found[0]) from None
             raise
 
