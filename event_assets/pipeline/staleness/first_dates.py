@@ -18,6 +18,7 @@ import polars as pl
 import polars_hash
 
 from event_assets.digest import digest
+from event_assets.engines.engine import Content
 from event_assets.engines.select_engine import merging_engine
 from event_assets.pipeline.dataset_tables import DatasetTables
 from event_assets.storage.atomic_write import atomic_write
@@ -121,15 +122,16 @@ class FirstDates:
 
     def _first(self, dates: Iterable[str], among: pl.DataFrame | None = None) -> pl.DataFrame:
         """The distinct rows of some dates (only those that are among others), each with its first date."""
-        units = {dt.date.fromisoformat(date): self._store.paths(date) for date in sorted(dates)}
+        wanted = sorted(dates)
+        units: dict[dt.date | None, Content] = {dt.date.fromisoformat(date): self._store.paths(date) for date in wanted}
         try:
-            plan: pl.LazyFrame = nw.to_native(merging_engine(self._tables.settings).scan(self._table, dict(units)))
+            plan: pl.LazyFrame = nw.to_native(merging_engine(self._tables.settings).scan(self._table, units))
             plan = plan.select(*self._names, _DATE)
             if among is not None:
                 plan = plan.join(among.lazy(), on=self._names, how="semi", nulls_equal=True)
             return _first(plan, self._names)
         except (OSError, pl.exceptions.PolarsError):
-            if found := damaged_files(path for paths in units.values() for path in paths):
+            if found := damaged_files(path for date in wanted for path in self._store.paths(date)):
                 raise damaged(found[0]) from None
             raise
 
