@@ -94,10 +94,10 @@ class FirstDates:
             rows = self._rows if self._rows is not None else pl.read_parquet(self._path(before), glob=False)
         except (OSError, pl.exceptions.PolarsError):
             return False
-        gone, new = self._difference(rows, changed, now)
-        left = rows.join(gone, on=self._names, how="anti", nulls_equal=True) if gone.height else rows
-        known = _Known(before.columns, now, (before.digest + _sum(new) - _sum(gone)) % 2**64)
-        self._keep(known, pl.concat([left, new]) if new.height else left)
+        removed, added = self._difference(rows, changed, now)
+        left = rows.join(removed, on=self._names, how="anti", nulls_equal=True) if removed.height else rows
+        known = _Known(before.columns, now, (before.digest + _sum(added) - _sum(removed)) % 2**64)
+        self._keep(known, pl.concat([left, added]) if added.height else left)
         return True
 
     def _difference(
@@ -117,8 +117,8 @@ class FirstDates:
             parts.append(self._first((date for date in now if date not in changed), among=lost))
         after = _first(pl.concat(parts).lazy(), self._names)
         whole = [*self._names, _DATE]
-        gone = before.join(after, on=whole, how="anti", nulls_equal=True)
-        return gone, after.join(before, on=whole, how="anti", nulls_equal=True)
+        removed = before.join(after, on=whole, how="anti", nulls_equal=True)
+        return removed, after.join(before, on=whole, how="anti", nulls_equal=True)
 
     def _first(self, dates: Iterable[str], among: pl.DataFrame | None = None) -> pl.DataFrame:
         """The distinct rows of some dates (only those that are among others), each with its first date."""
