@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
 import typer
 
-from event_assets.cli.arguments import RecordsOption, WideOption, known_tables_at_the_end
+from event_assets.cli.arguments import RawOption, RecordsOption, WideOption, known_tables_at_the_end
 from event_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ def query(
     ] = None,
     wide: WideOption = False,
     records: RecordsOption = False,
-    raw: Annotated[
-        bool, typer.Option("--raw", help="In CSV, don't escape texts that a spreadsheet would run as formulas.")
-    ] = False,
+    raw: RawOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all rows as a JSON array.")] = False,
 ) -> None:
     """Runs one SELECT of DuckDB's SQL over all tables, as views DATASET.TABLE. It can't change data.

@@ -93,6 +93,13 @@ def plain(text: str) -> str:
     return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
+def say(text: str, style: str | None = None) -> None:
+    """Print a line for people on standard output, coloured where that is a terminal."""
+    from rich.console import Console
+
+    Console(highlight=False).print(plain(text), markup=False, soft_wrap=True, style=style)
+
+
 def note(text: str) -> None:
     """Print a line for people on standard error, so that standard output contains only data."""
     typer.echo(plain(text), err=True)

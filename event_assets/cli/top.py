@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from event_assets.cli.arguments import RecordsOption, WideOption, named_dataset, parse_date
+from event_assets.cli.arguments import (
+    FirstDate,
+    JsonOption,
+    LastDate,
+    RawOption,
+    RecordsOption,
+    WideOption,
+    date_range,
+    named_dataset,
+)
 from event_assets.wording import counted
 
 if TYPE_CHECKING:
@@ -29,8 +38,8 @@ def top(
     ],
     n: Annotated[int, typer.Option("--n", "-n", min=1, help="Users per platform.")] = 10,
     platform: Annotated[str | None, typer.Option(help="Only this platform, in any spelling.")] = None,
-    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First date to count.")] = None,
-    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last date to count.")] = None,
+    first: FirstDate = None,
+    last: LastDate = None,
     out: Annotated[
         Path | None, typer.Option(help="The .csv, .parquet or .json file to write; Result_NAME_topN.csv if left out.")
     ] = None,
@@ -42,12 +51,10 @@ def top(
     platform_column: Annotated[str, typer.Option(help="The field with the platform.")] = "platform",
     time_column: Annotated[str, typer.Option(help="The field with the time.")] = "activity_time",
     type_column: Annotated[str, typer.Option(help="The field with the kind of activity.")] = "activity_type",
-    raw: Annotated[
-        bool, typer.Option("--raw", help="In CSV, don't escape texts that a spreadsheet would run as formulas.")
-    ] = False,
+    raw: RawOption = False,
     wide: WideOption = False,
     records: RecordsOption = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the users as a JSON array.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Ranks users by their distinct sessions on each platform; ties are ordered by user_id as text.
 
@@ -93,10 +100,7 @@ def _dates(first: str | None, last: str | None) -> Wanted | None:
     """A condition on dates; None where all dates are wanted."""
     if first is None and last is None:
         return None
-    start = parse_date(first, "--from") if first else dt.date.min
-    end = parse_date(last, "--to") if last else dt.date.max
-    if start > end:
-        raise typer.BadParameter(f"--from {start} is after --to {end}")
+    start, end = date_range(first, last)
     return lambda date: start <= date <= end
 
 
