@@ -57,10 +57,10 @@ def convert(
 
     import polars as pl
 
+    from event_assets.cli.console import note
     from event_assets.cli.machine_output import json_text
     from event_assets.cli.normalize_as_declared import declared_as
     from event_assets.cli.progress_bar import progressing
-    from event_assets.cli.text_table import note
     from event_assets.cli.text_to_parquet import TextConversion
     from event_assets.cli.write_hive_folders import write_hive_folders
     from event_assets.declaration import load_datasets

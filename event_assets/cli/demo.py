@@ -43,10 +43,11 @@ def demo(
     if not present:
         raise LakeError(str(folder), "has no folder of a dataset", f"make one of {', '.join(datasets)} in it")
 
+    from event_assets.cli.console import note, say
     from event_assets.cli.machine_output import json_text
     from event_assets.cli.reconciliation_tables import print_reconciliation
     from event_assets.cli.run_progress import run_with_progress
-    from event_assets.cli.text_table import note, print_table, say
+    from event_assets.cli.text_table import print_table
     from event_assets.pipeline.read_tables import first_rows
     from event_assets.pipeline.workspace import Workspace
 

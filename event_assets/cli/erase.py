@@ -40,9 +40,9 @@ def erase(
     """
     declared, settings = named_dataset(dataset), load_settings()
 
+    from event_assets.cli.console import say
     from event_assets.cli.progress_bar import working
     from event_assets.cli.run_progress import run_with_progress
-    from event_assets.cli.text_table import say
     from event_assets.errors import LakeError
     from event_assets.landing.inbox import look
     from event_assets.orchestration.private.replace_stored_texts import replace_texts

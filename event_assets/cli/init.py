@@ -145,7 +145,8 @@ def _tried(trial: Trial) -> dict[str, Any]:
 
 def _report(trial: Trial, shown: Shown, title: str = "The sample, read by this draft:") -> None:
     """What became of the samples, on standard error: a drafted YAML may go to standard output."""
-    from event_assets.cli.text_table import note, print_table
+    from event_assets.cli.console import note
+    from event_assets.cli.text_table import print_table
 
     note("")
     note(title)

@@ -89,7 +89,7 @@ def plan(
 
 
 def _print(found: Plan | PlannedDifference, planned: Plan) -> None:
-    from event_assets.cli.text_table import say
+    from event_assets.cli.console import say
     from event_assets.pipeline.planned_difference import PlannedDifference
 
     for line in (*(f"warning: {warning}" for warning in planned.warnings), *planned.lines()):

@@ -65,8 +65,9 @@ def quarantine(
 
     import polars as pl
 
+    from event_assets.cli.console import note
     from event_assets.cli.machine_output import check_suffix, json_text
-    from event_assets.cli.text_table import Shown, note, print_table
+    from event_assets.cli.text_table import Shown, print_table
 
     check_suffix(out)
     if reason is not None:
@@ -179,7 +180,8 @@ def _print_files(files: pl.DataFrame, shown: Shown) -> None:
     """Print the number of records per file and reason over all dates; if there are many lines, the largest numbers."""
     import polars as pl
 
-    from event_assets.cli.text_table import note, print_table
+    from event_assets.cli.console import note
+    from event_assets.cli.text_table import print_table
 
     dates = pl.col("event_date")
     found = files.group_by("file", "file_id", "reason").agg(

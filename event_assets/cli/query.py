@@ -111,7 +111,8 @@ def _to_output(sql: str, datasets: Mapping[str, Dataset], settings: Settings, fo
 
 
 def _print(sql: str, datasets: Mapping[str, Dataset], settings: Settings, *, wide: bool, records: bool) -> None:
-    from event_assets.cli.text_table import Shown, note, print_rows
+    from event_assets.cli.console import note
+    from event_assets.cli.text_table import Shown, print_rows
     from event_assets.warehouse.query import read_rows
 
     numeric, rows = read_rows(sql, datasets, settings, _first_rows)

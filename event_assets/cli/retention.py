@@ -25,9 +25,9 @@ def retention(
     """
     declared, settings = named_dataset(dataset), load_settings()
 
+    from event_assets.cli.console import say
     from event_assets.cli.progress_bar import working
     from event_assets.cli.run_progress import run_with_progress
-    from event_assets.cli.text_table import say
     from event_assets.pipeline.retention import due, expire
     from event_assets.pipeline.workspace import Workspace
 

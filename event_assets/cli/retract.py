@@ -40,9 +40,9 @@ def retract(
         raise typer.BadParameter("name a file, or a run with --run")
     declared, settings = named_dataset(dataset), load_settings()
 
+    from event_assets.cli.console import say
     from event_assets.cli.progress_bar import working
     from event_assets.cli.run_progress import run_with_progress
-    from event_assets.cli.text_table import say
     from event_assets.pipeline import retract as retraction
     from event_assets.pipeline.workspace import Workspace
 

@@ -41,10 +41,10 @@ def run(
         _preview(declared, as_json)
         return
 
+    from event_assets.cli.console import say
     from event_assets.cli.failed_checks import failed_checks
     from event_assets.cli.reconciliation_tables import print_reconciliation
     from event_assets.cli.run_progress import performance, run_with_progress
-    from event_assets.cli.text_table import say
 
     settings = load_settings()
     done = run_with_progress(declared, settings, dates, log=log)
@@ -97,7 +97,7 @@ def _dates(first: str | None, last: str | None, earliest: dt.date) -> tuple[dt.d
 
 
 def _preview(dataset: Dataset, as_json: bool) -> None:
-    from event_assets.cli.text_table import say
+    from event_assets.cli.console import say
     from event_assets.pipeline.plan import preview
     from event_assets.pipeline.workspace import Workspace
 

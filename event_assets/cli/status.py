@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 def status(
     dataset: Annotated[
-        str | None,
-        typer.Argument(help="One dataset, with its tables; by default all.", autocompletion=known_datasets),
+        str | None, typer.Argument(help="One dataset, with its tables; by default all.", autocompletion=known_datasets)
     ] = None,
     wide: WideOption = False,
     records: RecordsOption = False,
@@ -56,7 +55,8 @@ def status(
         print(json_text(shown[0] if dataset else shown))
         return
 
-    from event_assets.cli.text_table import Shown, note, print_rows
+    from event_assets.cli.console import note
+    from event_assets.cli.text_table import Shown, print_rows
 
     unused = unused_samples(found, settings)
     rows = [_row(one, runs.get(one.dataset)) for one in statuses if one.dataset not in unused]

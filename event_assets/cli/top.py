@@ -67,9 +67,10 @@ def top(
     """
     wanted = _dates(first, last)
 
+    from event_assets.cli.console import note
     from event_assets.cli.detect_format import stem_of
     from event_assets.cli.machine_output import check_suffix, json_pieces, write_file
-    from event_assets.cli.text_table import Shown, note, print_table
+    from event_assets.cli.text_table import Shown, print_table
     from event_assets.settings import load_settings
     from event_assets.tables.catalog import load_datasets
 
@@ -108,8 +109,8 @@ def _of_files(
     path: Path, names: Names, n: int, wanted: Wanted | None, *, fail_fast: bool
 ) -> tuple[Dataset, pl.DataFrame]:
     from event_assets.cli.activity_sessions import read_activity
+    from event_assets.cli.console import note
     from event_assets.cli.progress_bar import working
-    from event_assets.cli.text_table import note
     from event_assets.settings import load_settings
 
     with working(f"reading {path}"), tempfile.TemporaryDirectory(prefix="event_assets-top-") as staging:
@@ -166,7 +167,7 @@ def _only(dataset: Dataset, ranked: pl.DataFrame, platform: str) -> pl.DataFrame
     """The users of one platform, in any spelling."""
     import polars as pl
 
-    from event_assets.cli.text_table import note
+    from event_assets.cli.console import note
     from event_assets.transforms.normalize import normalised
 
     assert dataset.gold.top_users is not None
