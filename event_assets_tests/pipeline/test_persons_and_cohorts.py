@@ -20,9 +20,15 @@ from event_assets.pipeline.erase import erase, rows_by_table
 from event_assets.pipeline.erased_ids import tombstone_name
 from event_assets.pipeline.retract import named_files, retract
 from event_assets.pipeline.run_results import Outcome
-from event_assets.transforms.active_users import active_users, daily_cohorts, daily_users, first_seen, retention
 from event_assets.transforms.interface import Scope
 from event_assets.transforms.persons import identities, identity_links, with_person
+from event_assets.transforms.users_and_cohorts import (
+    active_users,
+    daily_cohorts,
+    daily_users,
+    first_seen,
+    retention,
+)
 from event_assets_tests.pipeline.test_erasure import files_with
 from event_assets_tests.transforms.bench import Bench, schema_of
 from event_assets_tests.world import NOW, World, clicks, made

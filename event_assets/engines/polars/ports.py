@@ -11,7 +11,7 @@ import narwhals as nw
 import polars as pl
 import polars_hash
 
-from event_assets.engines.geo import GeoDatabase
+from event_assets.engines.ip_continents import GeoDatabase
 from event_assets.tables.column_types import polars_type
 from event_assets.transforms.interface import Frame, TextFunction
 

@@ -1,4 +1,5 @@
-"""Numbers as other lands write them: `1.893,71`, `1 893,71`, `1'893.71`.
+"""Regular expressions of numbers in a declared notation: decimal mark, thousands mark, unit. Examples are `1.893,71`,
+`1 893,71`, `1'893.71`.
 
 A text is read if the mark of thousands is before every group of three digits or nowhere, so that `1.89` and `1.23.456`
 are no numbers where the point is that mark.

@@ -1,4 +1,4 @@
-"""The distinct rows of all dates of a table, each with its first date, brought up to date by the dates that changed.
+"""A cache of a table's distinct rows, each with the first date that has it; only changed dates are read again.
 
 For tables over all dates to which of equal rows only the first date matters (`Input.first`). It is a cache: one file,
 which contains the digests of the dates that it was made from.
@@ -15,7 +15,7 @@ import narwhals as nw
 import polars as pl
 
 from event_assets.engines.engine import Content, Engine
-from event_assets.pipeline.date_blocks import date_block_cache
+from event_assets.pipeline.merge_small_dates import date_block_cache
 from event_assets.pipeline.step import Input
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.parquet import read_parquet, scan_parquet
