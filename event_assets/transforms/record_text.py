@@ -17,14 +17,12 @@ from event_assets.declaration.dataset import Kind
 from event_assets.declaration.events_and_profiles import NESTED
 from event_assets.text.canonical_json import canonical_json
 from event_assets.text.field_paths import FILE_PATH, is_plain, parse_path
+from event_assets.text.json_members import SCALAR, members_as_written
 
 #: At most this number of bytes of a record's text is kept.
 RAW_BYTES = 64 * 1024
 TIME_TEXT = "time_text"
 SOURCE_BLOCK, AS_WRITTEN, CAME_AS_NUMBER = "source_block", "as_written", "came_as_number"
-
-#: Finds where a value ends; numbers are not computed.
-_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, strict=False)
 
 Place = tuple[str, ...]
 """The names that lead to a field."""
@@ -124,8 +122,6 @@ class _BlockTexts:
         return _Verbatim(text) if nested else text
 
     def _scalar(self, text: str) -> str:
-        from event_assets.text.json_text import SCALAR  # with numpy, which the definitions load without
-
         return _Verbatim(text) if self._nests and SCALAR.fullmatch(text) else text
 
     def _of_time(self, text: str | None) -> Iterator[tuple[Place, str]]:
@@ -182,23 +178,8 @@ def _merge(record: _Object, name: str, value: _Verbatim, *, nest: bool = False) 
 
 
 def _members(text: str | None) -> Iterator[tuple[str, _Verbatim]]:
-    """The members of a JSON object, each value as it is written."""
-    place = _skip(text, 1) if text else 0
-    while text and text[place] != "}":
-        name, place = _DECODER.raw_decode(text, place)
-        start = _skip(text, _skip(text, place) + 1)
-        end = _DECODER.raw_decode(text, start)[1]
-        yield name, _Verbatim(text[start:end])
-        place = _skip(text, end)
-        if text[place] == ",":
-            place = _skip(text, place + 1)
-
-
-def _skip(text: str, place: int) -> int:
-    """The place of the next character that is not white space."""
-    while text[place] in " \t\r\n":
-        place += 1
-    return place
+    """The members of a JSON object, each value as it is written; none of null."""
+    return ((name, _Verbatim(value)) for name, value in members_as_written(text or "{}"))
 
 
 def _written(value: Any) -> str:
