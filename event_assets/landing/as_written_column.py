@@ -12,14 +12,9 @@ import orjson
 
 from event_assets.landing.json_member_columns import NUMERIC, JsonObjects, Place, places_of_null
 from event_assets.landing.json_paths import JsonPath
-<<<<<<< HEAD:event_assets/landing/as_written_column.py
-from event_assets.landing.reader_interface import MALFORMED, Fields
-from event_assets.text.json_text import SCALAR, BadJson, member_at, minified
-=======
 from event_assets.landing.reader_interface import MALFORMED, Fields
 from event_assets.text.json_members import SCALAR
 from event_assets.text.json_text import BadJson, member_at, minified
->>>>>>> main:event_assets/landing/as_written_column.py
 
 
 def _lost_in_text(objects: JsonObjects, fields: Fields, paths: Mapping[str, JsonPath]) -> dict[int, set[Place]]:
