@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.check import differences
 from benchmarks.data import generate
 from benchmarks.measure import Measured, event_assets, measure, platform
-from benchmarks.phases import Part, Spent, costs, measure_phases
+from benchmarks.phases import Part, Spent, cost_by_group, largest_parts, measure_phases
 from benchmarks.report import bars, table, write_section
 
 OURS = "event_assets"
@@ -25,7 +25,6 @@ class Compared:
 
     rows: int
     days: int
-    bytes: int
     measured: tuple[Measured, ...]
     phases: Mapping[Part, Spent]
 
@@ -73,38 +72,40 @@ def compare(folder: Path, rows: int, days: int, scripts: Sequence[str]) -> Compa
     _, phases = measure_phases(ours, inbox, "run", "bench", "--json")
     shutil.rmtree(ours)
     shutil.rmtree(inbox)
-    return Compared(rows, days, size, tuple(measured), phases)
+    return Compared(rows, days, tuple(measured), phases)
 
 
 def report(found: Sequence[Compared], docs: Path) -> None:
-    head = ["", "CPU s per 1 M rows", "to the best plain", "CPU s", "wall s", "peak MB", "written MB", "load"]
-    parts = []
-    for one in found:
-        lines = [
-            [
-                m.name,
-                f"{m.cpu / one.rows * 1e6:.2f}",
-                f"{one.ratio(m):.2f}",
-                f"{m.cpu:.1f}",
-                f"{m.wall:.1f}",
-                f"{m.peak_mb:,.0f}",
-                f"{m.written_mb:,.1f}",
-                f"{m.load:.1f}",
-            ]
-            for m in one.measured
+    """Print all figures, and put those of each size and the largest size's groups into the page."""
+    lines = [
+        [
+            m.name,
+            f"{one.rows:,}",
+            one.days,
+            f"{m.cpu:.1f}",
+            f"{one.ratio(m):.2f}",
+            f"{m.wall:.1f}",
+            f"{m.peak_mb:,.0f}",
+            f"{m.written_mb:,.1f}",
+            f"{m.load:.1f}",
         ]
-        text = table(head, lines)
-        print(f"\n{one.rows:,} rows over {one.days} dates\n{text}")
-        parts.append(f"**{one.rows:,} rows over {one.days} dates, {one.bytes / 1e6:,.0f} MB of CSV**\n\n{text}")
+        for one in found
+        for m in one.measured
+    ]
+    text = table(["", "rows", "dates", "CPU s", "to the best plain", "wall s", "peak MB", "written MB", "load"], lines)
+    print(f"\n{text}")
     largest = found[-1]
-    text = costs(largest.phases, largest.rows)
-    print(f"\nWhere ours went at {largest.rows:,} rows\n{text}")
-    write_section(docs, "phases", f"Of {largest.rows:,} rows over {largest.days} dates, on one worker:\n\n{text}")
+    groups = cost_by_group(largest.phases, largest.rows)
+    print(f"\nWhere ours went at {largest.rows:,} rows\n{groups}\n\n{largest_parts(largest.phases, largest.rows)}")
+    where = f"Of {largest.rows:,} rows over {largest.days} dates, on one worker, in CPU seconds per million rows:"
+    write_section(docs, "phases", f"{where}\n\n{groups}")
     cpu = {c.size: {m.name: m.cpu / c.rows * 1e6 for m in c.measured} for c in found}
     memory = {c.size: {m.name: m.peak_mb for m in c.measured} for c in found}
-    parts.append(bars(docs, "cpu", "CPU seconds per million rows", cpu))
-    parts.append(bars(docs, "memory", "Peak memory of the process tree, MB", memory))
-    write_section(docs, "compare", "\n\n".join(parts))
+    pictures = [
+        bars(docs, "cpu", "CPU seconds per million rows", cpu),
+        bars(docs, "memory", "Peak memory of the process tree, MB", memory),
+    ]
+    write_section(docs, "compare", text + "\n\n" + "\n".join(pictures))
 
 
 def _print(one: Measured, rows: int) -> None:

@@ -22,9 +22,6 @@ class Seed:
     days: int
     files: int
     their_seconds: float
-    leaves_out: str
-    """What ours does and theirs doesn't."""
-    their_gb: float | None = None
     top_n_only: bool = False
 
 
@@ -34,31 +31,24 @@ SEEDS = {
         days=4,
         files=4,
         their_seconds=258,
-        their_gb=12.7,
-        leaves_out="rejects and their reasons, raw and cleaned events by date, sessions, "
-        "daily and minute tables; a further file reads all files again",
     ),
     "shop": Seed(
         rows=1_000_000,
         days=7,
         files=1,
         their_seconds=26,
-        leaves_out="typed columns (all layers are CSV), duplicates, rejects, order in the funnel (it counts steps "
-        "only), top users; a further file makes everything again",
     ),
     "benefits": Seed(
         rows=1_000_000,
         days=30,
         files=1,
         their_seconds=8,
-        leaves_out="the dropped records themselves, dates as partitions, sessions, funnel, all daily tables but one",
     ),
     "activity": Seed(
         rows=10_000_000,
         days=1,
         files=1,
         their_seconds=3.3,
-        leaves_out="the refused records' reasons and numbers",
         top_n_only=True,
     ),
 }
@@ -85,6 +75,4 @@ def seeds(folder: Path, docs: Path, shares: Sequence[float], names: Sequence[str
     head = ["", "share", "rows", "MB", "ours, wall s", "CPU s", "peak MB", "their wall s x share", "ours / theirs"]
     text = table(head, lines)
     print(text)
-    left_out = "\n".join(f"- {name}: {SEEDS[name].leaves_out}." for name in names)
-    memory = "Theirs took 12.7 GB at 66 M rows of `streaming`."
-    write_section(docs, "seeds", f"{text}\n\n{memory} What theirs leaves out:\n\n{left_out}")
+    write_section(docs, "seeds", text)
