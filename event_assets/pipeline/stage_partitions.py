@@ -15,10 +15,10 @@ import polars as pl
 
 from event_assets.engines.engine import Content, Dates, Engine, Written
 from event_assets.pipeline.check_results import accountable_rows, accounting_result, contract_result
-from event_assets.pipeline.dataset_tables import Unit, unit_of
-from event_assets.pipeline.date_blocks import date_block_cache, scan_all_dates
+from event_assets.pipeline.count_refused_records import count_refused
+from event_assets.pipeline.merge_small_dates import date_block_cache, scan_all_dates
+from event_assets.pipeline.published_tables import Unit, unit_of
 from event_assets.pipeline.recent_frames import RecentFrames, Rows
-from event_assets.pipeline.rejected_records import count_refused
 from event_assets.pipeline.run_results import CheckResult, sample, samples
 from event_assets.pipeline.step import Input, Step
 from event_assets.pipeline.workspace import Workspace

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 import polars_hash
 
-from event_assets.engines.geo import GeoDatabase
+from event_assets.engines.ip_continents import GeoDatabase
 from event_assets.engines.polars.row_order import in_order
 from event_assets.tables.column_types import polars_type
 from event_assets.transforms.interface import Frame, TextFunction
