@@ -200,7 +200,7 @@ def _on_distinct(function: TextFunction, dtype: pl.DataType) -> Callable[[pl.Ser
 
 
 def _coded(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """(the distinct texts without null, for each row the place of its text among them from 1, and 0 where it is null)."""
+    """(the distinct texts without null; of each row the place of its text among them from 1, and 0 of null)."""
     places = np.zeros(len(texts), np.uint32)
     coded = texts.drop_nulls().cast(pl.Categorical(pl.Categories.random()))
     places[texts.is_not_null().to_numpy()] = coded.to_physical().to_numpy() + 1
