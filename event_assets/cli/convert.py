@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from event_assets.cli.arguments import JsonOption
+from event_assets.cli.console import note
 from event_assets.errors import EventAssetsError
 from event_assets.wording import counted
 
@@ -57,7 +58,6 @@ def convert(
 
     import polars as pl
 
-    from event_assets.cli.console import note
     from event_assets.cli.machine_output import json_text
     from event_assets.cli.normalize_as_declared import declared_as
     from event_assets.cli.progress_bar import progressing

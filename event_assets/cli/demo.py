@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from event_assets.cli.arguments import JsonOption
+from event_assets.cli.console import note, say
 from event_assets.errors import LakeError
 from event_assets.settings import Settings, load_settings, local_folder
 
@@ -43,12 +44,11 @@ def demo(
     if not present:
         raise LakeError(str(folder), "has no folder of a dataset", f"make one of {', '.join(datasets)} in it")
 
-    from event_assets.cli.console import note, say
     from event_assets.cli.machine_output import json_text
     from event_assets.cli.reconciliation_tables import print_reconciliation
     from event_assets.cli.run_progress import run_with_progress
     from event_assets.cli.text_table import print_table
-    from event_assets.pipeline.read_tables import first_rows
+    from event_assets.pipeline.first_rows_of_table import first_rows
     from event_assets.pipeline.workspace import Workspace
 
     found: dict[str, Reconciliation] = {}

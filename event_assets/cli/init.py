@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from event_assets.cli.arguments import JsonOption, RecordsOption, WideOption
+from event_assets.cli.console import note
 from event_assets.errors import DeclarationError
 from event_assets.settings import Settings, load_settings
 from event_assets.wording import counted
@@ -145,7 +146,6 @@ def _tried(trial: Trial) -> dict[str, Any]:
 
 def _report(trial: Trial, shown: Shown, title: str = "The sample, read by this draft:") -> None:
     """What became of the samples, on standard error: a drafted YAML may go to standard output."""
-    from event_assets.cli.console import note
     from event_assets.cli.text_table import print_table
 
     note("")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from event_assets.cli.arguments import DatasetName, JsonOption, named_dataset
+from event_assets.cli.console import say
 from event_assets.settings import load_settings
 
 if TYPE_CHECKING:
@@ -89,7 +90,6 @@ def plan(
 
 
 def _print(found: Plan | PlannedDifference, planned: Plan) -> None:
-    from event_assets.cli.console import say
     from event_assets.pipeline.planned_difference import PlannedDifference
 
     for line in (*(f"warning: {warning}" for warning in planned.warnings), *planned.lines()):

@@ -19,6 +19,7 @@ from event_assets.cli.arguments import (
     named_dataset,
     refusal_reasons,
 )
+from event_assets.cli.console import note
 from event_assets.settings import Settings, load_settings
 from event_assets.wording import counted
 
@@ -65,7 +66,6 @@ def quarantine(
 
     import polars as pl
 
-    from event_assets.cli.console import note
     from event_assets.cli.machine_output import check_suffix, json_text
     from event_assets.cli.text_table import Shown, print_table
 
@@ -100,7 +100,7 @@ def quarantine(
 
 def _check_reason(dataset: Dataset, settings: Settings, reason: str) -> None:
     """Wrong usage where no record of the dataset is, or could be, refused for a reason."""
-    from event_assets.pipeline.rejected_records import possible_reasons
+    from event_assets.pipeline.count_refused_records import possible_reasons
 
     there = refusal_reasons(dataset, settings)
     if reason not in there and reason not in possible_reasons(dataset):
@@ -180,7 +180,6 @@ def _print_files(files: pl.DataFrame, shown: Shown) -> None:
     """Print the number of records per file and reason over all dates; if there are many lines, the largest numbers."""
     import polars as pl
 
-    from event_assets.cli.console import note
     from event_assets.cli.text_table import print_table
 
     dates = pl.col("event_date")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 import typer
 
 from event_assets.cli.arguments import RawOption, RecordsOption, WideOption, known_tables_at_the_end
+from event_assets.cli.console import note
 from event_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -111,7 +112,6 @@ def _to_output(sql: str, datasets: Mapping[str, Dataset], settings: Settings, fo
 
 
 def _print(sql: str, datasets: Mapping[str, Dataset], settings: Settings, *, wide: bool, records: bool) -> None:
-    from event_assets.cli.console import note
     from event_assets.cli.text_table import Shown, print_rows
     from event_assets.warehouse.query import read_rows
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from event_assets.cli.arguments import DatasetName, JsonOption, named_dataset
+from event_assets.cli.console import say
 from event_assets.settings import load_settings
 from event_assets.wording import counted
 
@@ -40,7 +41,6 @@ def retract(
         raise typer.BadParameter("name a file, or a run with --run")
     declared, settings = named_dataset(dataset), load_settings()
 
-    from event_assets.cli.console import say
     from event_assets.cli.progress_bar import working
     from event_assets.cli.run_progress import run_with_progress
     from event_assets.pipeline import retract as retraction

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from event_assets.cli.arguments import DatasetName, FirstDate, JsonOption, LastDate, date_range, named_dataset
+from event_assets.cli.console import say
 from event_assets.settings import load_settings
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ def run(
         _preview(declared, as_json)
         return
 
-    from event_assets.cli.console import say
     from event_assets.cli.failed_checks import failed_checks
     from event_assets.cli.reconciliation_tables import print_reconciliation
     from event_assets.cli.run_progress import performance, run_with_progress
@@ -97,7 +97,6 @@ def _dates(first: str | None, last: str | None, earliest: dt.date) -> tuple[dt.d
 
 
 def _preview(dataset: Dataset, as_json: bool) -> None:
-    from event_assets.cli.console import say
     from event_assets.pipeline.plan import preview
     from event_assets.pipeline.workspace import Workspace
 

@@ -16,6 +16,7 @@ from event_assets.cli.arguments import (
     one_or_all,
     unused_samples,
 )
+from event_assets.cli.console import note
 from event_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -55,7 +56,6 @@ def status(
         print(json_text(shown[0] if dataset else shown))
         return
 
-    from event_assets.cli.console import note
     from event_assets.cli.text_table import Shown, print_rows
 
     unused = unused_samples(found, settings)

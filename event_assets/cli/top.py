@@ -20,6 +20,7 @@ from event_assets.cli.arguments import (
     date_range,
     named_dataset,
 )
+from event_assets.cli.console import note
 from event_assets.wording import counted
 
 if TYPE_CHECKING:
@@ -67,7 +68,6 @@ def top(
     """
     wanted = _dates(first, last)
 
-    from event_assets.cli.console import note
     from event_assets.cli.detect_format import stem_of
     from event_assets.cli.machine_output import check_suffix, json_pieces, write_file
     from event_assets.cli.text_table import Shown, print_table
@@ -109,7 +109,6 @@ def _of_files(
     path: Path, names: Names, n: int, wanted: Wanted | None, *, fail_fast: bool
 ) -> tuple[Dataset, pl.DataFrame]:
     from event_assets.cli.activity_sessions import read_activity
-    from event_assets.cli.console import note
     from event_assets.cli.progress_bar import working
     from event_assets.settings import load_settings
 
@@ -167,7 +166,6 @@ def _only(dataset: Dataset, ranked: pl.DataFrame, platform: str) -> pl.DataFrame
     """The users of one platform, in any spelling."""
     import polars as pl
 
-    from event_assets.cli.console import note
     from event_assets.transforms.normalize import normalised
 
     assert dataset.gold.top_users is not None
