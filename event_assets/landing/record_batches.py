@@ -146,6 +146,11 @@ class Batch:
     """The position of the user's field among a CSV record's fields, from 0."""
 
 
+def texts_of(texts: Sequence[bytes], numbers: Sequence[int]) -> list[bytes]:
+    """The texts of the records of these numbers, from 1: `Batch.texts` where all texts are there."""
+    return [texts[number - 1] for number in numbers]
+
+
 def gathered(batches: Iterable[Batch], size: int) -> Iterator[Batch]:
     """The same records in batches of at least so many bytes: each batch has a cost of its own."""
     waiting: list[Batch] = []
