@@ -47,7 +47,7 @@ def demo(
     from event_assets.cli.reconciliation_tables import reconciliation_tables
     from event_assets.cli.run_progress import RunProgress, console
     from event_assets.cli.text_table import note, print_table
-    from event_assets.pipeline.read_tables import first_rows
+    from event_assets.pipeline.first_rows_of_table import first_rows
     from event_assets.pipeline.workspace import Workspace
 
     found: dict[str, Reconciliation] = {}

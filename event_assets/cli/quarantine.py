@@ -94,7 +94,7 @@ def quarantine(
 
 def _check_reason(dataset: Dataset, settings: Settings, reason: str) -> None:
     """Wrong usage where no record of the dataset is, or could be, refused for a reason."""
-    from event_assets.pipeline.rejected_records import possible_reasons
+    from event_assets.pipeline.count_refused_records import possible_reasons
 
     there = refusal_reasons(dataset, settings)
     if reason not in there and reason not in possible_reasons(dataset):

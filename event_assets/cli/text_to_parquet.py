@@ -20,7 +20,7 @@ from event_assets.landing.csv import read_csv
 from event_assets.landing.json import BLOCK_BYTES, read_json
 from event_assets.landing.json_elements import elements_of, lines_of
 from event_assets.landing.plain_text import PlainFile, plain_file
-from event_assets.landing.record_batches import MALFORMED, Batch, Fields, FileRejected
+from event_assets.landing.reader_interface import MALFORMED, Batch, Fields, FileRejected
 from event_assets.settings import Settings
 
 _GROUP_ROWS = 128 * 1024

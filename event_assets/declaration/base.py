@@ -13,9 +13,9 @@ _DURATION_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Declared(BaseModel):
-    """Base of every part of a declaration: unknown keys are errors, values never change afterwards."""
+    """Base of every part of a declaration: unknown keys are errors, and values never change afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     def rules(self, *parts: str) -> dict[str, Any]:
         """The named parts (all where none are named) as plain JSON values, for digests of rules."""
@@ -42,6 +42,26 @@ def duration_text(value: dt.timedelta) -> str:
 def listed(value: object) -> object:
     """A single text is written without a list around it."""
     return (value,) if isinstance(value, str) else value
+
+
+def printable(what: str) -> AfterValidator:
+    """Check that a text can be shown; `what` names it in the error."""
+
+    def check(value: str) -> str:
+        if not value.strip() or not value.isprintable():
+            raise ValueError(f"{value!r} is not a valid {what}; write printable characters")
+        return value
+
+    return AfterValidator(check)
+
+
+def regular_expression(value: str, remedy: str = "") -> str:
+    """The text; ValueError with the remedy where it is not a regular expression."""
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"{value!r} is not a regular expression ({error}){remedy}") from None
+    return value
 
 
 def within(longest: dt.timedelta, words: str) -> AfterValidator:

@@ -81,19 +81,19 @@ def _changes(key: str, old: Any, new: Any) -> Iterator[Change]:
             yield Change(key, [*olds], [*news])
         for name in dict.fromkeys([*news, *olds]):
             yield from _changes(f"{key}.{name}", olds.get(name), news.get(name))
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new) and all(map(_is_block, old + new)):
+    elif _are_blocks(old) and _are_blocks(new) and len(old) == len(new):
         for place, (one, other) in enumerate(zip(old, new, strict=True)):
             yield from _changes(f"{key}[{place}]", one, other)
     else:
         yield Change(key, old, new)
 
 
-def _is_block(value: object) -> bool:
-    return isinstance(value, dict)
+def _are_blocks(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
-def _is_named(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(_is_block(item) and "name" in item for item in value)
+def _is_named(value: Any) -> bool:
+    return bool(value) and _are_blocks(value) and all("name" in item for item in value)
 
 
 def _shown(value: object) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from event_assets.declaration.base import Declared, listed
+from event_assets.declaration.base import Declared, listed, printable, regular_expression
 from event_assets.text import referring_sites
 from event_assets.text.urls import host
 
@@ -16,22 +15,14 @@ DIRECT, UNASSIGNED = "Direct", "Unassigned"
 DIRECT_SOURCE, NO_MEDIUM, NOT_SET = "(direct)", "(none)", "(not set)"
 
 
-def _compiles(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        raise ValueError(f"{value!r} is not a regular expression: {error}") from None
-    return value
-
-
-Patterns = Annotated[tuple[Annotated[str, AfterValidator(_compiles)], ...], BeforeValidator(listed)]
+Patterns = Annotated[tuple[Annotated[str, AfterValidator(regular_expression)], ...], BeforeValidator(listed)]
 
 
 class ChannelRule(Declared):
     """A session belongs to the channel if it meets all conditions. A text is a regular expression that must match the
     whole value, without regard to case. If there are several texts, one of them must match."""
 
-    channel: str
+    channel: Annotated[str, printable("name of a channel")]
     """The channel's name."""
     source: Patterns = ()
     """The sources: `utm_source`, else the referring site."""
@@ -41,13 +32,6 @@ class ChannelRule(Declared):
     """The campaigns; a session without one doesn't match."""
     site: Annotated[tuple[referring_sites.Kind, ...], BeforeValidator(listed)] = ()
     """The kinds of sites, by the list of the package: search, social, video, shopping."""
-
-    @field_validator("channel")
-    @classmethod
-    def _printable(cls, value: str) -> str:
-        if not value.strip() or not value.isprintable():
-            raise ValueError(f"{value!r} is not a channel's name; write printable characters")
-        return value
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Self:
@@ -113,8 +97,6 @@ class Channels(Declared):
     """Event types that are conversions; `sessions` then counts them."""
     revenue: str | None = None
     """The decimal or int64 column of a conversion's revenue; `sessions` then sums it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     @property
     def fields(self) -> dict[str, str]:

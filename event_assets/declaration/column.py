@@ -8,36 +8,18 @@ from typing import Literal, Self
 
 from pydantic import field_validator, model_validator
 
-from event_assets.declaration.base import Declared
+from event_assets.declaration.base import Declared, regular_expression
 from event_assets.declaration.typed_values import bound_text, decimal_parts, form_of, value_of
 from event_assets.text.field_paths import FILE_PATH
 
 #: Columns that the platform itself adds to events; a declaration may not use these names.
 RESERVED_COLUMNS = frozenset(
     {
-        "event_id",
-        "event_time",
-        "event_time_us",
-        "event_date",
-        "time_assumed",
-        "time_text",
-        "source_block",
-        "as_written",
-        "came_as_number",
-        "extra",
-        "file_id",
-        "row_number",
-        "session_id",
-        "geo_region",
-        "has_profile",
-        "valid_from",
-        "valid_to",
-        "reason",
-        "reasons",
-        "raw",
+        *("event_id", "event_time", "event_time_us", "event_date", "time_assumed", "time_text", "source_block"),
+        *("as_written", "came_as_number", "extra", "file_id", "row_number", "session_id", "geo_region", "has_profile"),
+        *("valid_from", "valid_to", "reason", "reasons", "raw"),
     }
 )
-
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 #: What is meant by the names that others give to types.
@@ -50,6 +32,8 @@ _MEANT = {
     **dict.fromkeys(("array", "object", "list", "map"), "json"),
 }
 _TYPE = re.compile(r"string|int64|float64|bool|date|timestamp|json|decimal\((\d+), ?(\d+)\)")
+_UNIT = re.compile(r"[^0-9+\s-](?:[^0-9+-]*[^0-9+\s-])?")
+_TWO_MARKS = '{decimal: ",", thousands: "."}'
 
 
 class Numbers(Declared):
@@ -67,15 +51,11 @@ class Numbers(Declared):
     def _two_marks(self) -> Self:
         for key, mark in (("decimal", self.decimal), ("thousands", self.thousands)):
             if mark is not None and (len(mark) != 1 or mark.isalnum() or mark in "+-"):
-                raise ValueError(
-                    f'{key} is one mark that is no digit, letter or sign, such as {{decimal: ",", thousands: "."}}'
-                )
+                raise ValueError(f"{key} is one mark that is no digit, letter or sign, such as {_TWO_MARKS}")
         if self.decimal == self.thousands:
-            raise ValueError('decimal and thousands are one mark; write two, such as {decimal: ",", thousands: "."}')
-        if self.unit is not None and (
-            not re.fullmatch(r"[^0-9+\s-](?:[^0-9+-]*[^0-9+\s-])?", self.unit)
-            or self.unit in ("e", "E", self.decimal, self.thousands)
-        ):
+            raise ValueError(f"decimal and thousands are one mark; write two, such as {_TWO_MARKS}")
+        is_number = self.unit in ("e", "E", self.decimal, self.thousands)
+        if self.unit is not None and (is_number or not _UNIT.fullmatch(self.unit)):
             raise ValueError(f"unit {self.unit!r} could be a part of a number; write one such as $, EUR or %")
         return self
 
@@ -166,11 +146,7 @@ class Column(Declared):
     @field_validator("pattern")
     @classmethod
     def _one_group(cls, value: str | None) -> str | None:
-        try:
-            groups = re.compile(value or "()").groups
-        except re.error as error:
-            raise ValueError(f"{value!r} is not a regular expression ({error}); write such as dt=([0-9-]+)") from None
-        if not groups:
+        if not re.compile(regular_expression(value or "()", "; write one such as dt=([0-9-]+)")).groups:
             raise ValueError(f"{value!r} has no group; put the part that is the value in brackets, as in dt=([0-9-]+)")
         return value
 

@@ -11,6 +11,7 @@ from event_assets.declaration.typed_values import value_of
 if TYPE_CHECKING:
     from event_assets.declaration.dataset import Dataset
 
+_IDENTIFIERS = ("sessions.by", "identity.links")
 _IDENTIFIER = ("string", "int64")
 _COUNTABLE = ("string", "int64", "date")
 
@@ -21,14 +22,11 @@ def check_column_references(dataset: Dataset) -> None:
     _check_deduplication(dataset)
     for key, name in _named(dataset):
         _check_declared(dataset, key, name)
-    for key, name in _identifiers(dataset):
-        _check_declared(dataset, key, name)
-        if dataset.column(name).type not in _IDENTIFIER:
+        declared = dataset.column(name).type
+        if key in _IDENTIFIERS and declared not in _IDENTIFIER:
             raise ValueError(f"{key}: {name} is an identifier: its type is string or int64")
-    for key, name in _texts(dataset):
-        _check_declared(dataset, key, name)
-        if dataset.column(name).type != "string":
-            raise ValueError(f"{key}: {name} is a {dataset.column(name).type}; it must be a string")
+        if key.startswith(("traffic.", "channels.")) and declared != "string":
+            raise ValueError(f"{key}: {name} is a {declared}; it must be a string")
     _check_sums(dataset)
     _check_gold(dataset)
     _check_profiles(dataset)
@@ -41,29 +39,20 @@ def _check_declared(dataset: Dataset, key: str, name: str, also: Collection[str]
 
 
 def _named(dataset: Dataset) -> Iterator[tuple[str, str]]:
-    """Each key that names a column of any type, with that name."""
-    ranked = dataset.gold.top_users
+    """Each key that names a column, with that name."""
+    gold, traffic = dataset.gold, dataset.traffic
+    channels = dataset.channels.fields if dataset.channels else {}
     keys = {
         "sessions.column": dataset.sessions.column,
+        "sessions.by": dataset.sessions.by,
         "geo": dataset.geo,
-        "gold.top_users.by": ranked.by if ranked else None,
+        "gold.top_users.by": gold.top_users.by if gold.top_users else None,
+        "traffic.user_agent": traffic.user_agent if traffic else None,
+        "traffic.address": traffic.address if traffic else None,
+        **{f"channels.{key}": name for key, name in channels.items()},
     }
-    yield from ((key, name) for key, name in keys.items() if name is not None)
-
-
-def _identifiers(dataset: Dataset) -> Iterator[tuple[str, str]]:
-    if dataset.sessions.by:
-        yield "sessions.by", dataset.sessions.by
+    yield from ((key, name) for key, name in keys.items() if name)
     yield from (("identity.links", name) for name in (dataset.identity.columns if dataset.identity else ()))
-
-
-def _texts(dataset: Dataset) -> Iterator[tuple[str, str]]:
-    for key in ("user_agent", "address"):
-        name: str | None = getattr(dataset.traffic, key, None)
-        if name:
-            yield f"traffic.{key}", name
-    fields = dataset.channels.fields if dataset.channels else {}
-    yield from ((f"channels.{key}", name) for key, name in fields.items())
 
 
 def _check_events(dataset: Dataset) -> None:

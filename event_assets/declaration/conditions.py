@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from event_assets.declaration.base import Declared
 from event_assets.declaration.column import Column
 from event_assets.declaration.typed_values import bound_text, form_of, value_of
 
 #: A value as text, null as itself; values are read as the source's texts are (aliases, case, type).
-ValueText = Annotated[str | None, BeforeValidator(lambda value: _text(value))]
-Values = Annotated[tuple[ValueText, ...], BeforeValidator(lambda value: value if _is_list(value) else (value,))]
+ValueText = Annotated[
+    str | None,
+    BeforeValidator(lambda value: str(value).lower() if isinstance(value, bool) else bound_text(value)),
+]
+Values = Annotated[
+    tuple[ValueText, ...],
+    BeforeValidator(lambda value: value if isinstance(value, (list, tuple, dict)) else (value,)),
+]
 
 
 class Excluding(Declared):
@@ -21,8 +27,6 @@ class Excluding(Declared):
 
     values: Values = Field(alias="not", min_length=1)
     """The values that a row must not have."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 #: Column to the values that it may have, or to those that it may not; all columns must hold.
@@ -34,22 +38,12 @@ def check_where(key: str, where: Where, column: Callable[[str], Column | None]) 
     for name, values in where.items():
         declared = column(name)
         if declared is None:
-            raise ValueError(
-                f"{key} names no declared column: {name!r}; write the name of a column, not that of its source"
-            )
+            remedy = "write the name of a column, not that of its source"
+            raise ValueError(f"{key} names no declared column: {name!r}; {remedy}")
         if declared.type in ("json", "float64"):
             raise ValueError(f"{key}: {name} is a {declared.type}, whose values are not compared")
         for text in values.values if isinstance(values, Excluding) else values:
             booleans = {word.lower(): meaning for word, meaning in declared.booleans.items()}
             if text is not None and not declared.aliases and value_of(text, declared.type, booleans) is None:
-                raise ValueError(
-                    f"{key}, {name}: {text!r} is not a valid {declared.type}; write {form_of(declared.type)}"
-                )
-
-
-def _text(value: Any) -> object:
-    return str(value).lower() if isinstance(value, bool) else bound_text(value)
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, (list, tuple, dict))
+                state = f"{text!r} is not a valid {declared.type}"
+                raise ValueError(f"{key}, {name}: {state}; write {form_of(declared.type)}")

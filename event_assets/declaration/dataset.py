@@ -34,15 +34,6 @@ def _as_list(value: object) -> object:
     return value if isinstance(value, (list, tuple)) else (value,)
 
 
-EventBlocks = Annotated[
-    tuple[Events, ...],
-    BeforeValidator(_as_list, json_schema_input_type=Events | list[Events]),
-    Field(min_length=1),
-]
-ProfileBlocks = Annotated[
-    tuple[Profiles, ...], BeforeValidator(_as_list, json_schema_input_type=Profiles | list[Profiles] | None)
-]
-
 #: A dataset is a schema of DuckDB and a job of Dagster: the names that these use themselves.
 RESERVED_NAMES = frozenset(
     {
@@ -78,12 +69,18 @@ class Dataset(Declared):
     rejected as a whole (`fail`)."""
     engine: Literal["polars", "duckdb", "spark"] = "polars"
     """The engine of the transforms, unless EVENT_ASSETS_ENGINE sets it for all datasets. It changes no row."""
-    events: EventBlocks
+    events: Annotated[
+        tuple[Events, ...],
+        BeforeValidator(_as_list, json_schema_input_type=Events | list[Events]),
+        Field(min_length=1),
+    ]
     """The files of events and how they are read. For several kinds of files, declare a list of blocks. Columns of one
     name are one column, which is null for files of a block without it."""
     event_id: str | None = None
     """The declared column that contains each event's unique id."""
-    profiles: ProfileBlocks = ()
+    profiles: Annotated[
+        tuple[Profiles, ...], BeforeValidator(_as_list, json_schema_input_type=Profiles | list[Profiles] | None)
+    ] = ()
     """The files with the users' attributes, one block or a list; facts get their columns by `user_id`."""
     numbers: Numbers | None = None
     """The notation of numbers in texts, unless a block or a column declares another one."""
@@ -188,10 +185,7 @@ class Dataset(Declared):
 
     def column(self, name: str) -> Column:
         """The declared event column of that name; KeyError where there is none."""
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(name)
+        return {column.name: column for column in self.columns}[name]
 
     def fact_column(self, name: str) -> Column | None:
         """The declared column of an event or its profile, as facts have it."""
@@ -287,14 +281,12 @@ def _merged(blocks: Sequence[Source]) -> tuple[Column, ...]:
     """Columns of one name as one: a constant where it is the same in all blocks, else landing writes it into raw."""
     if len(blocks) == 1:
         return blocks[0].columns
-    found: dict[str, Column] = {}
-    for block in blocks:
-        for column in block.columns:
-            found.setdefault(column.name, column)
-    return tuple(column.model_copy(update={"constant": _constant(name, blocks)}) for name, column in found.items())
+    by_name: dict[str, list[Column]] = {}
+    for column in (column for block in blocks for column in block.columns):
+        by_name.setdefault(column.name, []).append(column)
 
+    def constant(columns: Sequence[Column]) -> str | None:
+        values = {column.constant for column in columns}
+        return values.pop() if len(values) == 1 and len(columns) == len(blocks) else None
 
-def _constant(name: str, blocks: Sequence[Source]) -> str | None:
-    columns = [block.column(name) for block in blocks]
-    constants = {column.constant if column else None for column in columns}
-    return constants.pop() if len(constants) == 1 else None
+    return tuple(columns[0].model_copy(update={"constant": constant(columns)}) for columns in by_name.values())

@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from event_assets.declaration.base import Declared, Duration, within
+from event_assets.declaration.base import Declared, Duration, regular_expression, within
 from event_assets.declaration.column import Column, Numbers
 from event_assets.declaration.conditions import Where, check_where
 from event_assets.text.field_paths import FILE_PATH, MEMBERS, PARENT, parse_path
@@ -73,11 +73,7 @@ class Log(Declared):
     @field_validator("pattern")
     @classmethod
     def _has_fields(cls, value: str) -> str:
-        try:
-            groups = re.compile(LOG_PATTERNS.get(value, value)).groupindex
-        except re.error as error:
-            raise ValueError(f"{value!r} is not a regular expression ({error})") from None
-        if not groups:
+        if not re.compile(regular_expression(LOG_PATTERNS.get(value, value))).groupindex:
             raise ValueError(
                 r"pattern has no named groups; write combined, common, or such as (?P<user>\S+) (?P<kind>\S+)"
             )
@@ -112,8 +108,6 @@ class Time(Declared):
     """How much later than its file's first landing a time may be; later times are rejected as `out_of_range`."""
     missing: Literal["reject", "file_date"] = Field("reject", alias="missing_time")
     """A record without a time is rejected, or gets midnight of the date in its file's name."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     @model_validator(mode="after")
     def _readable(self) -> Self:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from typing import Literal
 
 from pydantic import Field, field_validator
 
-from event_assets.declaration.base import Declared
+from event_assets.declaration.base import Declared, regular_expression
 
 
 class Expect(Declared):
@@ -39,13 +38,8 @@ class Expect(Declared):
 
     @field_validator("pattern")
     @classmethod
-    def _an_expression_that_can_be_read(cls, value: str | None) -> str | None:
-        if value is not None and "(" in value:
-            try:
-                re.compile(value)
-            except re.error as error:
-                raise ValueError(f"{value!r} is no regular expression ({error})") from None
-        return value
+    def _can_be_read(cls, value: str | None) -> str | None:
+        return regular_expression(value) if value is not None and "(" in value else value
 
     @property
     def is_expression(self) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from event_assets.declaration.base import Declared, Duration, listed, within
+from event_assets.declaration.base import Declared, Duration, listed, printable, within
 from event_assets.declaration.conditions import Where
 
 
@@ -21,19 +22,12 @@ class TopUsers(Declared):
 class FunnelStep(Declared):
     """An event belongs to a step if it meets all conditions. A plain text is an event type and also the step's name."""
 
-    name: str
+    name: Annotated[str, printable("name of a step, which becomes a part of column names")]
     """The step's name; its columns are `NAME_count` and `NAME_time`."""
     event_type: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
     """The event types, compared exactly; by default any."""
     where: Where = Field(default_factory=dict)
     """For each column of the event or the user's profile, its values, or `{not: [...]}`."""
-
-    @field_validator("name")
-    @classmethod
-    def _printable(cls, value: str) -> str:
-        if not value.strip() or not value.isprintable():
-            raise ValueError(f"step {value!r} becomes a part of column names: write a name of printable characters")
-        return value
 
     @model_validator(mode="after")
     def _meets_something(self) -> Self:
@@ -55,7 +49,7 @@ class Funnel(Declared):
     @field_validator("steps")
     @classmethod
     def _distinct_names(cls, value: tuple[FunnelStep, ...]) -> tuple[FunnelStep, ...]:
-        names = [_ascii_lower(step.name) for step in value]
+        names = [re.sub("[A-Z]", lambda letter: letter[0].lower(), step.name) for step in value]
         for step, name in zip(value, names, strict=True):
             if names.count(name) > 1:
                 raise ValueError(f"step {step.name!r} is named twice (without regard to case)")
@@ -64,10 +58,6 @@ class Funnel(Declared):
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(step.name for step in self.steps)
-
-
-def _ascii_lower(text: str) -> str:
-    return "".join(letter.lower() if letter.isascii() else letter for letter in text)
 
 
 class WatchTime(Declared):

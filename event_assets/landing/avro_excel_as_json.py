@@ -15,7 +15,7 @@ import orjson
 from event_assets.declaration import Source
 from event_assets.errors import LandingError
 from event_assets.landing.csv_records import header_names
-from event_assets.landing.record_batches import Fields, FileRejected
+from event_assets.landing.reader_interface import Fields, FileRejected
 from event_assets.landing.unpack import DEFAULT_LIMITS, Chunks, Ending, Limits
 
 #: Whole numbers from here on are not exact in a float, which all numbers of Excel are.

@@ -1,4 +1,6 @@
-"""CSV as batches: certified lines go to Arrow's reader in bulk, all others are read by the exact rule one by one."""
+"""Reads CSV in batches: lines that can be read in one way only go to Arrow's fast reader, all others to the record
+parser in `csv_records.py`.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ from event_assets.declaration import Source
 from event_assets.landing.csv_records import HEAD_BYTES, RecordParser, read_header
 from event_assets.landing.csv_segments import Segment, segmented, segments_of
 from event_assets.landing.plain_text import BLOCK_BYTES, LineBlocks, open_plain
-from event_assets.landing.record_batches import (
+from event_assets.landing.reader_interface import (
     EXTRA,
     MALFORMED,
     ROW_NUMBER,

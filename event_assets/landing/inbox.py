@@ -19,7 +19,7 @@ from pathlib import Path
 from event_assets.declaration import Column, Dataset, Events
 from event_assets.declaration.dataset import Kind
 from event_assets.errors import LandingError
-from event_assets.locations import ObjectUrl, Place
+from event_assets.path_or_url import ObjectUrl, Place
 from event_assets.storage.object_store import GoneError, Objects, ObjectStoreError
 from event_assets.text.dates_in_file_names import file_date
 from event_assets.text.field_paths import FILE_PATH

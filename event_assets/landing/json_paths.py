@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from event_assets.landing.json_elements import Elements
-from event_assets.landing.record_batches import MALFORMED
+from event_assets.landing.reader_interface import MALFORMED
 from event_assets.text.field_paths import PARENT, Lookup, Path, parse_path
 from event_assets.text.json_text import BadJson, items_of, member_at, members_of
 

@@ -16,12 +16,12 @@ import polars as pl
 from event_assets.declaration import Dataset, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.errors import LandingError
-from event_assets.landing.convert_batches import FileBatch, RowConverter
+from event_assets.landing.batches_to_raw_rows import FileBatch, RowConverter
 from event_assets.landing.file_accounting import FileAccount, Landed, RowSink
 from event_assets.landing.inbox import Identity, block_of, check_unchanged
 from event_assets.landing.partition_writer import PartitionWriter
 from event_assets.landing.plain_text import PlainFile, plain_files
-from event_assets.landing.record_batches import MALFORMED, Batch, Fields, FileRejected, Reject
+from event_assets.landing.reader_interface import MALFORMED, Batch, Fields, FileRejected, Reject
 from event_assets.landing.unpack import DEFAULT_LIMITS, Limits
 from event_assets.tables.catalog import tables
 from event_assets.tables.landed_tables import LANDING_REJECTS

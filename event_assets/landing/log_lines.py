@@ -13,7 +13,7 @@ from event_assets.declaration import Source
 from event_assets.declaration.events_and_profiles import LOG_PATTERNS
 from event_assets.landing.csv import Layout, batch_of
 from event_assets.landing.plain_text import LineBlocks, open_plain
-from event_assets.landing.record_batches import MALFORMED, NOT_UTF8, ROW_NUMBER, TOO_LONG, Batch, Fields, Reject
+from event_assets.landing.reader_interface import MALFORMED, NOT_UTF8, ROW_NUMBER, TOO_LONG, Batch, Fields, Reject
 
 _LINE = "line"
 

@@ -1,4 +1,4 @@
-"""Parquet as batches of texts: what a CSV export of the same table would say, nested values as JSON."""
+"""Reads Parquet in batches of text columns: each value as a CSV export would write it, nested values as JSON."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from event_assets.landing.check_parquet_readable import probe
 from event_assets.landing.parquet_paths import Steps, exploded, leads_somewhere, value_at
-from event_assets.landing.parquet_probe import probe
-from event_assets.landing.record_batches import (
+from event_assets.landing.reader_interface import (
     EXTRA,
     NOT_UTF8,
     ROW_NUMBER,
@@ -44,7 +44,7 @@ def read_parquet(
 ) -> Iterator[Batch]:
     """The rows in order. FileRejected where the file is damaged, names a column twice or lacks a required one.
 
-    It is read by a process that may die of it first (parquet_probe.py), with so much memory.
+    It is read by a process that may die of it first (check_parquet_readable.py), with so much memory.
     """
     try:
         with pq.ParquetFile(path) as file:

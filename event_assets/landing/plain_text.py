@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from event_assets.declaration import Source
-from event_assets.landing.record_batches import MAX_RAW_BYTES, FileRejected
+from event_assets.landing.reader_interface import MAX_RAW_BYTES, FileRejected
 from event_assets.landing.unpack import DEFAULT_LIMITS, STREAMS, Chunks, Ending, Limits, members, unpacked
 from event_assets.text.encodings import DETECT, detect_encoding, exact_encoding, wide_encoding
 

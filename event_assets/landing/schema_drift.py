@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import polars as pl
 
 from event_assets.declaration import Column
-from event_assets.text.number_notation import notation_pattern
+from event_assets.text.numbers import notation_pattern
 from event_assets.wording import first_of
 
 #: The form of the text of a value of a type, without blanks around it. Cleaning is stricter: a decimal with too many

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from event_assets.landing.record_batches import MAX_RAW_BYTES, FileRejected
+from event_assets.landing.reader_interface import MAX_RAW_BYTES, FileRejected
 
 #: Endings of files that are one compressed stream.
 STREAMS = (".gz", ".zst", ".bz2", ".xz")

@@ -10,8 +10,8 @@ import polars as pl
 from event_assets.errors import EventAssetsError
 from event_assets.landing.schema_drift import ONE_FILE
 from event_assets.pipeline.completeness import COMPLETENESS, arrivals, due_at, shortages
-from event_assets.pipeline.dataset_tables import unit_of
 from event_assets.pipeline.funnel_check import FUNNEL_SUMMARY, funnel_results
+from event_assets.pipeline.published_tables import unit_of
 from event_assets.pipeline.reconcile import Reconciliation, reconcile, reconciliation
 from event_assets.pipeline.run_results import CheckResult
 from event_assets.pipeline.schema_drift import FieldDrift, drifts

@@ -15,11 +15,10 @@ import polars as pl
 
 from event_assets.engines.engine import Content, Dates, Engine, Written
 from event_assets.pipeline.check_results import accountable_rows, accounting_result, contract_result
-from event_assets.pipeline.dataset_tables import Unit, unit_of
-from event_assets.pipeline.date_blocks import date_block_cache, scan_all_dates
-from event_assets.pipeline.first_date_of_rows import scan_first_dates
+from event_assets.pipeline.count_refused_records import count_refused
+from event_assets.pipeline.merge_small_dates import date_block_cache, scan_all_dates
+from event_assets.pipeline.published_tables import Unit, unit_of
 from event_assets.pipeline.recent_frames import RecentFrames, Rows
-from event_assets.pipeline.rejected_records import count_refused
 from event_assets.pipeline.run_results import CheckResult, sample, samples
 from event_assets.pipeline.step import Input, Step
 from event_assets.pipeline.workspace import Workspace
@@ -115,8 +114,11 @@ class Stager:
             on_hold = [date for date in dates if date in workspace.held_dates()]
             return engine.constant(pl.DataFrame({"event_date": on_hold}, schema={"event_date": pl.Date}))
         if not step.by_date and engine.holds_frames and workspace.by_date(source.table):
-            scan = scan_first_dates if source.first else scan_all_dates
-            return scan(workspace, source, engine, lambda day: self._content(step, (source.table, day), engine))
+            if source.first:
+                return nw.from_native(workspace.histories.first_dates(source).scan())
+            return scan_all_dates(
+                workspace, source, engine, lambda day: self._content(step, (source.table, day), engine)
+            )
         units = dict.fromkeys(unit for date in dates for unit in workspace.input_units(step, source, date))
         together = self._recent.together([*units]) if engine.holds_frames else None
         if together is not None:

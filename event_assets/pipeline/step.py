@@ -32,7 +32,8 @@ class Input:
     values: tuple[str, ...] = ()
     """Of a table with `users_of`: the columns that matter, where not all do."""
     first: bool = False
-    """Whether of equal rows of several dates only the first date matters to a step without dates."""
+    """Whether of equal rows of several dates only the first date matters to a step without dates: it is then stale only
+    where these rows are others."""
     holds: bool = False
     """Whether it matters only by which of the step's own dates it holds back."""
 

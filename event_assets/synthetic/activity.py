@@ -1,4 +1,4 @@
-"""Activity of an app's users by platform: `Dataset_YYYYMMDD.csv`.
+"""The recipe of the synthetic dataset `activity`: an app's users by platform, in files `Dataset_YYYYMMDD.csv`.
 
 | mess | share | what it looks like |
 |---|---|---|
@@ -17,24 +17,14 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import numpy as np
 import polars as pl
 
 from event_assets.synthetic.recipe import Recipe
 from event_assets.synthetic.seeded_random import Draw, mixed
 from event_assets.synthetic.text_columns import PLACEHOLDER, costume, csv_lines, one_of, replaced
-from event_assets.synthetic.time_texts import invalid_time, stamp
+from event_assets.synthetic.time_texts import invalid_time
 
-REJECTS = {
-    "invalid_timestamp": 0.002,
-    "malformed_record": 0.001,
-    "not_utf8": 0.0005,
-    "missing_user_id": 0.002,
-    "missing_event_type": 0.001,
-}
-COPIES, LATE = 0.02, 0.02
 NO_TIME, NO_SESSION, NO_PLATFORM, SPELLINGS = 0.1, 0.05, 0.05, 0.2
 
 #: 0 is none; its spellings are drawn as those of the others are.
@@ -88,7 +78,7 @@ def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, drift: bool) -> pl.Seri
     ]
     if drift:
         fields.append(one_of([None, "7.1", '"8.0, beta"']))
-    return csv_lines(chunk.with_columns(stamp=stamp(chunk)), fields)
+    return csv_lines(chunk, fields)
 
 
 def _figures(valid: pl.DataFrame, _kept: pl.DataFrame, _mess: float) -> dict[str, int]:
@@ -106,11 +96,15 @@ HEADER = "user_id,session_id,platform,activity_time,activity_type"
 RECIPE = Recipe(
     stem="Dataset",
     suffix="csv",
-    start=dt.date(2025, 1, 1),
     usual_form="blank_naive",
-    rejects=REJECTS,
-    copies=COPIES,
-    late=LATE,
+    rejects={
+        "invalid_timestamp": 0.002,
+        "malformed_record": 0.001,
+        "not_utf8": 0.0005,
+        "missing_user_id": 0.002,
+        "missing_event_type": 0.001,
+    },
+    copies=0.02,
     key=(pl.col("instant"), pl.col("user"), pl.col("type"), pl.col("source_session"), pl.col("platform")),
     columns=_columns,
     lines=_lines,

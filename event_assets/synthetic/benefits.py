@@ -27,18 +27,8 @@ from event_assets.synthetic.json_records import json_lines, member, missing, spe
 from event_assets.synthetic.recipe import ProfileFile, Recipe
 from event_assets.synthetic.seeded_random import Draw, mixed
 from event_assets.synthetic.text_columns import PLACEHOLDER, costume, one_of, replaced
-from event_assets.synthetic.time_texts import invalid_time, lookup, stamp
+from event_assets.synthetic.time_texts import invalid_time, lookup
 
-REJECTS = {
-    "missing_timestamp": 0.001,
-    "invalid_timestamp": 0.009,
-    "malformed_record": 0.001,
-    "not_utf8": 0.0005,
-    "missing_user_id": 0.006,
-    "missing_event_type": 0.0005,
-    "invalid_value": 0.001,
-}
-COPIES, LATE = 0.005, 0.02
 SPELLINGS, DRIFT, ORPHANS, NO_VALUE = 0.03, 0.005, 0.02, 0.05
 
 TYPES = (
@@ -50,16 +40,7 @@ TYPES = (
 )
 DEVICES = (("desktop", "Desktop", "DESKTOP"), ("mobile", " Mobile", "MOBILE"), ("tablet", "Tablet", "tablet "))
 PAGES = tuple(f"/page{number}" for number in range(1, 51))
-COUNTRIES = (
-    ("US", "us"),
-    ("MX", "mx"),
-    ("CA", "ca"),
-    ("IN", "in"),
-    ("BR", "br"),
-    ("AU", "au"),
-    ("DE", "de"),
-    ("JP", "jp"),
-)
+COUNTRIES = tuple((country, country.lower()) for country in ("US", "MX", "CA", "IN", "BR", "AU", "DE", "JP"))
 US = 0
 
 TYPE_MEMBERS = spelled("event_type", TYPES)
@@ -98,7 +79,7 @@ def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, _: bool) -> pl.Series:
         replaced(chunk, lookup(PAGE_MEMBERS, pl.col("page")), {"not_utf8": pl.lit(f'"page": "/caf{PLACEHOLDER}"}}')}),
         pl.when("drift").then(pl.lit(member("app_version", "7.1"))),
     ]
-    return json_lines(chunk.with_columns(stamp=stamp(chunk)), members)
+    return json_lines(chunk, members)
 
 
 def _user(number: pl.Expr) -> pl.Expr:
@@ -146,11 +127,17 @@ def _profiles(draw: Draw, users: int, mess: float) -> ProfileFile:
 RECIPE = Recipe(
     stem="raw_events",
     suffix="json",
-    start=dt.date(2025, 1, 1),
     usual_form="naive",
-    rejects=REJECTS,
-    copies=COPIES,
-    late=LATE,
+    rejects={
+        "missing_timestamp": 0.001,
+        "invalid_timestamp": 0.009,
+        "malformed_record": 0.001,
+        "not_utf8": 0.0005,
+        "missing_user_id": 0.006,
+        "missing_event_type": 0.0005,
+        "invalid_value": 0.001,
+    },
+    copies=0.005,
     # The text of the time is part of the declared key: two ways to write one time are two events.
     key=(pl.col("user"), pl.col("type"), pl.col("instant"), pl.col("form"), pl.col("value")),
     columns=_columns,

@@ -14,12 +14,19 @@ import polars as pl
 
 from event_assets.errors import EventAssetsError
 from event_assets.storage.atomic_write import atomic_write
+from event_assets.synthetic import activity, app_events, benefits, shop, streaming
 from event_assets.synthetic.recipe import Extent, ProfileFile, Recipe, make_plan, truth_of
-from event_assets.synthetic.registry import RECIPES
 from event_assets.synthetic.seeded_random import Draw
-from event_assets.synthetic.timeline import DAY
+from event_assets.synthetic.time_texts import DAY
 from event_assets.synthetic.write_text_files import drifts, write_file
 
+RECIPES = {
+    "app_events": app_events.RECIPE,
+    "benefits": benefits.RECIPE,
+    "streaming": streaming.RECIPE,
+    "activity": activity.RECIPE,
+    "shop": shop.RECIPE,
+}
 #: No dataset that ships takes records from before this day.
 EARLIEST = dt.date(2019, 1, 1)
 #: Events per user, on average.

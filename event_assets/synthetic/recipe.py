@@ -25,8 +25,8 @@ import polars as pl
 
 from event_assets.errors import EventAssetsError
 from event_assets.synthetic.seeded_random import Draw
-from event_assets.synthetic.time_texts import draw_forms, instant
-from event_assets.synthetic.timeline import DAY, timeline
+from event_assets.synthetic.time_texts import DAY, draw_forms, instant
+from event_assets.synthetic.timeline import timeline
 
 CLEAN = "clean"
 #: How many days late a late record comes, at most.
@@ -48,20 +48,21 @@ class Recipe:
 
     stem: str
     suffix: str
-    start: dt.date
     usual_form: str
     rejects: Mapping[str, float]
     """Kind of mess, named as the platform names its reason, to the share of records with it."""
     copies: float
     """Share of records that were sent before."""
-    late: float
-    """Share of records that are written to the file of a later day."""
     key: tuple[pl.Expr, ...]
     """What makes two valid records the same, over plan columns."""
     columns: Callable[[Draw, pl.DataFrame, float], pl.DataFrame]
     """(draw, plan, mess): the plan with the dataset's own columns."""
     lines: Callable[[pl.DataFrame, Draw, float, bool], pl.Series]
-    """(slice of a plan, draw, mess, drift): the text of each record, without the end of the line."""
+    """(slice of a plan with `stamp`, the text of the time; draw, mess, drift): the text of each record, without the end
+    of the line."""
+    late: float = 0.02
+    """Share of records that are written to the file of a later day."""
+    start: dt.date = dt.date(2025, 1, 1)
     header: str = ""
     drift_header: str = ""
     """Header of a file with an undeclared column; where empty, files don't differ."""

@@ -26,20 +26,8 @@ import polars as pl
 from event_assets.synthetic.recipe import Recipe
 from event_assets.synthetic.seeded_random import Draw, mixed
 from event_assets.synthetic.text_columns import PLACEHOLDER, costume, csv_lines, hundredths, one_of, replaced
-from event_assets.synthetic.time_texts import invalid_time, lookup, stamp
+from event_assets.synthetic.time_texts import invalid_time, lookup
 
-REJECTS = {
-    "missing_timestamp": 0.001,
-    "invalid_timestamp": 0.003,
-    "malformed_record": 0.002,
-    "not_utf8": 0.0005,
-    "missing_user_id": 0.002,
-    "invalid_user_id": 0.001,
-    "missing_event_type": 0.0005,
-    "invalid_product_id": 0.001,
-    "invalid_price": 0.002,
-}
-COPIES, LATE = 0.005, 0.02
 ODD_BRANDS, ALIASES, BLANK_LINES = 0.01, 0.03, 0.0005
 
 TYPES = (
@@ -77,7 +65,6 @@ def _columns(draw: Draw, plan: pl.DataFrame, mess: float) -> pl.DataFrame:
 def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, drift: bool) -> pl.Series:
     traits = mixed(chunk["product"].to_numpy().astype(np.int64))
     chunk = chunk.with_columns(
-        stamp=stamp(chunk),
         visit=pl.Series(mixed(chunk["session"].to_numpy().astype(np.int64))),
         price=pl.Series(99 + traits % 50_000),
         category=pl.Series(traits // 50_000 % CATALOGUE),
@@ -118,9 +105,18 @@ RECIPE = Recipe(
     suffix="csv",
     start=dt.date(2020, 9, 24),
     usual_form="blank_offset",
-    rejects=REJECTS,
-    copies=COPIES,
-    late=LATE,
+    rejects={
+        "missing_timestamp": 0.001,
+        "invalid_timestamp": 0.003,
+        "malformed_record": 0.002,
+        "not_utf8": 0.0005,
+        "missing_user_id": 0.002,
+        "invalid_user_id": 0.001,
+        "missing_event_type": 0.0005,
+        "invalid_product_id": 0.001,
+        "invalid_price": 0.002,
+    },
+    copies=0.005,
     key=(pl.col("instant"), pl.col("user"), pl.col("session"), pl.col("type"), pl.col("product"), pl.col("odd_brand")),
     columns=_columns,
     lines=_lines,

@@ -18,71 +18,26 @@ which the platform keeps the first, so the originals' minutes are the ones that 
 
 from __future__ import annotations
 
-import datetime as dt
-
 import numpy as np
 import polars as pl
 
 from event_assets.synthetic.recipe import Recipe
 from event_assets.synthetic.seeded_random import Draw, mixed
 from event_assets.synthetic.text_columns import PLACEHOLDER, csv_lines, hundredths, one_of, replaced
-from event_assets.synthetic.time_texts import invalid_time, lookup, stamp
+from event_assets.synthetic.time_texts import invalid_time, lookup
 
-REJECTS = {
-    "missing_timestamp": 0.001,
-    "invalid_timestamp": 0.002,
-    "malformed_record": 0.001,
-    "not_utf8": 0.0005,
-    "missing_log_id": 0.0005,
-    "missing_user_id": 0.002,
-    "missing_watch_time_min": 0.001,
-    "invalid_watch_time_min": 0.002,
-}
-COPIES, LATE = 0.01, 0.02
 #: Shares of address kinds beside plain IPv4, at mess 1; IPv6 is no mess.
 IPV6, PRIVATE, MALFORMED, NONE = 0.1, 0.03, 0.01, 0.01
 ADDRESSES = ("ipv4", "ipv6", "private", "malformed", "missing")
 
 #: First octets of blocks given to registries of every continent, none of them reserved.
 OCTETS = (
-    2,
-    5,
-    8,
-    14,
-    24,
-    31,
-    41,
-    49,
-    58,
-    63,
-    77,
-    81,
-    88,
-    99,
-    102,
-    103,
-    105,
-    110,
-    133,
-    139,
-    150,
-    177,
-    181,
-    186,
-    196,
-    200,
-    202,
-    210,
+    *(2, 5, 8, 14, 24, 31, 41, 49, 58, 63, 77, 81, 88, 99, 102, 103, 105, 110, 133, 139),
+    *(150, 177, 181, 186, 196, 200, 202, 210),
 )
 IPV6_BLOCKS = (
-    "2001:4860:",
-    "2600:1f18:",
-    "2a00:1450:",
-    "2a02:26f0:",
-    "2400:cb00:",
-    "2404:6800:",
-    "2800:3f0:",
-    "2c0f:fb50:",
+    *("2001:4860:", "2600:1f18:", "2a00:1450:", "2a02:26f0:", "2400:cb00:", "2404:6800:"),
+    *("2800:3f0:", "2c0f:fb50:"),
 )
 PRIVATE_BLOCKS = ("10.0.", "192.168.", "172.16.", "127.0.", "169.254.")
 MALFORMED_ADDRESSES = ("999.1.2.3", "10.0.0", "unknown", "::gggg", "1.2.3.4.5", "8.8.8.8:443")
@@ -118,7 +73,7 @@ def _alter_copies(draw: Draw, copies: pl.DataFrame) -> pl.DataFrame:
 
 def _address() -> pl.Expr:
     number, kind = pl.col("address"), pl.col("address_kind")
-    octets = [lookup([str(octet) for octet in OCTETS], number % len(OCTETS))]
+    octets = [lookup([*map(str, OCTETS)], number % len(OCTETS))]
     octets += [(number // 2**shift % 255).cast(pl.String) for shift in (8, 16, 24)]
     groups = lookup([f"{group:x}" for group in range(4_096)], number // 2**8 % 4_096)
     host = lookup([f"{group:x}" for group in range(1, 4_096)], number // 2**20 % 4_095)
@@ -155,7 +110,7 @@ def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, drift: bool) -> pl.Seri
     ]
     if drift:
         fields.append(one_of([None, "TV-7", '"Phone, 6 inch"']))
-    return csv_lines(chunk.with_columns(stamp=stamp(chunk), address_text=_address()), fields)
+    return csv_lines(chunk.with_columns(address_text=_address()), fields)
 
 
 def _figures(valid: pl.DataFrame, _kept: pl.DataFrame, _mess: float) -> dict[str, int]:
@@ -172,11 +127,18 @@ HEADER = "log_id,user_id,timestamp,ip_address,watch_time(min)"
 RECIPE = Recipe(
     stem="user_activity",
     suffix="csv",
-    start=dt.date(2025, 1, 1),
     usual_form="zulu",
-    rejects=REJECTS,
-    copies=COPIES,
-    late=LATE,
+    rejects={
+        "missing_timestamp": 0.001,
+        "invalid_timestamp": 0.002,
+        "malformed_record": 0.001,
+        "not_utf8": 0.0005,
+        "missing_log_id": 0.0005,
+        "missing_user_id": 0.002,
+        "missing_watch_time_min": 0.001,
+        "invalid_watch_time_min": 0.002,
+    },
+    copies=0.01,
     key=(pl.col("log"),),
     columns=_columns,
     lines=_lines,

@@ -1,4 +1,4 @@
-"""Small pieces of text that several datasets write the same way."""
+"""Text expressions that several recipes share: spellings of categories, amounts, CSV lines."""
 
 from __future__ import annotations
 
@@ -16,10 +16,6 @@ BAD_BYTE = b"\xe9"
 _CENTS = [f".{cents:02}".rstrip("0").rstrip(".") for cents in range(100)]
 
 
-def is_kind(kind: str) -> pl.Expr:
-    return pl.col("kind") == kind
-
-
 def hundredths(column: str) -> pl.Expr:
     """A number of hundredths as exports write it: 1250 is 12.5, 1200 is 12."""
     return pl.concat_str(pl.col(column) // 100, lookup(_CENTS, pl.col(column) % 100))
@@ -35,7 +31,7 @@ def replaced(chunk: pl.DataFrame, usual: pl.Expr, kinds: Mapping[str, pl.Expr]) 
     text, present = usual, set(chunk["kind"].unique())
     for kind, other in kinds.items():
         if kind in present:
-            text = pl.when(is_kind(kind)).then(other).otherwise(text)
+            text = pl.when(pl.col("kind") == kind).then(other).otherwise(text)
     return text
 
 

@@ -17,12 +17,11 @@ DAY = 86_400
 
 @dataclass(frozen=True)
 class Form:
-    """One way to write a time: date, separator, clock, fraction, tail; the clock runs `offset` seconds ahead of UTC."""
+    """One way to write a time: date, separator, clock, tail; the clock runs `offset` seconds ahead of UTC."""
 
     separator: str = "T"
     tail: str = "Z"
     offset: int = 0
-    fraction: str = ""
 
 
 FORMS = {
@@ -33,8 +32,8 @@ FORMS = {
     "blank_utc": Form(" ", " UTC"),
     "east": Form(tail="+03:30", offset=12_600),
     "west": Form(tail="-05:00", offset=-18_000),
-    "millis": Form(fraction="millis"),
-    "nanos": Form(tail="+00:00", fraction="nanos"),
+    "millis": Form(),
+    "nanos": Form(tail="+00:00"),
     "minute": Form(),
     "date": Form(),
 }
@@ -70,58 +69,46 @@ def draw_forms(draw: Draw, size: int, *, usual: str, mess: float) -> pl.DataFram
     """form (index into FORMS) and millis (0 .. 999) for each record."""
     weights = [VARIANTS.get(name, 0.0) * mess for name in NAMES]
     weights[NAMES.index(usual)] += 1 - sum(weights)
-    return pl.DataFrame(
-        {
-            "form": draw.choice(size, weights).astype(np.int8),
-            "millis": draw.below(size, 1_000).astype(np.int16),
-        }
-    )
+    form, millis = draw.choice(size, weights), draw.below(size, 1_000)
+    return pl.DataFrame({"form": form.astype(np.int8), "millis": millis.astype(np.int16)})
 
 
 def instant() -> pl.Expr:
     """Microseconds since 1970 that a text means: what is not written is lost, digits beyond six are cut off."""
-    time, form, millis = pl.col("time"), pl.col("form"), pl.col("millis").cast(pl.Int64) * 1_000
+    time, form, fraction = pl.col("time"), pl.col("form"), pl.col("millis").cast(pl.Int64) * 1_000
+    whole, is_form = time * 1_000_000, {name: form == place for place, name in enumerate(NAMES)}
     return (
-        pl.when(form == NAMES.index("date"))
+        pl.when(is_form["date"])
         .then((time - time % DAY) * 1_000_000)
-        .when(form == NAMES.index("minute"))
+        .when(is_form["minute"])
         .then((time - time % 60) * 1_000_000)
-        .when(form == NAMES.index("millis"))
-        .then(time * 1_000_000 + millis)
-        .when(form == NAMES.index("nanos"))
-        .then(time * 1_000_000 + millis + int(NANOS_TAIL[:3]))
-        .otherwise(time * 1_000_000)
+        .when(is_form["millis"])
+        .then(whole + fraction)
+        .when(is_form["nanos"])
+        .then(whole + fraction + int(NANOS_TAIL[:3]))
+        .otherwise(whole)
     )
 
 
 def stamp(chunk: pl.DataFrame) -> pl.Series:
     """The text of each record's time, from its time, form and millis."""
-    forms = [FORMS[name] for name in NAMES]
-    local = chunk["time"] + pl.Series([form.offset for form in forms]).gather(chunk["form"])
+    forms, form = [*FORMS.values()], pl.col("form")
+    is_form = {name: form == place for place, name in enumerate(NAMES)}
+    local = chunk["time"] + pl.Series([one.offset for one in forms]).gather(chunk["form"])
     days = local // DAY
     first, last = int(days.min() or 0), int(days.max() or 0)  # type: ignore[arg-type]
     dates = pl.Series([str(dt.date(1970, 1, 1) + dt.timedelta(days=day)) for day in range(first, last + 1)])
-    form = pl.col("form")
-    date, clock, millis = pl.col("date"), pl.col("clock"), lookup(_fractions(), pl.col("millis"))
+    millis, clock = lookup(_fractions(), pl.col("millis")), pl.col("clock")
     nanos = pl.concat_str(millis, pl.lit(NANOS_TAIL))
-    fraction = (
-        pl.when(form == NAMES.index("millis"))
-        .then(millis)
-        .when(form == NAMES.index("nanos"))
-        .then(nanos)
-        .otherwise(pl.lit(""))
-    )
     written = pl.concat_str(
-        date,
-        lookup([f.separator for f in forms], form),
-        pl.when(form == NAMES.index("minute")).then(clock.str.head(5)).otherwise(clock),
-        fraction,
-        lookup([f.tail for f in forms], form),
+        "date",
+        lookup([one.separator for one in forms], form),
+        pl.when(is_form["minute"]).then(clock.str.head(5)).otherwise(clock),
+        pl.when(is_form["millis"]).then(millis).when(is_form["nanos"]).then(nanos).otherwise(pl.lit("")),
+        lookup([one.tail for one in forms], form),
     )
-    pieces = chunk.select(
-        form, "millis", dates.gather(days - first).alias("date"), _clock().gather(local % DAY).alias("clock")
-    )
-    return pieces.select(pl.when(form == NAMES.index("date")).then(date).otherwise(written).alias("stamp"))["stamp"]
+    pieces = chunk.select("form", "millis", date=dates.gather(days - first), clock=_clock().gather(local % DAY))
+    return pieces.select(pl.when(is_form["date"]).then("date").otherwise(written).alias("stamp"))["stamp"]
 
 
 def lookup(texts: Sequence[str | None] | pl.Series, index: pl.Expr) -> pl.Expr:

@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 
 from event_assets.synthetic.seeded_random import Draw, Ints
+from event_assets.synthetic.time_texts import DAY
 
-DAY = 86_400
 #: Share of sessions that begin in the last twenty minutes of a day, so that many of them cross midnight.
 NIGHT_OWLS = 0.03
 #: Pauses within a source session, in seconds: (shortest, longest, share). 1799 to 1801 is the edge of a

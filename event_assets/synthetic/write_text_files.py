@@ -1,4 +1,4 @@
-"""From a plan to files, a slice of records at a time."""
+"""Writes the records of a recipe's plan as source files, a slice of records at a time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from event_assets.storage.atomic_write import atomic_write
 from event_assets.synthetic.recipe import CLEAN, Recipe
 from event_assets.synthetic.seeded_random import Draw
 from event_assets.synthetic.text_columns import BAD_BYTE, PLACEHOLDER
+from event_assets.synthetic.time_texts import stamp
 
 #: Records that are text at one time; part of what the bytes depend on.
 SLICE = 250_000
@@ -67,6 +68,6 @@ def _lines(recipe: Recipe, chunk: pl.DataFrame, draw: Draw, mess: float, drift: 
     parts = []
     for part, records in enumerate((numbered.filter(is_clean), numbered.filter(~is_clean))):
         if records.height:
-            lines = recipe.lines(records, draw.child(part), mess, drift)
+            lines = recipe.lines(records.with_columns(stamp=stamp(records)), draw.child(part), mess, drift)
             parts.append(pl.DataFrame({"row": records["row"], "line": lines}))
     return pl.concat(parts).sort("row").select("line")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NoReturn
+from itertools import accumulate
+from typing import Any
 
+from event_assets.text.json_members import json_string, refuse_constant
 from event_assets.text.numbers import exact_json
 
 #: Deeper nesting is rejected, at the same depth for every reader: Python's own limit depends on the caller.
@@ -24,7 +26,7 @@ def canonical_json(text: str) -> str | None:
     try:
         value = json.loads(
             text,
-            parse_constant=_refuse,
+            parse_constant=refuse_constant,
             parse_int=_Written.number,
             parse_float=_Written.number,
             object_pairs_hook=_sorted,
@@ -44,39 +46,21 @@ class _Written(str):
 
 def _sorted(pairs: list[tuple[str, Any]]) -> _Written:
     last = sorted(dict(pairs).items(), key=lambda member: member[0].encode("utf-8", "surrogatepass"))
-    return _Written("{" + ",".join(f"{_string(name)}:{_written(value)}" for name, value in last) + "}")
+    return _Written("{" + ",".join(f"{json_string(name)}:{_written(value)}" for name, value in last) + "}")
 
 
 def _written(value: Any) -> str:
     if isinstance(value, _Written):
         return value
     if isinstance(value, str):
-        return _string(value)
+        return json_string(value)
     if isinstance(value, list):
         return "[" + ",".join(map(_written, value)) + "]"
     return {None: "null", True: "true", False: "false"}[value]
 
 
-def _string(text: str) -> str:
-    written = json.dumps(text, ensure_ascii=False)
-    # A lone surrogate has no UTF-8: it stays an escape.
-    return written if written.isascii() or not _has_surrogate(text) else json.dumps(text)
-
-
-def _has_surrogate(text: str) -> bool:
-    return any("\ud800" <= letter <= "\udfff" for letter in text)
-
-
 def _too_deep(text: str) -> bool:
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return False
-    depth = 0
-    for match in _BRACKETS_AND_STRINGS.finditer(text):
-        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(match[0], 0)
-        if depth > MAX_DEPTH:
-            return True
-    return False
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
+    steps = ({"[": 1, "{": 1, "]": -1, "}": -1}.get(match[0], 0) for match in _BRACKETS_AND_STRINGS.finditer(text))
+    return any(depth > MAX_DEPTH for depth in accumulate(steps))

@@ -10,20 +10,20 @@ from __future__ import annotations
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NoReturn, overload
+from typing import Any, overload
 
 import msgspec
 import numpy as np
 import orjson
 
+from event_assets.text.json_members import members_as_written, refuse_constant
+
 _MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _SPACE = b" \t\r\n"
-#: A value of JSON that a text without quotes may be: a number, true or false.
-SCALAR = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?|true|false")
 
 
 class BadJson(Exception):
@@ -53,15 +53,11 @@ def _beyond_orjson(text: bytes, error: orjson.JSONDecodeError) -> Any:
     if "infinity" not in str(error):
         raise BadJson
     try:
-        values = json.loads(decoded, parse_int=str, parse_float=str, parse_constant=_no_constant)
+        values = json.loads(decoded, parse_int=str, parse_float=str, parse_constant=refuse_constant)
         orjson.dumps(values, default=str)  # refuses lone surrogates, which no table can contain
     except (ValueError, TypeError, RecursionError):
         raise BadJson from None
     return values
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
 
 
 # The text of values
@@ -209,13 +205,11 @@ class Texts(Sequence[bytes]):
 #: A string of valid JSON; with the colon behind it, it is a member's name.
 _NAME_OR_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"([ \t\r\n]*:)?', re.S)
 _CONTAINERS = frozenset((dict, list))
-_SPACES_OF_TEXT = re.compile(r"[ \t\r\n]*")
 #: What may be between a name and its colon.
 _SPACES = np.zeros(256, bool)
 _SPACES[list(_SPACE)] = True
 #: The beginnings of white space and quotes that a string escapes by their numbers.
 _ESCAPES = (b"\\u002", b"\\u000")
-_as_written = json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
 
 
 def repeats(text: bytes, value: dict[str, Any]) -> bool:
@@ -256,27 +250,9 @@ def names_in(level: Sequence[Any]) -> int:
 def pairs_of(text: bytes) -> list[tuple[str, bytes]]:
     """The members of a valid object, each as it is written, in order; BadJson where it is nested too deeply."""
     try:
-        return list(_pairs(text.decode()))
+        return [(name, value.encode()) for name, value in members_as_written(text.decode())]
     except RecursionError:
         raise BadJson from None
-
-
-def _pairs(text: str) -> Iterator[tuple[str, bytes]]:
-    place = _behind_space(text, _behind_space(text, 0) + 1)
-    while text[place] != "}":
-        name, place = _as_written(text, place)
-        start = _behind_space(text, _behind_space(text, place) + 1)
-        _, end = _as_written(text, start)
-        yield name, text[start:end].encode()
-        place = _behind_space(text, end)
-        if text[place] == ",":
-            place = _behind_space(text, place + 1)
-
-
-def _behind_space(text: str, place: int) -> int:
-    match = _SPACES_OF_TEXT.match(text, place)
-    assert match is not None
-    return match.end()
 
 
 def _colons(text: bytes) -> int:

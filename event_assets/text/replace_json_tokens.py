@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import polars as pl
 
+from event_assets.text.json_members import json_string
+
 #: A string, with the colon after a member's name, or a number. Strings are the only place with quotes.
 _TOKEN = r'"(?:[^"\\]|\\.)*"(?:\s*:)?|-?\d[\d.eE+-]*'
 _TOKENS = re.compile(_TOKEN, re.S)
@@ -45,14 +47,9 @@ def with_text(token: str, change: Change) -> str:
     except ValueError:
         return token
     new = change(text)
-    return token if new == text else _string(new) + token[end:]
+    return token if new == text else json_string(new) + token[end:]
 
 
 def without_names(text: str) -> str:
     """The values of a JSON text: the text without the names of its members."""
     return _TOKENS.sub(lambda match: "" if is_name(match[0]) else match[0], text)
-
-
-def _string(text: str) -> str:
-    # A lone surrogate has no UTF-8: it stays an escape.
-    return json.dumps(text, ensure_ascii=any("\ud800" <= letter <= "\udfff" for letter in text))

@@ -1,4 +1,6 @@
-"""What a transform is given beside its frames, and what it gives back."""
+"""The interface of transforms: the ports and the scope (dataset, dates) that a transform gets, and the outputs that
+it returns.
+"""
 
 from __future__ import annotations
 

@@ -17,14 +17,15 @@ from event_assets.declaration.dataset import Kind
 from event_assets.declaration.events_and_profiles import NESTED
 from event_assets.text.canonical_json import canonical_json
 from event_assets.text.field_paths import FILE_PATH, is_plain, parse_path
+from event_assets.text.json_members import SCALAR, members_as_written
 
 #: At most this number of bytes of a record's text is kept.
 RAW_BYTES = 64 * 1024
 TIME_TEXT = "time_text"
 SOURCE_BLOCK, AS_WRITTEN, CAME_AS_NUMBER = "source_block", "as_written", "came_as_number"
 
-#: Finds where a value ends; numbers are not computed.
-_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, strict=False)
+#: `json.dumps` makes an encoder at each call, which takes ten times as long as its work on a short text.
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 Place = tuple[str, ...]
 """The names that lead to a field."""
@@ -91,7 +92,7 @@ class _BlockTexts:
         numbers = (self._at(row, self._numbers) or "").split()
         for column_place, column, places in self._fields:
             value = self._value(column, row[column_place], numbers)
-            if value is not None and not any(_has(written, place) for place in places):
+            if value is not None and not (written and any(_has(written, place) for place in places)):
                 _put(record, places[0], value)
         if self._times and not any(_has(written, place) for place in self._times.values()):
             for place, text in self._of_time(self._at(row, self._time)):
@@ -124,8 +125,6 @@ class _BlockTexts:
         return _Verbatim(text) if nested else text
 
     def _scalar(self, text: str) -> str:
-        from event_assets.text.json_text import SCALAR  # with numpy, which the definitions load without
-
         return _Verbatim(text) if self._nests and SCALAR.fullmatch(text) else text
 
     def _of_time(self, text: str | None) -> Iterator[tuple[Place, str]]:
@@ -182,30 +181,13 @@ def _merge(record: _Object, name: str, value: _Verbatim, *, nest: bool = False) 
 
 
 def _members(text: str | None) -> Iterator[tuple[str, _Verbatim]]:
-    """The members of a JSON object, each value as it is written."""
-    place = _skip(text, 1) if text else 0
-    while text and text[place] != "}":
-        name, place = _DECODER.raw_decode(text, place)
-        start = _skip(text, _skip(text, place) + 1)
-        end = _DECODER.raw_decode(text, start)[1]
-        yield name, _Verbatim(text[start:end])
-        place = _skip(text, end)
-        if text[place] == ",":
-            place = _skip(text, place + 1)
+    """The members of a JSON object, each value as it is written; none of null."""
+    return ((name, _Verbatim(value)) for name, value in members_as_written(text or "{}"))
 
 
-def _skip(text: str, place: int) -> int:
-    """The place of the next character that is not white space."""
-    while text[place] in " \t\r\n":
-        place += 1
-    return place
-
-
-def _written(value: Any) -> str:
+def _written(value: str | _Object) -> str:
     if isinstance(value, _Verbatim):
         return value
     if isinstance(value, _Object):
-        return "{" + ", ".join(f"{_written(name)}: {_written(inner)}" for name, inner in value) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_written, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)
+        return "{" + ", ".join([f"{_ENCODER.encode(name)}: {_written(inner)}" for name, inner in value]) + "}"
+    return _ENCODER.encode(value)

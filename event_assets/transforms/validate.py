@@ -16,7 +16,7 @@ import narwhals as nw
 
 from event_assets.declaration import Column, Source
 from event_assets.declaration.dataset import Kind
-from event_assets.text.number_notation import mark_pattern, notation_pattern, unit_pattern
+from event_assets.text.numbers import mark_pattern, notation_pattern, unit_pattern
 from event_assets.text.parse_timestamp_columns import instants
 from event_assets.transforms.cast_text import (
     canonical_numbers,

@@ -19,7 +19,7 @@ from event_assets.errors import LakeError
 from event_assets.settings import Settings
 from event_assets.storage.retry_missing_files import retry_missing_files
 from event_assets.text.sql import identifier, literal
-from event_assets.warehouse.live_rows_sql import macros, without_files
+from event_assets.warehouse.table_log_sql import macros, without_files
 from event_assets.warehouse.views import lasting_views
 
 #: The oldest format of files that DuckDB writes, so that tools with an older DuckDB can open it.

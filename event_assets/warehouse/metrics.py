@@ -1,4 +1,4 @@
-"""A figure over any range of dates, from the smallest table that holds it exactly.
+"""The SELECT that computes a metric of `ask` over any range of dates, from the smallest table that gives it exactly.
 
 Distinct users are never added up over dates: they are counted from sets. Where no rollup holds a question's sets, facts
 are scanned, and the answer reports it. Figures by channel are of the sessions that begin on the dates.

@@ -13,7 +13,7 @@ from event_assets.declaration import CsvDialect
 from event_assets.landing.csv import Layout, read_csv, to_batch
 from event_assets.landing.csv_records import RecordParser
 from event_assets.landing.csv_segments import segments_of
-from event_assets.landing.record_batches import Batch, Fields
+from event_assets.landing.reader_interface import Batch, Fields
 from event_assets_tests.landing.tiny import declare
 
 PIECES = ["a", "bc", ",", ",", '"', '""', "\n", "\n", "\r\n", "\r", " ", "\t", "\\", "\0", "é", "1,2\n", '"x","y"\n']

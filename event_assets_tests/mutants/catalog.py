@@ -100,7 +100,7 @@ MUTANTS = (
     ),
     _mutant(
         "look-back short by one date",
-        "transforms/deduplicate.py",
+        "transforms/find_earlier_keys.py",
         "earlier.filter(reach >= date)",
         "earlier.filter(reach > date)",
         _CLEAN,
@@ -108,7 +108,7 @@ MUTANTS = (
     ),
     _mutant(
         "look-back counts the own date",
-        "transforms/deduplicate.py",
+        "transforms/find_earlier_keys.py",
         'nw.col("key date") < date',
         'nw.col("key date") <= date',
         _CLEAN,

@@ -209,7 +209,7 @@ def test_a_manifest_that_cannot_be_read_is_named_and_changes_nothing(tmp_path: P
 
 
 def test_an_expression_that_cannot_be_read_is_refused_when_it_is_declared() -> None:
-    with pytest.raises(DeclarationError, match=r"clicks: expect.pattern: .* is no regular expression"):
+    with pytest.raises(DeclarationError, match=r"clicks: expect.pattern: .* is not a regular expression"):
         clicks(expect={"pattern": "of-([0-9"})
 
 

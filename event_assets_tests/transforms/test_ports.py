@@ -9,7 +9,7 @@ import narwhals as nw
 import polars as pl
 import pytest
 
-from event_assets.engines.geo import CONTINENT, GeoDatabase
+from event_assets.engines.ip_continents import CONTINENT, GeoDatabase
 from event_assets.engines.polars.ports import PolarsPorts
 from event_assets.errors import DeclarationError
 from event_assets_tests.transforms.bench import Bench, at

@@ -255,7 +255,7 @@ def test_any_text_gives_one_arrival_of_printable_parts(page: str, referrer: str)
         ({"landing_page": "p", "revenue": "price"}, "declare conversions"),
         ({"landing_page": "p", "rules": [{"channel": "X"}]}, "the rule of X has no condition"),
         ({"landing_page": "p", "rules": [{"channel": "X", "medium": "("}]}, "is not a regular expression"),
-        ({"landing_page": "p", "rules": [{"channel": " ", "medium": "x"}]}, "is not a channel's name"),
+        ({"landing_page": "p", "rules": [{"channel": " ", "medium": "x"}]}, "is not a valid name of a channel"),
         ({"landing_page": "p", "internal_hosts": ["/x"]}, "'/x' is not a host"),
         ({"landing_page": "p", "lookback": 0}, "greater than or equal to 1"),
     ],

@@ -11,7 +11,8 @@ import narwhals as nw
 import polars as pl
 import polars_hash
 
-from event_assets.engines.geo import GeoDatabase
+from event_assets.engines.ip_continents import GeoDatabase
+from event_assets.engines.polars.row_order import in_order
 from event_assets.tables.column_types import polars_type
 from event_assets.transforms.interface import Frame, TextFunction
 
@@ -20,8 +21,6 @@ from event_assets.transforms.interface import Frame, TextFunction
 Way = Literal["in-memory", "streaming"]
 #: Of an unsigned integer.
 _MOST_BITS = 64
-#: Of rows in no order these tell it.
-_FEW_ROWS = 1000
 #: At most this number of hashes of rows is sorted at once, which needs half a gigabyte.
 _MARKS = 1 << 25
 
@@ -161,12 +160,6 @@ def _repeated(marks: pl.LazyFrame) -> pl.Series:
     """The marks that occur more than once."""
     ordered = marks.collect(engine="streaming")["row mark"].sort()
     return ordered.filter(ordered == ordered.shift(1)).unique()
-
-
-def in_order(frame: pl.DataFrame, order: Sequence[str]) -> pl.DataFrame:
-    """The frame in an order (nulls first). To look whether it is so already costs a tenth of sorting it."""
-    ordered = frame.head(_FEW_ROWS).is_sorted(order) and frame.is_sorted(order)
-    return frame if ordered else frame.sort(order, nulls_last=False)
 
 
 def _with(frame: Frame, *expressions: pl.Expr) -> Frame:

@@ -1,4 +1,4 @@
-"""Dagster's instance for runs inside a command's own process, which prints for itself.
+"""Dagster's instance with the capture of printed output switched off, for runs inside a command's process.
 
 Dagster captures what a step prints by two processes per step. They cost time at every step, and on Ctrl-C each of them
 prints a traceback. The instance's own setting of compute logs is overridden here by private names, since there is no

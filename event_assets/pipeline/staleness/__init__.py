@@ -9,5 +9,6 @@ schedule.py            which dates of a step a run computes, and which must wait
 input_histories.py     what is remembered of inputs over many dates, so that their digests cost little:
   key_hashes.py          the keys of each date, as small files of hashes
   key_history.py         on which dates a key occurred before
+  first_dates.py         the distinct rows of all dates, each with its first date
   validity_index.py      the rows of profiles and the like that are valid on a date
 """

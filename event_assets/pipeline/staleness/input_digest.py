@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from event_assets.digest import digest
-from event_assets.pipeline.dataset_tables import unit_of
+from event_assets.pipeline.published_tables import unit_of
 from event_assets.pipeline.step import Input, Step
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.partitions import EMPTY_CONTENT
@@ -41,6 +41,8 @@ def _contents(workspace: Workspace, step: Step, source: Input, date: dt.date | N
         return [workspace.histories.keys(source).digest(date)]
     if source.users_of and date is not None:
         return [workspace.histories.validity_digest(source, date)]
+    if source.first:
+        return [workspace.histories.first_dates(source).digest()]
     if not workspace.by_date(source.table):
         return [workspace.content(source.table, None)]
     entries = workspace.stores[source.table].entries()

@@ -1,4 +1,6 @@
-"""What is remembered of the inputs that reach over many dates, so that staleness needs not read them again."""
+"""Keeps the key history and the validity index of a dataset's inputs on disk, so that input digests are computed
+without reading these inputs again.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +8,13 @@ import datetime as dt
 from functools import partial
 from typing import TYPE_CHECKING
 
-from event_assets.pipeline.dataset_tables import DatasetTables
+from event_assets.pipeline.published_tables import DatasetTables
 from event_assets.pipeline.staleness.validity_index import ValidityIndex
 from event_assets.pipeline.step import Input
 from event_assets.storage.partitions import EMPTY_CONTENT
 
 if TYPE_CHECKING:
+    from event_assets.pipeline.staleness.first_dates import FirstDates
     from event_assets.pipeline.staleness.key_history import KeyHistory
 
 
@@ -23,6 +26,7 @@ class InputHistories:
         self._folder = tables.lake.state(tables.dataset.name) / "history"
         self._keys: dict[str, KeyHistory] = {}
         self._validity: dict[str, ValidityIndex] = {}
+        self._first_dates: dict[str, FirstDates] = {}
 
     def keys(self, source: Input) -> KeyHistory:
         """Which keys of an input by key occurred before, as its table is now."""
@@ -49,6 +53,14 @@ class InputHistories:
             folder = self._folder / "validity" / source.table
             self._validity[source.table] = ValidityIndex(self._tables, source.table, folder, key, source.values)
         return self._validity[source.table].digest(date, source.users_of)
+
+    def first_dates(self, source: Input) -> FirstDates:
+        """The distinct rows of all dates of an input, each with its first date."""
+        from event_assets.pipeline.staleness.first_dates import FirstDates  # loads Polars' hashes
+
+        if source.table not in self._first_dates:
+            self._first_dates[source.table] = FirstDates(self._tables, source.table)
+        return self._first_dates[source.table]
 
     def save(self) -> None:
         """Keep what was found for the next process."""

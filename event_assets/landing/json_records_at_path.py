@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from event_assets.landing.json_elements import Elements, elements_of
-from event_assets.landing.record_batches import MALFORMED, MAX_RAW_BYTES, TOO_LONG, FileRejected
+from event_assets.landing.reader_interface import MALFORMED, MAX_RAW_BYTES, TOO_LONG, FileRejected
 from event_assets.landing.schema_drift import shown_name
 from event_assets.text.field_paths import KEY, MEMBERS, PARENT, parse_path
 from event_assets.text.json_text import STRING, UP_TO_BRACKET, BadJson, items_of, parse_object
