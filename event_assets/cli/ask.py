@@ -7,23 +7,33 @@ from typing import Annotated
 
 import typer
 
-from event_assets.cli.arguments import DatasetName, named_dataset
+from event_assets.cli.arguments import DatasetName, known_dates, known_dimensions, known_metrics, named_dataset
 from event_assets.settings import load_settings
 
 
 def ask(
     dataset: DatasetName,
     metric: Annotated[
-        str, typer.Option(help="users, persons, sessions, events, minutes, conversions or revenue.")
+        str,
+        typer.Option(
+            help="users, persons, sessions, events, minutes, conversions or revenue.", autocompletion=known_metrics
+        ),
     ] = "users",
     by: Annotated[
-        str | None, typer.Option(metavar="COL", help="event_date or a column of the facts; by default one figure.")
+        str | None,
+        typer.Option(
+            metavar="COL",
+            help="event_date or a column of the facts; by default one figure.",
+            autocompletion=known_dimensions,
+        ),
     ] = None,
     first: Annotated[
-        dt.datetime | None, typer.Option("--from", metavar="D", formats=["%Y-%m-%d"], help="The first date.")
+        dt.datetime | None,
+        typer.Option("--from", metavar="D", formats=["%Y-%m-%d"], help="The first date.", autocompletion=known_dates),
     ] = None,
     last: Annotated[
-        dt.datetime | None, typer.Option("--to", metavar="D", formats=["%Y-%m-%d"], help="The last date.")
+        dt.datetime | None,
+        typer.Option("--to", metavar="D", formats=["%Y-%m-%d"], help="The last date.", autocompletion=known_dates),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer and its table as JSON.")] = False,
 ) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from event_assets.cli.arguments import RecordsOption, WideOption, named_dataset, parse_date
+from event_assets.cli.arguments import RecordsOption, WideOption, known_dates, named_dataset, parse_date
 from event_assets.wording import counted
 
 if TYPE_CHECKING:
@@ -29,8 +29,12 @@ def top(
     ],
     n: Annotated[int, typer.Option("--n", "-n", min=1, help="Users per platform.")] = 10,
     platform: Annotated[str | None, typer.Option(help="Only this platform, in any spelling.")] = None,
-    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First date to count.")] = None,
-    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last date to count.")] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="First date to count.", autocompletion=known_dates)
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="Last date to count.", autocompletion=known_dates)
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The .csv, .parquet or .json file to write; Result_NAME_topN.csv if left out.")
     ] = None,
