@@ -50,7 +50,7 @@ def known_dates(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def known_dimensions(context: typer.Context, incomplete: str) -> list[str]:
-    """What completion offers for --by: the columns by which `ask` can count."""
+    """What completion offers for --by: the columns by which `ask` can group."""
     from event_assets.warehouse.metrics import dimensions
 
     found = _of_dataset(context, lambda dataset, settings: dimensions(dataset))

@@ -51,7 +51,7 @@ class _Source:
 
 
 def dimensions(dataset: Dataset) -> list[str]:
-    """The columns by which figures can be asked for: those of the facts, and those of channels."""
+    """The columns by which `ask` can group: those of the facts, and those of channels."""
     of_facts = (column.name for column in tables(dataset)[FACTS].columns)
     return [DATE, *of_facts, *(column.name for column in channel_columns(dataset))]
 
