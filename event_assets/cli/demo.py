@@ -42,10 +42,11 @@ def demo(
     if not present:
         raise LakeError(str(folder), "has no folder of a dataset", f"make one of {', '.join(datasets)} in it")
 
+    from event_assets.cli.console import console
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.machine_output import json_text
     from event_assets.cli.reconciliation_tables import reconciliation_tables
-    from event_assets.cli.run_progress import RunProgress, console
+    from event_assets.cli.run_progress import RunProgress
     from event_assets.cli.text_table import note, print_table
     from event_assets.pipeline.first_rows_of_table import first_rows
     from event_assets.pipeline.workspace import Workspace

@@ -43,9 +43,10 @@ def erase(
     """
     declared, settings = named_dataset(dataset), load_settings()
 
+    from event_assets.cli.console import console
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.progress_bar import working
-    from event_assets.cli.run_progress import RunProgress, console
+    from event_assets.cli.run_progress import RunProgress
     from event_assets.errors import LakeError
     from event_assets.landing.inbox import look
     from event_assets.orchestration.private.replace_stored_texts import replace_texts

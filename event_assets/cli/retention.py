@@ -25,9 +25,10 @@ def retention(
     """
     declared, settings = named_dataset(dataset), load_settings()
 
+    from event_assets.cli.console import console
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.progress_bar import working
-    from event_assets.cli.run_progress import RunProgress, console
+    from event_assets.cli.run_progress import RunProgress
     from event_assets.pipeline.retention import due, expire
     from event_assets.pipeline.workspace import Workspace
 

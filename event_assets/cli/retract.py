@@ -40,9 +40,10 @@ def retract(
         raise typer.BadParameter("name a file, or a run with --run")
     declared, settings = named_dataset(dataset), load_settings()
 
+    from event_assets.cli.console import console
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.progress_bar import working
-    from event_assets.cli.run_progress import RunProgress, console
+    from event_assets.cli.run_progress import RunProgress
     from event_assets.pipeline import retract as retraction
     from event_assets.pipeline.workspace import Workspace
 

@@ -47,8 +47,7 @@ def run(
 
     from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.failed_checks import failed_checks
-    from event_assets.cli.reconciliation_tables import reconciliation_tables
-    from event_assets.cli.run_progress import RunProgress, console, performance
+    from event_assets.cli.run_progress import RunProgress, performance
 
     with RunProgress(dataset) as progress:
         run_id = run_job(declared, load_settings(), dates, progress, log=log)
@@ -65,6 +64,10 @@ def run(
         checks = [dataclasses.asdict(one) for one in failed]
         print(json.dumps({"run_id": run_id, "made": made, "failed_checks": checks, **reconciled}, default=str))
         return
+
+    from event_assets.cli.console import console
+    from event_assets.cli.reconciliation_tables import reconciliation_tables
+
     summary = progress.summary
     if summary:
         for warning in summary.warnings:
@@ -111,7 +114,7 @@ def _dates(first: str | None, last: str | None, earliest: dt.date) -> tuple[dt.d
 
 
 def _preview(dataset: str, as_json: bool) -> None:
-    from event_assets.cli.run_progress import console
+    from event_assets.cli.console import console
     from event_assets.pipeline.plan import preview
     from event_assets.pipeline.workspace import Workspace
 

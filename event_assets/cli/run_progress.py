@@ -6,19 +6,8 @@ import dataclasses
 import sys
 from collections.abc import Iterator
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
-from event_assets.cli.progress_bar import Rate
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.progress_listener import NullProgress
 from event_assets.pipeline.reconcile import Reconciliation
@@ -26,40 +15,36 @@ from event_assets.pipeline.run_results import Outcome
 from event_assets.pipeline.workspace import Workspace
 from event_assets.wording import counted
 
-console = Console(highlight=False)
+if TYPE_CHECKING:
+    from event_assets.cli.progress_bar import RunBar
 
 
 class RunProgress(NullProgress):
     """Shows a run's progress on standard error where that is a terminal, and keeps its results."""
 
     def __init__(self, title: str) -> None:
-        self._bar = Progress(
-            TextColumn("[bold]{task.fields[title]}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            Rate(),
-            TimeRemainingColumn(),
-            TextColumn("{task.description}"),
-            console=Console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
-        self._task: TaskID = self._bar.add_task("", title=title, total=None)
+        self._bar: RunBar | None = None
+        if sys.stderr.isatty():
+            from event_assets.cli.progress_bar import RunBar  # loads rich, which a run without a terminal needn't
+
+            self._bar = RunBar(title)
         self.workspace: Workspace | None = None
         self.reconciliation: Reconciliation | None = None
         self.summary: LandingSummary | None = None
         self.outcomes: list[Outcome] = []
 
     def __enter__(self) -> RunProgress:
-        self._bar.start()
+        if self._bar:
+            self._bar.start()
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._bar.stop()
+        if self._bar:
+            self._bar.stop()
 
     def progress(self, what: str, done: int, total: int) -> None:
-        self._bar.update(self._task, description=what, completed=done, total=total)
+        if self._bar:
+            self._bar.show(what, done, total)
 
     def landed(self, workspace: Workspace, summary: LandingSummary) -> None:
         self.summary = summary
