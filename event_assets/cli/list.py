@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from event_assets.cli.arguments import (
+    JsonOption,
     RecordsOption,
     WideOption,
-    all_datasets,
     known_datasets,
     name_unused,
-    named_dataset,
+    one_or_all,
     unused_samples,
 )
 from event_assets.settings import load_settings
@@ -27,7 +27,7 @@ def list_tables(
     ] = None,
     wide: WideOption = False,
     records: RecordsOption = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print datasets and tables as a JSON array.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Lists the datasets and their tables: layer, partitions, key and the meaning of a row.
 
@@ -36,7 +36,7 @@ def list_tables(
     event-assets list shop
     event-assets list --json
     """
-    found = [named_dataset(dataset)] if dataset else all_datasets()
+    found = one_or_all(dataset)
     listed = [_listed(one) for one in found]
     if as_json:
         from event_assets.cli.machine_output import json_text
@@ -47,7 +47,7 @@ def list_tables(
     from event_assets.cli.text_table import Shown, print_rows
 
     names = ("table", "layer", "by", "key", "description")
-    unused = [] if dataset else unused_samples(found, load_settings())
+    unused = unused_samples(found, load_settings())
     for one in listed:
         if one["dataset"] in unused:
             continue

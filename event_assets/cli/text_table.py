@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.cells import cell_len
 
+from event_assets.cli.console import plain
 from event_assets.wording import counted
 
 if TYPE_CHECKING:
     import polars as pl
 
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 #: A UUID or a SHA-256, such as ids of sessions and files.
 _LONG_ID = re.compile(r"[0-9a-f-]{32,}")
 #: What a column takes beside its values: a blank on both sides and a line.
@@ -86,16 +86,6 @@ def terminal_width() -> int:
     from rich.console import Console
 
     return Console().width
-
-
-def plain(text: str) -> str:
-    """A text without what a terminal would obey."""
-    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
-
-
-def note(text: str) -> None:
-    """Print a line for people on standard error, so that standard output contains only data."""
-    typer.echo(plain(text), err=True)
 
 
 def _columns(cells: list[list[str]], count: int) -> list[tuple[str, ...]]:

@@ -6,7 +6,7 @@ import json
 import mmap
 import re
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,10 @@ def records_of(
     """
     names = [str(name) for name in parse_path(records)]
     depth = names.count(MEMBERS)
-    with _mapped(path) as data:
-        if data is None:
+    if not path.stat().st_size:  # an empty file can't be mapped
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if _root(data) == len(data):
             return
         start = _find(data, names[: len(names) - depth], records)
         mark = data[start : start + 1]
@@ -49,16 +51,6 @@ def records_of(
         hint = f"; declare records: {records}.{MEMBERS} if its members are the records" if mark == b"{" else ""
         raise FileRejected(f"unreadable: what is at records: {records} is no array{hint}")
     yield from elements_of(path, max_bytes, block_bytes=block_bytes, start=start, read=read)
-
-
-@contextmanager
-def _mapped(path: Path) -> Iterator[mmap.mmap | None]:
-    """The file, mapped into memory and not copied; None where it is empty."""
-    if not path.stat().st_size:
-        yield None
-        return
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        yield data if _root(data) < len(data) else None
 
 
 def _root(data: mmap.mmap) -> int:

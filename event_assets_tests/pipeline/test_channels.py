@@ -1,19 +1,14 @@
-"""Channels: equal to an ordered walk of all sessions, whatever the order and the cut of files."""
+"""Channels: what a late file recomputes, ties, what counts, erasure (test_visitor_laws.py has the laws)."""
 
 from __future__ import annotations
 
 import datetime as dt
-import random
-import tempfile
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from event_assets.declaration import Dataset
 from event_assets.errors import DeclarationError
@@ -24,16 +19,16 @@ from event_assets_tests.engines.available import OTHERS
 from event_assets_tests.engines.test_parity import assert_alike
 from event_assets_tests.engines.test_parity import on as on_engine
 from event_assets_tests.pipeline.test_erasure import files_with
+from event_assets_tests.pipeline.visitors import ARRIVALS
 from event_assets_tests.world import World, clicks, made
 
 HEADER = "user,kind,at,url,from,visit,price"
-FEW = 4 if settings.default.max_examples < 1000 else 200  # type: ignore[union-attr]
 LOOKBACK = 5
-OWN = ("source", "medium", "campaign", "channel")
-TOUCHES = ("first_touch_", "last_touch_")
 
 Event = tuple[str, str, str, str, str, str]
 """user, time, page, referrer, visit, price"""
+Arrival = tuple[str | None, str | None]
+"""page, referrer"""
 
 
 def dataset(*, by_source: bool = False, lookback: int = LOOKBACK, channels: bool = True, **changes: Any) -> Dataset:
@@ -76,156 +71,13 @@ def text(events: Iterable[Event]) -> str:
     return "\n".join([HEADER, *rows]) + "\n"
 
 
-#: Landing page and referrer, with the source, medium, campaign and channel that they mean, written out by hand.
-ARRIVALS = {
-    ("https://shop.example/", ""): ("(direct)", "(none)", None, "Direct"),
-    ("https://shop.example/cart", "https://www.shop.example/"): ("(direct)", "(none)", None, "Direct"),
-    ("https://shop.example/paid", "https://pay.example/ok"): ("(direct)", "(none)", None, "Direct"),
-    ("https://shop.example/", "https://www.google.de/"): ("google", "organic", None, "Organic Search"),
-    ("https://shop.example/?gclid=1", "https://www.google.de/"): ("google", "cpc", None, "Paid Search"),
-    ("https://shop.example/", "https://l.facebook.com/"): ("facebook", "referral", None, "Organic Social"),
-    ("https://shop.example/?utm_source=News&utm_medium=email&utm_campaign=May", ""): ("news", "email", "May", "Email"),
-    ("https://shop.example/", "https://blog.example/post"): ("blog.example", "referral", None, "Referral"),
-}
-PAGES = list(ARRIVALS)
+PLAIN, _, _, _, GOOGLE, _, SOCIAL, MAIL, _, BLOG, _ = ARRIVALS
 
 
-def sessions_of(events: list[Event], by_source: bool) -> list[list[Event]]:
-    """The events of each session, by docs/explanation/sessions.md (no events here go on for more than a day)."""
-    found: list[list[Event]] = []
-    if by_source:
-        ids = sorted({(event[0], event[4]) for event in events if event[4]})
-        return [sorted((e for e in events if (e[0], e[4]) == one), key=lambda e: e[1]) for one in ids]
-    for user in sorted({event[0] for event in events}):
-        before = None
-        for event in sorted((e for e in events if e[0] == user), key=lambda e: e[1]):
-            now = dt.datetime.fromisoformat(event[1])
-            if before is None or now - before > dt.timedelta(minutes=30):
-                found.append([])
-            found[-1].append(event)
-            before = now
-    return found
-
-
-def expected(events: list[Event], ids: dict[tuple[str, str, str], str], by_source: bool) -> dict[str, tuple[Any, ...]]:
-    """By session id: what the session tells of itself and of its first and last touch, by a walk over all of them."""
-    walked = []
-    for session in sessions_of(events, by_source):
-        user, at, url, sender, visit, _ = session[0]
-        walked.append(
-            (
-                user,
-                dt.datetime.fromisoformat(at),
-                ids[user, at, visit if by_source else ""],
-                session,
-                ARRIVALS[url, sender],
-            )
-        )
-    walked.sort(key=lambda one: one[:3])
-    found = {}
-    for place, (user, start, session_id, session, own) in enumerate(walked):
-        oldest = start.date() - dt.timedelta(days=LOOKBACK - 1)
-        touches = [
-            told
-            for other, began, _, _, told in walked[: place + 1]
-            if other == user and began.date() >= oldest and told[3] != "Direct"
-        ] or [own]
-        buys = [event[5] for event in session if event[5]]
-        found[session_id] = (str(start.date()), len(buys), sum(map(float, buys)), *own, *touches[0], *touches[-1])
-    return found
-
-
-def found(world: World) -> dict[str, tuple[Any, ...]]:
-    names = [f"{touch}{name}" for touch in ("", *TOUCHES) for name in OWN]
-    rows = world.table("sessions").select(
-        "session_id", "event_date", "conversions", pl.col("revenue").cast(float), *names
-    )
-    return {row[0]: row[1:] for row in rows.rows()}
-
-
-def session_ids(world: World, by_source: bool) -> dict[tuple[str, str, str], str]:
-    """By user, start and (of the source's sessions) visit."""
-    facts = world.table("joined_facts").join(
-        world.table("sessions").select("session_id", "session_start"), on="session_id"
-    )
-    facts = facts.filter(pl.col("event_time") == pl.col("session_start"))
-    rows = facts.select(
-        "user_id", pl.col("event_time").dt.strftime("%Y-%m-%dT%H:%M:%S"), "source_session_id", "session_id"
-    )
-    return {(user, at, visit if by_source else ""): id_ for user, at, visit, id_ in rows.rows()}
-
-
-def summary(events: dict[str, tuple[Any, ...]]) -> dict[tuple[str, str], tuple[int, float, int, int]]:
-    """(date, channel) to sessions, revenue, sessions by first and by last touch."""
-    sessions, revenue = Counter(), Counter()
-    touches: tuple[Counter[Any], Counter[Any]] = (Counter(), Counter())
-    for date, _, money, *told in events.values():
-        sessions[date, told[3]] += 1
-        revenue[date, told[3]] += money
-        for place, counts in enumerate(touches):
-            counts[date, told[4 * (place + 1) + 3]] += 1
-    keys = {*sessions, *touches[0], *touches[1]}
-    return {key: (sessions[key], round(revenue[key], 2), touches[0][key], touches[1][key]) for key in keys}
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> list[Event]:
-    """Events of few users on some days: no two of a user at one time, so that their order is plain."""
-    count = draw(st.integers(1, 14))
-    moments = draw(
-        st.lists(
-            st.tuples(st.sampled_from("abc"), st.integers(0, 12), st.sampled_from([0, 20, 45, 700, 1425])),
-            min_size=count,
-            max_size=count,
-            unique=True,
-        )
-    )
-    events = []
-    for user, day, minute in moments:
-        at = dt.datetime(2025, 1, 1) + dt.timedelta(days=day, minutes=minute)
-        url, sender = draw(st.sampled_from(PAGES))
-        events.append(
-            (user, at.isoformat(), url, sender, draw(st.sampled_from("123")), draw(st.sampled_from(["", "2.50"])))
-        )
-    return events
-
-
-@settings(max_examples=FEW)
-@given(histories(), st.booleans(), st.randoms(use_true_random=False))
-def test_sessions_are_those_of_a_walk_whatever_the_order_and_the_cut_of_files(
-    events: list[Event], by_source: bool, chance: random.Random
-) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), dataset(by_source=by_source))
-        left, number = chance.sample(events, len(events)), 0
-        while left:
-            size = chance.randint(1, len(left))
-            world.drop(f"f{(number := number + 1)}.csv", text(left[:size]))
-            left = left[size:]
-            world.land()
-            if chance.random() < 0.6:
-                world.make()
-            elif chance.random() < 0.5:
-                world.make([f"2025-01-{chance.randint(1, 13):02d}"])
-        wrong: Event = ("a", "2025-01-04T15:00:00", PAGES[3][0], PAGES[3][1], "1", "9.99")
-        world.drop("wrong.csv", text([wrong]))
-        world.refresh()
-        world.retract("wrong.csv")
-        world.make()
-        walked = expected(events, session_ids(world, by_source), by_source)
-        assert found(world) == walked
-        names = ["event_date", "channel", "sessions", pl.col("revenue").cast(float)]
-        rows = world.table("channel_summary").select(*names, *(f"{touch}sessions" for touch in TOUCHES)).rows()
-        assert {row[:2]: row[2:] for row in rows} == summary(walked)
-        assert world.make() == []
-
-
-PLAIN, GOOGLE, MAIL = PAGES[0], PAGES[3], PAGES[6]
-
-
-def on(user: str, day: int, arrival: tuple[str, str], *, minute: int = 600, price: str = "", visit: str = "1") -> Event:
+def on(user: str, day: int, arrival: Arrival, *, minute: int = 600, price: str = "", visit: str = "1") -> Event:
     at = dt.datetime(2025, 1, 1) + dt.timedelta(days=day - 1, minutes=minute)
-    return (user, at.isoformat(), *arrival, visit, price)
+    url, sender = arrival
+    return (user, at.isoformat(), url or "", sender or "", visit, price)
 
 
 def days(first: int, last: int, table: str) -> set[tuple[str, str]]:
@@ -305,15 +157,13 @@ def test_of_events_at_the_start_of_a_session_the_first_by_its_id_tells_its_sourc
     world.drop("first.csv", text([on("a", 1, GOOGLE), on("a", 1, MAIL), on("b", 1, MAIL), on("b", 1, GOOGLE)]))
     world.refresh()
     first = world.table("joined_facts").sort("user_id", "event_id").group_by("user_id", maintain_order=True).first()
-    expected = {
-        user: ARRIVALS[url, sender or ""][3] for user, url, sender in first.select("user_id", "url", "from").rows()
-    }
+    expected = {user: ARRIVALS[url, sender][3] for user, url, sender in first.select("user_id", "url", "from").rows()}
     assert dict(world.table("sessions").select("user_id", "channel").rows()) == expected
 
 
 def test_of_sessions_of_the_source_that_start_at_once_the_one_of_the_lesser_id_comes_first(tmp_path: Path) -> None:
     world = World(tmp_path, dataset(by_source=True))
-    arrivals = [GOOGLE, MAIL, PLAIN, PAGES[5], PAGES[7]]
+    arrivals = [GOOGLE, MAIL, PLAIN, SOCIAL, BLOG]
     world.drop("first.csv", text([on("a", 1, one, visit=f"{visit}") for visit, one in enumerate(arrivals)]))
     world.refresh()
     rows = world.table("sessions").sort("session_id")
@@ -460,7 +310,7 @@ def test_a_wrong_declaration_of_channels_is_refused(channels: dict[str, object],
 @pytest.mark.parametrize("by_source", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_each_engine_makes_the_same_tables(engine: str, by_source: bool, tmp_path: Path) -> None:
     events = [
-        on(user, day, PAGES[(day * place) % 8], price="0.10" if day % 3 else "", visit=f"{day // 2}")
+        on(user, day, [*ARRIVALS][(day * place) % len(ARRIVALS)], price="0.10" if day % 3 else "", visit=f"{day // 2}")
         for place, user in enumerate(("ann", "zoë", "Bob"), 1)
         for day in range(1, 13, place)
     ]

