@@ -15,7 +15,7 @@ from typing import Any, Final
 
 #: Modules of whose names an import gets stand-ins, until one of them is used.
 ON_USE: Final = ("alembic", "importlib.metadata", "tqdm")
-#: Packages whose `__init__` runs when a name of theirs is asked for, and not with their modules.
+#: Packages whose `__init__` runs when one of its names is used, and not when one of their modules is imported.
 INIT_ON_USE: Final = ("coloredlogs", "dagster._daemon", "duckdb")
 
 
@@ -84,7 +84,7 @@ class _StandIns:
 
 
 class _StandIn:
-    """A function or class: to call it, to derive from it or to ask for an attribute imports its module."""
+    """A function or class: to call it, to derive from it or to read an attribute imports its module."""
 
     def __init__(self, real: Callable[[], Any]) -> None:
         self.real = real
@@ -103,7 +103,7 @@ class _StandIn:
 
 
 class _InitOnUse:
-    """Loads a package's `__init__` when a name that is no module of it is asked for."""
+    """Runs the `__init__` of a package when one of its names is used."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
