@@ -108,7 +108,7 @@ class InTurn:
 def instrument(clock: Clock) -> None:
     """Wrap the parts of the program. AttributeError where one is called otherwise by now: then fix this list."""
     from event_assets.engines.polars import engine
-    from event_assets.landing import convert_batches, partition_writer, raw_rows
+    from event_assets.landing import batches_to_raw_rows, partition_writer, raw_rows
     from event_assets.landing import csv as csv_reader
     from event_assets.landing import json as json_reader
     from event_assets.landing import land_file as file
@@ -121,7 +121,7 @@ def instrument(clock: Clock) -> None:
         (land_files, "identify", LANDING, "hash"),
         (file, "land_files", LANDING, "other"),
         (raw_rows.EventDates, "of", LANDING, "date"),
-        (convert_batches, "count_types", LANDING, "look for drift"),
+        (batches_to_raw_rows, "count_types", LANDING, "look for drift"),
         (partition_writer.PartitionWriter, "add", LANDING, "gather"),
         (partition_writer.PartitionWriter, "finish", LANDING, "write"),
         (land_files, "sync_raw_tables", LANDING, "commit"),

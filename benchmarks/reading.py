@@ -32,7 +32,7 @@ from event_assets.declaration import Dataset, load_datasets
 from event_assets.landing import csv, csv_segments
 from event_assets.landing.inbox import identify
 from event_assets.landing.land_file import land_file
-from event_assets.landing.record_batches import Fields
+from event_assets.landing.reader_interface import Fields
 from event_assets.synthetic import generate
 
 _MB = 10**6

@@ -1,4 +1,5 @@
-"""The family of errors. Each message names the culprit, the state things are in, and the remedy, in one line.
+"""The exceptions that reach a user. Each message names in one line what is wrong, what was or wasn't done, and the
+remedy.
 
 EventAssetsError                anything that a user can cause or cure; printed as one line, exit code 1
 ├── DeclarationError            a dataset's YAML or a setting is wrong; nothing was read or written

@@ -38,7 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from event_assets.errors import DeclarationError
-from event_assets.locations import Place, parse_place
+from event_assets.path_or_url import Place, parse_place
 
 #: The file of settings, in the current folder or the nearest one above it.
 FILE = "event_assets.toml"

@@ -22,17 +22,17 @@ from event_assets.tables.catalog import tables
 
 PACKAGE = Path(__file__).resolve().parent.parent / "event_assets"
 
-_BASE = {"errors", "digest", "locations", "settings", "wording"}
+_BASE = {"errors", "digest", "path_or_url", "settings", "wording"}
 _PURE = {*_BASE, "declaration", "tables"}
 _STORED = {*_PURE, "storage", "text", "landing", "transforms", "synthetic", "engines"}
 #: Room to the rooms that it may import beside itself. Who adds a room says here where it stands.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "digest": set(),
-    "locations": {"errors"},
+    "path_or_url": {"errors"},
     "wording": set(),
-    "settings": {"errors", "locations"},
-    "storage": {"errors", "digest", "locations", "settings"},  # knows no dataset and no table by name
+    "settings": {"errors", "path_or_url"},
+    "storage": {"errors", "digest", "path_or_url", "settings"},  # knows no dataset and no table by name
     "declaration": {*_BASE, "text"},
     "tables": {*_BASE, "declaration"},
     "gold": {"tables"},
@@ -51,7 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "definitions": {*_STORED, "pipeline", "warehouse", "orchestration", "exports"},
     "cli": {*_STORED, "exports", "draft", "pipeline", "warehouse", "orchestration", "dashboard", "definitions"},
     "api": {*_STORED, "pipeline", "warehouse", "cli"},  # runs a dataset by the module through which commands do
-    "__main__": {"cli"},
+    "__main__": {"cli", "settings"},
     "__init__": {"orchestration", "api", "warehouse"},  # public names, resolved on demand
 }
 
@@ -68,7 +68,7 @@ WRITERS = (
     "pipeline/staleness/",  # caches of digests beside the tables
     "orchestration/scaffold.py",  # `dg scaffold`, whose very task it is
     "orchestration/send_openlineage.py",  # a file of events for another tool
-    "orchestration/private/command_runs.py",  # a lock in Dagster's own folder
+    "orchestration/private/command_run_lock.py",  # a lock in Dagster's own folder
     "orchestration/private/replace_stored_texts.py",  # Dagster's own files, from which an erased user's names go
     "warehouse/csv_output.py",  # CSV as text: whoever asked for it writes it
     "warehouse/database_file.py",  # the file of views, which holds no rows

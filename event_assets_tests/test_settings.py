@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from event_assets.errors import DeclarationError
-from event_assets.locations import ObjectUrl
+from event_assets.path_or_url import ObjectUrl
 from event_assets.settings import Settings, load_settings
 
 

@@ -10,7 +10,7 @@ from benchmarks.corpora.isolated import each
 from benchmarks.corpora.landed import Result, dataset_of, land
 from event_assets.declaration import CsvDialect
 from event_assets.draft.csv_dialect import Dialect, detect
-from event_assets.landing.record_batches import FileRejected
+from event_assets.landing.reader_interface import FileRejected
 
 #: How a file is landed: under a format; `detected` and `plain` are CSV under a detected and the default dialect.
 Way = str

@@ -1,4 +1,4 @@
-"""The sessions that a file of activity tells of, read and judged by the very rules of the dataset `activity`.
+"""Computes for `top FILE` the sessions in a file, by the rules of the shipped dataset `activity`.
 
 So `top FILE` counts what `top activity` counts once the file is in its inbox. Two rules that only a lake
 has are left out: a file is bound to no `start_date` and to no clock, and a record without a time counts
@@ -25,7 +25,7 @@ from event_assets.errors import LandingError, QueryError
 from event_assets.landing.file_accounting import Landed, RowSink
 from event_assets.landing.inbox import Identity, signature
 from event_assets.landing.land_file import land_file
-from event_assets.landing.record_batches import EVENT_DATE
+from event_assets.landing.reader_interface import EVENT_DATE
 from event_assets.settings import Settings
 from event_assets.tables.catalog import tables
 from event_assets.text.dates_in_file_names import file_date
@@ -129,10 +129,7 @@ def _rules(shipped: Dataset, names: Names, fail_fast: bool) -> Dataset:
     time = Column(name="activity_time", source=names.activity_time, required=True, description="When it happened.")
     [block] = shipped.events
     events = block.model_copy(
-        update={
-            "columns": (*columns, time),
-            "time": block.time.model_copy(update={"source": names.activity_time}),
-        }
+        update={"columns": (*columns, time), "time": block.time.model_copy(update={"source": names.activity_time})}
     )
     mode = "fail_fast" if fail_fast else "lenient"
     return shipped.model_copy(update={"events": (events,), "mode": mode, "start_date": dt.date.min})

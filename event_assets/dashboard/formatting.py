@@ -1,4 +1,4 @@
-"""Values as people read them."""
+"""Formats numbers, shares, dates and durations for the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what the tables answered to the rows of each panel: sums, shares and order, in memory."""
+"""Computes each panel's rows from the results of its queries: sums, shares and order."""
 
 from __future__ import annotations
 

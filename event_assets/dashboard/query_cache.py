@@ -1,4 +1,4 @@
-"""One dataset's tables as they are now, and what was found in them: a table is read again only once it has changed."""
+"""A cache of the page's query results for one dataset: a query runs again only once one of its tables has changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drilling down: single rows of any table, for a range of dates and exact values of columns, up to a limit."""
+"""Queries single rows of any table for the page, by a range of dates and values of columns, up to a limit."""
 
 from __future__ import annotations
 

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 
 from event_assets.draft import known_names
 from event_assets.draft.event_type_field import event_type_field
-from event_assets.draft.find_fields import field_named_like_ip, first_named, given_field, is_category, is_ip, is_unique
+from event_assets.draft.find_fields_by_name import (
+    field_named_like_ip,
+    first_named,
+    given_field,
+    is_category,
+    is_ip,
+    is_unique,
+)
 from event_assets.draft.infer_time_formats import TimeFormats
 from event_assets.draft.sample import Field, Sample, share
 from event_assets.draft.time_field import time_field

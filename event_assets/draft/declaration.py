@@ -19,7 +19,7 @@ from event_assets.draft.file_groups import Found
 from event_assets.draft.infer_time_formats import read_time
 from event_assets.draft.sample import bare
 from event_assets.draft.user_field import linked_ids
-from event_assets.draft.yaml_text import checks, flow, one_line, quoted
+from event_assets.draft.yaml_quoting import checks, flow, one_line, quoted
 from event_assets.errors import DeclarationError
 
 #: Event types that are steps on the way to a sale, each with the names that it goes by, without case and marks.

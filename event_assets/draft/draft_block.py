@@ -12,7 +12,7 @@ from event_assets.draft.infer_time_formats import ZONES
 from event_assets.draft.infer_types import PLAIN, Numbers, common_numbers
 from event_assets.draft.propose_where import LeftOut
 from event_assets.draft.sample import Field, Sample, share
-from event_assets.draft.yaml_text import check, checks, flow, one_line
+from event_assets.draft.yaml_quoting import check, checks, flow, one_line
 from event_assets.text.dates_in_file_names import file_date
 
 _EXAMPLES_LENGTH = 70

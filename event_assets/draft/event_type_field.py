@@ -1,11 +1,11 @@
-"""Which field is the type of an event: by its name and its values."""
+"""Guesses which field of a sample holds the type of an event, by the field's name and values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from event_assets.draft import known_names
-from event_assets.draft.find_fields import fields_named, is_category, is_constant
+from event_assets.draft.find_fields_by_name import fields_named, is_category, is_constant
 from event_assets.draft.infer_types import is_identifier, is_number_text
 from event_assets.draft.sample import Field, bare, share, titles_of
 

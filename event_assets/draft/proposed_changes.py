@@ -15,7 +15,7 @@ from event_assets.draft.file_groups import Found
 from event_assets.draft.sample import share
 from event_assets.draft.trial_run import Trial
 from event_assets.draft.user_field import profile_user_field
-from event_assets.draft.yaml_text import flow
+from event_assets.draft.yaml_quoting import flow
 from event_assets.text.file_patterns import matches
 
 #: What of a column decides whether its values are read.

@@ -20,7 +20,7 @@ from event_assets.draft.known_layouts import LOGS, PAIR, TEXTS, Log, header_of, 
 from event_assets.draft.sample import MAX_RECORDS, Field, Sample, trimmed
 from event_assets.errors import LandingError
 from event_assets.landing.plain_text import head_of, plain_chunks
-from event_assets.landing.record_batches import FileRejected
+from event_assets.landing.reader_interface import FileRejected
 from event_assets.landing.unpack import members
 from event_assets.text.encodings import detect_encoding
 

@@ -1,4 +1,4 @@
-"""Which field is the time of an event, and in which formats: by its name and its values."""
+"""Guesses which field of a sample holds the time of an event, by the field's name and values."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from event_assets.draft import known_names
-from event_assets.draft.find_fields import fields_named, first_named
+from event_assets.draft.find_fields_by_name import fields_named, first_named
 from event_assets.draft.infer_time_formats import CLOCK, TimeFormats, infer_time_formats, is_serial
 from event_assets.draft.sample import Field, Sample, names_of, share, titles_of
 from event_assets.errors import DeclarationError

@@ -1,11 +1,11 @@
-"""Which field is the user of an event or of a profile: by its name and its values."""
+"""Guesses which field of a sample holds the user id, by the field's name and values."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
 from event_assets.draft import known_names
-from event_assets.draft.find_fields import fields_named, first_named, is_constant, is_ip, is_unique
+from event_assets.draft.find_fields_by_name import fields_named, first_named, is_constant, is_ip, is_unique
 from event_assets.draft.infer_types import is_identifier
 from event_assets.draft.sample import Field, Sample, share, titles_of
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from event_assets.declaration import Dataset
-from event_assets.locations import ObjectUrl, Place
+from event_assets.path_or_url import ObjectUrl, Place
 from event_assets.tables.catalog import tables
 from event_assets.tables.column_types import sql_type
 from event_assets.tables.table import Column, Table

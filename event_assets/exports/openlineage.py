@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from event_assets.declaration import Dataset
-from event_assets.locations import ObjectUrl, Place
+from event_assets.path_or_url import ObjectUrl, Place
 from event_assets.pipeline.column_lineage import column_sources
 from event_assets.pipeline.step import Step
 from event_assets.pipeline.steps import steps

@@ -1,4 +1,6 @@
-"""CSV as batches: certified lines go to Arrow's reader in bulk, all others are read by the exact rule one by one."""
+"""Reads CSV in batches: lines that can be read in one way only go to Arrow's fast reader, all others to the record
+parser in `csv_records.py`.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ from event_assets.declaration import Source
 from event_assets.landing.csv_records import HEAD_BYTES, RecordParser, read_header
 from event_assets.landing.csv_segments import Segment, segmented, segments_of
 from event_assets.landing.plain_text import BLOCK_BYTES, LineBlocks, open_plain
-from event_assets.landing.record_batches import (
+from event_assets.landing.reader_interface import (
     EXTRA,
     MALFORMED,
     ROW_NUMBER,
@@ -99,16 +101,11 @@ def read_csv(
                 return
             section = Section.of(names, source, fields)
             some = ((section, segments) for segments in segmented(_blocks(file, source, block_bytes), section.parser))
-        yield from _in_order(_batch, some, workers)
+        yield from _in_order(to_batch, some, workers)
 
 
 def _blocks(file: BinaryIO, source: Source, block_bytes: int) -> LineBlocks:
     return LineBlocks(file, source.max_record_bytes, bare_cr=True, block_bytes=block_bytes)
-
-
-def _batch(records: tuple[Section, list[Segment]]) -> Batch:
-    section, segments = records
-    return to_batch(segments, layout=section.layout, parser=section.parser)
 
 
 def _sections_by_directive(
@@ -167,8 +164,10 @@ def _in_order(
             yield future.result()
 
 
-def to_batch(segments: list[Segment], *, layout: Layout, parser: RecordParser) -> Batch:
+def to_batch(records: tuple[Section, list[Segment]]) -> Batch:
     """The segments' records, numbered from 1."""
+    section, segments = records
+    layout, parser = section.layout, section.parser
     firsts = list(accumulate((segment.records for segment in segments), initial=1))
     placed = list(zip(firsts, segments, strict=False))
 
@@ -186,7 +185,7 @@ def to_batch(segments: list[Segment], *, layout: Layout, parser: RecordParser) -
         wrong_texts = texts(wrong_numbers)
         if blank or not all(text.strip(parser.blanks) for text in wrong_texts):
             filled = [segment.without_blank_lines(parser.blanks) for segment in segments]
-            return to_batch([segment for segment in filled if segment.data], layout=layout, parser=parser)
+            return to_batch((section, [segment for segment in filled if segment.data]))
         rejects += map(Reject, wrong_numbers, [MALFORMED] * len(wrong), wrong_texts)
         frames.append(frame.insert_column(0, pl.Series(ROW_NUMBER, np.delete(numbers, wrong), pl.Int64)))
     if singles := [(first, *one.values) for first, one in placed if one.values is not None]:

@@ -17,7 +17,7 @@ from itertools import zip_longest
 from typing import BinaryIO
 
 from event_assets.declaration import CsvDialect, Source
-from event_assets.landing.record_batches import MALFORMED, NOT_UTF8, TOO_LONG, FileRejected
+from event_assets.landing.reader_interface import MALFORMED, NOT_UTF8, TOO_LONG, FileRejected
 
 HEAD_BYTES = 1024 * 1024
 #: The number of fields of a file without a header is that of most of its first records, up to this number.

@@ -1,4 +1,5 @@
-"""A block of CSV as segments: runs of certified lines, and records that the exact rule reads one by one.
+"""Divides a block of CSV into runs of lines that the fast reader may read, and records that the record parser reads
+one by one.
 
 A line is *certified* when it is a record for itself whatever is around it: its quotes pair up, each opens behind a
 delimiter and closes before one, and it contains nothing odd (NUL, bytes that aren't UTF-8, a bare CR, emptiness).
@@ -17,7 +18,7 @@ import numpy as np
 
 from event_assets.landing.csv_records import RecordParser, Values
 from event_assets.landing.plain_text import LineBlocks
-from event_assets.landing.record_batches import TOO_LONG
+from event_assets.landing.reader_interface import TOO_LONG
 
 _BLANK = re.compile(rb"[ \t]*\r?")
 #: The beginning of a line that may be blank. Faster than looking for three texts of two bytes.

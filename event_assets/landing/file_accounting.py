@@ -15,7 +15,7 @@ from event_assets.declaration.dataset import Kind
 from event_assets.errors import LandingError
 from event_assets.landing.inbox import Identity
 from event_assets.landing.raw_rows import present_columns
-from event_assets.landing.record_batches import ROW_NUMBER, Batch, is_read, raw_text
+from event_assets.landing.reader_interface import ROW_NUMBER, Batch, is_read, raw_text
 from event_assets.landing.schema_drift import Drift, TypeDrift
 from event_assets.tables.catalog import tables
 from event_assets.tables.landed_tables import LANDING_REJECTS

@@ -13,12 +13,12 @@ import polars as pl
 
 from event_assets.declaration import Source
 from event_assets.declaration.events_and_profiles import NESTED
-from event_assets.landing.json_as_written import as_written
+from event_assets.landing.as_written_column import as_written
 from event_assets.landing.json_elements import Elements, elements_of, lines_of
 from event_assets.landing.json_member_columns import NOTHING, NUMERIC, JsonObjects
 from event_assets.landing.json_paths import PART, JsonPath, Tree, exploded, looked_up, text_behind, tree_of
-from event_assets.landing.json_records import records_of
-from event_assets.landing.record_batches import (
+from event_assets.landing.json_records_at_path import records_of
+from event_assets.landing.reader_interface import (
     AS_WRITTEN,
     EXTRA,
     MALFORMED,

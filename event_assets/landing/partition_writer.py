@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from event_assets.landing.record_batches import EVENT_DATE
+from event_assets.landing.reader_interface import EVENT_DATE
 
 #: The least and greatest raw text help no query to skip rows, and take a tenth of the write.
 _STATISTICS = {"min": False, "max": False, "null_count": True, "distinct_count": False}

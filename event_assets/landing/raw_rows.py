@@ -14,7 +14,7 @@ import polars as pl
 from event_assets.declaration import Column, Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.landing.inbox import path_value
-from event_assets.landing.record_batches import (
+from event_assets.landing.reader_interface import (
     AS_WRITTEN,
     CAME_AS_NUMBER,
     EVENT_DATE,

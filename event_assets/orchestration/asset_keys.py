@@ -1,4 +1,4 @@
-"""Names that Dagster knows things by."""
+"""The asset key of a table, and the tags that this package sets on runs."""
 
 from __future__ import annotations
 

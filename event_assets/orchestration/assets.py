@@ -27,13 +27,12 @@ from event_assets.orchestration.dataset_run_resource import (
 )
 from event_assets.orchestration.io_manager import LakeIOManager, StepOutput
 from event_assets.orchestration.partition_dates import partitions
-from event_assets.orchestration.preview_check import passed_again
 from event_assets.orchestration.private.check_only_runs import GraphAssets
-from event_assets.orchestration.private.code_server import reload_definitions
-from event_assets.orchestration.private.graph_outputs import RECORDED, feeds_other_assets
+from event_assets.orchestration.private.code_server_client import reload_definitions
 from event_assets.orchestration.private.log_events import last_evaluation, log_events
 from event_assets.orchestration.private.one_line_failure import in_one_line
-from event_assets.orchestration.private.trim_backfills import BACKFILL_TAG, trim_backfills
+from event_assets.orchestration.private.outputs_without_materialization import RECORDED, feeds_other_assets
+from event_assets.orchestration.private.remove_backfill_partitions import BACKFILL_TAG, remove_backfill_partitions
 from event_assets.orchestration.published_but_unreported import late_report_events, unreported
 from event_assets.orchestration.reporting import (
     empty_events,
@@ -44,6 +43,7 @@ from event_assets.orchestration.reporting import (
 )
 from event_assets.orchestration.run_log import log_landing, log_totals
 from event_assets.orchestration.send_openlineage import send_lineage
+from event_assets.orchestration.up_to_date_check import passed_again
 from event_assets.orchestration.warehouse_asset import keep_current
 from event_assets.pipeline.check_results import published_results, summary
 from event_assets.pipeline.compute_lateness import publish_lateness
@@ -336,7 +336,7 @@ def _shorten_backfills(context: dg.OpExecutionContext, workspace: Workspace, now
             return date in possible(ours[asset])
         return now.has_partition_key(date)
 
-    if missing := sorted(trim_backfills(context.instance, exists)):
+    if missing := sorted(remove_backfill_partitions(context.instance, exists)):
         _log_without_records(context, workspace, "taken out of the backfill", missing)
 
 

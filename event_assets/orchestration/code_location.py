@@ -1,4 +1,4 @@
-"""All datasets that there are, and what they share."""
+"""Builds the definitions of the code location: those of all datasets, and the resources and jobs that they share."""
 
 from __future__ import annotations
 

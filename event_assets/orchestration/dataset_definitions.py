@@ -7,9 +7,9 @@ import dagster as dg
 from event_assets.declaration import Dataset
 from event_assets.orchestration.assets import dataset_assets
 from event_assets.orchestration.dataset_run_resource import settings_of
-from event_assets.orchestration.preview_check import up_to_date_check
 from event_assets.orchestration.retention_job import retention_schedule
 from event_assets.orchestration.sensors import dataset_sensor
+from event_assets.orchestration.up_to_date_check import up_to_date_check
 from event_assets.pipeline.progress_listener import NullProgress
 from event_assets.settings import Settings
 

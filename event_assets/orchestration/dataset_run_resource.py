@@ -1,4 +1,4 @@
-"""One dataset, opened for one run of Dagster: what its ops share.
+"""The Dagster resource that opens a dataset once for a run; the run's ops share it.
 
 Each op takes its own part of the run from it. The op that runs last raises what failed: one that raised
 earlier would keep everything downstream of it from running.
@@ -15,7 +15,7 @@ import dagster as dg
 
 from event_assets.declaration import Dataset
 from event_assets.orchestration.asset_keys import DATES_TAG, ONLY_STALE_TAG
-from event_assets.orchestration.failures_in_other_processes import landing_failure, unpublished
+from event_assets.orchestration.failures_of_other_ops import landing_failure, unpublished
 from event_assets.orchestration.private.steps_of_this_process import steps_here
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.outcome_messages import partition_error

@@ -1,4 +1,4 @@
-"""The one door through which tables are stored: staged, checked against their contract, published, recorded.
+"""Dagster's IO manager of the lake: loads tables as frames; stages, checks and publishes what ops return.
 
 Dagster's `UPathIOManager` refuses outputs of several partitions and writes in place; this one takes one partition or
 many, one after another, and publishes atomically (docs/adr/0004).
@@ -16,11 +16,11 @@ import polars as pl
 from pydantic import Field
 
 from event_assets.errors import ContractError, EventAssetsError, LakeError
-from event_assets.locations import parse_place
 from event_assets.orchestration.private.log_events import events_together, log_events
 from event_assets.orchestration.private.one_line_failure import in_one_line
 from event_assets.orchestration.reporting import outcome_events
 from event_assets.orchestration.run_log import log_outcomes
+from event_assets.path_or_url import parse_place
 from event_assets.pipeline.outcome_messages import NOT_PUBLISHED
 from event_assets.pipeline.publish import publish
 from event_assets.pipeline.run_results import Outcome

@@ -12,7 +12,7 @@ from event_assets.digest import digest
 from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.reporting import Event, evaluation, published
 from event_assets.pipeline.checks import checks
-from event_assets.pipeline.dataset_tables import Unit
+from event_assets.pipeline.published_tables import Unit
 from event_assets.pipeline.run_results import CheckResult
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.partitions import WHOLE

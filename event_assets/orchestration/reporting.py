@@ -22,9 +22,9 @@ from event_assets.pipeline.check_results import (
 )
 from event_assets.pipeline.checks import checks
 from event_assets.pipeline.compute_lateness import changed_last
+from event_assets.pipeline.count_refused_records import count_refused, refused_by_file
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.reconcile import Reconciliation
-from event_assets.pipeline.rejected_records import count_refused, refused_by_file
 from event_assets.pipeline.run_results import CheckResult, Outcome
 from event_assets.pipeline.steps import LATENESS, RECONCILIATION
 from event_assets.pipeline.workspace import Workspace

@@ -21,7 +21,7 @@ from event_assets.landing.inbox import is_settled
 from event_assets.orchestration.asset_keys import CAUSE_TAG, ONLY_STALE_TAG, REPORT_TAG, WHY_TAG
 from event_assets.orchestration.published_but_unreported import lake_state, unreported
 from event_assets.pipeline.land_files import pending
-from event_assets.pipeline.manifests import pending_manifests
+from event_assets.pipeline.record_count_manifests import pending_manifests
 from event_assets.pipeline.staleness.input_digest import input_digest
 from event_assets.pipeline.staleness.stale_partitions import stale_units
 from event_assets.pipeline.sync_raw_tables import raw_tables_match_ledger

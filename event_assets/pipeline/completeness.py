@@ -16,7 +16,7 @@ import polars as pl
 
 from event_assets.declaration import Dataset
 from event_assets.declaration.expected_files import Expect
-from event_assets.pipeline.dataset_tables import DatasetTables
+from event_assets.pipeline.published_tables import DatasetTables
 from event_assets.storage.ledger import Ledger
 from event_assets.tables import landed_tables
 from event_assets.text.dates_in_file_names import file_date, file_hour

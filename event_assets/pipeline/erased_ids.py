@@ -1,4 +1,4 @@
-"""The ids that are erased: as tombstones know them, as typed tables write them, and as tokens of a text."""
+"""The erased ids in their three forms: hashed in tombstones, typed in tables, and as tokens within a text."""
 
 from __future__ import annotations
 

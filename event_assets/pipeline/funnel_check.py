@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from event_assets.declaration import FunnelStep
-from event_assets.pipeline.dataset_tables import unit_of
+from event_assets.pipeline.published_tables import unit_of
 from event_assets.pipeline.run_results import CheckResult
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.parquet import read_parquet, scan_parquet

@@ -31,8 +31,8 @@ from event_assets.landing.inbox import (
 from event_assets.pipeline.completeness import warnings as completeness_warnings
 from event_assets.pipeline.land_in_groups import Content, in_groups, land_contents
 from event_assets.pipeline.landing_rules import Rules, is_known, rules_of_today
-from event_assets.pipeline.manifests import take_manifests
 from event_assets.pipeline.mask_names import Masking, masked_messages
+from event_assets.pipeline.record_count_manifests import take_manifests
 from event_assets.pipeline.retention import is_closed
 from event_assets.pipeline.schema_drift import FieldNames, drift_of
 from event_assets.pipeline.sync_raw_tables import files_missing_rows, parts_are_there, sync_raw_tables

@@ -1,4 +1,4 @@
-"""Contents of the inbox as source files of the ledger: small ones in groups, their staged rows moved to the lake."""
+"""Lands the new files of the inbox, small ones in groups, and moves their staged rows into the lake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The rules by which source files are read today: a file that was landed by others is landed again."""
+"""The digest of the declaration's rules by which source files are read; a file that was landed by other rules is
+landed again.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""How a staged and checked partition takes the place of the version before it."""
+"""Publishes staged partitions: queues their files, which replace the previous version's at the next commit of the
+table log.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from event_assets.pipeline.dataset_tables import DatasetTables, unit_of
+from event_assets.pipeline.published_tables import DatasetTables, unit_of
 from event_assets.storage.parquet import write_parquet
 from event_assets.storage.partitions import content_digest
 from event_assets.storage.table_store import TableStore

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from event_assets.pipeline.dataset_tables import Unit
+from event_assets.pipeline.published_tables import Unit
 from event_assets.pipeline.workspace import Workspace
 
 #: The share of a run's memory that frames may take: reading one back from its Parquet file costs little.

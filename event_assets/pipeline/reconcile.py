@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from event_assets.pipeline.manifests import contradiction
 from event_assets.pipeline.publish import publish_whole
+from event_assets.pipeline.record_count_manifests import contradiction
 from event_assets.pipeline.staleness.recorded_rules import record_rules
 from event_assets.pipeline.staleness.stale_partitions import stale_units
 from event_assets.pipeline.steps import RECONCILIATION

@@ -16,8 +16,8 @@ from typing import Literal
 
 from event_assets.engines.engine import Dates
 from event_assets.errors import DamagedFileError
-from event_assets.pipeline.dataset_tables import Unit
 from event_assets.pipeline.publish import publish
+from event_assets.pipeline.published_tables import Unit
 from event_assets.pipeline.recent_frames import RecentFrames
 from event_assets.pipeline.retention import is_closed
 from event_assets.pipeline.run_results import Outcome

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from event_assets.landing.schema_drift import ONE_FILE, Drift
-from event_assets.pipeline.dataset_tables import DatasetTables
+from event_assets.pipeline.published_tables import DatasetTables
 from event_assets.storage.ledger import Ledger
 from event_assets.storage.ledger_entries import Kind, SourceFile
 

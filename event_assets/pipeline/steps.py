@@ -19,9 +19,10 @@ from event_assets.tables.channel_tables import all_sessions_count
 from event_assets.tables.custom_table_functions import custom_tables
 from event_assets.tables.landed_tables import COMPLETENESS, RAW_EVENTS, RAW_PROFILES
 from event_assets.tables.table import Table
-from event_assets.text import user_agents
+from event_assets.text import bot_user_agents
+from event_assets.transforms import call_custom_function as custom_transforms
+from event_assets.transforms import channels as session_channels
 from event_assets.transforms import (
-    active_users,
     clean,
     daily_summary,
     event_counts,
@@ -32,11 +33,10 @@ from event_assets.transforms import (
     sessions,
     sessions_by_source_id,
     top_users,
+    users_and_cohorts,
     watch_time,
 )
-from event_assets.transforms import call_custom_function as custom_transforms
-from event_assets.transforms import channels as session_channels
-from event_assets.transforms.dates_on_hold import empty_where_held
+from event_assets.transforms.empty_held_dates import empty_where_held
 from event_assets.transforms.interface import Transform
 from event_assets.transforms.traffic import counted_only
 
@@ -212,7 +212,7 @@ def _channel_rules(graph: _Graph) -> tuple[dict[str, Any], dict[str, Any], tuple
 
 def _add_facts(graph: _Graph) -> None:
     dataset = graph.dataset
-    facts = ("#human", "#bot", "#internal") if dataset.traffic else ("joined_facts",)
+    kinds = ("#human", "#bot", "#internal") if dataset.traffic else ()
     graph.add(
         ("joined_facts",),
         (
@@ -227,10 +227,10 @@ def _add_facts(graph: _Graph) -> None:
             "geo": dataset.geo,
             "filter": [block.rules("filter") for block in dataset.profiles],
             **({"identity": dataset.identity.columns} if dataset.identity else {}),
-            **({"traffic": [dataset.traffic.rules(), user_agents.version()]} if dataset.traffic else {}),
+            **({"traffic": [dataset.traffic.rules(), bot_user_agents.version()]} if dataset.traffic else {}),
             "profile_columns": graph.columns("profiles"),
         },
-        equation=Equation("cleaned_events", (*facts, "#filtered")),
+        equation=Equation("cleaned_events", ("joined_facts", "#filtered"), kinds),
         uses_geo=dataset.geo is not None,
     )
 
@@ -270,20 +270,33 @@ def _add_gold(graph: _Graph) -> None:
         (Input("sessions"), *(() if all_count else daily)),
         counted_only(session_channels.channel_summary),
         counted,
-        equation=Equation("sessions", ("#sessions_by_channel", *([] if all_count else ["#left_out"]))),
+        equation=Equation("sessions", ("channel_summary.sessions", *([] if all_count else ["#left_out"]))),
     )
-    graph.add(("users_by",), daily, counted_only(active_users.users_by), {"users_by": gold["users_by"], **counted})
+    graph.add(
+        ("users_by",),
+        daily,
+        counted_only(users_and_cohorts.users_by),
+        {"users_by": gold["users_by"], **counted},
+    )
 
 
 def _add_active_users(graph: _Graph) -> None:
     """Who came when, and who came back."""
-    graph.add(("daily_users",), (Input("joined_facts"),), counted_only(active_users.daily_users), graph.counted)
-    graph.add(("active_users",), (Input("daily_users", before=active_users.MONTH - 1),), active_users.active_users, {})
-    graph.add(("first_seen",), (Input("daily_users", first=True),), active_users.first_seen, {}, by_date=False)
-    week = (Input("daily_users", before=active_users.WEEK - 1), Input("first_seen", users_of="daily_users"))
-    graph.add(("daily_cohorts",), week, active_users.daily_cohorts, {})
+    graph.add(("daily_users",), (Input("joined_facts"),), counted_only(users_and_cohorts.daily_users), graph.counted)
+    graph.add(
+        ("active_users",),
+        (Input("daily_users", before=users_and_cohorts.MONTH - 1),),
+        users_and_cohorts.active_users,
+        {},
+    )
+    graph.add(("first_seen",), (Input("daily_users", first=True),), users_and_cohorts.first_seen, {}, by_date=False)
+    week = (
+        Input("daily_users", before=users_and_cohorts.WEEK - 1),
+        Input("first_seen", users_of="daily_users"),
+    )
+    graph.add(("daily_cohorts",), week, users_and_cohorts.daily_cohorts, {})
     cohorts = ("retention", "retention_by_week")
-    graph.add(cohorts, (Input("daily_cohorts"),), active_users.retention, {}, by_date=False)
+    graph.add(cohorts, (Input("daily_cohorts"),), users_and_cohorts.retention, {}, by_date=False)
 
 
 def _add_totals(graph: _Graph) -> None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from event_assets.pipeline.completeness import COMPLETENESS, completeness
-from event_assets.pipeline.dataset_tables import DatasetTables
 from event_assets.pipeline.publish import publish_whole
+from event_assets.pipeline.published_tables import DatasetTables
 from event_assets.storage.delta_actions import LogFile
 from event_assets.storage.ledger_entries import SourceFile
 from event_assets.storage.parquet import read_parquet

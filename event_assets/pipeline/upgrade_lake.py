@@ -6,8 +6,8 @@ again from the inbox and no partition is stale for it.
 
 from __future__ import annotations
 
-from event_assets.pipeline.dataset_tables import DatasetTables
-from event_assets.storage.copy_landed_file import copy_without_columns
+from event_assets.pipeline.published_tables import DatasetTables
+from event_assets.storage.rewrite_landed_file import copy_without_columns
 from event_assets.storage.written_file import WrittenFile
 
 #: Columns that raw tables no longer have.

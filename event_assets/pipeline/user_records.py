@@ -1,4 +1,5 @@
-"""Which records are an erased user's (docs/how-to/erase-a-user.md).
+"""Finds the records that an erasure takes out: rows with the user's id, and refused records whose text contains it
+(docs/how-to/erase-a-user.md).
 
 A typed row is the user's where its user column is the id. A rejected or quarantined record has no typed user: it is
 the user's where a field of the user contains the id as a whole token, in any spelling of it. Where the record has no

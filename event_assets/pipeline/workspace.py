@@ -12,9 +12,9 @@ import polars as pl
 from event_assets.declaration import Dataset
 from event_assets.engines.engine import Engine
 from event_assets.engines.select_engine import merging_engine, open_engine, spilling_engine
-from event_assets.locations import Place
+from event_assets.path_or_url import Place
 from event_assets.pipeline.completeness import Arrival, held_dates
-from event_assets.pipeline.dataset_tables import DatasetTables, Unit
+from event_assets.pipeline.published_tables import DatasetTables, Unit
 from event_assets.pipeline.staleness.input_histories import InputHistories
 from event_assets.pipeline.staleness.remembered_digests import RememberedDigests
 from event_assets.pipeline.step import Input, Step

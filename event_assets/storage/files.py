@@ -1,4 +1,4 @@
-"""The files of one folder of the lake, on a disk or in an object store: the little that tables need of either.
+"""One interface to the files of a table's folder, on a disk or in an object store.
 
 A published file never changes and no other file takes its name. So a copy on this machine's disk is right for ever,
 and whatever reads tables goes on reading paths.
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from event_assets.errors import LakeError
-from event_assets.locations import ObjectUrl, Place
+from event_assets.path_or_url import ObjectUrl, Place
 from event_assets.storage.atomic_write import atomic_create, atomic_write
 from event_assets.storage.object_lease import Lease
 from event_assets.storage.object_store import Objects

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from event_assets.locations import ObjectUrl, Place
+from event_assets.path_or_url import ObjectUrl, Place
 from event_assets.settings import Settings
 from event_assets.storage.damaged_files import STATE
 from event_assets.storage.files import Files, LocalFiles, ObjectFiles

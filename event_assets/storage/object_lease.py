@@ -1,4 +1,4 @@
-"""One writer per dataset where the lake is an object store: an object that its holder renews.
+"""The lease of a dataset in an object store: an object that the writing run keeps renewing.
 
 Clocks of different machines are never compared. A waiting writer takes the lease over when it has seen no renewal for
 EXPIRE_SECONDS by its own clock. The holder stops writing earlier, when it couldn't renew the lease for four fifths of

@@ -1,4 +1,6 @@
-"""The objects below a URL: written whole or not at all, replaced only as they were read, read as they were listed."""
+"""Reads, writes and lists the objects below a URL; a replacement or a read fails where the object has changed since
+it was read or listed.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from event_assets.errors import EventAssetsError
-from event_assets.locations import ObjectUrl
+from event_assets.path_or_url import ObjectUrl
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

@@ -1,4 +1,6 @@
-"""The declarations by which tables were computed, each under its digest, with which `plan` names changed keys."""
+"""Stores each declaration by which tables were computed under its digest, so that `plan` can name the keys that
+changed.
+"""
 
 from __future__ import annotations
 

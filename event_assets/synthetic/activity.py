@@ -1,4 +1,4 @@
-"""Activity of an app's users by platform: `Dataset_YYYYMMDD.csv`.
+"""The recipe of the synthetic dataset `activity`: an app's users by platform, in files `Dataset_YYYYMMDD.csv`.
 
 | mess | share | what it looks like |
 |---|---|---|

@@ -1,4 +1,5 @@
-"""What users of an app do: `user_events_YYYYMMDD.json` with nested details, and `user_profiles.csv`.
+"""The recipe of the synthetic dataset `app_events`: events of an app's users in `user_events_YYYYMMDD.json` with
+nested details, and `user_profiles.csv`.
 
 | mess | share | what it looks like |
 |---|---|---|

@@ -1,4 +1,4 @@
-"""Small pieces of text that several datasets write the same way."""
+"""Text expressions that several recipes share: spellings of categories, amounts, CSV lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a plan to files, a slice of records at a time."""
+"""Writes the records of a recipe's plan as source files, a slice of records at a time."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import narwhals as nw
 
 from event_assets.declaration import Column, Dataset
-from event_assets.transforms.deduplicate import earlier_keys
+from event_assets.transforms.find_earlier_keys import earlier_keys
 from event_assets.transforms.ids import with_event_id
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope
 from event_assets.transforms.row_numbers import among_equals

@@ -1,4 +1,4 @@
-"""daily_summary: what each user did on a date."""
+"""The gold table `daily_summary`: one row for each user and date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of what happened when: events by minute and by type."""
+"""The gold tables `events_by_minute` and `events_by_type`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which touch brought a user: the session's own source, and the first and last that is not direct.
+"""Adds to each session the source of the user's first and last touch (session that is not direct) within `lookback`.
 
 A touch of a session is one of the same user in the `lookback` dates that end on the session's own date, not after the
 session in the order of (start, session_id). Where there is none, the session is its own first and last touch.

@@ -1,4 +1,5 @@
-"""Sessions, exact over midnight though every date is computed by itself (docs/explanation/sessions.md).
+"""Groups events into sessions by gap; sessions that pass midnight are exact although each date is computed alone
+(docs/explanation/sessions.md).
 
 Three things make that possible. Within a date, an event more than the gap after the one before starts a
 session whatever happened on other dates. Of the date before, only a user's first, last and last starting
@@ -21,7 +22,7 @@ from itertools import pairwise
 import narwhals as nw
 
 from event_assets.declaration import Dataset
-from event_assets.transforms import conversions
+from event_assets.transforms import conversions_and_revenue
 from event_assets.transforms.cast_text import millionths
 from event_assets.transforms.first_and_last_touch import with_touches
 from event_assets.transforms.ids import SESSIONS, with_id
@@ -141,7 +142,7 @@ def _with_rest(own: Frame, later: Frame, scope: Scope) -> Frame:
     """Sessions of two parts, merged."""
     column = scope.dataset.sessions.column
     shown = [f"first_{column}", f"last_{column}"] if column else []
-    summed = ["event_count", *conversions.names(scope.dataset)]
+    summed = ["event_count", *conversions_and_revenue.names(scope.dataset)]
     rest = later.select(
         *scope.by("session_id"),
         *(nw.col(name).alias(f"{name} later") for name in ("part_end", *summed, "event_types", *shown)),

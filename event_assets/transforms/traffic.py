@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 import narwhals as nw
 
 from event_assets.declaration import Traffic
-from event_assets.text.user_agents import are_bots
+from event_assets.text.bot_user_agents import are_bots
 from event_assets.transforms.cast_text import bound
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, TextFunction, Transform
 from event_assets.transforms.normalize import normalised

@@ -1,4 +1,4 @@
-"""Declarations that runs leave in the lake, so that queries know every dataset, wherever it was loaded from."""
+"""Stores each dataset's current declaration in the lake, and lists the datasets that have one there, for queries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The read-only door: one SELECT over the views, in a connection that can reach nothing but the tables' files."""
+"""Runs one SELECT over the views, in a DuckDB connection that can read the tables' files and nothing else."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from event_assets.tables.column_types import sql_type
 from event_assets.tables.landed_tables import LANDING_REJECTS
 from event_assets.tables.table import Column, Table
 from event_assets.text.sql import identifier, literal
-from event_assets.warehouse.live_rows_sql import live_rows
+from event_assets.warehouse.table_log_sql import live_rows
 
 #: The view of all refused records: those that landing rejected and those that cleaning quarantined.
 REJECTED = "rejected_records"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from event_assets.locations import ObjectUrl
+from event_assets.path_or_url import ObjectUrl
 from event_assets_tests.deployment.postgres import Postgres
 from event_assets_tests.deployment.stack import SETTINGS
 from event_assets_tests.object_stores.store import environment, make_bucket, s3_server

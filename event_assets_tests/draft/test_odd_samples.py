@@ -13,7 +13,7 @@ from event_assets.cli.init import EARLIEST
 from event_assets.declaration import load_dataset
 from event_assets.draft import Draft, draft
 from event_assets.draft.trial_run import Trial, try_out
-from event_assets.draft.yaml_text import one_line, quoted
+from event_assets.draft.yaml_quoting import one_line, quoted
 from event_assets.errors import DeclarationError, LandingError
 from event_assets_tests.draft.odd_samples import Odd, odd_samples
 from event_assets_tests.pipeline.test_laws import LONG, MEMORY

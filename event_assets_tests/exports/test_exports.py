@@ -14,7 +14,7 @@ import yaml
 from event_assets.declaration import Dataset, load_datasets
 from event_assets.exports.dbt import dbt_sources
 from event_assets.exports.odcs import data_contract
-from event_assets.locations import ObjectUrl
+from event_assets.path_or_url import ObjectUrl
 from event_assets.warehouse.database_file import refresh
 from event_assets_tests.world import CLICKS, World, clicks, lines
 

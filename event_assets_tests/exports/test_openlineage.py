@@ -19,7 +19,7 @@ from openlineage.client.serde import Serde
 
 from event_assets.declaration import Dataset, load_datasets
 from event_assets.exports.openlineage import NAMESPACE, run_events
-from event_assets.locations import ObjectUrl, Place
+from event_assets.path_or_url import ObjectUrl, Place
 from event_assets.tables.catalog import tables
 from event_assets_tests.world import clicks
 

@@ -13,7 +13,7 @@ from event_assets.declaration import Dataset
 from event_assets.landing import json_elements
 from event_assets.landing.json import read_json
 from event_assets.landing.json_elements import elements_of
-from event_assets.landing.record_batches import Batch, Fields
+from event_assets.landing.reader_interface import Batch, Fields
 from event_assets_tests.landing.conftest import Land
 from event_assets_tests.landing.tiny import declare
 

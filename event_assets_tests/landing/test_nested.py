@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from event_assets.landing.json_elements import Elements
 from event_assets.landing.json_paths import JsonPath, exploded
-from event_assets.landing.json_records import records_of
+from event_assets.landing.json_records_at_path import records_of
 from event_assets.text.json_text import parse_object
 from event_assets_tests.landing.conftest import Land
 from event_assets_tests.landing.tiny import declare

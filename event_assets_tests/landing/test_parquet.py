@@ -4,6 +4,7 @@ import datetime as dt
 import io
 import random
 import tempfile
+from collections import deque
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from event_assets.declaration import Dataset
-from event_assets.landing import parquet_probe
+from event_assets.landing import check_parquet_readable
 from event_assets_tests.landing.conftest import Land
 from event_assets_tests.landing.tiny import declare
 
@@ -151,13 +152,13 @@ def test_pages_that_unpack_beyond_the_limits_make_a_rejected_file(land: Land) ->
 
 def test_a_file_that_kills_its_reader_is_a_rejected_file(land: Land, monkeypatch: pytest.MonkeyPatch) -> None:
     content = parquet(pa.table({"user_id": ["1"], "at": ["2024-01-02"]}))
-    probe = parquet_probe.__file__
+    probe = check_parquet_readable.__file__
     fatal = Path(probe).read_text().replace('    """Read all', '    import os; os.abort()\n    """Read all')
     land(content, dataset())  # the file itself is fine
     path = Path(tempfile.mkdtemp()) / "fatal.py"
     path.write_text(fatal)
-    monkeypatch.setattr(parquet_probe, "__file__", str(path))
-    monkeypatch.setattr(parquet_probe, "_READERS", parquet_probe._Idle())
+    monkeypatch.setattr(check_parquet_readable, "__file__", str(path))
+    monkeypatch.setattr(check_parquet_readable, "_IDLE", deque())
     assert land(content, dataset()).landed.reason == "unreadable: its reader died of signal 6"
 
 
@@ -167,17 +168,17 @@ def test_many_files_are_read_by_one_process_and_the_verdict_of_a_used_one_is_con
     good, bad = tmp_path / "good.parquet", tmp_path / "bad.parquet"
     good.write_bytes(parquet(pa.table({"user_id": ["1"]})))
     bad.write_bytes(good.read_bytes()[:-20])
-    readers = parquet_probe._Idle()
-    monkeypatch.setattr(parquet_probe, "_READERS", readers)
-    assert parquet_probe.probe(good, 1000, 2**28) is None
-    first = readers._readers[-1]
+    readers: deque[check_parquet_readable._Reader] = deque()
+    monkeypatch.setattr(check_parquet_readable, "_IDLE", readers)
+    assert check_parquet_readable.probe(good, 1000, 2**28) is None
+    first = readers[-1]
     for _ in range(20):
-        assert parquet_probe.probe(good, 1000, 2**28) is None
-    assert readers._readers[-1] is first
-    assert parquet_probe.probe(bad, 1000, 2**28) is not None
+        assert check_parquet_readable.probe(good, 1000, 2**28) is None
+    assert readers[-1] is first
+    assert check_parquet_readable.probe(bad, 1000, 2**28) is not None
     assert first.process.poll() is not None
-    assert parquet_probe.probe(good, 1000, 2**28) is None
-    readers.end()
+    assert check_parquet_readable.probe(good, 1000, 2**28) is None
+    check_parquet_readable.end_readers()
 
 
 def test_a_file_that_asks_for_more_memory_than_there_is_is_a_rejected_file(tmp_path: Path) -> None:
@@ -185,8 +186,8 @@ def test_a_file_that_asks_for_more_memory_than_there_is_is_a_rejected_file(tmp_p
     text = "".join(map(chr, random.Random(1).choices(range(32, 127), k=1_500_000)))
     path = tmp_path / "dense.parquet"
     pq.write_table(pa.table({"user_id": pa.array([text] * 1000).dictionary_encode()}), path)
-    assert parquet_probe.probe(path, 1000, 2**28) is not None
-    assert parquet_probe.probe(path, 1, 2**28) is None
+    assert check_parquet_readable.probe(path, 1000, 2**28) is not None
+    assert check_parquet_readable.probe(path, 1, 2**28) is None
 
 
 def test_damaged_pages_make_a_rejected_file_and_nothing_worse(land: Land) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from event_assets.locations import ObjectUrl
+from event_assets.path_or_url import ObjectUrl
 from event_assets_tests.object_stores.store import environment, make_bucket, s3_server
 
 _numbers = itertools.count(1)

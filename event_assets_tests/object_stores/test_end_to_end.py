@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from event_assets.locations import ObjectUrl
+from event_assets.path_or_url import ObjectUrl
 from event_assets_tests.object_stores.world import ObjectWorld, from_scratch
 from event_assets_tests.world import lines, made
 

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from event_assets.errors import ConflictError, LeaseError
-from event_assets.locations import ObjectUrl
+from event_assets.path_or_url import ObjectUrl
 from event_assets.storage import object_lease
 from event_assets.storage.lake import Lake
 from event_assets.storage.object_lease import unfinished_since

@@ -8,7 +8,7 @@ import pytest
 
 from event_assets.errors import DeclarationError, EventAssetsError, LakeError
 from event_assets.landing.inbox import NotReadyError, identify_object, look, on_disk
-from event_assets.locations import ObjectUrl, parse_place
+from event_assets.path_or_url import ObjectUrl, parse_place
 from event_assets.settings import load_settings
 from event_assets.storage.object_store import Objects, brief
 from event_assets.warehouse.database_file import refresh

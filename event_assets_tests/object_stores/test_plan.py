@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from event_assets.locations import ObjectUrl
+from event_assets.path_or_url import ObjectUrl
 from event_assets.pipeline.planned_difference import planned_difference
 from event_assets.storage.object_store import Objects
 from event_assets_tests.object_stores.world import ObjectWorld

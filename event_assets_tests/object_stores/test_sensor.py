@@ -7,8 +7,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from event_assets.locations import ObjectUrl
 from event_assets.orchestration import sensors
+from event_assets.path_or_url import ObjectUrl
 from event_assets_tests.object_stores.world import ObjectWorld
 from event_assets_tests.orchestration.platform import Platform
 from event_assets_tests.world import lines

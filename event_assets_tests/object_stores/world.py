@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from event_assets.declaration import Dataset
-from event_assets.locations import ObjectUrl, parse_place
+from event_assets.path_or_url import ObjectUrl, parse_place
 from event_assets.settings import Settings
 from event_assets.storage.object_store import Objects
 from event_assets_tests.world import World, clicks

@@ -18,7 +18,7 @@ from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.io_manager import LakeIOManager
 from event_assets.orchestration.partition_dates import partitions
-from event_assets.orchestration.private.trim_backfills import BACKFILL_TAG
+from event_assets.orchestration.private.remove_backfill_partitions import BACKFILL_TAG
 from event_assets.pipeline.staleness.schedule import between
 from event_assets.storage.ledger_entries import SourceFile
 from event_assets_tests.orchestration.platform import RANGE_END, RANGE_START, Platform, break_table, dates_of, failure

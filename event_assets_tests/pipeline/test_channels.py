@@ -1,19 +1,15 @@
-"""Channels: equal to an ordered walk of all sessions, whatever the order and the cut of files."""
+"""Channels: what a late file recomputes, ties, what counts, erasure (test_visitor_laws.py has the laws)."""
 
 from __future__ import annotations
 
 import datetime as dt
-import random
-import tempfile
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import narwhals as nw
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from event_assets.declaration import Dataset
 from event_assets.errors import DeclarationError
@@ -24,16 +20,16 @@ from event_assets_tests.engines.available import OTHERS
 from event_assets_tests.engines.test_parity import assert_alike
 from event_assets_tests.engines.test_parity import on as on_engine
 from event_assets_tests.pipeline.test_erasure import files_with
-from event_assets_tests.world import World, clicks, made
+from event_assets_tests.pipeline.visitors import ARRIVALS
+from event_assets_tests.world import Break, World, clicks, days_made, made
 
 HEADER = "user,kind,at,url,from,visit,price"
-FEW = 4 if settings.default.max_examples < 1000 else 200  # type: ignore[union-attr]
 LOOKBACK = 5
-OWN = ("source", "medium", "campaign", "channel")
-TOUCHES = ("first_touch_", "last_touch_")
 
 Event = tuple[str, str, str, str, str, str]
 """user, time, page, referrer, visit, price"""
+Arrival = tuple[str | None, str | None]
+"""page, referrer"""
 
 
 def dataset(*, by_source: bool = False, lookback: int = LOOKBACK, channels: bool = True, **changes: Any) -> Dataset:
@@ -56,7 +52,7 @@ def dataset(*, by_source: bool = False, lookback: int = LOOKBACK, channels: bool
     }
     return clicks(
         events={
-            "files": ["f*.csv", "other.csv", "day_*.csv", "late.csv", "direct.csv", "wrong.csv"],
+            "files": ["f*.csv", "other.csv", "day_*.csv", "late.csv", "direct.csv", "new.csv"],
             "format": "csv",
             "time": {"source": "at"},
             "columns": columns,
@@ -76,156 +72,13 @@ def text(events: Iterable[Event]) -> str:
     return "\n".join([HEADER, *rows]) + "\n"
 
 
-#: Landing page and referrer, with the source, medium, campaign and channel that they mean, written out by hand.
-ARRIVALS = {
-    ("https://shop.example/", ""): ("(direct)", "(none)", None, "Direct"),
-    ("https://shop.example/cart", "https://www.shop.example/"): ("(direct)", "(none)", None, "Direct"),
-    ("https://shop.example/paid", "https://pay.example/ok"): ("(direct)", "(none)", None, "Direct"),
-    ("https://shop.example/", "https://www.google.de/"): ("google", "organic", None, "Organic Search"),
-    ("https://shop.example/?gclid=1", "https://www.google.de/"): ("google", "cpc", None, "Paid Search"),
-    ("https://shop.example/", "https://l.facebook.com/"): ("facebook", "referral", None, "Organic Social"),
-    ("https://shop.example/?utm_source=News&utm_medium=email&utm_campaign=May", ""): ("news", "email", "May", "Email"),
-    ("https://shop.example/", "https://blog.example/post"): ("blog.example", "referral", None, "Referral"),
-}
-PAGES = list(ARRIVALS)
+PLAIN, _, _, _, GOOGLE, _, SOCIAL, MAIL, _, BLOG, _ = ARRIVALS
 
 
-def sessions_of(events: list[Event], by_source: bool) -> list[list[Event]]:
-    """The events of each session, by docs/explanation/sessions.md (no events here go on for more than a day)."""
-    found: list[list[Event]] = []
-    if by_source:
-        ids = sorted({(event[0], event[4]) for event in events if event[4]})
-        return [sorted((e for e in events if (e[0], e[4]) == one), key=lambda e: e[1]) for one in ids]
-    for user in sorted({event[0] for event in events}):
-        before = None
-        for event in sorted((e for e in events if e[0] == user), key=lambda e: e[1]):
-            now = dt.datetime.fromisoformat(event[1])
-            if before is None or now - before > dt.timedelta(minutes=30):
-                found.append([])
-            found[-1].append(event)
-            before = now
-    return found
-
-
-def expected(events: list[Event], ids: dict[tuple[str, str, str], str], by_source: bool) -> dict[str, tuple[Any, ...]]:
-    """By session id: what the session tells of itself and of its first and last touch, by a walk over all of them."""
-    walked = []
-    for session in sessions_of(events, by_source):
-        user, at, url, sender, visit, _ = session[0]
-        walked.append(
-            (
-                user,
-                dt.datetime.fromisoformat(at),
-                ids[user, at, visit if by_source else ""],
-                session,
-                ARRIVALS[url, sender],
-            )
-        )
-    walked.sort(key=lambda one: one[:3])
-    found = {}
-    for place, (user, start, session_id, session, own) in enumerate(walked):
-        oldest = start.date() - dt.timedelta(days=LOOKBACK - 1)
-        touches = [
-            told
-            for other, began, _, _, told in walked[: place + 1]
-            if other == user and began.date() >= oldest and told[3] != "Direct"
-        ] or [own]
-        buys = [event[5] for event in session if event[5]]
-        found[session_id] = (str(start.date()), len(buys), sum(map(float, buys)), *own, *touches[0], *touches[-1])
-    return found
-
-
-def found(world: World) -> dict[str, tuple[Any, ...]]:
-    names = [f"{touch}{name}" for touch in ("", *TOUCHES) for name in OWN]
-    rows = world.table("sessions").select(
-        "session_id", "event_date", "conversions", pl.col("revenue").cast(float), *names
-    )
-    return {row[0]: row[1:] for row in rows.rows()}
-
-
-def session_ids(world: World, by_source: bool) -> dict[tuple[str, str, str], str]:
-    """By user, start and (of the source's sessions) visit."""
-    facts = world.table("joined_facts").join(
-        world.table("sessions").select("session_id", "session_start"), on="session_id"
-    )
-    facts = facts.filter(pl.col("event_time") == pl.col("session_start"))
-    rows = facts.select(
-        "user_id", pl.col("event_time").dt.strftime("%Y-%m-%dT%H:%M:%S"), "source_session_id", "session_id"
-    )
-    return {(user, at, visit if by_source else ""): id_ for user, at, visit, id_ in rows.rows()}
-
-
-def summary(events: dict[str, tuple[Any, ...]]) -> dict[tuple[str, str], tuple[int, float, int, int]]:
-    """(date, channel) to sessions, revenue, sessions by first and by last touch."""
-    sessions, revenue = Counter(), Counter()
-    touches: tuple[Counter[Any], Counter[Any]] = (Counter(), Counter())
-    for date, _, money, *told in events.values():
-        sessions[date, told[3]] += 1
-        revenue[date, told[3]] += money
-        for place, counts in enumerate(touches):
-            counts[date, told[4 * (place + 1) + 3]] += 1
-    keys = {*sessions, *touches[0], *touches[1]}
-    return {key: (sessions[key], round(revenue[key], 2), touches[0][key], touches[1][key]) for key in keys}
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> list[Event]:
-    """Events of few users on some days: no two of a user at one time, so that their order is plain."""
-    count = draw(st.integers(1, 14))
-    moments = draw(
-        st.lists(
-            st.tuples(st.sampled_from("abc"), st.integers(0, 12), st.sampled_from([0, 20, 45, 700, 1425])),
-            min_size=count,
-            max_size=count,
-            unique=True,
-        )
-    )
-    events = []
-    for user, day, minute in moments:
-        at = dt.datetime(2025, 1, 1) + dt.timedelta(days=day, minutes=minute)
-        url, sender = draw(st.sampled_from(PAGES))
-        events.append(
-            (user, at.isoformat(), url, sender, draw(st.sampled_from("123")), draw(st.sampled_from(["", "2.50"])))
-        )
-    return events
-
-
-@settings(max_examples=FEW)
-@given(histories(), st.booleans(), st.randoms(use_true_random=False))
-def test_sessions_are_those_of_a_walk_whatever_the_order_and_the_cut_of_files(
-    events: list[Event], by_source: bool, chance: random.Random
-) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        world = World(Path(folder), dataset(by_source=by_source))
-        left, number = chance.sample(events, len(events)), 0
-        while left:
-            size = chance.randint(1, len(left))
-            world.drop(f"f{(number := number + 1)}.csv", text(left[:size]))
-            left = left[size:]
-            world.land()
-            if chance.random() < 0.6:
-                world.make()
-            elif chance.random() < 0.5:
-                world.make([f"2025-01-{chance.randint(1, 13):02d}"])
-        wrong: Event = ("a", "2025-01-04T15:00:00", PAGES[3][0], PAGES[3][1], "1", "9.99")
-        world.drop("wrong.csv", text([wrong]))
-        world.refresh()
-        world.retract("wrong.csv")
-        world.make()
-        walked = expected(events, session_ids(world, by_source), by_source)
-        assert found(world) == walked
-        names = ["event_date", "channel", "sessions", pl.col("revenue").cast(float)]
-        rows = world.table("channel_summary").select(*names, *(f"{touch}sessions" for touch in TOUCHES)).rows()
-        assert {row[:2]: row[2:] for row in rows} == summary(walked)
-        assert world.make() == []
-
-
-PLAIN, GOOGLE, MAIL = PAGES[0], PAGES[3], PAGES[6]
-
-
-def on(user: str, day: int, arrival: tuple[str, str], *, minute: int = 600, price: str = "", visit: str = "1") -> Event:
+def on(user: str, day: int, arrival: Arrival, *, minute: int = 600, price: str = "", visit: str = "1") -> Event:
     at = dt.datetime(2025, 1, 1) + dt.timedelta(days=day - 1, minutes=minute)
-    return (user, at.isoformat(), *arrival, visit, price)
+    url, sender = arrival
+    return (user, at.isoformat(), url or "", sender or "", visit, price)
 
 
 def days(first: int, last: int, table: str) -> set[tuple[str, str]]:
@@ -239,20 +92,42 @@ def test_a_late_touch_computes_sessions_of_the_lookback_dates_again_and_no_other
     world = World(tmp_path, dataset(by_source=by_source, lookback=4))
     world.drop("first.csv", text(on(user, day, PLAIN, visit=f"{day}") for user in "ab" for day in range(1, 16)))
     world.refresh()
-    world.drop("direct.csv", text([on("c", 8, PLAIN)]))
+    tables = (
+        "cleaned_events",
+        "quarantine",
+        *([] if by_source else ["session_edges"]),
+        "joined_facts",
+        "daily_summary",
+    )
+    sources, index = ("session_sources", "session_touches"), {"session_index": []} if by_source else {}
+    near = 0 if by_source else 1  # the date before, whose session could go on past midnight
+    world.drop("direct.csv", text([on("c", 8, PLAIN, visit="direct")]))
+    assert days_made(world.refresh()) == {
+        **{name: [8] for name in (*tables, *sources, "channel_summary")},
+        "session_parts": [8, *([9, 10] if near else [])],
+        "sessions": [*range(8 - near, 9)],
+        **index,
+    }
+    world.drop("new.csv", text([on("d", 6, GOOGLE, visit="new")]))
     outcomes = world.refresh()
-    near = set() if by_source else {"2025-01-07"}  # whose session could go on past midnight
-    assert {date for _, date in made(outcomes, "sessions")} == {"2025-01-08", *near}
-    assert made(outcomes, "session_touches") == {("session_touches", "2025-01-08")} or not by_source
+    assert days_made(outcomes) == {
+        **{name: [6] for name in (*tables, *sources, "channel_summary")},
+        "session_parts": [6, *([7, 8] if near else [])],
+        "sessions": [*range(6 - near, 10)],
+        **index,
+    }
+    assert {one.date.day for one in outcomes if one.changed and one.date} == {6}, "who came once touches one date"
     world.drop("late.csv", text([on("a", 7, MAIL, minute=900, visit="late")]))
     outcomes = world.refresh()
-    near = set() if by_source else {"2025-01-06"}
-    assert made(outcomes, "sessions") == days(7, 10, "sessions") | {("sessions", date) for date in near}
-    changed = {(one.table, str(one.date)) for one in outcomes if one.state == "materialized" and one.changed}
-    assert {unit for unit in changed if unit[0] == "sessions"} == days(7, 10, "sessions")
-    assert made(outcomes, "joined_facts") <= days(7, 9, "joined_facts")
-    assert {unit for unit in changed if unit[0] == "channel_summary"} == days(7, 10, "channel_summary")
-    assert made(outcomes, "channel_summary") == days(7, 10, "channel_summary")
+    assert days_made(outcomes) == {
+        **{name: [7] for name in (*tables, *sources)},
+        "session_parts": [7, *([8, 9] if near else [])],
+        "sessions": [*range(7 - near, 11)],
+        "channel_summary": [7, 8, 9, 10],
+        **index,
+    }
+    changed = days_made(one for one in outcomes if one.changed)
+    assert changed["sessions"] == changed["channel_summary"] == [7, 8, 9, 10]
     rows = world.table("sessions").filter(pl.col("user_id") == "a")
     rows = rows.select("event_date", "channel", "last_touch_channel", "first_touch_campaign")
     assert rows.rows()[5:12] == [
@@ -305,15 +180,13 @@ def test_of_events_at_the_start_of_a_session_the_first_by_its_id_tells_its_sourc
     world.drop("first.csv", text([on("a", 1, GOOGLE), on("a", 1, MAIL), on("b", 1, MAIL), on("b", 1, GOOGLE)]))
     world.refresh()
     first = world.table("joined_facts").sort("user_id", "event_id").group_by("user_id", maintain_order=True).first()
-    expected = {
-        user: ARRIVALS[url, sender or ""][3] for user, url, sender in first.select("user_id", "url", "from").rows()
-    }
+    expected = {user: ARRIVALS[url, sender][3] for user, url, sender in first.select("user_id", "url", "from").rows()}
     assert dict(world.table("sessions").select("user_id", "channel").rows()) == expected
 
 
 def test_of_sessions_of_the_source_that_start_at_once_the_one_of_the_lesser_id_comes_first(tmp_path: Path) -> None:
     world = World(tmp_path, dataset(by_source=True))
-    arrivals = [GOOGLE, MAIL, PLAIN, PAGES[5], PAGES[7]]
+    arrivals = [GOOGLE, MAIL, PLAIN, SOCIAL, BLOG]
     world.drop("first.csv", text([on("a", 1, one, visit=f"{visit}") for visit, one in enumerate(arrivals)]))
     world.refresh()
     rows = world.table("sessions").sort("session_id")
@@ -341,7 +214,7 @@ def test_a_session_counts_in_gold_where_a_fact_at_its_start_counts(tmp_path: Pat
     outcomes = world.refresh()
     [result] = [one for one in outcomes if one.table == "channel_summary"]
     assert [check.message for check in result.checks if check.name == "accounting"] == [
-        "sessions 4 = sessions_by_channel 2 + left_out 2"
+        "sessions 4 = channel_summary.sessions 2 + left_out 2"
     ]
     rows = world.table("channel_summary").drop("event_date", "first_touch_revenue", "last_touch_revenue")
     assert rows.cast({"revenue": pl.Float64}).to_dicts() == [
@@ -369,6 +242,32 @@ def test_a_session_counts_in_gold_where_a_fact_at_its_start_counts(tmp_path: Pat
         },
     ]
     assert world.reconciled().holds
+
+
+@pytest.mark.parametrize(
+    ("how", "counted"),
+    [
+        (lambda rows: rows.filter(nw.col("channel") != "Email"), 1),
+        (lambda rows: rows.with_columns((nw.col("sessions") * 2).cast(nw.Int64).alias("sessions")), 4),
+    ],
+)
+def test_channels_that_lose_or_repeat_a_session_are_not_published(tmp_path: Path, how: Break, counted: int) -> None:
+    world = World(tmp_path, dataset())
+    world.drop("first.csv", text([on("a", 1, GOOGLE), on("b", 2, MAIL)]))
+    world.refresh()
+    world.drop("late.csv", text([on("c", 2, GOOGLE)]))
+    world.break_table("channel_summary", "2025-01-02", how)
+    [refused] = [one for one in world.refresh() if one.state != "materialized"]
+    assert (refused.table, str(refused.date), refused.state) == ("channel_summary", "2025-01-02", "not_published")
+    assert [check.message for check in refused.checks if not check.passed] == [
+        f"sessions 2 = channel_summary.sessions {counted} leaves {2 - counted} unaccounted"
+    ]
+    assert world.table("channel_summary").select("event_date", "channel").rows() == [
+        ("2025-01-01", "Organic Search"),
+        ("2025-01-02", "Email"),
+    ]
+    world.use(dataset())
+    assert made(world.refresh()) == {("channel_summary", "2025-01-02")}
 
 
 def test_a_date_that_waits_for_files_has_no_channels_and_accounts_for_none(tmp_path: Path) -> None:
@@ -460,7 +359,7 @@ def test_a_wrong_declaration_of_channels_is_refused(channels: dict[str, object],
 @pytest.mark.parametrize("by_source", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_each_engine_makes_the_same_tables(engine: str, by_source: bool, tmp_path: Path) -> None:
     events = [
-        on(user, day, PAGES[(day * place) % 8], price="0.10" if day % 3 else "", visit=f"{day // 2}")
+        on(user, day, [*ARRIVALS][(day * place) % len(ARRIVALS)], price="0.10" if day % 3 else "", visit=f"{day // 2}")
         for place, user in enumerate(("ann", "zoë", "Bob"), 1)
         for day in range(1, 13, place)
     ]

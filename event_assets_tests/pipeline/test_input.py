@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from event_assets.pipeline.check_results import file_results
-from event_assets.pipeline.rejected_records import count_refused, refused_by_file
+from event_assets.pipeline.count_refused_records import count_refused, refused_by_file
 from event_assets.pipeline.schema_drift import drifts
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.parquet import scan_parquet

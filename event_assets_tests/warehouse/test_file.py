@@ -17,7 +17,7 @@ from event_assets.storage.parquet import write_parquet
 from event_assets.storage.table_store import TableStore
 from event_assets.storage.written_file import WrittenFile
 from event_assets.warehouse.database_file import refresh
-from event_assets.warehouse.live_rows_sql import live_rows, macros
+from event_assets.warehouse.table_log_sql import live_rows, macros
 from event_assets.warehouse.views import views
 from event_assets_tests.world import World, clicks, lines
 

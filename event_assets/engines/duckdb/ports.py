@@ -14,7 +14,7 @@ import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from event_assets.engines.duckdb.resources import named_failures
-from event_assets.engines.geo import GeoDatabase
+from event_assets.engines.ip_continents import GeoDatabase
 from event_assets.tables.column_types import arrow_type, sql_type
 from event_assets.text.sql import identifier
 from event_assets.transforms.interface import Frame, TextFunction

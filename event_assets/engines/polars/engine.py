@@ -12,7 +12,8 @@ import narwhals as nw
 import polars as pl
 
 from event_assets.engines.engine import Content, Dates, Figures, Written, figures_by_date, split_column
-from event_assets.engines.polars.ports import PolarsPorts, Way, in_order
+from event_assets.engines.polars.ports import PolarsPorts, Way
+from event_assets.engines.polars.row_order import in_order
 from event_assets.storage.parquet import NO_VALUE, read_parquet, scan_parquet, write_parquets
 from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.column_types import polars_type

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 import pyarrow as pa
 
-from event_assets.engines.geo import GeoDatabase
+from event_assets.engines.ip_continents import GeoDatabase
 from event_assets.tables.column_types import arrow_type
 from event_assets.transforms.interface import Frame, TextFunction
 

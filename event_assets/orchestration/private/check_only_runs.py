@@ -1,4 +1,4 @@
-"""Assets of one graph whose checks can be executed by themselves from the UI.
+"""A graph-backed `AssetsDefinition` whose checks the UI can execute without materializing its assets.
 
 Dagster disables "Execute" for every check of a graph-backed asset, also where the graph evaluates the published data
 without materializing it. All checks with the same id of their definition form one unit of execution; without an id each

@@ -17,7 +17,7 @@ from dagster._core.instance.types import _EventListenerLogHandler
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster_shared.record import copy
 
-from event_assets.orchestration.private.trim_backfills import BACKFILL_TAG
+from event_assets.orchestration.private.remove_backfill_partitions import BACKFILL_TAG
 from event_assets.orchestration.reporting import Event
 
 _MADE: Final = dg.DagsterEventType.ASSET_MATERIALIZATION

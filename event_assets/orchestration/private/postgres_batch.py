@@ -1,4 +1,5 @@
-"""The same bulk for PostgreSQL: the stock storage opens two or three connections for each event.
+"""Stores a block of Dagster events in PostgreSQL in one transaction, as `event_log.py` does in SQLite. The stock
+storage opens two or three connections for each event.
 
 Its class is named by many deployments' own settings (Helm's chart writes them), so it is not replaced. For a block of
 events an open batch takes the place of its `store_event`.

@@ -1,4 +1,4 @@
-"""Texts in what Dagster stores (events, runs, ticks, captured logs) in place of others: the names of an erased user.
+"""Replaces texts that name an erased user in all that Dagster stores: events, runs, ticks, captured logs.
 
 No public way changes a stored event. Databases are looked through column by column, so that no table is missed.
 """

@@ -1,4 +1,4 @@
-"""Runs of a job inside this process that the UI shows like those it started: under their job, on the timeline."""
+"""Runs a job inside this process so that the UI shows the run under its job and on the timeline."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.utils import make_new_run_id
 
-from event_assets.orchestration.private.command_runs import lock_of_run
+from event_assets.orchestration.private.command_run_lock import lock_of_run
 
 _REPOSITORY = "__repository__"
 

@@ -1,4 +1,4 @@
-"""Runs as processes of the code location's server, of which Dagster can tell whether they still live.
+"""Dagster's default run launcher with a health check: whether a run's process still lives.
 
 Dagster's default launcher starts them the same way, but doesn't watch them: where the server's container dies,
 its runs stay "started" for ever and keep their dataset's pool. Here run monitoring queries the server. A run that it
@@ -17,8 +17,8 @@ from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, Wor
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
 from dagster._serdes import deserialize_value
 
-from event_assets.orchestration.private.code_server import client_of, server_of
-from event_assets.orchestration.private.command_runs import process_lives
+from event_assets.orchestration.private.code_server_client import client_of, server_of
+from event_assets.orchestration.private.command_run_lock import process_lives
 
 _PATIENCE_SECONDS = 10
 

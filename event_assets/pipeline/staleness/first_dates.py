@@ -20,7 +20,7 @@ import polars_hash
 from event_assets.digest import digest
 from event_assets.engines.engine import Content
 from event_assets.engines.select_engine import merging_engine
-from event_assets.pipeline.dataset_tables import DatasetTables
+from event_assets.pipeline.published_tables import DatasetTables
 from event_assets.storage.atomic_write import atomic_write
 from event_assets.storage.damaged_files import damaged, damaged_files
 from event_assets.storage.date_block_cache import DateBlockCache

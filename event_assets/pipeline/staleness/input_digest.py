@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from event_assets.digest import digest
-from event_assets.pipeline.dataset_tables import unit_of
+from event_assets.pipeline.published_tables import unit_of
 from event_assets.pipeline.step import Input, Step
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.partitions import EMPTY_CONTENT

@@ -1,4 +1,6 @@
-"""What is remembered of the inputs that reach over many dates, so that staleness needs not read them again."""
+"""Keeps the key history and the validity index of a dataset's inputs on disk, so that input digests are computed
+without reading these inputs again.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import datetime as dt
 from functools import partial
 from typing import TYPE_CHECKING
 
-from event_assets.pipeline.dataset_tables import DatasetTables
+from event_assets.pipeline.published_tables import DatasetTables
 from event_assets.pipeline.staleness.validity_index import ValidityIndex
 from event_assets.pipeline.step import Input
 from event_assets.storage.partitions import EMPTY_CONTENT

@@ -1,4 +1,4 @@
-"""On which dates a key occurred before: what deduplication over a long history needs of it (docs/adr/0011).
+"""An index of the deduplication keys by date: which keys of a date an earlier date has too (docs/adr/0011).
 
 For each date the hashes of its keys, in order, and for all dates together the few keys that repeat. All of it is made
 from one table by date and can be made from it again; what doesn't fit the table's contents counts as not there.

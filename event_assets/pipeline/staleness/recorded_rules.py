@@ -1,4 +1,4 @@
-"""The rules by which all tables of a dataset were last fresh: a run records them, `plan` compares them with today's."""
+"""Records a dataset's rules whenever all its tables are fresh, so that `plan` can name the rules that changed since."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from event_assets.pipeline.dataset_tables import DatasetTables
+from event_assets.pipeline.published_tables import DatasetTables
 from event_assets.pipeline.step import Input, Step
 
 

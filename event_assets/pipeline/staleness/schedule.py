@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from event_assets.pipeline.dataset_tables import Unit
+from event_assets.pipeline.published_tables import Unit
 from event_assets.pipeline.retention import is_closed
 from event_assets.pipeline.staleness.stale_partitions import candidate_dates, is_fresh
 from event_assets.pipeline.step import Input, Step

@@ -1,4 +1,5 @@
-"""The values on a date of rows that are valid over intervals, for the keys that the date has (docs/adr/0013).
+"""For each date, a cached digest of the profile values that are valid on it, of those users only who occur on it
+(docs/adr/0013).
 
 A cache: a remembered digest is used as long as the date's keys are the same, and the values of none of them changed.
 """
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from event_assets.pipeline.dataset_tables import DatasetTables, unit_of
+from event_assets.pipeline.published_tables import DatasetTables, unit_of
 from event_assets.storage.atomic_write import atomic_write
 from event_assets.storage.parquet import read_parquet, scan_parquet
 from event_assets.storage.partitions import EMPTY_CONTENT, WHOLE

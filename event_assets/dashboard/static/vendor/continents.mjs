@@ -1,4 +1,4 @@
-// Continents as this project places countries (event_assets/engines/geo.py), merged from world-atlas' countries-110m.
+// Continents as this project places countries (event_assets/engines/ip_continents.py), merged from world-atlas' countries-110m.
 import fs from 'fs';
 import {execFileSync} from 'child_process';
 import {merge} from 'topojson-client';

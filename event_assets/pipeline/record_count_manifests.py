@@ -1,4 +1,6 @@
-"""Manifests of the inbox: how many records each file has by the source (docs/how-to/completeness.md)."""
+"""Reads manifests, files in the inbox that list how many records each source file has; a source file with another
+number is rejected (docs/how-to/completeness.md).
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_assets.text.user_agents import _GENERAL, are_bots, version
+from event_assets.text.bot_user_agents import _GENERAL, are_bots, version
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
 PATTERNS = [entry["pattern"] for entry in CRAWLER_USER_AGENTS_DATA]

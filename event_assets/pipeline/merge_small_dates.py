@@ -1,4 +1,5 @@
-"""The rows of many small dates as few files, for tables over all dates: opening a file costs as much as 20,000 rows.
+"""Merges the rows of many small dates into a few cached files, from which tables over all dates are computed. Opening
+a file costs as much as reading 20,000 rows.
 
 A block has the rows of up to 32 dates, of which one late date changes one block.
 """

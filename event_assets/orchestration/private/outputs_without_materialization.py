@@ -1,4 +1,6 @@
-"""Outputs of a graph's ops that let other assets run and record nothing by themselves."""
+"""Outputs of a graph for which Dagster records no materialization of its own, and whether an asset outside the graph
+runs after one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Gold tables of dates that wait for files: they have no rows until the date is complete (`expect.hold`)."""
+"""Wraps a gold transform so that dates on hold (`expect.hold`) have no rows until their files are complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Published tables as frames, for people: never half of a partition, whatever is being written."""
+"""Reads the first rows of a published table to be shown, all from one version of a partition even while a run
+replaces it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where files are stored: a path, or a URL of an object store."""
+"""The type of a storage place, a path or the URL of an object store, and its parser."""
 
 from __future__ import annotations
 

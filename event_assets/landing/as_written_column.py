@@ -1,4 +1,5 @@
-"""The values that a column's text loses, so that a record can be written again as it came (column `as_written`).
+"""The column `as_written`: the original JSON of those values that the columns' texts can't represent, such as null or
+a number in a text column.
 
 These are a number in a column of text, a string in one of numbers, null, and the several sources of one column.
 """
@@ -11,7 +12,7 @@ import orjson
 
 from event_assets.landing.json_member_columns import NUMERIC, JsonObjects, Place, places_of_null
 from event_assets.landing.json_paths import JsonPath
-from event_assets.landing.record_batches import MALFORMED, Fields
+from event_assets.landing.reader_interface import MALFORMED, Fields
 from event_assets.text.json_members import SCALAR
 from event_assets.text.json_text import BadJson, member_at, minified
 

@@ -1,4 +1,5 @@
-"""The SQL of the warehouse file's views: the live rows of a table by its transaction log.
+"""SQL for the views of the warehouse file: reads the table log at each query, and the rows of the files that are
+current then.
 
 A view reads the log at every query, so it stays right while the file is open and runs publish partitions. A fixed list
 of files would name deleted files after the next run, and a glob alone would read a partition twice while it is

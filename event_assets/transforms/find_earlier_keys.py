@@ -1,4 +1,6 @@
-"""Which deduplication keys occurred before (docs/explanation/deduplication.md)."""
+"""Finds the ids of events whose deduplication key an earlier record has: these events are duplicates
+(docs/explanation/deduplication.md).
+"""
 
 from __future__ import annotations
 

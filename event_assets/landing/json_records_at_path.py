@@ -6,14 +6,14 @@ import json
 import mmap
 import re
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from event_assets.landing.json_elements import Elements, elements_of
-from event_assets.landing.record_batches import MALFORMED, MAX_RAW_BYTES, TOO_LONG, FileRejected
+from event_assets.landing.reader_interface import MALFORMED, MAX_RAW_BYTES, TOO_LONG, FileRejected
 from event_assets.landing.schema_drift import shown_name
 from event_assets.text.field_paths import KEY, MEMBERS, PARENT, parse_path
 from event_assets.text.json_text import STRING, UP_TO_BRACKET, BadJson, items_of, parse_object
@@ -35,8 +35,10 @@ def records_of(
     """
     names = [str(name) for name in parse_path(records)]
     depth = names.count(MEMBERS)
-    with _mapped(path) as data:
-        if data is None:
+    if not path.stat().st_size:  # an empty file can't be mapped
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if _root(data) == len(data):
             return
         start = _find(data, names[: len(names) - depth], records)
         mark = data[start : start + 1]
@@ -49,16 +51,6 @@ def records_of(
         hint = f"; declare records: {records}.{MEMBERS} if its members are the records" if mark == b"{" else ""
         raise FileRejected(f"unreadable: what is at records: {records} is no array{hint}")
     yield from elements_of(path, max_bytes, block_bytes=block_bytes, start=start, read=read)
-
-
-@contextmanager
-def _mapped(path: Path) -> Iterator[mmap.mmap | None]:
-    """The file, mapped into memory and not copied; None where it is empty."""
-    if not path.stat().st_size:
-        yield None
-        return
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        yield data if _root(data) < len(data) else None
 
 
 def _root(data: mmap.mmap) -> int:

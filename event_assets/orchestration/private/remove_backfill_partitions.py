@@ -24,7 +24,7 @@ Exists = Callable[[str, dg.AssetKey, str], bool]
 """Whether an asset can have a partition, for the backfill of an id."""
 
 
-def trim_backfills(instance: dg.DagsterInstance, exists: Exists) -> set[str]:
+def remove_backfill_partitions(instance: dg.DagsterInstance, exists: Exists) -> set[str]:
     """Remove the partitions that can't exist from all unfinished backfills; returns them."""
     found: set[str] = set()
     looks = 1

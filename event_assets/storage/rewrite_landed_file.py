@@ -1,4 +1,4 @@
-"""Copies of a landed file without some of its rows or columns, or with other texts."""
+"""Rewrites a landed file without some rows or columns, or with some texts replaced, for erasures and upgrades."""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
-from event_assets.transforms.active_users import (
+from event_assets.transforms.persons import identities, identity_links
+from event_assets.transforms.users_and_cohorts import (
     active_users,
     daily_cohorts,
     daily_users,
@@ -12,7 +13,6 @@ from event_assets.transforms.active_users import (
     retention,
     users_by,
 )
-from event_assets.transforms.persons import identities, identity_links
 from event_assets_tests.transforms.bench import DAY, Bench, declared, only
 
 COLUMNS = [{"name": "user_id", "type": "int64", "required": False}, {"name": "device"}]

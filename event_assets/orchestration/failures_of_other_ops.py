@@ -1,4 +1,4 @@
-"""Failures in other processes of a run: files that were not landed and partitions that were not published.
+"""Reads from a run's events what failed in its other processes: the landing, and partitions that were not published.
 
 The multiprocess executor, which is Dagster's default, runs each op in a process that knows nothing of the others. The
 same is true of a run that is retried. Failed checks are in the run's events; which partitions wait follows from the
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from event_assets.errors import EventAssetsError
-from event_assets.pipeline.dataset_tables import Unit
+from event_assets.pipeline.published_tables import Unit
 from event_assets.pipeline.run_results import CheckResult, Outcome
 from event_assets.pipeline.run_steps import Run
 from event_assets.pipeline.workspace import Workspace

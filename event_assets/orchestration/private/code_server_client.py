@@ -1,4 +1,4 @@
-"""The server of a code location that started a run."""
+"""Finds and calls the code server that started a run, such as to reload its definitions."""
 
 from __future__ import annotations
 

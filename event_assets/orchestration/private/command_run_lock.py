@@ -1,4 +1,4 @@
-"""Whether the process of a run that a command started still lives.
+"""A lock file for each run that a command started; by it, run monitoring knows whether the run's process still lives.
 
 Run monitoring would fail such a run within seconds, since no server knows it. The command keeps a lock in Dagster's
 folder, which the operating system releases with its process. No process id is compared: ids are used again.

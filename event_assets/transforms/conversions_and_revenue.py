@@ -1,4 +1,6 @@
-"""The conversions of a session and their revenue, as `channels` declares them (docs/how-to/channels.md)."""
+"""Expressions that give an event its number of conversions and its revenue; sessions sum them
+(docs/how-to/channels.md).
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from event_assets.declaration import Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.landing.file_accounting import FileAccount, Rejected
 from event_assets.landing.raw_rows import EventDates, RawColumns
-from event_assets.landing.record_batches import ROW_NUMBER, Batch
+from event_assets.landing.reader_interface import ROW_NUMBER, Batch
 from event_assets.landing.schema_drift import FILE_IN_FRAME, count_types
 
 
