@@ -142,12 +142,9 @@ class Stager:
         if step.equation is None:
             return None
         whole = accountable_rows(self._workspace, step, date)
-        figures = written.figures[date]
-        parts = {
-            part.lstrip("#"): figures[part[1:]] if part.startswith("#") else written.rows(part, date)
-            for part in step.equation.parts
-        }
-        return accounting_result(step, whole, parts)
+        return accounting_result(
+            step, whole, step.equation.counts(written.figures[date], lambda part: written.rows(part, date))
+        )
 
 
 def batches(workspace: Workspace, step: Step, dates: Iterable[dt.date | None]) -> Iterator[list[dt.date | None]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,6 +45,11 @@ class Equation:
 
     whole: str
     parts: tuple[str, ...]
+
+    def counts(self, figures: Mapping[str, int], rows: Callable[[str], int]) -> dict[str, int]:
+        """The records of each part by name, from the figures of a transform and the `rows` of tables."""
+        named = ((part.lstrip("#"), part) for part in self.parts)
+        return {name: figures.get(name, 0) if name != part else rows(part) for name, part in named}
 
     def __str__(self) -> str:
         return f"{self.whole} = {' + '.join(part.lstrip('#') for part in self.parts)}"
