@@ -49,6 +49,21 @@ def known_dates(context: typer.Context, incomplete: str) -> list[str]:
     return [date for date in _of_dataset(context, _raw_dates) if date.startswith(incomplete)]
 
 
+def known_dimensions(context: typer.Context, incomplete: str) -> list[str]:
+    """What completion offers for --by: the columns by which `ask` can group."""
+    from event_assets.warehouse.metrics import dimensions
+
+    found = _of_dataset(context, lambda dataset, settings: dimensions(dataset))
+    return [column for column in found if column.startswith(incomplete)]
+
+
+def known_metrics(incomplete: str) -> list[str]:
+    """What completion offers for --metric."""
+    from event_assets.warehouse.metrics import METRICS
+
+    return [metric for metric in METRICS if metric.startswith(incomplete)]
+
+
 #: Arguments and options that several commands have.
 DatasetName = Annotated[str, typer.Argument(help="The dataset, such as shop.", autocompletion=known_datasets)]
 FirstDate = Annotated[
@@ -89,7 +104,7 @@ def _of_dataset(context: typer.Context, values: Callable[[Dataset, Settings], li
         settings = load_settings()
         known = load_datasets(settings.datasets)
         # Click gives no argument its value while the last option of the line lacks its own.
-        words = (context.params.get("dataset"), *context.args)
+        words = (context.params.get("dataset"), context.params.get("source"), *context.args)
         named = next((word for word in words if word in known), None)
         return values(known[named], settings) if named else []
     except EventAssetsError:

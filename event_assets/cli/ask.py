@@ -6,17 +6,34 @@ from typing import Annotated, Any
 
 import typer
 
-from event_assets.cli.arguments import DatasetName, FirstDate, JsonOption, LastDate, date_range, named_dataset
+from event_assets.cli.arguments import (
+    DatasetName,
+    FirstDate,
+    JsonOption,
+    LastDate,
+    date_range,
+    known_dimensions,
+    known_metrics,
+    named_dataset,
+)
 from event_assets.settings import load_settings
 
 
 def ask(
     dataset: DatasetName,
     metric: Annotated[
-        str, typer.Option(help="users, persons, sessions, events, minutes, conversions or revenue.")
+        str,
+        typer.Option(
+            help="users, persons, sessions, events, minutes, conversions or revenue.", autocompletion=known_metrics
+        ),
     ] = "users",
     by: Annotated[
-        str | None, typer.Option(metavar="COL", help="event_date or a column of the facts; by default one figure.")
+        str | None,
+        typer.Option(
+            metavar="COL",
+            help="event_date or a column of the facts; by default one figure.",
+            autocompletion=known_dimensions,
+        ),
     ] = None,
     first: FirstDate = None,
     last: LastDate = None,

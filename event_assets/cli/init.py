@@ -156,13 +156,17 @@ def _report(trial: Trial, shown: Shown, title: str = "The sample, read by this d
     if trial.profiles:
         note(f"  {counted(trial.profiles, 'record')} of profiles: {_count(trial.profiles_refused):,} refused")
     for one in (*trial.refused, *trial.profiles_refused):
-        note(f"  refused {one.records:,} as {one.reason}, such as {one.example[:_EXAMPLE_LENGTH]}")
+        note(f"  refused {one.records:,} as {one.reason}, such as {_start_of(one.example)}")
     for file, reason in trial.files_refused:
         note(f"  file {file} can't be read: {reason}")
     for file in trial.shortened:
         note(f"  of {file} only the first records were tried")
     if trial.rows.height:
         print_table(trial.rows, "The first events", shown, err=True)
+
+
+def _start_of(text: str) -> str:
+    return text if len(text) <= _EXAMPLE_LENGTH else f"{text[:_EXAMPLE_LENGTH]}..."
 
 
 def _count(refused: Sequence[Refused]) -> int:

@@ -44,14 +44,14 @@ def list_tables(
         print(json_text(listed))
         return
 
-    from event_assets.cli.text_table import Shown, print_rows
+    from event_assets.cli.text_table import Shown, print_rows, wrapped
 
     names = ("table", "layer", "by", "key", "description")
     unused = unused_samples(found, load_settings())
     for one in listed:
         if one["dataset"] in unused:
             continue
-        print(f"{one['dataset']}: {one['description']}")
+        print(wrapped(f"{one['dataset']}: {one['description']}"))
         rows = [(t["table"], t["layer"], t["by"], ", ".join(t["key"]), t["description"]) for t in one["tables"]]
         print_rows(dict.fromkeys(names, False), rows, shown=Shown(wide, records))
     name_unused(unused)

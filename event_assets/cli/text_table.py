@@ -6,6 +6,7 @@ A value is never broken inside. Columns that don't fit are left out and named; l
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -78,7 +79,7 @@ def print_rows(
     left_out = [name for place, name in enumerate(names) if place not in fitting]
     if left_out:
         what = counted(len(left_out), "column")
-        typer.echo(f"{what} not shown: {', '.join(left_out)} (--wide or --records shows them)", err=True)
+        typer.echo(wrapped(f"{what} not shown: {', '.join(left_out)} (--wide or --records shows them)"), err=True)
 
 
 def terminal_width() -> int:
@@ -86,6 +87,11 @@ def terminal_width() -> int:
     from rich.console import Console
 
     return Console().width
+
+
+def wrapped(text: str) -> str:
+    """A sentence in lines that fit the terminal. No word is broken inside."""
+    return textwrap.fill(text, terminal_width(), break_long_words=False, break_on_hyphens=False)
 
 
 def _columns(cells: list[list[str]], count: int) -> list[tuple[str, ...]]:
