@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,19 +40,22 @@ class Input:
 
 @dataclass(frozen=True)
 class Equation:
-    """Nothing is lost: the rows of `whole` (an input, counted by the log) are those of `parts`, each a table's
-    rows or, with a leading `#`, a figure that the transform counted."""
+    """Nothing is lost: the rows of `whole` (an input, counted by the log) are those of `parts`. A part is a table's
+    rows, the sum of a table's column (`table.column`) or, with a leading `#`, a figure that the transform counted.
+    With `kinds` (figures as well), they are in turn the rows of the first part."""
 
     whole: str
     parts: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
 
-    def counts(self, figures: Mapping[str, int], rows: Callable[[str], int]) -> dict[str, int]:
-        """The records of each part by name, from the figures of a transform and the `rows` of tables."""
-        named = ((part.lstrip("#"), part) for part in self.parts)
-        return {name: figures.get(name, 0) if name != part else rows(part) for name, part in named}
+    @property
+    def sums(self) -> dict[str, tuple[str, ...]]:
+        """What is the sum of what."""
+        return {self.whole: self.parts, **({self.parts[0]: self.kinds} if self.kinds else {})}
 
     def __str__(self) -> str:
-        return f"{self.whole} = {' + '.join(part.lstrip('#') for part in self.parts)}"
+        sums = (f"{whole} = {' + '.join(part.lstrip('#') for part in parts)}" for whole, parts in self.sums.items())
+        return ", ".join(sums)
 
 
 @dataclass(frozen=True)

@@ -205,7 +205,7 @@ def _channel_rules(graph: _Graph) -> tuple[dict[str, Any], dict[str, Any], tuple
 
 def _add_facts(graph: _Graph) -> None:
     dataset = graph.dataset
-    facts = ("#human", "#bot", "#internal") if dataset.traffic else ("joined_facts",)
+    kinds = ("#human", "#bot", "#internal") if dataset.traffic else ()
     graph.add(
         "joined_facts",
         [
@@ -222,7 +222,7 @@ def _add_facts(graph: _Graph) -> None:
             **({"traffic": [dataset.traffic.rules(), bot_user_agents.version()]} if dataset.traffic else {}),
             "profile_columns": graph.columns("profiles"),
         },
-        equation=Equation("cleaned_events", (*facts, "#filtered")),
+        equation=Equation("cleaned_events", ("joined_facts", "#filtered"), kinds),
         uses_geo=dataset.geo is not None,
     )
 
@@ -247,7 +247,7 @@ def _add_gold(graph: _Graph) -> None:
         ["sessions", *([] if all_count else facts)],
         counted_only(session_channels.channel_summary),
         graph.counted,
-        equation=Equation("sessions", ("#sessions_by_channel", *([] if all_count else ["#left_out"]))),
+        equation=Equation("sessions", ("channel_summary.sessions", *([] if all_count else ["#left_out"]))),
     )
     graph.add_gold("users_by", facts, users_and_cohorts.users_by, users_by=gold["users_by"])
 
