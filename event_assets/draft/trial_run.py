@@ -13,9 +13,8 @@ from pathlib import Path
 import polars as pl
 
 from event_assets.declaration import Dataset
-from event_assets.draft.file_groups import Found
 from event_assets.draft.json_sample import object_texts
-from event_assets.draft.read_sample import plain_name
+from event_assets.draft.sample import Found, plain_name
 from event_assets.landing.plain_text import head_of
 from event_assets.pipeline.land_files import land_new_files
 from event_assets.pipeline.run_steps import run
