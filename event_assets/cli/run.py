@@ -43,7 +43,6 @@ def run(
         return
 
     from event_assets.cli.failed_checks import failed_checks
-    from event_assets.cli.reconciliation_tables import print_reconciliation
     from event_assets.cli.run_progress import performance, run_with_progress
 
     settings = load_settings()
@@ -59,6 +58,9 @@ def run(
         found = {"run_id": run_id, "made": made, "failed_checks": checks, **reconciled.as_json()}
         print(json.dumps(found, default=str))
         return
+
+    from event_assets.cli.reconciliation_tables import print_reconciliation
+
     for warning in summary.warnings if summary else ():
         say(f"warning: {warning}")
     if summary and not reconciled.files and (hint := _empty_inbox(done.workspace)):

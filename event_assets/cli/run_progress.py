@@ -6,11 +6,8 @@ import dataclasses
 import datetime as dt
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from event_assets.cli.progress_bar import Rate
 from event_assets.declaration import Dataset
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.progress_listener import NullProgress
@@ -29,19 +26,12 @@ class RunProgress(NullProgress):
     reconciliation: Reconciliation
 
     def __init__(self, title: str) -> None:
-        self.bar = Progress(
-            TextColumn("[bold]{task.fields[title]}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            Rate(),
-            TimeRemainingColumn(),
-            TextColumn("{task.description}"),
-            console=Console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
-        self._task = self.bar.add_task("", title=title, total=None)
+        self.bar: AbstractContextManager[object] = nullcontext()
+        if sys.stderr.isatty():
+            from event_assets.cli.progress_bar import RunBar  # loads rich, which a run without a terminal needn't
+
+            self.bar = bar = RunBar(title)
+            self.progress = bar.show  # type: ignore[method-assign]
         self.summary: LandingSummary | None = None
         self.outcomes: list[Outcome] = []
 
@@ -49,9 +39,6 @@ class RunProgress(NullProgress):
     def changed(self) -> int:
         """The number of partitions whose content the run changed."""
         return sum(outcome.changed for outcome in self.outcomes)
-
-    def progress(self, what: str, done: int, total: int) -> None:
-        self.bar.update(self._task, description=what, completed=done, total=total)
 
     def landed(self, workspace: Workspace, summary: LandingSummary) -> None:
         self.summary = summary

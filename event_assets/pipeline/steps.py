@@ -212,7 +212,7 @@ def _channel_rules(graph: _Graph) -> tuple[dict[str, Any], dict[str, Any], tuple
 
 def _add_facts(graph: _Graph) -> None:
     dataset = graph.dataset
-    facts = ("#human", "#bot", "#internal") if dataset.traffic else ("joined_facts",)
+    kinds = ("#human", "#bot", "#internal") if dataset.traffic else ()
     graph.add(
         ("joined_facts",),
         (
@@ -230,7 +230,7 @@ def _add_facts(graph: _Graph) -> None:
             **({"traffic": [dataset.traffic.rules(), bot_user_agents.version()]} if dataset.traffic else {}),
             "profile_columns": graph.columns("profiles"),
         },
-        equation=Equation("cleaned_events", (*facts, "#filtered")),
+        equation=Equation("cleaned_events", ("joined_facts", "#filtered"), kinds),
         uses_geo=dataset.geo is not None,
     )
 
@@ -270,7 +270,7 @@ def _add_gold(graph: _Graph) -> None:
         (Input("sessions"), *(() if all_count else daily)),
         counted_only(session_channels.channel_summary),
         counted,
-        equation=Equation("sessions", ("#sessions_by_channel", *([] if all_count else ["#left_out"]))),
+        equation=Equation("sessions", ("channel_summary.sessions", *([] if all_count else ["#left_out"]))),
     )
     graph.add(
         ("users_by",),

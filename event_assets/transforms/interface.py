@@ -180,8 +180,8 @@ class Scope:
         count = nw.len().cast(nw.Int64).alias(name)
         if not self.several:
             return part.select(count)
-        of_others = (nw.lit(0, nw.Int64).alias(other) for other in names if other != name)
-        return part.group_by("event_date").agg(count).with_columns(*of_others).select("event_date", *names)
+        counts = (nw.col(name) if other == name else nw.lit(0, nw.Int64).alias(other) for other in names)
+        return part.group_by("event_date").agg(count).select("event_date", *counts)
 
     def _of(self, frame: Frame, dates: Sequence[dt.date]) -> Frame:
         date = nw.col("event_date")
