@@ -101,7 +101,7 @@ def _compare(declared: Dataset, kinds: Kinds, now: dt.datetime, shown: Shown, as
     from event_assets.draft.trial_run import try_out
 
     trial = try_out(with_files(declared, kinds), kinds.files, now)
-    changes = differences(declared, kinds, trial)
+    changes = [*differences(declared, kinds, trial)]
     if as_json:
         found = {"dataset": declared.name, "records": kinds.records, "trial": _tried(trial)}
         print(json.dumps({**found, "changes": [asdict(change) for change in changes]}))

@@ -56,7 +56,7 @@ def channel_summary(inputs: Inputs, scope: Scope) -> Outputs:
 
 
 def _read(rows: Frame, columns: list[str], into: str, function: TextFunction, scope: Scope) -> Frame:
-    return scope.ports.from_text(rows, columns, into=into, declared_type="string", function=function)
+    return scope.ports.from_text(rows, columns, into=into, function=function)
 
 
 def _first_events(inputs: Inputs, fields: dict[str, str], scope: Scope) -> Frame:

@@ -129,14 +129,14 @@ class PolarsPorts:
         return nw.from_native(present.group_by(by).agg(value.first().alias(first), value.last().alias(last)))
 
     def from_text(
-        self, frame: Frame, columns: Sequence[str], *, into: str, declared_type: str, function: TextFunction
+        self, frame: Frame, columns: Sequence[str], *, into: str, function: TextFunction, declared_type: str = "string"
     ) -> Frame:
         dtype = polars_type(declared_type)
         mapped = pl.struct(*columns).map_batches(_on_distinct(function, dtype), return_dtype=dtype, is_elementwise=True)
         return _with(frame, mapped.alias(into))
 
     def region(self, frame: Frame, *, address: str, into: str) -> Frame:
-        return self.from_text(frame, [address], into=into, declared_type="string", function=self._geo.regions)
+        return self.from_text(frame, [address], into=into, function=self._geo.regions)
 
     def _ordered(self, frame: Frame, order: Sequence[str]) -> pl.LazyFrame:
         """The frame computed, and sorted where it is not: tables are read in their row order, so most are."""
