@@ -165,7 +165,9 @@ def _add_persons(graph: _Graph, rules: dict[str, Any]) -> None:
     graph.add(("identity_links",), (Input("cleaned_events"),), persons.identity_links, rules)
     graph.add(
         ("identities",),
-        (Input("identity_links", first=True),),
+        (
+            Input("identity_links", before="all", first=True),
+        ),  # which retention therefore keeps: a login links all dates
         persons.identities,
         rules,
         by_date=False,
