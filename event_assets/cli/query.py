@@ -15,7 +15,7 @@ from event_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from event_assets.declaration import Dataset
-    from event_assets.warehouse.query import Rows
+    from event_assets.warehouse.query_result import Rows
 
 SHOWN_ROWS = 100
 Format = Literal["table", "csv", "json", "ndjson"]
