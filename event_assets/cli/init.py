@@ -96,12 +96,12 @@ def init(
 
 
 def _compare(declared: Dataset, kinds: Kinds, now: dt.datetime, shown: Shown, as_json: bool) -> None:
-    """Propose what the samples ask of the declaration; nothing is written."""
+    """Propose the changes of the declaration that the samples need. Nothing is written."""
     from event_assets.draft.proposed_changes import differences, with_files
     from event_assets.draft.trial_run import try_out
 
     trial = try_out(with_files(declared, kinds), kinds.files, now)
-    changes = differences(declared, kinds, trial)
+    changes = [*differences(declared, kinds, trial)]
     if as_json:
         found = {"dataset": declared.name, "records": kinds.records, "trial": _tried(trial)}
         print(json.dumps({**found, "changes": [asdict(change) for change in changes]}))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from event_assets.cli.text_table import Shown
     from event_assets.declaration import Dataset
-
-T = TypeVar("T")
 
 #: At most this number of characters of a record is shown, and of lines about files.
 RAW_SHOWN, FILES_SHOWN = 200, 20
@@ -120,23 +118,24 @@ class _Refused:
         """file (a name of it), file_id, reason, event_date (null if unknown), records; in that order."""
         return self._query(
             f"SELECT file, file_id, reason, event_date, count(*) AS records FROM {self._with_names}"
-            " GROUP BY ALL ORDER BY file, file_id, reason, event_date NULLS FIRST",
-            _together,
+            " GROUP BY ALL ORDER BY file, file_id, reason, event_date NULLS FIRST"
         )
 
     def records(self, limit: int) -> pl.DataFrame:
         """event_date, file, row_number, reason, reasons, column, raw, file_id of the first; by date, file and row."""
-        return self._query(f"{self._records} LIMIT {limit}", _together)
+        return self._query(f"{self._records} LIMIT {limit}")
 
     def write(self, out: Path, *, raw: bool) -> int:
         """Write all records to a file; returns their number."""
         from event_assets.cli.machine_output import write_file
+        from event_assets.warehouse.query import read
 
-        return self._query(self._records, lambda frames: write_file(frames, out, raw=raw))
+        write = partial(write_file, out=out, raw=raw)
+        return read(self._records, {self.dataset.name: self.dataset}, self.settings, write, [self.reason])
 
     def keys(self) -> set[tuple[str, int]]:
         """(file_id, row_number) of every record."""
-        return set(self._query(f"SELECT file_id, row_number FROM {self._chosen}", _together).rows())
+        return set(self._query(f"SELECT file_id, row_number FROM {self._chosen}").rows())
 
     @property
     def _chosen(self) -> str:
@@ -154,16 +153,10 @@ class _Refused:
             " ORDER BY event_date NULLS FIRST, file, file_id, row_number"
         )
 
-    def _query(self, sql: str, take: Callable[[Iterator[pl.DataFrame]], T]) -> T:
-        from event_assets.warehouse.query import read
+    def _query(self, sql: str) -> pl.DataFrame:
+        from event_assets.warehouse.query import read_frame
 
-        return read(sql, {self.dataset.name: self.dataset}, self.settings, take, [self.reason])
-
-
-def _together(frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
-    import polars as pl
-
-    return pl.concat(frames)
+        return read_frame(sql, {self.dataset.name: self.dataset}, self.settings, [self.reason])
 
 
 def _replay(refused: _Refused) -> dict[str, int]:

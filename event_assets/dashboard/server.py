@@ -21,12 +21,12 @@ import jinja2
 import polars as pl
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from event_assets.dashboard import page_contents
 from event_assets.dashboard.panels import PANELS, REFUSED
@@ -78,7 +78,7 @@ def make_app(datasets: Mapping[str, Dataset], settings: Settings) -> Starlette:
             Route("/{dataset}/rows/{table}", site.rows),
         ],
         middleware=[
-            Middleware(_Headers),
+            Middleware(BaseHTTPMiddleware, dispatch=_with_headers),
             # A page of somebody else's that resolves its own name to 127.0.0.1 must not read the tables.
             Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
         ],
@@ -91,20 +91,10 @@ def make_app(datasets: Mapping[str, Dataset], settings: Settings) -> Starlette:
     )
 
 
-class _Headers:
-    """Adds the headers to every answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                added = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
-                message = {**message, "headers": [*message["headers"], *added]}
-            await send(message)
-
-        await self._app(scope, receive, with_headers)
+async def _with_headers(request: Request, answer: RequestResponseEndpoint) -> Response:
+    response = await answer(request)
+    response.headers.update(_HEADERS)
+    return response
 
 
 class _Site:
@@ -180,7 +170,7 @@ class _Site:
         dataset, query = self._rows_query(request, DOWNLOADED - 1)
 
         def gathered(frames: Iterator[pl.DataFrame]) -> Iterator[str]:
-            # All of it before the first byte goes out: a query can fail, or begin again, at its last row.
+            # All rows are read before the first byte is sent: a query can fail, or start again, at its last row.
             file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115 - closed by _chunks
             for piece in csv_pieces(frames, raw=False):
                 file.write(piece)
@@ -232,7 +222,7 @@ class _Site:
 
 
 def _selection(request: Request, dataset: Dataset, known: list[dt.date]) -> tuple[Selection, str]:
-    """The requested dates, all where none are; and what is wrong with them."""
+    """The requested dates (all if none are requested), and a message if they are wrong."""
     everything = Selection(dataset, known[0], known[-1], whole=True)
     try:
         first = _date(request.query_params.get("from")) or known[0]
@@ -245,7 +235,7 @@ def _selection(request: Request, dataset: Dataset, known: list[dt.date]) -> tupl
 
 
 def _presets(at: Selection, known: list[dt.date]) -> list[tuple[str, str, bool]]:
-    """Ranges to choose with one click: name, address, whether it is the one shown. They end at the last date."""
+    """Ranges that end at the last date, to choose with one click: name, address, and whether the page shows it now."""
     last = known[-1]
     found = [("All dates", f"/{at.dataset.name}", at.whole)]
     for name, days in (("Last 30 days", 30), ("Last 7 days", 7), ("Last day", 1)):

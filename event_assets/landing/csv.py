@@ -79,6 +79,9 @@ class Section:
         return cls(layout, RecordParser(source.csv, len(names), source.max_record_bytes))
 
 
+Records = tuple[Section, list[Segment]]
+
+
 def read_csv(
     path: Path,
     source: Source,
@@ -101,16 +104,14 @@ def read_csv(
                 return
             section = Section.of(names, source, fields)
             some = ((section, segments) for segments in segmented(_blocks(file, source, block_bytes), section.parser))
-        yield from _in_order(to_batch, some, workers)
+        yield from _in_order(some, workers)
 
 
 def _blocks(file: BinaryIO, source: Source, block_bytes: int) -> LineBlocks:
     return LineBlocks(file, source.max_record_bytes, bare_cr=True, block_bytes=block_bytes)
 
 
-def _sections_by_directive(
-    blocks: LineBlocks, source: Source, fields: Fields
-) -> Iterator[tuple[Section, list[Segment]]]:
+def _sections_by_directive(blocks: LineBlocks, source: Source, fields: Fields) -> Iterator[Records]:
     """The records of a log in W3C's extended format, under the fields that the `#Fields:` line before them names."""
     section: Section | None = None
     for block in blocks:
@@ -145,26 +146,22 @@ def _footer_start(path: Path, lines: int) -> int | None:
     return 0
 
 
-def _in_order(
-    work: Callable[[tuple[Section, list[Segment]]], Batch],
-    items: Iterable[tuple[Section, list[Segment]]],
-    workers: int,
-) -> Iterator[Batch]:
-    """The batches in the items' order, made ahead by threads where there are several workers."""
+def _in_order(records: Iterable[Records], workers: int) -> Iterator[Batch]:
+    """The batches of records in their order, made ahead by threads where there are several workers."""
     if workers < 2:
-        yield from map(work, items)
+        yield from map(to_batch, records)
         return
     with ThreadPoolExecutor(workers) as pool:
         ahead: list[Future[Batch]] = []
-        for item in items:
-            ahead.append(pool.submit(work, item))
+        for some in records:
+            ahead.append(pool.submit(to_batch, some))
             if len(ahead) > workers:
                 yield ahead.pop(0).result()
         for future in ahead:
             yield future.result()
 
 
-def to_batch(records: tuple[Section, list[Segment]]) -> Batch:
+def to_batch(records: Records) -> Batch:
     """The segments' records, numbered from 1."""
     section, segments = records
     layout, parser = section.layout, section.parser

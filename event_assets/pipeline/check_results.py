@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from event_assets.storage.retry_missing_files import retry_missing_files
 from event_assets.tables.contract import Violation, merged, repeated_keys_of_files, violations, violations_of_file
 from event_assets.tables.landed_tables import RAW_EVENTS, SOURCE_FILES
 from event_assets.tables.table import Table
-from event_assets.wording import counted, first_of
+from event_assets.wording import counted, first_of, most_frequent
 
 #: At most this number of dates is named in a message.
 _SHOWN = 5
@@ -77,7 +78,7 @@ def accounting_result(
 
 def file_results(workspace: Workspace, failures: Sequence[EventAssetsError] | None = ()) -> Iterator[CheckResult]:
     """The checks of `source_files` by the ledger; `failures` stopped files (None: nothing was to be landed)."""
-    files = [file for kind in ("events", "profiles") for file in workspace.ledger.active(kind)]
+    files = workspace.ledger.active()
     names = workspace.ledger.names()
     if failures is not None:
         message = "; ".join(map(str, failures)) or "every new file was landed"
@@ -104,7 +105,7 @@ def file_results(workspace: Workspace, failures: Sequence[EventAssetsError] | No
 
 
 def _drifted(found: FieldDrift, files: int) -> str:
-    """A field that drifted, of a kind with so many files."""
+    """The message about a field that drifted; its kind has this number of files."""
     first = f"first in {found.first_file} at {found.first_seen:%Y-%m-%d %H:%M} UTC"
     if found.field == ONE_FILE and files == 1:
         seen = f"{counted(found.records, 'record')} of 1 file so far"
@@ -243,10 +244,8 @@ def _named(files: Sequence[SourceFile], names: Mapping[tuple[Kind, str], list[st
 
 
 def _most_seen(files: Sequence[SourceFile]) -> str:
-    counts: dict[str, int] = {}
-    for reason, count in (item for file in files for item in file.reasons.items()):
-        counts[reason] = counts.get(reason, 0) + count
-    if not counts:
-        return ""
-    reason = min(counts, key=lambda name: (-counts[name], name))
-    return f", most of them {reason} ({counts[reason]})"
+    counts = Counter[str]()
+    for file in files:
+        counts.update(file.reasons)
+    most = most_frequent(counts)
+    return f", most of them {most} ({counts[most]})" if most else ""

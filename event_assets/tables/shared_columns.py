@@ -1,4 +1,4 @@
-"""Columns that several tables have, and those that a declaration gives them."""
+"""Columns that several tables have, and columns that a declaration gives to tables."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ def computed(
     return Column(name, type, description, False, min, max, allowed, made_from=made_from)
 
 
-def count(name: str, description: str, minimum: int = 1, *, made_from: tuple[str, ...] = ()) -> Column:
+def count(name: str, description: str, minimum: int = 1, *made_from: str) -> Column:
+    """A column of counts, of which the least is `minimum`."""
     return computed(name, "int64", description, *made_from, min=str(minimum))
 
 

@@ -12,10 +12,10 @@ from functools import reduce
 
 import narwhals as nw
 
-from event_assets.declaration import Column, Dataset, Funnel, FunnelStep
+from event_assets.declaration import Dataset, Funnel, FunnelStep
 from event_assets.transforms.cast_text import millionths
 from event_assets.transforms.conditions import holds
-from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, with_user
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, declared, with_user
 from event_assets.transforms.row_numbers import with_place
 
 _DAY = dt.timedelta(days=1)
@@ -24,7 +24,7 @@ _MILLION = 1_000_000
 
 def funnel_days(dataset: Dataset) -> int:
     """How many dates after an attempt's own its window can reach into."""
-    window = _options(dataset).window
+    window = declared(dataset.gold.user_funnel).window
     # Where clocks change a date may be shorter than 24 hours: one more covers that.
     return -(-window // _DAY) + (0 if dataset.timezone == "UTC" else 1)
 
@@ -34,7 +34,7 @@ def user_funnel(inputs: Inputs, scope: Scope) -> Outputs:
 
     Input: joined_facts of the dates and the `funnel_days` after each.
     """
-    options = _options(scope.dataset)
+    options = declared(scope.dataset.gold.user_funnel)
     numbers = range(1, len(options.steps) + 1)
     facts = with_user(inputs["joined_facts"], scope)
     meets = [_meets(step, scope).alias(_met(number)) for number, step in enumerate(options.steps, 1)]
@@ -51,32 +51,20 @@ def user_funnel(inputs: Inputs, scope: Scope) -> Outputs:
     for number in numbers:
         furthest = nw.when(~nw.col(f"{_time(1)} by {number}").is_null()).then(nw.lit(number)).otherwise(furthest)
     # The furthest level gives all times; one that reached less has nothing to say.
-    times = [
-        nw.coalesce(*(f"{_time(n)} by {level}" for level in range(len(numbers), n - 1, -1))).alias(
-            f"{_name(options, n)}_time"
-        )
-        for n in numbers
-    ]
-    return Outputs(
-        {"user_funnel": scope.shaped(users.with_columns(furthest.alias("furthest_step"), *times), "user_funnel")}
-    )
+    levels = {n: [f"{_time(n)} by {level}" for level in range(len(numbers), n - 1, -1)] for n in numbers}
+    times = [nw.coalesce(*levels[n]).alias(f"{_name(options, n)}_time") for n in numbers]
+    return scope.outputs(user_funnel=users.with_columns(furthest.alias("furthest_step"), *times))
 
 
 def _meets(step: FunnelStep, scope: Scope) -> nw.Expr:
     """Whether an event meets a step's condition; never null."""
-
-    def column(name: str) -> Column:
-        declared = scope.dataset.fact_column(name)
-        assert declared is not None
-        return declared
-
-    met = holds(step.where, column)
+    met = holds(step.where, lambda name: declared(scope.dataset.fact_column(name)))
     return met & nw.col("event_type").is_in([*step.event_type]).fill_null(False) if step.event_type else met
 
 
 def _reached(facts: Frame, scope: Scope) -> list[Frame]:
     """For each step the users (by date) with an attempt that reached it; the times up to it are the earliest such's."""
-    options = _options(scope.dataset)
+    options = declared(scope.dataset.gold.user_funnel)
     window = options.window // dt.timedelta(microseconds=1)
     facts, next_from = _in_sequence(facts, scope)
     starts = scope.on_dates(facts).filter(nw.col(_met(1)))
@@ -110,7 +98,7 @@ def _in_sequence(facts: Frame, scope: Scope) -> tuple[Frame, int]:
     Where an event may meet several steps, they are numbered, so that it fills only one: at one instant by the first
     step that they meet, then by their ids.
     """
-    options = _options(scope.dataset)
+    options = declared(scope.dataset.gold.user_funnel)
     facts = scope.ports.microseconds(facts, {"event_time": "time us"})
     types = [name for step in options.steps for name in step.event_type]
     if all(step.event_type for step in options.steps) and len(set(types)) == len(types):
@@ -136,16 +124,13 @@ def _next(attempts: Frame, events: Frame, next_from: int, scope: Scope) -> Frame
 def funnel_summary(inputs: Inputs, scope: Scope) -> Outputs:
     """funnel_summary: a row per step, over all dates; each user counts once, by its best date: the furthest step, of
     equal ones the earliest date. Input: user_funnel of all dates."""
-    names = _options(scope.dataset).names
+    names = declared(scope.dataset.gold.user_funnel).names
     best = _best(inputs["user_funnel"])
     made: list[Frame] = []
     for number, step in enumerate(names, 1):
-        users = best.select(
-            *(
-                (nw.col("furthest_step") >= level).cast(nw.Int64).sum().fill_null(0).cast(nw.Int64).alias(name)
-                for name, level in (("users", number), ("users before", max(number - 1, 1)), ("users first", 1))
-            )
-        )
+        levels = {"users": number, "users before": max(number - 1, 1), "users first": 1}
+        reached = {name: (nw.col("furthest_step") >= level).cast(nw.Int64).sum() for name, level in levels.items()}
+        users = best.select(*(count.fill_null(0).cast(nw.Int64).alias(name) for name, count in reached.items()))
         conversion = _share(nw.col("users"), nw.col("users before")) if number > 1 else nw.lit(None, nw.Decimal(9, 6))
         row = users.with_columns(
             nw.lit(number).alias("step_number"),
@@ -153,12 +138,10 @@ def funnel_summary(inputs: Inputs, scope: Scope) -> Outputs:
             conversion.alias("conversion_from_previous"),
             _share(nw.col("users"), nw.col("users first")).alias("conversion_from_first"),
         )
-        median = _median(best, names[number - 2], step, scope) if number > 1 else None
-        row = (
-            row.join(median, how="cross")
-            if median is not None
-            else row.with_columns(nw.lit(None, nw.Decimal(18, 6)).alias("median_seconds_from_previous"))
-        )
+        if number > 1:
+            row = row.join(_median(best, names[number - 2], step, scope), how="cross")
+        else:
+            row = row.with_columns(nw.lit(None, nw.Decimal(18, 6)).alias("median_seconds_from_previous"))
         made.append(scope.shaped(row, "funnel_summary"))
     return Outputs({"funnel_summary": reduce(lambda above, below: nw.concat([above, below]), made)})
 
@@ -170,12 +153,6 @@ def _best(rows: Frame) -> Frame:
     return first.join(
         first.group_by("user_id").agg(nw.col("event_date").min()), on=["user_id", "event_date"], how="inner"
     )
-
-
-def _options(dataset: Dataset) -> Funnel:
-    options = dataset.gold.user_funnel
-    assert options is not None
-    return options
 
 
 def _name(options: Funnel, number: int) -> str:

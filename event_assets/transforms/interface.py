@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import narwhals as nw
 
@@ -16,6 +16,7 @@ from event_assets.declaration import Dataset
 from event_assets.tables.catalog import tables
 from event_assets.tables.column_types import narwhals_type
 
+T = TypeVar("T")
 #: A frame that is not computed yet, of whatever engine.
 Frame = nw.LazyFrame[Any]
 
@@ -99,7 +100,7 @@ class Ports(Protocol):
         ...
 
     def from_text(
-        self, frame: Frame, columns: Sequence[str], *, into: str, declared_type: str, function: TextFunction
+        self, frame: Frame, columns: Sequence[str], *, into: str, function: TextFunction, declared_type: str = "string"
     ) -> Frame:
         """The frame with `into`, of a declared type: what a pure Python function makes of the text `columns`.
 
@@ -110,6 +111,15 @@ class Ports(Protocol):
     def region(self, frame: Frame, *, address: str, into: str) -> Frame:
         """The frame with `into`: the continent code of the IP address in the text column `address`, or Unknown."""
         ...
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """A transform's tables by name, each in its contract's columns and types (rows in any order; of several dates
+    also `event_date`), and what it counted on the way (`Scope.counted`), such as `duplicates`."""
+
+    tables: Mapping[str, Frame]
+    figures: Frame | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +165,10 @@ class Scope:
         columns = (column for column in tables(self.dataset)[table].columns if column.name not in hive)
         return frame.select(*self.dated, *(nw.col(c.name).cast(narwhals_type(c.type)) for c in columns), *hive)
 
+    def outputs(self, figures: Frame | None = None, **frames: Frame) -> Outputs:
+        """The frames, named by their tables, each `shaped`."""
+        return Outputs({name: self.shaped(frame, name) for name, frame in frames.items()}, figures)
+
     def counted(self, **parts: Frame) -> Frame:
         """int64 figures: how many rows each part has. One row; of several dates one for each that has rows in a part,
         and `event_date`."""
@@ -175,13 +189,10 @@ class Scope:
         return frame.filter(date.is_in(dates) if self.several else date == nw.lit(dates[0]))
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """A transform's tables by name, each in its contract's columns and types (rows in any order; of several dates
-    also `event_date`), and what it counted on the way (`Scope.counted`), such as `duplicates`."""
-
-    tables: Mapping[str, Frame]
-    figures: Frame | None = None
+def declared(part: T | None) -> T:
+    """A part of the declaration that its dataset has, as each of these transforms needs it."""
+    assert part is not None
+    return part
 
 
 def with_user(frame: Frame, scope: Scope) -> Frame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, with_user
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, declared, with_user
 from event_assets.transforms.row_numbers import with_place
 
 
@@ -19,13 +19,13 @@ def platform_sessions(inputs: Inputs, scope: Scope) -> Outputs:
     by = _by(scope)
     rows = with_user(inputs["joined_facts"], scope).select(*scope.by(*by, "user_id"), session)
     rows = rows.filter(*(~nw.col(name).is_null() for name in (*by, "session_id")))
-    return Outputs({"platform_sessions": scope.shaped(scope.ports.distinct(rows), "platform_sessions")})
+    return scope.outputs(platform_sessions=scope.ports.distinct(rows))
 
 
 def top_users(inputs: Inputs, scope: Scope) -> Outputs:
     """top_users of dates. Input: platform_sessions of the dates."""
     users = inputs["platform_sessions"].group_by(scope.by(*_by(scope), "user_id")).agg(nw.len().alias("session_count"))
-    return Outputs({"top_users": scope.shaped(_ranked(users, scope), "top_users")})
+    return scope.outputs(top_users=_ranked(users, scope))
 
 
 def top_users_overall(inputs: Inputs, scope: Scope) -> Outputs:
@@ -33,24 +33,20 @@ def top_users_overall(inputs: Inputs, scope: Scope) -> Outputs:
     by = [*_by(scope), "user_id"]
     users = scope.ports.distinct_counts(inputs["platform_sessions"], by=by, column="session_id", into="session_count")
     ranked = _ranked(users, scope)
-    return Outputs({"top_users_overall": scope.shaped(ranked, "top_users_overall")})
+    return scope.outputs(top_users_overall=ranked)
 
 
 def _by(scope: Scope) -> list[str]:
-    options = scope.dataset.gold.top_users
-    assert options is not None
+    options = declared(scope.dataset.gold.top_users)
     return [options.by] if options.by else []
 
 
 def _ranked(users: Frame, scope: Scope) -> Frame:
     """Users by `session_count` descending, then by user_id as text; the first N of each group."""
-    by, options = _by(scope), scope.dataset.gold.top_users
-    assert options is not None
+    most = declared(scope.dataset.gold.top_users).n
     users = users.with_columns(
         (-nw.col("session_count").cast(nw.Int64)).alias("fewest last"),
         nw.col("user_id").cast(nw.String).alias("user text"),
     )
-    placed = with_place(users, ["fewest last", "user text"], within=scope.by(*by)).filter(
-        nw.col("row place") <= options.n
-    )
-    return placed.with_columns(nw.col("row place").alias("rank"))
+    placed = with_place(users, ["fewest last", "user text"], within=scope.by(*_by(scope)))
+    return placed.filter(nw.col("row place") <= most).with_columns(nw.col("row place").alias("rank"))

@@ -1,4 +1,4 @@
-"""What Narwhals lacks, in DuckDB. Nothing is fetched: all of it stays a relation that DuckDB can spill."""
+"""The operations that Narwhals lacks, in DuckDB. No rows are fetched: results are relations that DuckDB can spill."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import narwhals as nw
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
+from event_assets.engines.arrow_writer import on_distinct
 from event_assets.engines.duckdb.resources import named_failures
 from event_assets.engines.ip_continents import GeoDatabase
 from event_assets.tables.column_types import arrow_type, sql_type
@@ -33,7 +34,7 @@ class DuckDBPorts:
         self.version = self._geo.version
 
     def shared(self, frame: Frame) -> Frame:
-        """A temporary table, which DuckDB spills where it must; it goes with the connection."""
+        """A temporary table, which DuckDB spills if needed; it is deleted with the connection."""
         name = f"shared_{next(self._names)}"
         with named_failures():
             self.connection.execute(f"CREATE TEMP TABLE {name} AS {_relation(frame).sql_query()}")
@@ -112,17 +113,14 @@ class DuckDBPorts:
         return nw.from_native(present.aggregate(f"{groups}, {ends}", groups))
 
     def from_text(
-        self, frame: Frame, columns: Sequence[str], *, into: str, declared_type: str, function: TextFunction
+        self, frame: Frame, columns: Sequence[str], *, into: str, function: TextFunction, declared_type: str = "string"
     ) -> Frame:
         name = f"from_text_{next(self._names)}"
         self._made.append(("function", name))
         dtype = arrow_type(declared_type)
 
         def mapped(lists: pa.ChunkedArray) -> pa.Array:
-            rows = [tuple(texts) for texts in lists.to_pylist()]
-            distinct = list(dict.fromkeys(rows))
-            values = dict(zip(distinct, function(list(zip(*distinct, strict=True))), strict=True))
-            return pa.array([values[row] for row in rows], dtype)
+            return on_distinct(function, [tuple(texts) for texts in lists.to_pylist()], dtype)
 
         self.connection.create_function(
             name,
@@ -135,7 +133,7 @@ class DuckDBPorts:
         return _with(frame, **{into: f"{name}(list_value({', '.join(map(identifier, columns))}))"})
 
     def region(self, frame: Frame, *, address: str, into: str) -> Frame:
-        return self.from_text(frame, [address], into=into, declared_type="string", function=self._geo.regions)
+        return self.from_text(frame, [address], into=into, function=self._geo.regions)
 
 
 def _relation(frame: Frame) -> duckdb.DuckDBPyRelation:
