@@ -69,7 +69,7 @@ class TypeDrift:
         self.others: Counter[str] = Counter()
 
     def retyped(self) -> dict[str, int]:
-        """Columns of which most values are of another type, by name, with the number of these."""
+        """Columns whose values are mostly of another type, by name, and how many values are."""
         return {name: count for name, count in sorted(self.others.items()) if 2 * count > self.values[name]}
 
 
