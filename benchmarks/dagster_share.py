@@ -71,9 +71,5 @@ def _beyond_computing(run: Measured, spent: dict[Part, Spent]) -> list[str]:
     units = len(json.loads(run.output)["made"])
     dagster = [one for (group, _), one in spent.items() if group == DAGSTER]
     graph = [one for (group, _), one in spent.items() if group == GRAPH]
-    each = (
-        sum(one.wall for one in dagster),
-        sum(one.cpu for one in dagster),
-        sum(one.wall for one in graph),
-    )
+    each = (sum(one.wall for one in dagster), sum(one.cpu for one in dagster), sum(one.wall for one in graph))
     return [f"{units:,}", f"{run.wall:.1f}", *(f"{seconds / units * 1e3:.1f}" for seconds in each)]

@@ -112,13 +112,13 @@ def instrument(clock: Clock) -> None:
     from event_assets.landing import csv as csv_reader
     from event_assets.landing import json as json_reader
     from event_assets.landing import land_file as file
-    from event_assets.pipeline import land_files, reconcile, run_steps
+    from event_assets.pipeline import land_files, pending_files, reconcile, run_steps
     from event_assets.pipeline import stage_partitions as unit
     from event_assets.pipeline.staleness import schedule
 
     land_files.ThreadPoolExecutor = InTurn  # type: ignore[assignment, attr-defined, misc, unused-ignore]
     for owner, name, group, phase in (
-        (land_files, "identify", LANDING, "hash"),
+        (pending_files, "identify", LANDING, "hash"),
         (file, "land_files", LANDING, "other"),
         (raw_rows.EventDates, "of", LANDING, "date"),
         (batches_to_raw_rows, "count_types", LANDING, "look for drift"),

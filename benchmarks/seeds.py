@@ -26,31 +26,10 @@ class Seed:
 
 
 SEEDS = {
-    "streaming": Seed(
-        rows=66_000_000,
-        days=4,
-        files=4,
-        their_seconds=258,
-    ),
-    "shop": Seed(
-        rows=1_000_000,
-        days=7,
-        files=1,
-        their_seconds=26,
-    ),
-    "benefits": Seed(
-        rows=1_000_000,
-        days=30,
-        files=1,
-        their_seconds=8,
-    ),
-    "activity": Seed(
-        rows=10_000_000,
-        days=1,
-        files=1,
-        their_seconds=3.3,
-        top_n_only=True,
-    ),
+    "streaming": Seed(rows=66_000_000, days=4, files=4, their_seconds=258),
+    "shop": Seed(rows=1_000_000, days=7, files=1, their_seconds=26),
+    "benefits": Seed(rows=1_000_000, days=30, files=1, their_seconds=8),
+    "activity": Seed(rows=10_000_000, days=1, files=1, their_seconds=3.3, top_n_only=True),
 }
 
 

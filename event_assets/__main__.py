@@ -8,7 +8,8 @@ import sys
 import threading
 from typing import NoReturn
 
-from event_assets.cli.main import main
+from event_assets.cli.deferred_imports import defer_imports
+from event_assets.settings import use_no_plugins
 
 
 def program() -> NoReturn:
@@ -17,6 +18,10 @@ def program() -> NoReturn:
     What was registered for the end is called, and nothing is taken apart: to look through the half a million objects
     that Dagster makes and free them one by one is a fifth of a short run.
     """
+    defer_imports()
+    use_no_plugins()  # before declarations are imported
+    from event_assets.cli.main import main
+
     try:
         main()
         code: object = 0

@@ -86,11 +86,9 @@ class Lake:
 
         QueryError where it isn't one SELECT or DuckDB refuses it.
         """
-        import polars as pl
+        from event_assets.warehouse.query import read_frame
 
-        from event_assets.warehouse.query import read
-
-        return read(query, self._declared(), self.settings, lambda frames: pl.concat(frames))
+        return read_frame(query, self._declared(), self.settings)
 
     def status(self, dataset: str | None = None) -> pl.DataFrame:
         """A row for each dataset: dataset, first_date, last_date, files, records, refused, refused_share (0 to 1),

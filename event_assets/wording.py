@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:
@@ -14,3 +14,8 @@ def first_of(texts: Sequence[str], shown: int = 20, *, between: str = "; ") -> s
     """The first of some texts, at most `shown`, and how many more there are."""
     more = [f"and {len(texts) - shown:,} more"] if len(texts) > shown else []
     return between.join([*texts[:shown], *more])
+
+
+def most_frequent(counts: Mapping[str, int]) -> str:
+    """The name with the highest count, of several the first by name; empty where there is none."""
+    return min(counts, key=lambda name: (-counts[name], name), default="")

@@ -51,7 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "definitions": {*_STORED, "pipeline", "warehouse", "orchestration", "exports"},
     "cli": {*_STORED, "exports", "draft", "pipeline", "warehouse", "orchestration", "dashboard", "definitions"},
     "api": {*_STORED, "pipeline", "warehouse", "cli"},  # runs a dataset by the module through which commands do
-    "__main__": {"cli"},
+    "__main__": {"cli", "settings"},
     "__init__": {"orchestration", "api", "warehouse"},  # public names, resolved on demand
 }
 

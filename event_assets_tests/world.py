@@ -127,6 +127,15 @@ class World:
         self.publish_reconciliation()
         return outcomes
 
+    def break_table(self, table: str, date: str, how: Break) -> None:
+        """Let the step that makes a table make it wrong on one date, until the declaration is used again."""
+        self.workspace.steps = tuple(
+            dataclasses.replace(step, transform=wrong_on(date, table, step.transform, how))
+            if table in step.tables
+            else step
+            for step in self.workspace.steps
+        )
+
     def table(self, name: str) -> pl.DataFrame:
         """All rows of a published table in its row order, `event_date` in front where it has dates."""
         self.workspace.refresh()
@@ -200,6 +209,14 @@ def places_of(folder: Path, text: str) -> list[str]:
 def made(outcomes: Iterable[Outcome], table: str | None = None) -> set[tuple[str, str]]:
     """The units that were made, as (table, date)."""
     return {(o.table, str(o.date or "")) for o in outcomes if o.state == "materialized" and table in (None, o.table)}
+
+
+def days_made(outcomes: Iterable[Outcome]) -> dict[str, list[int]]:
+    """By table the days of the month that were made; none for a table over all dates."""
+    found: dict[str, list[int]] = {}
+    for table, date in sorted(made(outcomes)):
+        found.setdefault(table, []).extend([int(date[-2:])] if date else [])
+    return found
 
 
 def wrong_on(date: str, table: str, transform: Callable[[Inputs, Scope], Outputs], how: Break) -> Callable:

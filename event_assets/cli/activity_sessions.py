@@ -129,10 +129,7 @@ def _rules(shipped: Dataset, names: Names, fail_fast: bool) -> Dataset:
     time = Column(name="activity_time", source=names.activity_time, required=True, description="When it happened.")
     [block] = shipped.events
     events = block.model_copy(
-        update={
-            "columns": (*columns, time),
-            "time": block.time.model_copy(update={"source": names.activity_time}),
-        }
+        update={"columns": (*columns, time), "time": block.time.model_copy(update={"source": names.activity_time})}
     )
     mode = "fail_fast" if fail_fast else "lenient"
     return shipped.model_copy(update={"events": (events,), "mode": mode, "start_date": dt.date.min})

@@ -26,15 +26,6 @@ def known_datasets(incomplete: str) -> list[str]:
     return [name for name in load_datasets(load_settings().datasets) if name.startswith(incomplete)]
 
 
-#: The argument that names a dataset.
-DatasetName = Annotated[str, typer.Argument(help="The dataset, such as shop.", autocompletion=known_datasets)]
-
-
-#: Options of the tables that commands print for people.
-WideOption = Annotated[bool, typer.Option("--wide", help="Show all columns, also if lines become long.")]
-RecordsOption = Annotated[bool, typer.Option("--records", help="Show each record as a block with one column per line.")]
-
-
 def known_tables_at_the_end(incomplete: str) -> list[str]:
     """What completion offers for a query: the tables that its last word may become."""
     from event_assets.tables.catalog import load_datasets
@@ -56,6 +47,39 @@ def known_reasons(context: typer.Context, incomplete: str) -> list[str]:
 def known_dates(context: typer.Context, incomplete: str) -> list[str]:
     """What completion offers for --from and --to: the dates of which the dataset has raw events."""
     return [date for date in _of_dataset(context, _raw_dates) if date.startswith(incomplete)]
+
+
+def known_dimensions(context: typer.Context, incomplete: str) -> list[str]:
+    """What completion offers for --by: the columns by which `ask` can group."""
+    from event_assets.warehouse.metrics import dimensions
+
+    found = _of_dataset(context, lambda dataset, settings: dimensions(dataset))
+    return [column for column in found if column.startswith(incomplete)]
+
+
+def known_metrics(incomplete: str) -> list[str]:
+    """What completion offers for --metric."""
+    from event_assets.warehouse.metrics import METRICS
+
+    return [metric for metric in METRICS if metric.startswith(incomplete)]
+
+
+#: Arguments and options that several commands have.
+DatasetName = Annotated[str, typer.Argument(help="The dataset, such as shop.", autocompletion=known_datasets)]
+FirstDate = Annotated[
+    str | None, typer.Option("--from", metavar="DATE", help="The first date.", autocompletion=known_dates)
+]
+LastDate = Annotated[
+    str | None, typer.Option("--to", metavar="DATE", help="The last date.", autocompletion=known_dates)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+RawOption = Annotated[
+    bool, typer.Option("--raw", help="In CSV, don't escape texts that a spreadsheet would run as formulas.")
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same records.")]
+MessOption = Annotated[float, typer.Option(min=0.0, help="Share of faulty records: 0 is none, 1 the usual share.")]
+WideOption = Annotated[bool, typer.Option("--wide", help="Show all columns, also if lines become long.")]
+RecordsOption = Annotated[bool, typer.Option("--records", help="Show each record as a block with one column per line.")]
 
 
 def refusal_reasons(dataset: Dataset, settings: Settings) -> list[str]:
@@ -80,17 +104,19 @@ def _of_dataset(context: typer.Context, values: Callable[[Dataset, Settings], li
         settings = load_settings()
         known = load_datasets(settings.datasets)
         # Click gives no argument its value while the last option of the line lacks its own.
-        words = (context.params.get("dataset"), *context.args)
+        words = (context.params.get("dataset"), context.params.get("source"), *context.args)
         named = next((word for word in words if word in known), None)
         return values(known[named], settings) if named else []
     except EventAssetsError:
         return []
 
 
-def all_datasets() -> list[Dataset]:
-    """Every dataset that loads, the user's own first; those that don't are named in a warning."""
+def one_or_all(name: str | None) -> list[Dataset]:
+    """The named dataset, or every dataset that loads, the user's own first; those that don't are named in a warning."""
     from event_assets.tables.catalog import load_datasets
 
+    if name is not None:
+        return [named_dataset(name)]
     found = load_datasets(load_settings().datasets)
     for error in found.failures.values():
         typer.echo(f"warning: {error} (the other datasets load)", err=True)
@@ -98,14 +124,13 @@ def all_datasets() -> list[Dataset]:
 
 
 def unused_samples(datasets: list[Dataset], settings: Settings) -> list[str]:
-    """The shipped datasets without data. Empty if the user has no datasets of their own."""
+    """The shipped datasets without data. Empty if none of the datasets is the user's own."""
     from event_assets.tables.catalog import load_datasets
 
-    shipped = load_datasets().shipped
+    shipped, inbox = load_datasets().shipped, settings.inbox
     samples = [dataset for dataset in datasets if dataset.name in shipped]
     if len(samples) == len(datasets):
         return []
-    inbox = settings.inbox
     dropped = [one.name for one in samples if isinstance(inbox, Path) and (inbox / one.name).is_dir()]
     return [one.name for one in samples if one.name not in dropped and not _raw_dates(one, settings)]
 
@@ -128,6 +153,15 @@ def named_dataset(name: str) -> Dataset:
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(found)}"
         raise typer.BadParameter(f"no dataset is named {name!r}; {hint}")
     return found[name]
+
+
+def date_range(first: str | None, last: str | None) -> tuple[dt.date, dt.date]:
+    """The dates of --from and --to, the earliest and the latest possible date by default; wrong usage otherwise."""
+    start = parse_date(first, "--from") if first else dt.date.min
+    end = parse_date(last, "--to") if last else dt.date.max
+    if start > end:
+        raise typer.BadParameter(f"--from {start} is after --to {end}")
+    return start, end
 
 
 def parse_date(text: str, option: str) -> dt.date:

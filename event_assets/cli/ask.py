@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from event_assets.cli.arguments import DatasetName, named_dataset
+from event_assets.cli.arguments import (
+    DatasetName,
+    FirstDate,
+    JsonOption,
+    LastDate,
+    date_range,
+    known_dimensions,
+    known_metrics,
+    named_dataset,
+)
 from event_assets.settings import load_settings
 
 
 def ask(
     dataset: DatasetName,
     metric: Annotated[
-        str, typer.Option(help="users, persons, sessions, events, minutes, conversions or revenue.")
+        str,
+        typer.Option(
+            help="users, persons, sessions, events, minutes, conversions or revenue.", autocompletion=known_metrics
+        ),
     ] = "users",
     by: Annotated[
-        str | None, typer.Option(metavar="COL", help="event_date or a column of the facts; by default one figure.")
+        str | None,
+        typer.Option(
+            metavar="COL",
+            help="event_date or a column of the facts; by default one figure.",
+            autocompletion=known_dimensions,
+        ),
     ] = None,
-    first: Annotated[
-        dt.datetime | None, typer.Option("--from", metavar="D", formats=["%Y-%m-%d"], help="The first date.")
-    ] = None,
-    last: Annotated[
-        dt.datetime | None, typer.Option("--to", metavar="D", formats=["%Y-%m-%d"], help="The last date.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the answer and its table as JSON.")] = False,
+    first: FirstDate = None,
+    last: LastDate = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Prints the exact number of users, persons, sessions, events, minutes or conversions in a range of dates.
 
@@ -47,12 +59,14 @@ def ask(
 
     if metric not in METRICS:
         raise typer.BadParameter(f"{metric!r} is not one of {', '.join(METRICS)}", param_hint="--metric")
-    start, end = first.date() if first else dt.date.min, last.date() if last else dt.date.max
-    if start > end:
-        raise typer.BadParameter(f"--from {start} is after --to {end}")
+    start, end = date_range(first, last)
+
+    def read(sql: str) -> list[tuple[Any, ...]]:
+        return read_rows(sql, {declared.name: declared}, settings, lambda some: list(some.rows))
+
     found = answer(declared, metric, by, start, end)
-    rows = read_rows(found.sql, {declared.name: declared}, settings, lambda some: [tuple(row) for row in some.rows])
-    read = [f"{declared.name}.{table}" for table in found.tables]
+    rows = read(found.sql)
+    tables = [f"{declared.name}.{table}" for table in found.tables]
     names = [*([by] if by else []), metric]
     if as_json:
         printed = {
@@ -60,7 +74,7 @@ def ask(
             "by": by,
             "from": str(start) if first else None,
             "to": str(end) if last else None,
-            "tables": read,
+            "tables": tables,
             "scanned": found.scanned,
             "rows": [dict(zip(names, row, strict=True)) for row in rows],
         }
@@ -70,13 +84,8 @@ def ask(
 
     print_rows({name: name == metric for name in names}, rows, shown=Shown(wide=True))
     if not any(row[-1] for row in rows):
-        [(since, until)] = read_rows(
-            dates_of_facts(declared),
-            {declared.name: declared},
-            settings,
-            lambda some: [tuple(row) for row in some.rows],
-        )
+        [(since, until)] = read(dates_of_facts(declared))
         typer.echo(f"{declared.name} has facts from {since} to {until}" if since else f"{declared.name} has no facts")
-    source = " and ".join(read)
-    verb = "was" if len(read) == 1 else "were"
+    source = " and ".join(tables)
+    verb = "was" if len(tables) == 1 else "were"
     typer.echo(f"no rollup covers this: {source} {verb} scanned" if found.scanned else f"read from {source}")

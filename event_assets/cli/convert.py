@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from event_assets.cli.arguments import JsonOption
+from event_assets.cli.console import note
 from event_assets.errors import EventAssetsError
 from event_assets.wording import counted
 
@@ -38,7 +40,7 @@ def convert(
         bool, typer.Option("--fail-fast/--lenient", help="Stop at the first bad record, or write all others.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a folder of Parquet files.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Converts files of any size to Snappy Parquet. All values stay text; no type is guessed.
 
@@ -59,8 +61,7 @@ def convert(
     from event_assets.cli.machine_output import json_text
     from event_assets.cli.normalize_as_declared import declared_as
     from event_assets.cli.progress_bar import progressing
-    from event_assets.cli.text_table import note
-    from event_assets.cli.text_to_parquet import folder_to_parquet, to_parquet
+    from event_assets.cli.text_to_parquet import TextConversion
     from event_assets.cli.write_hive_folders import write_hive_folders
     from event_assets.declaration import load_datasets
     from event_assets.settings import load_settings
@@ -72,15 +73,14 @@ def convert(
         size = sum(path.stat().st_size for path in inside if path.is_file()) / 1e6
         with progressing(f"converting {file.name}", size, "MB") as advance, _beside(target) as at:
             plain, finished = at / "00000000.parquet", at / "finished"
-            read = (folder_to_parquet if file.is_dir() else to_parquet)(
-                file,
+            conversion = TextConversion(
                 form,
-                plain,
                 settings,
-                fail_fast=fail_fast,
+                fail_fast,
                 declared=lambda name, columns: declared_as(normalize_as, datasets, name, columns),
                 progress=lambda share: advance(share * size),
             )
+            read = conversion.convert(file, plain)
             finished.mkdir()
             if partition_by is None:
                 plain.replace(finished / plain.name)

@@ -130,10 +130,7 @@ def last_runs(names: list[str], settings: Settings) -> dict[str, LastRun]:
     """The newest run of each of these datasets, by name; Dagster's home exists."""
     use_dagster_home(settings.dagster_home)
     found = {}
-    with (
-        storage_errors(settings.dagster_home),
-        dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance,
-    ):
+    with storage_errors(settings.dagster_home), dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         for name in names:
             for record in instance.get_run_records(dg.RunsFilter(job_name=name), limit=1):
                 run, since = record.dagster_run, record.end_time or record.start_time

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from event_assets.cli.arguments import JsonOption
+from event_assets.cli.console import note, say
 from event_assets.errors import LakeError
 from event_assets.settings import Settings, load_settings, local_folder
 
@@ -23,7 +25,7 @@ def demo(
     inbox: Annotated[
         Path | None, typer.Option(help="A folder with one folder for each dataset, instead of sample files.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Generates sample files for all datasets, lands them, computes every table and counts every record.
 
@@ -42,21 +44,18 @@ def demo(
     if not present:
         raise LakeError(str(folder), "has no folder of a dataset", f"make one of {', '.join(datasets)} in it")
 
-    from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.machine_output import json_text
-    from event_assets.cli.reconciliation_tables import reconciliation_tables
-    from event_assets.cli.run_progress import RunProgress, console
-    from event_assets.cli.text_table import note, print_table
+    from event_assets.cli.reconciliation_tables import print_reconciliation
+    from event_assets.cli.run_progress import run_with_progress
+    from event_assets.cli.text_table import print_table
     from event_assets.pipeline.first_rows_of_table import first_rows
     from event_assets.pipeline.workspace import Workspace
 
     found: dict[str, Reconciliation] = {}
     for name, dataset in present.items():
-        with RunProgress(name) as progress:
-            run_job(dataset, settings, None, progress)
-        assert progress.reconciliation is not None
-        found[name] = progress.reconciliation
-        for warning in progress.summary.warnings if progress.summary else ():
+        done = run_with_progress(dataset, settings)
+        found[name] = done.reconciliation
+        for warning in done.summary.warnings if done.summary else ():
             note(f"warning: {warning}")
     if as_json:
         print(json_text({name: one.as_json() for name, one in found.items()}))
@@ -66,17 +65,12 @@ def demo(
         for table in SHOWN_TABLES:
             if table in workspace.tables:
                 print_table(first_rows(workspace, table, SHOWN_ROWS), f"{name}.{table}")
-    for shown in reconciliation_tables(list(found.values())):
-        console.print(shown)
-    console.print(
-        f"Tables:  {settings.lake}/DATASET/TABLE/  (Snappy Parquet, by event_date)", markup=False, soft_wrap=True
-    )
-    console.print(
-        f"Inbox:   {settings.inbox}/DATASET/  (drop more files here, then: event-assets run DATASET)", markup=False
-    )
-    console.print(f"Views:   {settings.warehouse}  (a DuckDB file for charts)", markup=False, soft_wrap=True)
-    console.print(f"Runs:    {settings.dagster_home}", markup=False, soft_wrap=True)
-    console.print(f"UI:      {_how_to_open_the_ui(settings)}  then http://127.0.0.1:3000", markup=False, soft_wrap=True)
+    print_reconciliation(list(found.values()))
+    say(f"Tables:  {settings.lake}/DATASET/TABLE/  (Snappy Parquet, by event_date)")
+    say(f"Inbox:   {settings.inbox}/DATASET/  (drop more files here, then: event-assets run DATASET)")
+    say(f"Views:   {settings.warehouse}  (a DuckDB file for charts)")
+    say(f"Runs:    {settings.dagster_home}")
+    say(f"UI:      {_how_to_open_the_ui(settings)}  then http://127.0.0.1:3000")
 
 
 def _places(inbox: Path | None) -> Settings:

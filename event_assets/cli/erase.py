@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from event_assets.cli.arguments import DatasetName, named_dataset
+from event_assets.cli.arguments import DatasetName, JsonOption, named_dataset
+from event_assets.cli.console import say
 from event_assets.settings import load_settings
 from event_assets.wording import counted
-
-if TYPE_CHECKING:
-    from event_assets.pipeline.workspace import Workspace
 
 #: At most this number of records that mention a user is named.
 _NAMED = 20
@@ -28,7 +26,7 @@ def erase(
             help="Also delete rejected records of others that mention the user, and mask values of undeclared fields.",
         ),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Permanently deletes a user's rows from every table, also from raw tables and rejects.
 
@@ -43,9 +41,8 @@ def erase(
     """
     declared, settings = named_dataset(dataset), load_settings()
 
-    from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.progress_bar import working
-    from event_assets.cli.run_progress import RunProgress, console
+    from event_assets.cli.run_progress import run_with_progress
     from event_assets.errors import LakeError
     from event_assets.landing.inbox import look
     from event_assets.orchestration.private.replace_stored_texts import replace_texts
@@ -62,17 +59,14 @@ def erase(
             workspace, user_id, mentions=mentions, forget=lambda texts: replace_texts(settings.dagster_home, texts)
         )
         rows = {**taken.rows, **rows_by_table(workspace, user_id, mentions=mentions)}
-    with RunProgress(dataset) as progress:
-        run_job(
-            declared, settings, None, progress, why=f"erasure {taken.user[:12]}: {sum(rows.values())} rows taken out"
-        )
+    why = f"erasure {taken.user[:12]}: {sum(rows.values())} rows taken out"
+    changed = run_with_progress(declared, settings, why=why).changed
     with working(f"looking for the user in {dataset}"):
         workspace.refresh()
         left = rows_by_table(workspace, user_id, mentions=mentions)
     if left:
         state = f"rows of the user are left in {', '.join(left)}, which can't be made"
         raise LakeError(dataset, state, f"fix the cause and run event-assets run {dataset}; the erasure is complete")
-    changed = sum(outcome.changed for outcome in progress.outcomes)
     files = {file.file_id for file in taken.files}
     inbox = look(workspace.inbox, declared)
     names = Masking(declared, workspace.ledger, taken.erasings)
@@ -87,30 +81,18 @@ def erase(
             "and that can't be undone",
             f"compare the spelling with SELECT DISTINCT user_id FROM {dataset}.raw_events",
         )
-    mentioned = [
-        f"{found[0] if (found := _names(workspace, file_id)) else file_id} record {number}"
-        for file_id, number in taken.mentioned
-    ]
+    names_of = {file_id: found[0] for (_, file_id), found in workspace.ledger.names().items() if found}
+    mentioned = [f"{names_of.get(file_id, file_id)} record {number}" for file_id, number in taken.mentioned]
     if as_json:
         answer = {"tombstone": taken.user, "rows": rows, "changed": changed, "in_inbox": kept, "mentioned": mentioned}
         print(json.dumps(answer))
         return
     for table in [table for table in workspace.tables if table in rows]:
-        console.print(f"{table}: {counted(rows[table], 'row')} taken out", markup=False)
-    console.print(
-        f"{counted(sum(rows.values()), 'row')} taken out, {counted(changed, 'partition')} changed", markup=False
-    )
+        say(f"{table}: {counted(rows[table], 'row')} taken out")
+    say(f"{counted(sum(rows.values()), 'row')} taken out, {counted(changed, 'partition')} changed")
     if kept:
-        console.print(f"left alone in {workspace.inbox}, though they hold the user: {', '.join(kept)}", markup=False)
+        say(f"left alone in {workspace.inbox}, though they hold the user: {', '.join(kept)}")
     if mentioned:
         more = f" and {len(mentioned) - _NAMED:,} more" if len(mentioned) > _NAMED else ""
-        console.print(
-            f"{len(mentioned):,} refused records of others mention the user: {', '.join(mentioned[:_NAMED])}{more}; "
-            "--mentions takes them out, too",
-            markup=False,
-        )
-
-
-def _names(workspace: Workspace, file_id: str) -> list[str]:
-    """The names that a file has in the inbox."""
-    return [name for (_, known), names in workspace.ledger.names().items() if known == file_id for name in names]
+        some = f"{len(mentioned):,} refused records of others mention the user: {', '.join(mentioned[:_NAMED])}{more}"
+        say(f"{some}; --mentions takes them out, too")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from event_assets.pipeline.check_results import file_results, quality_results
@@ -11,7 +11,7 @@ from event_assets.pipeline.checks import checks
 from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.run_results import CheckResult, Outcome
 from event_assets.pipeline.workspace import Workspace
-from event_assets.wording import counted
+from event_assets.wording import counted, most_frequent
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,7 @@ def failed_checks(
     for key, messages in failed.items():
         check = known.get(key)
         if check is not None and not check.blocking:
-            most = _most(found.quarantined_by_reason) if key == ("quarantine", "rejects") else ""
-            yield FailedCheck(*key, len(messages), messages[0] + most, check.remedy)
-
-
-def _most(reasons: Mapping[str, int]) -> str:
-    if not reasons:
-        return ""
-    reason = min(reasons, key=lambda name: (-reasons[name], name))
-    return f", most of all for {reason} ({reasons[reason]:,} in all)"
+            reasons = found.quarantined_by_reason if key == ("quarantine", "rejects") else {}
+            most = most_frequent(reasons)
+            seen = f", most of all for {most} ({reasons[most]:,} in all)" if most else ""
+            yield FailedCheck(*key, len(messages), messages[0] + seen, check.remedy)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from event_assets.cli.arguments import known_datasets, named_dataset, parse_date
+from event_assets.cli.arguments import JsonOption, MessOption, SeedOption, known_datasets, named_dataset, parse_date
 
 
 def generate(
@@ -15,13 +15,13 @@ def generate(
     out: Annotated[Path, typer.Option(help="The folder for the files; created if missing.")],
     rows: Annotated[int, typer.Option(min=1, help="Event records in all files together.")] = 10_000,
     days: Annotated[int, typer.Option(min=1, help="Number of dates with events.")] = 7,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")] = 1,
+    seed: SeedOption = 1,
     files: Annotated[
         int | None, typer.Option(min=1, help="Number of event files; by default one for each date.")
     ] = None,
     start: Annotated[str | None, typer.Option(metavar="DATE", help="The first date.")] = None,
-    mess: Annotated[float, typer.Option(min=0.0, help="Share of faulty records: 0 is none, 1 the usual share.")] = 1.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print files and figures as JSON.")] = False,
+    mess: MessOption = 1.0,
+    as_json: JsonOption = False,
 ) -> None:
     """Writes synthetic files in the dataset's input format, and prints how many records of each kind are in them.
 

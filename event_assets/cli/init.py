@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from event_assets.cli.arguments import RecordsOption, WideOption
+from event_assets.cli.arguments import JsonOption, RecordsOption, WideOption
+from event_assets.cli.console import note
 from event_assets.errors import DeclarationError
 from event_assets.settings import Settings, load_settings
 from event_assets.wording import counted
@@ -19,7 +20,6 @@ from event_assets.wording import counted
 if TYPE_CHECKING:
     from event_assets.cli.text_table import Shown
     from event_assets.declaration import Dataset
-    from event_assets.draft import Draft
     from event_assets.draft.events_and_profiles import Kinds
     from event_assets.draft.trial_run import Refused, Trial
 
@@ -42,7 +42,7 @@ def init(
     show: Annotated[bool, typer.Option("--show", help="Print the draft and write nothing.")] = False,
     wide: WideOption = False,
     blocks: RecordsOption = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Drafts a dataset's declaration from sample files: a valid YAML file for you to read and edit.
 
@@ -72,7 +72,13 @@ def init(
     trial = try_out(made.dataset.model_copy(update={"start_date": EARLIEST}), made.files, now)
     if trial.first_date is not None:
         made = made.starting(trial.first_date)
-    drafted = _as_json(name, made, trial)
+    drafted = {
+        "dataset": name,
+        "columns": len(made.dataset.columns),
+        "records": made.records,
+        "checks": len(made.notes),
+        "trial": _tried(trial),
+    }
     if show:
         print(json.dumps({**drafted, "yaml": made.text}) if as_json else made.text, end="\n" if as_json else "")
     else:
@@ -84,8 +90,8 @@ def init(
     if not as_json:
         _report(trial, Shown(wide, blocks))
     if not show and not as_json:
-        checks = len(made.notes)
-        typer.echo(f"Next: read the {checks} lines marked CHECK; put files into {settings.inbox / name}/;", err=True)
+        checks = f"read the {len(made.notes)} lines marked CHECK"
+        typer.echo(f"Next: {checks}; put files into {settings.inbox / name}/;", err=True)
         typer.echo(f"then: event-assets run {name}", err=True)
 
 
@@ -95,7 +101,7 @@ def _compare(declared: Dataset, kinds: Kinds, now: dt.datetime, shown: Shown, as
     from event_assets.draft.trial_run import try_out
 
     trial = try_out(with_files(declared, kinds), kinds.files, now)
-    changes = differences(declared, kinds, trial)
+    changes = [*differences(declared, kinds, trial)]
     if as_json:
         found = {"dataset": declared.name, "records": kinds.records, "trial": _tried(trial)}
         print(json.dumps({**found, "changes": [asdict(change) for change in changes]}))
@@ -125,16 +131,6 @@ def _write(name: str, text: str, settings: Settings) -> Path:
     return path
 
 
-def _as_json(name: str, made: Draft, trial: Trial) -> dict[str, Any]:
-    return {
-        "dataset": name,
-        "columns": len(made.dataset.columns),
-        "records": made.records,
-        "checks": len(made.notes),
-        "trial": _tried(trial),
-    }
-
-
 def _tried(trial: Trial) -> dict[str, Any]:
     return {
         "records": trial.records,
@@ -150,7 +146,7 @@ def _tried(trial: Trial) -> dict[str, Any]:
 
 def _report(trial: Trial, shown: Shown, title: str = "The sample, read by this draft:") -> None:
     """What became of the samples, on standard error: a drafted YAML may go to standard output."""
-    from event_assets.cli.text_table import note, print_table
+    from event_assets.cli.text_table import print_table
 
     note("")
     note(title)
@@ -160,13 +156,17 @@ def _report(trial: Trial, shown: Shown, title: str = "The sample, read by this d
     if trial.profiles:
         note(f"  {counted(trial.profiles, 'record')} of profiles: {_count(trial.profiles_refused):,} refused")
     for one in (*trial.refused, *trial.profiles_refused):
-        note(f"  refused {one.records:,} as {one.reason}, such as {one.example[:_EXAMPLE_LENGTH]}")
+        note(f"  refused {one.records:,} as {one.reason}, such as {_start_of(one.example)}")
     for file, reason in trial.files_refused:
         note(f"  file {file} can't be read: {reason}")
     for file in trial.shortened:
         note(f"  of {file} only the first records were tried")
     if trial.rows.height:
         print_table(trial.rows, "The first events", shown, err=True)
+
+
+def _start_of(text: str) -> str:
+    return text if len(text) <= _EXAMPLE_LENGTH else f"{text[:_EXAMPLE_LENGTH]}..."
 
 
 def _count(refused: Sequence[Refused]) -> int:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from event_assets.cli.arguments import (
+    JsonOption,
     RecordsOption,
     WideOption,
-    all_datasets,
     known_datasets,
     name_unused,
-    named_dataset,
+    one_or_all,
     unused_samples,
 )
 from event_assets.settings import load_settings
@@ -27,7 +27,7 @@ def list_tables(
     ] = None,
     wide: WideOption = False,
     records: RecordsOption = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print datasets and tables as a JSON array.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Lists the datasets and their tables: layer, partitions, key and the meaning of a row.
 
@@ -36,7 +36,7 @@ def list_tables(
     event-assets list shop
     event-assets list --json
     """
-    found = [named_dataset(dataset)] if dataset else all_datasets()
+    found = one_or_all(dataset)
     listed = [_listed(one) for one in found]
     if as_json:
         from event_assets.cli.machine_output import json_text
@@ -44,14 +44,14 @@ def list_tables(
         print(json_text(listed))
         return
 
-    from event_assets.cli.text_table import Shown, print_rows
+    from event_assets.cli.text_table import Shown, print_rows, wrapped
 
     names = ("table", "layer", "by", "key", "description")
-    unused = [] if dataset else unused_samples(found, load_settings())
+    unused = unused_samples(found, load_settings())
     for one in listed:
         if one["dataset"] in unused:
             continue
-        print(f"{one['dataset']}: {one['description']}")
+        print(wrapped(f"{one['dataset']}: {one['description']}"))
         rows = [(t["table"], t["layer"], t["by"], ", ".join(t["key"]), t["description"]) for t in one["tables"]]
         print_rows(dict.fromkeys(names, False), rows, shown=Shown(wide, records))
     name_unused(unused)

@@ -29,7 +29,6 @@ from event_assets.cli.status import status
 from event_assets.cli.supply import supply
 from event_assets.cli.top import top
 from event_assets.errors import EventAssetsError, without_secrets
-from event_assets.settings import use_no_plugins
 
 app = typer.Typer(
     name="event-assets",
@@ -91,7 +90,6 @@ def options(
 def main() -> None:
     """Run the program. An error is one line on standard error and exit code 1; wrong usage is 2."""
     global _debug
-    use_no_plugins()
     arguments = sys.argv[1:]
     _debug = DEBUG in arguments
     # Loading Dagster makes half a million objects that stay. To look through them for garbage every few hundred is a

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from event_assets.cli.arguments import DatasetName, named_dataset
+from event_assets.cli.arguments import DatasetName, JsonOption, named_dataset
+from event_assets.cli.console import say
 from event_assets.settings import load_settings
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def plan(
     diff: Annotated[
         bool, typer.Option("--diff", help="Also count the rows that would be added, removed and changed.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as one JSON object.")] = False,
+    as_json: JsonOption = False,
     out: Annotated[
         Path | None,
         typer.Option(help="Write the plan to a .json file, or each row that differs to a .csv or .parquet file."),
@@ -89,27 +90,24 @@ def plan(
 
 
 def _print(found: Plan | PlannedDifference, planned: Plan) -> None:
-    from event_assets.cli.text_table import plain
     from event_assets.pipeline.planned_difference import PlannedDifference
 
-    for warning in planned.warnings:
-        typer.echo(plain(f"warning: {warning}"))
-    for line in planned.lines():
-        typer.echo(plain(line))
+    for line in (*(f"warning: {warning}" for warning in planned.warnings), *planned.lines()):
+        say(line)
     if not isinstance(found, PlannedDifference):
         return
     for table, dates in found.refused.items():
-        typer.echo(f"would not be published: {table} {', '.join(dates)}".rstrip())
+        say(f"would not be published: {table} {', '.join(dates)}".rstrip())
     if not found.tables:
-        typer.echo("No row of any table would differ.")
+        say("No row of any table would differ.")
         return
-    typer.echo("Rows that would differ:")
+    say("Rows that would differ:")
     for table, units in found.tables.items():
-        typer.echo(plain(f"{table}{_summed(units)}"))
+        say(f"{table}{_summed(units)}")
         rows = [(date, *row) for date, unit in sorted(units.items()) for row in _rows(unit)]
         for date, change, key, columns in rows[:_SAMPLE]:
             shown = " ".join(filter(None, (change, date, key)))
-            typer.echo(plain(f"  {shown}: {columns}" if columns else f"  {shown}"))
+            say(f"  {shown}: {columns}" if columns else f"  {shown}")
 
 
 def _summed(units: Mapping[str, Difference]) -> str:

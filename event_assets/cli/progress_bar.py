@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     SpinnerColumn,
@@ -62,3 +63,23 @@ def working(title: str) -> AbstractContextManager[object]:
     shown = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     shown.add_task(title, total=None)
     return shown
+
+
+class RunBar(Progress):
+    """A bar of a run: its title, the finished partitions, and what is computed now."""
+
+    def __init__(self, title: str) -> None:
+        columns = (
+            TextColumn("[bold]{task.fields[title]}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            Rate(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+        )
+        super().__init__(*columns, console=Console(stderr=True), transient=True)
+        self._task = self.add_task("", title=title, total=None)
+
+    def show(self, what: str, done: int, total: int) -> None:
+        self.update(self._task, description=what, completed=done, total=total)

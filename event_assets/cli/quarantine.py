@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from event_assets.cli.arguments import (
     DatasetName,
+    JsonOption,
+    RawOption,
     RecordsOption,
     WideOption,
     known_reasons,
     named_dataset,
     refusal_reasons,
 )
+from event_assets.cli.console import note
 from event_assets.settings import Settings, load_settings
 from event_assets.wording import counted
 
@@ -25,8 +28,6 @@ if TYPE_CHECKING:
 
     from event_assets.cli.text_table import Shown
     from event_assets.declaration import Dataset
-
-T = TypeVar("T")
 
 #: At most this number of characters of a record is shown, and of lines about files.
 RAW_SHOWN, FILES_SHOWN = 200, 20
@@ -42,16 +43,14 @@ def quarantine(
     ] = None,
     limit: Annotated[int, typer.Option(min=0, help="How many records to show.")] = 10,
     out: Annotated[Path | None, typer.Option(help="Write all of them to this .csv, .parquet or .json file.")] = None,
-    raw: Annotated[
-        bool, typer.Option("--raw", help="In CSV, don't escape texts that a spreadsheet would run as formulas.")
-    ] = False,
+    raw: RawOption = False,
     replay: Annotated[
         bool,
         typer.Option("--replay", help="First read records again by the current rules and recompute stale partitions."),
     ] = False,
     wide: WideOption = False,
     blocks: RecordsOption = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print counts and records as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Counts the refused records by reason, date and file and shows the first ones with their original text.
 
@@ -63,8 +62,10 @@ def quarantine(
     """
     declared, settings = named_dataset(dataset), load_settings()
 
+    import polars as pl
+
     from event_assets.cli.machine_output import check_suffix, json_text
-    from event_assets.cli.text_table import Shown, note, print_table
+    from event_assets.cli.text_table import Shown, print_table
 
     check_suffix(out)
     if reason is not None:
@@ -72,7 +73,8 @@ def quarantine(
     shown = Shown(wide, blocks)
     refused = _Refused(declared, settings, reason)
     replayed = _replay(refused) if replay else None
-    counts, files, records = refused.counts(), refused.by_file(), refused.records(limit)
+    files, records = refused.by_file(), refused.records(limit)
+    counts = files.group_by("reason", "event_date").agg(pl.col("records").sum()).sort("reason", "event_date")
     if out is not None:
         written = counted(refused.write(out, raw=raw), "record")
         note(f"{written} in {out}" + (", formulas left as they are (--raw)" if raw else ""))
@@ -89,7 +91,9 @@ def quarantine(
     print_table(counts, f"{counted(int(counts['records'].sum()), 'refused record')} of {dataset}", shown)
     _print_files(files, shown)
     if limit:
-        print_table(_shortened(records), f"The first {records.height}", shown)
+        raw_text = pl.col("raw").str.head(RAW_SHOWN)
+        first = records.select("event_date", "file", "row_number", "reason", "column", raw_text)
+        print_table(first, f"The first {first.height}", shown)
 
 
 def _check_reason(dataset: Dataset, settings: Settings, reason: str) -> None:
@@ -110,73 +114,57 @@ class _Refused:
     settings: Settings
     reason: str | None
 
-    def counts(self) -> pl.DataFrame:
-        """reason, event_date (null for records without a date), records; in that order."""
-        return self._query(
-            f"SELECT reason, event_date, count(*) AS records FROM {self._chosen}"
-            " GROUP BY reason, event_date ORDER BY reason, event_date NULLS FIRST",
-            _together,
-        )
-
     def by_file(self) -> pl.DataFrame:
-        """file (a name of it), file_id, reason, event_date (null as above), records; in that order."""
+        """file (a name of it), file_id, reason, event_date (null if unknown), records; in that order."""
         return self._query(
-            f"SELECT json_extract_string(names, '$[0]') AS file, file_id, r.reason, event_date, count(*) AS records"
-            f" FROM {self._chosen} AS r LEFT JOIN {self._files} USING (file_id)"
-            " GROUP BY ALL ORDER BY file, file_id, r.reason, event_date NULLS FIRST",
-            _together,
+            f"SELECT file, file_id, reason, event_date, count(*) AS records FROM {self._with_names}"
+            " GROUP BY ALL ORDER BY file, file_id, reason, event_date NULLS FIRST"
         )
 
     def records(self, limit: int) -> pl.DataFrame:
         """event_date, file, row_number, reason, reasons, column, raw, file_id of the first; by date, file and row."""
-        return self._query(f"{self._records} LIMIT {limit}", _together)
+        return self._query(f"{self._records} LIMIT {limit}")
 
     def write(self, out: Path, *, raw: bool) -> int:
         """Write all records to a file; returns their number."""
         from event_assets.cli.machine_output import write_file
+        from event_assets.warehouse.query import read
 
-        return self._query(self._records, lambda frames: write_file(frames, out, raw=raw))
+        write = partial(write_file, out=out, raw=raw)
+        return read(self._records, {self.dataset.name: self.dataset}, self.settings, write, [self.reason])
 
     def keys(self) -> set[tuple[str, int]]:
         """(file_id, row_number) of every record."""
-        return set(self._query(f"SELECT file_id, row_number FROM {self._chosen}", _together).rows())
+        return set(self._query(f"SELECT file_id, row_number FROM {self._chosen}").rows())
 
     @property
     def _chosen(self) -> str:
         return f"(FROM {self.dataset.name}.rejected_records WHERE reason = coalesce(?, reason))"
 
     @property
-    def _files(self) -> str:
-        return f"{self.dataset.name}.source_files"
+    def _with_names(self) -> str:
+        files = f"SELECT file_id, json_extract_string(names, '$[0]') AS file FROM {self.dataset.name}.source_files"
+        return f"{self._chosen} LEFT JOIN ({files}) USING (file_id)"
 
     @property
     def _records(self) -> str:
         return (
-            "SELECT event_date, json_extract_string(names, '$[0]') AS file, row_number, r.reason, reasons,"
-            f' "column", raw, file_id FROM {self._chosen} AS r LEFT JOIN {self._files} USING (file_id)'
+            f'SELECT event_date, file, row_number, reason, reasons, "column", raw, file_id FROM {self._with_names}'
             " ORDER BY event_date NULLS FIRST, file, file_id, row_number"
         )
 
-    def _query(self, sql: str, take: Callable[[Iterator[pl.DataFrame]], T]) -> T:
-        from event_assets.warehouse.query import read
+    def _query(self, sql: str) -> pl.DataFrame:
+        from event_assets.warehouse.query import read_frame
 
-        return read(sql, {self.dataset.name: self.dataset}, self.settings, take, [self.reason])
-
-
-def _together(frames: Iterator[pl.DataFrame]) -> pl.DataFrame:
-    import polars as pl
-
-    return pl.concat(frames)
+        return read_frame(sql, {self.dataset.name: self.dataset}, self.settings, [self.reason])
 
 
 def _replay(refused: _Refused) -> dict[str, int]:
     """Run the dataset by the current rules; the numbers of records that left, entered and stayed in quarantine."""
-    from event_assets.cli.dagster_runs import run_job
-    from event_assets.cli.run_progress import RunProgress
+    from event_assets.cli.run_progress import run_with_progress
 
     before = refused.keys()
-    with RunProgress(refused.dataset.name) as progress:
-        run_job(refused.dataset, refused.settings, None, progress)
+    run_with_progress(refused.dataset, refused.settings)
     after = refused.keys()
     return {"left": len(before - after), "entered": len(after - before), "stayed": len(before & after)}
 
@@ -185,7 +173,7 @@ def _print_files(files: pl.DataFrame, shown: Shown) -> None:
     """Print the number of records per file and reason over all dates; if there are many lines, the largest numbers."""
     import polars as pl
 
-    from event_assets.cli.text_table import note, print_table
+    from event_assets.cli.text_table import print_table
 
     dates = pl.col("event_date")
     found = files.group_by("file", "file_id", "reason").agg(
@@ -195,10 +183,3 @@ def _print_files(files: pl.DataFrame, shown: Shown) -> None:
     print_table(found.head(FILES_SHOWN), "By file", shown)
     if found.height > FILES_SHOWN:
         note(f"These are the first {FILES_SHOWN} of {found.height:,} lines; --json gives all of them.")
-
-
-def _shortened(records: pl.DataFrame) -> pl.DataFrame:
-    """The records as far as they fit a terminal."""
-    import polars as pl
-
-    return records.select("event_date", "file", "row_number", "reason", "column", pl.col("raw").str.head(RAW_SHOWN))

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal
 
 import typer
 
-from event_assets.cli.arguments import RecordsOption, WideOption, known_tables_at_the_end
+from event_assets.cli.arguments import RawOption, RecordsOption, WideOption, known_tables_at_the_end
+from event_assets.cli.console import note
 from event_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from event_assets.declaration import Dataset
-    from event_assets.warehouse.query import Rows
+    from event_assets.warehouse.query_result import Rows
 
 SHOWN_ROWS = 100
 Format = Literal["table", "csv", "json", "ndjson"]
@@ -37,9 +38,7 @@ def query(
     ] = None,
     wide: WideOption = False,
     records: RecordsOption = False,
-    raw: Annotated[
-        bool, typer.Option("--raw", help="In CSV, don't escape texts that a spreadsheet would run as formulas.")
-    ] = False,
+    raw: RawOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all rows as a JSON array.")] = False,
 ) -> None:
     """Runs one SELECT of DuckDB's SQL over all tables, as views DATASET.TABLE. It can't change data.
@@ -113,7 +112,7 @@ def _to_output(sql: str, datasets: Mapping[str, Dataset], settings: Settings, fo
 
 
 def _print(sql: str, datasets: Mapping[str, Dataset], settings: Settings, *, wide: bool, records: bool) -> None:
-    from event_assets.cli.text_table import Shown, note, print_rows
+    from event_assets.cli.text_table import Shown, print_rows
     from event_assets.warehouse.query import read_rows
 
     numeric, rows = read_rows(sql, datasets, settings, _first_rows)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from event_assets.cli.arguments import DatasetName, named_dataset
+from event_assets.cli.arguments import DatasetName, JsonOption, named_dataset
+from event_assets.cli.console import say
 from event_assets.settings import load_settings
 from event_assets.wording import counted
 
@@ -15,7 +16,7 @@ from event_assets.wording import counted
 def retention(
     dataset: DatasetName,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list the dates that would be deleted.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Permanently deletes the dates that are older than the declaration's `retention` allows.
 
@@ -25,9 +26,8 @@ def retention(
     """
     declared, settings = named_dataset(dataset), load_settings()
 
-    from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.progress_bar import working
-    from event_assets.cli.run_progress import RunProgress, console
+    from event_assets.cli.run_progress import run_with_progress
     from event_assets.pipeline.retention import due, expire
     from event_assets.pipeline.workspace import Workspace
 
@@ -41,8 +41,7 @@ def retention(
             found = expire(workspace)
         if found:
             why = f"retention: {sum(len(one.dates) for one in found)} partitions expired"
-            with RunProgress(dataset) as progress:
-                run_job(declared, settings, None, progress, why=why)
+            run_with_progress(declared, settings, why=why)
     if as_json:
         tables = {one.table: {"before": str(one.before), "dates": len(one.dates), "rows": one.rows} for one in found}
         print(json.dumps({"dry_run": dry_run, "dropped": tables}))
@@ -50,8 +49,6 @@ def retention(
     did = "would expire" if dry_run else "expired"
     for one in found:
         dates = f"{one.dates[0]} to {one.dates[-1]}"
-        console.print(
-            f"{one.table}: {did} {counted(len(one.dates), 'date')} ({dates}), {counted(one.rows, 'row')}", markup=False
-        )
+        say(f"{one.table}: {did} {counted(len(one.dates), 'date')} ({dates}), {counted(one.rows, 'row')}")
     if not found:
-        console.print(f"{dataset} has no date that is older than its retention limits", markup=False)
+        say(f"{dataset} has no date that is older than its retention limits")

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from event_assets.cli.arguments import DatasetName, named_dataset
+from event_assets.cli.arguments import DatasetName, JsonOption, named_dataset
+from event_assets.cli.console import say
 from event_assets.settings import load_settings
 from event_assets.wording import counted
 
@@ -22,7 +23,7 @@ def retract(
     undo: Annotated[
         bool, typer.Option("--undo", help="Restore retracted files; by default those of the last retraction.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Removes the rows of a source file, or of all files that a run landed, from every table, also from raw tables.
 
@@ -40,9 +41,8 @@ def retract(
         raise typer.BadParameter("name a file, or a run with --run")
     declared, settings = named_dataset(dataset), load_settings()
 
-    from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.progress_bar import working
-    from event_assets.cli.run_progress import RunProgress, console
+    from event_assets.cli.run_progress import run_with_progress
     from event_assets.pipeline import retract as retraction
     from event_assets.pipeline.workspace import Workspace
 
@@ -62,14 +62,13 @@ def retract(
             retraction.restore(workspace, files)
         else:
             retraction.retract(workspace, files, dt.datetime.now(dt.UTC))
-    with RunProgress(dataset) as progress:
-        run_job(declared, settings, None, progress, why=f"{'undo of a retraction' if undo else 'retraction'}: {what}")
+    why = f"{'undo of a retraction' if undo else 'retraction'}: {what}"
+    changed = run_with_progress(declared, settings, why=why).changed
     workspace.refresh()
     after, names = workspace.ledger.states(), workspace.ledger.names()
     keys = [(f.kind, f.file_id) for f in files]
     moved = [workspace.ledger.files[key] for key in keys if (before[key] == "active") != (after[key] == "active")]
     rows, rejects = sum(f.landed for f in moved), sum(f.rejected for f in moved)
-    changed = sum(outcome.changed for outcome in progress.outcomes)
     shown = [(names.get(key) or [key[1]])[0] for key in keys]
     if as_json:
         found = {"files": shown, "file_id": files[0].file_id if len(files) == 1 else None, "rows": rows}
@@ -79,4 +78,4 @@ def retract(
     of = shown[0] if len(shown) == 1 else counted(len(shown), "file")
     what = f"{counted(rows, 'row')} and {counted(rejects, 'reject')} {done}"
     why = "" if moved else f"; it is {after[keys[0]]}" if undo else f"; it was {before[keys[0]]} before"
-    console.print(f"{of}: {what}, {counted(changed, 'partition')} changed{why}", markup=False)
+    say(f"{of}: {what}, {counted(changed, 'partition')} changed{why}")

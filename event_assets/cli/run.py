@@ -9,29 +9,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from event_assets.cli.arguments import DatasetName, known_dates, named_dataset, parse_date
+from event_assets.cli.arguments import DatasetName, FirstDate, JsonOption, LastDate, date_range, named_dataset
+from event_assets.cli.console import say
 from event_assets.settings import load_settings
 
 if TYPE_CHECKING:
+    from event_assets.declaration import Dataset
     from event_assets.pipeline.workspace import Workspace
 
 
 def run(
     dataset: DatasetName,
-    first: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="DATE", help="First date to compute, fresh or stale.", autocompletion=known_dates
-        ),
-    ] = None,
-    last: Annotated[
-        str | None, typer.Option("--to", metavar="DATE", help="Last date to compute.", autocompletion=known_dates)
-    ] = None,
+    first: FirstDate = None,
+    last: LastDate = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be computed, and why.")] = False,
     log: Annotated[bool, typer.Option("--log", help="Print the run's log, with times, on standard error.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Lands the new files in the dataset's inbox and updates every table that they affect.
+
+    With --from or --to it recomputes these dates, fresh or stale.
 
     \b
     event-assets run shop
@@ -42,49 +39,42 @@ def run(
     declared = named_dataset(dataset)
     dates = _dates(first, last, declared.start_date)
     if dry_run:
-        _preview(dataset, as_json)
+        _preview(declared, as_json)
         return
 
-    from event_assets.cli.dagster_runs import run_job
     from event_assets.cli.failed_checks import failed_checks
-    from event_assets.cli.reconciliation_tables import reconciliation_tables
-    from event_assets.cli.run_progress import RunProgress, console, performance
+    from event_assets.cli.run_progress import performance, run_with_progress
 
-    with RunProgress(dataset) as progress:
-        run_id = run_job(declared, load_settings(), dates, progress, log=log)
-    assert progress.workspace is not None
-    assert progress.reconciliation is not None
-    landed = bool(progress.summary and progress.summary.landed)
-    failed = list(failed_checks(progress.workspace, progress.outcomes, progress.reconciliation, landed=landed))
+    settings = load_settings()
+    done = run_with_progress(declared, settings, dates, log=log)
+    summary, reconciled, run_id = done.summary, done.reconciliation, done.run_id
+    landed = bool(summary and summary.landed)
+    failed = list(failed_checks(done.workspace, done.outcomes, reconciled, landed=landed))
     if as_json:
         made = [
-            {"table": o.table, "date": str(o.date or ""), "rows": o.rows, "changed": o.changed}
-            for o in progress.outcomes
+            {"table": o.table, "date": str(o.date or ""), "rows": o.rows, "changed": o.changed} for o in done.outcomes
         ]
-        reconciled = progress.reconciliation.as_json()
         checks = [dataclasses.asdict(one) for one in failed]
-        print(json.dumps({"run_id": run_id, "made": made, "failed_checks": checks, **reconciled}, default=str))
+        found = {"run_id": run_id, "made": made, "failed_checks": checks, **reconciled.as_json()}
+        print(json.dumps(found, default=str))
         return
-    summary = progress.summary
-    if summary:
-        for warning in summary.warnings:
-            console.print(f"warning: {warning}", markup=False, soft_wrap=True)
-    if summary and not progress.reconciliation.files and (hint := _empty_inbox(progress.workspace)):
-        console.print(hint, markup=False, soft_wrap=True)
-    for shown in reconciliation_tables([progress.reconciliation]):
-        console.print(shown)
-    for name, reason in progress.reconciliation.files_rejected.items():
-        console.print(f"rejected file {name}: {reason}", markup=False)
+
+    from event_assets.cli.reconciliation_tables import print_reconciliation
+
+    for warning in summary.warnings if summary else ():
+        say(f"warning: {warning}")
+    if summary and not reconciled.files and (hint := _empty_inbox(done.workspace)):
+        say(hint)
+    print_reconciliation([reconciled])
+    for name, reason in reconciled.files_rejected.items():
+        say(f"rejected file {name}: {reason}")
     for one in failed:
-        console.print(str(one), markup=False, soft_wrap=True, style="yellow")
-    for line in performance(summary, progress.outcomes):
-        console.print(line, markup=False, soft_wrap=True)
-    if summary and summary.landed:
-        console.print(
-            f"run {run_id[:8]} (event-assets retract {dataset} --run {run_id[:8]} takes its files out again)",
-            soft_wrap=True,
-        )
-    console.print(f"in {load_settings().lake / dataset}", markup=False, soft_wrap=True)
+        say(str(one), style="yellow")
+    for line in performance(summary, done.outcomes):
+        say(line)
+    if landed:
+        say(f"run {run_id[:8]} (event-assets retract {dataset} --run {run_id[:8]} takes its files out again)")
+    say(f"in {settings.lake / dataset}")
 
 
 def _empty_inbox(workspace: Workspace) -> str | None:
@@ -102,20 +92,17 @@ def _empty_inbox(workspace: Workspace) -> str | None:
 def _dates(first: str | None, last: str | None, earliest: dt.date) -> tuple[dt.date, dt.date] | None:
     if first is None and last is None:
         return None
-    start, end = parse_date(first or last or "", "--from"), parse_date(last or first or "", "--to")
-    if start > end:
-        raise typer.BadParameter(f"--from {start} is after --to {end}")
+    start, end = date_range(first or last, last or first)
     if start < earliest:
         raise typer.BadParameter(f"--from {start} is before the dataset's start_date {earliest}")
     return start, end
 
 
-def _preview(dataset: str, as_json: bool) -> None:
-    from event_assets.cli.run_progress import console
+def _preview(dataset: Dataset, as_json: bool) -> None:
     from event_assets.pipeline.plan import preview
     from event_assets.pipeline.workspace import Workspace
 
-    workspace = Workspace(named_dataset(dataset), load_settings())
+    workspace = Workspace(dataset, load_settings())
     workspace.refresh()
     found = preview(workspace)
     if as_json:
@@ -124,7 +111,5 @@ def _preview(dataset: str, as_json: bool) -> None:
         reach = {table: sorted(str(date or "") for date in dates) for table, dates in sorted(found.at_most.items())}
         print(json.dumps({"files": files, "warnings": found.warnings, "stale": units, "at_most": reach}))
         return
-    for warning in found.warnings:
-        console.print(f"warning: {warning}", markup=False)
-    for line in found.lines():
-        console.print(line, markup=False)
+    for line in (*(f"warning: {warning}" for warning in found.warnings), *found.lines()):
+        say(line)

@@ -3,63 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import sys
 from collections.abc import Iterator
-from types import TracebackType
+from contextlib import AbstractContextManager, nullcontext
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
-from event_assets.cli.progress_bar import Rate
+from event_assets.declaration import Dataset
 from event_assets.pipeline.land_files import LandingSummary
 from event_assets.pipeline.progress_listener import NullProgress
 from event_assets.pipeline.reconcile import Reconciliation
 from event_assets.pipeline.run_results import Outcome
 from event_assets.pipeline.workspace import Workspace
+from event_assets.settings import Settings
 from event_assets.wording import counted
-
-console = Console(highlight=False)
 
 
 class RunProgress(NullProgress):
     """Shows a run's progress on standard error where that is a terminal, and keeps its results."""
 
+    run_id: str
+    workspace: Workspace
+    reconciliation: Reconciliation
+
     def __init__(self, title: str) -> None:
-        self._bar = Progress(
-            TextColumn("[bold]{task.fields[title]}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            Rate(),
-            TimeRemainingColumn(),
-            TextColumn("{task.description}"),
-            console=Console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
-        self._task: TaskID = self._bar.add_task("", title=title, total=None)
-        self.workspace: Workspace | None = None
-        self.reconciliation: Reconciliation | None = None
+        self.bar: AbstractContextManager[object] = nullcontext()
+        if sys.stderr.isatty():
+            from event_assets.cli.progress_bar import RunBar  # loads rich, which a run without a terminal needn't
+
+            self.bar = bar = RunBar(title)
+            self.progress = bar.show  # type: ignore[method-assign]
         self.summary: LandingSummary | None = None
         self.outcomes: list[Outcome] = []
 
-    def __enter__(self) -> RunProgress:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._bar.stop()
-
-    def progress(self, what: str, done: int, total: int) -> None:
-        self._bar.update(self._task, description=what, completed=done, total=total)
+    @property
+    def changed(self) -> int:
+        """The number of partitions whose content the run changed."""
+        return sum(outcome.changed for outcome in self.outcomes)
 
     def landed(self, workspace: Workspace, summary: LandingSummary) -> None:
         self.summary = summary
@@ -70,6 +49,23 @@ class RunProgress(NullProgress):
 
     def finished(self, workspace: Workspace, reconciliation: Reconciliation) -> None:
         self.workspace, self.reconciliation = workspace, reconciliation
+
+
+def run_with_progress(
+    dataset: Dataset,
+    settings: Settings,
+    dates: tuple[dt.date, dt.date] | None = None,
+    why: str | None = None,
+    *,
+    log: bool = False,
+) -> RunProgress:
+    """Run the dataset's job, as `run_job` does, behind a bar; what the run did."""
+    from event_assets.cli.dagster_runs import run_job  # takes a second to load, which a dry run needn't wait for
+
+    progress = RunProgress(dataset.name)
+    with progress.bar:
+        progress.run_id = run_job(dataset, settings, dates, progress, why, log=log)
+    return progress
 
 
 def performance(summary: LandingSummary | None, outcomes: list[Outcome]) -> Iterator[str]:

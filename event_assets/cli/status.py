@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from event_assets.cli.arguments import (
+    JsonOption,
     RecordsOption,
     WideOption,
-    all_datasets,
     known_datasets,
     name_unused,
-    named_dataset,
+    one_or_all,
     unused_samples,
 )
+from event_assets.cli.console import note
 from event_assets.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -26,12 +27,11 @@ if TYPE_CHECKING:
 
 def status(
     dataset: Annotated[
-        str | None,
-        typer.Argument(help="One dataset, with its tables; by default all.", autocompletion=known_datasets),
+        str | None, typer.Argument(help="One dataset, with its tables; by default all.", autocompletion=known_datasets)
     ] = None,
     wide: WideOption = False,
     records: RecordsOption = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Shows dates, rows, the share of rejected records, stale partitions, waiting files and the last run.
 
@@ -43,8 +43,11 @@ def status(
     event-assets status --json
     """
     settings = load_settings()
-    found = [named_dataset(dataset)] if dataset else all_datasets()
-    statuses = [_status(one, settings) for one in found]
+    found = one_or_all(dataset)
+    from event_assets.pipeline.status import status as status_of
+    from event_assets.pipeline.workspace import Workspace
+
+    statuses = [status_of(Workspace(one, settings)) for one in found]
     runs = _last_runs(found, settings)
     if as_json:
         from event_assets.cli.machine_output import json_text
@@ -53,9 +56,9 @@ def status(
         print(json_text(shown[0] if dataset else shown))
         return
 
-    from event_assets.cli.text_table import Shown, note, print_rows
+    from event_assets.cli.text_table import Shown, print_rows
 
-    unused = [] if dataset else unused_samples(found, settings)
+    unused = unused_samples(found, settings)
     rows = [_row(one, runs.get(one.dataset)) for one in statuses if one.dataset not in unused]
     print_rows(_COLUMNS, rows, shown=Shown(wide, records))
     if dataset:
@@ -93,13 +96,6 @@ def _row(found: DatasetStatus, run: LastRun | None) -> tuple[object, ...]:
 
 def _as_json(found: DatasetStatus, run: LastRun | None) -> dict[str, Any]:
     return {**asdict(found), "refused_share": found.refused_share, "last_run": asdict(run) if run else None}
-
-
-def _status(dataset: Dataset, settings: Settings) -> DatasetStatus:
-    from event_assets.pipeline.status import status as status_of
-    from event_assets.pipeline.workspace import Workspace
-
-    return status_of(Workspace(dataset, settings))
 
 
 def _last_runs(datasets: list[Dataset], settings: Settings) -> dict[str, LastRun]:

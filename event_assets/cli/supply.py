@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from event_assets.cli.arguments import known_datasets, named_dataset
+from event_assets.cli.arguments import JsonOption, MessOption, SeedOption, known_datasets, named_dataset
 from event_assets.settings import load_settings, local_folder
 from event_assets.wording import counted
 
@@ -21,9 +21,9 @@ def supply(
     for_seconds: Annotated[
         float | None, typer.Option("--for", min=0.01, help="Stop after so many seconds; by default on Ctrl-C.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="The seed of the random records.")] = 1,
-    mess: Annotated[float, typer.Option(min=0.0, help="Share of faulty records: 0 is none, 1 the usual share.")] = 1.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print each file, and their number, as JSON.")] = False,
+    seed: SeedOption = 1,
+    mess: MessOption = 1.0,
+    as_json: JsonOption = False,
 ) -> None:
     """Keeps dropping new files of events of the last hour into the dataset's inbox, until Ctrl-C.
 

@@ -6,6 +6,7 @@ A value is never broken inside. Columns that don't fit are left out and named; l
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.cells import cell_len
 
+from event_assets.cli.console import plain
 from event_assets.wording import counted
 
 if TYPE_CHECKING:
     import polars as pl
 
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 #: A UUID or a SHA-256, such as ids of sessions and files.
 _LONG_ID = re.compile(r"[0-9a-f-]{32,}")
 #: What a column takes beside its values: a blank on both sides and a line.
@@ -78,7 +79,7 @@ def print_rows(
     left_out = [name for place, name in enumerate(names) if place not in fitting]
     if left_out:
         what = counted(len(left_out), "column")
-        typer.echo(f"{what} not shown: {', '.join(left_out)} (--wide or --records shows them)", err=True)
+        typer.echo(wrapped(f"{what} not shown: {', '.join(left_out)} (--wide or --records shows them)"), err=True)
 
 
 def terminal_width() -> int:
@@ -88,14 +89,9 @@ def terminal_width() -> int:
     return Console().width
 
 
-def plain(text: str) -> str:
-    """A text without what a terminal would obey."""
-    return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
-
-
-def note(text: str) -> None:
-    """Print a line for people on standard error, so that standard output contains only data."""
-    typer.echo(plain(text), err=True)
+def wrapped(text: str) -> str:
+    """A sentence in lines that fit the terminal. No word is broken inside."""
+    return textwrap.fill(text, terminal_width(), break_long_words=False, break_on_hyphens=False)
 
 
 def _columns(cells: list[list[str]], count: int) -> list[tuple[str, ...]]:

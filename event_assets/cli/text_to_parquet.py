@@ -38,93 +38,93 @@ class Converted:
     """The datasets as whose files values were normalized."""
 
 
-def to_parquet(
-    file: Path,
-    form: str | None,
-    target: Path,
-    settings: Settings,
-    *,
-    fail_fast: bool,
-    declared: Callable[[str, Sequence[str]], Declared | None] = lambda name, columns: None,
-    progress: Callable[[float], None] = lambda share: None,
-) -> Converted:
-    """Write the file's records, in their order, as Snappy Parquet of text columns.
+@dataclass(frozen=True)
+class TextConversion:
+    """How files of text become Parquet of text columns."""
 
-    The columns are those of the header, or all members of the JSON objects in the order in which they first
-    occur; nested values are JSON text, empty CSV fields null. Records that can't be read are refused by
-    landing's rules. `declared` gives, by a file's name and columns, how its values are normalized. `progress` receives
-    each newly finished share of the work.
-    QueryError where nothing can be read, and with `fail_fast` at the first refused record.
-    """
-    done = Converted()
-    try:
-        form = form or format_of(file)
-        source = _source(form)
-        prepared = plain_file(file, file.name, source, target.parent)
-        passes = 1 if source.format == "csv" else 2  # JSON is first read for the names of its members
-        work = max(1, passes * prepared.path.stat().st_size)
+    form: str | None
+    """csv, tsv, json or ndjson; by the file's name if None."""
+    settings: Settings
+    fail_fast: bool
+    """Whether the first refused record is a QueryError."""
+    declared: Callable[[str, Sequence[str]], Declared | None]
+    """How values are normalized, by the name of a file and its columns."""
+    progress: Callable[[float], None]
+    """Receives each newly finished share of the work."""
 
-        def read(some: int) -> None:
-            progress(some / work)
+    def convert(self, path: Path, target: Path) -> Converted:
+        """Write the records of a file, or of all files below a folder by path, in order, as Snappy Parquet.
 
-        names = _names(prepared, source, read)
-        if not names:
-            raise FileRejected("holds no column")
-        # A member of JSON is known by its name as a whole, whatever marks of a path are in it.
-        quote = json.dumps if source.format != "csv" else str
-        fields = Fields({f"c{place}": quote(name) for place, name in enumerate(names)})
-        frames = _frames(file, prepared, source, fields, settings, done, fail_fast, read)
-        normalize = declared(file.name, names)
-        done.normalized.update([normalize.dataset] if normalize else [])
-        _write(frames, names, target, normalize)
-    except FileRejected as rejected:
-        raise QueryError(str(file), str(rejected), "fix the file, or say its --format") from None
-    except OSError as error:
-        raise QueryError(
-            str(file), f"can't be converted ({error.strerror or error})", "fix that and try again"
-        ) from None
-    for _ in prepared.rejects:
-        _refuse(file, done, MALFORMED, done.rows + done.refused.total() + 1, fail_fast)
-    return done
+        The columns are those of the header, or all members of the JSON objects, of all files in the order in which
+        they first occur; what a file lacks is null. Nested values are JSON text, empty CSV fields null. Records that
+        can't be read are refused by landing's rules. Hidden files of a folder, and those whose names begin with `_`,
+        are left out. QueryError where nothing can be read.
+        """
+        if not path.is_dir():
+            return self._file(path, target, 1.0)
+        files = sorted(one for one in path.rglob("*") if one.is_file() and not _is_hidden(one.relative_to(path)))
+        if not files:
+            raise QueryError(str(path), "has no file", "name a file, or a folder with files")
+        done, folder = Converted(), target.parent / "parts"
+        folder.mkdir()
+        parts = [folder / f"{number:08d}.parquet" for number in range(len(files))]
+        for file, part in zip(files, parts, strict=True):
+            made = self._file(file, part, 1 / len(files))
+            done.rows += made.rows
+            done.refused.update(made.refused)
+            done.normalized.update(made.normalized)
+        scans = [pl.scan_parquet(part, hive_partitioning=False, glob=False) for part in parts]
+        pl.concat(scans, how="diagonal").sink_parquet(target, compression="snappy", maintain_order=True)
+        return done
 
+    def _file(self, file: Path, target: Path, share: float) -> Converted:
+        """Write one file's records, whose part of all work is `share`."""
+        done = Converted()
+        try:
+            source = _source(self.form or format_of(file))
+            prepared = plain_file(file, file.name, source, target.parent)
+            passes = 1 if source.format == "csv" else 2  # JSON is first read for the names of its members
+            work = max(1, passes * prepared.path.stat().st_size)
 
-def folder_to_parquet(
-    folder: Path,
-    form: str | None,
-    target: Path,
-    settings: Settings,
-    *,
-    fail_fast: bool,
-    declared: Callable[[str, Sequence[str]], Declared | None] = lambda name, columns: None,
-    progress: Callable[[float], None] = lambda share: None,
-) -> Converted:
-    """Write the records of all files below a folder, by path, as `to_parquet` writes those of one.
+            def read(some: int) -> None:
+                self.progress(share * some / work)
 
-    The columns are those of all files, in the order in which they first occur; what a file lacks is null. Hidden files
-    and those whose names begin with `_` are left out. QueryError where a folder has no file, or one can't be read.
-    """
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not _is_hidden(path.relative_to(folder)))
-    if not files:
-        raise QueryError(str(folder), "has no file", "name a file, or a folder with files")
-    done, parts = Converted(), target.parent / "parts"
-    parts.mkdir()
-    for number, file in enumerate(files):
-        part = parts / f"{number:08d}.parquet"
-        made = to_parquet(
-            file,
-            form,
-            part,
-            settings,
-            fail_fast=fail_fast,
-            declared=declared,
-            progress=lambda share: progress(share / len(files)),
-        )
-        done.rows += made.rows
-        done.refused.update(made.refused)
-        done.normalized.update(made.normalized)
-    scans = [pl.scan_parquet(part, hive_partitioning=False, glob=False) for part in sorted(parts.iterdir())]
-    pl.concat(scans, how="diagonal").sink_parquet(target, compression="snappy", maintain_order=True)
-    return done
+            names = _names(prepared, source, read)
+            if not names:
+                raise FileRejected("holds no column")
+            # A member of JSON is known by its name as a whole, whatever marks of a path are in it.
+            quote = json.dumps if source.format != "csv" else str
+            fields = Fields({f"c{place}": quote(name) for place, name in enumerate(names)})
+            batches: Iterator[Batch] = (
+                read_csv(prepared.path, source, fields, workers=self.settings.workers, read=read)
+                if source.format == "csv"
+                else read_json(prepared.path, source, fields, read=read)
+            )
+            normalize = self.declared(file.name, names)
+            done.normalized.update([normalize.dataset] if normalize else [])
+            frames = (batch.frame.select(fields.sources.keys()) for batch in self._counted(file, batches, done))
+            _write(frames, names, target, normalize)
+        except FileRejected as rejected:
+            raise QueryError(str(file), str(rejected), "fix the file, or say its --format") from None
+        except OSError as error:
+            state = f"can't be converted ({error.strerror or error})"
+            raise QueryError(str(file), state, "fix that and try again") from None
+        for _ in prepared.rejects:
+            self._refuse(file, done, MALFORMED, done.rows + done.refused.total() + 1)
+        return done
+
+    def _counted(self, file: Path, batches: Iterator[Batch], done: Converted) -> Iterator[Batch]:
+        for batch in batches:
+            before = done.rows + done.refused.total()
+            for reject in batch.rejects:
+                self._refuse(file, done, reject.reason, before + reject.row_number)
+            done.rows += batch.frame.height
+            yield batch
+
+    def _refuse(self, file: Path, done: Converted, reason: str, number: int) -> None:
+        if self.fail_fast:
+            raise QueryError(str(file), f"record {number} is refused ({reason})", "fix it, or leave out --fail-fast")
+        done.refused[reason] += 1
 
 
 def _is_hidden(path: Path) -> bool:
@@ -152,35 +152,6 @@ def _names(prepared: PlainFile, source: Source, report: Callable[[int], None]) -
         for value in elements.values:
             found.update(dict.fromkeys(value or ()))
     return list(found)
-
-
-def _frames(
-    file: Path,
-    prepared: PlainFile,
-    source: Source,
-    fields: Fields,
-    settings: Settings,
-    done: Converted,
-    fail_fast: bool,
-    read: Callable[[int], None],
-) -> Iterator[pl.DataFrame]:
-    batches: Iterator[Batch] = (
-        read_csv(prepared.path, source, fields, workers=settings.workers, read=read)
-        if source.format == "csv"
-        else read_json(prepared.path, source, fields, read=read)
-    )
-    for batch in batches:
-        before = done.rows + done.refused.total()
-        for reject in batch.rejects:
-            _refuse(file, done, reject.reason, before + reject.row_number, fail_fast)
-        done.rows += batch.frame.height
-        yield batch.frame.select(fields.sources.keys())
-
-
-def _refuse(file: Path, done: Converted, reason: str, number: int, fail_fast: bool) -> None:
-    if fail_fast:
-        raise QueryError(str(file), f"record {number} is refused ({reason})", "fix it, or leave out --fail-fast")
-    done.refused[reason] += 1
 
 
 def _write(frames: Iterator[pl.DataFrame], names: list[str], target: Path, normalize: Declared | None) -> None:

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from event_assets.cli.arguments import RecordsOption, WideOption, named_dataset, parse_date
+from event_assets.cli.arguments import (
+    FirstDate,
+    JsonOption,
+    LastDate,
+    RawOption,
+    RecordsOption,
+    WideOption,
+    date_range,
+    named_dataset,
+)
+from event_assets.cli.console import note
 from event_assets.wording import counted
 
 if TYPE_CHECKING:
@@ -29,8 +39,8 @@ def top(
     ],
     n: Annotated[int, typer.Option("--n", "-n", min=1, help="Users per platform.")] = 10,
     platform: Annotated[str | None, typer.Option(help="Only this platform, in any spelling.")] = None,
-    first: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First date to count.")] = None,
-    last: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last date to count.")] = None,
+    first: FirstDate = None,
+    last: LastDate = None,
     out: Annotated[
         Path | None, typer.Option(help="The .csv, .parquet or .json file to write; Result_NAME_topN.csv if left out.")
     ] = None,
@@ -42,12 +52,10 @@ def top(
     platform_column: Annotated[str, typer.Option(help="The field with the platform.")] = "platform",
     time_column: Annotated[str, typer.Option(help="The field with the time.")] = "activity_time",
     type_column: Annotated[str, typer.Option(help="The field with the kind of activity.")] = "activity_type",
-    raw: Annotated[
-        bool, typer.Option("--raw", help="In CSV, don't escape texts that a spreadsheet would run as formulas.")
-    ] = False,
+    raw: RawOption = False,
     wide: WideOption = False,
     records: RecordsOption = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the users as a JSON array.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Ranks users by their distinct sessions on each platform; ties are ordered by user_id as text.
 
@@ -62,7 +70,7 @@ def top(
 
     from event_assets.cli.detect_format import stem_of
     from event_assets.cli.machine_output import check_suffix, json_pieces, write_file
-    from event_assets.cli.text_table import Shown, note, print_table
+    from event_assets.cli.text_table import Shown, print_table
     from event_assets.settings import load_settings
     from event_assets.tables.catalog import load_datasets
 
@@ -93,10 +101,7 @@ def _dates(first: str | None, last: str | None) -> Wanted | None:
     """A condition on dates; None where all dates are wanted."""
     if first is None and last is None:
         return None
-    start = parse_date(first, "--from") if first else dt.date.min
-    end = parse_date(last, "--to") if last else dt.date.max
-    if start > end:
-        raise typer.BadParameter(f"--from {start} is after --to {end}")
+    start, end = date_range(first, last)
     return lambda date: start <= date <= end
 
 
@@ -105,7 +110,6 @@ def _of_files(
 ) -> tuple[Dataset, pl.DataFrame]:
     from event_assets.cli.activity_sessions import read_activity
     from event_assets.cli.progress_bar import working
-    from event_assets.cli.text_table import note
     from event_assets.settings import load_settings
 
     with working(f"reading {path}"), tempfile.TemporaryDirectory(prefix="event_assets-top-") as staging:
@@ -162,7 +166,6 @@ def _only(dataset: Dataset, ranked: pl.DataFrame, platform: str) -> pl.DataFrame
     """The users of one platform, in any spelling."""
     import polars as pl
 
-    from event_assets.cli.text_table import note
     from event_assets.transforms.normalize import normalised
 
     assert dataset.gold.top_users is not None

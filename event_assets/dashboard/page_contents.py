@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
@@ -14,7 +14,8 @@ import polars as pl
 
 from event_assets.dashboard import formatting as text
 from event_assets.dashboard import quality_frames, queries
-from event_assets.dashboard.failed_runs import FailedRun, failed_runs
+from event_assets.dashboard.failed_runs import failed_runs
+from event_assets.dashboard.page_model import Card, Cell, DatasetPage, Table, Tile
 from event_assets.dashboard.panels import PANELS, REFUSED, Drill, Panel
 from event_assets.dashboard.queries import Question, Selection
 from event_assets.dashboard.query_cache import Answer, Answers, NotMadeError
@@ -24,71 +25,6 @@ from event_assets.wording import counted
 
 #: A table on the page has at most this number of rows; the download has all.
 TABLE_ROWS = 400
-
-
-@dataclass(frozen=True)
-class Cell:
-    text: str
-    number: bool = False
-    href: str = ""
-    bar: float | None = None
-    """Share of the longest bar of its column, 0 to 100."""
-
-
-@dataclass(frozen=True)
-class Table:
-    caption: str
-    headings: tuple[Cell, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    more: int = 0
-
-
-@dataclass(frozen=True)
-class Card:
-    """One panel with its answer, or with the reason why there is no answer (`message`) and a `command` that helps."""
-
-    name: str
-    title: str
-    note: str
-    span: str = "narrow"
-    open_table: bool = False
-    message: str = ""
-    command: str = ""
-    summary: str = ""
-    chart: str = ""
-    data: dict[str, Any] = field(default_factory=dict)
-    tables: tuple[Table, ...] = ()
-    csv: str = ""
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One key figure."""
-
-    label: str
-    value: str
-    note: str
-    bad: bool = False
-    """Whether it is worse than the dataset's declared limit."""
-
-
-@dataclass(frozen=True)
-class DatasetPage:
-    """All that the page of a dataset shows. `undeclared` are panels whose table the dataset doesn't declare."""
-
-    at: Selection
-    tiles: list[Tile]
-    cards: list[Card]
-    undeclared: list[Panel]
-    quality: list[Card]
-    equations: list[tuple[str, bool]]
-    files_rejected: dict[str, str]
-    landed_at: dt.datetime | None
-    stale: str
-    """Which partitions are stale, in a sentence; empty where none is."""
-    failed_runs: list[FailedRun]
-    dagster: str
-    """The address of the dataset's runs in Dagster."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +65,7 @@ def dataset_page(answers: Answers, at: Selection) -> DatasetPage:
     if reconciled.first_date:
         none = f"Nothing on these dates; there are events from {reconciled.first_date} to {reconciled.last_date}."
     cards = [card(panel, found, at, none) for panel in panels if panel not in undeclared]
-    known = [known_card(name, answers, at) for name in KNOWN]
+    known = [_known_card(name, answers, at) for name in KNOWN]
     dagster = answers.workspace.settings.dagster_url
     return DatasetPage(
         at=at,
@@ -158,11 +94,15 @@ def card(panel: Panel, found: Mapping[Question, Answer], at: Selection, none: st
     """A panel with its answer; an error in one panel is shown in its card only. `none` is the text of an empty one."""
     empty = Card(panel.name, panel.title, panel.note, panel.span)
     try:
-        rows = panel_rows(panel, found)
+        return _filled(panel, panel_rows(panel, found), at, none)
     except NotMadeError as error:
         return replace(empty, message=f"{error.culprit} {error.state}. To make it, run", command=error.remedy)
     except EventAssetsError as error:
         return replace(empty, message=str(error))
+
+
+def _filled(panel: Panel, rows: pl.DataFrame | None, at: Selection, none: str) -> Card:
+    empty = Card(panel.name, panel.title, panel.note, panel.span)
     if rows is None or rows.is_empty():
         return replace(empty, message=none)
     links, tables = Links(at), tuple(_tables(rows, panel, Links(at)))
@@ -196,15 +136,10 @@ def known_rows(name: str, answers: Answers) -> pl.DataFrame:
     return quality_frames.drift(answers.workspace)
 
 
-def known_card(name: str, answers: Answers, at: Selection) -> Card:
+def _known_card(name: str, answers: Answers, at: Selection) -> Card:
     title, note, chart = KNOWN[name]
-    rows = known_rows(name, answers)
     panel = Panel(name, title, note, (), lambda _: "", chart=chart)
-    if rows.is_empty():
-        return Card(name, title, note, message="None: every file has the declared fields.")
-    data = _data(rows, panel, Links(at)) if chart else {}
-    tables = (_table(rows, panel, Links(at), title),)
-    return Card(name, title, note, chart=chart, data=data, tables=tables, open_table=not chart, csv=Links(at).csv(name))
+    return _filled(panel, known_rows(name, answers), at, "None: every file has the declared fields.")
 
 
 def _laid_out(cards: Iterable[Card]) -> Iterator[Card]:
@@ -261,19 +196,14 @@ def _grouped(equation: str) -> str:
 
 def _data(rows: pl.DataFrame, panel: Panel, links: Links) -> dict[str, Any]:
     """What the chart draws, as JSON holds it."""
-    data: dict[str, Any] = {
+    drill = panel.drill
+    return {
         "columns": rows.columns,
         "rows": [[_json(value) for value in row] for row in rows.iter_rows()],
         "from": links.at.first.isoformat(),
         "to": links.at.last.isoformat(),
+        "drill": drill and {"path": links.table(drill.table), "columns": drill.columns, "range": links.range},
     }
-    if panel.drill:
-        data["drill"] = {
-            "path": links.table(panel.drill.table),
-            "columns": panel.drill.columns,
-            "range": links.range,
-        }
-    return data
 
 
 def _json(value: Any) -> Any:

@@ -14,6 +14,7 @@ from event_assets.declaration import Dataset
 from event_assets.tables.catalog import tables
 from event_assets.tables.channel_tables import conversion_columns
 from event_assets.text.sql import identifier, literal
+from event_assets.warehouse.views import REJECTED
 
 #: Upper bounds of session lengths in seconds, and their names. A session of one event has no length.
 LENGTHS = (("one event", 0), ("< 1 min", 60), ("1-5 min", 300), ("5-15 min", 900), ("15-30 min", 1800))
@@ -31,9 +32,9 @@ class Selection:
     last: dt.date
     whole: bool = False
 
-    def has(self, table: str) -> bool:
-        """Whether the dataset declares the table."""
-        return table in tables(self.dataset)
+    def has(self, view: str) -> bool:
+        """Whether the dataset declares the table (each has the view of its rejected records)."""
+        return view == REJECTED or view in tables(self.dataset)
 
     def view(self, table: str) -> str:
         return f"{identifier(self.dataset.name)}.{identifier(table)}"
@@ -61,31 +62,43 @@ Question = Callable[[Selection], Query | None]
 _IN_RANGE = "event_date BETWEEN ? AND ?"
 
 
+def _select(table: str, sql: str) -> Question:
+    """The question that one SELECT answers where the dataset declares its table: `{view}`, on `{dates}`."""
+
+    def question(at: Selection) -> Query | None:
+        text = sql.format(view=at.view(table), dates=_IN_RANGE)
+        return Query(table, text, at.dates if "?" in text else ()) if at.has(table) else None
+
+    return question
+
+
+_by_type = _select(
+    "events_by_type",
+    """SELECT event_date, event_type, event_count AS events, user_count AS users
+        FROM {view} WHERE {dates} ORDER BY ALL""",
+)
+_by_minute = _select(
+    "events_by_minute",
+    """SELECT event_date, event_type, sum(event_count)::BIGINT AS events, NULL::BIGINT AS users
+        FROM {view} WHERE {dates} GROUP BY ALL ORDER BY ALL""",
+)
+
+
 def events_by_type(at: Selection) -> Query | None:
     """event_date, event_type, events, users (of the date; null where the dataset declares no events_by_type)."""
-    if at.has("events_by_type"):
-        sql = f"""SELECT event_date, event_type, event_count AS events, user_count AS users
-            FROM {at.view("events_by_type")} WHERE {_IN_RANGE} ORDER BY ALL"""
-        return Query("events_by_type", sql, at.dates)
-    if at.has("events_by_minute"):
-        sql = f"""SELECT event_date, event_type, sum(event_count)::BIGINT AS events, NULL::BIGINT AS users
-            FROM {at.view("events_by_minute")} WHERE {_IN_RANGE} GROUP BY ALL ORDER BY ALL"""
-        return Query("events_by_minute", sql, at.dates)
-    return None
+    return _by_type(at) or _by_minute(at)
 
 
-def users(at: Selection) -> Query | None:
-    """event_date, users (distinct), events: one row per date, and before them one without a date for all dates."""
-    if not at.has("daily_summary"):
-        return None
-    # A date has one row per user. Grouping by user and counting the groups takes a quarter of a distinct count's time.
-    sql = f"""WITH chosen AS MATERIALIZED (SELECT event_date, user_id, event_count
-            FROM {at.view("daily_summary")} WHERE {_IN_RANGE}),
+#: event_date, users (distinct), events: one row per date, and before them one without a date for all dates.
+#: A date has one row per user. Grouping by user and counting the groups takes a quarter of a distinct count's time.
+users = _select(
+    "daily_summary",
+    """WITH chosen AS MATERIALIZED (SELECT event_date, user_id, event_count FROM {view} WHERE {dates}),
         everybody AS (SELECT sum(event_count) AS events FROM chosen GROUP BY user_id)
-        SELECT NULL AS event_date, count(*) AS users, coalesce(sum(events), 0)::BIGINT AS events FROM everybody
-        UNION ALL SELECT event_date, count(*), sum(event_count)::BIGINT FROM chosen
-        GROUP BY ALL ORDER BY event_date NULLS FIRST"""
-    return Query("daily_summary", sql, at.dates)
+    SELECT NULL AS event_date, count(*) AS users, coalesce(sum(events), 0)::BIGINT AS events FROM everybody
+    UNION ALL SELECT event_date, count(*), sum(event_count)::BIGINT FROM chosen
+    GROUP BY ALL ORDER BY event_date NULLS FIRST""",
+)
 
 
 def sessions(at: Selection) -> Query | None:
@@ -142,33 +155,23 @@ def funnel(at: Selection) -> Query | None:
     return Query("user_funnel", sql, at.dates)
 
 
-def active_users(at: Selection) -> Query | None:
-    """event_date, day, week, month: distinct users of the date, and of the 7 and 28 dates that end on it."""
-    if not at.has("active_users"):
-        return None
-    sql = f"""SELECT event_date, "day", "week", "month" FROM {at.view("active_users")}
-        WHERE {_IN_RANGE} ORDER BY event_date"""
-    return Query("active_users", sql, at.dates)
-
-
-def retention(at: Selection) -> Query | None:
-    """cohort_week, offset_weeks, users, share: of those first seen in a week of the dates, who came so much later."""
-    if not at.has("retention_by_week"):
-        return None
-    sql = f"""SELECT cohort_week, offset_weeks, users,
-            users / first_value(users) OVER (PARTITION BY cohort_week ORDER BY offset_weeks) AS share
-        FROM {at.view("retention_by_week")} WHERE cohort_week BETWEEN ?::DATE - 6 AND ? ORDER BY ALL"""
-    return Query("retention_by_week", sql, at.dates)
-
-
-def persons(at: Selection) -> Query | None:
-    """column (first `all` together), ids, persons: how many ids each column has, and of how many persons they are."""
-    if not at.has("identities"):
-        return None
-    sql = f"""SELECT coalesce("column", 'all') AS "column", count(*) AS ids,
-            count(DISTINCT person_id) AS persons FROM {at.view("identities")}
-        GROUP BY GROUPING SETS ((), (identities."column")) ORDER BY grouping(identities."column") DESC, ids DESC, 1"""
-    return Query("identities", sql)
+#: event_date, day, week, month: distinct users of the date, and of the 7 and 28 dates that end on it.
+active_users = _select(
+    "active_users", 'SELECT event_date, "day", "week", "month" FROM {view} WHERE {dates} ORDER BY event_date'
+)
+#: cohort_week, offset_weeks, users, share: of those first seen in a week of the dates, who came so much later.
+retention = _select(
+    "retention_by_week",
+    """SELECT cohort_week, offset_weeks, users,
+        users / first_value(users) OVER (PARTITION BY cohort_week ORDER BY offset_weeks) AS share
+    FROM {view} WHERE cohort_week BETWEEN ?::DATE - 6 AND ? ORDER BY ALL""",
+)
+#: column (first `all` together), ids, persons: how many ids each column has, and of how many persons they are.
+persons = _select(
+    "identities",
+    """SELECT coalesce("column", 'all') AS "column", count(*) AS ids, count(DISTINCT person_id) AS persons FROM {view}
+    GROUP BY GROUPING SETS ((), (identities."column")) ORDER BY grouping(identities."column") DESC, ids DESC, 1""",
+)
 
 
 def traffic(at: Selection) -> Query | None:
@@ -243,28 +246,20 @@ def watch_time(at: Selection) -> Query | None:
     return Query(table, sql, () if at.whole else at.dates)
 
 
-def refused(at: Selection) -> Query | None:
-    """reason, records, of_no_date (how many had no readable date): rejected records of the dates and those."""
-    sql = f"""SELECT reason, count(*) AS records, count(*) FILTER (event_date IS NULL) AS of_no_date
-        FROM {at.view("rejected_records")} WHERE event_date IS NULL OR {_IN_RANGE}
-        GROUP BY reason ORDER BY records DESC, reason"""
-    return Query("rejected_records", sql, at.dates)
-
-
-def completeness(at: Selection) -> Query | None:
-    """event_date, expected, arrived, missing: the dates that lack files."""
-    if not at.has("completeness"):
-        return None
-    sql = f"""SELECT event_date, expected, arrived, missing FROM {at.view("completeness")}
-        WHERE NOT complete AND {_IN_RANGE} ORDER BY event_date"""
-    return Query("completeness", sql, at.dates)
-
-
-def lateness(at: Selection) -> Query | None:
-    """event_date, landed_date, records, sessions_changed and these by kind: what was landed later than on the day
-    after the date."""
-    if not at.has("lateness"):
-        return None
-    sql = f"""SELECT * FROM {at.view("lateness")}
-        WHERE landed_date > event_date + 1 AND {_IN_RANGE} ORDER BY event_date, landed_date"""
-    return Query("lateness", sql, at.dates)
+#: reason, records, of_no_date (how many had no readable date): rejected records of the dates and those.
+refused = _select(
+    REJECTED,
+    """SELECT reason, count(*) AS records, count(*) FILTER (event_date IS NULL) AS of_no_date
+    FROM {view} WHERE event_date IS NULL OR {dates} GROUP BY reason ORDER BY records DESC, reason""",
+)
+#: event_date, expected, arrived, missing: the dates that lack files.
+completeness = _select(
+    "completeness",
+    """SELECT event_date, expected, arrived, missing FROM {view}
+    WHERE NOT complete AND {dates} ORDER BY event_date""",
+)
+#: event_date, landed_date, records, sessions_changed and these by kind: what was landed later than on the day after the
+#: date.
+lateness = _select(
+    "lateness", "SELECT * FROM {view} WHERE landed_date > event_date + 1 AND {dates} ORDER BY event_date, landed_date"
+)

@@ -17,7 +17,7 @@ from event_assets.pipeline.reconcile import Reconciliation, reconcile
 from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings
 from event_assets.tables.landed_tables import LANDING_REJECTS, RAW_EVENTS
-from event_assets.warehouse.query import read
+from event_assets.warehouse.query import read_frame
 from event_assets.warehouse.views import REJECTED
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class NotMadeError(EventAssetsError):
 
 def fetch(query: Query, dataset: Dataset, settings: Settings) -> pl.DataFrame:
     """The rows of one query, read now."""
-    return read(query.sql, {dataset.name: dataset}, settings, lambda rows: pl.concat(list(rows)), query.parameters)
+    return read_frame(query.sql, {dataset.name: dataset}, settings, query.parameters)
 
 
 class Answers:

@@ -21,12 +21,12 @@ import jinja2
 import polars as pl
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from event_assets.dashboard import page_contents
 from event_assets.dashboard.panels import PANELS, REFUSED
@@ -78,7 +78,7 @@ def make_app(datasets: Mapping[str, Dataset], settings: Settings) -> Starlette:
             Route("/{dataset}/rows/{table}", site.rows),
         ],
         middleware=[
-            Middleware(_Headers),
+            Middleware(BaseHTTPMiddleware, dispatch=_with_headers),
             # A page of somebody else's that resolves its own name to 127.0.0.1 must not read the tables.
             Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
         ],
@@ -91,20 +91,10 @@ def make_app(datasets: Mapping[str, Dataset], settings: Settings) -> Starlette:
     )
 
 
-class _Headers:
-    """Adds the headers to every answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                added = [(name.encode(), value.encode()) for name, value in _HEADERS.items()]
-                message = {**message, "headers": [*message["headers"], *added]}
-            await send(message)
-
-        await self._app(scope, receive, with_headers)
+async def _with_headers(request: Request, answer: RequestResponseEndpoint) -> Response:
+    response = await answer(request)
+    response.headers.update(_HEADERS)
+    return response
 
 
 class _Site:

@@ -15,7 +15,7 @@ _DURATION_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 class Declared(BaseModel):
     """Base of every part of a declaration: unknown keys are errors, and values never change afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
     def rules(self, *parts: str) -> dict[str, Any]:
         """The named parts (all where none are named) as plain JSON values, for digests of rules."""

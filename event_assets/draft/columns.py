@@ -26,12 +26,15 @@ _PERSONAL = (
     *("csusername", "telefon", "strasse", "adresse", "vorname", "nachname", "prenom", "nom", "mbox", "clientipaddress"),
 )
 
-
 #: Names that say little without the name of the object around them.
 _GENERIC = (
     *("id", "name", "type", "value", "source", "medium", "title", "url", "key", "status", "version", "category"),
     *("path", "language", "display", "en_us", "home_page"),
 )
+
+
+#: Columns that all events have.
+_OF_ALL = ("user_id", "event_type")
 
 
 @dataclass(frozen=True)
@@ -72,41 +75,42 @@ def event_columns(
         if one is not None
     }
     taken = {*RESERVED_COLUMNS, "user_id", "event_type", *(name for name, _ in fixed.values())}
-    ids = {one.source for one in (roles.user, roles.id, roles.session) if one is not None}
-    named = {one.source for one in (roles.id, roles.platform, roles.ip, roles.page, roles.minutes) if one is not None}
-    required = {one.source for one in (roles.type, roles.id) if one is not None}
-    if roles.user is not None and roles.user_required:
-        required.add(roles.user.source)
+    ids = _sources(roles.user, roles.id, roles.session)
+    named = _sources(roles.id, roles.platform, roles.ip, roles.page, roles.minutes) | fixed.keys()
+    types, addresses = _sources(roles.type), _sources(roles.ip)
+    required = _sources(roles.type, roles.id, roles.user if roles.user_required else None)
     numbers = common_numbers(type_of(one) for one in fields)
     left = [one for one in fields if one not in roles.time]
     found = [] if roles.user else [_nobody(left)]
     found += [] if roles.type else [_event(left, partitions)]
-    for one in fields:
-        if one in roles.time or (one.within and one.source not in named and one.source not in fixed):
+    for one in left:
+        if one.within and one.source not in named:
             continue
-        name, one = fixed.get(one.source) or (_free(one.parts or (one.source,), taken), one)
+        name, one = fixed.get(one.source) or (_free(one.names, taken), one)
         taken.add(name)
-        is_text = one.source == (roles.type and roles.type.source) or one is roles.ip
+        is_text = one.source in types or one is roles.ip
         kind = ColumnType("string") if is_text else _type(one, one.source in ids, numbers)
         if name == "user_id" and kind.name not in ("string", "int64"):
             kind = ColumnType("string", kind.null_values)
-        remarks = (
-            tuple(roles.remarks["user" if name == "user_id" else "type"]) if name in ("user_id", "event_type") else ()
-        )
+        remarks = roles.remarks[{"user_id": "user", "event_type": "type"}[name]] if name in _OF_ALL else []
         found.append(
             DraftColumn(
                 name,
                 one.sources,
                 kind,
                 required=one.source in required,
-                personal=_is_personal(one) or one.source == (roles.ip and roles.ip.source),
-                is_empty=not one.texts and name not in ("user_id", "event_type"),
+                personal=_is_personal(one) or one.source in addresses,
+                is_empty=not one.texts and name not in _OF_ALL,
                 lower=name == "event_type" and bool(differ_in_case(one.texts)),
                 examples=_examples(one) if one.source not in ids else (),
                 remarks=(*remarks, *_odd_values(one, kind)),
             )
         )
     return tuple(found)
+
+
+def _sources(*roles: Field | None) -> set[str]:
+    return {one.source for one in roles if one is not None}
 
 
 def profile_columns(fields: Sequence[Field], user: Field, taken: Iterable[str]) -> tuple[DraftColumn, ...]:
@@ -117,8 +121,7 @@ def profile_columns(fields: Sequence[Field], user: Field, taken: Iterable[str]) 
         if one.within:
             continue
         is_user = one.source == user.source
-        parts = one.parts or (one.source,)
-        name = "user_id" if is_user else _free(parts, names, prefix="profile")
+        name = "user_id" if is_user else _free(one.names, names, prefix="profile")
         names.add(name)
         kind = type_of(one, identifier=is_user)
         found.append(
@@ -189,21 +192,16 @@ def _nobody(fields: Sequence[Field]) -> DraftColumn:
 
 
 def _event(fields: Sequence[Field], partitions: Mapping[str, str]) -> DraftColumn:
+    text = ColumnType("string")
     folder = next((key for key in partitions if bare(key) in known_names.TYPE), None)
     if folder is not None:
         remark = f"the type of event is a part of the files' folders, such as {folder}={partitions[folder]}"
-        kind = ColumnType("string")
-        return DraftColumn(
-            "event_type", ("file_path",), kind, required=True, pattern=_folder(folder), remarks=(remark,)
-        )
-    remark = "no field has the type of the event, so that all events have this type"
+        pattern = f"{folder}=([^/]+)"
+        return DraftColumn("event_type", ("file_path",), text, required=True, pattern=pattern, remarks=(remark,))
     some = _such_as(possible_types(fields))
+    remark = "no field has the type of the event, so that all events have this type"
     remarks = (f"{remark}; name one with source: FIELD{some}" if some else remark,)
-    return DraftColumn("event_type", (), ColumnType("string"), constant="event", remarks=remarks)
-
-
-def _folder(key: str) -> str:
-    return f"{key}=([^/]+)"
+    return DraftColumn("event_type", (), text, constant="event", remarks=remarks)
 
 
 def _such_as(fields: Sequence[Field]) -> str:

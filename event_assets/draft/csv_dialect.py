@@ -11,8 +11,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from event_assets.declaration import CsvDialect
 from event_assets.draft.infer_time_formats import infer_time_formats
@@ -30,9 +31,9 @@ _MAX_FOOTER_LINES = 20
 _DELIMITERS = (",", ";", "\t", "|", ", ", " ", ":", "^", "~", "\x1f", "\x01")
 _QUOTES = ('"', "'")
 _ESCAPES = ("\\", '"')
-#: Times, addresses and plain sentences hold these at equal numbers by chance.
 #: A dialect with a lower score explains no more than blanks within texts.
 _BARELY = 0.25
+#: Times, addresses and plain sentences have these at equal numbers by chance.
 _DOUBTFUL = {":": 0.3, " ": 0.85, "~": 0.9, "^": 0.9}
 
 _FIELDS = re.compile(rb"^#Fields:[ \t]*([^\r\n]+)", re.MULTILINE)
@@ -51,26 +52,13 @@ _VALUE = re.compile(
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a delimited text file is written."""
+    """How a delimited text file is written, and what its table is."""
 
+    csv: CsvDialect
     encoding: str = "utf-8"
     """Python's name of it; `utf-8` also where the file begins with a byte order mark."""
-    delimiter: str = ","
-    quote: str = '"'
-    escape: str = '"'
-    """The character before a quote within quotes: the quote itself where it is doubled."""
-    skip_lines: int = 0
-    """Lines before the header (a preamble)."""
-    header_lines: int = 1
-    """Records that the header takes, 0 in a file without one."""
-    footer_lines: int = 0
-    """Lines behind the table, blank ones not counted."""
     lines: Literal["plain", "quoted_whole"] = "plain"
     """`quoted_whole`: every line is wrapped in quotes as a whole."""
-    comment: str = ""
-    """What a line begins with that is no data."""
-    w3c: bool = False
-    """Whether `#Fields:` lines name the columns."""
     preamble: str = ""
     """The text of the skipped lines."""
     names: tuple[str, ...] = ()
@@ -79,29 +67,6 @@ class Dialect:
     """The names of a header that is skipped, since it has some of them twice."""
     records: tuple[tuple[str | None, ...], ...] = field(default=(), repr=False)
     """The first records behind the header that have a field for each name, empty fields as None."""
-
-    @property
-    def keys(self) -> dict[str, Any]:
-        """The keys of a declaration's `csv` that differ from their defaults."""
-        if self.w3c:
-            return {"header": "w3c", "delimiter": self.delimiter}
-        found = {
-            "delimiter": self.delimiter,
-            "quote": self.quote,
-            "escape": self.escape,
-            "header": self.header_lines > 0,
-            "header_lines": max(1, self.header_lines),
-            "skip_lines": self.skip_lines,
-            "footer_lines": self.footer_lines,
-        }
-        default = CsvDialect()
-        changed = {key: value for key, value in found.items() if value != getattr(default, key)}
-        return changed | ({"comment": self.comment} if self.comment else {})
-
-    @property
-    def csv(self) -> CsvDialect:
-        """The same as a declaration has it."""
-        return CsvDialect.model_validate(self.keys)
 
 
 def detect(path: Path) -> Dialect:
@@ -114,15 +79,16 @@ def detect(path: Path) -> Dialect:
     head, tail, whole = _ends(plain_chunks(path, path.name), encoding)
     if fields := _FIELDS.search(head):
         return _w3c(head, fields[1], encoding)
-    lines: Literal["plain", "quoted_whole"] = "quoted_whole" if _wrapped(head) else "plain"
-    if lines == "quoted_whole":
+    is_wrapped = _wrapped(head)
+    if is_wrapped:
         head, tail = _unwrap(head), _unwrap(tail)
-    comment = "#" if _is_commented(head) else ""
+    comment = "#" if _is_commented(head) else None
     if comment:
         head, tail = _COMMENTS.sub(b"", head), _COMMENTS.sub(b"", tail)
     found = _best(head, whole)
-    dialect = replace(found.dialect, encoding=encoding, lines=lines, comment=comment)
-    return _with_table(dialect, found.rows, head, tail)
+    table = _with_table(found.csv, found.rows, head, tail)
+    csv = table.csv.model_copy(update={"comment": comment})
+    return replace(table, csv=csv, encoding=encoding, lines="quoted_whole" if is_wrapped else "plain")
 
 
 def _w3c(head: bytes, names: bytes, encoding: str) -> Dialect:
@@ -130,9 +96,9 @@ def _w3c(head: bytes, names: bytes, encoding: str) -> Dialect:
     delimiter = "\t" if b"\t" in head else "whitespace"
     fields = tuple(names.decode().split())
     lines = [line for line in head.decode().splitlines() if line.strip() and not line.startswith("#")]
-    rows = [line.split("\t") if delimiter == "\t" else line.split() for line in lines[:MAX_TABLE_RECORDS]]
+    rows = [line.split("\t" if delimiter == "\t" else None) for line in lines[:MAX_TABLE_RECORDS]]
     records = tuple(tuple(value or None for value in row) for row in rows if len(row) == len(fields))
-    return Dialect(encoding, delimiter, w3c=True, names=fields, records=records)
+    return Dialect(CsvDialect(header="w3c", delimiter=delimiter), encoding, names=fields, records=records)
 
 
 def _is_commented(head: bytes) -> bool:
@@ -143,8 +109,8 @@ def _is_commented(head: bytes) -> bool:
     if not remarks or len(remarks) > len(others):
         return False
     widths = {mark: {line.count(mark) for line in others} for mark in (b",", b";", b"\t", b"|")}
-    regular = [mark for mark, found in widths.items() if len(found) == 1 and found != {0}]
-    return not any(line.count(mark) in widths[mark] for line in remarks for mark in regular)
+    regular = {mark: found for mark, found in widths.items() if len(found) == 1 and found != {0}}
+    return not any(line.count(mark) in found for line in remarks for mark, found in regular.items())
 
 
 def _ends(chunks: Iterator[bytes], encoding: str) -> tuple[bytes, bytes, bool]:
@@ -172,7 +138,7 @@ def _wrapped(head: bytes) -> bool:
 
 
 def _unwrap(text: bytes) -> bytes:
-    lines = [re.sub(rb'^\s*"((?:[^"]|"")*)"\s*$', rb"\1", line) for line in re.split(rb"\r\n|\n|\r", text)]
+    lines = (re.sub(rb'^\s*"((?:[^"]|"")*)"\s*$', rb"\1", line) for line in re.split(rb"\r\n|\n|\r", text))
     return b"\n".join(line.replace(b'""', b'"') for line in lines)
 
 
@@ -182,41 +148,41 @@ Row = tuple[int, list[str | None] | None]
 
 @dataclass(frozen=True)
 class _Tried:
-    dialect: Dialect
+    csv: CsvDialect
     rows: list[Row]
-    score: tuple[float, ...]
+    score: tuple[float, ...] = (0.0,)
 
 
 def _best(head: bytes, whole: bool) -> _Tried:
     """The dialect that makes the most of the text; of equal ones the one that is tried first."""
-    tried = []
-    for delimiter in _DELIMITERS:
-        if delimiter.encode() not in head:
-            continue
-        for quote in _QUOTES:
-            for escape in (quote, *(e for e in _ESCAPES if e != quote and (e + quote).encode() in head)):
-                tried.append(_try(head, whole, Dialect(delimiter=delimiter, quote=quote, escape=escape)))
-    best = max(tried, key=lambda one: one.score, default=None)
-    if best is None or best.score[0] < _BARELY:
-        return _try(head, whole, Dialect())  # a single column
-    return _aligned(head) or best if best.dialect.delimiter == " " else best
+    tried = [
+        _try(head, whole, CsvDialect(delimiter=delimiter, quote=quote, escape=escape))
+        for delimiter in _DELIMITERS
+        if delimiter.encode() in head
+        for quote in _QUOTES
+        for escape in (quote, *(e for e in _ESCAPES if e != quote and (e + quote).encode() in head))
+    ]
+    if not tried or (best := max(tried, key=lambda one: one.score)).score[0] < _BARELY:
+        return _try(head, whole, CsvDialect())  # a single column
+    return _aligned(head) or best if best.csv.delimiter == " " else best
 
 
 def _aligned(head: bytes) -> _Tried | None:
     """Columns set apart by runs of blanks; None where single blanks do."""
-    rows: list[Row] = []
-    place = 0
-    for line in head.splitlines(keepends=True)[:MAX_TABLE_RECORDS]:
-        if line.strip():
-            rows.append((place, list(line.decode(errors="replace").split())))
-        place += len(line)
+    lines = head.splitlines(keepends=True)[:MAX_TABLE_RECORDS]
+    places = accumulate(map(len, lines), initial=0)
+    rows: list[Row] = [
+        (place, [*line.decode(errors="replace").split()])
+        for place, line in zip(places, lines, strict=False)
+        if line.strip()
+    ]
     widths = {len(values) for _, values in rows if values}
     is_padded = re.search(rb"\S(?:  +|\t+)\S", head) is not None
-    return _Tried(Dialect(delimiter="whitespace"), rows, ()) if is_padded and len(widths) == 1 else None
+    return _Tried(CsvDialect(delimiter="whitespace"), rows) if is_padded and len(widths) == 1 else None
 
 
-def _try(head: bytes, whole: bool, dialect: Dialect) -> _Tried:
-    parser = RecordParser(dialect.csv, None, _HEAD_BYTES)
+def _try(head: bytes, whole: bool, csv: CsvDialect) -> _Tried:
+    parser = RecordParser(csv, None, _HEAD_BYTES)
     rows: list[Row] = []
     place = 0
     while place < len(head) and len(rows) < MAX_TABLE_RECORDS:
@@ -226,33 +192,33 @@ def _try(head: bytes, whole: bool, dialect: Dialect) -> _Tried:
         if taken.values is not None or taken.reason is not None:
             rows.append((place, taken.values))
         place = taken.next
-    return _Tried(dialect, rows, _score(rows, dialect, head))
+    return _Tried(csv, rows, _score(rows, csv, head))
 
 
-def _score(rows: list[Row], dialect: Dialect, head: bytes) -> tuple[float, ...]:
-    """How well a dialect explains the text: share of equally wide records, then of fields that are well formed."""
+def _width(rows: list[Row]) -> tuple[int, int]:
+    """The number of fields that most records have (more than one before one), and how many have it; 0 of no records."""
     widths = Counter(len(values) for _, values in rows if values is not None)
-    if not rows or not widths:
+    return max(widths.items(), key=lambda item: (item[1] * (item[0] > 1), item[0]), default=(0, 0))
+
+
+def _score(rows: list[Row], csv: CsvDialect, head: bytes) -> tuple[float, ...]:
+    """How well a dialect explains the text: share of equally wide records, then of fields that are well formed."""
+    width, same = _width(rows)
+    if not width:
         return (0.0,)
-    width, same = max(widths.items(), key=lambda item: (item[1] * (item[0] > 1), item[0]))
     fields = [value for _, values in rows if values and len(values) == width for value in values if value]
     # A quote or a blank left at an end of a field speaks for another dialect; a value that is a number for this one.
-    ragged = sum(value[0] in "\"' " or value[-1] in "\"' " for value in fields)
-    typed = sum(_VALUE.fullmatch(value) is not None for value in fields)
-    well = 1 - ragged / max(1, len(fields))
-    typed_share = typed / max(1, len(fields))
-    consistent = same / len(rows)
-    quoted = head.count(dialect.quote.encode())
-    likely = _DOUBTFUL.get(dialect.delimiter, 1) * (1 - 1 / (width + 1)) * (0.7 + 0.3 * typed_share)
-    return (consistent * well * likely, min(quoted, 1) * (dialect.quote == '"'))
+    ragged = sum(value[0] in "\"' " or value[-1] in "\"' " for value in fields) / max(1, len(fields))
+    typed = sum(_VALUE.fullmatch(value) is not None for value in fields) / max(1, len(fields))
+    likely = _DOUBTFUL.get(csv.delimiter, 1) * (1 - 1 / (width + 1)) * (0.7 + 0.3 * typed)
+    return (same / len(rows) * (1 - ragged) * likely, csv.quote == '"' and b'"' in head)
 
 
-def _with_table(dialect: Dialect, rows: list[Row], head: bytes, tail: bytes) -> Dialect:
+def _with_table(csv: CsvDialect, rows: list[Row], head: bytes, tail: bytes) -> Dialect:
     """The dialect with its preamble, header and footer."""
-    widths = Counter(len(values) for _, values in rows if values is not None)
-    if not widths:
-        return replace(dialect, header_lines=0)
-    width = max(widths.items(), key=lambda item: (item[1] * (item[0] > 1), item[0]))[0]
+    width, _ = _width(rows)
+    if not width:
+        return Dialect(csv.model_copy(update={"header": False}))
     first = _first_of_table([values for _, values in rows], width)
     table = [values for _, values in rows[first:] if values is not None and len(values) == width]
     header = _header_lines(table)
@@ -263,37 +229,24 @@ def _with_table(dialect: Dialect, rows: list[Row], head: bytes, tail: bytes) -> 
         repeated, names = tuple(names), header_names([[None] * width])
         first, header, table = first + header, 0, table[header:]
     body = tuple(tuple(values) for values in table[header:])
-    place = rows[first][0] if first < len(rows) else len(head)
-    skipped = len(re.findall(rb"\r\n|\n|\r", head[:place]))
-    # Blank lines before the header are passed over anyway.
-    skipped = skipped if head[:place].strip() else 0
-    return replace(
-        dialect,
-        skip_lines=skipped,
-        preamble=_shown(head[:place]) if skipped else "",
-        header_lines=header,
-        footer_lines=_footer_lines(dialect, width, tail) if len(body) > 1 else 0,
-        names=tuple(names),
-        repeated=repeated,
-        records=body,
-    )
-
-
-def _shown(preamble: bytes) -> str:
-    """Skipped lines for a remark, without the delimiters of empty fields."""
+    preamble = head[: rows[first][0] if first < len(rows) else len(head)]
+    keys = {
+        "header": header > 0,
+        "header_lines": max(1, header),
+        # Blank lines before the header are passed over anyway.
+        "skip_lines": len(re.findall(rb"\r\n|\n|\r", preamble)) if preamble.strip() else 0,
+        "footer_lines": _footer_lines(csv, width, tail) if len(body) > 1 else 0,
+    }
+    found = csv.model_copy(update=keys)
     lines = (line.strip(" ;,\t") for line in preamble.decode(errors="replace").splitlines())
-    return " / ".join(filter(None, lines))
+    shown = " / ".join(filter(None, lines))
+    return Dialect(found, preamble=shown, names=tuple(names), repeated=repeated, records=body)
 
 
 def _first_of_table(rows: Sequence[list[str | None] | None], width: int) -> int:
     """The first record that isn't of a preamble: as wide as the table, and with more than a title in it."""
-
-    def of_table(values: list[str | None] | None) -> bool:
-        if values is None or len(values) != width:
-            return False
-        return width < 3 or sum(value is not None and bool(value.strip()) for value in values) > 1
-
-    return next((at for at, values in enumerate(rows) if of_table(values)), 0)
+    wide = [(at, values) for at, values in enumerate(rows) if values is not None and len(values) == width]
+    return next((at for at, values in wide if width < 3 or sum(bool(v and v.strip()) for v in values) > 1), 0)
 
 
 def _header_lines(table: list[list[str | None]]) -> int:
@@ -306,27 +259,24 @@ def _header_lines(table: list[list[str | None]]) -> int:
         return 0
     lines = 1
     while typed and lines < min(_MAX_HEADER_LINES, len(table) // 2):
-        texts = [table[lines][at] for at in typed]
-        if any(text is None or _VALUE.fullmatch(text) for text in texts):
+        if any(text is None or _VALUE.fullmatch(text) for text in (table[lines][at] for at in typed)):
             break
         lines += 1
     return lines
 
 
-def _is_typed(column: list[str | None]) -> bool:
+def _is_typed(column: Sequence[str | None]) -> bool:
     values = [value for value in column if value]
     return bool(values) and sum(_VALUE.fullmatch(value) is not None for value in values) >= 0.9 * len(values)
 
 
 def _could_be_names(values: list[str | None], below: list[list[str | None]]) -> bool:
     names = [value.strip() for value in values if value and value.strip()]
-    if not names or len(names) < len(values) / 2 or any(map(_is_value, names)):
-        return False
-    if len(set(names)) < len(names) / 2:
+    if not names or len(names) < len(values) / 2 or any(map(_is_value, names)) or len(set(names)) < len(names) / 2:
         return False
     # Texts that come again in their own column are values: but the same header may come once more.
-    again = [sum(row[at] == value for row in below[:100]) for at, value in enumerate(values) if value]
-    return not below or sum(count > len(below[:100]) / 3 for count in again) == 0
+    again = (sum(row[at] == value for row in below[:100]) for at, value in enumerate(values) if value)
+    return not below or all(count <= len(below[:100]) / 3 for count in again)
 
 
 def _is_value(text: str) -> bool:
@@ -334,18 +284,17 @@ def _is_value(text: str) -> bool:
     return not text.isalpha() and bool(_VALUE.fullmatch(text) or infer_time_formats([text]))
 
 
-def _footer_lines(dialect: Dialect, width: int, tail: bytes) -> int:
+def _footer_lines(csv: CsvDialect, width: int, tail: bytes) -> int:
     """Lines of fewer fields at the very end: a remark, a number of rows."""
-    if width < 2 or dialect.delimiter == "whitespace":
+    if width < 2 or csv.delimiter == "whitespace":
         return 0
-    marks = CsvDialect(delimiter=dialect.delimiter, quote=dialect.quote, escape=dialect.escape)
-    parser = RecordParser(marks, None, _TAIL_BYTES)
+    parser = RecordParser(csv, None, _TAIL_BYTES)
     lines = [line for line in re.split(rb"\r\n|\n|\r", tail) if line.strip()][-_MAX_FOOTER_LINES - 1 :]
     count = 0
     for line in reversed(lines):
         taken = parser.take(line, 0, final=True)
-        filled = [value for value in (taken.values if taken and taken.values else ()) if value and value.strip()]
-        if taken is None or taken.values is None or len(filled) != 1 or parser.quote in line:
+        values = taken.values if taken and taken.values else ()
+        if sum(bool(value and value.strip()) for value in values) != 1 or parser.quote in line:
             break
         count += 1
     return count if 0 < count <= min(_MAX_FOOTER_LINES, len(lines) - 1) else 0

@@ -15,34 +15,21 @@ from event_assets.declaration import COMPONENT_TYPE, Dataset, parse_dataset
 from event_assets.declaration.column import NAME
 from event_assets.draft.draft_block import Block, block_lines
 from event_assets.draft.events_and_profiles import Kinds, kinds_of
-from event_assets.draft.file_groups import Found
 from event_assets.draft.infer_time_formats import read_time
-from event_assets.draft.sample import bare
+from event_assets.draft.sample import Found, bare
 from event_assets.draft.user_field import linked_ids
 from event_assets.draft.yaml_quoting import checks, flow, one_line, quoted
 from event_assets.errors import DeclarationError
 
 #: Event types that are steps on the way to a sale, each with the names that it goes by, without case and marks.
-_FUNNEL = (
-    (
-        *("view", "pageview", "pageviewed", "viewedpage", "productview", "productviewed", "viewedproduct", "viewitem"),
-        "viewproduct",
-    ),
-    ("cart", "addtocart", "addedtocart", "productadded", "itemadded", "additem", "inthecart", "warenkorb"),
-    ("begincheckout", "checkoutstarted", "checkout"),
-    (
-        "purchase",
-        "buy",
-        "order",
-        "ordercompleted",
-        "orderplaced",
-        "checkoutcompleted",
-        "placedorder",
-        "transaction",
-        "payment",
-        "kauf",
-        "achat",
-    ),
+_FUNNEL = tuple(
+    names.split()
+    for names in (
+        "view pageview pageviewed viewedpage productview productviewed viewedproduct viewitem viewproduct",
+        "cart addtocart addedtocart productadded itemadded additem inthecart warenkorb",
+        "begincheckout checkoutstarted checkout",
+        "purchase buy order ordercompleted orderplaced checkoutcompleted placedorder transaction payment kauf achat",
+    )
 )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from event_assets.draft.assign_roles import Roles
 from event_assets.draft.columns import DraftColumn
 from event_assets.draft.infer_time_formats import ZONES
-from event_assets.draft.infer_types import PLAIN, Numbers, common_numbers
+from event_assets.draft.infer_types import PLAIN, ColumnType, Numbers, common_numbers
 from event_assets.draft.propose_where import LeftOut
 from event_assets.draft.sample import Field, Sample, share
 from event_assets.draft.yaml_quoting import check, checks, flow, one_line
@@ -31,7 +31,6 @@ class Block:
     columns: tuple[DraftColumn, ...]
     roles: Roles | None
     """None of profiles, which have no time."""
-    partitions: dict[str, str]
     records_left_out: LeftOut | None = None
     """The records that `where` leaves out."""
 
@@ -45,6 +44,15 @@ class Block:
 
     def column(self, source: str) -> DraftColumn:
         return next(column for column in self.columns if column.source == source)
+
+    def column_named(self, name: str) -> DraftColumn:
+        return next(column for column in self.columns if column.name == name)
+
+    def with_text_ids(self) -> Block:
+        """The same with user ids as text, which both events and profiles can have: the join compares values of one
+        type."""
+        text = ColumnType("string")
+        return replace(self, columns=tuple(replace(c, type=text) if c.name == "user_id" else c for c in self.columns))
 
 
 def block_lines(block: Block, first: str, indent: str) -> Iterator[str]:
@@ -60,7 +68,8 @@ def block_lines(block: Block, first: str, indent: str) -> Iterator[str]:
         yield f"{indent}numbers: {flow(_numbers(numbers))}  # CHECK: numbers are written as {shown}"
     if block.roles:
         yield from checks(block.roles.remarks["time"], indent)
-        yield f"{indent}time: {flow(block_time(block))}{_zone_remark(block.roles)}"
+        naive = "  # CHECK: some times have no zone: see source_timezone" if block.roles.forms.is_naive else ""
+        yield f"{indent}time: {flow(block_time(block))}{naive}"
     if where := block_where(block):
         count = share(len(block.records_left_out.records), block.sample.records) if block.records_left_out else ""
         yield check(f"{count} have no user and other fields: where leaves them out, and they are counted", indent)
@@ -69,11 +78,11 @@ def block_lines(block: Block, first: str, indent: str) -> Iterator[str]:
     aside = sum(column.is_empty for column in block.columns) > _MAX_EMPTY
     for column in block.columns:
         if not (aside and column.is_empty):
-            yield from _column_lines(column, f"{indent}  ", numbers)
+            yield from checks(column.remarks, f"{indent}  ")
+            yield f"{indent}  - {flow({**column_keys(column, numbers), 'description': described(column)})}"
     if aside:
-        yield check(
-            "these fields are empty in all sampled records; undeclared fields are kept in `extra`", f"{indent}  "
-        )
+        remark = "these fields are empty in all sampled records; undeclared fields are kept in `extra`"
+        yield check(remark, f"{indent}  ")
         yield from (f"{indent}  # - {flow(column_keys(column))}" for column in block.columns if column.is_empty)
     yield from _partition_lines(block, f"{indent}  ")
 
@@ -90,29 +99,19 @@ def block_time(block: Block) -> dict[str, Any]:
     if any("%Z" in form for form in formats):
         names = {text.rpartition(" ")[2] for one in roles.time[-1:] for text in one.texts}
         found["zones"] = {name: ZONES[name] for name in sorted(names) if name in ZONES}
-    if any(one.empty for one in roles.time) and all(file_date(path.name) for path in sample.paths):
+    if any(one.empty for one in roles.time) and all(file_date(file.path.name) for file in sample.files):
         found["missing_time"] = "file_date"
     return found
 
 
 def block_where(block: Block) -> dict[str, Any]:
     """The block's `where`."""
-    if block.records_left_out is None:
+    left_out = block.records_left_out
+    column = next((c for c in block.columns if left_out and left_out.field.source in c.sources), None)
+    if left_out is None or column is None:
         return {}
-    column = next((c for c in block.columns if block.records_left_out.field.source in c.sources), None)
-    if column is None:
-        return {}
-    values = [value.lower() if column.lower else value for value in block.records_left_out.values]
+    values = [value.lower() if column.lower else value for value in left_out.values]
     return {column.name: {"not": list(dict.fromkeys(values))}}
-
-
-def _zone_remark(roles: Roles) -> str:
-    return "  # CHECK: some times have no zone: see source_timezone" if roles.forms.is_naive else ""
-
-
-def _column_lines(column: DraftColumn, indent: str, numbers: Numbers) -> Iterator[str]:
-    yield from checks(column.remarks, indent)
-    yield f"{indent}- {flow({**column_keys(column, numbers), 'description': described(column)})}"
 
 
 def described(column: DraftColumn) -> str:
@@ -146,15 +145,12 @@ def column_keys(column: DraftColumn, numbers: Numbers = PLAIN) -> dict[str, Any]
         keys["null_values"] = list(column.type.null_values)
     if column.type.booleans:
         keys["booleans"] = dict(column.type.booleans)
-    if _is_marked(column) and column.type.numbers != numbers:
+    is_marked = column.type.name.startswith(("float64", "decimal")) or column.type.numbers != PLAIN
+    if is_marked and column.type.numbers != numbers:
         keys["numbers"] = _numbers(column.type.numbers)
     if column.personal:
         keys["personal"] = True
     return keys
-
-
-def _is_marked(column: DraftColumn) -> bool:
-    return column.type.name == "float64" or column.type.name.startswith("decimal") or column.type.numbers != PLAIN
 
 
 def _numbers(numbers: Numbers) -> dict[str, str]:
@@ -165,7 +161,7 @@ def _numbers(numbers: Numbers) -> dict[str, str]:
 def _partition_lines(block: Block, indent: str) -> Iterator[str]:
     """The parts of the files' folders as columns; those that repeat the time as a remark."""
     known = {column.name for column in block.columns}
-    for key, value in block.partitions.items():
+    for key, value in block.sample.partitions.items():
         name = key.lower()
         if name in known or any(column.pattern.startswith(f"{key}=") for column in block.columns):
             continue

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 
 from event_assets.draft.assign_roles import Roles, roles_of
 from event_assets.draft.columns import event_columns, profile_columns, unified
 from event_assets.draft.draft_block import Block
-from event_assets.draft.file_groups import Found, Group, groups_of, looks_like_profiles, patterns
-from event_assets.draft.infer_types import ColumnType
+from event_assets.draft.file_groups import looks_like_profiles, patterns, samples_of
 from event_assets.draft.propose_where import LeftOut, records_left_out
 from event_assets.draft.read_sample import text_log
-from event_assets.draft.sample import Sample
+from event_assets.draft.sample import Field, Found, Sample
 from event_assets.draft.user_field import profile_user_field
 from event_assets.errors import DeclarationError
 
@@ -40,59 +39,59 @@ def kinds_of(paths: Sequence[Path], *, time: str | None, user: str | None, kind:
 
     LandingError where no file can be read; DeclarationError where a named field doesn't exist in any.
     """
-    groups, remarks = groups_of(paths)
-    found: list[tuple[Group, Roles, LeftOut | None]] = []
-    others: list[Group] = []
+    samples, remarks = samples_of(paths)
+    found: list[tuple[Sample, Roles, LeftOut | None]] = []
+    others: list[Sample] = []
     errors: list[DeclarationError] = []
-    for group in groups:
-        given = [name if _has(group.sample, name) or len(groups) == 1 else None for name in (time, user, kind)]
+    several = len(samples) > 1
+    for sample in samples:
+        given = [name if not several or _has(sample, name) else None for name in (time, user, kind)]
         try:
-            group, roles = _with_roles(group, given)
+            sample, roles = _with_roles(sample, given)
         except DeclarationError as error:
             errors.append(error)
-            others.append(group)
+            others.append(sample)
             continue
         users = roles.user.texts if roles.user else []
-        is_profile = len(groups) > 1 and looks_like_profiles(group) and len(set(users)) >= max(1, 0.98 * len(users))
-        if is_profile:
-            others.append(group)
+        if several and looks_like_profiles(sample) and len(set(users)) >= max(1, 0.98 * len(users)):
+            others.append(sample)
             continue
-        left_out = records_left_out(group.sample, roles)
+        left_out = records_left_out(sample, roles)
         if left_out is not None:
-            group = replace(group, sample=group.sample.without(left_out.records))
-            roles = roles_of(group.sample, *given)
-        if len(groups) > 1 and _may_list_things(group, roles):
-            sample = replace(group.sample, remarks=(*group.sample.remarks, _LIST_OF_THINGS))
-            group = replace(group, sample=sample)
-        found.append((group, roles, left_out))
+            sample = sample.without(left_out.records)
+            roles = roles_of(sample, *given)
+        # A file beside others may list what its events are about, such as Slack's channels.json.
+        if several and len(sample.files) == 1 and roles.id is not None and roles.time[0].key in _CREATION:
+            sample = sample.remarking(_LIST_OF_THINGS)
+        found.append((sample, roles, left_out))
     named = {role: field for role, field in (("time", time), ("user", user), ("type", kind)) if field is not None}
-    _check_named(named, [group.sample for group in (*groups, *(group for group, _, _ in found))], errors)
-    columns = unified([event_columns(group.sample.fields, roles, group.partitions) for group, roles, _ in found])
+    _check_named(named, [*samples, *(sample for sample, _, _ in found)], errors)
+    columns = unified([event_columns(sample.fields, roles, sample.partitions) for sample, roles, _ in found])
     blocks = [
-        Block(*_read_by(group, groups), some, roles, group.partitions, left_out)
-        for (group, roles, left_out), some in zip(found, columns, strict=True)
+        Block(*_read_by(sample, samples), some, roles, left_out)
+        for (sample, roles, left_out), some in zip(found, columns, strict=True)
     ]
-    taken = {column.name for block in blocks for column in block.columns}
     known = {text for block in blocks if block.roles and block.roles.user for text in block.roles.user.texts}
-    able = [group for group in others if profile_user_field(group.sample, known)]
-    chosen = max(able, key=lambda group: (_overlap(group, known), looks_like_profiles(group)), default=None)
-    profiles = _profiles(chosen, groups, blocks, taken, known) if chosen else None
-    remarks += [f"{group.sample.title} is not drafted: no field has times" for group in others if group is not chosen]
-    files = tuple(file for group in groups for file in group.files)
-    records = sum(group.sample.records for group in groups)
+    able = [(sample, field) for sample in others if (field := profile_user_field(sample, known))]
+    best = max(able, key=lambda one: (len(known.intersection(one[1].texts)), looks_like_profiles(one[0])), default=None)
+    profiles = _profiles(*best, samples, blocks) if best else None
+    untimed = [sample for sample in others if not best or sample is not best[0]]
+    remarks += [f"{sample.title} is not drafted: no field has times" for sample in untimed]
+    files = tuple(file for sample in samples for file in sample.files)
+    records = sum(sample.records for sample in samples)
     return Kinds(tuple(blocks), profiles, files, records, tuple(remarks), tuple(errors), frozenset(named))
 
 
-def _with_roles(group: Group, given: Sequence[str | None]) -> tuple[Group, Roles]:
-    """The roles of a group's fields. A text without columns is read as a log where its lines have times."""
+def _with_roles(sample: Sample, given: Sequence[str | None]) -> tuple[Sample, Roles]:
+    """The roles of a sample's fields. A text without columns is read as a log where its lines have times."""
     try:
-        return group, roles_of(group.sample, *given)
+        return sample, roles_of(sample, *given)
     except DeclarationError:
-        logs = [text_log(path) for path in group.sample.paths] if group.sample.is_nameless else [None]
+        logs = [text_log(file) for file in sample.files] if sample.is_nameless else [None]
         if None in logs:
             raise
-        sample = reduce(Sample.joined, filter(None, logs))
-        return replace(group, sample=sample), roles_of(sample, *given)
+        log = reduce(Sample.joined, filter(None, logs))
+        return log, roles_of(log, *given)
 
 
 #: Names of times at which a thing was made, without case and marks.
@@ -103,31 +102,14 @@ _LIST_OF_THINGS = (
 )
 
 
-def _may_list_things(group: Group, roles: Roles) -> bool:
-    """Whether a file beside others may be no events but what they are about, such as Slack's channels.json."""
-    return len(group.files) == 1 and roles.id is not None and roles.time[0].key in _CREATION
-
-
-def _overlap(group: Group, users: set[str]) -> int:
-    """How many of the events' users the field of the group's users has."""
-    field = profile_user_field(group.sample, users)
-    return len(users.intersection(field.texts)) if field else 0
-
-
-def _profiles(group: Group, groups: list[Group], blocks: list[Block], taken: set[str], users: set[str]) -> Block:
-    user = profile_user_field(group.sample, users)
-    assert user is not None
-    columns = profile_columns(group.sample.fields, user, taken)
-    kinds = {column.type.name for block in blocks for column in block.columns if column.name == "user_id"}
-    own = next(column for column in columns if column.name == "user_id")
-    if kinds and kinds != {own.type.name}:
-        # The join compares values of one type: text is what both can be.
-        text = ColumnType("string")
-        columns = tuple(replace(c, type=text) if c is own else c for c in columns)
-        for at, block in enumerate(blocks):
-            changed = tuple(replace(c, type=text) if c.name == "user_id" else c for c in block.columns)
-            blocks[at] = replace(block, columns=changed)
-    return Block(*_read_by(group, groups), columns, None, group.partitions)
+def _profiles(sample: Sample, user: Field, samples: list[Sample], blocks: list[Block]) -> Block:
+    """The block of profiles whose users a field names. Where their ids have another type than those of events, both
+    become text."""
+    taken = {column.name for block in blocks for column in block.columns}
+    profiles = Block(*_read_by(sample, samples), profile_columns(sample.fields, user, taken), None)
+    if len({block.column_named("user_id").type.name for block in (profiles, *blocks)}) > 1:
+        profiles, *blocks[:] = (block.with_text_ids() for block in (profiles, *blocks))
+    return profiles
 
 
 def _check_named(named: Mapping[str, str], samples: Sequence[Sample], errors: Sequence[DeclarationError]) -> None:
@@ -139,10 +121,10 @@ def _check_named(named: Mapping[str, str], samples: Sequence[Sample], errors: Se
             raise next((error for error in errors if error.culprit == option), unknown)
 
 
-def _read_by(group: Group, groups: Sequence[Group]) -> tuple[Sample, tuple[str, ...]]:
-    """The group's sample, with what to check about its patterns, and the patterns."""
-    found, remarks = patterns(group, groups)
-    return replace(group.sample, remarks=(*group.sample.remarks, *remarks)), found
+def _read_by(sample: Sample, samples: Sequence[Sample]) -> tuple[Sample, tuple[str, ...]]:
+    """The sample, with what to check about its patterns, and the patterns."""
+    found, remarks = patterns(sample, samples)
+    return sample.remarking(*remarks), found
 
 
 def _has(sample: Sample, name: str | None) -> bool:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from event_assets.draft.read_sample import header_alone, plain_name, read_sample
-from event_assets.draft.sample import Sample
+from event_assets.draft.read_sample import header_alone, read_sample
+from event_assets.draft.sample import Found, Sample, plain_name
 from event_assets.errors import LandingError
 from event_assets.text.file_patterns import matches
 from event_assets.text.time_formats import NAMES
@@ -23,82 +23,48 @@ _HASH = re.compile(
 )
 #: A month's name as a word, in any case: the next file has another.
 _MONTH = rf"(?<![A-Za-z])(?i:{'|'.join((*NAMES['month_name'], *NAMES['month_short']))})(?![A-Za-z])"
-_HIVE = re.compile(r"([A-Za-z_][\w.-]*)=([^/]+)")
 
 
-@dataclass(frozen=True)
-class Found:
-    """A file and the folder that was named, which takes the place of the inbox."""
-
-    path: Path
-    root: Path
-
-    @property
-    def place(self) -> str:
-        """The path below the root, with `/`."""
-        return self.path.relative_to(self.root).as_posix()
-
-    @property
-    def plain_place(self) -> str:
-        """The same without the ending of its compression."""
-        return self.path.with_name(plain_name(self.path)).relative_to(self.root).as_posix()
+#: Dates, and numbers of as many digits as times have.
+_LONG_NUMBERS = re.compile(r"\d{4}[-_.]\d{1,2}[-_.]\d{1,2}(?:[-_.T]+\d+)*|\d{4,}(?:[-_.T]+\d+)*")
+_NUMBERS = re.compile(r"\d+(?:[-_.T]*\d+)*")
 
 
-@dataclass(frozen=True)
-class Group:
-    """Files of one kind."""
-
-    sample: Sample
-    files: tuple[Found, ...]
-
-    @property
-    def partitions(self) -> dict[str, str]:
-        """The `key=value` parts of the files' folders: key to the first value."""
-        return dict(match for file in self.files[:1] for match in _HIVE.findall(str(Path(file.place).parent)))
-
-
-def groups_of(paths: Iterable[Path]) -> tuple[list[Group], list[str]]:
-    """The kinds of files below paths (files, and folders at any depth), and what was left out.
+def samples_of(paths: Iterable[Path]) -> tuple[list[Sample], list[str]]:
+    """A sample of each kind of files below paths (files, and folders at any depth), and what was left out.
 
     LandingError where there is not a file, or none can be read.
     """
     files, remarks = _files(paths)
-    groups: list[Group] = []
+    samples: list[Sample] = []
     failed: list[LandingError] = []
     for file in files:
         try:
-            sample = read_sample(file.path)
+            sample = read_sample(file)
         except LandingError as error:
             failed.append(error)
             continue
-        same = next((at for at, group in enumerate(groups) if group.sample.like(sample)), None)
-        if same is None:
-            groups.append(Group(sample, (file,)))
-        else:
-            group = groups[same]
-            groups[same] = replace(group, sample=group.sample.joined(sample), files=(*group.files, file))
-    if not groups:
+        same = next((at for at, other in enumerate(samples) if other.like(sample)), len(samples))
+        samples[same:] = [samples[same].joined(sample) if same < len(samples) else sample, *samples[same + 1 :]]
+    if not samples:
         raise failed[0]
-    groups, of_headers = _named(groups, [Path(error.culprit) for error in failed])
-    remarks += [
-        f"{error.culprit} was left out: it {error.state}" for error in failed if error.culprit not in of_headers
-    ]
-    return groups, remarks
+    samples, of_headers = _named(samples, [Path(error.culprit) for error in failed])
+    others = (error for error in failed if error.culprit not in of_headers)
+    return samples, [*remarks, *(f"{error.culprit} was left out: it {error.state}" for error in others)]
 
 
-def _named(groups: list[Group], without_records: Iterable[Path]) -> tuple[list[Group], set[str]]:
-    """The groups, those of files without a header named by a file that is nothing but one (Adobe's data feeds)."""
+def _named(samples: list[Sample], without_records: Iterable[Path]) -> tuple[list[Sample], set[str]]:
+    """The samples, those of files without a header named by a file that is nothing but one (Adobe's data feeds)."""
     used: set[str] = set()
     for path in without_records:
         names = header_alone(path)
-        for at, group in enumerate(groups):
-            fields = group.sample.fields
-            if names and len(names) == len(fields) and group.sample.is_nameless:
-                named = tuple(replace(one, parts=(name,)) for one, name in zip(fields, names, strict=True))
+        for at, sample in enumerate(samples):
+            if names and len(names) == len(sample.fields) and sample.is_nameless:
+                named = tuple(replace(one, parts=(name,)) for one, name in zip(sample.fields, names, strict=True))
                 remark = f"the columns have no header: they are called as in {path.name}, by their place"
-                groups[at] = replace(group, sample=replace(group.sample, fields=named, remarks=(remark,)))
+                samples[at] = replace(sample, fields=named, remarks=(remark,))
                 used.add(str(path))
-    return groups, used
+    return samples, used
 
 
 def _files(paths: Iterable[Path]) -> tuple[list[Found], list[str]]:
@@ -121,16 +87,16 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith((".", "_")) for part in path.parts)
 
 
-def patterns(group: Group, others: Sequence[Group]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The patterns of a group's names, and what to check about them: the widest that match no other group's file.
+def patterns(sample: Sample, others: Sequence[Sample]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The patterns of a sample's names, and what to check about them: the widest that match no other sample's file.
 
     Of two blocks with one pattern the second would never read a file.
     """
-    theirs = [file.plain_place for other in others if other.files != group.files for file in other.files]
-    tried = [tuple(dict.fromkeys(map(pattern_of, group.files))) for pattern_of in _NARROWER]
+    theirs = [file.plain_place for other in others if other.files != sample.files for file in other.files]
+    tried = [tuple(dict.fromkeys(map(pattern_of, sample.files))) for pattern_of in _NARROWER]
     apart = (found for found in tried if not any(matches(place, pattern) for place in theirs for pattern in found))
     found = next(apart, tried[-1])
-    ending = plain_name(group.files[0].path).rpartition(".")[2]
+    ending = plain_name(sample.files[0].path).rpartition(".")[2]
     if len(found) > 3 and not any(place.endswith(f".{ending}") for place in theirs):
         return ((f"{'**/' if any('/' in one for one in found) else ''}*.{ending}",), ())
     if found in tried[:_DISTINCT]:
@@ -139,37 +105,23 @@ def patterns(group: Group, others: Sequence[Group]) -> tuple[tuple[str, ...], tu
     return found, (f"{remark}: give files of each kind a name of their own, such as KIND_*.{ending}",)
 
 
-def _pattern(file: Found) -> str:
-    return f"{_below(file)}{file_pattern(file.path)}"
-
-
-def _pattern_with_marks(file: Found) -> str:
-    return f"{_below(file)}{file_pattern(file.path, exact=True)}"
-
-
 def _pattern_in_folder(file: Found) -> str:
     """The pattern in the file's folder, with `*` for the numbers in the folder's name."""
     folders = [_NUMBERS.sub("*", _escaped(folder)) for folder in file.place.split("/")[:-1]]
     return "/".join([*folders, file_pattern(file.path)])
 
 
-def _pattern_with_number(file: Found) -> str:
-    """The pattern with the short numbers of the name, such as the 2 of `export_2_2025-01-31.csv`."""
-    name = _escaped(plain_name(file.path))
-    return f"{_below(file)}{_LONG_NUMBERS.sub('*', name)}"
-
-
-def _place(file: Found) -> str:
-    return _escaped(file.plain_place)
-
-
-#: From the widest pattern of a file's name to the narrowest.
-_NARROWER = (_pattern, _pattern_with_marks, _pattern_in_folder, _pattern_with_number, _place)
+#: From the widest pattern of a file's name to the narrowest. The last but one has the short numbers of the name, such
+#: as the 2 of `export_2_2025-01-31.csv`.
+_NARROWER: tuple[Callable[[Found], str], ...] = (
+    lambda file: _below(file) + file_pattern(file.path),
+    lambda file: _below(file) + file_pattern(file.path, exact=True),
+    _pattern_in_folder,
+    lambda file: _below(file) + _LONG_NUMBERS.sub("*", _escaped(plain_name(file.path))),
+    lambda file: _escaped(file.plain_place),
+)
 #: From here on patterns hold numbers that the next file may not have.
 _DISTINCT = 3
-#: Dates, and numbers of as many digits as times have.
-_LONG_NUMBERS = re.compile(r"\d{4}[-_.]\d{1,2}[-_.]\d{1,2}(?:[-_.T]+\d+)*|\d{4,}(?:[-_.T]+\d+)*")
-_NUMBERS = re.compile(r"\d+(?:[-_.T]*\d+)*")
 
 
 def _below(file: Found) -> str:
@@ -193,6 +145,6 @@ def file_pattern(path: Path, exact: bool = False) -> str:
     return f"{pattern if '*' in pattern else f'{pattern}*'}{dot}{ending if dot else ''}"
 
 
-def looks_like_profiles(group: Group) -> bool:
+def looks_like_profiles(sample: Sample) -> bool:
     """Whether the names of the files are those of files of users."""
-    return all(_PROFILES.search(file.path.stem) for file in group.files)
+    return all(_PROFILES.search(file.path.stem) for file in sample.files)

@@ -19,8 +19,7 @@ def fields_named(fields: Sequence[Field], names: Sequence[str], fits: Callable[[
     by_name: dict[str, Field] = {}
     for whole in (True, False):
         for one in sorted(fields, key=lambda f: (bool(f.within), len(f.parts))):
-            parts = one.parts or (one.source,)
-            for name in [bare("".join(parts))] if whole else [bare(parts[-1]), bare("".join(parts[-2:]))]:
+            for name in [bare("".join(one.names))] if whole else [one.key, bare("".join(one.names[-2:]))]:
                 if fits(one) and (whole or name not in known_names.OF_THE_ROOT):
                     by_name.setdefault(name, one)
     return list({by_name[name].source: by_name[name] for name in names if name in by_name}.values())

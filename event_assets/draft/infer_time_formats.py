@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -92,19 +93,16 @@ def infer_time_formats(texts: Sequence[str], *, most: float = 0.75) -> TimeForma
     chosen = _near([*forms], _cover([forms[text] for text in looked_at], len(looked_at)))
     if not chosen:
         return None
-    read = [text for text in texts if any(read_time(text, form) is not None for form in chosen)]
+    times = {text: {time for form in chosen if (time := read_time(text, form)) is not None} for text in texts}
+    read = [text for text in texts if times[text]]
     if len(read) < most * len(texts):
         return None
-    taken = set(read)
-    ambiguous = sum(len({t for form in chosen if (t := read_time(text, form))}) > 1 for text in read)
+    clocks = any(form.startswith(("epoch", "excel", "rfc")) or "%H" in form or "%I" in form for form in chosen)
     return TimeFormats(
         tuple(chosen),
-        tuple(dict.fromkeys(text for text in texts if text not in taken)),
-        ambiguous,
-        has_clock=any(
-            form.startswith(("epoch", "excel", "rfc")) or ":" in text for text in read[:50] for form in chosen
-        )
-        or any("%H" in form or "%I" in form for form in chosen),
+        tuple(text for text, found in times.items() if not found),
+        ambiguous=sum(len(times[text]) > 1 for text in read),
+        has_clock=clocks or any(":" in text for text in read[:50]),
         is_naive=_is_naive(read, chosen),
     )
 
@@ -145,9 +143,11 @@ def _patterns(text: str) -> Iterator[str]:
     match = _TEXT.fullmatch(text)
     if match is None:
         return
-    clock, zone = _clock(match["clock"]), _zone(match)
+    clock, zone = _clock(match["clock"]), ""
     if match["clock"] is not None and clock is None:
         return
+    if match["zone"]:
+        zone = f"{match['blank']}%z" if match["blank"] is not None else " %Z"
     for shape, dates in _DATES:
         if found := re.fullmatch(shape, match["date"], re.ASCII):
             mark = found.groupdict().get("m", "")
@@ -156,19 +156,9 @@ def _patterns(text: str) -> Iterator[str]:
 
 
 def _clock(text: str | None) -> str | None:
-    if text is None:
-        return None
-    for shape, pattern in _CLOCKS:
-        if re.fullmatch(shape, text, re.ASCII):
-            return pattern.format(b=" " if " " in text else "")
-    return None
-
-
-def _zone(match: re.Match[str]) -> str:
-    zone = match["zone"]
-    if not zone:
-        return ""
-    return f"{match['blank']}%z" if match["blank"] is not None else " %Z"
+    patterns = (pattern for shape, pattern in _CLOCKS if text is not None and re.fullmatch(shape, text, re.ASCII))
+    found = next(patterns, None)
+    return found and found.format(b=" " if text and " " in text else "")
 
 
 def _cover(forms: Sequence[tuple[str, ...]], texts: int) -> list[str]:
@@ -176,10 +166,7 @@ def _cover(forms: Sequence[tuple[str, ...]], texts: int) -> list[str]:
     chosen: list[str] = []
     left = [some for some in forms if some]
     while len(left) > max(0, _MIN_SHARE * texts) or (left and not chosen):
-        counts: dict[str, int] = {}
-        for some in left:
-            for form in some:
-                counts[form] = counts.get(form, 0) + 1
+        counts = Counter(form for some in left for form in some)
         most = max(counts.values())
         best = [form for form, count in counts.items() if count == most]
         covered = [some for some in left if best[0] in some]
@@ -200,10 +187,7 @@ def _near(texts: Sequence[str], forms: Sequence[str]) -> list[str]:
 
 
 def _is_naive(texts: Sequence[str], forms: Sequence[str]) -> bool:
-    patterns = [form for form in forms if "%" in form]
-    if any("%z" not in form and "%Z" not in form for form in patterns) or "excel_serial" in forms:
+    if "excel_serial" in forms or any("%" in form and "%z" not in form.lower() for form in forms):
         return True
-    return "iso" in forms and any(
-        read_time(text, "iso") is not None and not re.search(r"[zZ]$|UTC$|[+-]\d\d:?(?:\d\d)?$", text[10:])
-        for text in texts
-    )
+    isos = (text for text in texts if "iso" in forms and read_time(text, "iso") is not None)
+    return any(not re.search(r"[zZ]$|UTC$|[+-]\d\d:?(?:\d\d)?$", text[10:]) for text in isos)

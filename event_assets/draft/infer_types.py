@@ -123,7 +123,7 @@ def type_of(field: Field, *, identifier: bool = False, numbers: Numbers | None =
     text_type = ColumnType("string", tuple(word for word in nulls if word in _NULLS))
     if not texts:
         return text_type
-    name = (field.parts or (field.source,))[-1]
+    name = field.names[-1]
     if identifier or is_identifier(name):
         whole = all(_whole(text) is not None for text in texts)
         return ColumnType("int64", nulls) if whole else text_type

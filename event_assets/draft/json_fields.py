@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from event_assets.draft.sample import Field, trimmed
@@ -168,29 +169,18 @@ def _looked_up(values: Sequence[Any], source: str, parts: tuple[str, ...], key: 
         if not objects:
             yield _leaf(lookup, found, path, "")
             continue
-        types = [
-            t
-            for t in dict.fromkeys(t for one in objects for t in one)
-            if any(one.get(t) is not None for one in objects)
-        ]
+        types = dict.fromkeys(t for one in objects for t in one)
         fields = [
             _leaf(f"{lookup}.{segment(t)}", [one.get(t) if isinstance(one, dict) else None for one in found], path, "")
             for t in types
+            if any(one.get(t) is not None for one in objects)
         ]
         if fields:
-            whole = fields[0]
-            for other in fields[1:]:
-                whole = whole.or_else(other)
-            yield whole
+            yield reduce(Field.or_else, fields)
 
 
 def as_text(value: Any) -> str | None:
     """A value as landing writes it."""
-    match value:
-        case None:
-            return None
-        case bool():
-            return "true" if value else "false"
-        case dict() | list():
-            return json.dumps(value, default=str, ensure_ascii=False)
-    return str(value)
+    if isinstance(value, (bool, dict, list)):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    return None if value is None else str(value)

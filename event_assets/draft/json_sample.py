@@ -29,7 +29,8 @@ _KEYED = "each member of an object is a record, and its name is the field {}"
 def json_sample(path: Path, form: Literal["json", "ndjson"]) -> Sample:
     encoding = detect_encoding(plain_chunks(path, path.name))
     options = {"encoding": encoding} if encoding != "utf-8" else {}
-    records = _elements(head_of(path).decode(encoding, "ignore").removeprefix("\ufeff").encode(), form)
+    head = head_of(path).decode(encoding, "ignore").removeprefix("\ufeff").encode()
+    records: list[dict[str, Any]] = [parse(element) for element in islice(object_texts(head, form), MAX_RECORDS)]
     remarks: tuple[str, ...] = ()
     keys: Sequence[tuple[str, ...]] = ()
     if form == "ndjson" and len(records) < 2 and (document := _document(path, encoding)) is not None:
@@ -52,7 +53,7 @@ def json_sample(path: Path, form: Literal["json", "ndjson"]) -> Sample:
     if keys:
         own = _key_fields(keys, around)
         fields, remarks = (*own, *fields), (_KEYED.format(own[0].source),)
-    return Sample((path,), form, fields, len(records), options, remarks)
+    return Sample(form, fields, len(records), options, remarks)
 
 
 def _repeated(values: Sequence[Any], counts: Sequence[int]) -> list[Any]:
@@ -88,18 +89,10 @@ def _events_within(records: list[dict[str, Any]], fields: Sequence[Field]) -> st
     for name in dict.fromkeys(name for record in records for name in record):
         arrays = [record[name] for record in records if isinstance(record.get(name), list)]
         elements = [element for array in arrays for element in array]
-        if (
-            elements
-            and all(isinstance(one, dict) for one in elements)
-            and has_named_time(json_fields(elements), by_ending=True)
-        ):
+        are_objects = bool(elements) and all(isinstance(one, dict) for one in elements)
+        if are_objects and has_named_time(json_fields(elements), by_ending=True):
             return name
     return None
-
-
-def _elements(text: bytes, form: Literal["json", "ndjson"]) -> list[dict[str, Any]]:
-    """The first objects of a text."""
-    return [parse(element) for element in islice(object_texts(text, form), MAX_RECORDS)]
 
 
 def object_texts(text: bytes, form: Literal["json", "ndjson"]) -> Iterator[bytes]:

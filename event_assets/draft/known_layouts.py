@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from event_assets.declaration.events_and_profiles import LOG_PATTERNS
 
@@ -14,12 +15,14 @@ from event_assets.declaration.events_and_profiles import LOG_PATTERNS
 class Log:
     """A kind of log, a record a line."""
 
-    title: str
     pattern: str
     """As a declaration has it: a name that landing knows, or a regular expression with named groups."""
-    regex: re.Pattern[str]
     time_form: str = ""
     """The form of the times, where their texts could be of another."""
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        return re.compile(LOG_PATTERNS.get(self.pattern, self.pattern))
 
 
 #: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-access-logs.html; later versions
@@ -49,22 +52,15 @@ _HAPROXY = (
 _LOG4J = r"(?P<time>\d\d/\d\d/\d\d \d\d:\d\d:\d\d) (?P<level>[A-Z]+) (?P<logger>[^\s:]+): (?P<message>.*)"
 
 #: The longest first: a combined log begins as a common one does.
-LOGS = (
-    Log("an AWS Application Load Balancer", _ALB, re.compile(_ALB)),
-    Log("Squid", _SQUID, re.compile(_SQUID)),
-    Log("HAProxy", _HAPROXY, re.compile(_HAPROXY)),
-    Log("Spark or Hadoop (log4j)", _LOG4J, re.compile(_LOG4J), "%y/%m/%d %H:%M:%S"),
-    Log("Apache or nginx, combined", "combined", re.compile(LOG_PATTERNS["combined"])),
-    Log("Apache or nginx, common", "common", re.compile(LOG_PATTERNS["common"])),
-)
+LOGS = (Log(_ALB), Log(_SQUID), Log(_HAPROXY), Log(_LOG4J, "%y/%m/%d %H:%M:%S"), Log("combined"), Log("common"))
 
 #: Times within a line of which nothing else is known.
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z| ?[+-]\d\d:?\d\d)?"
 _APACHE = r"\d{1,2}/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?"
 _CTIME = r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d\d:\d\d:\d\d(?:\.\d+)? \d{4}"
 _RFC_2822 = r"(?:[A-Z][a-z]{2}, )?\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d(?::\d\d)?(?: (?:[+-]\d{4}|GMT|UT)\b)?"
-_AROUND = [rf"(?P<before>.*?)\[?(?P<time>{time})\]?(?P<message>.*)" for time in (_ISO, _APACHE, _CTIME, _RFC_2822)]
-TEXTS = tuple(Log("a text", pattern, re.compile(pattern)) for pattern in _AROUND)
+_TIMES = (_ISO, _APACHE, _CTIME, _RFC_2822)
+TEXTS = tuple(Log(rf"(?P<before>.*?)\[?(?P<time>{time})\]?(?P<message>.*)") for time in _TIMES)
 
 #: A name and its value within a text, as logfmt and many programs write them: user=u1 path="/a b".
 PAIR = re.compile(r"(?<![^\s,;\[({])([A-Za-z][A-Za-z0-9_]{0,29})=(\"[^\"]*\"|[^\s,;\")\]]+)", re.ASCII)
@@ -95,48 +91,29 @@ def _in_one_order(names: Sequence[str], found: Sequence[dict[str, str]]) -> list
     return kept
 
 
-@dataclass(frozen=True)
-class Header:
-    """The names of the columns of a file that has none, in their order."""
-
-    title: str
-    names: tuple[str, ...]
-
-
 #: https://docs.snowplow.io/docs/fundamentals/canonical-event/understanding-the-enriched-tsv-format/
-_SNOWPLOW = (
-    *("app_id", "platform", "etl_tstamp", "collector_tstamp", "dvce_created_tstamp", "event", "event_id", "txn_id"),
-    *("name_tracker", "v_tracker", "v_collector", "v_etl", "user_id", "user_ipaddress", "user_fingerprint"),
-    *("domain_userid", "domain_sessionidx", "network_userid", "geo_country", "geo_region", "geo_city", "geo_zipcode"),
-    *("geo_latitude", "geo_longitude", "geo_region_name", "ip_isp", "ip_organization", "ip_domain", "ip_netspeed"),
-    *("page_url", "page_title", "page_referrer", "page_urlscheme", "page_urlhost", "page_urlport", "page_urlpath"),
-    *("page_urlquery", "page_urlfragment", "refr_urlscheme", "refr_urlhost", "refr_urlport", "refr_urlpath"),
-    *("refr_urlquery", "refr_urlfragment", "refr_medium", "refr_source", "refr_term", "mkt_medium", "mkt_source"),
-    *("mkt_term", "mkt_content", "mkt_campaign", "contexts", "se_category", "se_action", "se_label", "se_property"),
-    *("se_value", "unstruct_event", "tr_orderid", "tr_affiliation", "tr_total", "tr_tax", "tr_shipping", "tr_city"),
-    *("tr_state", "tr_country", "ti_orderid", "ti_sku", "ti_name", "ti_category", "ti_price", "ti_quantity"),
-    *("pp_xoffset_min", "pp_xoffset_max", "pp_yoffset_min", "pp_yoffset_max", "useragent", "br_name", "br_family"),
-    *("br_version", "br_type", "br_renderengine", "br_lang", "br_features_pdf", "br_features_flash"),
-    *("br_features_java", "br_features_director", "br_features_quicktime", "br_features_realplayer"),
-    *("br_features_windowsmedia", "br_features_gears", "br_features_silverlight", "br_cookies", "br_colordepth"),
-    *("br_viewwidth", "br_viewheight", "os_name", "os_family", "os_manufacturer", "os_timezone", "dvce_type"),
-    *("dvce_ismobile", "dvce_screenwidth", "dvce_screenheight", "doc_charset", "doc_width", "doc_height"),
-    *("tr_currency", "tr_total_base", "tr_tax_base", "tr_shipping_base", "ti_currency", "ti_price_base"),
-    *(
-        "base_currency",
-        "geo_timezone",
-        "mkt_clickid",
-        "mkt_network",
-        "etl_tags",
-        "dvce_sent_tstamp",
-        "refr_domain_userid",
-    ),
-    *("refr_device_tstamp", "derived_contexts", "domain_sessionid", "derived_tstamp", "event_vendor", "event_name"),
-    *("event_format", "event_version", "event_fingerprint", "true_tstamp"),
-)
-_HEADERS = (Header("Snowplow's enriched events", _SNOWPLOW),)
+_SNOWPLOW = """
+    app_id platform etl_tstamp collector_tstamp dvce_created_tstamp event event_id txn_id name_tracker v_tracker
+    v_collector v_etl user_id user_ipaddress user_fingerprint domain_userid domain_sessionidx network_userid geo_country
+    geo_region geo_city geo_zipcode geo_latitude geo_longitude geo_region_name ip_isp ip_organization ip_domain
+    ip_netspeed page_url page_title page_referrer page_urlscheme page_urlhost page_urlport page_urlpath page_urlquery
+    page_urlfragment refr_urlscheme refr_urlhost refr_urlport refr_urlpath refr_urlquery refr_urlfragment refr_medium
+    refr_source refr_term mkt_medium mkt_source mkt_term mkt_content mkt_campaign contexts se_category se_action
+    se_label se_property se_value unstruct_event tr_orderid tr_affiliation tr_total tr_tax tr_shipping tr_city tr_state
+    tr_country ti_orderid ti_sku ti_name ti_category ti_price ti_quantity pp_xoffset_min pp_xoffset_max pp_yoffset_min
+    pp_yoffset_max useragent br_name br_family br_version br_type br_renderengine br_lang br_features_pdf
+    br_features_flash br_features_java br_features_director br_features_quicktime br_features_realplayer
+    br_features_windowsmedia br_features_gears br_features_silverlight br_cookies br_colordepth br_viewwidth
+    br_viewheight os_name os_family os_manufacturer os_timezone dvce_type dvce_ismobile dvce_screenwidth
+    dvce_screenheight doc_charset doc_width doc_height tr_currency tr_total_base tr_tax_base tr_shipping_base
+    ti_currency ti_price_base base_currency geo_timezone mkt_clickid mkt_network etl_tags dvce_sent_tstamp
+    refr_domain_userid refr_device_tstamp derived_contexts domain_sessionid derived_tstamp event_vendor event_name
+    event_format event_version event_fingerprint true_tstamp
+"""
+#: The names of the columns of files that have none, in their order, by the layout's title.
+_HEADERS = {"Snowplow's enriched events": tuple(_SNOWPLOW.split())}
 
 
-def header_of(columns: int) -> Header | None:
-    """The known layout with so many columns; None where there is none."""
-    return next((header for header in _HEADERS if len(header.names) == columns), None)
+def header_of(columns: int) -> tuple[str, tuple[str, ...]]:
+    """The title and the names of the known layout with so many columns; empty where there is none."""
+    return next((known for known in _HEADERS.items() if len(known[1]) == columns), ("", ()))

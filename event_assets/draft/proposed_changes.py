@@ -11,7 +11,6 @@ from event_assets.draft.columns import DraftColumn, profile_columns
 from event_assets.draft.declaration import first_date, funnel_steps
 from event_assets.draft.draft_block import Block, block_time, block_where, column_keys, described
 from event_assets.draft.events_and_profiles import Kinds
-from event_assets.draft.file_groups import Found
 from event_assets.draft.sample import share
 from event_assets.draft.trial_run import Trial
 from event_assets.draft.user_field import profile_user_field
@@ -44,16 +43,11 @@ def with_files(dataset: Dataset, kinds: Kinds) -> Dataset:
         declared = list(dataset.blocks(kind))
         for block in blocks:
             at = _same_kind(block, declared)
-            if at is not None and _unmatched(declared[at], block, kinds.files):
+            if at is not None and _unmatched(declared[at], block):
                 patterns = tuple(dict.fromkeys((*declared[at].files, *block.files)))
                 declared[at] = declared[at].model_copy(update={"files": patterns})
         changed[kind] = tuple(declared)
     return dataset.model_copy(update=changed)
-
-
-def differences(dataset: Dataset, kinds: Kinds, trial: Trial) -> tuple[Change, ...]:
-    """The changes that newer samples propose; `trial` is what the declaration made of them."""
-    return tuple(_differences(dataset, kinds, trial))
 
 
 def _by_kind(kinds: Kinds, dataset: Dataset) -> list[tuple[Kind, tuple[Block, ...]]]:
@@ -70,7 +64,8 @@ def _by_kind(kinds: Kinds, dataset: Dataset) -> list[tuple[Kind, tuple[Block, ..
     return [("events", tuple(events)), ("profiles", tuple(profiles))]
 
 
-def _differences(dataset: Dataset, kinds: Kinds, trial: Trial) -> Iterator[Change]:
+def differences(dataset: Dataset, kinds: Kinds, trial: Trial) -> Iterator[Change]:
+    """The changes that newer samples propose; `trial` is what the declaration made of them."""
     refused = {"events": trial.refused, "profiles": trial.profiles_refused}
     by_kind = _by_kind(kinds, dataset)
     events = by_kind[0][1]
@@ -79,33 +74,33 @@ def _differences(dataset: Dataset, kinds: Kinds, trial: Trial) -> Iterator[Chang
     for kind, blocks in by_kind:
         counts = {one.reason: one.records for one in refused[kind]}
         for block in blocks:
-            yield from _of_block(dataset, kind, block, kinds, counts, bool(trial.files_refused))
+            yield from _of_block(dataset, kind, block, kinds.given, counts, bool(trial.files_refused))
     yield from _of_tables(dataset, events)
 
 
 def _of_block(
-    dataset: Dataset, kind: Kind, block: Block, kinds: Kinds, refused: Mapping[str, int], unreadable: bool
+    dataset: Dataset, kind: Kind, block: Block, given: frozenset[str], refused: Mapping[str, int], unreadable: bool
 ) -> Iterator[Change]:
     blocks = dataset.blocks(kind)
     at = _same_kind(block, blocks)
     if at is None:
         why = f"{block.sample.title} is of another kind; init OTHER_NAME --show drafts its block"
         what = "a further block" if blocks else "a block"
-        if taken := _taken(block, blocks, kinds.files):
+        if taken := _taken(block, blocks):
             why += f"; {flow(taken)} of an earlier block reads these files: write the new block above it"
         yield Change(kind, "", f"{what} with files: {flow(block.files)}", why)
         return
     declared = blocks[at]
     place = kind if len(blocks) == 1 else f"{kind}.{at}"
-    if names := _unmatched(declared, block, kinds.files):
+    if names := _unmatched(declared, block):
         files = flow((*declared.files, *block.files))
         yield Change(f"{place}.files", flow(declared.files), files, f"{names[0]} matches none")
-    yield from _named_roles(place, declared, block, kinds.given)
+    yield from _named_roles(place, declared, block, given)
     yield from _reading(place, declared, block, refused, unreadable)
     if (where := block_where(block)) and not declared.where and block.records_left_out:
         what = share(len(block.records_left_out.records), block.sample.records)
         yield Change(f"{place}.where", "", flow(where), f"{what} have no user and other fields")
-    named = {name for role, name in _NAMED if role in kinds.given}
+    named = {name for role, name in _NAMED if role in given}
     unnamed = replace(block, columns=tuple(column for column in block.columns if column.name not in named))
     yield from _columns(place, dataset.columns_of(kind), declared, unnamed, refused)
 
@@ -120,9 +115,10 @@ def _named_roles(place: str, declared: Source, block: Block, given: frozenset[st
             continue
         is_constant = column.constant is not None
         if is_constant or field.source not in column.sources:
-            before = f"constant: {flow(column.constant)}" if is_constant else flow(_one_or_all(column.sources))
-            after = f"source: {flow(field.source)}" if is_constant else flow(_one_or_all(field.sources))
-            key = f"{place}.columns.{name}" if is_constant else f"{place}.columns.{name}.source"
+            key, before, after = f"{place}.columns.{name}.source", *map(_one_or_all, (column.sources, field.sources))
+            if is_constant:
+                key = f"{place}.columns.{name}"
+                before, after = f"constant: {flow(column.constant)}", f"source: {flow(field.source)}"
             yield Change(key, before, after, f"--{role}-column names it")
             drafted = block.column(field.source).type.name
             if column.type not in ("string", drafted):
@@ -131,8 +127,8 @@ def _named_roles(place: str, declared: Source, block: Block, given: frozenset[st
         yield Change(f"{place}.time", _declared_time(declared), flow(block_time(block)), "--time-column names it")
 
 
-def _one_or_all(sources: Sequence[str]) -> str | Sequence[str]:
-    return sources[0] if len(sources) == 1 else sources
+def _one_or_all(sources: Sequence[str]) -> str:
+    return flow(sources[0] if len(sources) == 1 else sources)
 
 
 def _declared_time(declared: Events) -> str:
@@ -159,17 +155,16 @@ def _times(declared: Source) -> tuple[str, ...]:
     return declared.time.sources if isinstance(declared, Events) else ()
 
 
-def _unmatched(declared: Source, block: Block, files: tuple[Found, ...]) -> list[str]:
+def _unmatched(declared: Source, block: Block) -> list[str]:
     """The names of the block's files that no declared pattern matches."""
-    names = [file.plain_place for file in files if file.path in block.sample.paths]
+    names = [file.plain_place for file in block.sample.files]
     return [name for name in names if not any(matches(name, pattern) for pattern in declared.files)]
 
 
-def _taken(block: Block, blocks: Sequence[Source], files: tuple[Found, ...]) -> str:
+def _taken(block: Block, blocks: Sequence[Source]) -> str:
     """A declared pattern that matches a file of the block: of two blocks the first one reads the file."""
-    places = [file.plain_place for file in files if file.path in block.sample.paths]
     patterns = (pattern for declared in blocks for pattern in declared.files)
-    return next((pattern for pattern in patterns if any(matches(place, pattern) for place in places)), "")
+    return next((one for one in patterns if any(matches(file.plain_place, one) for file in block.sample.files)), "")
 
 
 def _reading(
@@ -182,13 +177,13 @@ def _reading(
             before, after = dumped.get(key), block.sample.options.get(key)
             if after is not None and before != after:
                 yield Change(f"{place}.{key}", flow(before) if before else "", flow(after), "as the sample is written")
-    for reason in ("invalid_timestamp", "ambiguous_timestamp", "missing_timestamp"):
-        if not isinstance(declared, Events) or block.roles is None or reason not in refused:
-            continue
-        if not set(block.roles.forms.formats) <= set(declared.time.read_as):
-            why = f"{refused[reason]} records are refused as {reason}"
-            yield Change(f"{place}.time", _declared_time(declared), flow(block_time(block)), why)
-            return
+    reasons = ("invalid_timestamp", "ambiguous_timestamp", "missing_timestamp")
+    reason = next((reason for reason in reasons if reason in refused), None)
+    if reason is None or not isinstance(declared, Events) or block.roles is None:
+        return
+    if not set(block.roles.forms.formats) <= set(declared.time.read_as):
+        why = f"{refused[reason]} records are refused as {reason}"
+        yield Change(f"{place}.time", _declared_time(declared), flow(block_time(block)), why)
 
 
 def _columns(
@@ -221,15 +216,12 @@ def _values(place: str, before: Column, column: DraftColumn, refused: Mapping[st
     count = refused.get(f"invalid_{before.name}")
     if not count:
         return
-    declared, proposed = before.model_dump(mode="json"), column_keys(column)
+    why = f"{count} records are refused as invalid_{before.name}"
+    declared, proposed = before.model_dump(mode="json"), {"type": "string", **column_keys(column)}
     for key in _OF_VALUES:
         if key in proposed and proposed[key] != declared[key]:
             old = flow(declared[key]) if declared[key] else ""
-            why = f"{count} records are refused as invalid_{before.name}"
             yield Change(f"{place}.columns.{before.name}.{key}", old, flow(proposed[key]), why)
-        elif key == "type" and "type" not in proposed and before.type != "string":
-            why = f"{count} records are refused as invalid_{before.name}"
-            yield Change(f"{place}.columns.{before.name}.type", before.type, "string", why)
 
 
 def _of_tables(dataset: Dataset, blocks: Sequence[Block]) -> Iterator[Change]:

@@ -17,7 +17,7 @@ from event_assets.draft.csv_dialect import MAX_TABLE_RECORDS, Dialect, detect
 from event_assets.draft.json_fields import Number, json_fields, parse
 from event_assets.draft.json_sample import json_sample
 from event_assets.draft.known_layouts import LOGS, PAIR, TEXTS, Log, header_of, with_pairs
-from event_assets.draft.sample import MAX_RECORDS, Field, Sample, trimmed
+from event_assets.draft.sample import MAX_RECORDS, Field, Found, Sample, plain_name, trimmed
 from event_assets.errors import LandingError
 from event_assets.landing.plain_text import head_of, plain_chunks
 from event_assets.landing.reader_interface import FileRejected
@@ -34,21 +34,21 @@ _WHOLE_TABLE = 0.95
 _HEAD_ROWS = 50
 
 
-def read_sample(path: Path) -> Sample:
+def read_sample(file: Found) -> Sample:
     """The first records of a file. LandingError where it can't be read or has no record."""
+    path = file.path
     try:
         found = _read(path)
     except (FileRejected, pl.exceptions.PolarsError) as error:
         state = f"can't be read ({' '.join(str(error).split())})"
-        raise LandingError(
-            str(path), state, "name a CSV, JSON, NDJSON, Parquet, Avro, Excel or log file, compressed or not"
-        ) from None
+        remedy = "name a CSV, JSON, NDJSON, Parquet, Avro, Excel or log file, compressed or not"
+        raise LandingError(str(path), state, remedy) from None
     except OSError as error:
         state = f"can't be read ({error.strerror or error})"
         raise LandingError(str(path), state, "check the name and the rights of the file") from None
     if not found.records or not found.fields:
         raise LandingError(str(path), "has no records", "name a file with some records")
-    return found
+    return replace(found, files=(file,))
 
 
 def header_alone(path: Path) -> tuple[str, ...]:
@@ -60,29 +60,21 @@ def header_alone(path: Path) -> tuple[str, ...]:
     return () if dialect.records else dialect.names
 
 
-def text_log(path: Path) -> Sample | None:
+def text_log(file: Found) -> Sample | None:
     """The lines of a text as a time and what is around it; None where most have no time within."""
-    found = _log(path, TEXTS)
+    found = _log(file.path, TEXTS)
     if found is None:
         return None
     messages = next(one.texts for one in found.fields if one.source == "message")
     pattern = with_pairs(found.options["log"]["pattern"], messages)
-    found = _log(path, [Log("a text", pattern, re.compile(pattern))]) or found
-    return replace(found, remarks=(_TEXT_REMARK,))
+    found = _log(file.path, [Log(pattern)]) or found
+    return replace(found, remarks=(_TEXT_REMARK,), files=(file,))
 
 
 _TEXT_REMARK = (
     r"each line is read as a time and the texts around it; name further parts in log.pattern, such as "
     r"user=(?P<user>\S+), and declare them as columns"
 )
-
-
-def plain_name(path: Path) -> str:
-    """The file's name without the ending of its compression."""
-    name = path.name
-    for ending in (".gz", ".zst", ".bz2", ".xz"):
-        name = name.removesuffix(ending)
-    return name
 
 
 def _read(path: Path) -> Sample:
@@ -100,46 +92,46 @@ def _read(path: Path) -> Sample:
     has_pairs = any(one.texts and all(map(PAIR.fullmatch, one.texts)) for one in table.fields)
     is_text = table.is_nameless and (has_pairs or table.records < _WHOLE_TABLE * looked_at)
     is_text |= any(len(PAIR.findall(one.source)) > 1 for one in table.fields)  # the first line, taken for a header
-    return (text_log(path) if is_text else None) or table
+    return (text_log(Found(path, path.parent)) if is_text else None) or table
 
 
 def _csv(path: Path) -> Sample:
     dialect = detect(path)
     names = dialect.names
-    known = header_of(len(names)) if not dialect.header_lines and not dialect.repeated else None
-    remarks = list(_csv_remarks(dialect, known.title if known else ""))
+    layout, known = header_of(len(names)) if not dialect.csv.header and not dialect.repeated else ("", ())
+    remarks = _csv_remarks(dialect, layout)
     columns = list(zip(*dialect.records, strict=True)) if dialect.records else [() for _ in names]
-    if dialect.w3c:
+    if dialect.csv.header == "w3c":
         columns = [tuple(None if value == "-" else value for value in values) for values in columns]
-    parts = dialect.repeated or (known.names if known else names)
-    fields = tuple(
-        Field(name, trimmed(values), (part,)) for name, part, values in zip(names, parts, columns, strict=True)
-    )
+    parts = dialect.repeated or known or names
+    named = zip(names, parts, columns, strict=True)
+    fields = tuple(Field(name, trimmed(values), (part,)) for name, part, values in named)
     options: dict[str, Any] = {"encoding": dialect.encoding} if dialect.encoding != "utf-8" else {}
     if dialect.lines != "plain":
         options["lines"] = dialect.lines
-    if dialect.keys:
-        options["csv"] = dialect.keys
-    return Sample((path,), "csv", fields, len(dialect.records), options, tuple(remarks))
+    if keys := dialect.csv.model_dump(exclude_defaults=True):
+        options["csv"] = keys
+    return Sample("csv", fields, len(dialect.records), options, tuple(remarks))
 
 
 def _csv_remarks(dialect: Dialect, known: str) -> Iterator[str]:
     if dialect.encoding != "utf-8":
         yield f"encoding {dialect.encoding} was detected: are accents and signs right?"
-    if dialect.skip_lines and not dialect.repeated:
-        yield f"{dialect.skip_lines} lines above the header are skipped: {dialect.preamble[:80]!r}"
-    if dialect.footer_lines:
-        yield f"{dialect.footer_lines} lines below the table are left out"
-    if dialect.header_lines > 1:
-        yield f"the header takes {dialect.header_lines} lines, such as {dialect.names[0]!r}"
+    csv = dialect.csv
+    if csv.skip_lines and not dialect.repeated:
+        yield f"{csv.skip_lines} lines above the header are skipped: {dialect.preamble[:80]!r}"
+    if csv.footer_lines:
+        yield f"{csv.footer_lines} lines below the table are left out"
+    if csv.header_lines > 1:
+        yield f"the header takes {csv.header_lines} lines, such as {dialect.names[0]!r}"
     if dialect.repeated:
         twice = next(name for name in dialect.repeated if dialect.repeated.count(name) > 1)
         yield f"several columns are called {twice!r}: the header is skipped, and columns are known by their place"
-    elif not dialect.header_lines and not dialect.w3c:
+    elif not csv.header:
         named = f"; there are as many as {known} have" if known else ""
         yield f"no header was recognised: columns are known by their place, as column_1, column_2, ...{named}"
-    if dialect.comment:
-        yield f"lines that begin with {dialect.comment} are remarks, not records"
+    if csv.comment:
+        yield f"lines that begin with {csv.comment} are remarks, not records"
 
 
 def _log(path: Path, logs: Sequence[Log]) -> Sample | None:
@@ -150,10 +142,9 @@ def _log(path: Path, logs: Sequence[Log]) -> Sample | None:
         if found and len(found) >= _MOST * len(lines):
             values = {name: [None if m[name] == "-" else m[name] for m in found] for name in log.regex.groupindex}
             forms = {"time": log.time_form}
-            fields = tuple(
-                Field(name, trimmed(texts), (name,), form=forms.get(name, "")) for name, texts in values.items()
-            )
-            return Sample((path,), "log", fields, len(found), {"log": {"pattern": log.pattern}})
+            named = values.items()
+            fields = tuple(Field(name, trimmed(some), (name,), form=forms.get(name, "")) for name, some in named)
+            return Sample("log", fields, len(found), {"log": {"pattern": log.pattern}})
     return None
 
 
@@ -168,13 +159,13 @@ def _parquet(path: Path) -> Sample:
     times = [name for name, kind in rows.schema.items() if isinstance(kind, pl.Datetime)]
     utc = [pl.col(name).dt.convert_time_zone("UTC") for name in times if getattr(rows.schema[name], "time_zone", None)]
     shown = rows.with_columns(utc).with_columns(pl.col(times).dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
-    return Sample((path,), "parquet", json_fields(_numbers(shown.iter_rows(named=True))), rows.height)
+    return Sample("parquet", json_fields(_numbers(shown.iter_rows(named=True))), rows.height)
 
 
 def _avro(path: Path) -> Sample:
     from event_assets.landing.avro_excel_as_json import avro_lines
 
-    return _lines_of_json(path, "avro", avro_lines(path, path.name))
+    return _lines_of_json("avro", avro_lines(path, path.name))
 
 
 def _excel(path: Path) -> Sample:
@@ -188,24 +179,19 @@ def _excel(path: Path) -> Sample:
 
     head = list(islice(sheet_rows(path, source(())), _HEAD_ROWS))
     widths = [sum(cell != "" for cell in row) for row in head]
-    is_header = [
-        width >= _MOST * max(widths) and all(isinstance(c, str) for c in row)
-        for row, width in zip(head, widths, strict=True)
-    ]
-    at = is_header.index(True) if True in is_header else 0
+    full = (at for at, width in enumerate(widths) if width >= _MOST * max(widths))
+    at = next((at for at in full if all(isinstance(cell, str) for cell in head[at])), 0)
     names = [cell for cell in head[at] if cell != ""] if head else []
-    found = _lines_of_json(path, "excel", excel_lines(path, path.name, source(names)))
+    found = _lines_of_json("excel", excel_lines(path, path.name, source(names)))
     found = replace(found, fields=tuple(replace(one, source=one.parts[0]) for one in found.fields))
     above = ["".join(map(str, row)) for row in head[:at]]
-    return (
-        replace(found, remarks=(f"rows above the header are passed over: {' / '.join(above)!r}",)) if above else found
-    )
+    return found.remarking(f"rows above the header are passed over: {' / '.join(above)!r}") if above else found
 
 
-def _lines_of_json(path: Path, form: str, chunks: Iterable[bytes]) -> Sample:
+def _lines_of_json(form: str, chunks: Iterable[bytes]) -> Sample:
     lines = islice((line for chunk in chunks for line in chunk.splitlines()), MAX_RECORDS)
     records = [parse(line) for line in lines]
-    return Sample((path,), form, json_fields(records), len(records))
+    return Sample(form, json_fields(records), len(records))
 
 
 def _zip(path: Path) -> Sample:
@@ -214,7 +200,7 @@ def _zip(path: Path) -> Sample:
         return _excel(path)
     with tempfile.TemporaryDirectory(prefix="event_assets-init-") as folder:
         for name, copy in members(path, Path(folder)):
-            return replace(_read(copy.rename(copy.with_name(Path(name).name))), paths=(path,))
+            return _read(copy.rename(copy.with_name(Path(name).name)))
     raise FileRejected("unreadable: the archive is empty")
 
 

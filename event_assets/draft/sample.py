@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
+
+from event_assets.landing.unpack import STREAMS
+from event_assets.wording import first_of
 
 MAX_RECORDS = 2000
 #: How columns of a file without a header are called.
 NAMELESS = "column_"
 BLANKS = " \t\r\n"
+_HIVE = re.compile(r"([A-Za-z_][\w.-]*)=([^/]+)")
 
 
 @dataclass(frozen=True)
@@ -55,9 +60,14 @@ class Field:
         return f"{self.source} ({self.parts[-1]})" if named else self.source
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names on the way to it, or its source where it has none."""
+        return self.parts or (self.source,)
+
+    @property
     def key(self) -> str:
         """The last name on the way, without case and marks."""
-        return bare((self.parts or (self.source,))[-1])
+        return bare(self.names[-1])
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -65,17 +75,42 @@ class Field:
 
     def or_else(self, other: Field) -> Field:
         """This field, with the values of another where it is empty."""
-        values = tuple(
-            mine if mine is not None else theirs for mine, theirs in zip(self.values, other.values, strict=True)
-        )
-        return replace(self, values=values, alternatives=(*self.alternatives, *other.sources))
+        pairs = zip(self.values, other.values, strict=True)
+        whole = self.having(mine if mine is not None else theirs for mine, theirs in pairs)
+        return replace(whole, alternatives=(*self.alternatives, *other.sources))
+
+    def having(self, values: Iterable[str | None]) -> Field:
+        """The same field with other values."""
+        return replace(self, values=tuple(values))
+
+
+@dataclass(frozen=True)
+class Found:
+    """A sample file and the folder that was named, which takes the place of the inbox."""
+
+    path: Path
+    root: Path
+
+    @property
+    def place(self) -> str:
+        """The path below the root, with `/`."""
+        return self.path.relative_to(self.root).as_posix()
+
+    @property
+    def plain_place(self) -> str:
+        """The same without the ending of its compression."""
+        return self.path.with_name(plain_name(self.path)).relative_to(self.root).as_posix()
+
+
+def plain_name(path: Path) -> str:
+    """The file's name without the ending of its compression."""
+    return reduce(str.removesuffix, STREAMS, path.name)
 
 
 @dataclass(frozen=True)
 class Sample:
     """What was read of files of one kind."""
 
-    paths: tuple[Path, ...]
     format: str
     fields: tuple[Field, ...]
     records: int
@@ -83,11 +118,17 @@ class Sample:
     """Further keys of the block, such as `csv` or `encoding`, as a declaration has them."""
     remarks: tuple[str, ...] = ()
     """What a person should check about how the files are read."""
+    files: tuple[Found, ...] = ()
 
     @property
     def title(self) -> str:
-        more = len(self.paths) - 1
-        return self.paths[0].name + (f" and {more} more" if more else "")
+        more = len(self.files) - 1
+        return self.files[0].path.name + (f" and {more} more" if more else "")
+
+    @property
+    def partitions(self) -> dict[str, str]:
+        """The `key=value` parts of the files' folders: key to the first value."""
+        return dict(match for file in self.files[:1] for match in _HIVE.findall(str(Path(file.place).parent)))
 
     @property
     def is_nameless(self) -> bool:
@@ -100,26 +141,28 @@ class Sample:
         same = self.format == other.format and _comparable(self.options) == _comparable(other.options)
         return same and 2 * len(mine & theirs) >= len(mine | theirs)
 
+    def remarking(self, *remarks: str) -> Sample:
+        return replace(self, remarks=(*self.remarks, *remarks))
+
     def without(self, places: Container[int]) -> Sample:
         """The sample without the values of some records."""
-
-        def left(one: Field) -> Field:
-            return replace(one, values=tuple(v for at, v in enumerate(one.values) if at not in places))
-
-        return replace(self, fields=tuple(map(left, self.fields)))
+        values = ([v for at, v in enumerate(one.values) if at not in places] for one in self.fields)
+        return replace(self, fields=tuple(map(Field.having, self.fields, values)))
 
     def joined(self, other: Sample) -> Sample:
         """Both as one sample: the records of the other after those of this one."""
-        theirs = {field.source: field for field in other.fields}
-        mine = {field.source for field in self.fields}
-        gap, start = (None,) * other.records, (None,) * self.records
-        fields = [
-            replace(f, values=f.values + (theirs[f.source].values if f.source in theirs else gap)) for f in self.fields
-        ]
-        fields += [replace(f, values=start + f.values) for f in other.fields if f.source not in mine]
-        remarks = tuple(dict.fromkeys(self.remarks + other.remarks))
-        records = self.records + other.records
-        return replace(self, paths=self.paths + other.paths, fields=tuple(fields), records=records, remarks=remarks)
+        values, theirs = ({field.source: field.values for field in sample.fields} for sample in (self, other))
+        start, gap = (None,) * self.records, (None,) * other.records
+        fields = [field.having(field.values + theirs.get(field.source, gap)) for field in self.fields]
+        fields += [field.having(start + field.values) for field in other.fields if field.source not in values]
+        return Sample(
+            self.format,
+            tuple(fields),
+            self.records + other.records,
+            self.options,
+            tuple(dict.fromkeys(self.remarks + other.remarks)),
+            self.files + other.files,
+        )
 
 
 def _comparable(options: Mapping[str, Any]) -> str:
@@ -151,5 +194,4 @@ def titles_of(fields: Sequence[Field]) -> str:
 
 def names_of(fields: Sequence[Field]) -> str:
     """The names of fields for a message."""
-    names = [field.source for field in fields]
-    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    return first_of([field.source for field in fields], between=", ")

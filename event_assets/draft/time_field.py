@@ -40,7 +40,7 @@ def time_field(sample: Sample, given: Field | None, remarks: list[str]) -> tuple
         ranked = nameless
     if not ranked:
         raise DeclarationError(
-            str(given.source if given else sample.paths[0]),
+            str(given.source if given else sample.files[0].path),
             f"no field has times; there are {names_of(sample.fields)}",
             _NO_TIMES if not sample.is_nameless else _NO_TIMES_IN_LINES,
         )
@@ -89,7 +89,7 @@ def _forms_of(one: Field, is_named: bool) -> TimeFormats | None:
 
 def _is_called_a_time(one: Field) -> bool:
     """Whether the last word of a field's name is one of times: EdgeStartTimestamp, time_usec, Created At (UTC)."""
-    name = re.sub(r" *\([^()]*\)$", "", (one.parts or (one.source,))[-1])
+    name = re.sub(r" *\([^()]*\)$", "", one.names[-1])
     words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
     return bool(words) and words[-1].lower() in known_names.TIME_ENDINGS
 

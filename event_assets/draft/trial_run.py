@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,8 @@ from pathlib import Path
 import polars as pl
 
 from event_assets.declaration import Dataset
-from event_assets.draft.file_groups import Found
 from event_assets.draft.json_sample import object_texts
-from event_assets.draft.read_sample import plain_name
+from event_assets.draft.sample import Found, plain_name
 from event_assets.landing.plain_text import head_of
 from event_assets.pipeline.land_files import land_new_files
 from event_assets.pipeline.run_steps import run
@@ -27,6 +27,8 @@ from event_assets.tables.landed_tables import LANDING_REJECTS, RAW_EVENTS
 #: Of larger files the first records are tried.
 MAX_BYTES = 16 * 1024 * 1024
 _FIRST_ROWS = 5
+#: Files that have a record a line, so that they can be cut.
+_ENDINGS_OF_LINES = (".csv", ".tsv", ".txt", ".log", ".ndjson", ".jsonl")
 #: What a person looks at first; the columns of the declaration follow.
 _LEADING = ("event_time", "user_id", "event_type")
 _INTERNAL = ("event_id", "file_id", "row_number", "extra", "time_assumed")
@@ -78,10 +80,8 @@ def try_out(dataset: Dataset, files: Sequence[Found], now: dt.datetime) -> Trial
         with workspace.writing():
             workspace.refresh()
             summary = land_new_files(workspace, now=lambda: now)
-            wanted = [
-                _up_to(workspace, table) for table in ("cleaned_events", *(["profiles"] if dataset.profiles else []))
-            ]
-            for _ in run(workspace, Request(frozenset().union(*wanted))):
+            profiles = _up_to(workspace, "profiles") if dataset.profiles else frozenset()
+            for _ in run(workspace, Request(_up_to(workspace, "cleaned_events") | profiles)):
                 pass
         workspace.refresh()
         failures = [(error.culprit, error.state) for error in summary.failures]
@@ -99,30 +99,26 @@ def _result(workspace: Workspace, shortened: list[str], failures: list[tuple[str
     ledger = workspace.ledger
     names = ledger.names()
     files_refused = [(names[key][0], file.reason) for key, file in ledger.files.items() if file.reason]
-    cleaned = _rows(workspace, "cleaned_events")
-    raw = _rows(workspace, RAW_EVENTS)
-    rejects = _rows(workspace, LANDING_REJECTS)
-    of_profiles = [file_id for (kind, file_id) in ledger.files if kind == "profiles"]
-    is_profile = pl.col("file_id").is_in(of_profiles)
-    dates = workspace.dates("cleaned_events")
-    figures = [workspace.figures("cleaned_events", date) for date in dates]
+    records = Counter[str]()
+    for (kind, _), file in ledger.files.items():
+        records[kind] += file.records
+    cleaned, rejects = _rows(workspace, "cleaned_events"), _rows(workspace, LANDING_REJECTS)
+    is_profile = pl.col("file_id").is_in([file_id for (kind, file_id) in ledger.files if kind == "profiles"])
     refused_profiles = _rows(workspace, "profile_quarantine") if workspace.dataset.profiles else rejects.clear()
-    times = raw["event_time"] if "event_time" in raw.columns else pl.Series([], dtype=pl.Datetime)
-    leading = [name for name in _LEADING if name in cleaned.columns]
-    others = [name for name in cleaned.columns if name not in (*_LEADING, *_INTERNAL)]
+    figures = [workspace.figures("cleaned_events", date) for date in workspace.dates("cleaned_events")]
+    first = _rows(workspace, RAW_EVENTS)["event_time"].min()
+    shown = [*_LEADING, *(name for name in cleaned.columns if name not in (*_LEADING, *_INTERNAL))]
     return Trial(
-        records=sum(file.records for (kind, _), file in ledger.files.items() if kind == "events"),
+        records=records["events"],
         taken=cleaned.height,
         duplicates=sum(one.get("duplicates", 0) for one in figures),
         excluded=sum(one.get("excluded", 0) for one in figures),
         refused=_refused(rejects.filter(~is_profile), _rows(workspace, "quarantine")),
-        profiles=sum(file.records for (kind, _), file in ledger.files.items() if kind == "profiles"),
+        profiles=records["profiles"],
         profiles_refused=_refused(rejects.filter(is_profile), refused_profiles),
         files_refused=(*files_refused, *failures),
-        rows=cleaned.sort("event_time", maintain_order=True).head(_FIRST_ROWS).select(*leading, *others)
-        if leading
-        else cleaned,
-        first_date=times.min().date() if len(times.drop_nulls()) else None,  # type: ignore[union-attr]
+        rows=cleaned.sort("event_time", maintain_order=True).head(_FIRST_ROWS).select(shown),
+        first_date=first.date() if isinstance(first, dt.datetime) else None,
         shortened=tuple(shortened),
     )
 
@@ -161,13 +157,8 @@ def _drop(file: Found, inbox: Path) -> bool:
 def _head(path: Path) -> bytes | None:
     """The first whole records of a file of lines or of a JSON array; None of others, which can't be cut."""
     found = head_of(path, MAX_BYTES)
-    if _is_lines(path):
+    if plain_name(path).endswith(_ENDINGS_OF_LINES):
         return found[: found.rfind(b"\n") + 1 or len(found)]
     if found.lstrip().startswith(b"["):
         return b"[" + b",".join(object_texts(found, "json")) + b"]"
     return None
-
-
-def _is_lines(path: Path) -> bool:
-    """Whether a file has a record a line, so that it can be cut."""
-    return plain_name(path).endswith((".csv", ".tsv", ".txt", ".log", ".ndjson", ".jsonl"))

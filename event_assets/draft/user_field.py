@@ -96,7 +96,7 @@ def linked_ids(user: Field, anonymous: Field) -> set[str]:
 def _guessed_user(fields: Sequence[Field], remarks: list[str]) -> Field | None:
     """The identifier with the most values that repeat; None where there is none. A person has to decide."""
     able = [one for one in fields if not one.nested and not one.within and _repeats(one)]
-    able = [one for one in able if is_identifier((one.parts or (one.source,))[-1]) or one.is_nameless]
+    able = [one for one in able if is_identifier(one.names[-1]) or one.is_nameless]
     able = [one for one in able if one.key not in (*known_names.SESSION, *known_names.ID, *known_names.PAGE)]
     chosen = max(able, key=lambda one: len(set(one.texts)), default=None)
     if chosen is not None:

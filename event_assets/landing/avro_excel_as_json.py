@@ -16,14 +16,16 @@ from event_assets.declaration import Source
 from event_assets.errors import LandingError
 from event_assets.landing.csv_records import header_names
 from event_assets.landing.reader_interface import Fields, FileRejected
-from event_assets.landing.unpack import DEFAULT_LIMITS, Chunks, Ending, Limits
+from event_assets.landing.unpack import DEFAULT_LIMITS, Ending, Limits
 
 #: Whole numbers from here on are not exact in a float, which all numbers of Excel are.
 _EXACT = 2**53
 _LINES = 1000
+#: What fastavro raises where bytes are not what the schema announces.
+_DAMAGES = (ValueError, EOFError, KeyError, IndexError, TypeError, OverflowError)
 
 
-def avro_lines(path: Path, name: str) -> Chunks:
+def avro_lines(path: Path, name: str, ending: Ending | None = None) -> Iterator[bytes]:
     """The records of an Avro container file, an object a line; a file that is cut off gives every whole record."""
     try:
         import fastavro
@@ -35,21 +37,12 @@ def avro_lines(path: Path, name: str) -> Chunks:
             for some in _gathered(fastavro.reader(file)):
                 records += len(some)
                 yield b"".join(some)
-        except (
-            ValueError,
-            EOFError,
-            KeyError,
-            IndexError,
-            TypeError,
-            OverflowError,
-            fastavro.schema.SchemaParseException,
-        ) as error:
+        except (*_DAMAGES, fastavro.schema.SchemaParseException) as error:
             if not records:
-                raise FileRejected(
-                    f"unreadable: is not Avro, or damaged ({' '.join(str(error).split())[:200]})"
-                ) from None
-            return Ending(trailing=b"")
-    return Ending()
+                reason = " ".join(str(error).split())[:200]
+                raise FileRejected(f"unreadable: is not Avro, or damaged ({reason})") from None
+            if ending:
+                ending.trailing = b""
 
 
 def _gathered(records: Iterable[Any]) -> Iterator[list[bytes]]:
@@ -69,7 +62,7 @@ def _gathered(records: Iterable[Any]) -> Iterator[list[bytes]]:
         yield some
 
 
-def excel_lines(path: Path, name: str, source: Source, limits: Limits = DEFAULT_LIMITS) -> Chunks:
+def excel_lines(path: Path, name: str, source: Source, limits: Limits = DEFAULT_LIMITS) -> Iterator[bytes]:
     """The rows of a sheet below its header, an object a line. The header is the first row that names the required
     fields; rows above it are titles.
 
@@ -90,10 +83,9 @@ def excel_lines(path: Path, name: str, source: Source, limits: Limits = DEFAULT_
     else:
         if first:
             fields.check(first)  # reports what is missing in the first row
-        return Ending()
+        return
     for some in _gathered(_named(names, row) for row in rows):
         yield b"".join(some)
-    return Ending()
 
 
 def sheet_rows(path: Path, source: Source, limits: Limits = DEFAULT_LIMITS) -> Iterator[list[Any]]:

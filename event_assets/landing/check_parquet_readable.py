@@ -14,6 +14,8 @@ import os
 import subprocess
 import sys
 import threading
+from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
@@ -31,14 +33,14 @@ def probe(path: Path, batch_rows: int, memory_bytes: int) -> str | None:
     """Why the file can't be read, None where it can."""
     request = json.dumps([str(path), batch_rows, memory_bytes + _BASE_BYTES])
     seconds = _START_SECONDS + path.stat().st_size / _BYTES_PER_SECOND
-    reader = _READERS.take()
+    reader = _idle_reader()
     verdict = reader.read(request, seconds)
     if verdict is not None and reader.files > 1:  # what it read before may have a part in it
         reader.end()
         reader = _Reader()
         verdict = reader.read(request, seconds)
     if verdict is None:
-        _READERS.put_back(reader)
+        _IDLE.append(reader)
     else:
         reader.end()
     return verdict
@@ -84,43 +86,32 @@ class _Reader:
         return f"its reader died of signal {-code}" if code < 0 else "its reader failed"
 
     def end(self) -> None:
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe:
-                try:
-                    pipe.close()
-                except OSError:
-                    continue
+        for pipe in filter(None, (self.process.stdin, self.process.stdout)):
+            with suppress(OSError):
+                pipe.close()
         self.process.kill()
         self.process.wait()
 
 
-class _Idle:
-    """The processes that wait for a file."""
-
-    def __init__(self) -> None:
-        self._readers: list[_Reader] = []
-        self._lock = threading.Lock()
-
-    def take(self) -> _Reader:
-        with self._lock:
-            while self._readers:
-                reader = self._readers.pop()
-                if reader.process.poll() is None:
-                    return reader
-                reader.end()
-        return _Reader()
-
-    def put_back(self, reader: _Reader) -> None:
-        with self._lock:
-            self._readers.append(reader)
-
-    def end(self) -> None:
-        while self._readers:
-            self._readers.pop().end()
+#: The processes that wait for a file. Threads take the last one and put it back, at once each.
+_IDLE: deque[_Reader] = deque()
 
 
-_READERS = _Idle()
-atexit.register(_READERS.end)
+def _idle_reader() -> _Reader:
+    with suppress(IndexError):
+        while True:
+            reader = _IDLE.pop()
+            if reader.process.poll() is None:
+                return reader
+            reader.end()
+    return _Reader()
+
+
+@atexit.register
+def end_readers() -> None:
+    """End the processes that wait for a file."""
+    while _IDLE:
+        _IDLE.pop().end()
 
 
 def _serve() -> None:

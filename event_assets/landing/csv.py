@@ -79,6 +79,9 @@ class Section:
         return cls(layout, RecordParser(source.csv, len(names), source.max_record_bytes))
 
 
+Records = tuple[Section, list[Segment]]
+
+
 def read_csv(
     path: Path,
     source: Source,
@@ -101,21 +104,14 @@ def read_csv(
                 return
             section = Section.of(names, source, fields)
             some = ((section, segments) for segments in segmented(_blocks(file, source, block_bytes), section.parser))
-        yield from _in_order(_batch, some, workers)
+        yield from _in_order(some, workers)
 
 
 def _blocks(file: BinaryIO, source: Source, block_bytes: int) -> LineBlocks:
     return LineBlocks(file, source.max_record_bytes, bare_cr=True, block_bytes=block_bytes)
 
 
-def _batch(records: tuple[Section, list[Segment]]) -> Batch:
-    section, segments = records
-    return to_batch(segments, layout=section.layout, parser=section.parser)
-
-
-def _sections_by_directive(
-    blocks: LineBlocks, source: Source, fields: Fields
-) -> Iterator[tuple[Section, list[Segment]]]:
+def _sections_by_directive(blocks: LineBlocks, source: Source, fields: Fields) -> Iterator[Records]:
     """The records of a log in W3C's extended format, under the fields that the `#Fields:` line before them names."""
     section: Section | None = None
     for block in blocks:
@@ -150,27 +146,25 @@ def _footer_start(path: Path, lines: int) -> int | None:
     return 0
 
 
-def _in_order(
-    work: Callable[[tuple[Section, list[Segment]]], Batch],
-    items: Iterable[tuple[Section, list[Segment]]],
-    workers: int,
-) -> Iterator[Batch]:
-    """The batches in the items' order, made ahead by threads where there are several workers."""
+def _in_order(records: Iterable[Records], workers: int) -> Iterator[Batch]:
+    """The batches of records in their order, made ahead by threads where there are several workers."""
     if workers < 2:
-        yield from map(work, items)
+        yield from map(to_batch, records)
         return
     with ThreadPoolExecutor(workers) as pool:
         ahead: list[Future[Batch]] = []
-        for item in items:
-            ahead.append(pool.submit(work, item))
+        for some in records:
+            ahead.append(pool.submit(to_batch, some))
             if len(ahead) > workers:
                 yield ahead.pop(0).result()
         for future in ahead:
             yield future.result()
 
 
-def to_batch(segments: list[Segment], *, layout: Layout, parser: RecordParser) -> Batch:
+def to_batch(records: Records) -> Batch:
     """The segments' records, numbered from 1."""
+    section, segments = records
+    layout, parser = section.layout, section.parser
     firsts = list(accumulate((segment.records for segment in segments), initial=1))
     placed = list(zip(firsts, segments, strict=False))
 
@@ -188,7 +182,7 @@ def to_batch(segments: list[Segment], *, layout: Layout, parser: RecordParser) -
         wrong_texts = texts(wrong_numbers)
         if blank or not all(text.strip(parser.blanks) for text in wrong_texts):
             filled = [segment.without_blank_lines(parser.blanks) for segment in segments]
-            return to_batch([segment for segment in filled if segment.data], layout=layout, parser=parser)
+            return to_batch((section, [segment for segment in filled if segment.data]))
         rejects += map(Reject, wrong_numbers, [MALFORMED] * len(wrong), wrong_texts)
         frames.append(frame.insert_column(0, pl.Series(ROW_NUMBER, np.delete(numbers, wrong), pl.Int64)))
     if singles := [(first, *one.values) for first, one in placed if one.values is not None]:

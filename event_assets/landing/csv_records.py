@@ -54,15 +54,10 @@ class RecordParser:
         """What a blank line may contain; an empty line always is one."""
         quote, escape, separator = (re.escape(mark) for mark in (self.quote, self.escape, self.delimiter))
         if self.escape in (b"", self.quote):
-            inner, self._escaped = (
-                _anything_but(quote) + rb"|" + quote + quote,
-                re.compile(quote + rb"(" + quote + rb")"),
-            )
+            inner, escaped = _anything_but(quote) + rb"|" + quote + quote, quote + rb"(" + quote + rb")"
         else:
-            inner, self._escaped = (
-                _anything_but(quote, escape) + rb"|" + escape + rb".",
-                re.compile(escape + rb"(.)", re.S),
-            )
+            inner, escaped = _anything_but(quote, escape) + rb"|" + escape + rb".", escape + rb"(.)"
+        self._escaped = re.compile(escaped, re.S)
         self._quoted = re.compile(quote + rb"((?:" + inner + rb")*+)" + quote, re.S)
         self._plain = re.compile(rb"(?:" + _anything_but(separator, rb"\r", rb"\n") + rb")*+", re.S)
         self._separator = re.compile(separator)
@@ -101,7 +96,7 @@ class RecordParser:
                 match = self._quoted.match(data, place)
                 if match is None or (match.end() == len(data) and not final):
                     # Never closed; or closed by the data's last byte, and the next one may double the quote.
-                    return (self._broken(len(data), len(data)) if final else None), 0
+                    return (Taken(len(data), len(data), reason=MALFORMED) if final else None), 0
                 values.append(self._escaped.sub(rb"\1", match[1]))
             else:
                 match = self._plain.match(data, place)
@@ -119,7 +114,7 @@ class RecordParser:
                 return None, 0
             if after == place:  # something follows a closing quote
                 end = self.line(data, place)[0]
-                return self._broken(end, self._behind_line_end(data, end, True) or end), 0
+                return Taken(end, self._behind_line_end(data, end, True) or end, reason=MALFORMED), 0
             return self._decoded(values, place, after), len(values)
 
     def _behind_padding(self, data: bytes, place: int) -> int:
@@ -175,10 +170,6 @@ class RecordParser:
                 return None
             return place + 2 if data.startswith(b"\n", place + 1) else place + 1
         return place + 1 if data.startswith(b"\n", place) else place
-
-    @staticmethod
-    def _broken(end: int, after: int) -> Taken:
-        return Taken(end, after, reason=MALFORMED)
 
     @staticmethod
     def _decoded(values: list[bytes], end: int, after: int) -> Taken:

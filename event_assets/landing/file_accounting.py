@@ -14,8 +14,7 @@ from event_assets.declaration import Dataset, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.errors import LandingError
 from event_assets.landing.inbox import Identity
-from event_assets.landing.raw_rows import present_columns
-from event_assets.landing.reader_interface import ROW_NUMBER, Batch, is_read, raw_text
+from event_assets.landing.reader_interface import ROW_NUMBER, Batch, is_read, names_of, raw_text
 from event_assets.landing.schema_drift import Drift, TypeDrift
 from event_assets.tables.catalog import tables
 from event_assets.tables.landed_tables import LANDING_REJECTS
@@ -91,7 +90,9 @@ class FileAccount:
         self._rows(rows)
         self._landed += rows.height
         self._new.update(batch.undeclared)
-        self._present |= present_columns(batch.present, self._source.columns)
+        for column in self._source.columns:
+            if not batch.present.isdisjoint(names_of(column.name, column.sources)):
+                self._present.add(column.name)
         self._user_place = batch.user_place if batch.user_place is not None else self._user_place
         self.records += batch.count
 
@@ -103,15 +104,15 @@ class FileAccount:
                 f"record {self.records + number} is refused ({reason}) and mode is fail_fast: nothing landed",
                 "fix the record, or declare mode: lenient",
             )
-        reasons = [reason for _, reason, _, _ in rejects]
+        numbers, reasons, columns_of_times, texts = zip(*rejects, strict=True)
         self._reasons.update(reasons)
         columns = {
             "file_id": [self.identity.file_id] * len(rejects),
-            ROW_NUMBER: [self.records + number for number, _, _, _ in rejects],
+            ROW_NUMBER: [self.records + number for number in numbers],
             "reason": reasons,
             "reasons": reasons,
-            "column": [column for _, _, column, _ in rejects],
-            "raw": [raw_text(text) for _, _, _, text in rejects],
+            "column": columns_of_times,
+            "raw": [*map(raw_text, texts)],
         }
         self._rejects(pl.DataFrame(columns, tables(self._dataset)[LANDING_REJECTS].polars_schema()))
 

@@ -50,9 +50,9 @@ class InboxFile:
 class Inbox:
     """The files that can be landed, by name, and a warning for each entry that can't."""
 
-    files: list[InboxFile] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    manifests: list[InboxFile] = field(default_factory=list)
+    files: list[InboxFile]
+    warnings: list[str]
+    manifests: list[InboxFile]
     """The manifests, which contain the numbers of records of other files (`expect.manifest`); they are not landed."""
 
 
@@ -63,73 +63,71 @@ def look(folder: Place, dataset: Dataset) -> Inbox:
     Hidden and unfinished names are skipped without a warning; all else that can't be landed is named in a warning. A
     name that matches patterns of events and of profiles is an events file.
     """
-    if isinstance(folder, ObjectUrl):
-        return _list_objects(folder, dataset)
-    inbox = Inbox()
-    _list_folder(folder, "", dataset, inbox)
-    inbox.files.sort(key=lambda file: file.name.encode())
-    return _apart(inbox, dataset)
-
-
-def _apart(inbox: Inbox, dataset: Dataset) -> Inbox:
-    """Separate manifests from the files that are landed, whatever other pattern they match."""
-    inbox.manifests.extend(file for file in inbox.files if _is_manifest(file.name, dataset))
-    inbox.files[:] = [file for file in inbox.files if not _is_manifest(file.name, dataset)]
-    return inbox
+    found = [*(_objects(folder, dataset) if isinstance(folder, ObjectUrl) else _files(folder, "", dataset))]
+    files = sorted((one for one in found if isinstance(one, InboxFile)), key=lambda file: file.name.encode())
+    return Inbox(
+        [file for file in files if not _is_manifest(file.name, dataset)],
+        [one for one in found if isinstance(one, str)],
+        [file for file in files if _is_manifest(file.name, dataset)],
+    )
 
 
 def _is_manifest(name: str, dataset: Dataset) -> bool:
     return bool(dataset.expect and dataset.expect.manifest and matches(name, dataset.expect.manifest))
 
 
-def _list_folder(folder: Path, below: str, dataset: Dataset, inbox: Inbox) -> None:
-    """Add a folder's files, whose names begin with its path `below` the inbox."""
+def _files(folder: Path, below: str, dataset: Dataset) -> Iterator[InboxFile | str]:
+    """A folder's files, whose names begin with its path `below` the inbox, and warnings."""
     try:
         entries = sorted(os.listdir(os.fsencode(folder)))
     except FileNotFoundError:
         return
     except OSError as error:
-        inbox.warnings.append(f"{folder} can't be listed ({error.strerror}); nothing is landed from it")
+        yield f"{folder} can't be listed ({error.strerror}); nothing is landed from it"
         return
     for entry in entries:
         # A name need not be UTF-8, and no table can contain one that isn't: it is known by an escaped form.
         name = entry.decode("utf-8", "backslashreplace")
+        path = folder / os.fsdecode(entry)
         if _is_skipped(name):
             continue
-        path = folder / os.fsdecode(entry)
         if _reaches_into_folders(dataset) and path.is_dir() and not path.is_symlink():
-            _list_folder(path, f"{below}{name}/", dataset, inbox)
+            yield from _files(path, f"{below}{name}/", dataset)
             continue
-        found = _entry(path, below + name, dataset)
-        if isinstance(found, InboxFile):
-            inbox.files.append(found)
-        elif found:
-            inbox.warnings.append(found)
+        try:
+            yield _entry(path, below + name, dataset)
+        except FileNotFoundError:
+            continue  # it vanished meanwhile
+        except OSError as error:
+            yield f"{below}{name} can't be looked at ({error.strerror}) and is left alone"
 
 
-def _list_objects(url: ObjectUrl, dataset: Dataset) -> Inbox:
-    inbox, store = Inbox(), Objects(url)
-    folders: list[str] = []
+def _objects(url: ObjectUrl, dataset: Dataset) -> Iterator[InboxFile | str]:
+    """The objects below a URL, and warnings."""
+    store, folders = Objects(url), list[str]()
     try:
         if _reaches_into_folders(dataset):
             objects = [found for found in store.all() if found.key and not found.key.endswith("/")]
         else:
             objects, folders = store.listing()
     except ObjectStoreError as error:
-        inbox.warnings.append(f"{error}; nothing is landed from it")
-        return inbox
-    inbox.warnings.extend(f"{name} is a directory and is left alone" for name in folders if not _is_skipped(name))
+        yield f"{error}; nothing is landed from it"
+        return
+    yield from (f"{name} is a directory and is left alone" for name in folders if not _is_skipped(name))
     for found in objects:
         name, kind = found.key, _kind(found.key, dataset)
         if any(map(_is_skipped, name.split("/"))):
             continue
         if kind is None:
-            inbox.warnings.append(f"{name} matches no file pattern of {dataset.name} and is left alone")
+            yield _unmatched(name, dataset)
             continue
         modified = found.modified.timestamp()
         signature = f"{found.bytes}-{found.version}-{modified:.0f}"
-        inbox.files.append(InboxFile(url / name, name, kind, signature, modified, found.version, store))
-    return _apart(inbox, dataset)
+        yield InboxFile(url / name, name, kind, signature, modified, found.version, store)
+
+
+def _unmatched(name: str, dataset: Dataset) -> str:
+    return f"{name} matches no file pattern of {dataset.name} and is left alone"
 
 
 def block_of(name: str, dataset: Dataset, kind: Kind) -> int | None:
@@ -160,27 +158,22 @@ def signature(path: Path) -> str:
     return f"{state.st_size}-{state.st_mtime_ns}-{state.st_ctime_ns}-{state.st_ino}"
 
 
-def _entry(path: Path, name: str, dataset: Dataset) -> InboxFile | str | None:
-    """The file of that name, a warning, or None where it vanished meanwhile."""
-    try:
-        mode = path.lstat().st_mode
-        if stat.S_ISLNK(mode):
-            if not path.exists():
-                return f"{name} is a broken link and is left alone"
-            inbox = path.parents[name.count("/")].resolve()
-            if inbox not in path.resolve().parents:
-                return f"{name} is a link that leads out of the inbox and is left alone"
-            mode = path.stat().st_mode
-        if not stat.S_ISREG(mode):
-            return f"{name} is {_what(mode)} and is left alone"
-        kind = _kind(name, dataset)
-        if kind is None:
-            return f"{name} matches no file pattern of {dataset.name} and is left alone"
-        return InboxFile(path, name, kind, signature(path), path.stat().st_mtime)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        return f"{name} can't be looked at ({error.strerror}) and is left alone"
+def _entry(path: Path, name: str, dataset: Dataset) -> InboxFile | str:
+    """The file of that name, or a warning."""
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        if not path.exists():
+            return f"{name} is a broken link and is left alone"
+        inbox = path.parents[name.count("/")].resolve()
+        if inbox not in path.resolve().parents:
+            return f"{name} is a link that leads out of the inbox and is left alone"
+        mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        return f"{name} is {_FILE_TYPES.get(stat.S_IFMT(mode), 'no regular file')} and is left alone"
+    kind = _kind(name, dataset)
+    if kind is None:
+        return _unmatched(name, dataset)
+    return InboxFile(path, name, kind, signature(path), path.stat().st_mtime)
 
 
 def _kind(name: str, dataset: Dataset) -> Kind | None:
@@ -190,10 +183,8 @@ def _kind(name: str, dataset: Dataset) -> Kind | None:
     return next((kind for kind in kinds if block_of(name, dataset, kind) is not None), None)
 
 
-def _what(mode: int) -> str:
-    kinds = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
-    kinds |= dict.fromkeys((stat.S_IFCHR, stat.S_IFBLK), "a device")
-    return kinds.get(stat.S_IFMT(mode), "no regular file")
+_FILE_TYPES = {stat.S_IFDIR: "a directory", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
+_FILE_TYPES |= dict.fromkeys((stat.S_IFCHR, stat.S_IFBLK), "a device")
 
 
 # Identity

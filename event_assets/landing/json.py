@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from event_assets.landing.reader_interface import (
     Reject,
     gathered,
     number_flag,
+    texts_of,
 )
 from event_assets.text.json_text import (
     BadJson,
@@ -95,12 +96,9 @@ def _batch(elements: Elements, fields: Fields, paths: Mapping[str, JsonPath], tr
     reasons = elements.reasons | {objects.places[at]: reason for at, reason in objects.refused.items()}
     rejects = [Reject(place + 1, reason, elements.texts[place]) for place, reason in sorted(reasons.items())]
 
-    own = elements.texts  # not the values, which need several times the memory
-
-    def texts(wanted: Sequence[int]) -> list[bytes]:
-        return [own[number - 1] for number in wanted]
-
-    return Batch(len(own), frame, rejects, texts, frozenset(present), undeclared)
+    # Not the values, which need several times the memory.
+    texts = partial(texts_of, elements.texts)
+    return Batch(len(elements.texts), frame, rejects, texts, frozenset(present), undeclared)
 
 
 def _values(objects: JsonObjects, path: JsonPath) -> tuple[list[Any], frozenset[type], set[int], bool]:
@@ -132,21 +130,16 @@ def _texts(
 ) -> list[str | None]:
     """The texts of values. `verbatim` texts are JSON as the source writes it; of others strings are decoded, and nested
     values minified."""
-
-    def text(at: int) -> str | None:
-        place = JsonPath((path.literal,)) if at in literal and path.literal is not None else path
-        return _text(objects, at, place, verbatim=verbatim)
-
-    if verbatim:
-        return [None if value is None else text(at) for at, value in enumerate(values)]
-    if kinds <= {str, type(None)}:
+    if kinds <= {str, type(None)} and not verbatim:
         return values
-    # 0 may be written -0
-    values = [str(value) if type(value) is int and value != 0 else value for value in values]
+    texts = [*values]
     for at, value in enumerate(values):
-        if type(value) is not str and value is not None:
-            values[at] = text(at)
-    return values
+        if not verbatim and type(value) is int and value != 0:  # 0 may be written -0
+            texts[at] = str(value)
+        elif value is not None and (verbatim or type(value) is not str):
+            place = JsonPath((path.literal,)) if at in literal and path.literal is not None else path
+            texts[at] = _text(objects, at, place, verbatim=verbatim)
+    return texts
 
 
 def _text(objects: JsonObjects, at: int, path: JsonPath, *, verbatim: bool) -> str | None:
@@ -171,7 +164,8 @@ def _extras(objects: JsonObjects, undeclared: Counter[str]) -> list[str | None]:
             if at in objects.repeating:
                 extras[at] = _rest(pairs_of(objects.text(at)), objects.tree, "", undeclared, pairs_of)
             else:
-                extras[at] = _rest(objects.members(at).items(), objects.tree, "", undeclared, _unrepeated)
+                members = objects.members(at).items()
+                extras[at] = _rest(members, objects.tree, "", undeclared, lambda text: members_of(text).items())
         except BadJson:
             objects.refused[at] = MALFORMED
     return extras
@@ -197,7 +191,3 @@ def _rest(pairs: _Pairs, tree: Tree, prefix: str, undeclared: Counter[str], spli
         if rest is not None:
             kept.append(f"{orjson.dumps(name).decode()}:{rest}")
     return "{" + ",".join(kept) + "}" if kept else None
-
-
-def _unrepeated(text: bytes) -> _Pairs:
-    return members_of(text).items()

@@ -18,7 +18,7 @@ import orjson
 
 from event_assets.landing.plain_text import LineBlocks, open_plain
 from event_assets.landing.reader_interface import MALFORMED, MAX_RAW_BYTES, NOT_UTF8, TOO_LONG, FileRejected
-from event_assets.text.json_text import BadJson, Texts, element_end, parse_object
+from event_assets.text.json_text import BadJson, Texts, behind_space, element_end, parse_object
 
 _BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
 _NEXT_OBJECT = re.compile(rb",[ \t\r\n]*\{")
@@ -94,7 +94,7 @@ class _Cutter:
         """Take elements from the data; returns the position from which more data is needed."""
         place = 0
         if not self.opened:
-            place = _behind_space(data, 0)
+            place = behind_space(data, 0)
             if place == len(data):
                 return place
             if data[place] != ord("["):
@@ -118,7 +118,7 @@ class _Cutter:
 
     def _run(self, data: bytes, start: int) -> int:
         """Take elements as long as the text up to the next boundary is valid; returns where the next one begins."""
-        start = _behind_space(data, start)
+        start = behind_space(data, start)
         if not data.startswith(b"{", start):
             return start
         while (after := self._together(data, start)) is not None:
@@ -157,7 +157,7 @@ class _Cutter:
 
     def _one(self, data: bytes, start: int, final: bool) -> int | None:
         """Take the element that begins there by following its brackets; None where more data is needed."""
-        start = _behind_space(data, start)
+        start = behind_space(data, start)
         if start == len(data):
             return None
         end = element_end(data, start, min(len(data), start + _NEAR_BYTES))
@@ -289,15 +289,8 @@ def lines_of(
                 yield elements
 
 
-def _behind_space(data: bytes, start: int) -> int:
-    while start < len(data) and data[start] in _SPACE:
-        start += 1
-    return start
-
-
 def _indent(data: bytes, place: int) -> bytes | None:
     """The white space between the line's beginning and that place; None where no line begins before it."""
-    begin = place
-    while begin and data[begin - 1] in b" \t":
-        begin -= 1
-    return data[begin:place] if begin and data[begin - 1] == ord("\n") else None
+    begin = data.rfind(b"\n", 0, place) + 1
+    indent = data[begin:place]
+    return indent if begin and not indent.strip(b" \t") else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -66,15 +65,9 @@ def tree_of(paths: Iterable[JsonPath]) -> Tree:
 
 
 def looked_up(arrays: Sequence[Any], rest: Path) -> list[Any]:
-    """The value behind each array; None where there is none. The first step is looked up in all arrays together."""
-    first, *others = rest
-    values: list[Any]
-    if isinstance(first, Lookup):
-        key, value = first.key, first.value
-        values = [_first(array, key, value) if type(array) is list else None for array in arrays]
-    else:
-        values = [_step(array, first) for array in arrays]
-    for step in others:
+    """The value behind each array; None where there is none."""
+    values = list(arrays)
+    for step in rest:
         values = [_step(value, step) for value in values]
     return values
 
@@ -85,44 +78,32 @@ def text_behind(text: bytes, value: Any, rest: Path) -> bytes:
         if isinstance(step, str):
             text, value = members_of(text)[step], value[step]
             continue
-        place = step if isinstance(step, int) else _place(value, step.key, step.value)
+        place = _place(value, step)
         assert place is not None
         text, value = items_of(text)[place], value[place]
     return text
 
 
-def _first(array: list[Any], key: str, value: str) -> Any:
-    """The first object of an array whose member `key` is that text."""
-    place = _place(array, key, value)
-    return None if place is None else array[place]
+def _step(value: Any, step: str | int | Lookup) -> Any:
+    if isinstance(step, str):
+        return value.get(step) if type(value) is dict else None
+    place = _place(value, step) if type(value) is list else None
+    return None if place is None else value[place]
 
 
-def _place(array: list[Any], key: str, value: str) -> int | None:
+def _place(array: list[Any], step: int | Lookup) -> int | None:
+    """The position that an index or a lookup means: of a lookup the first object whose member is that text."""
+    if isinstance(step, int):
+        return step if step < len(array) else None
+    key, value = step.key, step.value
     for place, one in enumerate(array):
         try:
             member = one[key]
         except (KeyError, TypeError):  # no such member, or no object
             continue
-        if member == value or (type(member) is not str and _is_value(member, value)):
+        if member == value or (type(member) in (bool, int) and orjson.dumps(member).decode() == value):
             return place
     return None
-
-
-def _step(value: Any, step: str | int | Lookup) -> Any:
-    if isinstance(step, str):
-        return value.get(step) if type(value) is dict else None
-    if type(value) is not list:
-        return None
-    if isinstance(step, int):
-        return value[step] if step < len(value) else None
-    return _first(value, step.key, step.value)
-
-
-def _is_value(member: Any, value: str) -> bool:
-    """Whether a boolean or a whole number is written as that text."""
-    if type(member) is bool:
-        return value == ("true" if member else "false")
-    return type(member) is int and str(member) == value
 
 
 # The array that becomes records
@@ -153,13 +134,14 @@ def _explode(text: bytes, value: dict[str, Any], members: tuple[str, ...], made:
     array: Any = value
     for name in members:
         array = array.get(name) if type(array) is dict else None
-    if type(array) is not list or not array:
-        around, rest = text, value
-        if array in (None, []) and _has(value, members):
-            around, rest = _without(text, members), _value_without(value, members)
+    if type(array) is not list and array is not None:  # not an array of records, and so a value like others
+        made.extend(b"{%s:%s}" % (_PARENT, text), [{PARENT: value}])
+        return
+    rest = _value_without(value, members)
+    around = text if array is None and rest == value else _without(text, members)
+    if not array:
         made.extend(b"{%s:%s}" % (_PARENT, around), [{PARENT: rest}])
         return
-    around, rest = _without(text, members), _value_without(value, members)
     texts = items_of(member_at(members_of(text), members))
     for own, element in zip(texts, array, strict=True):
         if type(element) is not dict:
@@ -170,32 +152,23 @@ def _explode(text: bytes, value: dict[str, Any], members: tuple[str, ...], made:
         made.take(record, {**element, PARENT: rest}, max_bytes + len(around))
 
 
-def _has(value: Any, members: tuple[str, ...]) -> bool:
-    for name in members:
-        if type(value) is not dict or name not in value:
-            return False
-        value = value[name]
-    return True
-
-
 def _without(text: bytes, members: tuple[str, ...]) -> bytes:
-    """The object's text without the member at a path."""
+    """The object's text without the member at a path, if it has one."""
     name, *inner = members
     kept = []
     for other, raw in members_of(text).items():
         if other == name:
             if not inner:
                 continue
-            raw = _without(raw, tuple(inner))
+            raw = _without(raw, tuple(inner)) if raw.startswith(b"{") else raw
         kept.append(b"%s:%s" % (orjson.dumps(other), raw))
     return b"{" + b",".join(kept) + b"}"
 
 
-def _value_without(value: dict[str, Any], members: tuple[str, ...]) -> dict[str, Any]:
-    made = copy.copy(value)
-    place = made
-    for name in members[:-1]:
-        place[name] = copy.copy(place[name])
-        place = place[name]
-    place.pop(members[-1], None)
-    return made
+def _value_without(value: Any, members: tuple[str, ...]) -> Any:
+    name, *inner = members
+    if type(value) is not dict or name not in value:
+        return value
+    if not inner:
+        return {other: one for other, one in value.items() if other != name}
+    return {**value, name: _value_without(value[name], tuple(inner))}

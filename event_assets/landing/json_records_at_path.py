@@ -6,7 +6,7 @@ import json
 import mmap
 import re
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,9 @@ from event_assets.landing.json_elements import Elements, elements_of
 from event_assets.landing.reader_interface import MALFORMED, MAX_RAW_BYTES, TOO_LONG, FileRejected
 from event_assets.landing.schema_drift import shown_name
 from event_assets.text.field_paths import KEY, MEMBERS, PARENT, parse_path
-from event_assets.text.json_text import STRING, UP_TO_BRACKET, BadJson, items_of, parse_object
+from event_assets.text.json_text import STRING, UP_TO_BRACKET, BadJson, behind_space, items_of, parse_object
 
 _PARENT = orjson.dumps(PARENT)
-_SPACE = re.compile(rb"[ \t\r\n]*")
 _STRING_OR_SCALAR = re.compile(STRING + rb"|[^,\]}\[{]*")
 _NAME = re.compile(STRING + rb"[ \t\r\n]*:[ \t\r\n]*")
 
@@ -35,8 +34,10 @@ def records_of(
     """
     names = [str(name) for name in parse_path(records)]
     depth = names.count(MEMBERS)
-    with _mapped(path) as data:
-        if data is None:
+    if not path.stat().st_size:  # an empty file can't be mapped
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if _root(data) == len(data):
             return
         start = _find(data, names[: len(names) - depth], records)
         mark = data[start : start + 1]
@@ -51,18 +52,8 @@ def records_of(
     yield from elements_of(path, max_bytes, block_bytes=block_bytes, start=start, read=read)
 
 
-@contextmanager
-def _mapped(path: Path) -> Iterator[mmap.mmap | None]:
-    """The file, mapped into memory and not copied; None where it is empty."""
-    if not path.stat().st_size:
-        yield None
-        return
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        yield data if _root(data) < len(data) else None
-
-
 def _root(data: mmap.mmap) -> int:
-    return _behind(data, 3 if data[:3] == b"\xef\xbb\xbf" else 0)
+    return behind_space(data, 3 if data[:3] == b"\xef\xbb\xbf" else 0)
 
 
 def _find(data: mmap.mmap, names: Sequence[str], records: str) -> int:
@@ -86,15 +77,15 @@ def _members(data: mmap.mmap, place: int, wanted: str | None = None) -> Iterator
     none. The end of a wanted member isn't searched."""
     if data[place : place + 1] != b"{":
         return
-    place = _behind(data, place + 1)
+    place = behind_space(data, place + 1)
     while match := _NAME.match(data, place):
         name, start = json.loads(match[0].rstrip().removesuffix(b":").rstrip()), match.end()
         end = start if name == wanted else _value_end(data, start)
         yield name, start, end
-        place = _behind(data, end)
+        place = behind_space(data, end)
         if data[place : place + 1] != b",":
             break
-        place = _behind(data, place + 1)
+        place = behind_space(data, place + 1)
 
 
 def _value_end(data: mmap.mmap, place: int) -> int:
@@ -112,12 +103,6 @@ def _value_end(data: mmap.mmap, place: int) -> int:
         if not depth:
             return place
     return place
-
-
-def _behind(data: mmap.mmap, place: int) -> int:
-    match = _SPACE.match(data, place)
-    assert match is not None
-    return match.end()
 
 
 # Records as the members of an object, by their keys
@@ -153,7 +138,7 @@ def _keyed(
             yield place, end, around
         elif not (yield from _keyed(data, place, depth - 1, {PARENT: around})):
             return False
-    end = _behind(data, end)
+    end = behind_space(data, end)
     if data[end : end + 1] == b"}":
         return True
     yield end, len(data), None

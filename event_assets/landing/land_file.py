@@ -21,7 +21,7 @@ from event_assets.landing.file_accounting import FileAccount, Landed, RowSink
 from event_assets.landing.inbox import Identity, block_of, check_unchanged
 from event_assets.landing.partition_writer import PartitionWriter
 from event_assets.landing.plain_text import PlainFile, plain_files
-from event_assets.landing.reader_interface import MALFORMED, Batch, Fields, FileRejected, Reject
+from event_assets.landing.reader_interface import MALFORMED, Batch, Fields, FileRejected, Reject, texts_of
 from event_assets.landing.unpack import DEFAULT_LIMITS, Limits
 from event_assets.tables.catalog import tables
 from event_assets.tables.landed_tables import LANDING_REJECTS
@@ -61,16 +61,17 @@ def land_file(
     NotReadyError where the file changed since it was identified; LandingError where it can't be read or staged, and
     with `mode: fail_fast` at the first reject. Then nothing stays in `into`.
     """
-    source = dataset.blocks(kind)[block_of(name, dataset, kind) or 0]
+    file = InputFile(path, name, identity, landed_at)
     with _staging(into, name) as staging:
-        staged = _Staged(dataset, kind, identity.file_id, staging, memory_bytes)
-        sinks = (staged.rows.add, staged.rejects.add) if rows is None else (rows, _discard)
-        account = FileAccount(dataset, kind, source, name, identity, landed_at, *sinks)
-        converter = RowConverter(dataset, kind, source)
-        for batch in _batches_of(account, path, source, staging, memory_bytes, workers, limits):
+        landing = _Landing(dataset, kind, file, staging, memory_bytes, rows)
+        converter = RowConverter(dataset, kind, landing.source)
+        for batch in landing.batches(staging, memory_bytes, workers, limits):
             converter.convert([batch])
-        landed = account.result()
-        return staged.finish().move(landed, into) if rows is None and landed.reason is None else landed
+        landed = landing.account.result()
+        if rows is not None or landed.reason is not None:
+            return landed
+        landing.write()
+        return landing.move(landed, into)
 
 
 @dataclass(frozen=True)
@@ -123,79 +124,91 @@ def _land_together(
     landed: dict[int, Landed | Exception],
 ) -> None:
     """Add what becomes of the files to `landed`, by position."""
-    source = dataset.blocks(kind)[block_of(files[0].name, dataset, kind) or 0]
-    converter = RowConverter(dataset, kind, source)
+    converter: RowConverter | None = None
     waiting: list[FileBatch] = []
     waiting_bytes = 0
-    whole: dict[int, tuple[FileAccount, _Staged]] = {}
+    whole: dict[int, _Landing] = {}
 
     def convert() -> None:
         nonlocal waiting_bytes
-        if waiting:
+        if waiting and converter:
             converter.convert(waiting)
-        results = {place: account.result() for place, (account, _) in whole.items()}
+        results = {place: landing.account.result() for place, landing in whole.items()}
         plans: list[pl.LazyFrame] = []
-        files = {place: whole[place][1].finish(plans) for place, result in results.items() if result.reason is None}
+        for place, result in results.items():
+            if result.reason is None:
+                whole[place].write(plans)
         for begin in range(0, len(plans), _PLANS_AT_ONCE):
             pl.collect_all(plans[begin : begin + _PLANS_AT_ONCE])
         for place, result in results.items():
-            landed[place] = files[place].move(result, into) if place in files else result
+            landed[place] = whole[place].move(result, into) if result.reason is None else result
         waiting.clear()
         whole.clear()
         waiting_bytes = 0
 
     for place, file in enumerate(files):
-        staged = _Staged(dataset, kind, file.identity.file_id, staging, memory_bytes)
-        sinks = staged.rows.add, staged.rejects.add
-        account = FileAccount(dataset, kind, source, file.name, file.identity, file.landed_at, *sinks)
-        batches = _batches_of(account, file.path, source, staging, memory_bytes, 1, limits)
-        while True:
-            try:
-                batch = next(batches, None)
-            except LandingError as error:
-                landed[place] = error
-                waiting[:] = [batch for batch in waiting if batch.file is not account]
-                break
-            if batch is None:
-                whole[place] = account, staged
-                break
-            waiting.append(batch)
-            waiting_bytes += int(batch.batch.frame.estimated_size())
-            if waiting_bytes > _TOGETHER_BYTES:
-                convert()
+        landing = _Landing(dataset, kind, file, staging, memory_bytes)
+        converter = converter or RowConverter(dataset, kind, landing.source)
+        try:
+            for batch in landing.batches(staging, memory_bytes, 1, limits):
+                waiting.append(batch)
+                waiting_bytes += int(batch.batch.frame.estimated_size())
+                if waiting_bytes > _TOGETHER_BYTES:
+                    convert()
+            whole[place] = landing
+        except LandingError as error:
+            landed[place] = error
+            waiting[:] = [batch for batch in waiting if batch.file is not landing.account]
     convert()
 
 
-class _Staged:
-    """The Parquet files of one source file, while they are written in a temporary folder."""
+class _Landing:
+    """One source file while it is landed: its account, and its Parquet files in a temporary folder."""
 
-    def __init__(self, dataset: Dataset, kind: Kind, file_id: str, staging: Path, memory_bytes: int) -> None:
-        table, share = f"raw_{kind}", min(memory_bytes // _ROWS_SHARE, _MAX_ROWS_BYTES)
-        schemas = [tables(dataset)[name].polars_schema() for name in (table, LANDING_REJECTS)]
+    def __init__(
+        self,
+        dataset: Dataset,
+        kind: Kind,
+        file: InputFile,
+        staging: Path,
+        memory_bytes: int,
+        rows: RowSink | None = None,
+    ) -> None:
+        self.source = dataset.blocks(kind)[block_of(file.name, dataset, kind) or 0]
+        file_id, share = file.identity.file_id, min(memory_bytes // _ROWS_SHARE, _MAX_ROWS_BYTES)
+        schemas = [tables(dataset)[name].polars_schema() for name in (f"raw_{kind}", LANDING_REJECTS)]
         writer = partial(PartitionWriter, staging, memory_bytes=share)
-        self.rows = writer(f"{file_id}-{kind}", schemas[0], by_date=kind == "events")
-        self.rejects = writer(f"{file_id}-rejects", schemas[1], by_date=False)
+        self._path = file.path
+        self._rows = writer(f"{file_id}-{kind}", schemas[0], by_date=kind == "events")
+        self._rejects = writer(f"{file_id}-rejects", schemas[1], by_date=False)
+        sinks = (rows, lambda rejects: None) if rows else (self._rows.add, self._rejects.add)
+        self.account = FileAccount(dataset, kind, self.source, file.name, file.identity, file.landed_at, *sinks)
 
-    def finish(self, plans: list[pl.LazyFrame] | None = None) -> _Finished:
+    def batches(self, staging: Path, memory_bytes: int, workers: int, limits: Limits) -> Iterator[FileBatch]:
+        """The file's records in order. Its account learns of repairs, and of the reason why the whole file is
+        rejected."""
+        fields, account = Fields.of(self.source), self.account
+        check_unchanged(self._path, account.identity.signature)
+        try:
+            for where, plain in plain_files(self._path, account.name, self.source, staging, limits):
+                for batch in _read(plain, self.source, fields, memory_bytes, workers, limits):
+                    yield FileBatch(account, where, batch)
+                account.repairs |= dict.fromkeys(plain.repairs)
+        except FileRejected as rejected:
+            account.reason = str(rejected)
+        check_unchanged(self._path, account.identity.signature)
+
+    def write(self, plans: list[pl.LazyFrame] | None = None) -> None:
         """Write what is left; with `plans` the caller does."""
-        parts, rejects = self.rows.finish(plans), self.rejects.finish(plans).get(None)
-        return _Finished({date: (path, self.rows.rows[date]) for date, path in parts.items()}, rejects)
-
-
-@dataclass(frozen=True)
-class _Finished:
-    """The Parquet files of one source file: of each date with its rows, and that of its rejects."""
-
-    parts: dict[dt.date | None, tuple[Path, int]]
-    rejects: Path | None
+        self._parts, self._reject_file = self._rows.finish(plans), self._rejects.finish(plans).get(None)
 
     def move(self, landed: Landed, into: Path) -> Landed:
         """Move the files, which are complete, into the folder."""
         return replace(
             landed,
-            dates={date: rows for date, (_, rows) in self.parts.items() if date is not None},
-            parts={date: path.replace(into / path.name) for date, (path, _) in self.parts.items()},
-            rejects=self.rejects.replace(into / self.rejects.name) if self.rejects else None,
+            dates={date: self._rows.rows[date] for date in self._parts if date is not None},
+            parts={date: path.replace(into / path.name) for date, path in self._parts.items()},
+            rejects=self._reject_file.replace(into / self._reject_file.name) if self._reject_file else None,
         )
 
 
@@ -212,32 +225,6 @@ def _staging(into: Path, name: str) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-
-
-def _discard(rejects: pl.DataFrame) -> None:
-    """Rejects that are only counted."""
-
-
-def _batches_of(
-    account: FileAccount,
-    path: Path,
-    source: Source,
-    staging: Path,
-    memory_bytes: int,
-    workers: int,
-    limits: Limits,
-) -> Iterator[FileBatch]:
-    """A file's records in order. Its account learns of repairs and of the reason why the whole file is rejected."""
-    fields = Fields.of(source)
-    check_unchanged(path, account.identity.signature)
-    try:
-        for where, plain in plain_files(path, account.name, source, staging, limits):
-            for batch in _read(plain, source, fields, memory_bytes, workers, limits):
-                yield FileBatch(account, where, batch)
-            account.repairs |= dict.fromkeys(plain.repairs)
-    except FileRejected as rejected:
-        account.reason = str(rejected)
-    check_unchanged(path, account.identity.signature)
 
 
 def _read(
@@ -269,13 +256,5 @@ def _read(
 
             yield from read_log(plain.path, source, fields)
     for text in plain.rejects:
-        yield Batch(
-            1,
-            pl.DataFrame(schema=fields.schema),
-            [Reject(1, MALFORMED, text)],
-            partial(_same_texts, text),
-        )
-
-
-def _same_texts(text: bytes, numbers: Sequence[int]) -> list[bytes]:
-    return [text] * len(numbers)
+        texts = partial(texts_of, [text])
+        yield Batch(1, pl.DataFrame(schema=fields.schema), [Reject(1, MALFORMED, text)], texts)

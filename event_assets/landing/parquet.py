@@ -48,28 +48,19 @@ def read_parquet(
     """
     try:
         with pq.ParquetFile(path) as file:
-            limits.check(_unpacked_bytes(file.metadata), path.stat().st_size)
-            batch_rows = _batch_rows(file.metadata)
+            groups = [file.metadata.row_group(at) for at in range(file.metadata.num_row_groups)]
+            limits.check(sum(max(0, group.total_byte_size) for group in groups), path.stat().st_size)
+            longest = max((group.total_byte_size // max(1, group.num_rows) for group in groups), default=0)
+            batch_rows = max(1, min(_BATCH_ROWS, _BATCH_BYTES // max(1, longest)))
             array = parse_path(explode) if explode else ()
-            places = _places(
-                exploded(_decoded(pa.RecordBatch.from_pylist([], file.schema_arrow)), array).schema, fields
-            )
+            nothing = exploded(_decoded(pa.RecordBatch.from_pylist([], file.schema_arrow)), array)
+            places = _places(nothing.schema, fields)
             if reason := probe(path, batch_rows, memory_bytes):
                 raise FileRejected(f"unreadable: {reason}")
             for rows in file.iter_batches(batch_rows):
                 yield _batch(exploded(_decoded(rows), array), fields, places, max_record_bytes)
     except (OSError, pa.ArrowException, ValueError) as error:
         raise FileRejected(f"unreadable: {' '.join(str(error).split())[:300]}") from None
-
-
-def _unpacked_bytes(metadata: pq.FileMetaData) -> int:
-    return sum(max(0, metadata.row_group(at).total_byte_size) for at in range(metadata.num_row_groups))
-
-
-def _batch_rows(metadata: pq.FileMetaData) -> int:
-    groups = [metadata.row_group(at) for at in range(metadata.num_row_groups)]
-    longest = max((group.total_byte_size // max(1, group.num_rows) for group in groups), default=0)
-    return max(1, min(_BATCH_ROWS, _BATCH_BYTES // max(1, longest)))
 
 
 def _places(schema: pa.Schema, fields: Fields) -> dict[str, Steps]:
@@ -134,19 +125,17 @@ def _batch(rows: pa.RecordBatch, fields: Fields, places: dict[str, Steps], max_r
 
 def _texts(column: pa.Array, undecodable: set[int]) -> pl.Series:
     """A column's values as text; rows whose bytes aren't UTF-8 are reported in `undecodable`."""
-    if _is_text(column.type) and _is_utf8(column):
-        series = pl.from_arrow(column.cast(pa.large_string()))
-    elif _is_text(column.type) or pa.types.is_nested(column.type):
-        series = pl.Series([_cell(v, place, undecodable) for place, v in enumerate(_pylist(column))], dtype=pl.String)
-    else:
-        series = pl.from_arrow(column.cast(pa.large_string()))
+    if pa.types.is_nested(column.type) or (_is_text(column.type) and not _is_utf8(column)):
+        texts = [_cell(value, place, undecodable) for place, value in enumerate(_pylist(column))]
+        return pl.Series(texts, dtype=pl.String).replace("", None)
+    series = pl.from_arrow(column.cast(pa.large_string()))
     assert isinstance(series, pl.Series)
     return series.replace("", None)
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
-    return any(test(kind) for test in tests) or pa.types.is_fixed_size_binary(kind)
+    texts = (pa.string(), pa.large_string(), pa.binary(), pa.large_binary())
+    return kind in texts or bool(pa.types.is_fixed_size_binary(kind))
 
 
 def _is_utf8(column: pa.Array) -> bool:
@@ -198,11 +187,8 @@ def _rest(members: dict[str, Any], paths: list[Steps], prefix: str, undeclared: 
 
 def _pylist(column: pa.Array) -> list[Any]:
     """The values as Python's; texts as bytes, since they need not be UTF-8, and times as text, to the nanosecond."""
-    if _is_text(column.type):
-        column = column.cast(pa.large_binary())
-    else:
-        column = column.cast(_times_as_text(column.type))
-    values: list[Any] = column.to_pylist()
+    kind = pa.large_binary() if _is_text(column.type) else _times_as_text(column.type)
+    values: list[Any] = column.cast(kind).to_pylist()
     return values
 
 

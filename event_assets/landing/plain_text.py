@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import codecs
 import io
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from event_assets.declaration import Source
 from event_assets.landing.reader_interface import MAX_RAW_BYTES, FileRejected
-from event_assets.landing.unpack import DEFAULT_LIMITS, STREAMS, Chunks, Ending, Limits, members, unpacked
+from event_assets.landing.unpack import DEFAULT_LIMITS, STREAMS, Ending, Limits, members, unpacked
 from event_assets.text.encodings import DETECT, detect_encoding, exact_encoding, wide_encoding
 
 BLOCK_BYTES = 4 * 1024 * 1024
@@ -50,38 +51,40 @@ def plain_file(path: Path, name: str, source: Source, into: Path, limits: Limits
     FileRejected where it can't be unpacked or unpacks beyond the limits.
     """
     repairs: list[str] = []
-    plain, ending = path, Ending()
+    plain, packed, converted = path, Ending(), Ending()
     if name.endswith(STREAMS):
-        plain = into / "unpacked"
-        ending = _write(plain, unpacked(path, name, limits))
-        if ending.cut_off:
+        plain = _written(into / "unpacked", unpacked(path, name, limits, packed))
+        if packed.cut_off:
             repairs.append("archive: truncated")
-        if ending.trailing is not None:
+        if packed.trailing is not None:
             repairs.append("archive: bytes after its end")
-    trailing = () if ending.trailing is None else (ending.trailing,)
-    if source.format in ("parquet", "avro", "excel") and ending.cut_off:
-        raise FileRejected("unreadable: the compressed file is cut off")
-    if source.format == "parquet":
-        return PlainFile(plain, tuple(repairs), trailing)
-    if source.format in ("avro", "excel"):
-        from event_assets.landing.avro_excel_as_json import avro_lines, excel_lines
+    if source.format in ("parquet", "avro", "excel"):
+        if packed.cut_off:
+            raise FileRejected("unreadable: the compressed file is cut off")
+        if source.format == "avro":
+            from event_assets.landing.avro_excel_as_json import avro_lines
 
-        target = into / "lines"
-        lines = avro_lines(plain, name) if source.format == "avro" else excel_lines(plain, name, source, limits)
-        ending = _write(target, lines)
-        return PlainFile(target, tuple(repairs), (*trailing, *([] if ending.trailing is None else [ending.trailing])))
+            plain = _written(into / "lines", avro_lines(plain, name, converted))
+        elif source.format == "excel":
+            from event_assets.landing.avro_excel_as_json import excel_lines
+
+            plain = _written(into / "lines", excel_lines(plain, name, source, limits))
+        return PlainFile(plain, tuple(repairs), _texts(packed.trailing, converted.trailing))
     plain, decoded = _in_utf_8(plain, source.encoding, into / "decoded")
     repairs += decoded
     with plain.open("rb") as file:
         if file.read(len(_BOM)) == _BOM:
             repairs.append("bom removed")
     if source.lines == "quoted_whole":
-        target = into / "unwrapped"
-        if _write(target, _unwrapped(plain, source.max_record_bytes)).cut_off:
-            repairs.append("lines: quoted_whole")
-        plain = target
-    cut = (_cut_last_line(plain),) if ending.cut_off and source.format != "json" else ()
-    return PlainFile(plain, tuple(repairs), (*cut, *trailing))
+        wrapped: list[bool] = []
+        plain = _written(into / "unwrapped", _unwrapped(plain, source.max_record_bytes, wrapped))
+        repairs += ["lines: quoted_whole"] if any(wrapped) else []
+    cut = _cut_last_line(plain) if packed.cut_off and source.format != "json" else None
+    return PlainFile(plain, tuple(repairs), _texts(cut, packed.trailing))
+
+
+def _texts(*texts: bytes | None) -> tuple[bytes, ...]:
+    return tuple(text for text in texts if text is not None)
 
 
 def _in_utf_8(path: Path, encoding: str, target: Path) -> tuple[Path, list[str]]:
@@ -97,7 +100,7 @@ def _in_utf_8(path: Path, encoding: str, target: Path) -> tuple[Path, list[str]]
         return path, []
     try:
         encoding = exact_encoding(encoding, head)
-        _write(target, _decoded(path, encoding))
+        _written(target, _decoded(path, encoding))
     except ValueError as error:  # also of encodings that know no undecodable bytes
         state = f"unreadable: can't be decoded as {encoding} ({error})"
         raise FileRejected(f"{state}; declare encoding: detect, or the encoding it has") from None
@@ -124,25 +127,18 @@ def head_of(path: Path, size: int = HEAD_BYTES) -> bytes:
     return bytes(found[:size])
 
 
-def _write(target: Path, chunks: Chunks) -> Ending:
-    """Write the chunks; returns what their generator returns."""
+def _written(target: Path, chunks: Iterable[bytes]) -> Path:
     with target.open("wb") as file:
-        while True:
-            try:
-                file.write(next(chunks))
-            except StopIteration as done:
-                ending: Ending = done.value
-                return ending
+        file.writelines(chunks)
+    return target
 
 
-def _decoded(path: Path, encoding: str) -> Chunks:
+def _decoded(path: Path, encoding: str) -> Iterator[bytes]:
     """The text in UTF-8. What can't be decoded becomes bytes that aren't UTF-8, so its record is `not_utf8`."""
     decoder = codecs.getincrementaldecoder(encoding)(_UNDECODABLE)
-    with path.open("rb") as file:
-        while chunk := file.read(BLOCK_BYTES):
-            yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
-        yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
-    return Ending()
+    for chunk in plain_chunks(path, ""):
+        yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
+    yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
 
 
 def _keep_undecodable(error: UnicodeError) -> tuple[str, int]:
@@ -153,31 +149,27 @@ def _keep_undecodable(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(_UNDECODABLE, _keep_undecodable)
 
 
-def _unwrapped(path: Path, max_bytes: int) -> Chunks:
-    """Each line without the quotes around it, and doubled quotes within it as single ones; `cut_off` tells whether any
-    line was wrapped. A line that isn't wrapped as a whole (quotes within that aren't doubled) stays as it is.
+def _unwrapped(path: Path, max_bytes: int, wrapped: list[bool]) -> Iterator[bytes]:
+    """Each line without the quotes around it, and doubled quotes within it as single ones; `wrapped` receives whether
+    any line of a block was. A line that isn't wrapped as a whole (quotes within that aren't doubled) stays as it is.
     """
-    any_wrapped = False
-    with path.open("rb", buffering=0) as file:
-        if file.read(len(_BOM)) != _BOM:
-            file.seek(0)
+    with open_plain(path) as file:
         for block in LineBlocks(file, max_bytes, bare_cr=False):
             if block.too_long:  # stays too long, so that its reader sees it
                 yield block.data.ljust(max_bytes + 1) + b"\n"
                 continue
-            lines = []
-            for line in block.data.split(b"\n"):
-                text = line.removesuffix(b"\r")
-                if (
-                    len(text) > 1
-                    and text[:1] == text[-1:] == b'"'
-                    and b'"' not in (inner := text[1:-1]).replace(b'""', b"")
-                ):
-                    any_wrapped = True
-                    line = inner.replace(b'""', b'"') + line[len(text) :]
-                lines.append(line)
-            yield b"\n".join(lines)
-    return Ending(cut_off=any_wrapped)
+            lines = block.data.split(b"\n")
+            plain = [_WRAPPED.sub(_inner, line) for line in lines]
+            wrapped.append(plain != lines)
+            yield b"\n".join(plain)
+
+
+#: A line that is one quoted text, in which every quote is doubled.
+_WRAPPED = re.compile(rb'\A"((?:[^"]++|"")*+)"(?=\r?\Z)')
+
+
+def _inner(wrapped: re.Match[bytes]) -> bytes:
+    return wrapped[1].replace(b'""', b'"')
 
 
 def _cut_last_line(path: Path) -> bytes:
@@ -256,35 +248,17 @@ class LineBlocks:
                 return b"", True
 
 
-class _Until(io.RawIOBase):
-    """A file that ends before its end."""
+class _Part(io.FileIO):
+    """A file that ends at a position, if one is given, and reports each number of bytes that is read."""
 
-    def __init__(self, file: BinaryIO, end: int) -> None:
-        self._file, self._end = file, end
-
-    def read(self, size: int = -1) -> bytes:
-        left = max(0, self._end - self._file.tell())
-        return self._file.read(left if size < 0 else min(size, left))
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
-class _Counted(io.FileIO):
-    """A file that reports each number of bytes that is read."""
-
-    def __init__(self, path: Path, read: Callable[[int], None]) -> None:
+    def __init__(self, path: Path, until: int | None, report: Callable[[int], None]) -> None:
         super().__init__(path)
-        self._report = read
+        self._until, self._report = until, report
 
     def read(self, size: int | None = -1) -> bytes:
+        if self._until is not None:
+            left = max(0, self._until - self.tell())
+            size = left if size is None or size < 0 else min(size, left)
         data = super().read(size) or b""
         self._report(len(data))
         return data
@@ -292,9 +266,7 @@ class _Counted(io.FileIO):
 
 def open_plain(path: Path, *, until: int | None = None, read: Callable[[int], None] | None = None) -> BinaryIO:
     """A file behind its byte order mark; up to a position where one is given. `read` receives each number of bytes."""
-    file = cast(BinaryIO, io.FileIO(path) if read is None else _Counted(path, read))
-    if until is not None:
-        file = cast(BinaryIO, _Until(file, until))
-    if file.read(3) != b"\xef\xbb\xbf":
+    file = cast(BinaryIO, _Part(path, until, read or (lambda size: None)))
+    if file.read(len(_BOM)) != _BOM:
         file.seek(0)
     return file

@@ -67,10 +67,9 @@ class RawColumns:
             self._constant.append(pl.lit(number, pl.Int64).alias(SOURCE_BLOCK))
         self._time_parts: list[tuple[str, set[str]]] = []
         if isinstance(block, Events):
-            self._time_parts = [
-                (name, _null_values(block, source))
-                for name, source in zip(names_of(TIME, block.time.sources), block.time.sources, strict=True)
-            ]
+            for name, source in zip(names_of(TIME, block.time.sources), block.time.sources, strict=True):
+                nulls = {value for column in block.columns if column.source == source for value in column.null_values}
+                self._time_parts.append((name, {"", *nulls}))
 
     def with_path(self, frame: pl.DataFrame, path: str) -> pl.DataFrame:
         """The frame with the columns that come from the file's path below the inbox."""
@@ -96,10 +95,6 @@ class RawColumns:
             made.append(pl.concat_str(names, separator=" ", ignore_nulls=True).replace("", None).alias(TIME_TEXT))
             further += names[1:]
         return frame.with_columns(made).drop(further) if made else frame
-
-
-def _null_values(block: Source, source: str) -> set[str]:
-    return {"", *(value for c in block.columns if c.source == source for value in c.null_values)}
 
 
 def _meant(name: str, nulls: set[str]) -> pl.Expr:
@@ -139,11 +134,6 @@ def _sources_as_written(columns: Sequence[Column], of_two_notations: Sequence[Co
         unquoted = texts.str.replace(f'({re.escape(member)})"([^"]+)"', "$1$2")
         texts = pl.when(number_flag(name)).then(unquoted).otherwise(texts)
     return pl.when(pl.any_horizontal(pl.col(name).is_not_null() for name in others)).then(texts)
-
-
-def present_columns(found: frozenset[str], columns: Sequence[Column]) -> frozenset[str]:
-    """The columns of which some field is in the file."""
-    return frozenset(column.name for column in columns if set(names_of(column.name, column.sources)) & found)
 
 
 @dataclass(frozen=True)

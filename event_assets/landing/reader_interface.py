@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -63,23 +64,23 @@ class Fields:
     @classmethod
     def of(cls, source: Source) -> Fields:
         columns = [column for column in source.columns if is_read(column)]
-        sources: dict[str, str] = {}
-        for column in columns:
-            sources |= dict(zip(names_of(column.name, column.sources), column.sources, strict=True))
+        groups = [(column.name, column.sources) for column in columns]
         required = [column.sources for column in columns if column.required or column.in_every_file]
         if isinstance(source, Events):
-            sources |= dict(zip(names_of(TIME, source.time.sources), source.time.sources, strict=True))
+            groups.append((TIME, source.time.sources))
             required += [(path,) for path in source.time.sources]
-        groups = [(column.name, column.sources) for column in columns]
-        groups += [(TIME, source.time.sources)] if isinstance(source, Events) else []
+
+        def read_for(columns: Iterable[Column]) -> frozenset[str]:
+            return frozenset(name for column in columns for name in names_of(column.name, column.sources))
+
         return cls(
-            sources,
+            {name: path for group in groups for name, path in zip(names_of(*group), group[1], strict=True)},
             tuple(dict.fromkeys(required)),
-            frozenset(name for c in columns if c.type == "json" for name in names_of(c.name, c.sources)),
-            frozenset(name for c in columns if c.type == "string" for name in names_of(c.name, c.sources)),
-            source.format in AS_JSON,
-            frozenset(name for group in groups if len(group[1]) > 1 for name in names_of(*group)),
-            frozenset(name for c in source.of_two_notations if is_read(c) for name in names_of(c.name, c.sources)),
+            json=read_for(column for column in columns if column.type == "json"),
+            strings=read_for(column for column in columns if column.type == "string"),
+            as_written=source.format in AS_JSON,
+            merged=frozenset(name for group in groups if len(group[1]) > 1 for name in names_of(*group)),
+            of_two_notations=read_for(column for column in source.of_two_notations if is_read(column)),
         )
 
     @property
@@ -145,6 +146,11 @@ class Batch:
     """The position of the user's field among a CSV record's fields, from 0."""
 
 
+def texts_of(texts: Sequence[bytes], numbers: Sequence[int]) -> list[bytes]:
+    """The texts of the records of these numbers, from 1: `Batch.texts` where all texts are there."""
+    return [texts[number - 1] for number in numbers]
+
+
 def gathered(batches: Iterable[Batch], size: int) -> Iterator[Batch]:
     """The same records in batches of at least so many bytes: each batch has a cost of its own."""
     waiting: list[Batch] = []
@@ -179,17 +185,7 @@ def _merged(batches: list[Batch]) -> Batch:
 
 def raw_text(text: bytes) -> str:
     """A record's text as it is kept: at most 64 KiB of UTF-8, bytes that are not UTF-8 shown as \\xNN."""
-    head = text[:MAX_RAW_BYTES]
-    if len(text) > MAX_RAW_BYTES:
-        head = _without_half_character(head)
-    return head.decode("utf-8", "backslashreplace").encode()[:MAX_RAW_BYTES].decode("utf-8", "ignore")
-
-
-def _without_half_character(head: bytes) -> bytes:
-    """The bytes without the UTF-8 character at their end of which a part is cut off."""
-    for back in range(1, 4):
-        lead = head[-back]
-        if lead >= 0xC0:
-            width = 2 if lead < 0xE0 else 3 if lead < 0xF0 else 4
-            return head[:-back] if width > back else head
-    return head
+    # Not final, the decoder leaves out the character of which a part is cut off.
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+    head = decoder.decode(text[:MAX_RAW_BYTES], final=len(text) <= MAX_RAW_BYTES)
+    return head.encode()[:MAX_RAW_BYTES].decode("utf-8", "ignore")

@@ -6,8 +6,9 @@ import bz2
 import lzma
 import zipfile
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -72,30 +73,22 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Ending:
-    """How a compressed file ended."""
+    """How a file ended that was unpacked or converted: filled in when all is read."""
 
     cut_off: bool = False
     trailing: bytes | None = None
     """The head of what follows its last stream and is none."""
 
 
-Chunks = Generator[bytes, None, Ending]
-
-
-def unpacked(path: Path, name: str, limits: Limits = DEFAULT_LIMITS) -> Chunks:
+def unpacked(path: Path, name: str, limits: Limits = DEFAULT_LIMITS, ending: Ending | None = None) -> Iterator[bytes]:
     """The bytes of a file whose name ends as one of STREAMS; FileRejected where it can't be unpacked, or beyond the
     limits."""
     size, written = path.stat().st_size, 0
     with path.open("rb") as file:
-        chunks = _unzstd(file) if name.endswith(".zst") else _streams(file, name)
-        while True:
-            try:
-                chunk = next(chunks)
-            except StopIteration as done:
-                ending: Ending = done.value
-                return ending
+        unpack = _unzstd if name.endswith(".zst") else partial(_streams, *_KINDS[name[name.rindex(".") :]])
+        for chunk in unpack(file, ending or Ending()):
             written += len(chunk)
             limits.check(written, size)
             yield chunk
@@ -117,13 +110,8 @@ class _Gzip:
     def needs_input(self) -> bool:
         return not self._rest
 
-    @property
-    def eof(self) -> bool:
-        return self._inner.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._inner.unused_data
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)  # eof, unused_data
 
 
 #: Ending of a name to the program's name, how a stream begins, and what unpacks one.
@@ -134,9 +122,8 @@ _KINDS: dict[str, tuple[str, bytes, Any]] = {
 }
 
 
-def _streams(file: BinaryIO, name: str) -> Chunks:
+def _streams(kind: str, magic: bytes, make: Any, file: BinaryIO, ending: Ending) -> Iterator[bytes]:
     """Streams one after another, as the programs themselves read them; zeros behind the last one are padding."""
-    kind, magic, make = _KINDS[name[name.rindex(".") :]]
     data, whole = file.read(_CHUNK), 0
     while data:
         if whole and not data.strip(b"\0"):
@@ -148,7 +135,8 @@ def _streams(file: BinaryIO, name: str) -> Chunks:
                 chunk = unpack.decompress(data, _UNPACKED_CHUNK)
             except (zlib.error, OSError, lzma.LZMAError, EOFError) as error:
                 if whole and not begun:
-                    return Ending(trailing=(start + file.read(MAX_RAW_BYTES))[:MAX_RAW_BYTES])
+                    ending.trailing = (start + file.read(MAX_RAW_BYTES))[:MAX_RAW_BYTES]
+                    return
                 what = "is damaged" if whole or begun or start.startswith(magic) else f"is not {kind}"
                 raise FileRejected(f"unreadable: {what} ({error})") from None
             begun = begun or bool(chunk)
@@ -156,12 +144,12 @@ def _streams(file: BinaryIO, name: str) -> Chunks:
                 yield chunk
             data = b""
             if not unpack.eof and unpack.needs_input and not (data := file.read(_CHUNK)):
-                return Ending(cut_off=True)
+                ending.cut_off = True
+                return
         data, whole = unpack.unused_data or file.read(_CHUNK), whole + 1
-    return Ending()
 
 
-def _unzstd(file: BinaryIO) -> Chunks:
+def _unzstd(file: BinaryIO, ending: Ending) -> Iterator[bytes]:
     import pyarrow as pa
 
     try:
@@ -169,10 +157,9 @@ def _unzstd(file: BinaryIO) -> Chunks:
             while chunk := stream.read(_CHUNK):
                 yield chunk
     except (OSError, pa.ArrowException) as error:
-        if "runcat" in str(error):
-            return Ending(cut_off=True)
-        raise FileRejected(f"unreadable: is not zstd, or damaged ({error})") from None
-    return Ending()
+        ending.cut_off = "runcat" in str(error)  # "Truncated", by its version with an upper or lower case letter
+        if not ending.cut_off:
+            raise FileRejected(f"unreadable: is not zstd, or damaged ({error})") from None
 
 
 def members(path: Path, into: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[tuple[str, Path]]:
@@ -184,7 +171,8 @@ def members(path: Path, into: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator
     size, written = path.stat().st_size, 0
     try:
         with zipfile.ZipFile(path) as archive:
-            for info in sorted(_data_in(archive), key=lambda info: info.filename.encode("utf-8", "surrogateescape")):
+            data = (info for info in archive.infolist() if not info.is_dir() and not _is_beside(info.filename))
+            for info in sorted(data, key=lambda info: info.filename.encode("utf-8", "surrogateescape")):
                 target = into / "member"
                 with archive.open(info) as member, target.open("wb") as copy:
                     while chunk := member.read(_CHUNK):
@@ -196,9 +184,5 @@ def members(path: Path, into: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator
         raise FileRejected(f"unreadable: is not zip, damaged or encrypted ({error})") from None
 
 
-def _data_in(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    return [
-        info
-        for info in archive.infolist()
-        if not info.is_dir() and not any(part.startswith(_BESIDE) for part in info.filename.split("/"))
-    ]
+def _is_beside(name: str) -> bool:
+    return any(part.startswith(_BESIDE) for part in name.split("/"))

@@ -77,7 +77,7 @@ def _made(workspace: Workspace, table: str, made: Sequence[Outcome]) -> str:
             reasons.update({reason: int(count) for reason, count in outcome.plot})
     step = workspace.step_of[table]
     what = f"{table} {_dates(made)}: "
-    if step.equation and step.name == table:
+    if step.equation and table in step.equation.parts:
         whole = sum(workspace.rows(step.equation.whole, outcome.date) for outcome in made)
         what += f"{whole:,} {step.equation.whole} -> {rows:,}"
         what += f" (dropped {whole - rows:,}: {_dropped(workspace, table, made, figures)})" if whole > rows else ""

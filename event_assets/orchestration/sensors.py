@@ -20,7 +20,7 @@ from event_assets.digest import digest
 from event_assets.landing.inbox import is_settled
 from event_assets.orchestration.asset_keys import CAUSE_TAG, ONLY_STALE_TAG, REPORT_TAG, WHY_TAG
 from event_assets.orchestration.published_but_unreported import lake_state, unreported
-from event_assets.pipeline.land_files import pending
+from event_assets.pipeline.pending_files import pending
 from event_assets.pipeline.record_count_manifests import pending_manifests
 from event_assets.pipeline.staleness.input_digest import input_digest
 from event_assets.pipeline.staleness.stale_partitions import stale_units
@@ -147,11 +147,7 @@ def _damage(workspace: Workspace) -> list[str]:
 
 
 def _request(
-    context: dg.SensorEvaluationContext,
-    dataset: Dataset,
-    cause: str,
-    what: str,
-    tags: Mapping[str, str] | None = None,
+    context: dg.SensorEvaluationContext, dataset: Dataset, cause: str, what: str, tags: Mapping[str, str] | None = None
 ) -> dg.RunRequest | dg.SkipReason:
     """A run for a cause; none while a run of the dataset is under way, none after `ATTEMPTS` failed runs."""
     instance = context.instance

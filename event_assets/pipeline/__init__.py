@@ -2,8 +2,9 @@
 
 step.py              a transform with its tables, its inputs with their windows of dates, its rules
 steps.py             the graph: the steps of a dataset, upstream first
-published_tables.py    a dataset's tables and ledger as they are published
+published_tables.py  a dataset's tables and ledger as they are published
 workspace.py         the same with the steps and the engine, opened for reading or writing
+pending_files.py     the files of the inbox that have to be landed
 land_files.py        files of the inbox into raw tables
 land_in_groups.py    small files landed together
 sync_raw_tables.py   the raw tables match the ledger, the source of truth

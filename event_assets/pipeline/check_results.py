@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import polars as pl
 
@@ -21,11 +23,12 @@ from event_assets.pipeline.volume_check import REACH_DAYS, judge_volume
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.damaged_files import damaged_files
 from event_assets.storage.ledger_entries import Kind, SourceFile
+from event_assets.storage.parquet import read_parquet
 from event_assets.storage.retry_missing_files import retry_missing_files
 from event_assets.tables.contract import Violation, merged, repeated_keys_of_files, violations, violations_of_file
 from event_assets.tables.landed_tables import RAW_EVENTS, SOURCE_FILES
 from event_assets.tables.table import Table
-from event_assets.wording import counted, first_of
+from event_assets.wording import counted, first_of, most_frequent
 
 #: At most this number of dates is named in a message.
 _SHOWN = 5
@@ -38,26 +41,44 @@ def contract_result(table: Table, rows: int, broken: Sequence[Violation]) -> Che
     return CheckResult(table.name, "contract", not broken, message, figures)
 
 
-def accountable_rows(workspace: Workspace, step: Step, date: dt.date | None) -> int:
-    """The rows that a step's equation is about; none on a date whose gold tables are on hold."""
+def accounting_result(
+    workspace: Workspace,
+    step: Step,
+    date: dt.date | None,
+    figures: Mapping[str, int],
+    rows: Callable[[str], int],
+    paths: Callable[[str], Iterable[Path]],
+) -> CheckResult:
+    """Whether a step's equation holds on a partition, by its figures and the rows and files of its tables.
+
+    There are no rows to be accounted for on a date whose gold tables are on hold.
+    """
     assert step.equation is not None
+
+    def amount(part: str) -> int:
+        table, _, column = part.partition(".")
+        if part.startswith("#"):
+            return figures.get(part[1:], 0)
+        if column:
+            return sum(int(read_parquet(path, [column])[column].sum()) for path in paths(table))
+        return rows(table)
+
     is_held = any(source.holds for source in step.inputs) and date in workspace.held_dates()
-    return 0 if is_held else workspace.rows(step.equation.whole, date)
-
-
-def accounting_result(step: Step, whole: int, parts: Mapping[str, int]) -> CheckResult:
-    """Whether a step's equation holds on a partition; `parts` gives the records of each part by name."""
-    assert step.equation is not None
-    missing = whole - sum(parts.values())
-    message = f"{step.equation.whole} {whole} = " + " + ".join(f"{name} {n}" for name, n in parts.items())
-    message += f" leaves {missing} unaccounted" if missing else ""
-    figures = {step.equation.whole: whole, **parts, "unaccounted": missing}
-    return CheckResult(step.name, "accounting", not missing, message, figures)
+    amounts = {step.equation.whole: 0 if is_held else workspace.rows(step.equation.whole, date)}
+    sentences, unaccounted = [], 0
+    for whole, parts in step.equation.sums.items():
+        amounts |= {part: amount(part) for part in parts}
+        missing = amounts[whole] - sum(amounts[part] for part in parts)
+        unaccounted += abs(missing)
+        sentence = f"{whole} {amounts[whole]} = " + " + ".join(f"{part.lstrip('#')} {amounts[part]}" for part in parts)
+        sentences.append(sentence + (f" leaves {missing} unaccounted" if missing else ""))
+    counts = {part.lstrip("#"): number for part, number in amounts.items()} | {"unaccounted": unaccounted}
+    return CheckResult(step.name, "accounting", not unaccounted, ", ".join(sentences), counts)
 
 
 def file_results(workspace: Workspace, failures: Sequence[EventAssetsError] | None = ()) -> Iterator[CheckResult]:
     """The checks of `source_files` by the ledger; `failures` stopped files (None: nothing was to be landed)."""
-    files = [file for kind in ("events", "profiles") for file in workspace.ledger.active(kind)]
+    files = workspace.ledger.active()
     names = workspace.ledger.names()
     if failures is not None:
         message = "; ".join(map(str, failures)) or "every new file was landed"
@@ -174,11 +195,13 @@ def published_results(workspace: Workspace, table: str, date: dt.date | None) ->
     if step is None:
         return
     if step.equation and step.name == table:
-        parts = {
-            part.lstrip("#"): figures.get(part[1:], 0) if part.startswith("#") else workspace.rows(part, date)
-            for part in step.equation.parts
-        }
-        yield accounting_result(step, accountable_rows(workspace, step, date), parts)
+        store, unit = workspace.stores[table], unit_of(date)
+        yield retry_missing_files(
+            lambda: accounting_result(
+                workspace, step, date, figures, lambda name: workspace.rows(name, date), lambda _: store.paths(unit)
+            ),
+            lambda: store.entries(again=True),
+        )
     yield from quality_results(workspace, table, date, rows, figures)
 
 
@@ -221,10 +244,8 @@ def _named(files: Sequence[SourceFile], names: Mapping[tuple[Kind, str], list[st
 
 
 def _most_seen(files: Sequence[SourceFile]) -> str:
-    counts: dict[str, int] = {}
-    for reason, count in (item for file in files for item in file.reasons.items()):
-        counts[reason] = counts.get(reason, 0) + count
-    if not counts:
-        return ""
-    reason = min(counts, key=lambda name: (-counts[name], name))
-    return f", most of them {reason} ({counts[reason]})"
+    counts = Counter[str]()
+    for file in files:
+        counts.update(file.reasons)
+    most = most_frequent(counts)
+    return f", most of them {most} ({counts[most]})" if most else ""

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from event_assets.storage.parquet import scan_parquet
 from event_assets.tables.table import Table
 
 #: At most this number of rows that differ is kept of each partition, as examples.
@@ -94,12 +95,10 @@ def _key(table: Table) -> list[str]:
 def _types(table: Table, paths: Sequence[Path]) -> dict[str, pl.DataType]:
     """The columns to be compared: those of the table, and as texts those that files of an older declaration have."""
     hive: dict[str, pl.DataType] = {table.hive_column: pl.String()} if table.hive_column else {}
-    older = sorted({name for path in paths for name in _file(path).collect_schema().names()}.difference(table.names))
+    older = sorted(
+        {name for path in paths for name in scan_parquet(path).collect_schema().names()}.difference(table.names)
+    )
     return {**hive, **table.polars_schema(), **{name: pl.String() for name in older}}
-
-
-def _file(path: Path) -> pl.LazyFrame:
-    return pl.scan_parquet(path, hive_partitioning=False, glob=False)
 
 
 def _scan(table: Table, types: Mapping[str, pl.DataType], paths: Sequence[Path], prefix: str) -> pl.LazyFrame:
@@ -111,7 +110,7 @@ def _scan(table: Table, types: Mapping[str, pl.DataType], paths: Sequence[Path],
     schema = {names[name]: dtype for name, dtype in types.items()} | {f"{prefix}row": pl.Boolean()}
     frames = [pl.LazyFrame(schema=schema)]
     for path in paths:
-        file = _file(path)
+        file = scan_parquet(path)
         there = file.collect_schema().names()
         given = {name: pl.col(name).cast(dtype, strict=False) for name, dtype in types.items() if name in there}
         if table.hive_column:

@@ -28,6 +28,7 @@ from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.atomic_write import atomic_write
 from event_assets.storage.ledger_entries import Binding, SourceFile
 from event_assets.storage.linked_copy import link_files, temporary_folder
+from event_assets.storage.parquet import scan_parquet
 from event_assets.storage.partitions import WHOLE
 from event_assets.tables.gold_tables import SESSION_CHANGES
 from event_assets.tables.landed_tables import RAW_EVENTS
@@ -149,7 +150,7 @@ def _sessions(workspace: Workspace, files: Mapping[dt.date, Sequence[Path]]) -> 
     event_date = pl.lit(None, pl.Date).alias("event_date")
     empty = pl.LazyFrame(schema=workspace.tables["sessions"].polars_schema()).with_columns(event_date)
     dated = [
-        pl.scan_parquet(path, hive_partitioning=False, glob=False).with_columns(pl.lit(date).alias("event_date"))
+        scan_parquet(path).with_columns(pl.lit(date).alias("event_date"))
         for date, paths in files.items()
         for path in paths
     ]
@@ -178,12 +179,9 @@ def _add(workspace: Workspace, temporary: Workspace, files: Sequence[SourceFile]
         for part in parts(workspace, file):
             store, target = workspace.stores[part.table], temporary.stores[part.table]
             link_files([(store.file(part.file.path), Path(str(target.folder)) / part.file.path)])
-    temporary.ledger.append([entry for file in files for entry in (file, _binding(file))])
+    bindings = (Binding(file.file_id, file.kind, file.file_id, "") for file in files)
+    temporary.ledger.append([*files, *bindings])
     sync_raw_tables(temporary)
-
-
-def _binding(file: SourceFile) -> Binding:
-    return Binding(file.file_id, file.kind, file.file_id, "")
 
 
 class _Replayed:

@@ -86,7 +86,7 @@ def erase(
     rows: Counter[str] = Counter()
     paths = _paths(workspace)
     with workspace.lake.staging(workspace.dataset.name) as staging:
-        for file in (*workspace.ledger.active("events"), *workspace.ledger.active("profiles")):
+        for file in workspace.ledger.active():
             there = {part.name: workspace.stores[part.table].file(part.file.path) for part in parts(workspace, file)}
             path = paths.get(file.file_id, "")
             left, written = without_erased(workspace, file, path, there, staging, erasings, mentioned)

@@ -105,17 +105,11 @@ def _placed(
 ) -> SourceFile:
     """The landed file as the ledger keeps it, its staged parts moved to their places."""
     file = _as_source_file(landed, content, landed_at)
-    staged = _staged_parts(landed)
+    staged = {date.isoformat() if date else ROWS: path for date, path in landed.parts.items()}
+    staged |= {REJECTS: landed.rejects} if landed.rejects else {}
     if workspace.ledger.erased:
-        file, staged = without_erased(
-            workspace,
-            file,
-            content.dropped.name,
-            staged,
-            staging,
-            Erasing.of(workspace.dataset, workspace.ledger),
-            [],
-        )
+        erasings = Erasing.of(workspace.dataset, workspace.ledger)
+        file, staged = without_erased(workspace, file, content.dropped.name, staged, staging, erasings, [])
     if not (workspace.ledger.manifests and _contradicted(workspace, file, content)):
         place(workspace, file, staged)
     return file
@@ -147,9 +141,3 @@ def _as_source_file(landed: Landed, content: Content, landed_at: dt.datetime) ->
         reason=landed.reason,
         user_place=landed.user_place,
     )
-
-
-def _staged_parts(landed: Landed) -> dict[str, Path]:
-    """The staged files of a landing by part."""
-    staged = {date.isoformat() if date else ROWS: path for date, path in landed.parts.items()}
-    return staged | ({REJECTS: landed.rejects} if landed.rejects else {})

@@ -13,7 +13,7 @@ from event_assets.digest import digest
 from event_assets.landing.inbox import block_of
 from event_assets.landing.unpack import TOO_LARGE, Limits
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger_entries import Binding, Kind, SourceFile
+from event_assets.storage.ledger_entries import KINDS, Binding, Kind, SourceFile
 
 #: Raised when landing reads the same bytes otherwise than before: every file is then read again.
 LANDING_VERSION = 3
@@ -59,10 +59,9 @@ class Rules:
 def rules_of_today(workspace: Workspace, bindings: Iterable[Binding] = ()) -> Rules:
     """The rules by which files are to be read, once these names are bound besides those in the ledger."""
     dataset = workspace.dataset
-    kinds: tuple[Kind, ...] = ("events", "profiles")
     by_block = {
         (kind, number): landing_rules(dataset, kind, number)
-        for kind in kinds
+        for kind in KINDS
         for number in range(len(dataset.blocks(kind)))
     }
     bound = {(b.kind, b.key): (b.name, b.file_id) for b in (*workspace.ledger.bindings.values(), *bindings)}

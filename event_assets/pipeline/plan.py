@@ -10,7 +10,7 @@ from typing import Any
 
 from event_assets.declaration.changes import Change
 from event_assets.landing.inbox import InboxFile
-from event_assets.pipeline.land_files import pending
+from event_assets.pipeline.pending_files import pending
 from event_assets.pipeline.record_count_manifests import pending_manifests, read_manifests
 from event_assets.pipeline.staleness.possibly_stale import possibly_stale
 from event_assets.pipeline.staleness.recorded_rules import recorded_rules

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from event_assets.errors import LakeError
-from event_assets.pipeline.compare_rows import SAMPLE_ROWS, Difference, compare
+from event_assets.pipeline.compare_rows import Difference, compare
 from event_assets.pipeline.compute_lateness import publish_lateness
-from event_assets.pipeline.land_files import Progress, land_new_files
+from event_assets.pipeline.land_files import land_new_files
 from event_assets.pipeline.plan import Plan, preview
 from event_assets.pipeline.reconcile import publish_reconciliation
 from event_assets.pipeline.run_steps import run
@@ -54,13 +54,7 @@ class PlannedDifference:
         return {**self.plan.as_json(), "units": self.made, "refused": self.refused, "tables": counts}
 
 
-def planned_difference(
-    workspace: Workspace,
-    *,
-    now: Callable[[], dt.datetime],
-    rows: int | None = SAMPLE_ROWS,
-    progress: Progress = lambda *_: None,
-) -> PlannedDifference:
+def planned_difference(workspace: Workspace, *, now: Callable[[], dt.datetime], rows: int | None) -> PlannedDifference:
     """What `run` would do now, and how each table would differ afterwards.
 
     `rows` bounds the differing rows that are kept of each unit (None: all of them). LakeError where other runs keep
@@ -70,7 +64,7 @@ def planned_difference(
         workspace.refresh()
         try:
             with _temporary_lake(workspace) as temporary:
-                return _difference(workspace, temporary, now, rows, progress)
+                return _difference(workspace, temporary, now, rows)
         except FileNotFoundError:  # replaced by a run meanwhile
             continue
     raise LakeError(str(workspace.lake.root), "other runs keep writing it", "plan again once they are done")
@@ -91,13 +85,13 @@ def _temporary_lake(workspace: Workspace) -> Iterator[Workspace]:
 
 
 def _difference(
-    workspace: Workspace, temporary: Workspace, now: Callable[[], dt.datetime], rows: int | None, progress: Progress
+    workspace: Workspace, temporary: Workspace, now: Callable[[], dt.datetime], rows: int | None
 ) -> PlannedDifference:
     found = PlannedDifference(preview(workspace), {}, {})
     with temporary.writing():
         temporary.refresh()
-        summary = land_new_files(temporary, now=now, progress=progress)
-        for outcomes in run(temporary, Request(everything(temporary)), progress):
+        summary = land_new_files(temporary, now=now)
+        for outcomes in run(temporary, Request(everything(temporary))):
             for outcome in outcomes:
                 by_table = found.made if outcome.state == "materialized" else found.refused
                 by_table.setdefault(outcome.table, []).append(str(outcome.date or ""))

@@ -103,25 +103,17 @@ def publish_reconciliation(workspace: Workspace) -> tuple[Reconciliation, bool]:
 
     The last thing that a run does. The caller holds `workspace.writing()`.
     """
-    found = reconcile(workspace)
-    return found, publish_whole(
-        workspace,
-        RECONCILIATION,
-        reconciliation(found, workspace.tables[RECONCILIATION]),
-        made_from=_last_fresh_by(workspace, found),
-    )
-
-
-def _last_fresh_by(workspace: Workspace, found: Reconciliation) -> str:
-    """The digest of the rules by which all tables were last fresh, which `plan` compares with today's."""
-    before = workspace.entry(RECONCILIATION, None)
-    return before.made_from if found.stale and before is not None else record_rules(workspace)
+    found, before = reconcile(workspace), workspace.entry(RECONCILIATION, None)
+    rows = reconciliation(found, workspace.tables[RECONCILIATION])
+    # The digest of the rules by which all tables were last fresh, which `plan` compares with today's.
+    rules = before.made_from if found.stale and before is not None else record_rules(workspace)
+    return found, publish_whole(workspace, RECONCILIATION, rows, made_from=rules)
 
 
 def reconcile(workspace: Workspace) -> Reconciliation:
     """Count every record of the dataset where it is now."""
     ledger = workspace.ledger
-    files = [*ledger.active("events"), *ledger.active("profiles")]
+    files = ledger.active()
     current = ledger.current()
     rejected_files = {
         binding.name: contradiction(ledger, ledger.files[key], current) or ledger.files[key].reason or ""
@@ -148,7 +140,9 @@ def reconcile(workspace: Workspace) -> Reconciliation:
         rejected=sum(file.rejected for file in files),
         rejected_by_reason=dict(sorted(reasons.items())),
         erased=sum(file.erased for file in files),
-        dropped=_landed_before(workspace, since),
+        dropped=sum(
+            rows for file in ledger.active("events") for date, rows in file.dates.items() if date < since.isoformat()
+        ),
         quarantined_by_reason=quarantined_by_reason(workspace),
         stale=len(stale),
         first_date=dates[0] if dates else None,
@@ -202,8 +196,3 @@ def quarantined_by_reason(workspace: Workspace) -> dict[str, int]:
         return dict(sorted(counts.items()))
 
     return retry_missing_files(read, lambda: workspace.stores["quarantine"].entries(again=True))
-
-
-def _landed_before(workspace: Workspace, since: dt.date) -> int:
-    files = workspace.ledger.active("events")
-    return sum(rows for file in files for date, rows in file.dates.items() if dt.date.fromisoformat(date) < since)

@@ -33,7 +33,11 @@ def due(workspace: Workspace) -> list[Expired]:
     Days are counted back from the newest date of a landed event, not from today: so it depends on the files alone,
     and a dataset that gets no new files loses nothing.
     """
-    return [expired for table, before in _limits(workspace) if (expired := _expired(workspace, table, before)).dates]
+    found = []
+    for table, before in _limits(workspace):
+        if dates := tuple(date for date in workspace.dates(table) if date < before):
+            found.append(Expired(table, before, dates, sum(workspace.rows(table, date) for date in dates)))
+    return found
 
 
 def expire(workspace: Workspace) -> list[Expired]:
@@ -78,8 +82,3 @@ def _reach(workspace: Workspace, table: str) -> int | None:
     """The number of dates before its own that a date reads of a table, which must be kept as well; None: all dates."""
     reaches = [source.before for step in workspace.steps for source in step.inputs if source.table == table]
     return None if "all" in reaches else max((reach for reach in reaches if isinstance(reach, int)), default=0)
-
-
-def _expired(workspace: Workspace, table: str, before: dt.date) -> Expired:
-    dates = tuple(date for date in workspace.dates(table) if date < before)
-    return Expired(table, before, dates, sum(workspace.rows(table, date) for date in dates))

@@ -9,7 +9,7 @@ from event_assets.errors import LandingError
 from event_assets.landing.inbox import look
 from event_assets.pipeline.sync_raw_tables import parts_are_there, sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.ledger_entries import Kind, Restoration, Retraction, SourceFile
+from event_assets.storage.ledger_entries import KINDS, Restoration, Retraction, SourceFile
 
 #: The first characters of a run's id are enough, as the UI shows it: at least this number.
 _SHORTEST_RUN = 8
@@ -23,8 +23,7 @@ def named_files(workspace: Workspace, name: str) -> list[SourceFile]:
     LandingError where the ledger has none, or several: masked names of erased users' files may be alike.
     """
     ledger = workspace.ledger
-    kinds: tuple[Kind, ...] = ("events", "profiles")
-    exact = [binding for kind in kinds if (binding := ledger.binding(kind, name))]
+    exact = [binding for kind in KINDS if (binding := ledger.binding(kind, name))]
     shown = [binding for binding in ledger.bindings.values() if binding.name == name]
     named = {binding.file_id for binding in exact or shown}
     found = [file for (_, file_id), file in sorted(ledger.files.items()) if file_id in named or file_id == name]

@@ -113,7 +113,12 @@ class Run:
             if self._restored(self._units_read(step, self._schedule.candidates(step))):
                 raise
             selected = self._schedule.selected(step, only_stale=only_stale)
-        ready = [date for date in selected if not self._waits(step, date)]
+        ready = []
+        for date in selected:
+            if blocker := self._schedule.blocker(step, date):
+                self._hold(step, date, "waiting", waits_for=blocker)
+            else:
+                ready.append(date)
         done = len(selected) - len(ready)
         for batch in batches(self.workspace, step, ready):
             self._progress(f"{step.name} {batch[0] or ''}".strip(), done, len(selected))
@@ -176,12 +181,6 @@ class Run:
                 return table, day
         return None
 
-    def _waits(self, step: Step, date: dt.date | None) -> bool:
-        blocker = self._schedule.blocker(step, date)
-        if blocker:
-            self._hold(step, date, "waiting", waits_for=blocker)
-        return blocker is not None
-
     def publish(self, staged: StagedStep) -> None:
         """Queue staged tables for the next `flush`; where one breaks a check all are discarded and not published."""
         step, date = staged.step, staged.date
@@ -195,22 +194,8 @@ class Run:
                 self._recent.keep((name, date), table.kept)
             self._schedule.made(step, date, name, changed=changed)
             seconds = staged.seconds / len(step.tables)
-            self._finished.append(
-                Outcome(
-                    name,
-                    date,
-                    "materialized",
-                    table.rows,
-                    content,
-                    changed,
-                    staged.figures,
-                    table.checks,
-                    table.sample,
-                    table.plot,
-                    table.refused,
-                    seconds,
-                )
-            )
+            shown = (staged.figures, table.checks, table.sample, table.plot, table.refused, seconds)
+            self._finished.append(Outcome(name, date, "materialized", table.rows, content, changed, *shown))
 
     def flush(self) -> list[Outcome]:
         """Commit what was published since the last flush; returns its outcomes and those of partitions that wait."""

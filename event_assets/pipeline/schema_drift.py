@@ -92,15 +92,14 @@ def drifts(workspace: DatasetTables) -> list[FieldDrift]:
     """What differs in the active files, by kind, change and field."""
     names, fields = workspace.ledger.names(), FieldNames(workspace.ledger)
     found: dict[tuple[Kind, str, str], list[tuple[SourceFile, int]]] = {}
-    for kind in ("events", "profiles"):
-        for file in workspace.ledger.active(kind):
-            for change, counts in (
-                ("new", _by_shown_name(_names(file), fields)),
-                ("missing", dict.fromkeys(file.missing_columns, file.records)),
-                ("retyped", file.retyped),
-            ):
-                for field, count in counts.items():
-                    found.setdefault((kind, change, field), []).append((file, count))
+    for file in workspace.ledger.active():
+        for change, counts in (
+            ("new", _by_shown_name(_names(file), fields)),
+            ("missing", dict.fromkeys(file.missing_columns, file.records)),
+            ("retyped", file.retyped),
+        ):
+            for field, count in counts.items():
+                found.setdefault((file.kind, change, field), []).append((file, count))
     drifted = []
     for (kind, change, field), files in sorted(found.items()):
         first = min((file for file, _ in files), key=lambda file: (file.landed_at, file.file_id))

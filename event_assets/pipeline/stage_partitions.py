@@ -14,7 +14,7 @@ import narwhals as nw
 import polars as pl
 
 from event_assets.engines.engine import Content, Dates, Engine, Written
-from event_assets.pipeline.check_results import accountable_rows, accounting_result, contract_result
+from event_assets.pipeline.check_results import accounting_result, contract_result
 from event_assets.pipeline.count_refused_records import count_refused
 from event_assets.pipeline.merge_small_dates import date_block_cache, scan_all_dates
 from event_assets.pipeline.published_tables import Unit, unit_of
@@ -141,13 +141,14 @@ class Stager:
     def _account(self, step: Step, date: dt.date | None, written: Written) -> CheckResult | None:
         if step.equation is None:
             return None
-        whole = accountable_rows(self._workspace, step, date)
-        figures = written.figures[date]
-        parts = {
-            part.lstrip("#"): figures[part[1:]] if part.startswith("#") else written.rows(part, date)
-            for part in step.equation.parts
-        }
-        return accounting_result(step, whole, parts)
+        return accounting_result(
+            self._workspace,
+            step,
+            date,
+            written.figures[date],
+            lambda table: written.rows(table, date),
+            lambda table: (piece.path for piece in written.pieces[table][date]),
+        )
 
 
 def batches(workspace: Workspace, step: Step, dates: Iterable[dt.date | None]) -> Iterator[list[dt.date | None]]:

@@ -57,7 +57,7 @@ def status(workspace: Workspace) -> DatasetStatus:
     workspace.refresh()
     found = preview(workspace)
     stale = Counter(table for unit in found.stale for table in unit.step.tables)
-    active = [*workspace.ledger.active("events"), *workspace.ledger.active("profiles")]
+    active = workspace.ledger.active()
     tables = tuple(
         _table(workspace, name, stale[name]) for name, table in workspace.tables.items() if not table.internal
     )

@@ -40,14 +40,22 @@ class Input:
 
 @dataclass(frozen=True)
 class Equation:
-    """Nothing is lost: the rows of `whole` (an input, counted by the log) are those of `parts`, each a table's
-    rows or, with a leading `#`, a figure that the transform counted."""
+    """Nothing is lost: the rows of `whole` (an input, counted by the log) are those of `parts`. A part is a table's
+    rows, the sum of a table's column (`table.column`) or, with a leading `#`, a figure that the transform counted.
+    With `kinds` (figures as well), they are in turn the rows of the first part."""
 
     whole: str
     parts: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
+
+    @property
+    def sums(self) -> dict[str, tuple[str, ...]]:
+        """What is the sum of what."""
+        return {self.whole: self.parts, **({self.parts[0]: self.kinds} if self.kinds else {})}
 
     def __str__(self) -> str:
-        return f"{self.whole} = {' + '.join(part.lstrip('#') for part in self.parts)}"
+        sums = (f"{whole} = {' + '.join(part.lstrip('#') for part in parts)}" for whole, parts in self.sums.items())
+        return ", ".join(sums)
 
 
 @dataclass(frozen=True)

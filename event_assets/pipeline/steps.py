@@ -6,8 +6,8 @@ of the steps are derived from these rows. CONTRIBUTING.md ("Add a table") shows 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import cache, partialmethod
 from typing import Any
 
 from event_assets.declaration import Dataset
@@ -88,25 +88,36 @@ class _Graph:
 
     def add(
         self,
-        names: Sequence[str],
-        inputs: Sequence[Input],
+        names: str | tuple[str, ...],
+        inputs: Sequence[Input | str],
         transform: Transform,
-        rules: dict[str, Any],
+        rules: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> None:
-        """Add a step, where the dataset has its tables, with those of its inputs that the dataset has."""
-        made = self._tables
+        """Add a step, where the dataset has its tables, with those of its inputs that the dataset has.
+
+        A text among the inputs is a table that is read on the same date.
+        """
+        made, names = self._tables, (names,) if isinstance(names, str) else names
         if names[0] not in made:
             return
+        read = [source if isinstance(source, Input) else Input(source) for source in inputs]
         if self._holds and made[names[0]].layer == "gold" and more.get("by_date", True):
-            dated = {source.table for source in inputs if source.table in made and made[source.table].by_date}
-            more["several_dates"] = more.get("several_dates", True) and not any(source.after for source in inputs)
+            dated = {source.table for source in read if source.table in made and made[source.table].by_date}
+            more["several_dates"] = more.get("several_dates", True) and not any(source.after for source in read)
             transform = empty_where_held(transform, dated, COMPLETENESS.name)
-            inputs = (*inputs, Input(COMPLETENESS.name, holds=True))
-        present = tuple(source for source in inputs if source.table in made or source.table == "profile_snapshots")
+            read.append(Input(COMPLETENESS.name, holds=True))
+        present = tuple(source for source in read if source.table in made or source.table == "profile_snapshots")
         shapes = [_shape(made[name]) for name in names]
-        rules_digest = digest(VERSION, transform.__name__, self.dataset.name, rules, shapes)
-        self.steps.append(Step(tuple(names), present, transform, rules_digest, **more))
+        rules_digest = digest(VERSION, transform.__name__, self.dataset.name, rules or {}, shapes)
+        self.steps.append(Step(names, present, transform, rules_digest, **more))
+
+    #: Adds a step that makes tables over all dates.
+    add_whole = partialmethod(add, by_date=False)
+
+    def add_gold(self, name: str, inputs: Sequence[Input | str], transform: Transform, **rules: Any) -> None:
+        """Add a step whose table counts the facts that the dataset counts."""
+        self.add(name, inputs, counted_only(transform), {**rules, **self.counted})
 
     def excluded(self, kind: Kind) -> tuple[str, ...]:
         return ("#excluded",) if self.dataset.leaves_out(kind) else ()
@@ -124,18 +135,14 @@ class _Graph:
 
 
 def _add_profiles(graph: _Graph) -> None:
-    graph.add(
-        ("profiles", "profile_quarantine"),
-        (Input(RAW_PROFILES), Input("profile_snapshots")),
-        profiles.profiles,
-        {
-            "columns": graph.columns("profiles"),
-            "blocks": graph.blocks("profiles"),
-            "source_timezone": graph.dataset.source_timezone,
-        },
-        by_date=False,
-        equation=Equation(RAW_PROFILES, ("#valid", "profile_quarantine", *graph.excluded("profiles"))),
-    )
+    rules = {
+        "columns": graph.columns("profiles"),
+        "blocks": graph.blocks("profiles"),
+        "source_timezone": graph.dataset.source_timezone,
+    }
+    equation = Equation(RAW_PROFILES, ("#valid", "profile_quarantine", *graph.excluded("profiles")))
+    tables, inputs = ("profiles", "profile_quarantine"), (RAW_PROFILES, "profile_snapshots")
+    graph.add_whole(tables, inputs, profiles.profiles, rules, equation=equation)
 
 
 def _add_events(graph: _Graph) -> None:
@@ -148,53 +155,39 @@ def _add_events(graph: _Graph) -> None:
         "source_timezone": dataset.source_timezone,
         "required": sorted(clean.required_columns(dataset)),
     }
-    graph.add(("event_keys",), (Input(RAW_EVENTS),), clean.event_keys, cleaning)
-    graph.add(
-        ("cleaned_events", "quarantine"),
-        (
-            Input(RAW_EVENTS),
-            *((Input("event_keys", before=reach, same_date=False, key="event_id"),) if reach else ()),
-        ),
-        clean.clean,
-        {**cleaning, "days": reach},
-        equation=Equation(RAW_EVENTS, ("cleaned_events", "#duplicates", "quarantine", *graph.excluded("events"))),
-    )
+    graph.add("event_keys", [RAW_EVENTS], clean.event_keys, cleaning)
+    earlier = [Input("event_keys", before=reach, same_date=False, key="event_id")] if reach else []
+    equation = Equation(RAW_EVENTS, ("cleaned_events", "#duplicates", "quarantine", *graph.excluded("events")))
+    rules = {**cleaning, "days": reach}
+    graph.add(("cleaned_events", "quarantine"), [RAW_EVENTS, *earlier], clean.clean, rules, equation=equation)
 
 
 def _add_persons(graph: _Graph, rules: dict[str, Any]) -> None:
-    graph.add(("identity_links",), (Input("cleaned_events"),), persons.identity_links, rules)
-    graph.add(
-        ("identities",),
-        (Input("identity_links", first=True),),
-        persons.identities,
-        rules,
-        by_date=False,
-    )
+    graph.add("identity_links", ["cleaned_events"], persons.identity_links, rules)
+    graph.add_whole("identities", [Input("identity_links", first=True)], persons.identities, rules)
 
 
 def _add_source_sessions(graph: _Graph) -> None:
     """The sessions that the source itself gives."""
     earned, touched, touches = _channel_rules(graph)
-    events, parts = Input("cleaned_events"), Input("session_parts")
     index = Input("session_index", users_of="session_parts")
-    graph.add(("session_parts",), (events,), sessions_by_source_id.session_parts, earned)
-    graph.add(("session_index",), (parts,), sessions_by_source_id.session_index, earned, by_date=False)
-    _add_session_sources(graph, (events, parts, index))
-    graph.add(("sessions",), (parts, index, *touches), sessions_by_source_id.sessions, touched)
+    graph.add("session_parts", ["cleaned_events"], sessions_by_source_id.session_parts, earned)
+    graph.add_whole("session_index", ["session_parts"], sessions_by_source_id.session_index, earned)
+    _add_session_sources(graph, ["cleaned_events", "session_parts", index])
+    graph.add("sessions", ["session_parts", index, *touches], sessions_by_source_id.sessions, touched)
 
 
 def _add_sessions(graph: _Graph) -> None:
     """The sessions that a gap ends."""
     earned, touched, touches = _channel_rules(graph)
-    events, parts = Input("cleaned_events"), Input("session_parts")
     edges = Input("session_edges", before=sessions.edge_days(graph.dataset), same_date=False)
-    graph.add(("session_edges",), (events,), sessions.session_edges, graph.gap)
-    graph.add(("session_parts",), (events, edges), sessions.session_parts, earned)
-    _add_session_sources(graph, (events, parts))
-    graph.add(("sessions",), (Input("session_parts", after=1), *touches), sessions.sessions, touched)
+    graph.add("session_edges", ["cleaned_events"], sessions.session_edges, graph.gap)
+    graph.add("session_parts", ["cleaned_events", edges], sessions.session_parts, earned)
+    _add_session_sources(graph, ["cleaned_events", "session_parts"])
+    graph.add("sessions", [Input("session_parts", after=1), *touches], sessions.sessions, touched)
 
 
-def _add_session_sources(graph: _Graph, inputs: Sequence[Input]) -> None:
+def _add_session_sources(graph: _Graph, inputs: Sequence[Input | str]) -> None:
     channels = graph.dataset.channels
     rules = {"channels": channels.attribution} if channels else {}
     graph.add(("session_sources", "session_touches"), inputs, session_channels.session_sources, rules)
@@ -212,15 +205,14 @@ def _channel_rules(graph: _Graph) -> tuple[dict[str, Any], dict[str, Any], tuple
 
 def _add_facts(graph: _Graph) -> None:
     dataset = graph.dataset
-    facts = ("#human", "#bot", "#internal") if dataset.traffic else ("joined_facts",)
+    kinds = ("#human", "#bot", "#internal") if dataset.traffic else ()
     graph.add(
-        ("joined_facts",),
-        (
-            Input("cleaned_events"),
-            Input("session_parts"),
+        "joined_facts",
+        [
+            *("cleaned_events", "session_parts"),
             Input("profiles", users_of="session_parts"),
             Input("identities", users_of="identity_links", values=("person_id",)),
-        ),
+        ],
         joined_facts.joined_facts,
         {
             **graph.gap,
@@ -230,94 +222,60 @@ def _add_facts(graph: _Graph) -> None:
             **({"traffic": [dataset.traffic.rules(), bot_user_agents.version()]} if dataset.traffic else {}),
             "profile_columns": graph.columns("profiles"),
         },
-        equation=Equation("cleaned_events", (*facts, "#filtered")),
+        equation=Equation("cleaned_events", ("joined_facts", "#filtered"), kinds),
         uses_geo=dataset.geo is not None,
     )
 
 
 def _add_gold(graph: _Graph) -> None:
     """The gold tables of each date, and the funnel over all dates."""
-    daily = (Input("joined_facts"),)
-    dataset, counted = graph.dataset, graph.counted
+    dataset, facts = graph.dataset, ["joined_facts"]
     gold = dataset.gold.rules()
-    graph.add(("daily_summary",), daily, counted_only(daily_summary.daily_summary), counted)
-    top = {"top_users": gold["top_users"]}
-    graph.add(
-        ("platform_sessions",),
-        daily,
-        counted_only(top_users.platform_sessions),
-        {"by": (gold["top_users"] or {}).get("by"), **counted},
-    )
-    graph.add(("top_users",), (Input("platform_sessions"),), top_users.top_users, top)
-    graph.add(
-        ("watch_time",), daily, counted_only(watch_time.watch_time), {"watch_time": gold["watch_time"], **counted}
-    )
-    graph.add(("events_by_minute",), daily, counted_only(event_counts.events_by_minute), counted)
-    graph.add(("events_by_type",), daily, counted_only(event_counts.events_by_type), counted)
+    graph.add_gold("daily_summary", facts, daily_summary.daily_summary)
+    graph.add_gold("platform_sessions", facts, top_users.platform_sessions, by=(gold["top_users"] or {}).get("by"))
+    graph.add("top_users", ["platform_sessions"], top_users.top_users, {"top_users": gold["top_users"]})
+    graph.add_gold("watch_time", facts, watch_time.watch_time, watch_time=gold["watch_time"])
+    graph.add_gold("events_by_minute", facts, event_counts.events_by_minute)
+    graph.add_gold("events_by_type", facts, event_counts.events_by_type)
     if dataset.gold.user_funnel:
-        later = funnel.funnel_days(dataset)
-        steps_rule = {"funnel": gold["user_funnel"]}
-        graph.add(
-            ("user_funnel",),
-            (Input("joined_facts", after=later),),
-            counted_only(funnel.user_funnel),
-            {**steps_rule, **counted},
-        )
-        graph.add(("funnel_summary",), (Input("user_funnel"),), funnel.funnel_summary, steps_rule, by_date=False)
+        attempts = Input("joined_facts", after=funnel.funnel_days(dataset))
+        graph.add_gold("user_funnel", [attempts], funnel.user_funnel, funnel=gold["user_funnel"])
+        graph.add_whole("funnel_summary", ["user_funnel"], funnel.funnel_summary, {"funnel": gold["user_funnel"]})
     all_count = all_sessions_count(dataset)
     graph.add(
-        ("channel_summary",),
-        (Input("sessions"), *(() if all_count else daily)),
+        "channel_summary",
+        ["sessions", *([] if all_count else facts)],
         counted_only(session_channels.channel_summary),
-        counted,
-        equation=Equation("sessions", ("#sessions_by_channel", *([] if all_count else ["#left_out"]))),
+        graph.counted,
+        equation=Equation("sessions", ("channel_summary.sessions", *([] if all_count else ["#left_out"]))),
     )
-    graph.add(
-        ("users_by",),
-        daily,
-        counted_only(users_and_cohorts.users_by),
-        {"users_by": gold["users_by"], **counted},
-    )
+    graph.add_gold("users_by", facts, users_and_cohorts.users_by, users_by=gold["users_by"])
 
 
 def _add_active_users(graph: _Graph) -> None:
     """Who came when, and who came back."""
-    graph.add(("daily_users",), (Input("joined_facts"),), counted_only(users_and_cohorts.daily_users), graph.counted)
+    graph.add_gold("daily_users", ["joined_facts"], users_and_cohorts.daily_users)
     graph.add(
-        ("active_users",),
-        (Input("daily_users", before=users_and_cohorts.MONTH - 1),),
-        users_and_cohorts.active_users,
-        {},
+        "active_users", [Input("daily_users", before=users_and_cohorts.MONTH - 1)], users_and_cohorts.active_users
     )
-    graph.add(("first_seen",), (Input("daily_users", first=True),), users_and_cohorts.first_seen, {}, by_date=False)
-    week = (
-        Input("daily_users", before=users_and_cohorts.WEEK - 1),
-        Input("first_seen", users_of="daily_users"),
-    )
-    graph.add(("daily_cohorts",), week, users_and_cohorts.daily_cohorts, {})
-    cohorts = ("retention", "retention_by_week")
-    graph.add(cohorts, (Input("daily_cohorts"),), users_and_cohorts.retention, {}, by_date=False)
+    graph.add_whole("first_seen", [Input("daily_users", first=True)], users_and_cohorts.first_seen)
+    week = (Input("daily_users", before=users_and_cohorts.WEEK - 1), Input("first_seen", users_of="daily_users"))
+    graph.add("daily_cohorts", week, users_and_cohorts.daily_cohorts)
+    graph.add_whole(("retention", "retention_by_week"), ["daily_cohorts"], users_and_cohorts.retention)
 
 
 def _add_totals(graph: _Graph) -> None:
     """Tables over all dates that are merged from rollups."""
     top = {"top_users": graph.dataset.gold.rules()["top_users"]}
-    graph.add(("top_users_overall",), (Input("platform_sessions"),), top_users.top_users_overall, top, by_date=False)
-    totals = ("watch_time_overall", "watch_time_by_user")
-    graph.add(totals, (Input("watch_time"),), watch_time.watch_time_overall, {}, by_date=False)
+    graph.add_whole("top_users_overall", ["platform_sessions"], top_users.top_users_overall, top)
+    graph.add_whole(("watch_time_overall", "watch_time_by_user"), ["watch_time"], watch_time.watch_time_overall)
 
 
 def _add_custom(graph: _Graph) -> None:
     for own in custom_tables(graph.dataset):
-        sources = [Input(name) for name in own.inputs]
-        graph.add(
-            (own.table.name,),
-            sources,
-            custom_transforms.transform_of(own),
-            {"function": own.rules},
-            by_date=own.by_date,
-            several_dates=own.several_dates,
-        )
+        transform, rules = custom_transforms.transform_of(own), {"function": own.rules}
+        more = {"by_date": own.by_date, "several_dates": own.several_dates}
+        graph.add(own.table.name, own.inputs, transform, rules, **more)
 
 
 def unread(dataset: Dataset) -> list[str]:

@@ -12,10 +12,10 @@ import polars as pl
 from event_assets.pipeline.completeness import COMPLETENESS, completeness
 from event_assets.pipeline.publish import publish_whole
 from event_assets.pipeline.published_tables import DatasetTables
+from event_assets.storage.delta_actions import LogFile
 from event_assets.storage.ledger_entries import SourceFile
 from event_assets.storage.parquet import read_parquet
 from event_assets.storage.partitions import WHOLE
-from event_assets.storage.table_log import LogFile
 from event_assets.tables.landed_tables import LANDING_REJECTS, RAW_EVENTS, RAW_PROFILES, SOURCE_FILES
 
 #: The parts of a source file that have no date.

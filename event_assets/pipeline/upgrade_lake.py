@@ -6,8 +6,6 @@ again from the inbox and no partition is stale for it.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from event_assets.pipeline.published_tables import DatasetTables
 from event_assets.storage.rewrite_landed_file import copy_without_columns
 from event_assets.storage.written_file import WrittenFile
@@ -46,4 +44,4 @@ def _drop_columns(workspace: DatasetTables, table: str) -> None:
     if changed:  # a new log, since the old one can't forget a column
         files = store.listed()
         store.rebuild()
-        store.replace_files(replace(file, bytes=0) for file in files)
+        store.replace_files(file._replace(bytes=0) for file in files)

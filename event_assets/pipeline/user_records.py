@@ -24,7 +24,7 @@ from event_assets.declaration.events_and_profiles import Source
 from event_assets.landing.inbox import block_of, path_value
 from event_assets.pipeline.erased_ids import Erasing, canonical, spread, token_spans, tokens
 from event_assets.storage.ledger_entries import Kind
-from event_assets.storage.parquet import read_parquet
+from event_assets.storage.parquet import read_parquet, scan_parquet
 from event_assets.tables.table import Table
 from event_assets.text.field_paths import FILE_PATH
 from event_assets.text.replace_json_tokens import without_names
@@ -89,7 +89,7 @@ class Judge:
 
     def rows(self, path: Path) -> Iterator[tuple[int, Verdict]]:
         """(row_number, verdict) of those rows of a landed part of raw records that are about an erased user."""
-        plan = pl.scan_parquet(path, hive_partitioning=False, glob=False)
+        plan = scan_parquet(path)
         for start in range(0, plan.select(pl.len()).collect().item(), _ROWS):
             frame = plan.slice(start, _ROWS).collect()
             theirs = self.users(frame[self.column])
@@ -251,7 +251,7 @@ def _rows_of(table: Table, path: Path, judge: Judge, paths: Mapping[str, str]) -
     own = judge.column if judge.column in table.names else None
     column = table.user_column if judge.column == "user_id" else own
     if column is None:
-        rows = pl.scan_parquet(path, hive_partitioning=False, glob=False).select(pl.len()).collect().item()
+        rows = scan_parquet(path).select(pl.len()).collect().item()
         return pl.repeat(False, rows, dtype=pl.Boolean, eager=True)
     rows = read_parquet(path, list({column, *({"user_id"} & {*table.names})}))
     theirs = judge.typed(rows[column].cast(pl.String))

@@ -30,3 +30,23 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             hidden.unlink()
+
+
+def atomic_create(path: Path, content: bytes) -> bool:
+    """Write a new file, which gets its name only when it is complete; False where there is one of that name."""
+    hidden = path.with_name(f".{path.name}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        hidden.write_bytes(content)
+        try:
+            os.link(hidden, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without links: there the dataset's lease alone keeps other writers out
+            if path.exists():
+                return False
+            os.replace(hidden, path)
+    finally:
+        with suppress(OSError):
+            hidden.unlink()
+    return True

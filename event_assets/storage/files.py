@@ -6,10 +6,11 @@ and whatever reads tables goes on reading paths.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -17,12 +18,15 @@ from typing import Protocol
 
 from event_assets.errors import LakeError
 from event_assets.path_or_url import ObjectUrl, Place
+from event_assets.storage.atomic_write import atomic_create, atomic_write
 from event_assets.storage.object_lease import Lease
 from event_assets.storage.object_store import Objects
 
 #: A local copy of a file that is not current any more is kept this long after its last use, for open readers.
 GRACE_SECONDS = 600.0
 _LOG = "_delta_log"
+#: A writer that was frozen for longer than this may commit a version that exists already.
+_KEPT_IN_LOG = dt.timedelta(days=1)
 #: At most this number of files is downloaded from the object store at once.
 _TOGETHER = 8
 
@@ -36,10 +40,6 @@ class Files(Protocol):
     @property
     def here(self) -> Path:
         """The folder on this machine where the files are read."""
-
-    @property
-    def storage_options(self) -> Mapping[str, str] | None:
-        """What delta-rs needs beside the folder."""
 
     def place(self, staged: Path, path: str) -> None:
         """Move a staged file to its final place."""
@@ -61,17 +61,27 @@ class Files(Protocol):
     def forget(self, counting: Collection[str]) -> None:
         """Bring what is known of the folder up to the files that count now."""
 
-    def log_files(self) -> dict[str, bytes]:
-        """The content of the files of the table's log, by name."""
+    cuts_log: bool
+    """Whether commits that are no longer needed may be deleted at once: in an object store a commit is rejected only as
+    long as that of the same version exists."""
+
+    def log_names(self) -> list[str]:
+        """The names of the files of the table's log."""
+
+    def read_log(self, name: str) -> bytes:
+        """A file of the log. FileNotFoundError where there is none."""
+
+    def create_log(self, name: str, content: bytes) -> bool:
+        """Add a file to the log, whole; False where there is one of that name."""
+
+    def write_log(self, name: str, content: bytes) -> None:
+        """Add a file to the log, or replace it, whole."""
+
+    def cut_log(self, unneeded: Callable[[str], bool]) -> None:
+        """Delete files of the log that are no longer needed, as soon as that is allowed."""
 
     def delete_log(self) -> None:
         """Delete the table's log, which can't be read."""
-
-    def log_versions(self) -> dict[int, list[str]] | None:
-        """The names of the log's files by version. None where the log may not be cut down: in an object store a commit
-        is rejected only as long as that of the same version exists."""
-
-    def delete_log_files(self, names: Iterable[str]) -> None: ...
 
     def check(self) -> None:
         """LeaseError where this writer may write no more."""
@@ -80,7 +90,7 @@ class Files(Protocol):
 class LocalFiles:
     """Files on a disk. Who may write them is for the operating system's lock to say."""
 
-    storage_options = None
+    cuts_log = True
 
     def __init__(self, folder: Path) -> None:
         self.folder = self.here = folder
@@ -112,25 +122,28 @@ class LocalFiles:
     def forget(self, counting: Collection[str]) -> None:
         pass
 
-    def log_files(self) -> dict[str, bytes]:
-        files = [path for path in (self.folder / _LOG).glob("*") if path.is_file()]
-        return {path.name: path.read_bytes() for path in files}
-
-    def log_versions(self) -> dict[int, list[str]] | None:
-        versions: dict[int, list[str]] = {}
+    def log_names(self) -> list[str]:
         try:
-            with suppress(FileNotFoundError):
-                for name in os.listdir(self.folder / _LOG):
-                    if (number := name.partition(".")[0]).isdecimal():
-                        versions.setdefault(int(number), []).append(name)
+            return os.listdir(self.folder / _LOG)
+        except FileNotFoundError:
+            return []
         except NotADirectoryError:
             path = next(path for path in (self.folder / _LOG, self.folder, *self.folder.parents) if path.is_file())
             state = "is a file, but a folder of the lake must be there"
             raise LakeError(str(path), state, "delete or move the file; the next run recomputes the table") from None
-        return versions
 
-    def delete_log_files(self, names: Iterable[str]) -> None:
-        for name in names:
+    def read_log(self, name: str) -> bytes:
+        return (self.folder / _LOG / name).read_bytes()
+
+    def create_log(self, name: str, content: bytes) -> bool:
+        return atomic_create(self.folder / _LOG / name, content)
+
+    def write_log(self, name: str, content: bytes) -> None:
+        with atomic_write(self.folder / _LOG / name) as file:
+            file.write(content)
+
+    def cut_log(self, unneeded: Callable[[str], bool]) -> None:
+        for name in filter(unneeded, self.log_names()):
             (self.folder / _LOG / name).unlink(missing_ok=True)
 
     def delete_log(self) -> None:
@@ -147,11 +160,11 @@ class LocalFiles:
 class ObjectFiles:
     """Files in an object store. What is read or written is kept below `copies` on this machine's disk."""
 
-    #: Of two writers of one version of a log, the store lets one through.
-    storage_options: Mapping[str, str] | None = {"aws_conditional_put": "etag"}
+    cuts_log = False
 
     def __init__(self, objects: Objects, copies: Path, lease: Callable[[], Lease | None] = lambda: None) -> None:
         self._objects, self._copies, self._lease = objects, copies, lease
+        self._log = objects.below(_LOG)
         self._sizes: dict[str, int] = {}
 
     @property
@@ -214,20 +227,28 @@ class ObjectFiles:
             except FileNotFoundError:  # another process cleans up as well
                 continue
 
-    def log_files(self) -> dict[str, bytes]:
-        log = self._objects.below(_LOG)
-        names = [found.key for found in log.all()]
-        return {name: found[0] for name in names if (found := log.read(name)) is not None}
+    def log_names(self) -> list[str]:
+        return [found.key for found in self._log.all()]
 
-    def log_versions(self) -> dict[int, list[str]] | None:
-        return None
+    def read_log(self, name: str) -> bytes:
+        found = self._log.read(name)
+        if found is None:
+            raise FileNotFoundError(name)
+        return found[0]
 
-    def delete_log_files(self, names: Iterable[str]) -> None:
-        raise NotImplementedError
+    def create_log(self, name: str, content: bytes) -> bool:
+        return self._log.create(name, content) is not None
+
+    def write_log(self, name: str, content: bytes) -> None:
+        self._log.upload(content, name)
+
+    def cut_log(self, unneeded: Callable[[str], bool]) -> None:
+        found = list(self._log.all())
+        old = max(each.modified for each in found) - _KEPT_IN_LOG
+        self._log.delete(each.key for each in found if unneeded(each.key) and each.modified < old)
 
     def delete_log(self) -> None:
-        log = self._objects.below(_LOG)
-        log.delete([found.key for found in log.all()])
+        self._log.delete(self.log_names())
 
     def check(self) -> None:
         if lease := self._lease():

@@ -14,13 +14,14 @@ import polars as pl
 
 from event_assets.digest import digest
 from event_assets.errors import DamagedFileError, DamagedLogError, LakeError
+from event_assets.storage.delta_actions import LogFile
 from event_assets.storage.files import Files, files_of
 from event_assets.storage.ledger_entries import Entry, Key, entry_text, read_entry
 from event_assets.storage.ledger_state import LedgerState
 from event_assets.storage.linked_copy import link_files
 from event_assets.storage.parquet import read_parquet, write_parquet
 from event_assets.storage.retry_missing_files import retry_missing_files
-from event_assets.storage.table_log import LogFile, TableLog
+from event_assets.storage.table_log import TableLog
 
 if TYPE_CHECKING:
     import pyarrow as pa

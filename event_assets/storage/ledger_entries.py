@@ -10,9 +10,10 @@ import datetime as dt
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Kind = Literal["events", "profiles"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 State = Literal["active", "superseded", "retracted", "rejected"]
 
 

@@ -8,9 +8,9 @@ import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import get_args
 
 from event_assets.storage.ledger_entries import (
+    KINDS,
     Binding,
     Entry,
     Erasure,
@@ -103,8 +103,7 @@ class LedgerState:
 
     def name(self, file_id: str) -> str | None:
         """The first of the names that refer to a content now."""
-        kinds: tuple[Kind, ...] = get_args(Kind)
-        bound = (self.bindings[kind, key] for kind in kinds for key in self._bound.get((kind, file_id), ()))
+        bound = (self.bindings[kind, key] for kind in KINDS for key in self._bound.get((kind, file_id), ()))
         return min((binding.name for binding in bound if binding.file_id == file_id), default=None)
 
     def names_so_far(self) -> dict[tuple[Kind, str], list[str]]:
@@ -145,9 +144,10 @@ class LedgerState:
         )
         return any(records != file.records for records in numbers)
 
-    def active(self, kind: Kind) -> list[SourceFile]:
-        """The files of a kind whose records count, by file_id."""
-        return [self.files[key] for key, state in self.states().items() if state == "active" and key[0] == kind]
+    def active(self, *kinds: Kind) -> list[SourceFile]:
+        """The files of some kinds (of all where none are named) whose records count, by kind and file_id."""
+        wanted = kinds or KINDS
+        return [self.files[key] for key, state in self.states().items() if state == "active" and key[0] in wanted]
 
     def erasure(self, user_id: str, *, spread: int = 0, mentions: bool = False) -> Erasure:
         """The tombstone of a user. The first one of a ledger draws the key, on which nothing else depends."""

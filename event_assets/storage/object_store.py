@@ -59,8 +59,8 @@ class Objects:
         inner._root, inner._store = self._root, self._client
         return inner
 
-    def upload(self, file: Path, key: str) -> None:
-        """Put a file under a key, in place of what may be there."""
+    def upload(self, file: Path | bytes, key: str) -> None:
+        """Put a file, or its content, under a key, in place of what may be there."""
         with self._understood():
             _obstore().put(self._client, self._full(key), file)
 

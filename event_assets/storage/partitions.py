@@ -14,7 +14,7 @@ from pathlib import Path
 
 import xxhash
 
-from event_assets.storage.table_log import LogFile
+from event_assets.storage.delta_actions import LogFile
 from event_assets.storage.written_file import WrittenFile
 
 #: The content of a partition without rows, published or not: publishing an empty partition changes nothing.

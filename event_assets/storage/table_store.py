@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from event_assets.errors import DamagedLogError
 from event_assets.storage.damaged_files import marked_files, unmark
+from event_assets.storage.delta_actions import LogFile
 from event_assets.storage.delta_statistics import delta_statistics
 from event_assets.storage.files import Files, files_of
 from event_assets.storage.linked_copy import link_files
 from event_assets.storage.partitions import Entry, entries, part_name
-from event_assets.storage.table_log import LogFile, TableLog
+from event_assets.storage.table_log import TableLog
 from event_assets.storage.written_file import WrittenFile
 
 if TYPE_CHECKING:
@@ -163,7 +165,7 @@ class TableStore:
         """Move a staged file to its final name. No reader uses it before a log lists it."""
         path = f"{self.partitioned_by}={piece.hive}/{name}" if self.partitioned_by else name
         size = piece.path.stat().st_size
-        statistics = delta_statistics(piece.path, self._measured) if self._measured else {}
+        statistics = json.dumps(delta_statistics(piece.path, self._measured)) if self._measured else ""
         self._files.place(piece.path, path)
         self._placed.add(path)
         return LogFile(path, piece.rows, piece.hive, size, statistics)

@@ -31,7 +31,7 @@ def conversion_columns(dataset: Dataset) -> tuple[Column, ...]:
     channels = dataset.channels
     if channels is None or not channels.conversions:
         return ()
-    conversions = count("conversions", "Its events that are conversions.", 0, made_from=("event_type",))
+    conversions = count("conversions", "Its events that are conversions.", 0, "event_type")
     if channels.revenue is None:
         return (conversions,)
     money = dataset.column(channels.revenue)
@@ -68,9 +68,9 @@ def summary_table(dataset: Dataset) -> Table:
     for prefix, which in (("", "own"), ("first_touch_", "first touch's"), ("last_touch_", "last touch's")):
         by = f"sessions whose {which} channel is this one"
         made_from = (f"{prefix}channel",)
-        figures.append(count(f"{prefix}sessions", f"The {by}.", 0, made_from=made_from))
+        figures.append(count(f"{prefix}sessions", f"The {by}.", 0, *made_from))
         if not prefix:
-            figures.append(count("users", f"Distinct users of the {by}.", 0, made_from=("user_id",)))
+            figures.append(count("users", f"Distinct users of the {by}.", 0, "user_id"))
         for column in conversion_columns(dataset):
             text = f"{column.name.capitalize()} of the {by}."
             figures.append(replace(column, name=f"{prefix}{column.name}", description=text, made_from=(column.name,)))

@@ -9,7 +9,8 @@ Each of the libraries is loaded on first use: a command that needs none of them 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from event_assets.declaration.typed_values import decimal_parts
 
@@ -18,84 +19,55 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-
-_SQL_TYPES = {
-    "string": "VARCHAR",
-    "json": "VARCHAR",
-    "int64": "BIGINT",
-    "float64": "DOUBLE",
-    "bool": "BOOLEAN",
-    "date": "DATE",
-    "timestamp": "TIMESTAMP WITH TIME ZONE",
+#: Declared type to its name in Polars and Narwhals, in Arrow and in SQL. Those of decimals have two parameters.
+_NAMES = {
+    "string": ("String", "string", "VARCHAR"),
+    "json": ("String", "string", "VARCHAR"),
+    "int64": ("Int64", "int64", "BIGINT"),
+    "float64": ("Float64", "float64", "DOUBLE"),
+    "bool": ("Boolean", "bool_", "BOOLEAN"),
+    "date": ("Date", "date32", "DATE"),
+    "timestamp": ("Datetime", "timestamp", "TIMESTAMP WITH TIME ZONE"),
 }
 
 
 @cache
-def _polars_types() -> dict[str, pl.DataType]:
-    import polars as pl
-
-    return {
-        "string": pl.String(),
-        "json": pl.String(),
-        "int64": pl.Int64(),
-        "float64": pl.Float64(),
-        "bool": pl.Boolean(),
-        "date": pl.Date(),
-        "timestamp": pl.Datetime("us", "UTC"),
-    }
-
-
-@cache
-def _arrow_types() -> dict[str, pa.DataType]:
-    import pyarrow as pa
-
-    return {
-        "string": pa.string(),
-        "json": pa.string(),
-        "int64": pa.int64(),
-        "float64": pa.float64(),
-        "bool": pa.bool_(),
-        "date": pa.date32(),
-        "timestamp": pa.timestamp("us", "UTC"),
-    }
-
-
-@cache
-def _narwhals_types() -> dict[str, nw.dtypes.DType]:
-    import narwhals as nw
-
-    return {
-        "string": nw.String(),
-        "json": nw.String(),
-        "int64": nw.Int64(),
-        "float64": nw.Float64(),
-        "bool": nw.Boolean(),
-        "date": nw.Date(),
-        "timestamp": nw.Datetime("us", "UTC"),
-    }
-
-
 def polars_type(declared: str) -> pl.DataType:
     import polars as pl
 
-    parts = decimal_parts(declared)
-    return pl.Decimal(*parts) if parts else _polars_types()[declared]
+    dtype: pl.DataType = _frame_type(pl, declared)
+    return dtype
 
 
-def arrow_type(declared: str) -> pa.DataType:
-    import pyarrow as pa
-
-    parts = decimal_parts(declared)
-    return pa.decimal128(*parts) if parts else _arrow_types()[declared]
-
-
+@cache
 def narwhals_type(declared: str) -> nw.dtypes.DType:
     import narwhals as nw
 
-    parts = decimal_parts(declared)
-    return nw.Decimal(*parts) if parts else _narwhals_types()[declared]
+    dtype: nw.dtypes.DType = _frame_type(nw, declared)
+    return dtype
 
 
+@cache
+def arrow_type(declared: str) -> pa.DataType:
+    import pyarrow as pa
+
+    if parts := decimal_parts(declared):
+        return pa.decimal128(*parts)
+    dtype: pa.DataType = getattr(pa, _NAMES[declared][1])(*_parameters(declared))
+    return dtype
+
+
+@cache
 def sql_type(declared: str) -> str:
     parts = decimal_parts(declared)
-    return f"DECIMAL({parts[0]}, {parts[1]})" if parts else _SQL_TYPES[declared]
+    return f"DECIMAL({parts[0]}, {parts[1]})" if parts else _NAMES[declared][2]
+
+
+def _frame_type(library: ModuleType, declared: str) -> Any:
+    if parts := decimal_parts(declared):
+        return library.Decimal(*parts)
+    return getattr(library, _NAMES[declared][0])(*_parameters(declared))
+
+
+def _parameters(declared: str) -> tuple[str, ...]:
+    return ("us", "UTC") if declared == "timestamp" else ()

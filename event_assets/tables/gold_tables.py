@@ -56,12 +56,12 @@ def _daily_summary(dataset: Dataset, user_id: Column) -> Table:
         "The activity of each user on a date.",
         (
             user_id,
-            count("event_count", "Events of the user on the date.", made_from=("event_id",)),
+            count("event_count", "Events of the user on the date.", 1, "event_id"),
             count(
                 "session_count",
                 "Sessions of the user with an event on the date.",
                 0 if dataset.sessions.by else 1,
-                made_from=("session_id",),
+                "session_id",
             ),
             computed("first_event_time", "timestamp", "Time of the user's first event on the date.", "event_time"),
             computed("last_event_time", "timestamp", "Time of the user's last event on the date.", "event_time"),
@@ -78,7 +78,7 @@ def _events_by_minute(event_type: Column) -> Table:
         (
             computed("minute", "timestamp", "The minute, UTC.", "event_time"),
             event_type,
-            count("event_count", "Events of the type in the minute.", made_from=("event_id",)),
+            count("event_count", "Events of the type in the minute.", 1, "event_id"),
         ),
         key=("minute", "event_type"),
         plot=partition_plots.by_hour("minute", total="event_count"),
@@ -92,12 +92,12 @@ def _events_by_type(dataset: Dataset, event_type: Column) -> Table:
         "Events and users by type.",
         (
             event_type,
-            count("event_count", "Events of the type on the date.", made_from=("event_id",)),
+            count("event_count", "Events of the type on the date.", 1, "event_id"),
             count(
                 "user_count",
                 "Users with an event of the type on the date.",
                 1 if dataset.column("user_id").required else 0,
-                made_from=("user_id",),
+                "user_id",
             ),
         ),
         key=("event_type",),
@@ -152,9 +152,9 @@ def _top_users(dataset: Dataset, user_id: Column) -> Iterable[Table]:
     scope = f" per {by}" if by else ""
     ranked = (
         *within,
-        count("rank", "The user's rank, from 1, without gaps.", made_from=("session_id",)),
+        count("rank", "The user's rank, from 1, without gaps.", 1, "session_id"),
         user_id,
-        count("session_count", "Distinct sessions of the user.", made_from=("session_id",)),
+        count("session_count", "Distinct sessions of the user.", 1, "session_id"),
     )
     key = (*((by,) if by else ()), "rank")
     yield Table(
@@ -175,7 +175,7 @@ def _watch_time(dataset: Dataset, user_id: Column) -> Iterable[Table]:
         "total_watch_time_min", f"decimal(38,{scale})", "Minutes watched, exact.", dataset.gold.watch_time.column
     )
     geo_region = region(dataset.geo)
-    logs = count("log_count", "Log records.", made_from=("event_id",))
+    logs = count("log_count", "Log records.", 1, "event_id")
     yield Table(
         "watch_time",
         "Minutes that each user watched on a date, by region.",
@@ -202,7 +202,7 @@ def _step_columns(step: FunnelStep) -> tuple[Column, Column]:
     met = (*(["event_type"] if step.event_type else []), *step.where)
     times = f"The time at which the furthest attempt reached step {step.name}."
     return (
-        count(f"{step.name}_count", f"Events of step {step.name} on the date.", 0, made_from=met),
+        count(f"{step.name}_count", f"Events of step {step.name} on the date.", 0, *met),
         Column(f"{step.name}_time", "timestamp", times, made_from=(*met, "event_time")),
     )
 
@@ -238,12 +238,7 @@ def _funnel(dataset: Dataset, user_id: Column) -> Iterable[Table]:
                 "step_number", "int64", "The step's number, from 1.", "furthest_step", min="1", max=str(len(steps))
             ),
             computed("step", "string", "The step's name.", "furthest_step", allowed=steps),
-            count(
-                "users",
-                "Users whose furthest step on any date is this one or a later one.",
-                0,
-                made_from=("furthest_step",),
-            ),
+            count("users", "Users whose furthest step on any date is this one or a later one.", 0, "furthest_step"),
             Column(
                 "conversion_from_previous",
                 "decimal(9,6)",

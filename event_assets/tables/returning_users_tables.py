@@ -28,9 +28,9 @@ def retention_tables(dataset: Dataset, user_id: Column) -> Iterable[Table]:
         "active_users",
         f"The number of active {users} of a date, and of the week and the four weeks that end on it.",
         (
-            count("day", f"Distinct {users} of the date.", made_from=(who.name,)),
-            count("week", f"Distinct {users} of the 7 dates that end on it.", made_from=(who.name,)),
-            count("month", f"Distinct {users} of the 28 dates that end on it.", made_from=(who.name,)),
+            count("day", f"Distinct {users} of the date.", 1, who.name),
+            count("week", f"Distinct {users} of the 7 dates that end on it.", 1, who.name),
+            count("month", f"Distinct {users} of the 28 dates that end on it.", 1, who.name),
         ),
         key=("day",),
         partitioned_by="event_date",
@@ -48,8 +48,8 @@ def retention_tables(dataset: Dataset, user_id: Column) -> Iterable[Table]:
         f"The {users} of a date by the date on which they were first seen.",
         (
             cohort_date,
-            count("users", f"{users.capitalize()} of the cohort with a fact on the date.", made_from=(who.name,)),
-            count("week_users", "Those without an earlier fact in the ISO week.", 0, made_from=(who.name,)),
+            count("users", f"{users.capitalize()} of the cohort with a fact on the date.", 1, who.name),
+            count("week_users", "Those without an earlier fact in the ISO week.", 0, who.name),
         ),
         key=("cohort_date",),
         partitioned_by="event_date",
@@ -60,7 +60,7 @@ def retention_tables(dataset: Dataset, user_id: Column) -> Iterable[Table]:
         f"The number of {users} first seen on a date who were active some days later.",
         (
             replace(cohort_date, made_from=()),
-            count("offset_days", "Days since cohort_date; 0 is that date.", 0, made_from=("cohort_date",)),
+            count("offset_days", "Days since cohort_date; 0 is that date.", 0, "cohort_date"),
             count("users", f"{users.capitalize()} of the cohort with a fact on that day."),
         ),
         key=("cohort_date", "offset_days"),
@@ -70,8 +70,8 @@ def retention_tables(dataset: Dataset, user_id: Column) -> Iterable[Table]:
         f"The number of {users} first seen in an ISO week who were active some weeks later.",
         (
             computed("cohort_week", "date", "Monday of the week of their first date.", "cohort_date"),
-            count("offset_weeks", "Weeks since cohort_week; 0 is that week.", 0, made_from=("cohort_date",)),
-            count("users", f"{users.capitalize()} of the cohort with a fact in that week.", made_from=("week_users",)),
+            count("offset_weeks", "Weeks since cohort_week; 0 is that week.", 0, "cohort_date"),
+            count("users", f"{users.capitalize()} of the cohort with a fact in that week.", 1, "week_users"),
         ),
         key=("cohort_week", "offset_weeks"),
     )

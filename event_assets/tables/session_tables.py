@@ -36,7 +36,7 @@ def session_tables(dataset: Dataset) -> Iterable[Table]:
             computed("part_start", "timestamp", "Time of its first event on the date.", "event_time"),
             computed("part_end", "timestamp", "Time of its last event on the date.", "event_time"),
             SESSION_START,
-            count("event_count", "Its events on the date.", made_from=("event_id",)),
+            count("event_count", "Its events on the date.", 1, "event_id"),
             computed("event_types", "string", "Their types, sorted and joined by the unit separator.", "event_type"),
             *first_and_last,
             *conversion_columns(dataset),
@@ -55,7 +55,7 @@ def session_tables(dataset: Dataset) -> Iterable[Table]:
         computed(
             "duration_seconds", "decimal(18,6)", "End minus start, in seconds.", "session_start", "part_end", min="0"
         ),
-        count("event_count", "Events in the session.", made_from=("event_id",)),
+        count("event_count", "Events in the session.", 1, "event_id"),
         computed("event_types", "string", "Its event types, sorted and joined by commas.", "event_type"),
         *first_and_last,
         *conversion_columns(dataset),

@@ -73,7 +73,8 @@ def computed(
     return Column(name, type, description, False, min, max, allowed, made_from=made_from)
 
 
-def count(name: str, description: str, minimum: int = 1, *, made_from: tuple[str, ...] = ()) -> Column:
+def count(name: str, description: str, minimum: int = 1, *made_from: str) -> Column:
+    """A column of counts, of which the least is `minimum`."""
     return computed(name, "int64", description, *made_from, min=str(minimum))
 
 

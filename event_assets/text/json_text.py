@@ -8,6 +8,7 @@ of one name both parsers keep the last; `repeats` and `pairs_of` find the others
 from __future__ import annotations
 
 import json
+import mmap
 import re
 from bisect import bisect_right
 from collections.abc import Container, Sequence
@@ -101,6 +102,16 @@ def value_text(text: bytes) -> str | None:
     if text == b"null":
         return None
     return minified(text) if text[0] in b"{[" else text.decode()
+
+
+_SPACES_OF_TEXT = re.compile(rb"[ \t\r\n]*")
+
+
+def behind_space(data: bytes | mmap.mmap, place: int) -> int:
+    """The position behind the white space at a position."""
+    match = _SPACES_OF_TEXT.match(data, place)
+    assert match is not None
+    return match.end()
 
 
 # Where values end, by their brackets and strings, whether they are valid or not

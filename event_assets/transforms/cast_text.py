@@ -31,10 +31,6 @@ _DATE = (
 )
 
 
-def is_number(column: Column) -> bool:
-    return column.decimal is not None or column.type in ("int64", "float64")
-
-
 def odd_number(text: nw.Expr, column: Column) -> nw.Expr:
     """The text of a number column where it is not in the plain form of most numbers, else null."""
     form = _INT64 if column.type == "int64" else _FLOAT64
@@ -63,7 +59,7 @@ def typed(text: nw.Expr, column: Column) -> nw.Expr:
         return nw.when(text.is_in(true)).then(nw.lit(True)).when(text.is_in(false)).then(nw.lit(False))
     if column.type == "date":
         return nw.when(text.str.contains(rf"\A(?:{_DATE})\z")).then(text).str.to_date(format="%Y-%m-%d")
-    if not is_number(column):
+    if not column.is_number:
         return text
     value = text.cast(narwhals_type(column.type))
     return value + 0.0 if column.type == "float64" else value  # -0.0 becomes 0.0: equal values, one text

@@ -37,7 +37,7 @@ def channel_summary(inputs: Inputs, scope: Scope) -> Outputs:
     """channel_summary of the dates: sessions by channel, and by those of their touches.
 
     Inputs: sessions of the dates, and joined_facts of them where some facts don't count. A session counts where a
-    fact at its start does. Figures: sessions_by_channel (their sum) and left_out (sessions that don't count).
+    fact at its start does. Figure: left_out (sessions that don't count).
     """
     channels = [f"{prefix}channel" for prefix in _PREFIXES]
     needed = scope.by(
@@ -52,12 +52,11 @@ def channel_summary(inputs: Inputs, scope: Scope) -> Outputs:
     rows = [_of_touch(counted, prefix, scope) for prefix in _PREFIXES]
     rows.append(_columns(counted.select(*scope.by("channel", "user_id")).unique(), {"users": nw.lit(1)}, scope))
     summary = nw.concat(rows).group_by(scope.by("channel")).agg(nw.col(*_types(scope)).sum())
-    summary = scope.ports.shared(scope.shaped(summary, "channel_summary"))
-    return Outputs({"channel_summary": summary}, _accounted(summary, left_out, scope))
+    return Outputs({"channel_summary": scope.shaped(summary, "channel_summary")}, scope.counted(left_out=left_out))
 
 
 def _read(rows: Frame, columns: list[str], into: str, function: TextFunction, scope: Scope) -> Frame:
-    return scope.ports.from_text(rows, columns, into=into, declared_type="string", function=function)
+    return scope.ports.from_text(rows, columns, into=into, function=function)
 
 
 def _first_events(inputs: Inputs, fields: dict[str, str], scope: Scope) -> Frame:
@@ -98,19 +97,6 @@ def _columns(rows: Frame, figures: dict[str, nw.Expr], scope: Scope) -> Frame:
 def _types(scope: Scope) -> dict[str, nw.dtypes.DType]:
     columns = tables(scope.dataset)["channel_summary"].columns
     return {column.name: narwhals_type(column.type) for column in columns if column.name != "channel"}
-
-
-def _accounted(summary: Frame, left_out: Frame, scope: Scope) -> Frame:
-    """The figures of the equation: sessions by channel, summed, and those that don't count."""
-    nothing, left = nw.lit(0, nw.Int64), left_out.with_columns(nw.lit(1, nw.Int64).alias("left_out"))
-    rows = nw.concat(
-        [
-            summary.select(*scope.dated, nw.col("sessions").alias("sessions_by_channel"), nothing.alias("left_out")),
-            left.select(*scope.dated, nothing.alias("sessions_by_channel"), "left_out"),
-        ]
-    )
-    sums = nw.col("sessions_by_channel", "left_out").sum().cast(nw.Int64)
-    return rows.group_by(scope.dated).agg(sums) if scope.several else rows.select(sums.fill_null(0))
 
 
 def _declared(dataset: Dataset) -> Channels:

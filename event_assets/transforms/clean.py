@@ -38,25 +38,17 @@ def clean(inputs: Inputs, scope: Scope) -> Outputs:
 
     named = [nw.col(f"typed {column.name}").alias(column.name) for column in dataset.columns]
     cleaned = kept.select(*scope.by("event_id", "event_time"), *named, "file_id", "row_number")
-    return Outputs(
-        {
-            "cleaned_events": scope.shaped(cleaned, "cleaned_events"),
-            "quarantine": scope.shaped(quarantine, "quarantine"),
-        },
-        scope.counted(raw=raw, duplicates=duplicates, quarantined=refused, cleaned=kept, **_excluded(records, dataset)),
-    )
-
-
-def _excluded(records: Frame, dataset: Dataset) -> dict[str, Frame]:
-    """The records that `where` leaves out, to be counted; nothing where no block has one."""
-    return {"excluded": records.filter(nw.col("is excluded"))} if dataset.leaves_out("events") else {}
+    figures = {"raw": raw, "duplicates": duplicates, "quarantined": refused, "cleaned": kept}
+    if dataset.leaves_out("events"):
+        figures["excluded"] = records.filter(nw.col("is excluded"))
+    return scope.outputs(scope.counted(**figures), cleaned_events=cleaned, quarantine=quarantine)
 
 
 def event_keys(inputs: Inputs, scope: Scope) -> Outputs:
     """event_keys: the distinct ids of a date's valid records, kept or not. Input: raw_events of the dates."""
     valid = _judged(inputs["raw_events"], scope).filter(nw.col("is valid"))
     ids = with_event_id(valid, scope).select(*scope.by("event_id")).unique()
-    return Outputs({"event_keys": scope.shaped(ids, "event_keys")})
+    return scope.outputs(event_keys=ids)
 
 
 def required_columns(dataset: Dataset) -> set[str]:

@@ -19,7 +19,7 @@ def daily_summary(inputs: Inputs, scope: Scope) -> Outputs:
             nw.col("event_time").max().alias("last_event_time"),
         )
     )
-    return Outputs({"daily_summary": scope.shaped(summary, "daily_summary")})
+    return scope.outputs(daily_summary=summary)
 
 
 def _sessions(scope: Scope) -> nw.Expr:

@@ -15,7 +15,7 @@ def events_by_minute(inputs: Inputs, scope: Scope) -> Outputs:
     minute = nw.col("event_time").dt.truncate("1m").alias("minute")
     minutes = inputs["joined_facts"].select(*scope.by("event_type"), minute)
     rows = minutes.group_by(scope.by("minute", "event_type")).agg(nw.len().alias("event_count"))
-    return Outputs({"events_by_minute": scope.shaped(rows, "events_by_minute")})
+    return scope.outputs(events_by_minute=rows)
 
 
 def events_by_type(inputs: Inputs, scope: Scope) -> Outputs:
@@ -28,4 +28,4 @@ def events_by_type(inputs: Inputs, scope: Scope) -> Outputs:
         users = users - nw.col("user_id").is_null().cast(nw.Int64).max()  # null is not a user
     counts = nw.len().alias("event_count"), users.alias("user_count")
     rows = inputs["joined_facts"].group_by(scope.by("event_type")).agg(*counts)
-    return Outputs({"events_by_type": scope.shaped(rows, "events_by_type")})
+    return scope.outputs(events_by_type=rows)

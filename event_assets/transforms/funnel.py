@@ -51,15 +51,9 @@ def user_funnel(inputs: Inputs, scope: Scope) -> Outputs:
     for number in numbers:
         furthest = nw.when(~nw.col(f"{_time(1)} by {number}").is_null()).then(nw.lit(number)).otherwise(furthest)
     # The furthest level gives all times; one that reached less has nothing to say.
-    times = [
-        nw.coalesce(*(f"{_time(n)} by {level}" for level in range(len(numbers), n - 1, -1))).alias(
-            f"{_name(options, n)}_time"
-        )
-        for n in numbers
-    ]
-    return Outputs(
-        {"user_funnel": scope.shaped(users.with_columns(furthest.alias("furthest_step"), *times), "user_funnel")}
-    )
+    levels = {n: [f"{_time(n)} by {level}" for level in range(len(numbers), n - 1, -1)] for n in numbers}
+    times = [nw.coalesce(*levels[n]).alias(f"{_name(options, n)}_time") for n in numbers]
+    return scope.outputs(user_funnel=users.with_columns(furthest.alias("furthest_step"), *times))
 
 
 def _meets(step: FunnelStep, scope: Scope) -> nw.Expr:
@@ -140,12 +134,9 @@ def funnel_summary(inputs: Inputs, scope: Scope) -> Outputs:
     best = _best(inputs["user_funnel"])
     made: list[Frame] = []
     for number, step in enumerate(names, 1):
-        users = best.select(
-            *(
-                (nw.col("furthest_step") >= level).cast(nw.Int64).sum().fill_null(0).cast(nw.Int64).alias(name)
-                for name, level in (("users", number), ("users before", max(number - 1, 1)), ("users first", 1))
-            )
-        )
+        levels = {"users": number, "users before": max(number - 1, 1), "users first": 1}
+        reached = {name: (nw.col("furthest_step") >= level).cast(nw.Int64).sum() for name, level in levels.items()}
+        users = best.select(*(count.fill_null(0).cast(nw.Int64).alias(name) for name, count in reached.items()))
         conversion = _share(nw.col("users"), nw.col("users before")) if number > 1 else nw.lit(None, nw.Decimal(9, 6))
         row = users.with_columns(
             nw.lit(number).alias("step_number"),
@@ -153,12 +144,10 @@ def funnel_summary(inputs: Inputs, scope: Scope) -> Outputs:
             conversion.alias("conversion_from_previous"),
             _share(nw.col("users"), nw.col("users first")).alias("conversion_from_first"),
         )
-        median = _median(best, names[number - 2], step, scope) if number > 1 else None
-        row = (
-            row.join(median, how="cross")
-            if median is not None
-            else row.with_columns(nw.lit(None, nw.Decimal(18, 6)).alias("median_seconds_from_previous"))
-        )
+        if number > 1:
+            row = row.join(_median(best, names[number - 2], step, scope), how="cross")
+        else:
+            row = row.with_columns(nw.lit(None, nw.Decimal(18, 6)).alias("median_seconds_from_previous"))
         made.append(scope.shaped(row, "funnel_summary"))
     return Outputs({"funnel_summary": reduce(lambda above, below: nw.concat([above, below]), made)})
 

@@ -99,7 +99,7 @@ class Ports(Protocol):
         ...
 
     def from_text(
-        self, frame: Frame, columns: Sequence[str], *, into: str, declared_type: str, function: TextFunction
+        self, frame: Frame, columns: Sequence[str], *, into: str, function: TextFunction, declared_type: str = "string"
     ) -> Frame:
         """The frame with `into`, of a declared type: what a pure Python function makes of the text `columns`.
 
@@ -110,6 +110,15 @@ class Ports(Protocol):
     def region(self, frame: Frame, *, address: str, into: str) -> Frame:
         """The frame with `into`: the continent code of the IP address in the text column `address`, or Unknown."""
         ...
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """A transform's tables by name, each in its contract's columns and types (rows in any order; of several dates
+    also `event_date`), and what it counted on the way (`Scope.counted`), such as `duplicates`."""
+
+    tables: Mapping[str, Frame]
+    figures: Frame | None = None
 
 
 @dataclass(frozen=True)
@@ -155,6 +164,10 @@ class Scope:
         columns = (column for column in tables(self.dataset)[table].columns if column.name not in hive)
         return frame.select(*self.dated, *(nw.col(c.name).cast(narwhals_type(c.type)) for c in columns), *hive)
 
+    def outputs(self, figures: Frame | None = None, **frames: Frame) -> Outputs:
+        """The frames, named by their tables, each `shaped`."""
+        return Outputs({name: self.shaped(frame, name) for name, frame in frames.items()}, figures)
+
     def counted(self, **parts: Frame) -> Frame:
         """int64 figures: how many rows each part has. One row; of several dates one for each that has rows in a part,
         and `event_date`."""
@@ -167,21 +180,12 @@ class Scope:
         count = nw.len().cast(nw.Int64).alias(name)
         if not self.several:
             return part.select(count)
-        of_others = (nw.lit(0, nw.Int64).alias(other) for other in names if other != name)
-        return part.group_by("event_date").agg(count).with_columns(*of_others).select("event_date", *names)
+        counts = (nw.col(name) if other == name else nw.lit(0, nw.Int64).alias(other) for other in names)
+        return part.group_by("event_date").agg(count).select("event_date", *counts)
 
     def _of(self, frame: Frame, dates: Sequence[dt.date]) -> Frame:
         date = nw.col("event_date")
         return frame.filter(date.is_in(dates) if self.several else date == nw.lit(dates[0]))
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """A transform's tables by name, each in its contract's columns and types (rows in any order; of several dates
-    also `event_date`), and what it counted on the way (`Scope.counted`), such as `duplicates`."""
-
-    tables: Mapping[str, Frame]
-    figures: Frame | None = None
 
 
 def with_user(frame: Frame, scope: Scope) -> Frame:

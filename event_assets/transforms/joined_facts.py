@@ -42,10 +42,8 @@ def joined_facts(inputs: Inputs, scope: Scope) -> Outputs:
     without_user = {} if _all_have_users(scope) else {"without_user": kept.filter(nw.col("user_id").is_null())}
     kinds = ("human", "bot", "internal") if scope.dataset.traffic else ()
     traffic = {kind: kept.filter(nw.col("traffic") == kind) for kind in kinds}
-    return Outputs(
-        {"joined_facts": scope.shaped(kept, "joined_facts")},
-        scope.counted(cleaned=cleaned, facts=kept, filtered=filtered, orphans=orphans, **without_user, **traffic),
-    )
+    figures = {"cleaned": cleaned, "facts": kept, "filtered": filtered, "orphans": orphans}
+    return scope.outputs(scope.counted(**figures, **without_user, **traffic), joined_facts=kept)
 
 
 def _all_have_users(scope: Scope) -> bool:

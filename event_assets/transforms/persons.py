@@ -25,7 +25,7 @@ def identity_links(inputs: Inputs, scope: Scope) -> Outputs:
     events = inputs["cleaned_events"].select(*scope.dated, *(_id(column) for column in identity.columns))
     rows = [_pairs(events, column, None, scope) for column in identity.columns]
     rows += [_pairs(events, column, other, scope) for column, other in identity.links]
-    return Outputs({"identity_links": scope.shaped(nw.concat(rows).unique(), "identity_links")})
+    return scope.outputs(identity_links=nw.concat(rows).unique())
 
 
 def identities(inputs: Inputs, scope: Scope) -> Outputs:
@@ -49,7 +49,7 @@ def identities(inputs: Inputs, scope: Scope) -> Outputs:
     persons = members.group_by("least node").agg(nw.col("rank").min().str.slice(1).alias("person_id"))
     persons = members.join(persons, on="least node", how="inner")
     overlinked = counts.filter(nw.col("id count") > _declared(scope.dataset).max_ids)
-    return Outputs({"identities": scope.shaped(persons, "identities")}, scope.counted(ids=seen, overlinked=overlinked))
+    return scope.outputs(scope.counted(ids=seen, overlinked=overlinked), identities=persons)
 
 
 def with_person(facts: Frame, identities: Frame, scope: Scope) -> Frame:

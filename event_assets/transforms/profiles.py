@@ -24,7 +24,6 @@ def profiles(inputs: Inputs, scope: Scope) -> Outputs:
     required = {column.name for column in columns if column.required} | {"user_id"}
     records = judged(inputs["raw_profiles"], columns, required, scope, "profiles")
     refused = quarantine_rows(records, columns, required, scope, "profiles")
-    excluded = records.filter(nw.col("is excluded"))
     valid = records.filter(nw.col("is valid")).select(
         "file_id",
         "row_number",
@@ -34,18 +33,10 @@ def profiles(inputs: Inputs, scope: Scope) -> Outputs:
     stated = _as_of(_last(valid, ["file_id", "user_id"], ["row_number"]), inputs["profile_snapshots"])
     compared = [f"canonical {c.name}" if c.type == "json" else c.name for c in scope.dataset.profile_columns]
     intervals = _intervals(stated, compared, scope)
-    return Outputs(
-        {
-            "profiles": scope.shaped(intervals, "profiles"),
-            "profile_quarantine": scope.shaped(refused, "profile_quarantine"),
-        },
-        scope.counted(
-            raw=inputs["raw_profiles"],
-            quarantined=refused,
-            valid=valid,
-            **({"excluded": excluded} if scope.dataset.leaves_out("profiles") else {}),
-        ),
-    )
+    figures = {"raw": inputs["raw_profiles"], "quarantined": refused, "valid": valid}
+    if scope.dataset.leaves_out("profiles"):
+        figures["excluded"] = records.filter(nw.col("is excluded"))
+    return scope.outputs(scope.counted(**figures), profiles=intervals, profile_quarantine=refused)
 
 
 def _as_of(rows: Frame, snapshots: Frame) -> Frame:

@@ -60,7 +60,7 @@ def session_edges(inputs: Inputs, scope: Scope) -> Outputs:
         nw.col("event_time").max().alias("last_time"),
         nw.col("gap time").max().alias("last_gap_start"),
     )
-    return Outputs({"session_edges": scope.shaped(edges, "session_edges")})
+    return scope.outputs(session_edges=edges)
 
 
 def session_parts(inputs: Inputs, scope: Scope) -> Outputs:
@@ -79,7 +79,7 @@ def session_parts(inputs: Inputs, scope: Scope) -> Outputs:
     )
     key = {"user_id": scope.dataset.column("user_id").type, "session_start": "timestamp"}
     parts = with_id(parts, "session_id", key, namespace=SESSIONS, scope=scope)
-    return Outputs({"session_parts": scope.shaped(parts, "session_parts")})
+    return scope.outputs(session_parts=parts)
 
 
 def sessions(inputs: Inputs, scope: Scope) -> Outputs:
@@ -96,7 +96,7 @@ def sessions(inputs: Inputs, scope: Scope) -> Outputs:
     longer = _with_rest(own, later, scope).select(*alone.collect_schema().names())
     frame = scope.ports.microseconds(nw.concat([alone, longer]), {"session_start": "from us", "session_end": "to us"})
     frame = frame.with_columns(millionths(nw.col("to us") - nw.col("from us")).alias("duration_seconds"))
-    return Outputs({"sessions": scope.shaped(with_touches(frame, inputs, scope), "sessions")})
+    return scope.outputs(sessions=with_touches(frame, inputs, scope))
 
 
 def _paused(events: Frame, scope: Scope) -> Frame:
@@ -158,6 +158,5 @@ def _with_rest(own: Frame, later: Frame, scope: Scope) -> Frame:
         both.rename({"event_types": "event_types before"}),
         ["event_types before", "event_types later"],
         into="event_types",
-        declared_type="string",
         function=unite_types,
     )

@@ -35,7 +35,7 @@ def session_parts(inputs: Inputs, scope: Scope) -> Outputs:
     events = scope.ports.shared(scope.ports.microseconds(events, {"event_time": "time us"}))
     parts = sum_parts(events, scope.by("session_id", "user_id"), scope)
     parts = parts.with_columns(nw.col("part_start").alias("session_start"))
-    return Outputs({"session_parts": scope.shaped(parts, "session_parts")})
+    return scope.outputs(session_parts=parts)
 
 
 def session_index(inputs: Inputs, scope: Scope) -> Outputs:
@@ -60,10 +60,8 @@ def session_index(inputs: Inputs, scope: Scope) -> Outputs:
             values = parts.select(*by, "start us", nw.col(column).alias("shown value"))
             ends = scope.ports.ends(values, by=by, column="shown value", order=["start us"], first=kept, last=other)
             rows = rows.join(ends.select(*by, column), on=by, how="left")
-    rows = scope.ports.from_text(
-        rows, ["types of parts"], into="event_types", declared_type="string", function=unite_types
-    )
-    return Outputs({"session_index": scope.shaped(rows, "session_index")})
+    rows = scope.ports.from_text(rows, ["types of parts"], into="event_types", function=unite_types)
+    return scope.outputs(session_index=rows)
 
 
 def sessions(inputs: Inputs, scope: Scope) -> Outputs:
@@ -71,7 +69,7 @@ def sessions(inputs: Inputs, scope: Scope) -> Outputs:
     rows = begun(inputs["session_index"], scope)
     rows = scope.ports.microseconds(rows, {"session_start": "from us", "session_end": "to us"})
     rows = rows.with_columns(millionths(nw.col("to us") - nw.col("from us")).alias("duration_seconds"))
-    return Outputs({"sessions": scope.shaped(with_touches(rows, inputs, scope), "sessions")})
+    return scope.outputs(sessions=with_touches(rows, inputs, scope))
 
 
 def begun(index: Frame, scope: Scope) -> Frame:

@@ -19,13 +19,13 @@ def platform_sessions(inputs: Inputs, scope: Scope) -> Outputs:
     by = _by(scope)
     rows = with_user(inputs["joined_facts"], scope).select(*scope.by(*by, "user_id"), session)
     rows = rows.filter(*(~nw.col(name).is_null() for name in (*by, "session_id")))
-    return Outputs({"platform_sessions": scope.shaped(scope.ports.distinct(rows), "platform_sessions")})
+    return scope.outputs(platform_sessions=scope.ports.distinct(rows))
 
 
 def top_users(inputs: Inputs, scope: Scope) -> Outputs:
     """top_users of dates. Input: platform_sessions of the dates."""
     users = inputs["platform_sessions"].group_by(scope.by(*_by(scope), "user_id")).agg(nw.len().alias("session_count"))
-    return Outputs({"top_users": scope.shaped(_ranked(users, scope), "top_users")})
+    return scope.outputs(top_users=_ranked(users, scope))
 
 
 def top_users_overall(inputs: Inputs, scope: Scope) -> Outputs:
@@ -33,7 +33,7 @@ def top_users_overall(inputs: Inputs, scope: Scope) -> Outputs:
     by = [*_by(scope), "user_id"]
     users = scope.ports.distinct_counts(inputs["platform_sessions"], by=by, column="session_id", into="session_count")
     ranked = _ranked(users, scope)
-    return Outputs({"top_users_overall": scope.shaped(ranked, "top_users_overall")})
+    return scope.outputs(top_users_overall=ranked)
 
 
 def _by(scope: Scope) -> list[str]:

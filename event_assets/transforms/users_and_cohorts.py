@@ -30,7 +30,7 @@ def daily_users(inputs: Inputs, scope: Scope) -> Outputs:
     """daily_users of a date: each user or person with a fact on it. Input: joined_facts of the date."""
     column = who(scope.dataset)
     rows = inputs["joined_facts"].select(*scope.dated, column).filter(~nw.col(column).is_null())
-    return Outputs({"daily_users": scope.shaped(scope.ports.distinct(rows), "daily_users")})
+    return scope.outputs(daily_users=scope.ports.distinct(rows))
 
 
 def users_by(inputs: Inputs, scope: Scope) -> Outputs:
@@ -42,7 +42,7 @@ def users_by(inputs: Inputs, scope: Scope) -> Outputs:
         )
         for column in scope.dataset.gold.users_by
     ]
-    return Outputs({"users_by": scope.shaped(scope.ports.distinct(nw.concat(rows)), "users_by")})
+    return scope.outputs(users_by=scope.ports.distinct(nw.concat(rows)))
 
 
 def active_users(inputs: Inputs, scope: Scope) -> Outputs:
@@ -68,13 +68,13 @@ def active_users(inputs: Inputs, scope: Scope) -> Outputs:
 
     counts = nw.concat([counted_after(days) for days in range(MONTH)]).group_by("number").agg(nw.col(*spans).sum())
     dates = scope.on_dates(came).select("event_date", "number").unique()
-    return Outputs({"active_users": scope.shaped(dates.join(counts, on="number", how="inner"), "active_users")})
+    return scope.outputs(active_users=dates.join(counts, on="number", how="inner"))
 
 
 def first_seen(inputs: Inputs, scope: Scope) -> Outputs:
     """first_seen: the first date of each user or person. Input: daily_users of all dates."""
     first = inputs["daily_users"].group_by(who(scope.dataset)).agg(nw.col("event_date").min().alias("date"))
-    return Outputs({"first_seen": scope.shaped(first, "first_seen")})
+    return scope.outputs(first_seen=first)
 
 
 def daily_cohorts(inputs: Inputs, scope: Scope) -> Outputs:
@@ -89,7 +89,7 @@ def daily_cohorts(inputs: Inputs, scope: Scope) -> Outputs:
     first = inputs["first_seen"].select(column, nw.col("date").alias("cohort_date"))
     counts = (nw.len().alias("users"), nw.col("first of week").sum().alias("week_users"))
     cohorts = rows.join(first, on=column, how="inner").group_by(scope.by("cohort_date")).agg(*counts)
-    return Outputs({"daily_cohorts": scope.shaped(cohorts, "daily_cohorts")})
+    return scope.outputs(daily_cohorts=cohorts)
 
 
 def retention(inputs: Inputs, scope: Scope) -> Outputs:
@@ -105,12 +105,7 @@ def retention(inputs: Inputs, scope: Scope) -> Outputs:
     by_week = days.with_columns(cohort.alias("cohort_week"), weeks.alias("offset_weeks"))
     by_week = by_week.group_by("cohort_week", "offset_weeks").agg(nw.col("week_users").sum().alias("users"))
     by_week = by_week.filter(nw.col("users") > 0)
-    return Outputs(
-        {
-            "retention": scope.shaped(by_date, "retention"),
-            "retention_by_week": scope.shaped(by_week, "retention_by_week"),
-        }
-    )
+    return scope.outputs(retention=by_date, retention_by_week=by_week)
 
 
 def _with_numbers(frame: Frame, columns: dict[str, str], scope: Scope) -> Frame:

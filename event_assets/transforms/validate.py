@@ -21,7 +21,6 @@ from event_assets.text.parse_timestamp_columns import instants
 from event_assets.transforms.cast_text import (
     canonical_numbers,
     canonical_texts,
-    is_number,
     odd_number,
     typed,
     within_bounds,
@@ -49,7 +48,7 @@ def judged(
             case "timestamp":
                 text, into = [f"text {column.name}"], f"typed {column.name}"
                 frame = scope.ports.from_text(frame, text, into=into, declared_type="timestamp", function=read_times)
-    frame = _with_canonical_digits(frame, [column for column in columns if is_number(column)], scope, kind)
+    frame = _with_canonical_digits(frame, [column for column in columns if column.is_number], scope, kind)
     frame = frame.with_columns(
         *(
             typed(nw.col(_before_cast(c)), c).alias(f"typed {c.name}")
@@ -88,7 +87,7 @@ def _excluded(columns: Sequence[Column], scope: Scope, kind: Kind) -> nw.Expr:
 
 
 def _before_cast(column: Column) -> str:
-    if is_number(column):
+    if column.is_number:
         return f"digits {column.name}"
     return f"{'lower' if column.type == 'bool' else 'text'} {column.name}"
 
@@ -108,9 +107,7 @@ def _with_canonical_digits(frame: Frame, columns: Sequence[Column], scope: Scope
     frame = frame.with_columns(*(expr.alias(f"odd {name}") for name, expr in odd.items()))
     for column in columns:
         into, function = f"digits {column.name}", canonical_numbers(column)
-        frame = scope.ports.from_text(
-            frame, [f"odd {column.name}"], into=into, declared_type="string", function=function
-        )
+        frame = scope.ports.from_text(frame, [f"odd {column.name}"], into=into, function=function)
     digits = [
         nw.when(nw.col(f"odd {c.name}").is_null())
         .then(nw.col(noted[c.name]))
@@ -140,7 +137,7 @@ def _in_points(name: str, block: Source) -> nw.Expr:
 def _with_json(frame: Frame, column: Column, scope: Scope) -> Frame:
     """The frame with the column's `canonical` and `typed` JSON. Null values are for texts that are not JSON."""
     text, canonical = f"text {column.name}", f"canonical {column.name}"
-    frame = scope.ports.from_text(frame, [text], into=canonical, declared_type="string", function=canonical_texts)
+    frame = scope.ports.from_text(frame, [text], into=canonical, function=canonical_texts)
     is_json = ~nw.col(canonical).is_null()
     meant = is_json | ~nw.col(text).is_in(sorted({"", *column.null_values}))
     is_null = nw.col(canonical) == "null"
@@ -168,7 +165,7 @@ def quarantine_rows(
     records = RecordTexts(scope.dataset, kind)
     if SOURCE_BLOCK in records.columns:
         bad = bad.with_columns(nw.col(SOURCE_BLOCK).cast(nw.String))
-    return scope.ports.from_text(bad, records.columns, into="raw", declared_type="string", function=records.texts)
+    return scope.ports.from_text(bad, records.columns, into="raw", function=records.texts)
 
 
 def _text(column: Column) -> nw.Expr:

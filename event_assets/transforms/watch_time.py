@@ -22,7 +22,7 @@ def watch_time(inputs: Inputs, scope: Scope) -> Outputs:
         .group_by(scope.by("geo_region", "user_id"))
         .agg(total.alias("total_watch_time_min"), nw.len().alias("log_count"))
     )
-    return Outputs({"watch_time": scope.shaped(rows, "watch_time")})
+    return scope.outputs(watch_time=rows)
 
 
 def watch_time_overall(inputs: Inputs, scope: Scope) -> Outputs:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 import duckdb
@@ -24,8 +25,9 @@ from event_assets.warehouse.views import lasting_views
 
 #: The oldest format of files that DuckDB writes, so that tools with an older DuckDB can open it.
 _STORAGE_VERSION = "v1.0.0"
-#: Stands for the functions that the views of all schemas call; no dataset has this name.
-_EVERY = ""
+#: Stands for the functions that the views of all schemas call, and for the file's size and time; no dataset has these
+#: names.
+_EVERY, _FILE = "", "file "
 
 
 def refresh(datasets: Mapping[str, Dataset], settings: Settings) -> bool:
@@ -54,15 +56,20 @@ def refresh(datasets: Mapping[str, Dataset], settings: Settings) -> bool:
         with FileLock(path.with_name(f".{path.name}.lock")):  # else the slower of two would put back an older state
             schemas = {name: lasting_views(dataset, lake) for name, dataset in datasets.items()}
             made_of = {
-                _EVERY: digest(duckdb.__version__, list(macros())),
+                _EVERY: digest(version("duckdb"), list(macros())),  # DuckDB itself takes 50 ms to load
                 **{name: digest(statements) for name, statements in schemas.items()},
             }
             if path.exists() and not mark.exists():
                 raise LakeError(
                     str(path), "is a file that event_assets didn't make", "name another by EVENT_ASSETS_WAREHOUSE"
                 )
-            known = _made_of(mark) if path.exists() and not _is_damaged(path) else {}
+            known = _made_of(mark) if path.exists() else {}
+            as_written = known.pop(_FILE, None) == _file_state(path)
+            if known and not as_written and _is_damaged(path):
+                known = {}
             if known == made_of:
+                if not as_written:
+                    mark.write_text(_marked(made_of, path), encoding="utf-8")
                 return False
             mark.write_text("", encoding="utf-8")
             if known.get(_EVERY) == made_of[_EVERY]:
@@ -73,12 +80,22 @@ def refresh(datasets: Mapping[str, Dataset], settings: Settings) -> bool:
                 )
             else:
                 retry_missing_files(lambda: _write(schemas, path), lambda: None)
-            mark.write_text(json.dumps(made_of), encoding="utf-8")
+            mark.write_text(_marked(made_of, path), encoding="utf-8")
     except OSError as error:
         raise LakeError(
             str(path), f"can't be written ({error})", "fix that and run again; no table is touched"
         ) from None
     return True
+
+
+def _marked(made_of: Mapping[str, str], path: Path) -> str:
+    return json.dumps({**made_of, _FILE: _file_state(path)})
+
+
+def _file_state(path: Path) -> str:
+    """What changes with the file; to open it takes 50 ms."""
+    status = path.stat() if path.exists() else None
+    return f"{status.st_size} {status.st_mtime_ns}" if status else ""
 
 
 def _is_damaged(path: Path) -> bool:

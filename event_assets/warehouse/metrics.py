@@ -50,17 +50,22 @@ class _Source:
     """Whether `where` reads the facts too."""
 
 
+def dimensions(dataset: Dataset) -> list[str]:
+    """The columns by which `ask` can group: those of the facts, and those of channels."""
+    of_facts = (column.name for column in tables(dataset)[FACTS].columns)
+    return [DATE, *of_facts, *(column.name for column in channel_columns(dataset))]
+
+
 def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, last: dt.date) -> Answer:
     """The SELECT that answers a question. DeclarationError where facts have no such column, or no such figure."""
     known = tables(dataset)
-    of_facts = [column.name for column in known[FACTS].columns]
-    dimensions = [DATE, *of_facts, *(column.name for column in channel_columns(dataset))]
-    if by is not None and by not in dimensions:
-        raise DeclarationError(f"--by {by}", f"is not a column of the facts of {dataset.name}", _one_of(dimensions))
+    if by is not None and by not in dimensions(dataset):
+        state = f"is not a column of the facts of {dataset.name}"
+        raise DeclarationError(f"--by {by}", state, _one_of(dimensions(dataset)))
     if metric in _NEEDED and not _NEEDED[metric][1](dataset):
         state = f"needs {_NEEDED[metric][0]} in {dataset.name}"
         raise DeclarationError(f"--metric {metric}", state, "ask for another metric")
-    by_session = metric in ("conversions", "revenue") or by not in (None, DATE, *of_facts)
+    by_session = metric in ("conversions", "revenue") or by not in (None, DATE, *(c.name for c in known[FACTS].columns))
     # A table by date that has a figure over all dates has that of each date.
     within = None if by == DATE else by
     sources = _of_sessions(dataset, metric, within) if by_session else _sources(dataset, metric, within)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,7 +21,8 @@ from event_assets.storage.damaged_files import damaged, damaged_files
 from event_assets.storage.lake import Lake
 from event_assets.storage.retry_missing_files import retry_missing_files
 from event_assets.tables.facts_table import FACTS
-from event_assets.text.sql import identifier, literal
+from event_assets.text.sql import literal
+from event_assets.warehouse.query_result import ArrowReaderError, QueryResult, Rows, query_result
 from event_assets.warehouse.views import create_views, paths_literal
 
 if TYPE_CHECKING:
@@ -31,25 +30,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_BATCH_ROWS = 64 * 1024
 _OFFLINE = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
 #: The parts of a query that only read. DuckDB takes INSERT and COPY as bodies of a WITH too, and calls it a SELECT.
 _READING = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 #: A query has at most this number of SELECTs, UNIONs and WITHs.
 MAX_PARTS = 1_000
-#: Types (by DuckDB's ids) that a frame holds as they are; all others are text, nested ones as JSON.
-_PLAIN = {
-    *("boolean", "tinyint", "smallint", "integer", "bigint", "hugeint"),
-    *("utinyint", "usmallint", "uinteger", "ubigint", "float", "double", "decimal"),
-    *("varchar", "blob", "uuid", "null", "date", "time"),
-    *("timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "timestamp with time zone"),
-}
-_NUMBERS = {
-    *("tinyint", "smallint", "integer", "bigint", "hugeint"),
-    *("utinyint", "usmallint", "uinteger", "ubigint", "float", "double", "decimal"),
-}
-_ZONED = "timestamp with time zone"
-_NESTED = {"list", "array", "struct", "map", "union", "variant"}
 _EVENTS = re.compile(r"^Catalog Error: Table with name events does not exist", re.IGNORECASE)
 _GONE = re.compile(r"No files found|No such file|Cannot open file", re.IGNORECASE)
 
@@ -64,20 +49,6 @@ _OF_THE_QUERY = {
 
 class _ReplacedError(Exception):
     """A partition was replaced between the reading of the log and that of its files."""
-
-
-class _ArrowReaderError(Exception):
-    """An error of DuckDB's that Arrow's reader handed on as its own."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """A query's rows as Python's values, without the libraries that frames need, which take longer to load than it
-    takes to read a small table."""
-
-    numeric: dict[str, bool]
-    """Column to whether it holds numbers."""
-    rows: Iterator[tuple[Any, ...]]
 
 
 def read(
@@ -96,16 +67,21 @@ def read(
     QueryError where the text is not one SELECT, or DuckDB refuses it: other statements, files and settings are
     out of reach. LakeError where the lake can't be read.
     """
-    return _again(settings, lambda: _read(sql, datasets, settings, lambda found: take(_frames(*found)), parameters))
+    return _again(settings, lambda: _read(sql, datasets, settings, lambda found: take(found.frames()), parameters))
 
 
 def read_rows(sql: str, datasets: Mapping[str, Dataset], settings: Settings, take: Callable[[Rows], T]) -> T:
     """What `take` makes of the rows of one SELECT, as `read`, with the values that its frames would have."""
-    return _again(settings, lambda: _read(sql, datasets, settings, lambda found: take(_rows(*found)), ()))
+    return _again(settings, lambda: _read(sql, datasets, settings, lambda found: take(found.rows()), ()))
 
 
-#: A connection, the SELECT's relation in it, and its columns with their kinds.
-_Relation = tuple[duckdb.DuckDBPyConnection, duckdb.DuckDBPyRelation, dict[str, str]]
+def read_frame(
+    sql: str, datasets: Mapping[str, Dataset], settings: Settings, parameters: Sequence[object] = ()
+) -> pl.DataFrame:
+    """All rows of one SELECT, as `read` gives them."""
+    import polars as pl
+
+    return read(sql, datasets, settings, pl.concat, parameters)
 
 
 def _again(settings: Settings, once: Callable[[], T]) -> T:
@@ -129,7 +105,7 @@ def _read(
     sql: str,
     datasets: Mapping[str, Dataset],
     settings: Settings,
-    take: Callable[[_Relation], T],
+    take: Callable[[QueryResult], T],
     parameters: Sequence[object],
 ) -> T:
     with (
@@ -153,8 +129,8 @@ def _read(
             }.items():
                 connection.execute(f"SET {name} = {value}")
             with _time_limit(connection, settings.query_seconds):
-                return take((connection, *_relation(connection, sql, parameters)))
-        except (duckdb.Error, _ArrowReaderError, QueryError) as error:
+                return take(query_result(connection, sql, parameters))
+        except (duckdb.Error, ArrowReaderError, QueryError) as error:
             # DuckDB calls a file that was deleted meanwhile forbidden: it can't find it among the allowed ones.
             if any(not file.exists() for file in files):
                 raise _ReplacedError(" ".join(str(error).split())) from None
@@ -214,81 +190,6 @@ def _kinds(tree: Any) -> Iterator[str]:
     elif isinstance(tree, list):
         for part in tree:
             yield from _kinds(part)
-
-
-def _relation(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object]
-) -> tuple[duckdb.DuckDBPyRelation, dict[str, str]]:
-    """The rows to be, and the kind of each of their columns; what frames can't hold is text."""
-    relation = connection.sql(sql, params=list(parameters) or None)
-    folded = [name.lower() for name in relation.columns]
-    for name in relation.columns:
-        if folded.count(name.lower()) > 1:
-            raise QueryError("query", f"gives two columns named {name}", "name them apart with AS")
-    kinds = dict(zip(relation.columns, (str(kind.id) for kind in relation.types), strict=True))
-    if not _PLAIN.issuperset(kinds.values()):
-        relation = relation.project(", ".join(_plain(name, kind) for name, kind in kinds.items()))
-    return relation, kinds
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, kinds: Mapping[str, str]) -> Rows:
-    relation = relation.project(", ".join(_python(name, kind) for name, kind in kinds.items()))
-    zoned = [place for place, kind in enumerate(kinds.values()) if kind == _ZONED]
-
-    def rows() -> Iterator[tuple[Any, ...]]:
-        found = connection.execute(relation.sql_query())
-        while batch := found.fetchmany(_BATCH_ROWS):
-            yield from (map(in_utc, batch) if zoned else batch)
-
-    def in_utc(row: tuple[Any, ...]) -> tuple[Any, ...]:
-        values = list(row)
-        for place in zoned:
-            if values[place] is not None:
-                values[place] = values[place].replace(tzinfo=dt.UTC)
-        return tuple(values)
-
-    return Rows({name: kind in _NUMBERS for name, kind in kinds.items()}, rows())
-
-
-def _python(name: str, kind: str) -> str:
-    """A column as DuckDB makes a Python value of it by itself: for times with a zone it would need another library,
-    and JSON takes no integer beyond 64 bits."""
-    column = identifier(name)
-    texts = {
-        _ZONED: f"{column} AT TIME ZONE 'UTC'",
-        "hugeint": f"CAST({column} AS DECIMAL(38, 0))",
-        "uuid": f"CAST({column} AS VARCHAR)",
-    }
-    return f"{texts[kind]} AS {column}" if kind in texts else column
-
-
-def _frames(
-    connection: duckdb.DuckDBPyConnection, relation: duckdb.DuckDBPyRelation, kinds: Mapping[str, str]
-) -> Iterator[pl.DataFrame]:
-    import pyarrow as pa
-
-    reader = relation.to_arrow_reader(_BATCH_ROWS)
-    yield _frame(pa.Table.from_batches([], reader.schema))  # schema.empty_table() would import pandas
-    try:
-        for batch in reader:
-            yield _frame(batch)
-    except (OSError, pa.ArrowException) as error:
-        raise _ArrowReaderError(error) from None
-
-
-def _plain(name: str, kind: str) -> str:
-    column = identifier(name)
-    if kind in _PLAIN:
-        return column
-    return f"CAST({f'to_json({column})' if kind in _NESTED else column} AS VARCHAR) AS {column}"
-
-
-def _frame(rows: Any) -> pl.DataFrame:
-    import polars as pl
-
-    frame = pl.from_arrow(rows)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
 
 
 def _kind_of(error: Exception) -> str:

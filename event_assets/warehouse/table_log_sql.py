@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from event_assets.text.sql import literal
+
 #: The column with the file of a row; no declared column begins with an underscore.
 FILE_COLUMN = "_file"
 
@@ -56,7 +58,7 @@ def _rows_function(hive: str | None) -> str:
 
 
 def _rows_of_files(hive: str | None) -> str:
-    known = f"true, hive_types = {{{_literal(hive)}: {_HIVE_TYPES[hive]}}}" if hive else "false"
+    known = f"true, hive_types = {{{literal(hive)}: {_HIVE_TYPES[hive]}}}" if hive else "false"
     return (
         f"CREATE OR REPLACE MACRO main.{_rows_function(hive)}(pattern) AS TABLE (FROM read_parquet(pattern,"
         f" union_by_name = true, filename = '{FILE_COLUMN}', hive_partitioning = {known}))"
@@ -84,9 +86,9 @@ def live_rows(folder: Path, hive_column: str | None) -> str:
     partition that is replaced meanwhile is an error with that message; it is never missing or read twice.
     """
     long = any(folder.glob("_delta_log/*.checkpoint.parquet"))
-    root = _literal(folder.as_posix())
-    live = f"main.live_files{'_of_long_log' if long else ''}({root}, {_literal(_escaped(folder))})"
-    pattern = _literal(f"{_escaped(folder)}/{f'{hive_column}=*/' if hive_column else ''}*.parquet")
+    root = literal(folder.as_posix())
+    live = f"main.live_files{'_of_long_log' if long else ''}({root}, {literal(_escaped(folder))})"
+    pattern = literal(f"{_escaped(folder)}/{f'{hive_column}=*/' if hive_column else ''}*.parquet")
     return (
         f"WITH live AS MATERIALIZED (FROM {live})"
         f" SELECT rows.* FROM live JOIN main.{_rows_function(hive_column)}({pattern}) AS rows"
@@ -99,7 +101,3 @@ def live_rows(folder: Path, hive_column: str | None) -> str:
 def _escaped(folder: Path) -> str:
     """A pattern that matches only this path."""
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in folder.as_posix())
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

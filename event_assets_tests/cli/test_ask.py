@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections import Counter, defaultdict
+import random
+from collections import defaultdict
 from functools import cache
 from typing import Any
 
@@ -17,8 +18,12 @@ from event_assets.cli.main import app
 from event_assets.errors import DeclarationError
 from event_assets.warehouse.metrics import METRICS, Metric, answer
 from event_assets.warehouse.query import read_rows
+from event_assets_tests.pipeline.scan_visitors import OWN, TOUCHES
+from event_assets_tests.pipeline.visitors import START, Rules, some_crowds, text
 from event_assets_tests.world import World, clicks, lines
 
+#: What `channels` adds to sessions.
+CHANNEL_COLUMNS = (*OWN, *(f"{touch}{name}" for touch in TOUCHES for name in OWN))
 FIRST = dt.date(2025, 1, 5)
 GOLD = {
     "daily_summary": {},
@@ -49,45 +54,70 @@ def asked(world: World, metric: Metric, by: str | None, first: dt.date, last: dt
     return read_rows(found.sql, datasets, world.settings, lambda rows: [tuple(row) for row in rows.rows])
 
 
-VALUES = {"users": "user_id", "persons": "person_id", "sessions": "session_id", "events": "index"}
+#: Of facts the column whose distinct values count, of sessions that which is counted or added up.
+OF_FACTS = {"users": "user_id", "persons": "person_id", "sessions": "session_id", "events": "event_id"}
+OF_SESSIONS = {"users": "user_id", "sessions": "session_id", "conversions": "conversions", "revenue": "revenue"}
 
 
 @cache
-def facts_of(world: World) -> list[dict[str, Any]]:
-    return world.table("joined_facts").with_row_index().to_dicts()
+def rows_of(world: World, table: str) -> list[dict[str, Any]]:
+    return world.table(table).to_dicts()
 
 
-def scanned(world: World, metric: str, by: str | None, first: dt.date, last: dt.date) -> Counter[Any]:
-    found: defaultdict[Any, set[Any]] = defaultdict(set)
-    for row in facts_of(world):
-        if row["traffic"] == "human" and first <= dt.date.fromisoformat(row["event_date"]) <= last:
-            key = None if by is None else None if row[by] is None else str(row[by])
-            found[key].add(row[VALUES[metric]])
-    return Counter({key: len(values) for key, values in found.items()})
+@cache
+def counted_rows(world: World, of_sessions: bool) -> list[dict[str, Any]]:
+    """The facts, or the sessions, that figures count."""
+    facts = [row for row in rows_of(world, "joined_facts") if row["traffic"] == "human"]
+    begun = {(row["session_id"], row["event_time"]) for row in facts}
+    sessions = rows_of(world, "sessions") if of_sessions else []
+    return [row for row in sessions if (row["session_id"], row["session_start"]) in begun] if of_sessions else facts
 
 
-DATES = st.integers(-1, 6).map(lambda days: FIRST + dt.timedelta(days=days))
+def scanned(world: World, metric: str, by: str | None, first: dt.date, last: dt.date) -> dict[Any, Any]:
+    of_sessions = metric in ("conversions", "revenue") or by in CHANNEL_COLUMNS
+    found: defaultdict[Any, list[Any]] = defaultdict(list)
+    for row in counted_rows(world, of_sessions):
+        value = row[(OF_SESSIONS if of_sessions else OF_FACTS)[metric]]
+        if value is not None and first <= dt.date.fromisoformat(row["event_date"]) <= last:
+            found[None if by is None or row[by] is None else str(row[by])].append(value)
+    figures = {
+        key: sum(values) if metric in ("conversions", "revenue") else len({*values}) for key, values in found.items()
+    }
+    return {key: figure for key, figure in figures.items() if figure}
 
 
-@pytest.mark.timeout(1800)
+@pytest.fixture(scope="module", params=["clicks", "visitors", "visits of the source"])
+def any_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
+    if request.param == "clicks":
+        found: World = request.getfixturevalue("world")
+        return found
+    rules = Rules(by_source=request.param != "visitors", max_ids=2)
+    world = World(tmp_path_factory.mktemp("visitors"), rules.dataset(start_date=str(START)))
+    world.drop("visitors.csv", text(some_crowds(random.Random(7), 30)))
+    world.refresh()
+    return world
+
+
+@pytest.mark.timeout(36000)
 @settings(
-    max_examples=50 if settings.default.max_examples < 1000 else 1000,  # type: ignore[union-attr]
+    max_examples=1000 if settings.default.max_examples >= 1000 else 25,  # type: ignore[union-attr]
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(
-    st.sampled_from([*VALUES]),
-    st.sampled_from([None, "page", "event_type", "price", "user_id", "event_date"]),
-    DATES,
-    DATES,
-)
-def test_every_answer_is_that_of_a_scan_of_facts(
-    world: World, metric: Metric, by: str | None, first: dt.date, last: dt.date
-) -> None:
-    rows, expected = asked(world, metric, by, first, last), scanned(world, metric, by, first, last)
-    if by is None:
-        assert rows == [(expected[None],)]
-    else:
-        assert dict(rows) == dict(expected)
+@given(st.randoms(use_true_random=True))
+def test_every_answer_is_that_of_a_scan(any_world: World, chance: random.Random) -> None:
+    of_facts = ["url", "page", "event_type", "price", "user_id", "device", "traffic", "person_id"]
+    of_facts = [name for name in of_facts if name in any_world.workspace.tables["joined_facts"].names]
+    of_sessions = CHANNEL_COLUMNS if any_world.dataset.channels else ()
+    metric = chance.choice([*OF_FACTS, *(("conversions", "revenue") if of_sessions else ())])
+    by = chance.choice([None, "event_date", chance.choice(of_facts), chance.choice([None, *of_sessions])])
+    dates = sorted({dt.date.fromisoformat(row["event_date"]) for row in rows_of(any_world, "joined_facts")})
+    first, last = (chance.choice(dates) + dt.timedelta(days=chance.choice([-1, 0, 0, 1])) for _ in range(2))
+    if (metric in ("persons", "events") and by in of_sessions) or (metric not in OF_FACTS and by in of_facts):
+        with pytest.raises(DeclarationError, match=f"--metric {metric}: is not kept by {by}"):
+            answer(any_world.dataset, metric, by, first, last)
+        return
+    rows, expected = asked(any_world, metric, by, first, last), scanned(any_world, metric, by, first, last)
+    assert (rows if by is None else dict(rows)) == ([(expected.get(None, 0),)] if by is None else expected)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +158,7 @@ def test_the_command_prints_the_answer_and_where_it_was_read(world: World, monke
     printed = CliRunner().invoke(app, args).stdout
     assert "│ /a" in printed
     assert printed.endswith("\nread from clicks.users_by\n")
-    first, last = (f([row["event_date"] for row in facts_of(world)]) for f in (min, max))
+    first, last = (f([row["event_date"] for row in rows_of(world, "joined_facts")]) for f in (min, max))
     printed = CliRunner().invoke(app, ["ask", "clicks", "--from", "1990-01-01", "--to", "1990-02-01"]).stdout
     assert printed.endswith(f"\nclicks has facts from {first} to {last}\nread from clicks.daily_summary\n")
     wrong = CliRunner().invoke(app, ["ask", "clicks", "--metric", "people"])

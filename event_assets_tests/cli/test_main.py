@@ -90,6 +90,10 @@ def test_completion_offers_tables_reasons_and_dates(clicks_world: World) -> None
     assert offered("run", "clicks", "--from", "2025") == ["2025-01-06", "2025-01-07"]
     assert offered("run", "clicks", "--from", "2025-01-06", "--to", "2025-01-07") == ["2025-01-07"]
     assert offered("run", "nobody", "--from", "2025") == []
+    assert offered("top", "clicks", "--to", "2025") == ["2025-01-06", "2025-01-07"]
+    assert offered("ask", "clicks", "--from", "2025-01-07") == ["2025-01-07"]
+    assert offered("ask", "clicks", "--by", "event") == ["event_date", "event_id", "event_type", "event_time"]
+    assert offered("ask", "clicks", "--metric", "us") == ["users"]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

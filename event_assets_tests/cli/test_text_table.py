@@ -26,7 +26,7 @@ def test_columns_that_do_not_fit_are_left_out_and_named(capsys: pytest.CaptureFi
         [" ann  ", "     12 ", " b    "],
     ]
     assert max(map(cell_len, out.splitlines())) <= 30
-    assert err == "1 column not shown: page (--wide or --records shows them)\n"
+    assert err == "1 column not shown: page\n(--wide or --records shows\nthem)\n"
 
 
 def test_long_ids_make_room_for_columns_that_describe_a_row(capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,7 +38,7 @@ def test_long_ids_make_room_for_columns_that_describe_a_row(capsys: pytest.Captu
         [" ann  ", " view ", " 7 "],
         ["      ", " buy  ", " 8 "],
     ]
-    assert err == "1 column not shown: session_id (--wide or --records shows them)\n"
+    assert err == "1 column not shown: session_id\n(--wide or --records shows\nthem)\n"
 
 
 def test_wide_shows_all_columns_in_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,14 +34,14 @@ def test_the_image_gets_the_versions_that_the_tests_run_with(repository: Path) -
 
 def test_the_image_gets_no_tools_of_developers(repository: Path) -> None:
     image = pins(repository / "requirements.production.lock")
-    assert {"dagster-postgres", "psycopg2-binary", "polars", "deltalake"} <= set(image)
+    assert {"dagster-postgres", "psycopg2-binary", "polars"} <= set(image)
     assert {"hatchling", "mypy", "playwright", "pyspark", "pytest", "ruff"}.isdisjoint(image)
 
 
 def test_running_needs_no_tools_of_developers_and_the_versions_that_the_tests_run_with(repository: Path) -> None:
     running, tested = pins(repository / "requirements.runtime.lock"), pins(repository / "requirements.lock")
     assert {name: version for name, version in running.items() if tested.get(name) != version} == {}
-    assert {"dagster-webserver", "polars", "deltalake", "hatchling"} <= set(running)
+    assert {"dagster-webserver", "polars", "hatchling"} <= set(running)
     assert {"mypy", "playwright", "pyspark", "pandas", "pytest", "ruff", "moto", "matplotlib"}.isdisjoint(running)
 
 

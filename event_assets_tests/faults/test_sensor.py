@@ -80,7 +80,7 @@ def test_ten_thousand_files_that_were_landed_are_passed_over_in_one_tick(tmp_pat
     rules = world.land().landed[0].rules
     for number in range(FILES):
         settled(world, f"clicks_{number:05d}.csv", day(f"u{number}"))
-    from event_assets.pipeline.land_files import pending
+    from event_assets.pipeline.pending_files import pending
 
     with world.workspace.writing():
         world.workspace.ledger.append(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from event_assets.declaration import CsvDialect
-from event_assets.landing.csv import Layout, read_csv, to_batch
+from event_assets.landing.csv import Layout, Section, read_csv, to_batch
 from event_assets.landing.csv_records import RecordParser
 from event_assets.landing.csv_segments import segments_of
 from event_assets.landing.reader_interface import Batch, Fields
@@ -48,7 +48,7 @@ def test_bulk_reading_gives_what_the_rule_gives(data: bytes, dialect: CsvDialect
     names = [f"f{place}" for place in range(width)]
     segments, used = segments_of(data, parser, final=True) if data else ([], 0)
     assert used == len(data)
-    batch = to_batch(segments, layout=Layout.of(names, Fields({n: n for n in names}, ())), parser=parser)
+    batch = to_batch((Section(Layout.of(names, Fields({n: n for n in names}, ())), parser), segments))
     assert in_bulk(batch, width) == one_by_one(data, parser)
 
 

@@ -4,6 +4,7 @@ import datetime as dt
 import io
 import random
 import tempfile
+from collections import deque
 from decimal import Decimal
 from pathlib import Path
 
@@ -157,7 +158,7 @@ def test_a_file_that_kills_its_reader_is_a_rejected_file(land: Land, monkeypatch
     path = Path(tempfile.mkdtemp()) / "fatal.py"
     path.write_text(fatal)
     monkeypatch.setattr(check_parquet_readable, "__file__", str(path))
-    monkeypatch.setattr(check_parquet_readable, "_READERS", check_parquet_readable._Idle())
+    monkeypatch.setattr(check_parquet_readable, "_IDLE", deque())
     assert land(content, dataset()).landed.reason == "unreadable: its reader died of signal 6"
 
 
@@ -167,17 +168,17 @@ def test_many_files_are_read_by_one_process_and_the_verdict_of_a_used_one_is_con
     good, bad = tmp_path / "good.parquet", tmp_path / "bad.parquet"
     good.write_bytes(parquet(pa.table({"user_id": ["1"]})))
     bad.write_bytes(good.read_bytes()[:-20])
-    readers = check_parquet_readable._Idle()
-    monkeypatch.setattr(check_parquet_readable, "_READERS", readers)
+    readers: deque[check_parquet_readable._Reader] = deque()
+    monkeypatch.setattr(check_parquet_readable, "_IDLE", readers)
     assert check_parquet_readable.probe(good, 1000, 2**28) is None
-    first = readers._readers[-1]
+    first = readers[-1]
     for _ in range(20):
         assert check_parquet_readable.probe(good, 1000, 2**28) is None
-    assert readers._readers[-1] is first
+    assert readers[-1] is first
     assert check_parquet_readable.probe(bad, 1000, 2**28) is not None
     assert first.process.poll() is not None
     assert check_parquet_readable.probe(good, 1000, 2**28) is None
-    readers.end()
+    check_parquet_readable.end_readers()
 
 
 def test_a_file_that_asks_for_more_memory_than_there_is_is_a_rejected_file(tmp_path: Path) -> None:

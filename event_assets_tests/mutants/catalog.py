@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from event_assets_tests.mutants.mutant import mutant
+from event_assets_tests.mutants.visitors import VISITOR_MUTANTS
 
 _LAWS = "event_assets_tests/pipeline/test_laws.py"
 _SESSIONS = "event_assets_tests/transforms/test_sessions.py"
@@ -15,66 +16,51 @@ _ERASURE = "event_assets_tests/pipeline/test_erasure.py"
 _TABLES = "event_assets_tests/storage/test_tables.py"
 
 
-@dataclass(frozen=True)
-class Mutant:
-    """One text in one module of the package, what takes its place, and the tests that should fail then."""
-
-    name: str
-    path: str
-    old: str
-    new: str
-    tests: tuple[str, ...]
-
-
-def _mutant(name: str, module: str, old: str, new: str, *tests: str) -> Mutant:
-    return Mutant(name, f"event_assets/{module}", old, new, tests)
-
-
 MUTANTS = (
     # Sessions
-    _mutant(
+    mutant(
         "session gap: >= in place of >",
         "transforms/sessions.py",
         'nw.col("time us") - nw.col("us before") > _gap(scope)',
         'nw.col("time us") - nw.col("us before") >= _gap(scope)',
         _SESSIONS,
     ),
-    _mutant(
+    mutant(
         "a session goes on past midnight only within less than the gap",
         "transforms/sessions.py",
         'nw.col("part us") - nw.col("last us") <= _gap(scope)',
         'nw.col("part us") - nw.col("last us") < _gap(scope)',
         _SESSIONS,
     ),
-    _mutant(
+    mutant(
         "midnight rule looks one date too far back",
         "transforms/sessions.py",
         "yesterday = scope.days_before(edges, 1)",
         "yesterday = scope.days_before(edges, 2)",
         _SESSIONS,
     ),
-    _mutant(
+    mutant(
         "midnight rule without the date before the date before",
         "transforms/sessions.py",
         'first_is_gap_start = (nw.col("first us") - nw.col("last before") > _gap(scope)).fill_null(True)',
         'first_is_gap_start = nw.col("first us").is_null()',
         _SESSIONS,
     ),
-    _mutant(
+    mutant(
         "a session that goes on begins at its part",
         "transforms/sessions.py",
         'nw.when(goes_on).then(nw.col("carried start"))',
         'nw.when(goes_on).then(nw.col("part_start"))',
         _SESSIONS,
     ),
-    _mutant(
+    mutant(
         "the continuation of a session is not counted",
         "transforms/sessions.py",
         '(nw.col(name) + nw.col(f"{name} later")).alias(name)',
         "nw.col(name)",
         _SESSIONS,
     ),
-    _mutant(
+    mutant(
         "events at one instant in any order",
         "transforms/session_parts.py",
         'ORDER: Final = ["time us", "event_id"]',
@@ -83,14 +69,14 @@ MUTANTS = (
         "event_assets_tests/transforms/test_laws.py",
     ),
     # Cleaning and deduplication
-    _mutant(
+    mutant(
         "of duplicates the last one is kept",
         "transforms/clean.py",
         '"file_id", "row_number"], within=scope.by("event_id"))',
         '"file_id", "row_number"], within=scope.by("event_id"), from_last=True)',
         _CLEAN,
     ),
-    _mutant(
+    mutant(
         "the kept duplicate depends on the file",
         "transforms/clean.py",
         '["event_time_us", *values, "file_id", "row_number"]',
@@ -98,7 +84,7 @@ MUTANTS = (
         _CLEAN,
         _LAWS,
     ),
-    _mutant(
+    mutant(
         "look-back short by one date",
         "transforms/find_earlier_keys.py",
         "earlier.filter(reach >= date)",
@@ -106,7 +92,7 @@ MUTANTS = (
         _CLEAN,
         "event_assets_tests/pipeline/test_deduplication.py",
     ),
-    _mutant(
+    mutant(
         "look-back counts the own date",
         "transforms/find_earlier_keys.py",
         'nw.col("key date") < date',
@@ -114,21 +100,21 @@ MUTANTS = (
         _CLEAN,
         "event_assets_tests/pipeline/test_deduplication.py",
     ),
-    _mutant(
+    mutant(
         "a later date's duplicates are kept",
         "transforms/clean.py",
         '(nw.col("row place") == 1) & ~nw.col("is earlier")',
         'nw.col("row place") == 1',
         _CLEAN,
     ),
-    _mutant(
+    mutant(
         "duplicates aren't counted",
         "transforms/clean.py",
         "duplicates=duplicates,",
         "duplicates=duplicates.head(0),",
         _CLEAN,
     ),
-    _mutant(
+    mutant(
         "required columns may be null",
         "transforms/clean.py",
         "declared = {column.name for column in dataset.columns if column.required}",
@@ -136,7 +122,7 @@ MUTANTS = (
         _CLEAN,
     ),
     # Profiles and facts
-    _mutant(
+    mutant(
         "a profile holds from the day after",
         "transforms/joined_facts.py",
         '(nw.col("valid_from") <= day)',
@@ -144,7 +130,7 @@ MUTANTS = (
         _PROFILES,
         "event_assets_tests/pipeline/test_late_profiles.py",
     ),
-    _mutant(
+    mutant(
         "no profile before the first",
         "transforms/joined_facts.py",
         '(nw.col("valid_from") <= day) | nw.col("from before").is_null()',
@@ -152,14 +138,14 @@ MUTANTS = (
         _PROFILES,
         "event_assets_tests/pipeline/test_late_profiles.py",
     ),
-    _mutant(
+    mutant(
         "of one user's profiles in a file the first stands",
         "transforms/profiles.py",
         "among_equals(frame, order, within=by, from_last=True)",
         "among_equals(frame, order, within=by)",
         _PROFILES,
     ),
-    _mutant(
+    mutant(
         "filtered facts aren't counted",
         "transforms/joined_facts.py",
         "filtered=filtered,",
@@ -169,28 +155,28 @@ MUTANTS = (
         _GOLD,
     ),
     # Funnel and ranking
-    _mutant(
+    mutant(
         "the funnel's window is open at its end",
         "transforms/funnel.py",
         'nw.col("next us") - nw.col("begin us") <= window',
         'nw.col("next us") - nw.col("begin us") < window',
         _FUNNEL,
     ),
-    _mutant(
+    mutant(
         "the funnel's window counts from the step before",
         "transforms/funnel.py",
         'nw.col("next us") - nw.col("begin us") <= window',
         'nw.col("next us") - nw.col("in sequence") <= window',
         _FUNNEL,
     ),
-    _mutant(
+    mutant(
         "ties of the ranking by number",
         "transforms/top_users.py",
         'nw.col("user_id").cast(nw.String).alias("user text")',
         'nw.col("user_id").alias("user text")',
         _GOLD,
     ),
-    _mutant(
+    mutant(
         "one user too many in the ranking",
         "transforms/top_users.py",
         'nw.col("row place") <= options.n',
@@ -198,7 +184,7 @@ MUTANTS = (
         _GOLD,
     ),
     # Landing
-    _mutant(
+    mutant(
         "a time exactly at the limit is out of range",
         "landing/raw_rows.py",
         "(times > latest)",
@@ -206,7 +192,7 @@ MUTANTS = (
         "event_assets_tests/landing/test_land_file.py",
         "event_assets_tests/pipeline/test_input.py",
     ),
-    _mutant(
+    mutant(
         "records of the first date are out of range",
         "landing/raw_rows.py",
         "(times < self._earliest)",
@@ -214,7 +200,7 @@ MUTANTS = (
         "event_assets_tests/landing/test_land_file.py",
         "event_assets_tests/pipeline/test_input.py",
     ),
-    _mutant(
+    mutant(
         "files that land together take the time limits of the first",
         "landing/raw_rows.py",
         "if len(set(values)) == 1 else",
@@ -222,14 +208,14 @@ MUTANTS = (
         "event_assets_tests/landing/test_land_together.py",
     ),
     # Staleness, publishing, incremental runs
-    _mutant(
+    mutant(
         "staleness without the dates around",
         "pipeline/staleness/input_digest.py",
         "return [(unit, entry.content) for unit, entry in units if entry.content != EMPTY_CONTENT]",
         "return [(unit, entry.content) for unit, entry in units if unit == unit_of(date)]",
         _INCREMENTAL,
     ),
-    _mutant(
+    mutant(
         "staleness without the rules",
         "pipeline/staleness/input_digest.py",
         "parts: list[object] = [step.rules]",
@@ -237,21 +223,21 @@ MUTANTS = (
         _INCREMENTAL,
         "event_assets_tests/pipeline/test_plan.py",
     ),
-    _mutant(
+    mutant(
         "an unchanged result goes on as a change",
         "pipeline/publish.py",
         "changed = before is None or before.content != content",
         "changed = True",
         _INCREMENTAL,
     ),
-    _mutant(
+    mutant(
         "published without a check",
         "pipeline/run_steps.py",
         "return all(table.sound for table in self.tables.values())",
         "return True",
         "event_assets_tests/pipeline/test_contracts_hold.py",
     ),
-    _mutant(
+    mutant(
         "sessions don't read the next date",
         "pipeline/steps.py",
         'Input("session_parts", after=1)',
@@ -260,14 +246,14 @@ MUTANTS = (
         _LAWS,
     ),
     # Erasure
-    _mutant(
+    mutant(
         "erase leaves rejects",
         "pipeline/erase.py",
         "        if any(judge.takes(verdict) for judge, verdict in zip(judges, verdicts, strict=True)):",
         "        if not judges:",
         _ERASURE,
     ),
-    _mutant(
+    mutant(
         "erase leaves dates that retention closed",
         "pipeline/erase.py",
         "        _cut_closed(workspace, staging, erasings)\n",
@@ -275,7 +261,7 @@ MUTANTS = (
         _ERASURE,
         "event_assets_tests/pipeline/test_retention.py",
     ),
-    _mutant(
+    mutant(
         "erase without a tombstone",
         "pipeline/erase.py",
         "workspace.ledger.rewrite([*tombstones, *changed], masking.entry)",
@@ -283,11 +269,12 @@ MUTANTS = (
         _ERASURE,
     ),
     # Storage
-    _mutant(
+    mutant(
         "files of another size are taken as sound",
         "storage/table_store.py",
         "if sizes.get(path) != file.bytes}",
         "if path not in sizes}",
         "event_assets_tests/faults/test_lost_files.py",
     ),
+    *VISITOR_MUTANTS,
 )

@@ -14,7 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from event_assets_tests.mutants.catalog import MUTANTS, Mutant
+from event_assets_tests.mutants.catalog import MUTANTS
+from event_assets_tests.mutants.mutant import Mutant
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: Exit codes of pytest: tests failed; all passed. Others mean that the tests were not run.

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from event_assets_tests.mutants.catalog import MUTANTS, Mutant
+from event_assets_tests.mutants.catalog import MUTANTS
+from event_assets_tests.mutants.mutant import Mutant
 from event_assets_tests.mutants.run import mutated
 
 

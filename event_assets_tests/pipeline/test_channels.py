@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import narwhals as nw
 import polars as pl
 import pytest
 
@@ -20,7 +21,7 @@ from event_assets_tests.engines.test_parity import assert_alike
 from event_assets_tests.engines.test_parity import on as on_engine
 from event_assets_tests.pipeline.test_erasure import files_with
 from event_assets_tests.pipeline.visitors import ARRIVALS
-from event_assets_tests.world import World, clicks, made
+from event_assets_tests.world import Break, World, clicks, days_made, made
 
 HEADER = "user,kind,at,url,from,visit,price"
 LOOKBACK = 5
@@ -51,7 +52,7 @@ def dataset(*, by_source: bool = False, lookback: int = LOOKBACK, channels: bool
     }
     return clicks(
         events={
-            "files": ["f*.csv", "other.csv", "day_*.csv", "late.csv", "direct.csv", "wrong.csv"],
+            "files": ["f*.csv", "other.csv", "day_*.csv", "late.csv", "direct.csv", "new.csv"],
             "format": "csv",
             "time": {"source": "at"},
             "columns": columns,
@@ -91,20 +92,42 @@ def test_a_late_touch_computes_sessions_of_the_lookback_dates_again_and_no_other
     world = World(tmp_path, dataset(by_source=by_source, lookback=4))
     world.drop("first.csv", text(on(user, day, PLAIN, visit=f"{day}") for user in "ab" for day in range(1, 16)))
     world.refresh()
-    world.drop("direct.csv", text([on("c", 8, PLAIN)]))
+    tables = (
+        "cleaned_events",
+        "quarantine",
+        *([] if by_source else ["session_edges"]),
+        "joined_facts",
+        "daily_summary",
+    )
+    sources, index = ("session_sources", "session_touches"), {"session_index": []} if by_source else {}
+    near = 0 if by_source else 1  # the date before, whose session could go on past midnight
+    world.drop("direct.csv", text([on("c", 8, PLAIN, visit="direct")]))
+    assert days_made(world.refresh()) == {
+        **{name: [8] for name in (*tables, *sources, "channel_summary")},
+        "session_parts": [8, *([9, 10] if near else [])],
+        "sessions": [*range(8 - near, 9)],
+        **index,
+    }
+    world.drop("new.csv", text([on("d", 6, GOOGLE, visit="new")]))
     outcomes = world.refresh()
-    near = set() if by_source else {"2025-01-07"}  # whose session could go on past midnight
-    assert {date for _, date in made(outcomes, "sessions")} == {"2025-01-08", *near}
-    assert made(outcomes, "session_touches") == {("session_touches", "2025-01-08")} or not by_source
+    assert days_made(outcomes) == {
+        **{name: [6] for name in (*tables, *sources, "channel_summary")},
+        "session_parts": [6, *([7, 8] if near else [])],
+        "sessions": [*range(6 - near, 10)],
+        **index,
+    }
+    assert {one.date.day for one in outcomes if one.changed and one.date} == {6}, "who came once touches one date"
     world.drop("late.csv", text([on("a", 7, MAIL, minute=900, visit="late")]))
     outcomes = world.refresh()
-    near = set() if by_source else {"2025-01-06"}
-    assert made(outcomes, "sessions") == days(7, 10, "sessions") | {("sessions", date) for date in near}
-    changed = {(one.table, str(one.date)) for one in outcomes if one.state == "materialized" and one.changed}
-    assert {unit for unit in changed if unit[0] == "sessions"} == days(7, 10, "sessions")
-    assert made(outcomes, "joined_facts") <= days(7, 9, "joined_facts")
-    assert {unit for unit in changed if unit[0] == "channel_summary"} == days(7, 10, "channel_summary")
-    assert made(outcomes, "channel_summary") == days(7, 10, "channel_summary")
+    assert days_made(outcomes) == {
+        **{name: [7] for name in (*tables, *sources)},
+        "session_parts": [7, *([8, 9] if near else [])],
+        "sessions": [*range(7 - near, 11)],
+        "channel_summary": [7, 8, 9, 10],
+        **index,
+    }
+    changed = days_made(one for one in outcomes if one.changed)
+    assert changed["sessions"] == changed["channel_summary"] == [7, 8, 9, 10]
     rows = world.table("sessions").filter(pl.col("user_id") == "a")
     rows = rows.select("event_date", "channel", "last_touch_channel", "first_touch_campaign")
     assert rows.rows()[5:12] == [
@@ -191,7 +214,7 @@ def test_a_session_counts_in_gold_where_a_fact_at_its_start_counts(tmp_path: Pat
     outcomes = world.refresh()
     [result] = [one for one in outcomes if one.table == "channel_summary"]
     assert [check.message for check in result.checks if check.name == "accounting"] == [
-        "sessions 4 = sessions_by_channel 2 + left_out 2"
+        "sessions 4 = channel_summary.sessions 2 + left_out 2"
     ]
     rows = world.table("channel_summary").drop("event_date", "first_touch_revenue", "last_touch_revenue")
     assert rows.cast({"revenue": pl.Float64}).to_dicts() == [
@@ -219,6 +242,32 @@ def test_a_session_counts_in_gold_where_a_fact_at_its_start_counts(tmp_path: Pat
         },
     ]
     assert world.reconciled().holds
+
+
+@pytest.mark.parametrize(
+    ("how", "counted"),
+    [
+        (lambda rows: rows.filter(nw.col("channel") != "Email"), 1),
+        (lambda rows: rows.with_columns((nw.col("sessions") * 2).cast(nw.Int64).alias("sessions")), 4),
+    ],
+)
+def test_channels_that_lose_or_repeat_a_session_are_not_published(tmp_path: Path, how: Break, counted: int) -> None:
+    world = World(tmp_path, dataset())
+    world.drop("first.csv", text([on("a", 1, GOOGLE), on("b", 2, MAIL)]))
+    world.refresh()
+    world.drop("late.csv", text([on("c", 2, GOOGLE)]))
+    world.break_table("channel_summary", "2025-01-02", how)
+    [refused] = [one for one in world.refresh() if one.state != "materialized"]
+    assert (refused.table, str(refused.date), refused.state) == ("channel_summary", "2025-01-02", "not_published")
+    assert [check.message for check in refused.checks if not check.passed] == [
+        f"sessions 2 = channel_summary.sessions {counted} leaves {2 - counted} unaccounted"
+    ]
+    assert world.table("channel_summary").select("event_date", "channel").rows() == [
+        ("2025-01-01", "Organic Search"),
+        ("2025-01-02", "Email"),
+    ]
+    world.use(dataset())
+    assert made(world.refresh()) == {("channel_summary", "2025-01-02")}
 
 
 def test_a_date_that_waits_for_files_has_no_channels_and_accounts_for_none(tmp_path: Path) -> None:

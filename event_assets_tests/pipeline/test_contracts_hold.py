@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import narwhals as nw
 import pytest
 
 from event_assets.pipeline.run_results import Outcome
-from event_assets_tests.world import Break, World, lines, made, wrong_on
+from event_assets_tests.world import Break, World, lines, made
 
 BROKEN_DATE = "2025-01-07"
 
@@ -20,17 +19,6 @@ def world(tmp_path: Path) -> World:
     world.drop("clicks_1.csv", lines(*(f"ann,view,2025-01-0{day}T10:00:00,/a,{day}.00" for day in (5, 6, 7, 8, 9))))
     world.land()
     return world
-
-
-def break_table(world: World, table: str, how: Break) -> None:
-    """Let the step that makes a table make it wrong on one date."""
-
-    world.workspace.steps = tuple(
-        dataclasses.replace(step, transform=wrong_on(BROKEN_DATE, table, step.transform, how))
-        if table in step.tables
-        else step
-        for step in world.workspace.steps
-    )
 
 
 def negative_price(frame: nw.LazyFrame) -> nw.LazyFrame:
@@ -63,7 +51,7 @@ def refused(outcomes: list[Outcome]) -> list[tuple[str, str, str]]:
     ],
 )
 def test_a_broken_partition_is_not_published_and_its_check_says_why(world: World, how: Break, sentence: str) -> None:
-    break_table(world, "cleaned_events", how)
+    world.break_table("cleaned_events", BROKEN_DATE, how)
     outcomes = world.make()
     says = " ".join(text for table, date, text in refused(outcomes) if (table, date) == ("cleaned_events", BROKEN_DATE))
     assert sentence in says
@@ -71,7 +59,7 @@ def test_a_broken_partition_is_not_published_and_its_check_says_why(world: World
 
 
 def test_what_reads_a_broken_partition_waits_and_its_siblings_go_on(world: World) -> None:
-    break_table(world, "cleaned_events", negative_price)
+    world.break_table("cleaned_events", BROKEN_DATE, negative_price)
     outcomes = world.make()
     waiting = {(o.table, str(o.date)) for o in outcomes if o.state == "waiting" and o.date}
     assert {date for table, date in waiting if table == "sessions"} == {
@@ -94,7 +82,7 @@ def test_what_was_published_before_stays_and_is_made_once_the_cause_is_mended(wo
     world.drop("clicks_2.csv", lines("ann,view,2025-01-07T11:00:00,/a,1.00"))
     world.land()
     intact = world.workspace.steps
-    break_table(world, "cleaned_events", negative_price)
+    world.break_table("cleaned_events", BROKEN_DATE, negative_price)
     world.make()
     assert world.table("cleaned_events").filter(event_date=BROKEN_DATE).height == 1
     world.workspace.steps = intact
@@ -105,7 +93,7 @@ def test_what_was_published_before_stays_and_is_made_once_the_cause_is_mended(wo
 
 
 def test_a_gold_table_that_breaks_holds_up_only_itself(world: World) -> None:
-    break_table(world, "daily_summary", repeated)
+    world.break_table("daily_summary", BROKEN_DATE, repeated)
     outcomes = world.make()
     assert {(table, date) for table, date, _ in refused(outcomes)} == {("daily_summary", BROKEN_DATE)}
     assert not [o for o in outcomes if o.state == "waiting"]
@@ -116,7 +104,7 @@ def test_an_error_in_a_transform_publishes_what_was_done_before_it(world: World)
     def explode(frame: nw.LazyFrame) -> nw.LazyFrame:
         raise ZeroDivisionError("in the transform")
 
-    break_table(world, "cleaned_events", explode)
+    world.break_table("cleaned_events", BROKEN_DATE, explode)
     with pytest.raises(ZeroDivisionError):
         world.make()
     again = World(world.folder)

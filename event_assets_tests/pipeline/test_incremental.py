@@ -213,9 +213,9 @@ def _killed(*_: object, **__: object) -> None:
 
 def test_a_file_that_is_not_ready_waits_and_the_others_go_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     from event_assets.landing.inbox import NotReadyError
-    from event_assets.pipeline import land_files
+    from event_assets.pipeline import pending_files
 
-    identify = land_files.identify
+    identify = pending_files.identify
 
     def growing(path: Path) -> object:
         if path.name == "clicks_4.csv":
@@ -225,7 +225,7 @@ def test_a_file_that_is_not_ready_waits_and_the_others_go_on(world: World, monke
     world.drop("clicks_4.csv", lines("dan,view,2025-01-10T15:00:00,/a,"))
     world.drop("clicks_5.csv", lines("eve,view,2025-01-10T16:00:00,/a,"))
     with monkeypatch.context() as patch:
-        patch.setattr(land_files, "identify", growing)
+        patch.setattr(pending_files, "identify", growing)
         found = world.land()
     assert len(found.landed) == 1
     assert "clicks_4.csv: is still being written" in found.warnings[0]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import narwhals as nw
 import pytest
 
 from event_assets.declaration import Dataset, Traffic, parse_dataset
 from event_assets.errors import DeclarationError
 from event_assets.transforms.traffic import internal_addresses
-from event_assets_tests.world import World, clicks
+from event_assets_tests.world import World, clicks, days_made
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML; like Gecko) Chrome/126.0 Safari/537.36"
 GOOGLE = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
@@ -54,6 +55,40 @@ def test_facts_are_human_bot_or_internal_and_gold_counts_humans(tmp_path: Path) 
     assert found.table("first_seen")["user_id"].to_list() == ["ann", "cat"]
     assert found.table("sessions").height == 5
     assert found.reconciled().holds
+
+
+def test_facts_that_lack_a_bot_are_not_published_and_gold_waits(tmp_path: Path) -> None:
+    found = world(tmp_path, dataset())
+    found.drop("b.csv", "user,kind,at,agent,ip\nbob,view,2025-01-06T12:00:00,Googlebot/2.1,\n")
+    found.break_table("joined_facts", "2025-01-06", lambda facts: facts.filter(nw.col("traffic") != "bot"))
+    outcomes = {one.table: one for one in found.refresh()}
+    assert [check.message for check in outcomes["joined_facts"].checks if not check.passed] == [
+        "cleaned_events 7 = joined_facts 5 + filtered 0 leaves 2 unaccounted, "
+        "joined_facts 5 = human 2 + bot 2 + internal 3 leaves -2 unaccounted"
+    ]
+    assert outcomes["joined_facts"].state == "not_published"
+    assert "events_by_type" not in outcomes, "it has what is published"
+    assert found.table("joined_facts").height == 6, "the version before"
+    found.use(dataset())
+    found.refresh()
+    assert found.table("joined_facts").height == 7
+
+
+def test_a_late_bot_computes_the_facts_of_its_date_and_changes_no_gold_table(tmp_path: Path) -> None:
+    found = world(tmp_path, dataset())
+    days = "\n".join(f"ann,view,2025-01-{day:02d}T12:00:00,{CHROME.replace(',', ';')}," for day in range(7, 12))
+    found.drop("b.csv", f"user,kind,at,agent,ip\n{days}\n")
+    found.refresh()
+    found.drop("late.csv", "user,kind,at,agent,ip\nbot,view,2025-01-08T13:00:00,Googlebot/2.1,\n")
+    outcomes = found.refresh()
+    silver = ("cleaned_events", "session_edges", "session_parts", "sessions", "joined_facts")
+    gold = ("daily_summary", "events_by_type", "platform_sessions", "daily_users")
+    assert days_made(outcomes) == {
+        **{name: [8] for name in (*silver, "quarantine", *gold)},
+        "session_parts": [8, 9, 10],
+        "sessions": [7, 8],
+    }
+    assert days_made(one for one in outcomes if one.changed) == {name: [8] for name in silver}
 
 
 def test_what_is_counted_can_be_declared_and_only_gold_is_made_again(tmp_path: Path) -> None:

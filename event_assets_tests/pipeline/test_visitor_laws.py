@@ -152,7 +152,7 @@ def history(world: World, chance: random.Random, events: list[Event]) -> Iterato
     world.refresh()
 
 
-@settings(max_examples=400 if LONG else 3)
+@settings(max_examples=200 if LONG else 3)
 @given(CHANCE)
 def test_any_history_of_files_and_runs_gives_the_tables_of_a_scan(chance: random.Random) -> None:
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
@@ -165,7 +165,7 @@ def test_any_history_of_files_and_runs_gives_the_tables_of_a_scan(chance: random
         assert world.make() == []
 
 
-@settings(max_examples=300 if LONG else 3)
+@settings(max_examples=100 if LONG else 3)
 @given(CHANCE)
 def test_erasing_a_user_leaves_the_tables_of_the_events_of_others_now_and_later(chance: random.Random) -> None:
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
@@ -191,7 +191,7 @@ def test_erasing_a_user_leaves_the_tables_of_the_events_of_others_now_and_later(
         assert not [outcome for outcome in rebuilt if outcome.changed]
 
 
-@settings(max_examples=300 if LONG else 3)
+@settings(max_examples=100 if LONG else 3)
 @given(CHANCE)
 def test_rows_depend_on_files_and_tombstones_and_never_on_what_came_first(chance: random.Random) -> None:
     rules, events = Rules(max_ids=chance.choice([1, 2])), some_events(chance, 16)
@@ -221,7 +221,7 @@ def raw_rows(world: World) -> Counter[tuple[str | None, ...]]:
     return Counter(world.table("raw_events").select("user_id", "time_text", "device", "cookie", "url").rows())
 
 
-@settings(max_examples=150 if LONG else 3)
+@settings(max_examples=100 if LONG else 3)
 @given(CHANCE)
 def test_dates_that_are_kept_are_as_if_no_date_had_been_deleted(chance: random.Random) -> None:
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:

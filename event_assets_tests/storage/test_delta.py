@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
+import itertools
 import json
+import os
+import tempfile
 from pathlib import Path
+from urllib.parse import unquote
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
+from deltalake.schema import Schema as DeltaSchema
+from deltalake.transaction import AddAction, create_table_with_add_actions
+from hypothesis import given
+from hypothesis import strategies as st
 
-from event_assets.errors import LakeError
+from event_assets.errors import DamagedLogError, LakeError
+from event_assets.storage.atomic_write import atomic_create
+from event_assets.storage.delta_actions import LogFile
 from event_assets.storage.files import LocalFiles
 from event_assets.storage.table_log import TableLog
 from event_assets_tests.world import World, lines
 
 FIRST = lines("ann,view,2025-01-08T10:00:00,/a,1.00", "bob,buy,2025-01-09T23:50:00,/b,2.00")
+SCHEMA = pa.schema([("n", pa.int64()), ("region", pa.string())])
+BOUNDS = json.dumps({"minValues": {"n": 1}, "maxValues": {"n": 2}, "nullCount": {"n": 0}})
 LATER = lines("bob,view,2025-01-08T10:00:00,/c,3.00")
 
 
@@ -56,39 +69,117 @@ def test_other_readers_see_the_rows_that_ours_see(world: World) -> None:
         assert theirs.select(ours.columns).sort(pl.all()).equals(ours.sort(pl.all())), name
 
 
-def test_a_read_that_a_commit_overtakes_is_done_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = logs(world)["cleaned_events"]
-    log = TableLog(folder, None, "event_date")
-    before = log.files()
-    world.drop("clicks_2.csv", LATER)
-    world.refresh()
-    monkeypatch.setattr(DeltaTable, "update_incremental", lambda _self: None)  # as if it ended before the commit
-    assert log.files() == TableLog(folder, None, "event_date").files() != before
+@pytest.mark.parametrize("known", [False, True], ids=["first look", "later look"])
+def test_a_read_that_a_commit_overtakes_is_a_version_or_done_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    log = TableLog(logs(world)["cleaned_events"], None, "event_date")
+    before = log.files() if known else []
+    listed = LocalFiles.log_names
+
+    def overtaken(files: LocalFiles) -> list[str]:
+        names = listed(files)
+        monkeypatch.undo()
+        world.drop("clicks_2.csv", LATER)
+        world.refresh()  # deletes what was just listed
+        return names
+
+    monkeypatch.setattr(LocalFiles, "log_names", overtaken)
+    found = log.files()
+    now = TableLog(log.folder, None, "event_date").files()
+    assert now not in ([], before)
+    assert found == (before if known else now)
+    assert log.files() == now
 
 
 def test_a_log_that_changes_at_each_read_is_an_error_and_not_an_old_table(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log = TableLog(logs(world)["cleaned_events"], None, "event_date")
-    monkeypatch.setattr(LocalFiles, "log_versions", lambda _self: {99: ["00000000000000000099.json"]})
+    log, numbers = TableLog(logs(world)["cleaned_events"], None, "event_date"), itertools.count(99)
+    monkeypatch.setattr(LocalFiles, "log_names", lambda _self: [f"{next(numbers):020d}.json"])
     with pytest.raises(LakeError, match="cleaned_events: its log changed each time that it was read; repeat the"):
         log.files()
 
 
-def test_a_log_whose_files_change_while_it_is_opened_is_not_an_empty_table(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+COMMITS = st.lists(st.tuples(st.sets(st.sampled_from("abcdef")), st.booleans(), st.booleans()), max_size=8)
+REGIONS = {letter: letter if letter < "d" else f"{letter} %ü" for letter in "abcdef"}
+
+
+@given(COMMITS)
+def test_delta_rs_reads_of_any_log_of_ours_what_we_read(commits: list[tuple[set[str], bool, bool]]) -> None:
+    """Each set is what counts after a commit; a later process may read it, and our own state of it may be lost."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, number = Path(name), itertools.count()
+        log, now = TableLog(folder, lambda: SCHEMA, "region"), dict[str, LogFile]()
+        for wanted, later, lost in commits:
+            log = TableLog(folder, lambda: SCHEMA, "region") if later else log
+            if lost:
+                (folder / "_delta_log" / "_state").unlink(missing_ok=True)
+            new = {
+                key: LogFile(f"region={REGIONS[key]}/{next(number)}.parquet", 3, REGIONS[key], 10, BOUNDS)
+                for key in wanted - now.keys()
+            }
+            log.commit([*new.values()], [now.pop(key).path for key in [*now] if key not in wanted])
+            now |= new
+            assert log.files() == TableLog(folder, None, "region").files() == sorted(now.values())
+            theirs = DeltaTable(folder)
+            assert theirs.version() == log.version
+            actions = theirs.get_add_actions(flatten=True).select(
+                ["path", "num_records", "partition.region", "size_bytes", "min.n"]
+            )
+            found = zip(*(column.to_pylist() for column in actions.columns), strict=True)
+            assert sorted((unquote(path), *others) for path, *others in found) == [
+                (*file[:4], 1) for file in log.files()
+            ]
+
+
+def test_a_log_of_delta_rs_is_read_and_continued(tmp_path: Path) -> None:
+    """As earlier versions of the platform wrote it."""
+    folder, region = tmp_path / "table", {"region": "a b"}
+
+    def added(name: str) -> AddAction:
+        return AddAction(f"region=a b/{name}.parquet", 10, region, 0, True, json.dumps({"numRecords": 3}))
+
+    create_table_with_add_actions(
+        str(folder), DeltaSchema.from_arrow(SCHEMA), [added("1")], mode="error", partition_by=["region"]
+    )
+    table = DeltaTable(folder)
+    table.create_write_transaction([added("2")], "append", table.schema(), ["region"])
+    table.update_incremental()
+    expected = [LogFile(f"region=a b/{name}.parquet", 3, "a b", 10) for name in "123"]
+    assert TableLog(folder, None, "region").files() == expected[:2]
+    table.create_checkpoint()
+    (folder / "_delta_log" / f"{0:020d}.json").unlink()
+    log = TableLog(folder, lambda: SCHEMA.append(pa.field("word", pa.string())), "region")
+    assert log.files() == expected[:2]
+    log.commit([expected[2]], [expected[0].path])
+    assert log.files() == TableLog(folder, None, "region").files() == expected[1:]
+    assert [column.name for column in DeltaTable(folder).schema().fields] == ["n", "region", "word"]
+    assert len(DeltaTable(folder).file_uris()) == 2
+
+
+def test_a_log_of_a_later_version_of_the_format_is_neither_read_nor_rebuilt(world: World) -> None:
     folder = logs(world)["cleaned_events"]
+    protocol = {"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": ["deletionVectors"]}}
+    (folder / "_delta_log" / f"{9:020d}.json").write_text(json.dumps(protocol))
+    for version in range(1, 9):
+        (folder / "_delta_log" / f"{version:020d}.json").write_text(json.dumps({"commitInfo": {}}))
+    with pytest.raises(LakeError, match="its log can't be read") as caught:
+        TableLog(folder, None, "event_date").files()
+    assert not isinstance(caught.value, DamagedLogError)
 
-    def overtaken(_log: TableLog) -> DeltaTable:
-        monkeypatch.undo()
-        world.drop("clicks_2.csv", LATER)
-        world.refresh()
-        raise TableNotFoundError("no log files")
 
-    monkeypatch.setattr(TableLog, "_opened", overtaken)
-    found = TableLog(folder, None, "event_date").files()
-    assert found == TableLog(folder, None, "event_date").files() != []
+def test_a_new_file_of_a_log_takes_no_other_ones_place_where_there_are_no_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    log = tmp_path / "log"
+    assert atomic_create(log / "1.json", b"first")
+    assert not atomic_create(log / "1.json", b"second")
+    assert {path.name: path.read_bytes() for path in log.iterdir()} == {"1.json": b"first"}
 
 
 def test_duckdb_reads_them_where_its_extension_is_there(world: World) -> None:

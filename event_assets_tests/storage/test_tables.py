@@ -13,12 +13,12 @@ import pytest
 from deltalake import DeltaTable
 
 from event_assets.errors import ConflictError, LakeError, LeaseError
+from event_assets.storage.delta_actions import LogFile
 from event_assets.storage.lake import Lake
 from event_assets.storage.lease import lease
 from event_assets.storage.parquet import read_figures, write_parquet
 from event_assets.storage.partitions import EMPTY_CONTENT, content_digest, entries, part_name
 from event_assets.storage.retry_missing_files import retry_missing_files
-from event_assets.storage.table_log import LogFile
 from event_assets.storage.table_store import TableStore
 from event_assets.storage.written_file import WrittenFile
 

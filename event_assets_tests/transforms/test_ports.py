@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import narwhals as nw
@@ -168,6 +169,20 @@ def test_from_text_hands_over_rows_with_their_nulls(bench: Bench) -> None:
         function=lambda texts: [row.count(None) for row in zip(*texts, strict=True)],
     )
     assert [row["n"] for row in bench.rows(made)] == [2, 1, 1]
+
+
+@pytest.mark.parametrize("texts", [["x", "y", "x"], [None, "x"], [None, None], []])
+def test_from_text_hands_over_the_texts_that_there_are_and_no_others(bench: Bench, texts: list[str | None]) -> None:
+    frame = bench.frame([{"a": text} for text in texts], {"a": pl.String()})
+    seen: list[str | None] = []
+
+    def counted(columns: Sequence[Sequence[str | None]]) -> list[int]:
+        seen.extend(columns[0])
+        return [len(text or "") for text in columns[0]]
+
+    made = bench.ports.from_text(frame, ["a"], into="n", declared_type="int64", function=counted)
+    assert [row["n"] for row in bench.rows(made)] == sorted(len(text or "") for text in texts)
+    assert {*seen} <= {*texts} or bench.engine == "spark", "which calls it in other processes"
 
 
 ADDRESSES = {

@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 
 from event_assets.settings import Settings
-from event_assets.warehouse.query import Rows, read, read_rows
+from event_assets.warehouse.query import read, read_rows
+from event_assets.warehouse.query_result import Rows
 
 EVERY_KIND = """
 SELECT * FROM (VALUES

@@ -60,8 +60,7 @@ def test_rejected_records_unite_what_landing_and_cleaning_refused(world: World) 
 def test_a_table_in_folders_of_another_column_has_that_column(tmp_path: Path) -> None:
     world = World(tmp_path, load_datasets()["streaming"])
     world.drop(
-        "user_activity_1.csv",
-        "log_id,user_id,timestamp,ip_address,watch_time(min)\n1,ann,2025-01-06T10:00:00,,1.25\n",
+        "user_activity_1.csv", "log_id,user_id,timestamp,ip_address,watch_time(min)\n1,ann,2025-01-06T10:00:00,,1.25\n"
     )
     world.refresh()
     found = rows(world, "FROM streaming.watch_time_overall", streaming=world.dataset)

@@ -112,7 +112,7 @@ class DuckDBPorts:
         return nw.from_native(present.aggregate(f"{groups}, {ends}", groups))
 
     def from_text(
-        self, frame: Frame, columns: Sequence[str], *, into: str, declared_type: str, function: TextFunction
+        self, frame: Frame, columns: Sequence[str], *, into: str, function: TextFunction, declared_type: str = "string"
     ) -> Frame:
         name = f"from_text_{next(self._names)}"
         self._made.append(("function", name))
@@ -135,7 +135,7 @@ class DuckDBPorts:
         return _with(frame, **{into: f"{name}(list_value({', '.join(map(identifier, columns))}))"})
 
     def region(self, frame: Frame, *, address: str, into: str) -> Frame:
-        return self.from_text(frame, [address], into=into, declared_type="string", function=self._geo.regions)
+        return self.from_text(frame, [address], into=into, function=self._geo.regions)
 
 
 def _relation(frame: Frame) -> duckdb.DuckDBPyRelation:

@@ -129,14 +129,14 @@ class PolarsPorts:
         return nw.from_native(present.group_by(by).agg(value.first().alias(first), value.last().alias(last)))
 
     def from_text(
-        self, frame: Frame, columns: Sequence[str], *, into: str, declared_type: str, function: TextFunction
+        self, frame: Frame, columns: Sequence[str], *, into: str, function: TextFunction, declared_type: str = "string"
     ) -> Frame:
         dtype = polars_type(declared_type)
         mapped = pl.struct(*columns).map_batches(_on_distinct(function, dtype), return_dtype=dtype, is_elementwise=True)
         return _with(frame, mapped.alias(into))
 
     def region(self, frame: Frame, *, address: str, into: str) -> Frame:
-        return self.from_text(frame, [address], into=into, declared_type="string", function=self._geo.regions)
+        return self.from_text(frame, [address], into=into, function=self._geo.regions)
 
     def _ordered(self, frame: Frame, order: Sequence[str]) -> pl.LazyFrame:
         """The frame computed, and sorted where it is not: tables are read in their row order, so most are."""
@@ -190,7 +190,8 @@ def _on_distinct(function: TextFunction, dtype: pl.DataType) -> Callable[[pl.Ser
         names = texts.columns
         if len(names) == 1:
             found, places = _coded(texts[names[0]])
-            return pl.Series("value of the row", function([[None, *found]]), dtype=dtype).gather(places)
+            values = function([[*([None] if texts[names[0]].null_count() else []), *found]])
+            return pl.Series("value of the row", values, dtype=dtype).gather(places)
         distinct = texts.unique(maintain_order=True)
         values = function([distinct[name].to_list() for name in names])
         if len(values) == 1:
@@ -202,9 +203,10 @@ def _on_distinct(function: TextFunction, dtype: pl.DataType) -> Callable[[pl.Ser
 
 
 def _coded(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """(the distinct texts without null; of each row the place of its text among them from 1, and 0 of null)."""
+    """(the distinct texts without null; of each row the place of its text among them, from 1 and 0 of null where there
+    are nulls)."""
     places = np.zeros(len(texts), np.uint32)
     coded = texts.drop_nulls().cast(pl.Categorical(pl.Categories.random()))
-    places[texts.is_not_null().to_numpy()] = coded.to_physical().to_numpy() + 1
+    places[texts.is_not_null().to_numpy()] = coded.to_physical().to_numpy() + (1 if texts.null_count() else 0)
     distinct = coded.unique()
     return distinct.cast(pl.String).gather(distinct.to_physical().arg_sort()), pl.Series(places)

@@ -134,7 +134,7 @@ class SparkPorts:
         return nw.from_native(present.agg(f.min_by(value, place).alias(first), f.max_by(value, place).alias(last)))
 
     def from_text(
-        self, frame: Frame, columns: Sequence[str], *, into: str, declared_type: str, function: TextFunction
+        self, frame: Frame, columns: Sequence[str], *, into: str, function: TextFunction, declared_type: str = "string"
     ) -> Frame:
         from pyspark.sql.pandas.functions import arrow_udf
 
@@ -144,9 +144,7 @@ class SparkPorts:
 
     def region(self, frame: Frame, *, address: str, into: str) -> Frame:
         path = self._geo_db
-        return self.from_text(
-            frame, [address], into=into, declared_type="string", function=lambda texts: _geo(path).regions(texts)
-        )
+        return self.from_text(frame, [address], into=into, function=lambda texts: _geo(path).regions(texts))
 
 
 @lru_cache(maxsize=1)

@@ -31,10 +31,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.exc import DatabaseError
 
 from event_assets.orchestration.private.bulk_rows import BULK, Numbered, event_rows, index_events
+from event_assets.orchestration.private.sqlite_storages import REVISION
 
 _BUSY_SECONDS = 60
-#: The newest revision of the tables that Dagster's migrations know.
-REVISION: Final = "29b539ebc72a"
 _MADE: Final = DagsterEventType.ASSET_MATERIALIZATION
 
 

@@ -1,0 +1,183 @@
+"""The actions and checkpoints of a Delta Lake log: the format's names and fields, as far as our tables need them.
+
+Source: https://github.com/delta-io/delta/blob/master/PROTOCOL.md (reader version 1, writer version 2).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, unquote
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Action = dict[str, Any]
+
+#: A checkpoint at this interval of commits keeps opening a table fast.
+CHECKPOINT_INTERVAL = 50
+READER_VERSION, WRITER_VERSION = 1, 2
+#: Deletion vectors stay off, so that plain Parquet readers of the folders are right.
+_CONFIGURATION = {
+    "delta.checkpointInterval": str(CHECKPOINT_INTERVAL),
+    "delta.logRetentionDuration": "interval 1 days",
+    "delta.enableDeletionVectors": "false",
+}
+#: Arrow's types of the tables' columns as the log names them.
+_TYPES = {
+    "string": "string",
+    "int64": "long",
+    "double": "double",
+    "bool": "boolean",
+    "date32[day]": "date",
+    "timestamp[us, tz=UTC]": "timestamp",
+}
+#: What a path in the log keeps unescaped beside letters and digits: all that a URI may contain.
+_IN_URIS = "/=:+,@&$!*'();"
+
+
+class LogFile(NamedTuple):
+    """One file that counts: its path below the table's folder, its rows and its Hive value (None without)."""
+
+    path: str
+    rows: int
+    hive: str | None = None
+    bytes: int = 0
+    """Its size, as the log has it."""
+    statistics: str = ""
+    """JSON with `minValues`, `maxValues` and `nullCount` of its columns, if there are any."""
+
+
+def add(file: LogFile, partitioned_by: str | None) -> Action:
+    """The action that makes a file count."""
+    return {
+        "path": quote(file.path, safe=_IN_URIS),
+        "partitionValues": {partitioned_by: file.hive} if partitioned_by else {},
+        "size": file.bytes,
+        "modificationTime": 0,
+        "dataChange": True,
+        "stats": json.dumps({"numRecords": file.rows, **json.loads(file.statistics or "{}")}),
+    }
+
+
+def file_of(action: Action) -> LogFile:
+    """The file of an `add`."""
+    statistics = json.loads(action["stats"] or "{}")
+    rows = statistics.pop("numRecords", 0)
+    hive = next(iter(action["partitionValues"].values()), None)
+    return LogFile(path_of(action), rows, hive, action["size"], json.dumps(statistics) if statistics else "")
+
+
+def path_of(action: Action) -> str:
+    """The path of an `add` or `remove` below the table's folder."""
+    return unquote(action["path"])
+
+
+def remove(path: str) -> Action:
+    """The action after which a file counts no more. No reader of an older version needs it: its time is long ago."""
+    return {"path": quote(path, safe=_IN_URIS), "deletionTimestamp": 0, "dataChange": True}
+
+
+def commit_info(partitioned_by: str | None) -> Action:
+    """Who wrote a commit, and when."""
+    parameters = {"mode": "Append", "partitionBy": json.dumps([partitioned_by] if partitioned_by else [])}
+    return {
+        "timestamp": int(time.time() * 1000),
+        "operation": "WRITE",
+        "operationParameters": parameters,
+        "engineInfo": "event_assets",
+    }
+
+
+def new_table(schema: pa.Schema, partitioned_by: str | None) -> Sequence[Action]:
+    """The actions with which a table's log begins."""
+    metadata = {
+        "id": str(uuid.uuid4()),
+        "format": {"provider": "parquet", "options": {}},
+        "schemaString": json.dumps({"type": "struct", "fields": _columns(schema)}),
+        "partitionColumns": [partitioned_by] if partitioned_by else [],
+        "configuration": _CONFIGURATION,
+        "createdTime": int(time.time() * 1000),
+    }
+    protocol = {"minReaderVersion": READER_VERSION, "minWriterVersion": WRITER_VERSION}
+    return [{"protocol": protocol}, {"metaData": metadata}]
+
+
+def with_new_columns(metadata: Action, schema: pa.Schema) -> Sequence[Action]:
+    """The action that adds the columns which a changed declaration brings; none without any.
+
+    Columns that were dropped or changed their type stay as they were: the log may list files that have them.
+    """
+    known = json.loads(metadata["schemaString"])
+    names = {column["name"] for column in known["fields"]}
+    new = [column for column in _columns(schema) if column["name"] not in names]
+    known["fields"] += new
+    return [{"metaData": {**metadata, "schemaString": json.dumps(known)}}] if new else []
+
+
+def _columns(schema: pa.Schema) -> list[Action]:
+    types = ((column.name, str(column.type)) for column in schema)
+    return [{"name": name, "type": _log_type(dtype), "nullable": True, "metadata": {}} for name, dtype in types]
+
+
+def _log_type(arrow: str) -> str:
+    return arrow.replace("decimal128", "decimal").replace(" ", "") if arrow.startswith("decimal") else _TYPES[arrow]
+
+
+def checkpoint(protocol: Action, metadata: Action, files: Iterable[Action]) -> bytes:
+    """The Parquet file with a log's whole state: an action in each row."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [{"protocol": protocol}, {"metaData": metadata}, *({"add": file} for file in files)]
+    stream = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, _checkpoint_schema()), stream, compression="snappy")
+    return stream.getvalue()
+
+
+def read_checkpoint(content: bytes) -> tuple[Action, Action, list[Action]]:
+    """Protocol, metadata and added files of a checkpoint, whoever wrote it."""
+    import pyarrow.parquet as pq
+
+    rows = pq.ParquetFile(io.BytesIO(content)).read(["protocol", "metaData", "add"], use_threads=False).to_pylist()
+    found: Mapping[str, list[Action]] = {
+        kind: [row[kind] for row in rows if row[kind]] for kind in ("protocol", "metaData", "add")
+    }
+    [protocol], [metadata] = found["protocol"], found["metaData"]
+    metadata["configuration"] = dict(metadata["configuration"] or ())
+    metadata["format"]["options"] = dict(metadata["format"]["options"] or ())
+    files = [{**action, "partitionValues": dict(action["partitionValues"])} for action in found["add"]]
+    return protocol, metadata, files
+
+
+@cache
+def _checkpoint_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    text, number, flag, texts = pa.string(), pa.int64(), pa.bool_(), pa.map_(pa.string(), pa.string())
+    protocol = {"minReaderVersion": pa.int32(), "minWriterVersion": pa.int32()}
+    metadata = {
+        "id": text,
+        "name": text,
+        "description": text,
+        "format": pa.struct({"provider": text, "options": texts}),
+        "schemaString": text,
+        "partitionColumns": pa.list_(text),
+        "configuration": texts,
+        "createdTime": number,
+    }
+    added = {"path": text, "partitionValues": texts, "size": number, "modificationTime": number, "dataChange": flag}
+    removed = {"path": text, "deletionTimestamp": number, "dataChange": flag}
+    kinds = {
+        "txn": {"appId": text, "version": number},
+        "add": {**added, "stats": text},
+        "remove": removed,
+        "metaData": metadata,
+        "protocol": protocol,
+    }
+    return pa.schema({kind: pa.struct(fields) for kind, fields in kinds.items()})
