@@ -11,10 +11,11 @@ from types import MappingProxyType
 from typing import Any
 
 from event_assets.declaration import RESERVED_COLUMNS
+from event_assets.declaration.column import Numbers
 from event_assets.draft import known_names
 from event_assets.draft.assign_roles import Roles
 from event_assets.draft.event_type_field import differ_in_case, possible_types
-from event_assets.draft.infer_types import PLAIN, ColumnType, Numbers, common_numbers, is_identifier, type_of, unit_of
+from event_assets.draft.infer_types import PLAIN, ColumnType, common_numbers, is_identifier, plain, type_of, unit_of
 from event_assets.draft.sample import Field, bare, share, titles_of
 from event_assets.draft.user_field import possible_users
 
@@ -92,20 +93,15 @@ def event_columns(
         kind = ColumnType("string") if is_text else _type(one, one.source in ids, numbers)
         if name == "user_id" and kind.name not in ("string", "int64"):
             kind = ColumnType("string", kind.null_values)
-        remarks = roles.remarks[{"user_id": "user", "event_type": "type"}[name]] if name in _OF_ALL else []
-        found.append(
-            DraftColumn(
-                name,
-                one.sources,
-                kind,
-                required=one.source in required,
-                personal=_is_personal(one) or one.source in addresses,
-                is_empty=not one.texts and name not in _OF_ALL,
-                lower=name == "event_type" and bool(differ_in_case(one.texts)),
-                examples=_examples(one) if one.source not in ids else (),
-                remarks=(*remarks, *_odd_values(one, kind)),
-            )
+        drafted = replace(
+            _drafted(name, one, kind, is_id=one.source in ids),
+            required=one.source in required,
+            personal=_is_personal(one) or one.source in addresses,
+            is_empty=not one.texts and name not in _OF_ALL,
+            lower=name == "event_type" and bool(differ_in_case(one.texts)),
         )
+        remarks = roles.remarks[{"user_id": "user", "event_type": "type"}[name]] if name in _OF_ALL else []
+        found.append(replace(drafted, remarks=(*remarks, *drafted.remarks)))
     return tuple(found)
 
 
@@ -123,19 +119,14 @@ def profile_columns(fields: Sequence[Field], user: Field, taken: Iterable[str]) 
         is_user = one.source == user.source
         name = "user_id" if is_user else _free(one.names, names, prefix="profile")
         names.add(name)
-        kind = type_of(one, identifier=is_user)
-        found.append(
-            DraftColumn(
-                name,
-                one.sources,
-                kind,
-                required=is_user,
-                personal=_is_personal(one),
-                examples=() if is_user else _examples(one),
-                remarks=_odd_values(one, kind),
-            )
-        )
+        found.append(replace(_drafted(name, one, type_of(one, identifier=is_user), is_id=is_user), required=is_user))
     return tuple(found)
+
+
+def _drafted(name: str, one: Field, kind: ColumnType, *, is_id: bool) -> DraftColumn:
+    examples = () if is_id else _examples(one)
+    remarks = _odd_values(one, kind)
+    return DraftColumn(name, one.sources, kind, personal=_is_personal(one), examples=examples, remarks=remarks)
 
 
 def unified(blocks: Sequence[tuple[DraftColumn, ...]]) -> list[tuple[DraftColumn, ...]]:
@@ -176,7 +167,7 @@ def _type(one: Field, identifier: bool, numbers: Numbers) -> ColumnType:
     """A field's type; 1.234 is a thousand and more where other columns of the block write 1.893,71."""
     kind = type_of(one, identifier=identifier)
     is_grouped = numbers.thousands == "." and any("." in text for text in one.texts) and not one.is_number
-    if kind.numbers == PLAIN and is_grouped and all(numbers.plain(text) for text in one.texts):
+    if kind.numbers == PLAIN and is_grouped and all(plain(text, numbers) for text in one.texts):
         return type_of(one, identifier=identifier, numbers=numbers)
     return kind
 

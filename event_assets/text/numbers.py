@@ -62,7 +62,7 @@ def int64(text: str) -> str | None:
 
 
 def decimal(text: str, precision: int, scale: int) -> str | None:
-    """The plain digits of a number that `decimal(precision,scale)` holds exactly; None for any other text."""
+    """The plain digits of a number that fits `decimal(precision,scale)` exactly; None for any other text."""
     value = number(text)
     if value is None or -value.exponent > scale:
         return None
@@ -107,6 +107,15 @@ def notation_pattern(decimal: str, thousands: str | None, unit: str | None) -> s
         return f"[+-]?{number}"
     mark, blank = re.escape(unit), f"[{_BLANKS}]?"
     return f"(?:[+-]?(?:{mark}{blank})?|{mark}{blank}[+-]){number}|[+-]?{number}{blank}{mark}"
+
+
+def in_plain_notation(text: str, decimal: str, thousands: str | None, unit: str | None) -> str | None:
+    """The number with a point and without unit and marks of thousands; None where the text is not in the notation."""
+    if not re.fullmatch(notation_pattern(decimal, thousands, unit), text):
+        return None
+    text = re.sub(unit_pattern(unit), "", text) if unit else text
+    text = re.sub(mark_pattern(thousands), "", text) if thousands else text
+    return text.replace(decimal, ".")
 
 
 def unit_pattern(unit: str) -> str:

@@ -1,4 +1,4 @@
-"""What Narwhals lacks, in DuckDB. Nothing is fetched: all of it stays a relation that DuckDB can spill."""
+"""The operations that Narwhals lacks, in DuckDB. No rows are fetched: results are relations that DuckDB can spill."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import narwhals as nw
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
+from event_assets.engines.arrow_writer import on_distinct
 from event_assets.engines.duckdb.resources import named_failures
 from event_assets.engines.ip_continents import GeoDatabase
 from event_assets.tables.column_types import arrow_type, sql_type
@@ -33,7 +34,7 @@ class DuckDBPorts:
         self.version = self._geo.version
 
     def shared(self, frame: Frame) -> Frame:
-        """A temporary table, which DuckDB spills where it must; it goes with the connection."""
+        """A temporary table, which DuckDB spills if needed; it is deleted with the connection."""
         name = f"shared_{next(self._names)}"
         with named_failures():
             self.connection.execute(f"CREATE TEMP TABLE {name} AS {_relation(frame).sql_query()}")
@@ -119,10 +120,7 @@ class DuckDBPorts:
         dtype = arrow_type(declared_type)
 
         def mapped(lists: pa.ChunkedArray) -> pa.Array:
-            rows = [tuple(texts) for texts in lists.to_pylist()]
-            distinct = list(dict.fromkeys(rows))
-            values = dict(zip(distinct, function(list(zip(*distinct, strict=True))), strict=True))
-            return pa.array([values[row] for row in rows], dtype)
+            return on_distinct(function, [tuple(texts) for texts in lists.to_pylist()], dtype)
 
         self.connection.create_function(
             name,

@@ -46,7 +46,9 @@ class PolarsEngine:
     def scan(self, table: Table, partitions: Mapping[dt.date | None, Content]) -> nw.LazyFrame[Any]:
         parts: list[pl.LazyFrame] = []
         # Files first: those of many dates are one plan.
-        ordered = sorted(partitions.items(), key=lambda item: (isinstance(item[1], pl.DataFrame), _date_of(item)))
+        ordered = sorted(
+            partitions.items(), key=lambda item: (isinstance(item[1], pl.DataFrame), item[0] or dt.date.min)
+        )
         for in_memory, group in groupby(ordered, key=lambda item: isinstance(item[1], pl.DataFrame)):
             # One plan for each frame would cost more than to put small frames together.
             contents: dict[dt.date | None, Any] = dict(group)
@@ -60,7 +62,7 @@ class PolarsEngine:
 
     def write(self, outputs: Outputs, tables: Mapping[str, Table], folder: Path, dates: Dates = (None,)) -> Written:
         plans = _plans(outputs, tables, dates)
-        del outputs  # with the plans it is all that holds what the tables share, which sorting needs room beside
+        del outputs  # frees the rows that the tables share, whose memory sorting needs
         frames, figures = _computed(plans, tables, self._way, dates)
         pieces, parts = {}, {}
         together = dict(frames) if len(dates) > 1 else {}
@@ -93,7 +95,7 @@ def _plans(outputs: Outputs, tables: Mapping[str, Table], dates: Dates) -> dict[
 def _computed(
     plans: dict[str, pl.LazyFrame], tables: Mapping[str, Table], way: Way, dates: Dates
 ) -> tuple[dict[str, pl.DataFrame], Figures]:
-    """Uses the plans up: they hold what they share."""
+    """The plans are emptied, since they keep the shared rows in memory."""
     computed = dict(zip(plans, pl.collect_all(list(plans.values()), engine=way), strict=True))
     plans.clear()
     counts = computed.pop(_FIGURES) if _FIGURES in computed else pl.DataFrame()
@@ -207,10 +209,6 @@ def _aligned(path: Path, schema: pl.Schema) -> pl.LazyFrame:
 
 
 def _with_date(plan: pl.LazyFrame, table: Table, date: dt.date | None) -> pl.LazyFrame:
-    if table.partitioned_by != "event_date":
+    if not table.by_date:
         return plan
     return plan.with_columns(pl.lit(date, polars_type("date")).alias("event_date"))
-
-
-def _date_of(item: tuple[dt.date | None, object]) -> dt.date:
-    return item[0] or dt.date.min
