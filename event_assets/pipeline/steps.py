@@ -164,7 +164,9 @@ def _add_events(graph: _Graph) -> None:
 
 def _add_persons(graph: _Graph, rules: dict[str, Any]) -> None:
     graph.add("identity_links", ["cleaned_events"], persons.identity_links, rules)
-    graph.add_whole("identities", [Input("identity_links", first=True)], persons.identities, rules)
+    # All dates before: retention keeps them, since a login links the ids of all dates.
+    links = Input("identity_links", before="all", first=True)
+    graph.add_whole("identities", [links], persons.identities, rules)
 
 
 def _add_source_sessions(graph: _Graph) -> None:
