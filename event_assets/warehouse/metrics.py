@@ -96,7 +96,7 @@ def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, las
 def counted_traffic(dataset: Dataset, by: str | None) -> tuple[str, ...]:
     """The kinds of traffic that an answer counts, where it leaves out others; by kind it counts all of them."""
     kinds = dataset.traffic.count if dataset.traffic and by != TRAFFIC.name else ()
-    return kinds if {*kinds} != {*TRAFFIC.allowed} else ()
+    return () if {*kinds} == set(TRAFFIC.allowed or ()) else kinds
 
 
 def dates_of_facts(dataset: Dataset) -> str:
