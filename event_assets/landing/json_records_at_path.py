@@ -13,12 +13,12 @@ from typing import Any
 import orjson
 
 from event_assets.landing.json_elements import Elements, elements_of
+from event_assets.landing.json_paths import take_within
 from event_assets.landing.reader_interface import MALFORMED, MAX_RAW_BYTES, TOO_LONG, FileRejected
 from event_assets.landing.schema_drift import shown_name
 from event_assets.text.field_paths import KEY, MEMBERS, PARENT, parse_path
 from event_assets.text.json_text import STRING, BadJson, behind_space, element_end, items_of, parse_object
 
-_PARENT = orjson.dumps(PARENT)
 _NAME = re.compile(STRING + rb"[ \t\r\n]*:[ \t\r\n]*")
 
 
@@ -132,12 +132,8 @@ def _add(made: Elements, text: bytes, around: dict[str, Any], max_bytes: int) ->
     if text.startswith(b"["):
         with suppress(BadJson):
             texts = items_of(text)
-    keys = b"%s:%s}" % (_PARENT, orjson.dumps(around))
     for own in texts:
         try:
-            values = parse_object(own)
+            take_within(made, own, parse_object(own), around, orjson.dumps(around), max_bytes)
         except BadJson:
             made.add(own, max_bytes)  # as a reject
-            continue
-        comma = b"," if values else b""
-        made.take(own.rstrip()[:-1] + comma + keys, {**values, PARENT: around}, max_bytes + len(keys))
