@@ -124,6 +124,7 @@ class Reject:
     row_number: int
     reason: str
     text: bytes
+    column: str | None = None
 
 
 @dataclass(frozen=True)
