@@ -14,8 +14,9 @@ import orjson
 
 from event_assets.landing.json_elements import Elements, elements_of
 from event_assets.landing.json_paths import take_within
-from event_assets.landing.reader_interface import MALFORMED, MAX_RAW_BYTES, TOO_LONG, FileRejected
+from event_assets.landing.reader_interface import MALFORMED, TOO_LONG, FileRejected
 from event_assets.landing.schema_drift import shown_name
+from event_assets.tables.landed_tables import MAX_RAW_BYTES
 from event_assets.text.field_paths import KEY, MEMBERS, PARENT, parse_path
 from event_assets.text.json_text import STRING, BadJson, behind_space, element_end, items_of, parse_object
 

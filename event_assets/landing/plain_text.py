@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from event_assets.declaration import Source
-from event_assets.landing.reader_interface import MAX_RAW_BYTES, FileRejected
+from event_assets.landing.reader_interface import FileRejected
 from event_assets.landing.unpack import DEFAULT_LIMITS, STREAMS, Ending, Limits, members, unpacked
+from event_assets.tables.landed_tables import MAX_RAW_BYTES
 from event_assets.text.encodings import DETECT, detect_encoding, exact_encoding, wide_encoding
 
 BLOCK_BYTES = 4 * 1024 * 1024
