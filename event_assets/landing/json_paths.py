@@ -31,7 +31,7 @@ class JsonPath:
     rest: Path = ()
     """What leads from the array to the value."""
     literal: str | None = None
-    """A member of this very name, dots and all, comes first."""
+    """A member whose name is the whole path, with its dots, comes first."""
 
     @classmethod
     def of(cls, source: str) -> JsonPath:

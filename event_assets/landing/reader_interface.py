@@ -105,7 +105,7 @@ def names_of(name: str, sources: Sequence[str]) -> list[str]:
 
 
 def number_flag(name: str) -> str:
-    """The column that tells whether the values of a reader's column are numbers of the source."""
+    """The column of flags: whether a value of a reader's column is a number in the source."""
     return f"is number {name}"
 
 
