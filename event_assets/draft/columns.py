@@ -11,10 +11,11 @@ from types import MappingProxyType
 from typing import Any
 
 from event_assets.declaration import RESERVED_COLUMNS
+from event_assets.declaration.column import Numbers
 from event_assets.draft import known_names
 from event_assets.draft.assign_roles import Roles
 from event_assets.draft.event_type_field import differ_in_case, possible_types
-from event_assets.draft.infer_types import PLAIN, ColumnType, Numbers, common_numbers, is_identifier, type_of, unit_of
+from event_assets.draft.infer_types import PLAIN, ColumnType, common_numbers, is_identifier, plain, type_of, unit_of
 from event_assets.draft.sample import Field, bare, share, titles_of
 from event_assets.draft.user_field import possible_users
 
@@ -176,7 +177,7 @@ def _type(one: Field, identifier: bool, numbers: Numbers) -> ColumnType:
     """A field's type; 1.234 is a thousand and more where other columns of the block write 1.893,71."""
     kind = type_of(one, identifier=identifier)
     is_grouped = numbers.thousands == "." and any("." in text for text in one.texts) and not one.is_number
-    if kind.numbers == PLAIN and is_grouped and all(numbers.plain(text) for text in one.texts):
+    if kind.numbers == PLAIN and is_grouped and all(plain(text, numbers) for text in one.texts):
         return type_of(one, identifier=identifier, numbers=numbers)
     return kind
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from event_assets.declaration.column import Numbers
 from event_assets.draft.assign_roles import Roles
 from event_assets.draft.columns import DraftColumn
 from event_assets.draft.infer_time_formats import ZONES
-from event_assets.draft.infer_types import PLAIN, ColumnType, Numbers, common_numbers
+from event_assets.draft.infer_types import PLAIN, ColumnType, common_numbers
 from event_assets.draft.propose_where import LeftOut
 from event_assets.draft.sample import Field, Sample, share
 from event_assets.draft.yaml_quoting import check, checks, flow, one_line
@@ -64,8 +65,9 @@ def block_lines(block: Block, first: str, indent: str) -> Iterator[str]:
         yield f"{indent}{key}: {flow(value)}"
     numbers = common_numbers(column.type for column in block.columns)
     if numbers != PLAIN:
-        shown = f"1{numbers.thousands}234{numbers.decimal}50"
-        yield f"{indent}numbers: {flow(_numbers(numbers))}  # CHECK: numbers are written as {shown}"
+        shown = f"1{numbers.thousands or ''}234{numbers.decimal}50"
+        keys = flow(numbers.model_dump(exclude_defaults=True))
+        yield f"{indent}numbers: {keys}  # CHECK: numbers are written as {shown}"
     if block.roles:
         yield from checks(block.roles.remarks["time"], indent)
         naive = "  # CHECK: some times have no zone: see source_timezone" if block.roles.forms.is_naive else ""
@@ -147,15 +149,10 @@ def column_keys(column: DraftColumn, numbers: Numbers = PLAIN) -> dict[str, Any]
         keys["booleans"] = dict(column.type.booleans)
     is_marked = column.type.name.startswith(("float64", "decimal")) or column.type.numbers != PLAIN
     if is_marked and column.type.numbers != numbers:
-        keys["numbers"] = _numbers(column.type.numbers)
+        keys["numbers"] = column.type.numbers.model_dump(exclude_defaults=True)
     if column.personal:
         keys["personal"] = True
     return keys
-
-
-def _numbers(numbers: Numbers) -> dict[str, str]:
-    keys = {"decimal": numbers.decimal, "thousands": numbers.thousands, "unit": numbers.unit}
-    return {key: mark for key, mark in keys.items() if mark and (key, mark) != ("decimal", PLAIN.decimal)}
 
 
 def _partition_lines(block: Block, indent: str) -> Iterator[str]:

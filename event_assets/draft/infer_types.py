@@ -6,9 +6,11 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from event_assets.declaration.column import Numbers
 from event_assets.draft.sample import Field, bare
+from event_assets.text.numbers import in_plain_notation
 from event_assets.text.parse_event_times import parse_time
 
 #: Words that mean "no value"; of a text column only those that no language and no country uses.
@@ -38,7 +40,7 @@ _BOOLEANS = (
 )
 
 #: Marks of decimals and of thousands, as texts of numbers use them; the plain form first.
-MARKS = ((".", ""), (",", "."), (",", " "), (",", "'"), (".", ","), (".", "'"), (",", ""))
+MARKS = ((".", None), (",", "."), (",", " "), (",", "'"), (".", ","), (".", "'"), (",", None))
 _AMOUNT = re.compile(r"[+-]?(?P<before>[^\d\s+.,'-]*) ?[+-]?\d[\d.,' ]*?(?: ?(?P<after>[^\d\s+,'-][^\d\s+,'-]*))?")
 _WITH_A_POINT = ("$", "US$", "USD", "£", "GBP", "AUD", "CAD", "NZD", "¥", "JPY", "CNY", "₹", "INR", "%")
 _CURRENCIES = (
@@ -50,34 +52,13 @@ _CURRENCIES = (
 _BLANKS = str.maketrans("\u00a0\u202f", "  ")
 
 
-@dataclass(frozen=True)
-class Numbers:
-    """How texts of numbers are written."""
-
-    decimal: str = "."
-    thousands: str = ""
-    unit: str = ""
-
-    def plain(self, text: str) -> str | None:
-        """The number with a point and without unit and marks of thousands; None where the text is none."""
-        text = text.translate(_BLANKS)
-        if self.unit and text.count(self.unit) == 1:
-            before, after = text.split(self.unit)
-            if before.strip("+- ") and after:
-                return None
-            text = before.removesuffix(" ") + after.removeprefix(" ")
-        if not self.thousands:
-            pattern = rf"[+-]?(?:[0-9]+(?:{re.escape(self.decimal)}[0-9]*)?|{re.escape(self.decimal)}[0-9]+)"
-        else:
-            mark = re.escape(self.thousands)
-            pattern = rf"[+-]?(?:[0-9]{{1,3}}(?:{mark}[0-9]{{3}})+|[0-9]+)(?:{re.escape(self.decimal)}[0-9]*)?"
-        if not re.fullmatch(pattern, text, re.ASCII):
-            return None
-        plain = text.replace(self.thousands, "") if self.thousands else text
-        return plain.replace(self.decimal, ".")
-
-
 PLAIN = Numbers()
+
+
+def plain(text: str, numbers: Numbers) -> str | None:
+    """A number with a point and without unit, marks of thousands and exponent; None where the text is none."""
+    found = in_plain_notation(text, numbers.decimal, numbers.thousands, numbers.unit)
+    return None if found is None or "e" in found.lower() else found
 
 
 @dataclass(frozen=True)
@@ -101,12 +82,12 @@ def is_identifier(name: str) -> bool:
 
 
 def is_number_text(text: str) -> bool:
-    return PLAIN.plain(text) is not None
+    return plain(text, PLAIN) is not None
 
 
 def common_numbers(types: Iterable[ColumnType]) -> Numbers:
     """How most columns with other marks than a point write numbers; the plain way where none does."""
-    found = Counter(marks for kind in types if (marks := replace(kind.numbers, unit="")) != PLAIN)
+    found = Counter(marks for kind in types if (marks := kind.numbers.model_copy(update={"unit": None})) != PLAIN)
     # Of equally frequent ones that with a mark of thousands reads the other, too.
     return max(found, key=lambda numbers: (found[numbers], bool(numbers.thousands)), default=PLAIN)
 
@@ -131,8 +112,8 @@ def type_of(field: Field, *, identifier: bool = False, numbers: Numbers | None =
         mapped = () if {word for word, _ in words} <= {"true", "false"} else words
         return ColumnType("bool", nulls, mapped)
     numbers = PLAIN if field.is_number else numbers or _numbers(texts)
-    if (odd := _odd(texts, lambda text: numbers.plain(text) is not None or _FLOAT.fullmatch(text))) is not None:
-        read = [numbers.plain(text) or text for text in texts if text not in odd]
+    if (odd := _odd(texts, lambda text: plain(text, numbers) is not None or _FLOAT.fullmatch(text))) is not None:
+        read = [plain(text, numbers) or text for text in texts if text not in odd]
         padded = any(_PADDED.match(text) for text in read)
         return text_type if padded else ColumnType(_number(read, name), nulls, (), odd, numbers)
     for kind, fits in (("date", _is_date), ("timestamp", _is_time)):
@@ -176,19 +157,19 @@ def _booleans(texts: Sequence[str]) -> tuple[tuple[str, bool], ...]:
 
 def _numbers(texts: Sequence[str]) -> Numbers:
     """The marks under which the most texts are numbers; the plain ones where others read no more."""
-    best, most = PLAIN, sum(PLAIN.plain(text) is not None for text in texts)
+    best, most = PLAIN, sum(plain(text, PLAIN) is not None for text in texts)
     if most == len(texts):
         return best
     unit = _unit(texts)
     for decimal, thousands in sorted(MARKS, key=lambda one: one[0] != ".") if unit in _WITH_A_POINT else MARKS:
-        marks = Numbers(decimal, thousands, unit)
-        read = sum(marks.plain(text) is not None for text in texts)
+        marks = Numbers(decimal=decimal, thousands=thousands, unit=unit or None)
+        read = sum(plain(text, marks) is not None for text in texts)
         if read > most:
             best, most = marks, read
     if best.thousands and not any(best.thousands in text.translate(_BLANKS) for text in texts):
-        best = replace(best, thousands="")
+        best = best.model_copy(update={"thousands": None})
     if best.unit and not best.thousands:  # larger amounts of a later file have it
-        best = replace(best, thousands="," if best.decimal == "." else ".")
+        best = best.model_copy(update={"thousands": "," if best.decimal == "." else "."})
     return best
 
 

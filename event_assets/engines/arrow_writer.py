@@ -1,4 +1,4 @@
-"""Staged Parquet out of a stream of Arrow batches, which needn't fit into memory."""
+"""What engines share that work on Arrow batches: staged Parquet out of a stream of them, and functions of texts."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from event_assets.storage.parquet import NO_VALUE, footer, naming_disk_errors
 from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.column_types import arrow_type
 from event_assets.tables.table import Table
+from event_assets.transforms.interface import TextFunction
 
 #: The number of rows of a row group: equal rows give equal bytes, in whatever batches they come.
 ROW_GROUP = 1 << 17
@@ -55,6 +56,13 @@ def with_empty(
         rows = _write(path, file_schema(table, figures[date]), ())
         found[date].append(WrittenFile(path, rows, NO_VALUE if table.hive_column else None))
     return found
+
+
+def on_distinct(function: TextFunction, rows: Sequence[tuple[str | None, ...]], dtype: pa.DataType) -> pa.Array:
+    """A function of texts over the distinct ones of some rows of texts, spread over all rows."""
+    distinct = list(dict.fromkeys(rows))
+    values = dict(zip(distinct, function(list(zip(*distinct, strict=True))), strict=True)) if distinct else {}
+    return pa.array([values[row] for row in rows], dtype)
 
 
 def by_schema(paths: Sequence[Path]) -> list[tuple[pa.Schema, list[Path]]]:

@@ -32,7 +32,7 @@ def dbt_sources(dataset: Dataset) -> dict[str, Any]:
 
 def _table(view: View) -> dict[str, Any]:
     found: dict[str, Any] = {"name": view.name, "description": _verbatim(view.description)}
-    key = _key(view)
+    key = () if view.name == REJECTED else view.tables[0].unique
     if key:
         # dbt groups by the text given here as a column's name: a row of all columns of the key.
         row = ", ".join(identifier(name) for name in key)
@@ -41,16 +41,6 @@ def _table(view: View) -> dict[str, Any]:
     required = {column.name for column in view.columns if not column.nullable} | set(key)
     found["columns"] = [_column(column, column.name in required) for column in view.columns]
     return found
-
-
-def _key(view: View) -> list[str]:
-    """The columns that no two rows of the view share: the key of a partition, and what it is partitioned by."""
-    if view.name == REJECTED:
-        return []
-    table = view.tables[0]
-    hive = [table.partitioned_by] if table.partitioned_by and table.partitioned_by not in table.key else []
-    nullable = {column.name for column in table.columns if column.nullable}
-    return [] if nullable & set(table.key) else [*hive, *table.key]
 
 
 def _column(column: Column, required: bool) -> dict[str, Any]:

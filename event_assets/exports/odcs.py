@@ -61,7 +61,7 @@ def _object(view: View, table: Table, dataset: Dataset) -> dict[str, Any]:
         "description": view.description,
         "tags": [table.layer],
         "properties": [_property(column, table) for column in view.columns],
-        "quality": list(_quality(view, table)),
+        "quality": list(_quality(table)),
     }
 
 
@@ -107,14 +107,12 @@ def _number(bound: str | None, column: Column) -> int | float | None:
     return int(value) if value.is_integer() else value
 
 
-def _quality(view: View, table: Table) -> Iterator[dict[str, Any]]:
-    key = [*([table.partitioned_by] if table.partitioned_by else []), *table.key]
-    names = list(dict.fromkeys(key))
-    if not {column.name for column in table.columns if column.nullable} & set(names):
+def _quality(table: Table) -> Iterator[dict[str, Any]]:
+    if table.unique:
         yield {
             "type": "library",
             "metric": "duplicateValues",
-            "description": f"No two rows share {', '.join(names)}.",
-            "arguments": {"properties": names},
+            "description": f"No two rows share {', '.join(table.unique)}.",
+            "arguments": {"properties": list(table.unique)},
             "mustBe": 0,
         }

@@ -24,7 +24,6 @@ _BLANK = re.compile(rb"[ \t]*\r?")
 #: The beginning of a line that may be blank. Faster than looking for three texts of two bytes.
 _MAYBE_BLANK = re.compile(rb"\n[\r\n \t]")
 _LF = ord("\n")
-_CACHED = 256 * 1024
 _PIECE = 64 * 1024
 
 
@@ -137,31 +136,12 @@ def _is_plain(data: bytes, parser: RecordParser) -> bool:
         and len(data) <= parser.max_bytes
         and b"\0" not in data
         and (parser.escape in (b"", parser.quote) or parser.escape not in data)
-        and _is_utf8(data)
-        and not (b"\r" in data and _has_bare_cr(data))
+        and not len(_undecodable(data))
+        and data.count(b"\r") == data.count(b"\r\n")
         and not (parser.quote and parser.quote in data and _has_misplaced_quotes(data, parser))
         and not (parser.comment and (data.startswith(parser.comment) or b"\n" + parser.comment in data))
         and (parser.width != 1 or not (data[:1] in (b"\r", b"\n", b" ", b"\t") or _MAYBE_BLANK.search(data)))
     )
-
-
-def _is_utf8(data: bytes) -> bool:
-    if data.isascii():
-        return True
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _has_bare_cr(data: bytes) -> bool:
-    array = np.frombuffer(data, np.uint8)
-    for start in range(0, len(data), _CACHED):  # twice as fast as all at once, which no cache holds
-        piece = array[start : start + _CACHED + 1]
-        if np.greater(piece[:-1] == ord("\r"), piece[1:] == _LF).any():
-            return True
-    return data.endswith(b"\r")
 
 
 def _has_misplaced_quotes(data: bytes, parser: RecordParser) -> bool:

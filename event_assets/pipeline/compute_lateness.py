@@ -125,7 +125,11 @@ def _replay(
     with temporary_folder() as folder:
         temporary = Workspace(workspace.dataset, replace(workspace.settings, lake=folder / "lake"))
         for number, day in enumerate(sorted(set(landed.values()))):
-            new = [_since(file, first) for file in files if landed[file.file_id] == day]
+            new = [
+                replace(file, dates={d: rows for d, rows in file.dates.items() if _date(d) >= first}, rejected=0)
+                for file in files
+                if landed[file.file_id] == day
+            ]
             with temporary.writing():
                 temporary.refresh()
                 before = _linked(temporary, folder / f"before-{number}")
@@ -155,12 +159,6 @@ def _sessions(workspace: Workspace, files: Mapping[dt.date, Sequence[Path]]) -> 
         for path in paths
     ]
     return pl.concat([empty, *dated])
-
-
-def _since(file: SourceFile, first: dt.date) -> SourceFile:
-    """A file with only its records since a date."""
-    dates = {date: rows for date, rows in file.dates.items() if dt.date.fromisoformat(date) >= first}
-    return replace(file, dates=dates, rejected=0)
 
 
 def _linked(temporary: Workspace, folder: Path) -> dict[dt.date, list[Path]]:

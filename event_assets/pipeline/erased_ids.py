@@ -41,18 +41,13 @@ class Erasing:
                 spreads,
                 mentions,
             )
-            for column in id_columns(dataset)
+            for column in (dataset.identity.columns if dataset.identity else ("user_id",))
         ]
 
     @classmethod
     def only(cls, ids: Collection[str], *, mentions: bool, column: str = "user_id") -> Erasing:
         spreads = frozenset(map(spread, ids))
         return cls(column, lambda found: found in ids, lambda _: mentions, spreads, mentions)
-
-
-def id_columns(dataset: Dataset) -> tuple[str, ...]:
-    """The columns whose ids an erasure takes: that of users, and those that are linked with it."""
-    return dataset.identity.columns if dataset.identity else ("user_id",)
 
 
 def tombstone_name(column: str, found: str) -> str:

@@ -33,14 +33,16 @@ def scan_all_dates(
     """The rows of all dates of an input with `event_date`, for an engine that holds frames; `content_of` gives what a
     date is read from."""
     table, merged = workspace.tables[source.table], date_block_cache(workspace)
+    columns = [(column.name, column.type) for column in table.columns]
     blocks: list[str] = []
     others: dict[dt.date | None, Content] = {}
     for dates in _blocks(workspace, source):
-        made_from = _digest(workspace, source, dates)
+        made_from = digest(columns, [(str(date), workspace.content(source.table, date)) for date in dates])
         name = f"{source.table}/{dates[0]}-{made_from}.parquet"
         if merged.made_from(name) != made_from:
             contents: dict[dt.date | None, Content] = {date: content_of(date) for date in dates}
-            if not _is_worth_a_block(workspace, source, dates):
+            rows = sum(workspace.rows(source.table, date) for date in dates)
+            if len(dates) < _FEW_DATES or rows > _MANY_ROWS:
                 others |= contents
                 continue
             plan: pl.LazyFrame = nw.to_native(engine.scan(table, contents))
@@ -63,13 +65,3 @@ def _blocks(workspace: Workspace, source: Input) -> Iterator[list[dt.date]]:
     dates = (date for date in workspace.dates(source.table) if workspace.rows(source.table, date))
     for _, block in groupby(dates, key=lambda date: date.toordinal() // DATES):
         yield list(block)
-
-
-def _is_worth_a_block(workspace: Workspace, source: Input, dates: list[dt.date]) -> bool:
-    rows = sum(workspace.rows(source.table, date) for date in dates)
-    return len(dates) >= _FEW_DATES and rows <= _MANY_ROWS
-
-
-def _digest(workspace: Workspace, source: Input, dates: list[dt.date]) -> str:
-    columns = [(column.name, column.type) for column in workspace.tables[source.table].columns]
-    return digest(columns, [(str(date), workspace.content(source.table, date)) for date in dates])

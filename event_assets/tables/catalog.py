@@ -77,12 +77,8 @@ def tables(dataset: Dataset) -> dict[str, Table]:
 
 def _check_names(dataset: Dataset, table: Table) -> None:
     """DeclarationError where a declared name is one that the table has for a column of its own."""
-    hive = [table.partitioned_by] if table.partitioned_by else []
-    names = [name.lower() for name in (*table.names, *hive)]
+    names = [column.name.lower() for column in (*table.columns, *table.hive_columns)]
     for name in names:
         if names.count(name) > 1:
-            raise DeclarationError(
-                f"{dataset.name}: column {name}",
-                f"is also a column that {table.name} has of its own",
-                "choose another name",
-            )
+            state = f"is also a column that {table.name} has of its own"
+            raise DeclarationError(f"{dataset.name}: column {name}", state, "choose another name")

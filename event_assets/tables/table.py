@@ -36,6 +36,13 @@ class Column:
     column that an input has under the same name needs none."""
 
 
+#: The columns by which tables have folders.
+HIVE_COLUMNS = {
+    "event_date": Column("event_date", "date", "The date of the partition, in the dataset's time zone."),
+    "geo_region": Column("geo_region", "string", "Continent of the IP's country, or Unknown."),
+}
+
+
 @dataclass(frozen=True)
 class Table:
     """A table's contract. Rows are sorted by `order`, and no two have the same `key`."""
@@ -71,6 +78,18 @@ class Table:
     @property
     def by_date(self) -> bool:
         return self.partitioned_by == "event_date"
+
+    @property
+    def hive_columns(self) -> tuple[Column, ...]:
+        """The column by which the table has folders, if any."""
+        return (HIVE_COLUMNS[self.partitioned_by],) if self.partitioned_by else ()
+
+    @property
+    def unique(self) -> tuple[str, ...]:
+        """The columns that no two rows of the whole table share: its key by date or region; none if one may be null."""
+        if any(column.nullable and column.name in self.key for column in self.columns):
+            return ()
+        return tuple(dict.fromkeys((*(column.name for column in self.hive_columns), *self.key)))
 
     @property
     def landed(self) -> bool:
@@ -120,9 +139,4 @@ class Table:
         """The table's schema with its Hive column last, as the log holds it."""
         import pyarrow as pa
 
-        fields = [pa.field(c.name, arrow_type(c.type), nullable=True) for c in self.columns]
-        if self.partitioned_by == "event_date":
-            fields.append(pa.field("event_date", pa.date32()))
-        elif self.partitioned_by:
-            fields.append(pa.field(self.partitioned_by, pa.string()))
-        return pa.schema(fields)
+        return pa.schema([(c.name, arrow_type(c.type)) for c in (*self.columns, *self.hive_columns)])

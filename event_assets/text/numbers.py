@@ -109,6 +109,15 @@ def notation_pattern(decimal: str, thousands: str | None, unit: str | None) -> s
     return f"(?:[+-]?(?:{mark}{blank})?|{mark}{blank}[+-]){number}|[+-]?{number}{blank}{mark}"
 
 
+def in_plain_notation(text: str, decimal: str, thousands: str | None, unit: str | None) -> str | None:
+    """The number with a point and without unit and marks of thousands; None where the text is not in the notation."""
+    if not re.fullmatch(notation_pattern(decimal, thousands, unit), text):
+        return None
+    text = re.sub(unit_pattern(unit), "", text) if unit else text
+    text = re.sub(mark_pattern(thousands), "", text) if thousands else text
+    return text.replace(decimal, ".")
+
+
 def unit_pattern(unit: str) -> str:
     """The regular expression of the unit with the blank beside it."""
     return f"[{_BLANKS}]?{re.escape(unit)}[{_BLANKS}]?"

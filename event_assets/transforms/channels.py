@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from event_assets.declaration import Channels, Dataset
 from event_assets.tables.catalog import tables
 from event_assets.tables.column_types import narwhals_type
 from event_assets.transforms import conversions_and_revenue, sessions_by_source_id
 from event_assets.transforms.first_and_last_touch import FIRST, LAST, is_direct
-from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, TextFunction
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, TextFunction, declared
 from event_assets.transforms.source_and_medium import arrivals, channel_of, parts
 
 #: Of a session's own channel, and of those of its touches.
@@ -22,7 +21,7 @@ def session_sources(inputs: Inputs, scope: Scope) -> Outputs:
 
     Inputs: cleaned_events and session_parts of the dates; session_index where the source gives sessions.
     """
-    channels = _declared(scope.dataset)
+    channels = declared(scope.dataset.channels)
     fields = {name: f"its {name}" for name in channels.fields}
     rows = _first_events(inputs, fields, scope)
     rows = _read(rows, [*fields.values()], "arrival", arrivals(channels), scope)
@@ -62,7 +61,7 @@ def _read(rows: Frame, columns: list[str], into: str, function: TextFunction, sc
 def _first_events(inputs: Inputs, fields: dict[str, str], scope: Scope) -> Frame:
     """The first event of each session that starts on the dates: its session and the declared fields, each under the
     name that `fields` gives it."""
-    columns = _declared(scope.dataset).fields
+    columns = declared(scope.dataset.channels).fields
     events = inputs["cleaned_events"]
     if scope.dataset.sessions.by:
         begun, key = sessions_by_source_id.begun(inputs["session_index"], scope), "session_id"
@@ -97,8 +96,3 @@ def _columns(rows: Frame, figures: dict[str, nw.Expr], scope: Scope) -> Frame:
 def _types(scope: Scope) -> dict[str, nw.dtypes.DType]:
     columns = tables(scope.dataset)["channel_summary"].columns
     return {column.name: narwhals_type(column.type) for column in columns if column.name != "channel"}
-
-
-def _declared(dataset: Dataset) -> Channels:
-    assert dataset.channels is not None
-    return dataset.channels

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import narwhals as nw
 
 from event_assets.declaration import Column, Dataset
-from event_assets.transforms.find_earlier_keys import earlier_keys
 from event_assets.transforms.ids import with_event_id
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope
 from event_assets.transforms.row_numbers import among_equals
@@ -77,6 +78,23 @@ def _quarantined(raw: Frame, refused: Frame, scope: Scope) -> Frame:
 
 def _with_earlier(valid: Frame, event_keys: Frame, scope: Scope) -> Frame:
     """The records with `is earlier`: whether their key occurs on an earlier date within reach."""
-    known = earlier_keys(event_keys, valid, scope).with_columns(nw.lit(True).alias("is earlier"))
+    known = _earlier_keys(event_keys, valid, scope).with_columns(nw.lit(True).alias("is earlier"))
     joined = valid.join(known, on=scope.by("event_id"), how="left")
     return joined.with_columns(nw.col("is earlier").fill_null(False))
+
+
+def _earlier_keys(event_keys: Frame, events: Frame, scope: Scope) -> Frame:
+    """The ids that make an event of the scope's dates a duplicate: those of the dates that its dataset looks back.
+
+    `events` are those of the scope; of several dates only ids that occur in them are given, each with their date.
+    """
+    days = scope.dataset.dedupe_days
+    earlier = event_keys.select("event_id", nw.col("event_date").alias("key date"))
+    date = nw.col("event_date") if scope.several else nw.lit(scope.dates[0])
+    if scope.several:
+        earlier = events.select("event_date", "event_id").unique().join(earlier, on="event_id", how="inner")
+    earlier = earlier.filter(nw.col("key date") < date)
+    if days != "all":
+        reach = (nw.col("key date") + nw.lit(dt.timedelta(days=days))).cast(nw.Date)
+        earlier = earlier.filter(reach >= date)
+    return earlier.select(*scope.by("event_id")).unique()

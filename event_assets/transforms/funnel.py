@@ -12,10 +12,10 @@ from functools import reduce
 
 import narwhals as nw
 
-from event_assets.declaration import Column, Dataset, Funnel, FunnelStep
+from event_assets.declaration import Dataset, Funnel, FunnelStep
 from event_assets.transforms.cast_text import millionths
 from event_assets.transforms.conditions import holds
-from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, with_user
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, declared, with_user
 from event_assets.transforms.row_numbers import with_place
 
 _DAY = dt.timedelta(days=1)
@@ -24,7 +24,7 @@ _MILLION = 1_000_000
 
 def funnel_days(dataset: Dataset) -> int:
     """How many dates after an attempt's own its window can reach into."""
-    window = _options(dataset).window
+    window = declared(dataset.gold.user_funnel).window
     # Where clocks change a date may be shorter than 24 hours: one more covers that.
     return -(-window // _DAY) + (0 if dataset.timezone == "UTC" else 1)
 
@@ -34,7 +34,7 @@ def user_funnel(inputs: Inputs, scope: Scope) -> Outputs:
 
     Input: joined_facts of the dates and the `funnel_days` after each.
     """
-    options = _options(scope.dataset)
+    options = declared(scope.dataset.gold.user_funnel)
     numbers = range(1, len(options.steps) + 1)
     facts = with_user(inputs["joined_facts"], scope)
     meets = [_meets(step, scope).alias(_met(number)) for number, step in enumerate(options.steps, 1)]
@@ -58,19 +58,13 @@ def user_funnel(inputs: Inputs, scope: Scope) -> Outputs:
 
 def _meets(step: FunnelStep, scope: Scope) -> nw.Expr:
     """Whether an event meets a step's condition; never null."""
-
-    def column(name: str) -> Column:
-        declared = scope.dataset.fact_column(name)
-        assert declared is not None
-        return declared
-
-    met = holds(step.where, column)
+    met = holds(step.where, lambda name: declared(scope.dataset.fact_column(name)))
     return met & nw.col("event_type").is_in([*step.event_type]).fill_null(False) if step.event_type else met
 
 
 def _reached(facts: Frame, scope: Scope) -> list[Frame]:
     """For each step the users (by date) with an attempt that reached it; the times up to it are the earliest such's."""
-    options = _options(scope.dataset)
+    options = declared(scope.dataset.gold.user_funnel)
     window = options.window // dt.timedelta(microseconds=1)
     facts, next_from = _in_sequence(facts, scope)
     starts = scope.on_dates(facts).filter(nw.col(_met(1)))
@@ -104,7 +98,7 @@ def _in_sequence(facts: Frame, scope: Scope) -> tuple[Frame, int]:
     Where an event may meet several steps, they are numbered, so that it fills only one: at one instant by the first
     step that they meet, then by their ids.
     """
-    options = _options(scope.dataset)
+    options = declared(scope.dataset.gold.user_funnel)
     facts = scope.ports.microseconds(facts, {"event_time": "time us"})
     types = [name for step in options.steps for name in step.event_type]
     if all(step.event_type for step in options.steps) and len(set(types)) == len(types):
@@ -130,7 +124,7 @@ def _next(attempts: Frame, events: Frame, next_from: int, scope: Scope) -> Frame
 def funnel_summary(inputs: Inputs, scope: Scope) -> Outputs:
     """funnel_summary: a row per step, over all dates; each user counts once, by its best date: the furthest step, of
     equal ones the earliest date. Input: user_funnel of all dates."""
-    names = _options(scope.dataset).names
+    names = declared(scope.dataset.gold.user_funnel).names
     best = _best(inputs["user_funnel"])
     made: list[Frame] = []
     for number, step in enumerate(names, 1):
@@ -159,12 +153,6 @@ def _best(rows: Frame) -> Frame:
     return first.join(
         first.group_by("user_id").agg(nw.col("event_date").min()), on=["user_id", "event_date"], how="inner"
     )
-
-
-def _options(dataset: Dataset) -> Funnel:
-    options = dataset.gold.user_funnel
-    assert options is not None
-    return options
 
 
 def _name(options: Funnel, number: int) -> str:

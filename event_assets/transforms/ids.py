@@ -15,7 +15,6 @@ from collections.abc import Mapping
 
 import narwhals as nw
 
-from event_assets.declaration import Dataset
 from event_assets.transforms.interface import Frame, Scope
 
 #: Of events and of sessions: a session whose key looks like an event's still has another id.
@@ -46,18 +45,10 @@ def with_event_id(frame: Frame, scope: Scope) -> Frame:
     dataset = scope.dataset
     if dataset.event_id:
         return frame.with_columns(nw.col(f"typed {dataset.event_id}").alias("event_id"))
-    key = {_place(column, dataset): _kind(column, dataset) for column in dataset.dedupe_keys}
+    types = {name: "micros" if name == "event_time" else dataset.column(name).type for name in dataset.dedupe_keys}
+    places = {"micros": "event_time_us", "json": "canonical {}"}
+    key = {places.get(kind, "typed {}").format(name): kind for name, kind in types.items()}
     return with_id(frame, "event_id", key, namespace=EVENTS, scope=scope)
-
-
-def _place(column: str, dataset: Dataset) -> str:
-    if column == "event_time":
-        return "event_time_us"
-    return f"canonical {column}" if dataset.column(column).type == "json" else f"typed {column}"
-
-
-def _kind(column: str, dataset: Dataset) -> str:
-    return "micros" if column == "event_time" else dataset.column(column).type
 
 
 def _text(column: str, declared: str) -> nw.Expr:

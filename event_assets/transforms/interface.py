@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import narwhals as nw
 
@@ -16,6 +16,7 @@ from event_assets.declaration import Dataset
 from event_assets.tables.catalog import tables
 from event_assets.tables.column_types import narwhals_type
 
+T = TypeVar("T")
 #: A frame that is not computed yet, of whatever engine.
 Frame = nw.LazyFrame[Any]
 
@@ -186,6 +187,12 @@ class Scope:
     def _of(self, frame: Frame, dates: Sequence[dt.date]) -> Frame:
         date = nw.col("event_date")
         return frame.filter(date.is_in(dates) if self.several else date == nw.lit(dates[0]))
+
+
+def declared(part: T | None) -> T:
+    """A part of the declaration that its dataset has, as each of these transforms needs it."""
+    assert part is not None
+    return part
 
 
 def with_user(frame: Frame, scope: Scope) -> Frame:

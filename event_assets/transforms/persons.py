@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from event_assets.declaration import Dataset, Identity
-from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, declared
 
 #: Between the column and the id of a node; no declared name holds it.
 _APART = "\x1f"
@@ -21,7 +20,7 @@ def identity_links(inputs: Inputs, scope: Scope) -> Outputs:
 
     Input: cleaned_events of the date.
     """
-    identity = _declared(scope.dataset)
+    identity = declared(scope.dataset.identity)
     events = inputs["cleaned_events"].select(*scope.dated, *(_id(column) for column in identity.columns))
     rows = [_pairs(events, column, None, scope) for column in identity.columns]
     rows += [_pairs(events, column, other, scope) for column, other in identity.links]
@@ -39,7 +38,7 @@ def identities(inputs: Inputs, scope: Scope) -> Outputs:
     linked = rows.filter(~nw.col("linked_column").is_null())
     counts = linked.group_by("column", "id", "linked_column").agg(nw.len().alias("id count"))
     counts = counts.group_by("column", "id").agg(nw.col("id count").max())
-    few = counts.filter(nw.col("id count") <= _declared(scope.dataset).max_ids).select("column", "id")
+    few = counts.filter(nw.col("id count") <= declared(scope.dataset.identity).max_ids).select("column", "id")
     links = linked.join(few, on=["column", "id"], how="inner").select(
         _node("column", "id").alias("node"), _node("linked_column", "linked_id").alias("other node")
     )
@@ -48,25 +47,20 @@ def identities(inputs: Inputs, scope: Scope) -> Outputs:
     members = scope.ports.shared(seen.join(found, on="node", how="inner").with_columns(_rank().alias("rank")))
     persons = members.group_by("least node").agg(nw.col("rank").min().str.slice(1).alias("person_id"))
     persons = members.join(persons, on="least node", how="inner")
-    overlinked = counts.filter(nw.col("id count") > _declared(scope.dataset).max_ids)
+    overlinked = counts.filter(nw.col("id count") > declared(scope.dataset.identity).max_ids)
     return scope.outputs(scope.counted(ids=seen, overlinked=overlinked), identities=persons)
 
 
 def with_person(facts: Frame, identities: Frame, scope: Scope) -> Frame:
     """Facts with `person_id`: that of the user, else of the first declared id that the event has; null without any."""
     found = []
-    for column in _declared(scope.dataset).columns:
+    for column in declared(scope.dataset.identity).columns:
         known = identities.filter(nw.col("column") == column)
         known = known.select(nw.col("id").alias(f"id {column}"), nw.col("person_id").alias(f"person {column}"))
         facts = facts.with_columns(nw.col(column).cast(nw.String).alias(f"id {column}"))
         facts = scope.ports.lookup(facts, known, [f"id {column}"])
         found.append(f"person {column}")
     return facts.with_columns(nw.coalesce(*found).alias("person_id"))
-
-
-def _declared(dataset: Dataset) -> Identity:
-    assert dataset.identity is not None
-    return dataset.identity
 
 
 def _id(column: str) -> nw.Expr:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, with_user
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, declared, with_user
 from event_assets.transforms.row_numbers import with_place
 
 
@@ -37,20 +37,16 @@ def top_users_overall(inputs: Inputs, scope: Scope) -> Outputs:
 
 
 def _by(scope: Scope) -> list[str]:
-    options = scope.dataset.gold.top_users
-    assert options is not None
+    options = declared(scope.dataset.gold.top_users)
     return [options.by] if options.by else []
 
 
 def _ranked(users: Frame, scope: Scope) -> Frame:
     """Users by `session_count` descending, then by user_id as text; the first N of each group."""
-    by, options = _by(scope), scope.dataset.gold.top_users
-    assert options is not None
+    most = declared(scope.dataset.gold.top_users).n
     users = users.with_columns(
         (-nw.col("session_count").cast(nw.Int64)).alias("fewest last"),
         nw.col("user_id").cast(nw.String).alias("user text"),
     )
-    placed = with_place(users, ["fewest last", "user text"], within=scope.by(*by)).filter(
-        nw.col("row place") <= options.n
-    )
-    return placed.with_columns(nw.col("row place").alias("rank"))
+    placed = with_place(users, ["fewest last", "user text"], within=scope.by(*_by(scope)))
+    return placed.filter(nw.col("row place") <= most).with_columns(nw.col("row place").alias("rank"))

@@ -11,18 +11,16 @@ import narwhals as nw
 from event_assets.declaration import Traffic
 from event_assets.text.bot_user_agents import are_bots
 from event_assets.transforms.cast_text import bound
-from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, TextFunction, Transform
+from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, TextFunction, Transform, declared
 from event_assets.transforms.normalize import normalised
 
 
 def with_traffic(facts: Frame, scope: Scope) -> Frame:
     """Facts with `traffic`: `internal` by address or user, else `bot` by user agent, else `human`; never null."""
-    traffic = scope.dataset.traffic
-    assert traffic is not None
+    traffic = declared(scope.dataset.traffic)
     internal, bot = nw.lit(False), nw.lit(False)
     if traffic.address and traffic.internal_addresses:
-        inside = internal_addresses(traffic)
-        facts = _judged(facts, traffic.address, "is internal address", inside, scope)
+        facts = _judged(facts, traffic.address, "is internal address", internal_addresses(traffic), scope)
         internal = internal | nw.col("is internal address")
     if traffic.internal_users:
         user = scope.dataset.column("user_id")

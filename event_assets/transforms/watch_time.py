@@ -6,7 +6,7 @@ import narwhals as nw
 
 from event_assets.tables.catalog import tables
 from event_assets.tables.column_types import narwhals_type
-from event_assets.transforms.interface import Inputs, Outputs, Scope, with_user
+from event_assets.transforms.interface import Inputs, Outputs, Scope, declared, with_user
 
 
 def watch_time(inputs: Inputs, scope: Scope) -> Outputs:
@@ -14,9 +14,7 @@ def watch_time(inputs: Inputs, scope: Scope) -> Outputs:
 
     Input: joined_facts of the dates.
     """
-    options = scope.dataset.gold.watch_time
-    assert options is not None
-    total = nw.col(options.column).cast(_total_type(scope)).sum()
+    total = nw.col(declared(scope.dataset.gold.watch_time).column).cast(_total_type(scope)).sum()
     rows = (
         with_user(inputs["joined_facts"], scope)
         .group_by(scope.by("geo_region", "user_id"))
@@ -29,12 +27,9 @@ def watch_time_overall(inputs: Inputs, scope: Scope) -> Outputs:
     """watch_time_overall, with its Hive column geo_region, and watch_time_by_user. Input: watch_time of all dates."""
     sums = nw.col("total_watch_time_min", "log_count").sum()
     by_region = scope.ports.shared(inputs["watch_time"].group_by("geo_region", "user_id").agg(sums))
-    return Outputs(
-        {
-            "watch_time_overall": scope.shaped(by_region, "watch_time_overall", "geo_region"),
-            "watch_time_by_user": scope.shaped(by_region.group_by("user_id").agg(sums), "watch_time_by_user"),
-        }
-    )
+    overall = scope.shaped(by_region, "watch_time_overall", "geo_region")
+    by_user = scope.shaped(by_region.group_by("user_id").agg(sums), "watch_time_by_user")
+    return Outputs({"watch_time_overall": overall, "watch_time_by_user": by_user})
 
 
 def _total_type(scope: Scope) -> nw.dtypes.DType:

@@ -66,9 +66,7 @@ def lazy_table(table: Table, store: TableStore, first: dt.date = dt.date.min, la
 
 
 def _schema(table: Table) -> pl.Schema:
-    hive = table.partitioned_by
-    found = {hive: polars_type("date" if hive == "event_date" else "string")} if hive else {}
-    return pl.Schema({**found, **table.polars_schema()})
+    return pl.Schema({column.name: polars_type(column.type) for column in (*table.hive_columns, *table.columns)})
 
 
 def _plan(table: Table, store: TableStore, first: dt.date, last: dt.date) -> pl.LazyFrame:

@@ -61,7 +61,7 @@ def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, las
     known = tables(dataset)
     if by is not None and by not in dimensions(dataset):
         state = f"is not a column of the facts of {dataset.name}"
-        raise DeclarationError(f"--by {by}", state, _one_of(dimensions(dataset)))
+        raise DeclarationError(f"--by {by}", state, f"name one of {', '.join(dimensions(dataset))}")
     if metric in _NEEDED and not _NEEDED[metric][1](dataset):
         state = f"needs {_NEEDED[metric][0]} in {dataset.name}"
         raise DeclarationError(f"--metric {metric}", state, "ask for another metric")
@@ -102,7 +102,8 @@ def _complete(dataset: Dataset, table: Table) -> str:
 def _sources(dataset: Dataset, metric: Metric, by: str | None) -> Iterator[_Source]:
     """The tables that hold a question's sets or sums, smallest first; facts last."""
     yield from _ROLLUPS[metric](dataset, by)
-    yield _Source(FACTS, _OF_FACTS[metric].format(column=identifier(_minutes(dataset))), where=_counted(dataset))
+    minutes = dataset.gold.watch_time.column if dataset.gold.watch_time else ""
+    yield _Source(FACTS, _OF_FACTS[metric].format(column=identifier(minutes)), where=_counted(dataset))
 
 
 def _counted(dataset: Dataset) -> str:
@@ -158,11 +159,7 @@ def _events(dataset: Dataset, by: str | None) -> Iterator[_Source]:
         yield _Source("watch_time", "coalesce(sum(log_count), 0)::BIGINT")
 
 
-def _watched(dataset: Dataset, by: str | None) -> Iterator[_Source]:
-    if by in (None, "geo_region", "user_id"):
-        yield _Source("watch_time", "coalesce(sum(total_watch_time_min), 0)")
-
-
+_WATCHED = (_Source("watch_time", "coalesce(sum(total_watch_time_min), 0)"),)
 #: Dimension to the prefix of its figures in `channel_summary`.
 _CHANNELS = {None: "", "channel": "", "first_touch_channel": "first_touch_", "last_touch_channel": "last_touch_"}
 #: Metric to the key that it needs, and whether a dataset declares that.
@@ -177,7 +174,7 @@ _ROLLUPS: dict[Metric, Callable[[Dataset, str | None], Iterator[_Source]]] = {
     "persons": lambda dataset, by: iter(()),
     "sessions": _sessions,
     "events": _events,
-    "minutes": _watched,
+    "minutes": lambda dataset, by: iter(_WATCHED if by in (None, "geo_region", "user_id") else ()),
 }
 _OF_FACTS: dict[Metric, str] = {
     "users": "count(DISTINCT user_id)",
@@ -186,11 +183,3 @@ _OF_FACTS: dict[Metric, str] = {
     "events": "count(*)",
     "minutes": "coalesce(sum({column}) FILTER (WHERE user_id IS NOT NULL), 0)",
 }
-
-
-def _minutes(dataset: Dataset) -> str:
-    return dataset.gold.watch_time.column if dataset.gold.watch_time else ""
-
-
-def _one_of(names: list[str]) -> str:
-    return f"name one of {', '.join(names)}"

@@ -29,10 +29,6 @@ _REJECTED_TABLES = (LANDING_REJECTS, "quarantine")
 _COMMENTS = re.compile(r"duckdb_(views|columns)|information_schema|comment", re.IGNORECASE)
 #: Words of a query that may list what there is, so that all views must exist: their creation takes half a second.
 _CATALOGUE = re.compile(r"show|describe|summarize|duckdb_|information_schema|pragma|pg_|sqlite_|comment", re.IGNORECASE)
-_HIVE_COLUMNS = {
-    "event_date": Column("event_date", "date", "The date of the partition, in the dataset's time zone."),
-    "geo_region": Column("geo_region", "string", "Continent of the IP's country, or Unknown."),
-}
 
 
 @dataclass(frozen=True)
@@ -59,10 +55,11 @@ def views(dataset: Dataset) -> Iterator[View]:
     for table in known.values():
         if table.internal:
             continue
-        yield View(dataset.name, table.name, table.description, _columns(table), (table,))
+        yield View(dataset.name, table.name, table.description, (*table.hive_columns, *table.columns), (table,))
     refused = tuple(known[name] for name in _REJECTED_TABLES)
     text = "Every refused record: those that can't be read or dated, and those that break the contract."
-    yield View(dataset.name, REJECTED, text, _columns(known["quarantine"]), refused)
+    quarantine = known["quarantine"]
+    yield View(dataset.name, REJECTED, text, (*quarantine.hive_columns, *quarantine.columns), refused)
 
 
 def create_views(
@@ -87,9 +84,10 @@ def create_views(
             if {view.dataset, view.name} <= words:
                 found = [(table, _files(lake, name, table)) for table in view.tables]
                 files += [path for _, paths in found for path in paths]
-                body = _united(view, (_listed_rows(view, table, paths) for table, paths in found))
+                body = _united(view, (_listed_rows(table, paths) for table, paths in found))
             else:
-                body = _unread(view)
+                text = f"{name}.{view.name} is not read where the query doesn't write its name out"
+                body = f"SELECT {_nulls(view)} WHERE error({literal(text)})"
             statements += [f"CREATE VIEW {view.sql_name} AS {body}", *(_comments(view) if described else ())]
     connection.execute(";\n".join(statements))
 
@@ -102,27 +100,20 @@ def lasting_views(dataset: Dataset, lake: Path) -> list[str]:
     """
     statements = [f"CREATE SCHEMA {identifier(dataset.name)}"]
     for view in views(dataset):
-        scans = [_live_rows(view, table, lake / dataset.name / table.name) for table in view.tables]
+        scans = [_live_rows(table, lake / dataset.name / table.name) for table in view.tables]
         described = _comments(view) if any(scans) else ()
         statements += [f"CREATE VIEW {view.sql_name} AS {_united(view, scans)}", *described]
     return statements
 
 
-def _live_rows(view: View, table: Table, folder: Path) -> str | None:
+def _live_rows(table: Table, folder: Path) -> str | None:
     hive = table.partitioned_by
     log, files = folder.glob("_delta_log/*.json"), folder.glob(f"{hive}=*/*.parquet" if hive else "*.parquet")
-    if not (any(log) and any(files)):
-        return None
-    return live_rows(folder, hive)
+    return live_rows(folder, hive) if any(log) and any(files) else None
 
 
 def paths_literal(paths: list[Path]) -> str:
     return "[" + ", ".join(literal(str(path)) for path in paths) + "]"
-
-
-def _columns(table: Table) -> tuple[Column, ...]:
-    hive = (_HIVE_COLUMNS[table.partitioned_by],) if table.partitioned_by else ()
-    return (*hive, *table.columns)
 
 
 def _files(lake: Lake, dataset: str, table: Table) -> list[Path]:
@@ -144,21 +135,12 @@ def _united(view: View, scans: Iterable[str | None]) -> str:
     return " UNION ALL BY NAME ".join(bodies) or empty
 
 
-def _listed_rows(view: View, table: Table, files: list[Path]) -> str | None:
+def _listed_rows(table: Table, files: list[Path]) -> str | None:
     if not files:
         return None
-    hive = (
-        f", hive_types = {{{literal(table.partitioned_by)}: {sql_type(view.columns[0].type)}}}"
-        if table.partitioned_by
-        else ""
-    )
-    known = f"hive_partitioning = {'true' if hive else 'false'}{hive}"
-    return f"SELECT * FROM read_parquet({paths_literal(files)}, union_by_name = true, {known})"
-
-
-def _unread(view: View) -> str:
-    text = f"{view.dataset}.{view.name} is not read where the query doesn't write its name out"
-    return f"SELECT {_nulls(view)} WHERE error({literal(text)})"
+    types = ", ".join(f"{literal(column.name)}: {sql_type(column.type)}" for column in table.hive_columns)
+    hive = f"true, hive_types = {{{types}}}" if types else "false"
+    return f"SELECT * FROM read_parquet({paths_literal(files)}, union_by_name = true, hive_partitioning = {hive})"
 
 
 def _nulls(view: View) -> str:

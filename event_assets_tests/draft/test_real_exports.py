@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from event_assets.declaration.column import Numbers
 from event_assets.draft import Draft, draft
 from event_assets.draft.infer_time_formats import infer_time_formats, read_time
-from event_assets.draft.infer_types import Numbers, type_of
+from event_assets.draft.infer_types import type_of
 from event_assets.draft.json_fields import json_fields
 from event_assets.draft.sample import Field
 from event_assets.draft.trial_run import Trial, try_out
@@ -105,20 +106,20 @@ def test_a_date_and_a_time_of_day_in_two_columns_are_the_time(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("texts", "type", "numbers"),
     [
-        (["1.893,71", "12,50"], "decimal(18,2)", Numbers(",", ".")),
-        (["1893,71", "12,5"], "decimal(18,2)", Numbers(",")),
-        (["1 893,71", "7,00"], "decimal(18,2)", Numbers(",", " ")),
-        (["1\u202f893,71", "7,00"], "decimal(18,2)", Numbers(",", " ")),
-        (["1,893.71", "7.00"], "decimal(18,2)", Numbers(".", ",")),
-        (["1'893.71", "7.00"], "decimal(18,2)", Numbers(".", "'")),
+        (["1.893,71", "12,50"], "decimal(18,2)", Numbers(decimal=",", thousands=".")),
+        (["1893,71", "12,5"], "decimal(18,2)", Numbers(decimal=",")),
+        (["1 893,71", "7,00"], "decimal(18,2)", Numbers(decimal=",", thousands=" ")),
+        (["1\u202f893,71", "7,00"], "decimal(18,2)", Numbers(decimal=",", thousands=" ")),
+        (["1,893.71", "7.00"], "decimal(18,2)", Numbers(decimal=".", thousands=",")),
+        (["1'893.71", "7.00"], "decimal(18,2)", Numbers(decimal=".", thousands="'")),
         (["1.5", "2"], "decimal(18,2)", Numbers()),
         (["1.23.456", "x"], "string", Numbers()),
-        (["$1,234.50", "-$7", "$0.5"], "decimal(18,2)", Numbers(".", ",", "$")),
-        (["$1,234", "$7,100"], "decimal(18,2)", Numbers(".", ",", "$")),
-        (["€ 12,50", "€\u00a07"], "decimal(18,2)", Numbers(",", ".", "€")),
-        (["1 234,50 zł", "7 zł"], "decimal(18,2)", Numbers(",", " ", "zł")),
-        (["USD 12.00", "USD 7"], "decimal(18,2)", Numbers(".", ",", "USD")),
-        (["12%", "7%"], "decimal(18,2)", Numbers(".", ",", "%")),
+        (["$1,234.50", "-$7", "$0.5"], "decimal(18,2)", Numbers(decimal=".", thousands=",", unit="$")),
+        (["$1,234", "$7,100"], "decimal(18,2)", Numbers(decimal=".", thousands=",", unit="$")),
+        (["€ 12,50", "€\u00a07"], "decimal(18,2)", Numbers(decimal=",", thousands=".", unit="€")),
+        (["1 234,50 zł", "7 zł"], "decimal(18,2)", Numbers(decimal=",", thousands=" ", unit="zł")),
+        (["USD 12.00", "USD 7"], "decimal(18,2)", Numbers(decimal=".", thousands=",", unit="USD")),
+        (["12%", "7%"], "decimal(18,2)", Numbers(decimal=".", thousands=",", unit="%")),
         (["$5", "€5"], "string", Numbers()),
         (["SKU 12", "SKU 7"], "string", Numbers()),
     ],

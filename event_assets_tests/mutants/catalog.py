@@ -86,7 +86,7 @@ MUTANTS = (
     ),
     mutant(
         "look-back short by one date",
-        "transforms/find_earlier_keys.py",
+        "transforms/clean.py",
         "earlier.filter(reach >= date)",
         "earlier.filter(reach > date)",
         _CLEAN,
@@ -94,7 +94,7 @@ MUTANTS = (
     ),
     mutant(
         "look-back counts the own date",
-        "transforms/find_earlier_keys.py",
+        "transforms/clean.py",
         'nw.col("key date") < date',
         'nw.col("key date") <= date',
         _CLEAN,
@@ -110,8 +110,8 @@ MUTANTS = (
     mutant(
         "duplicates aren't counted",
         "transforms/clean.py",
-        "duplicates=duplicates,",
-        "duplicates=duplicates.head(0),",
+        '"duplicates": duplicates,',
+        '"duplicates": duplicates.head(0),',
         _CLEAN,
     ),
     mutant(
@@ -148,8 +148,8 @@ MUTANTS = (
     mutant(
         "filtered facts aren't counted",
         "transforms/joined_facts.py",
-        "filtered=filtered,",
-        "filtered=filtered.head(0),",
+        '"filtered": filtered,',
+        '"filtered": filtered.head(0),',
         _PROFILES,
         "event_assets_tests/pipeline/test_reconciliation.py",
         _GOLD,
@@ -179,8 +179,8 @@ MUTANTS = (
     mutant(
         "one user too many in the ranking",
         "transforms/top_users.py",
-        'nw.col("row place") <= options.n',
-        'nw.col("row place") <= options.n + 1',
+        'nw.col("row place") <= most',
+        'nw.col("row place") <= most + 1',
         _GOLD,
     ),
     # Landing

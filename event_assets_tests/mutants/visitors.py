@@ -15,8 +15,8 @@ VISITOR_MUTANTS = (
     mutant(
         "an id with as many links as allowed links nothing",
         "transforms/persons.py",
-        'nw.col("id count") <= _declared(scope.dataset).max_ids',
-        'nw.col("id count") < _declared(scope.dataset).max_ids',
+        'nw.col("id count") <= declared(scope.dataset.identity).max_ids',
+        'nw.col("id count") < declared(scope.dataset.identity).max_ids',
         _VISITORS,
     ),
     mutant(

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 
 import duckdb
@@ -60,18 +60,17 @@ class DuckDBEngine:
 
     def scan(self, table: Table, partitions: Mapping[dt.date | None, Content]) -> Frame:
         paths = [path for files in partitions.values() for path in _files(files)]
-        dated = table.partitioned_by == "event_date"
-        parts = [self._read(table, schema, alike, dated) for schema, alike in by_schema(paths)]
+        parts = [self._read(table, schema, alike) for schema, alike in by_schema(paths)]
         if not parts:
-            schema = pa.schema([(column.name, arrow_type(column.type)) for column in table.columns])
-            empty = schema.append(pa.field("event_date", pa.date32())) if dated else schema
-            parts = [self._connection.from_arrow(empty.empty_table())]
-        return nw.from_native(_union(parts))
+            columns = (*table.columns, *(table.hive_columns if table.by_date else ()))
+            schema = pa.schema([(column.name, arrow_type(column.type)) for column in columns])
+            parts = [self._connection.from_arrow(schema.empty_table())]
+        return nw.from_native(reduce(lambda one, other: one.union(other), parts))
 
-    def _read(self, table: Table, schema: pa.Schema, paths: Sequence[Path], dated: bool) -> duckdb.DuckDBPyRelation:
-        files = self._connection.from_parquet([_literally(path) for path in paths], hive_partitioning=dated)
+    def _read(self, table: Table, schema: pa.Schema, paths: Sequence[Path]) -> duckdb.DuckDBPyRelation:
+        files = self._connection.from_parquet([_literally(path) for path in paths], hive_partitioning=table.by_date)
         columns = [_column(c.name, c.type, schema) for c in table.columns]
-        return files.project(", ".join([*columns, *(["event_date::DATE AS event_date"] if dated else [])]))
+        return files.project(", ".join([*columns, *(["event_date::DATE AS event_date"] if table.by_date else [])]))
 
     def constant(self, rows: pl.DataFrame) -> Frame:
         return nw.from_native(self._connection.from_arrow(rows.to_arrow()))
@@ -114,13 +113,6 @@ def _figures(outputs: Outputs, dates: Dates) -> Figures:
         return figures_by_date((), (), dates)
     relation: duckdb.DuckDBPyRelation = nw.to_native(outputs.figures)
     return figures_by_date(relation.columns, relation.fetchall(), dates)
-
-
-def _union(parts: Sequence[duckdb.DuckDBPyRelation]) -> duckdb.DuckDBPyRelation:
-    first, *others = parts
-    for other in others:
-        first = first.union(other)
-    return first
 
 
 def _column(name: str, declared: str, stored: pa.Schema) -> str:

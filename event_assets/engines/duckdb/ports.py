@@ -13,6 +13,7 @@ import narwhals as nw
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
+from event_assets.engines.arrow_writer import on_distinct
 from event_assets.engines.duckdb.resources import named_failures
 from event_assets.engines.ip_continents import GeoDatabase
 from event_assets.tables.column_types import arrow_type, sql_type
@@ -119,10 +120,7 @@ class DuckDBPorts:
         dtype = arrow_type(declared_type)
 
         def mapped(lists: pa.ChunkedArray) -> pa.Array:
-            rows = [tuple(texts) for texts in lists.to_pylist()]
-            distinct = list(dict.fromkeys(rows))
-            values = dict(zip(distinct, function(list(zip(*distinct, strict=True))), strict=True))
-            return pa.array([values[row] for row in rows], dtype)
+            return on_distinct(function, [tuple(texts) for texts in lists.to_pylist()], dtype)
 
         self.connection.create_function(
             name,

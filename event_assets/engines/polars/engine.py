@@ -46,7 +46,9 @@ class PolarsEngine:
     def scan(self, table: Table, partitions: Mapping[dt.date | None, Content]) -> nw.LazyFrame[Any]:
         parts: list[pl.LazyFrame] = []
         # Files first: those of many dates are one plan.
-        ordered = sorted(partitions.items(), key=lambda item: (isinstance(item[1], pl.DataFrame), _date_of(item)))
+        ordered = sorted(
+            partitions.items(), key=lambda item: (isinstance(item[1], pl.DataFrame), item[0] or dt.date.min)
+        )
         for in_memory, group in groupby(ordered, key=lambda item: isinstance(item[1], pl.DataFrame)):
             # One plan for each frame would cost more than to put small frames together.
             contents: dict[dt.date | None, Any] = dict(group)
@@ -207,10 +209,6 @@ def _aligned(path: Path, schema: pl.Schema) -> pl.LazyFrame:
 
 
 def _with_date(plan: pl.LazyFrame, table: Table, date: dt.date | None) -> pl.LazyFrame:
-    if table.partitioned_by != "event_date":
+    if not table.by_date:
         return plan
     return plan.with_columns(pl.lit(date, polars_type("date")).alias("event_date"))
-
-
-def _date_of(item: tuple[dt.date | None, object]) -> dt.date:
-    return item[0] or dt.date.min

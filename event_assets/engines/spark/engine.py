@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,13 +32,7 @@ if TYPE_CHECKING:
 
 #: What an executor tells of a file that it wrote.
 _WRITTEN = pa.schema(
-    [
-        ("part", pa.int32()),
-        ("path", pa.string()),
-        ("rows", pa.int64()),
-        ("hive", pa.string()),
-        ("date", pa.date32()),
-    ]
+    [("part", pa.int32()), ("path", pa.string()), ("rows", pa.int64()), ("hive", pa.string()), ("date", pa.date32())]
 )
 _WRITTEN_DDL = "part int, path string, rows bigint, hive string, date date"
 _BROKEN_DDL = "rule string, rows bigint, first_rows array<bigint>"
@@ -61,27 +55,24 @@ class SparkEngine:
 
     def scan(self, table: Table, partitions: Mapping[dt.date | None, Content]) -> Frame:
         paths = [path for files in partitions.values() for path in _files(files)]
-        dated = table.partitioned_by == "event_date"
-        parts = [self._read(table, schema, alike, dated) for schema, alike in by_schema(paths)]
+        parts = [self._read(table, schema, alike) for schema, alike in by_schema(paths)]
         if not parts:
-            columns = ", ".join(f"`{c.name}` {spark_type(c.type)}" for c in table.columns)
-            parts = [self._spark.createDataFrame([], f"{columns}, event_date date" if dated else columns)]
-        first, *others = parts
-        for other in others:
-            first = first.unionByName(other)
-        return nw.from_native(first)
+            columns = (*table.columns, *(table.hive_columns if table.by_date else ()))
+            ddl = ", ".join(f"`{column.name}` {spark_type(column.type)}" for column in columns)
+            parts = [self._spark.createDataFrame([], ddl)]
+        return nw.from_native(reduce(lambda one, other: one.unionByName(other), parts))
 
-    def _read(self, table: Table, schema: pa.Schema, paths: Sequence[Path], dated: bool) -> DataFrame:
+    def _read(self, table: Table, schema: pa.Schema, paths: Sequence[Path]) -> DataFrame:
         from pyspark.sql.pandas.types import from_arrow_schema
 
         stored = from_arrow_schema(schema)
         reader = self._spark.read
-        if dated:  # the folders tell the date
+        if table.by_date:  # the folders tell the date
             reader = reader.option("basePath", str(paths[0].parent.parent))
             stored = stored.add("event_date", "date")
         files = reader.schema(stored).parquet(*map(_literally, paths))
         columns = [_column(c.name, c.type, schema) for c in table.columns]
-        return files.select(*columns, *([column_of("event_date")] if dated else []))
+        return files.select(*columns, *([column_of("event_date")] if table.by_date else []))
 
     def constant(self, rows: pl.DataFrame) -> Frame:
         plain = rows.to_arrow(compat_level=pl.CompatLevel.oldest())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 import pyarrow as pa
 
+from event_assets.engines.arrow_writer import on_distinct
 from event_assets.engines.ip_continents import GeoDatabase
 from event_assets.tables.column_types import arrow_type
 from event_assets.transforms.interface import Frame, TextFunction
@@ -157,10 +158,7 @@ def _on_distinct(function: TextFunction, dtype: pa.DataType) -> Any:
     """The function over the distinct rows of a batch of texts, spread over all rows."""
 
     def mapped(*texts: pa.Array) -> pa.Array:
-        rows = list(zip(*(column.to_pylist() for column in texts), strict=True))
-        distinct = list(dict.fromkeys(rows))
-        values = dict(zip(distinct, function(list(zip(*distinct, strict=True))), strict=True)) if rows else {}
-        return pa.array([values[row] for row in rows], dtype)
+        return on_distinct(function, list(zip(*(column.to_pylist() for column in texts), strict=True)), dtype)
 
     # Spark reads the kind of function off its hints, which it can't where they are only texts.
     mapped.__annotations__ = {}
