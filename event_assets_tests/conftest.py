@@ -47,6 +47,7 @@ SLOW = (
     *("pipeline/test_exports_laws.py", "pipeline/test_lateness.py", "pipeline/test_persons_and_cohorts.py"),
     *("pipeline/test_plan.py", "pipeline/test_retention.py", "pipeline/test_retract.py"),
     *("pipeline/test_source_sessions.py", "pipeline/test_visitor_laws.py", "transforms/test_laws.py"),
+    "transforms/test_visitors.py",
     *("security/test_loopback.py", "security/test_secrets.py"),
 )
 

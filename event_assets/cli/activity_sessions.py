@@ -37,7 +37,7 @@ from event_assets.transforms.validate import judged, quarantine_rows
 
 _NO_CLOCK = dt.datetime(9999, 12, 30, tzinfo=dt.UTC)
 _NO_DATE = "1970-01-01"
-#: Rows of about this number of bytes are judged at once, half a million of the usual ones.
+#: Rows are judged together up to about this number of bytes, which are half a million usual rows.
 _GATHERED_BYTES = 64_000_000
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
@@ -82,8 +82,8 @@ def read_activity(
     """The sessions of a file, or of a folder of Parquet files with their Hive columns. Copies of packed files are in
     `into` while these are read.
 
-    `wanted` tells which dates count; without it all do. QueryError where a column is missing or nothing can be
-    read, and with `fail_fast` at the first record that is refused.
+    `wanted` chooses the dates that are counted; by default all are. QueryError where a column is missing or nothing can
+    be read, and with `fail_fast` at the first record that is refused.
     """
     shipped = load_dataset(SHIPPED / "activity" / "defs.yaml")
     read, found = Activity(shipped, _rules(shipped, names, fail_fast)), list[pl.DataFrame]()
@@ -100,7 +100,7 @@ def read_activity(
 
 
 class _Gathered:
-    """Makes something of rows when they are many: each time that some are judged has a price of its own."""
+    """Collects rows and hands them on many at a time: each call of the rules has a fixed cost."""
 
     def __init__(self, make: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
         self._make, self._made = make, list[pl.DataFrame]()
@@ -140,7 +140,7 @@ def _files(path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
     if not path.is_dir():
         yield path, {}
         return
-    # Parquet writers put what is no data (a table's log, metadata) under names that begin with _ or a point.
+    # Parquet writers give files without data (a table's log, metadata) names that begin with _ or a point.
     parts = {file: file.relative_to(path).parts for file in path.rglob("*.parquet")}
     files = sorted(file for file, names in parts.items() if not any(name.startswith((".", "_")) for name in names))
     if not files:
@@ -150,7 +150,7 @@ def _files(path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
 
 
 def _with_hive(dataset: Dataset, hive: Mapping[str, str]) -> Dataset:
-    """The rules for a file whose folder tells the value of a column."""
+    """The rules for a file whose folder's name contains the value of a column."""
 
     def read_by_name(column: Column) -> Column:
         [source] = column.sources
@@ -234,7 +234,7 @@ def _columns_of(file: Path, kind: str, delimiter: str) -> list[str]:
 
 
 def _sessions(dataset: Dataset, read: Activity, path: Path, rows: pl.DataFrame) -> pl.DataFrame:
-    """platform_sessions of some rows; refused records, and those of other users, are counted in `read`."""
+    """The platform_sessions of some rows; adds to `read` the refused records and the valid records that don't count."""
     scope = Scope(dataset, PolarsEngine().ports)
     columns = [column for column in dataset.columns if column.name != "activity_time"]
     required = required_columns(read.shipped)

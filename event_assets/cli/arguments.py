@@ -112,7 +112,8 @@ def _of_dataset(context: typer.Context, values: Callable[[Dataset, Settings], li
 
 
 def one_or_all(name: str | None) -> list[Dataset]:
-    """The named dataset, or every dataset that loads, the user's own first; those that don't are named in a warning."""
+    """The named dataset, or every dataset that loads, the user's own first. A warning names each dataset that doesn't
+    load."""
     from event_assets.tables.catalog import load_datasets
 
     if name is not None:
@@ -146,7 +147,7 @@ def named_dataset(name: str) -> Dataset:
     from event_assets.tables.catalog import load_datasets  # half a second, which help and wrong usage needn't wait for
 
     found = load_datasets(load_settings().datasets)
-    if name in found.failures:  # also of a second declaration beside a valid one: which of the two is meant?
+    if name in found.failures:  # a second declaration of the name also fails: the name would be ambiguous
         raise found.failures[name]
     if name not in found:
         close = difflib.get_close_matches(name, found, n=1)

@@ -129,7 +129,7 @@ def _check_target(out: Path, overwrite: bool) -> None:
 
 
 def _check_rows(finished: Path, rows: int) -> None:
-    """Nothing is lost: on a disk that doesn't tell upper from lower case, folders of two values may be one."""
+    """Fail if rows are lost: on a disk that ignores case, the folders of two values may be one."""
     import pyarrow.parquet as pq
 
     written = sum(pq.read_metadata(path).num_rows for path in finished.rglob("*.parquet"))

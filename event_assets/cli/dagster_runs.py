@@ -30,7 +30,7 @@ _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset
 
 
 class RunFailedError(EventAssetsError):
-    """A run of Dagster's that failed; what it published stays."""
+    """A run of Dagster that failed. What it published is kept."""
 
 
 def run_job(
@@ -42,18 +42,19 @@ def run_job(
     *,
     log: bool = False,
 ) -> str:
-    """Run the dataset's job and return the run's id; without dates it lands what is new and makes what is stale.
+    """Run the dataset's job and return the run's id; without dates it lands new files and materializes stale
+    partitions.
 
     `why` is shown with the run in the UI: no personal data. With `log` the run's log goes to standard error.
 
-    RunFailedError, in the words of the asset that failed, where it did; KeyboardInterrupt where the user stopped it.
+    RunFailedError with the message of the asset that failed; KeyboardInterrupt if the user stopped the run.
     """
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
         shutil.copyfile(Path(__file__).parent.parent / "orchestration" / "dagster.yaml", home / "dagster.yaml")
     use_dagster_home(home)
-    own = None if settings == load_settings() else settings  # those of the environment are in no job's definition
+    own = None if settings == load_settings() else settings  # jobs read the environment's settings themselves
     definitions = dg.Definitions.merge(dataset_definitions(dataset, own, progress), shared_definitions())
     tags = _tags(partitions(dataset, settings), dates) | ({WHY_TAG: why} if why else {})
     with _loaded_is_no_garbage(), instance_without_compute_logs(home) as instance:
@@ -77,7 +78,7 @@ def _loaded_is_no_garbage() -> Iterator[None]:
 
 
 def _tags(calendar: dg.PartitionsDefinition, dates: tuple[dt.date, dt.date] | None) -> dict[str, str]:
-    """What tells a run its dates: Dagster's tags, where it knows both ends of the range."""
+    """The tags that give a run its dates: Dagster's own tags if both ends of the range are in its calendar."""
     if dates is None:
         return {ONLY_STALE_TAG: "true"}
     first, last = (date.isoformat() for date in dates)
@@ -104,7 +105,7 @@ def _failure(dataset: Dataset, run: dg.DagsterRun, events: Sequence[dg.DagsterEv
 
 
 def _is_interruption(name: str | None, message: str) -> bool:
-    """Whether the user stopped the step; DuckDB makes an error of its own of it."""
+    """Whether the user stopped the step, which DuckDB reports by an error of its own."""
     return name == "DagsterExecutionInterruptedError" or (name == "RuntimeError" and "Query interrupted" in message)
 
 
@@ -123,11 +124,11 @@ class LastRun:
     state: str
     """Dagster's word in lower case: success, failure, canceled, started, queued, ..."""
     ended: dt.datetime
-    """When it ended, or where it goes on, when it began; in this machine's time zone."""
+    """When it ended (of a run that still goes on: when it began), in this machine's time zone."""
 
 
 def last_runs(names: list[str], settings: Settings) -> dict[str, LastRun]:
-    """The newest run of each of these datasets, by name; Dagster's home exists."""
+    """The newest run of each dataset by its name. Dagster's home must exist."""
     use_dagster_home(settings.dagster_home)
     found = {}
     with storage_errors(settings.dagster_home), dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:

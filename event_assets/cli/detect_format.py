@@ -30,7 +30,7 @@ def stem_of(path: Path) -> str:
 
 
 def format_of(path: Path) -> Format:
-    """The file's format; QueryError where its name doesn't tell."""
+    """The file's format. QueryError if its name has no known ending."""
     plain = Path(path.stem) if path.suffix in COMPRESSED else path
     found = _FORMATS.get(plain.suffix.lower())
     if found is None:

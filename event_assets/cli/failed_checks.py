@@ -33,9 +33,9 @@ class FailedCheck:
 def failed_checks(
     workspace: Workspace, outcomes: Iterable[Outcome], found: Reconciliation, *, landed: bool
 ) -> Iterator[FailedCheck]:
-    """The checks of quality that failed on what a run made, and those of the files as they are now.
+    """The quality checks that failed on partitions of a run, and those that fail on the source files now.
 
-    Drift is reported by the runs that `landed` files: it stays for as long as the files do.
+    Drift is reported only by a run that `landed` files: it lasts as long as the files are active.
     """
     known = checks(workspace.dataset)
     failed: dict[tuple[str, str], list[str]] = {}

@@ -1,4 +1,5 @@
-"""`event-assets generate`: synthetic source files with all their mess, and what is known of them."""
+"""`event-assets generate`: synthetic source files with faulty records, and how many records of each kind they
+contain."""
 
 from __future__ import annotations
 

@@ -96,7 +96,7 @@ def init(
 
 
 def _compare(declared: Dataset, kinds: Kinds, now: dt.datetime, shown: Shown, as_json: bool) -> None:
-    """Propose what the samples ask of the declaration; nothing is written."""
+    """Propose the changes of the declaration that the samples need. Nothing is written."""
     from event_assets.draft.proposed_changes import differences, with_files
     from event_assets.draft.trial_run import try_out
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 FORMATS = (".csv", ".parquet", ".json", ".ndjson")
-#: At most this number of bytes of an answer is kept in memory; more goes to a temporary file.
+#: The output is kept in memory up to this number of bytes, else in a temporary file.
 _BUFFER_BYTES = 16_000_000
 
 
@@ -101,7 +101,7 @@ def whole_output() -> Iterator[BinaryIO]:
 
 
 def from_the_start(stream: BinaryIO) -> BinaryIO:
-    """The stream without what was written to it before."""
+    """The stream, emptied."""
     stream.seek(0)
     stream.truncate()
     return stream

@@ -34,9 +34,9 @@ class Declared:
 def declared_as(
     wanted: str | None, datasets: Mapping[str, Dataset], file_name: str, names: Sequence[str]
 ) -> Declared | None:
-    """How to normalize a file with columns of these names: as the wanted dataset declares, or as the only shipped
-    dataset that has files of this name with exactly these columns.
-    QueryError where the wanted one is unknown or declares none of them.
+    """How to normalize a file with columns of these names: by the declaration of the wanted dataset, or of the only
+    shipped dataset that has files of this name with exactly these columns. QueryError if the wanted dataset is unknown
+    or declares none of the columns.
     """
     if wanted == NONE:
         return None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: At most this number of rows that differ is shown for each table.
 _SAMPLE = 3
-#: With --exit-code, where a run would do something; as `git diff --exit-code`.
+#: The exit code with --exit-code if a run would do something, as of `git diff --exit-code`.
 _SOMETHING = 1
 
 

@@ -124,5 +124,5 @@ def _print(sql: str, datasets: Mapping[str, Dataset], settings: Settings, *, wid
 
 
 def _first_rows(found: Rows) -> tuple[dict[str, bool], list[tuple[Any, ...]]]:
-    """Which columns hold numbers, and the rows to be shown, with one more where there are more."""
+    """Whether each column contains numbers, and the rows to show, with one more if there are more."""
     return found.numeric, list(islice(found.rows, SHOWN_ROWS + 1))

@@ -44,7 +44,7 @@ class RunProgress(NullProgress):
         self.summary = summary
 
     def made(self, outcome: Outcome) -> None:
-        # Ten thousand of them may come: rows to look at are Dagster's to show.
+        # A run may have ten thousand outcomes, so their rows are not kept: Dagster shows them.
         self.outcomes.append(dataclasses.replace(outcome, sample=None, plot=[]))
 
     def finished(self, workspace: Workspace, reconciliation: Reconciliation) -> None:

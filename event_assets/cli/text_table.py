@@ -99,13 +99,13 @@ def _columns(cells: list[list[str]], count: int) -> list[tuple[str, ...]]:
 
 
 def _is_opaque(values: Sequence[str]) -> bool:
-    """Whether a column has nothing but long ids, which name a row and say nothing of it."""
+    """Whether a column has only long ids, which identify a row and don't describe it."""
     return any(values) and all(_LONG_ID.fullmatch(value) for value in values if value)
 
 
 def _fitting(widths: Sequence[int], width: int, first: Iterable[int] | None = None) -> list[int]:
-    """The places of the columns that fit, chosen in the order `first`, else from the left; one that is too wide leaves
-    its room to later ones."""
+    """The places of the columns that fit, chosen in the order `first`, else from the left. A column that is too wide is
+    skipped."""
     left, fitting = width - 1, []
     for place in range(len(widths)) if first is None else first:
         if widths[place] + _EDGE <= left:

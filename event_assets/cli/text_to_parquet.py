@@ -92,7 +92,7 @@ class TextConversion:
             names = _names(prepared, source, read)
             if not names:
                 raise FileRejected("holds no column")
-            # A member of JSON is known by its name as a whole, whatever marks of a path are in it.
+            # The whole name identifies a member of JSON, also if it contains the marks of a path.
             quote = json.dumps if source.format != "csv" else str
             fields = Fields({f"c{place}": quote(name) for place, name in enumerate(names)})
             batches: Iterator[Batch] = (
@@ -155,7 +155,7 @@ def _names(prepared: PlainFile, source: Source, report: Callable[[int], None]) -
 
 
 def _write(frames: Iterator[pl.DataFrame], names: list[str], target: Path, normalize: Declared | None) -> None:
-    """Row groups of an even size, whatever the size of the frames."""
+    """Write row groups of about the same size, independent of the sizes of the frames."""
     schema = pa.schema([(name, pa.large_string()) for name in names])
     with pq.ParquetWriter(target, schema, compression="snappy") as writer:
         for frame in _gathered(frames):

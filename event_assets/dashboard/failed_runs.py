@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 
-#: A page must not wait long for a server that shows little of it.
+#: A page must not wait long for a small part of it.
 _TIMEOUT_SECONDS = 2
 #: The number of the newest runs of all datasets that are examined.
 _RUNS = 100

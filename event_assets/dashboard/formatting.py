@@ -49,7 +49,7 @@ def duration(seconds: float) -> str:
 
 
 def cell(name: str, value: Any) -> str:
-    """A value of a column; the column's name tells what a number measures."""
+    """A value of a column as text. The column's name decides how a number is written."""
     match value:
         case None:
             return ""

@@ -195,7 +195,7 @@ def _grouped(equation: str) -> str:
 
 
 def _data(rows: pl.DataFrame, panel: Panel, links: Links) -> dict[str, Any]:
-    """What the chart draws, as JSON holds it."""
+    """The data of a chart, in JSON's types."""
     drill = panel.drill
     return {
         "columns": rows.columns,

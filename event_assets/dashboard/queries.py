@@ -50,7 +50,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Query:
-    """One SELECT and the table that it reads. A table is read once a page: the panels share what was found."""
+    """One SELECT and the table that it reads. A table is read once for a page, and panels share its rows."""
 
     table: str
     sql: str
@@ -104,8 +104,8 @@ users = _select(
 def sessions(at: Selection) -> Query | None:
     """event_date (of the start), length (a place in LENGTHS and LONGER), sessions, events, median_seconds.
 
-    One row, the first, has neither date nor length: it is of all sessions, and has the median length of those with
-    more than one event (null where there are none).
+    The first row has neither date nor length: it counts all sessions, and has the median length of the sessions with
+    more than one event (null if there are none).
     """
     bounds = [(place, bound) for place, (_, bound) in enumerate([*LENGTHS, *LONGER]) if bound]
     cases = " ".join(f"WHEN duration_seconds < {bound} THEN {place}" for place, bound in bounds)
@@ -159,7 +159,8 @@ def funnel(at: Selection) -> Query | None:
 active_users = _select(
     "active_users", 'SELECT event_date, "day", "week", "month" FROM {view} WHERE {dates} ORDER BY event_date'
 )
-#: cohort_week, offset_weeks, users, share: of those first seen in a week of the dates, who came so much later.
+#: cohort_week, offset_weeks, users, share: of the users first seen in a week of the dates, how many were active that
+#: many weeks later.
 retention = _select(
     "retention_by_week",
     """SELECT cohort_week, offset_weeks, users,
@@ -258,8 +259,8 @@ completeness = _select(
     """SELECT event_date, expected, arrived, missing FROM {view}
     WHERE NOT complete AND {dates} ORDER BY event_date""",
 )
-#: event_date, landed_date, records, sessions_changed and these by kind: what was landed later than on the day after the
-#: date.
+#: event_date, landed_date, records, sessions_changed and its parts by kind: records landed later than on the day after
+#: their date.
 lateness = _select(
     "lateness", "SELECT * FROM {view} WHERE landed_date > event_date + 1 AND {dates} ORDER BY event_date, landed_date"
 )

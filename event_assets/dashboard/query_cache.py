@@ -52,11 +52,11 @@ class Answers:
             self.workspace.refresh()
 
     def dates(self) -> list[dt.date]:
-        """The dates of which anything has landed, in order."""
+        """The dates with raw events, in order."""
         return self.workspace.known_dates([RAW_EVENTS])
 
     def to(self, questions: Iterable[Question], at: Selection) -> dict[Question, Answer]:
-        """The answer to each query, some of them at a time."""
+        """The answer to each question; several queries run at a time."""
 
         def attempt(question: Question) -> Answer:
             query = question(at)

@@ -17,7 +17,7 @@ from event_assets.warehouse.views import View, views
 SHOWN = 200
 #: A download has at most this number of rows: what fits on a spreadsheet's sheet below its header.
 DOWNLOADED = 1_000_000
-#: A text that is longer is folded: its beginning is in the table, all of it opens below.
+#: A longer text is folded: the table shows its beginning, and a click opens the whole text below.
 _FOLDED = 60
 
 

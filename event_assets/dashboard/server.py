@@ -170,7 +170,7 @@ class _Site:
         dataset, query = self._rows_query(request, DOWNLOADED - 1)
 
         def gathered(frames: Iterator[pl.DataFrame]) -> Iterator[str]:
-            # All of it before the first byte goes out: a query can fail, or begin again, at its last row.
+            # All rows are read before the first byte is sent: a query can fail, or start again, at its last row.
             file = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115 - closed by _chunks
             for piece in csv_pieces(frames, raw=False):
                 file.write(piece)
@@ -222,7 +222,7 @@ class _Site:
 
 
 def _selection(request: Request, dataset: Dataset, known: list[dt.date]) -> tuple[Selection, str]:
-    """The requested dates, all where none are; and what is wrong with them."""
+    """The requested dates (all if none are requested), and a message if they are wrong."""
     everything = Selection(dataset, known[0], known[-1], whole=True)
     try:
         first = _date(request.query_params.get("from")) or known[0]
@@ -235,7 +235,7 @@ def _selection(request: Request, dataset: Dataset, known: list[dt.date]) -> tupl
 
 
 def _presets(at: Selection, known: list[dt.date]) -> list[tuple[str, str, bool]]:
-    """Ranges to choose with one click: name, address, whether it is the one shown. They end at the last date."""
+    """Ranges that end at the last date, to choose with one click: name, address, and whether the page shows it now."""
     last = known[-1]
     found = [("All dates", f"/{at.dataset.name}", at.whole)]
     for name, days in (("Last 30 days", 30), ("Last 7 days", 7), ("Last day", 1)):

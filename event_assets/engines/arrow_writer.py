@@ -59,7 +59,7 @@ def with_empty(
 
 
 def on_distinct(function: TextFunction, rows: Sequence[tuple[str | None, ...]], dtype: pa.DataType) -> pa.Array:
-    """A function of texts over the distinct ones of some rows of texts, spread over all rows."""
+    """Apply a function to the distinct rows of texts; returns its value for every row."""
     distinct = list(dict.fromkeys(rows))
     values = dict(zip(distinct, function(list(zip(*distinct, strict=True))), strict=True)) if distinct else {}
     return pa.array([values[row] for row in rows], dtype)

@@ -18,7 +18,7 @@ from event_assets.tables.contract import Violation
 from event_assets.tables.table import Table
 from event_assets.transforms.interface import Frame, Outputs, Ports
 
-#: What an engine can read a partition from: its files, or (where it holds frames) the frame that was just made.
+#: The content of a partition for an engine: its files, or (for an engine that holds frames) a frame just computed.
 Content = Sequence[Path] | pl.DataFrame
 
 
@@ -35,9 +35,9 @@ class Written:
     pieces: Mapping[str, Mapping[dt.date | None, Sequence[WrittenFile]]]
     figures: Figures
     frames: Mapping[str, Mapping[dt.date | None, Sequence[pl.DataFrame]]] = field(default_factory=dict)
-    """The rows of each piece, where the engine holds frames: they need not be read again."""
+    """The rows of each piece, which need not be read again, if the engine holds frames."""
     together: Mapping[str, pl.DataFrame] = field(default_factory=dict)
-    """The rows of several dates as one frame with `event_date`, by date, where the engine holds frames."""
+    """The rows of several dates as one frame with `event_date`, in order of dates, if the engine holds frames."""
 
     def rows(self, table: str, date: dt.date | None) -> int:
         return sum(piece.rows for piece in self.pieces[table][date])
@@ -59,9 +59,9 @@ class Engine(Protocol):
         ...
 
     def scan(self, table: Table, partitions: Mapping[dt.date | None, Content]) -> Frame:
-        """The rows of several dates (or of a whole table, under None) in the contract's columns; those of a table by
-        date also with `event_date`. Each file is read by its own schema: after a change of declaration old files
-        be beside new ones. Files are in Hive folders; frames are given only to an engine that keeps them."""
+        """The rows of several dates (or of a whole table, under None) in the contract's columns; rows of a table by
+        date also have `event_date`. Each file is read by its own schema: after a change of the declaration a table has
+        old and new files. Files are in Hive folders; frames are given only to an engine that keeps them."""
         ...
 
     def constant(self, rows: pl.DataFrame) -> Frame:

@@ -49,7 +49,7 @@ class GeoDatabase:
             self.version, self._countries = _maxmind(path)
 
     def regions(self, columns: Sequence[Sequence[str | None]]) -> list[str]:
-        """The region code of each address of the one column."""
+        """The region code of each address in the single column."""
         addresses = [_unmapped(address or "") for address in columns[0]]
         return [CONTINENT.get(country or "", UNKNOWN) for country in self._countries(addresses)]
 

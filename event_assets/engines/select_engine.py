@@ -8,8 +8,7 @@ from event_assets.settings import Settings
 
 
 def engine_name(dataset: Dataset, settings: Settings) -> str:
-    """The environment's engine, else the dataset's: who runs a platform knows what it runs on, and no row depends
-    on it."""
+    """The environment's engine, else the dataset's engine. No row depends on the choice."""
     return settings.engine or dataset.engine
 
 
@@ -30,14 +29,14 @@ def open_engine(dataset: Dataset, settings: Settings) -> Engine:
 
 
 def spilling_engine(settings: Settings) -> Engine:
-    """For what is larger than memory: DuckDB."""
+    """DuckDB, for partitions larger than memory."""
     from event_assets.engines.duckdb.engine import DuckDBEngine
 
     return DuckDBEngine(settings.memory_bytes, settings.workers, settings.geo_db)
 
 
 def merging_engine(settings: Settings) -> Engine:
-    """For a table of all dates where the dataset's engine holds frames: Polars, which holds no more than it has to."""
+    """Polars with streaming, for a table over all dates if the dataset's engine holds frames."""
     from event_assets.engines.polars.engine import PolarsEngine
 
     return PolarsEngine(settings.geo_db, "streaming")

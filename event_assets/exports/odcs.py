@@ -100,7 +100,7 @@ def _property(column: Column, table: Table) -> dict[str, Any]:
 
 
 def _number(bound: str | None, column: Column) -> int | float | None:
-    """A bound as the standard has it: a number, of columns that hold numbers."""
+    """A bound as the standard requires it: a number, and only for numeric columns."""
     if bound is None or _LOGICAL.get(column.type, "number") not in ("integer", "number"):
         return None
     value = float(bound)

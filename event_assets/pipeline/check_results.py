@@ -105,7 +105,7 @@ def file_results(workspace: Workspace, failures: Sequence[EventAssetsError] | No
 
 
 def _drifted(found: FieldDrift, files: int) -> str:
-    """A field that drifted, of a kind with so many files."""
+    """The message about a field that drifted; its kind has this number of files."""
     first = f"first in {found.first_file} at {found.first_seen:%Y-%m-%d %H:%M} UTC"
     if found.field == ONE_FILE and files == 1:
         seen = f"{counted(found.records, 'record')} of 1 file so far"

@@ -1,4 +1,4 @@
-"""The checks of a dataset's tables: what each requires, and what to do where that isn't so.
+"""The checks of a dataset's tables: what each check requires, and what to do if it fails.
 
 Blocking checks (contract, accounting, landing) guard what is published: a partition that breaks one is not. Quality
 checks warn, and block nothing.
@@ -22,7 +22,7 @@ from event_assets.tables.landed_tables import SOURCE_FILES
 
 @dataclass(frozen=True)
 class Check:
-    """A check: the table that it is about, what it requires, and what to do where that isn't so."""
+    """A check: its table, what it requires, and what to do if it fails."""
 
     table: str
     name: str

@@ -22,7 +22,7 @@ _OLD, _NEW, _CHANGE = "old ", "new ", "change"
 
 @dataclass(frozen=True)
 class Difference:
-    """Rows by the table's key: those of the new version alone, of the old one alone, and those with other values."""
+    """Rows by the table's key: only in the new version, only in the old version, or in both with different values."""
 
     added: int = 0
     removed: int = 0
@@ -93,7 +93,7 @@ def _key(table: Table) -> list[str]:
 
 
 def _types(table: Table, paths: Sequence[Path]) -> dict[str, pl.DataType]:
-    """The columns to be compared: those of the table, and as texts those that files of an older declaration have."""
+    """The columns to compare: of the table, and (as text) of files by an older declaration."""
     hive: dict[str, pl.DataType] = {table.hive_column: pl.String()} if table.hive_column else {}
     older = sorted(
         {name for path in paths for name in scan_parquet(path).collect_schema().names()}.difference(table.names)

@@ -1,4 +1,4 @@
-"""Takes a user's records out of the landed tables, and keeps them out of whatever is landed later (docs/adr/0012).
+"""Removes a user's records from the landed tables, and from every file that is landed later (docs/adr/0012).
 
 `user_records.py` decides which records are the user's. The tombstone is committed together with the files as they are
 without the user, after everything else has been done; a rerun of an erasure that was interrupted before completes it.
@@ -106,7 +106,7 @@ def erase(
 
 
 def _texts_with_ids(workspace: Workspace, masking: Masking) -> dict[str, str]:
-    """What runs may have logged that contains an erased id, and the same with the id masked."""
+    """Texts with an erased id that runs may have logged, each with its masked form."""
     ledger, inbox = workspace.ledger, look(workspace.inbox, workspace.dataset)
     names = {
         *(binding.name for binding in ledger.bindings.values()),
@@ -291,7 +291,7 @@ def _without(file: SourceFile, part: str, found: dict[int, str | None]) -> tuple
 
 
 def _cut(before: str, row_numbers: dict[int, Any]) -> str:
-    """A digest of all records that are out of a part: the same whichever users were erased first."""
+    """A digest of all records that were removed from a part. It doesn't depend on the order of erasures."""
     digest = int(before, 16)
     for number in row_numbers:
         digest ^= int.from_bytes(hashlib.blake2b(str(number).encode(), digest_size=8).digest())

@@ -17,14 +17,14 @@ _APART = re.compile(r"[^\w\-.@:%]")
 
 @dataclass(frozen=True)
 class Erasing:
-    """The ids of one column that are erased: of users, and of what is linked with them; as cleaning writes them."""
+    """The erased ids of one column (of users, or of ids linked with users), in the form that cleaning writes."""
 
     column: str
     is_erased: Callable[[str], bool]
     takes_mentions: Callable[[str], bool]
     """Whether mentions are removed as well: rejected and quarantined records of others, values of undeclared fields."""
     spreads: frozenset[int]
-    """How many characters that end tokens are within the ids: only texts with so many can be one of them."""
+    """The numbers of token-ending characters inside the ids: a text with another number can't be one of the ids."""
     mentions: bool
     """Whether any of the ids takes mentions."""
 
@@ -61,7 +61,7 @@ def spread(text: str) -> int:
 
 
 def canonical(text: str | None, column: Column) -> str | None:
-    """A user id in the one form in which typed tables write it; None where the text is not an id of the type."""
+    """A user id in the form that typed tables write; None if the text is not a value of the id's type."""
     clean = normalised(column.constant if column.constant is not None else text or "", column)
     if clean is None or column.type == "string":
         return clean
@@ -70,7 +70,8 @@ def canonical(text: str | None, column: Column) -> str | None:
 
 
 def tokens(text: str, spreads: Iterable[int]) -> Iterator[str]:
-    """The parts of a text that have so many characters that end tokens, and one of them (or nothing) on both sides."""
+    """The parts of a text with one of these numbers of token-ending characters inside, and one such character (or the
+    end of the text) on both sides."""
     return (text[start:end] for start, end in token_spans(text, spreads))
 
 

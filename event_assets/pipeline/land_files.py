@@ -44,7 +44,7 @@ class LandingSummary:
 
     landed: tuple[SourceFile, ...] = ()
     known: int = 0
-    """Files whose content had been landed before, under whatever name."""
+    """Files whose content was landed before, under any name."""
     warnings: tuple[str, ...] = ()
     dates: frozenset[dt.date] = frozenset()
     """The dates whose raw rows changed."""

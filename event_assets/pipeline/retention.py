@@ -41,7 +41,7 @@ def due(workspace: Workspace) -> list[Expired]:
 
 
 def expire(workspace: Workspace) -> list[Expired]:
-    """Drop what is due, and enter it into the ledger; tables over all dates are stale where they read it.
+    """Delete the expired dates and record them in the ledger. Tables over all dates that read them become stale.
 
     The caller holds `workspace.writing()` and has called `workspace.refresh()`.
     """

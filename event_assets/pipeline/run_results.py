@@ -42,7 +42,7 @@ class Outcome:
     figures: Mapping[str, int] = field(default_factory=dict)
     checks: tuple[CheckResult, ...] = ()
     sample: pl.DataFrame | None = None
-    """The first rows, what is personal masked."""
+    """The first rows, with personal values masked."""
     plot: Series = field(default_factory=list)
     refused: pl.DataFrame | None = None
     """Its `count_refused`, if its rows are rejected or quarantined records."""
@@ -52,7 +52,7 @@ class Outcome:
 
 
 def sample(table: Table, rows: pl.LazyFrame) -> pl.DataFrame | None:
-    """The first rows of a partition as the event log may keep them; None of tables that tell of single users."""
+    """The first rows of a partition for the event log; None for tables whose rows describe single users."""
     return None if table.has_users else samples(table, {None: rows.head(SAMPLE_ROWS).collect()})[None]
 
 

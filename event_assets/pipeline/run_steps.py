@@ -64,7 +64,7 @@ def run(workspace: Workspace, request: Request, progress: Progress = lambda *_: 
 
 
 class Run:
-    """One run over a dataset. Take its steps in order; of each, publish the staged partitions as they come.
+    """One run over a dataset. Process its steps in order, and publish the staged partitions of each step as they come.
 
     `staged` and `publish` are for a consumer that stores partitions by itself; `outcomes` does both.
     """
@@ -86,7 +86,7 @@ class Run:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """The steps of the requested tables, and those of internal tables between them, upstream first."""
+        """The steps of the requested tables and of internal tables between them, upstream first."""
         return self._schedule.steps
 
     def outcomes(self, step: Step, *, only_stale: bool = False) -> Iterator[list[Outcome]]:
@@ -151,7 +151,7 @@ class Run:
             yield StagedStep(step, date, tables, figures, expected[date], seconds)
 
     def waiting(self) -> Iterator[Outcome]:
-        """The requested partitions that wait, as outcomes: those that another process of the run left stale."""
+        """The requested partitions that wait because another process of the run left an input stale, as outcomes."""
         for step in self._schedule.steps:
             for date in self._schedule.selected(step, only_stale=True):
                 if blocker := self._schedule.blocker(step, date):
@@ -162,9 +162,9 @@ class Run:
         return [unit for unit in dict.fromkeys(units) if unit[0] in self.workspace.stores]
 
     def _restored(self, units: Sequence[Unit]) -> Unit | None:
-        """Recompute the damaged ones of some partitions; returns the first that this run can't recompute, if any.
+        """Recompute those partitions that are damaged; returns the first one that this run can't recompute, if any.
 
-        A table that is not part of the run is left to the next run, and so are raw rows, which that lands again.
+        A table that is not part of the run is left to the next run, as are raw rows, which the next run lands again.
         """
         workspace = self.workspace
         self._flush_tables()
@@ -198,7 +198,8 @@ class Run:
             self._finished.append(Outcome(name, date, "materialized", table.rows, content, changed, *shown))
 
     def flush(self) -> list[Outcome]:
-        """Commit what was published since the last flush; returns its outcomes and those of partitions that wait."""
+        """Commit the partitions published since the last flush; returns their outcomes and the outcomes of waiting
+        partitions."""
         self._flush_tables()
         finished, self._finished = self._finished, []
         return finished

@@ -30,15 +30,16 @@ class FieldDrift:
     """`new` (kept in `extra`), `missing` (null) or `retyped` (most of a file's values are not of its type)."""
     field: str
     records: int
-    """Records that hold a new field; values of another type; of a missing column the records without it."""
+    """The number of records with a new field, of values of another type, or of records without a missing column."""
     files: int
     first_seen: dt.datetime
-    """When the first of these files was landed, and what that one is called (its file_id where no name is left)."""
+    """When the first of these files was landed, and its name (its file_id if it has no name any more)."""
     first_file: str
 
 
 class FieldNames:
-    """Which names of new fields the ledger keeps: those that at least two files have, of others a keyed hash.
+    """Decides which names of new fields the ledger keeps: names that at least two files have; of other names a keyed
+    hash.
 
     A name that occurs in one file only may be a value, such as the id of a user by whom a map is keyed. Of a file with
     many new fields a few are kept, and the number of the others. Names with an erased user's id are not kept at all
@@ -58,7 +59,7 @@ class FieldNames:
     def kept(self, file: SourceFile) -> SourceFile:
         """A file that was just landed as the ledger may keep it."""
         counts: dict[str, int] = {}
-        # The same ones of each file, so that files can be compared.
+        # The same fields are chosen in every file, so that files can be compared.
         chosen = sorted(file.new_fields, key=lambda name: hidden_name(self._ledger, name))[:MAX_NAMES]
         if more := len(file.new_fields) - len(chosen):
             counts[_MORE] = more
@@ -70,13 +71,13 @@ class FieldNames:
         return replace(file, new_fields=counts)
 
     def shown(self, name: str) -> str:
-        """The name as it is shown: that of a later file that has the field as well, if there is one."""
+        """The name to show: if it is hidden, the name from another file with the same field, if there is one."""
         return self._known.get(name, ONE_FILE) if name.startswith(_HIDDEN) else name
 
 
 def hidden_name(ledger: Ledger, name: str) -> str:
-    """What stands for the name of a field that is not kept: a keyed hash. The name itself in a ledger without a key,
-    which an older version wrote: `Ledger.draw_key` is called before anything is landed."""
+    """The keyed hash that replaces a field's name. In a ledger without a key (of an older version) it is the name
+    itself: `Ledger.draw_key` is called before files are landed."""
     is_kept = name == _MORE or name.startswith(_HIDDEN) or ledger.salt is None
     return name if is_kept else _HIDDEN + ledger.field_hash(name)
 
@@ -110,7 +111,7 @@ def drifts(workspace: DatasetTables) -> list[FieldDrift]:
 
 
 def _names(file: SourceFile) -> dict[str, int]:
-    """The new fields of a file with their records; of those whose names are not kept, their number in the name."""
+    """The new fields of a file with their numbers of records. One entry counts the fields whose names are not kept."""
     kept = {name: count for name, count in file.new_fields.items() if name != _MORE}
     more = file.new_fields.get(_MORE, 0)
     return {**kept, f"({more:,} more fields)": max(kept.values())} if more else kept

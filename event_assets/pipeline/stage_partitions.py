@@ -1,4 +1,4 @@
-"""Makes partitions as far as staging: reads their inputs, runs the transform, writes, reads back, checks."""
+"""Stages partitions: reads their inputs, runs the transform, writes the files, reads them back and checks them."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class Stager:
             return self._recent[unit]
         paths = self._workspace.stores[name].paths(unit_of(date))
         if engine.holds_frames and step.by_date and date is None:
-            # A table without dates is read by each date, and whole: it is kept in memory for all of them.
+            # Each date reads the whole of a table without dates, so it is kept in memory for all dates.
             self._recent[unit] = nw.to_native(engine.scan(self._workspace.tables[name], {None: paths}).collect())
             return self._recent[unit]
         return paths
@@ -152,8 +152,8 @@ class Stager:
 
 
 def batches(workspace: Workspace, step: Step, dates: Iterable[dt.date | None]) -> Iterator[list[dt.date | None]]:
-    """The dates in their order, those together that are computed as one frame: small ones. A date that is as large as
-    a batch is one by itself, so it costs what it must, and memory is bounded by it."""
+    """The dates in their order, in batches of small dates that are computed as one frame. A date as large as a batch is
+    a batch by itself, so the largest date bounds the memory."""
     if not (step.by_date and step.several_dates):
         yield from ([date] for date in dates)
         return
@@ -172,7 +172,8 @@ def batches(workspace: Workspace, step: Step, dates: Iterable[dt.date | None]) -
 
 
 def _examined(table: Table, written: Written, engine: Engine) -> dict[dt.date | None, StagedPartition]:
-    """A table's dates, looked at: each by itself only where not all of them keep the contract."""
+    """The staged dates of a table with their checks. Dates are checked one by one only if not all of them keep the
+    contract."""
     pieces = written.pieces[table.name]
     rows = {date: sum(piece.rows for piece in of_date) for date, of_date in pieces.items()}
     if not (engine.holds_frames or sum(rows.values()) <= FEW_ROWS):

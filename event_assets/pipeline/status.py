@@ -1,4 +1,4 @@
-"""The status of a dataset: its tables, their dates and rows, what was rejected, what is stale."""
+"""The status of a dataset: its tables with their dates and rows, rejected records and stale partitions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TableStatus:
     """None where the table has no dates, or no partition yet."""
     last_date: dt.date | None
     stale: int
-    """Partitions (a table without dates is one) that the next run makes, without what is downstream of them."""
+    """Partitions (a table without dates is one) that the next run computes, without partitions downstream of them."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class DatasetStatus:
     refused: int
     """Records that landing rejected or cleaning quarantined."""
     new_files: int
-    """Files in the inbox that the next run lands."""
+    """Files of the inbox that the next run lands."""
     stale: int
-    """Partitions that the next run makes, those of internal tables included, without what is downstream of them."""
+    """Partitions that the next run computes, with those of internal tables, without partitions downstream of them."""
     warnings: tuple[str, ...]
     tables: tuple[TableStatus, ...]
 

@@ -12,7 +12,7 @@ from event_assets.transforms.interface import Transform
 
 @dataclass(frozen=True)
 class Input:
-    """A table that a step reads: on the same date, and `before` and `after` so many dates around it.
+    """A table that a step reads: on the same date, and on the number of dates `before` and `after` it.
 
     `before="all"` is every earlier date. A step without dates reads every date of a table that has them.
 
@@ -35,7 +35,7 @@ class Input:
     """Whether of equal rows of several dates only the first date matters to a step without dates: it is then stale only
     where these rows are others."""
     holds: bool = False
-    """Whether it matters only by which of the step's own dates it holds back."""
+    """Whether only the dates that it holds back matter to the step."""
 
 
 @dataclass(frozen=True)

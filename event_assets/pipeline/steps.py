@@ -43,7 +43,7 @@ from event_assets.transforms.traffic import counted_only
 #: Raised when a transform's meaning changes: all its partitions are then stale.
 VERSION = 1
 
-#: The table that a run publishes last, from what is published.
+#: The table that a run publishes last, from the published tables.
 RECONCILIATION = "reconciliation"
 #: The table that it publishes just before, where it is declared.
 LATENESS = "lateness"
@@ -76,7 +76,7 @@ def steps(dataset: Dataset) -> tuple[Step, ...]:
 
 
 class _Graph:
-    """The steps so far, and the rules that several of them have."""
+    """The steps added so far, and rules that several steps share."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset, self.steps = dataset, list[Step]()
@@ -94,7 +94,7 @@ class _Graph:
         rules: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> None:
-        """Add a step, where the dataset has its tables, with those of its inputs that the dataset has.
+        """Add a step if the dataset has its tables, with the inputs that the dataset has.
 
         A text among the inputs is a table that is read on the same date.
         """
@@ -164,7 +164,9 @@ def _add_events(graph: _Graph) -> None:
 
 def _add_persons(graph: _Graph, rules: dict[str, Any]) -> None:
     graph.add("identity_links", ["cleaned_events"], persons.identity_links, rules)
-    graph.add_whole("identities", [Input("identity_links", first=True)], persons.identities, rules)
+    # All dates before: retention keeps them, since a login links the ids of all dates.
+    links = Input("identity_links", before="all", first=True)
+    graph.add_whole("identities", [links], persons.identities, rules)
 
 
 def _add_source_sessions(graph: _Graph) -> None:

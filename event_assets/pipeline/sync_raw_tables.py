@@ -136,7 +136,7 @@ def parts(workspace: DatasetTables, file: SourceFile) -> Iterator[Part]:
 
 
 def parts_are_there(workspace: DatasetTables, file: SourceFile) -> bool:
-    """Whether the rows of a file are still in the lake: those of a superseded one were deleted."""
+    """Whether the rows of a file are still in the lake: the rows of a superseded file were deleted."""
     return all(workspace.stores[part.table].has(part.file) for part in parts(workspace, file))
 
 

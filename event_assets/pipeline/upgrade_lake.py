@@ -17,8 +17,8 @@ DROPPED = ("event_time_us",)
 def bring_over(workspace: DatasetTables) -> None:
     """Move internal tables below `_state`, and take out of raw files the columns that their tables no longer have.
 
-    The caller holds `workspace.writing()`. A lake of today is left alone; a run that is killed amid this begins it
-    again, since the internal tables go last.
+    The caller holds `workspace.writing()`. A lake of this version is not changed. If a run is killed meanwhile, the
+    next one starts again, since internal tables are moved last.
     """
     dataset = workspace.dataset.name
     internal = [table for table in workspace.tables.values() if table.internal]

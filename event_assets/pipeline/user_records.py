@@ -88,7 +88,7 @@ class Judge:
         return texts.is_in([text for text in texts.unique().drop_nulls() if self._erasing.is_erased(text)])
 
     def rows(self, path: Path) -> Iterator[tuple[int, Verdict]]:
-        """(row_number, verdict) of those rows of a landed part of raw records that are about an erased user."""
+        """(row_number, verdict) of the rows in a landed part of raw records that are about an erased user."""
         plan = scan_parquet(path)
         for start in range(0, plan.select(pl.len()).collect().item(), _ROWS):
             frame = plan.slice(start, _ROWS).collect()

@@ -17,14 +17,14 @@ _SPREADS = 3
 
 @dataclass(frozen=True)
 class Volume:
-    """A date's events beside what is usual."""
+    """A date's events compared with the usual number."""
 
     date: dt.date
     events: int
     usual: float
     """The median of the dates that it is compared with; its own events where there are none."""
     spread: float
-    """The median distance of those dates from that median."""
+    """The median distance of the compared dates from the median."""
     compared: int
     """How many dates it is compared with."""
     passed: bool

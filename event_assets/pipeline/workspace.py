@@ -57,8 +57,8 @@ class Workspace(DatasetTables):
         return merging_engine(self.settings)
 
     def engine_for(self, step: Step, date: dt.date | None) -> Engine:
-        """The dataset's engine; in place of one that holds frames one that spills for a unit too large for memory, and
-        one that streams for a table without dates. No row depends on it."""
+        """The engine for a partition. If the dataset's engine holds frames, a partition too large for memory gets an
+        engine that spills, and a table without dates one that streams. No row depends on the choice."""
         if not self.engine.holds_frames:
             return self.engine
         units = (unit for unit in self.all_input_units(step, date) if unit[0] in self.tables)
@@ -94,7 +94,7 @@ class Workspace(DatasetTables):
                 self._figures.save()
 
     def _recover(self) -> None:
-        """Complete what a killed writer committed to the ledger, and delete the rest of what it wrote."""
+        """Complete what a killed writer committed to the ledger, and delete its other files."""
         self.recovered = True
         self.is_writer = True  # this process has the lease already
         self.refresh()
@@ -130,7 +130,7 @@ class Workspace(DatasetTables):
         return self._window_units(step, source, date)
 
     def all_input_units(self, step: Step, date: dt.date | None) -> Iterator[Unit]:
-        """The partitions that a step would read for a date, whatever they contain."""
+        """The partitions that a step may read for a date, independent of their content."""
         for source in step.inputs:
             yield from self._window_units(step, source, date)
 

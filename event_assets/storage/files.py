@@ -14,10 +14,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
 
 from event_assets.errors import LakeError
-from event_assets.path_or_url import ObjectUrl, Place
+from event_assets.path_or_url import ObjectUrl
 from event_assets.storage.atomic_write import atomic_create, atomic_write
 from event_assets.storage.object_lease import Lease
 from event_assets.storage.object_store import Objects
@@ -31,85 +30,38 @@ _KEPT_IN_LOG = dt.timedelta(days=1)
 _TOGETHER = 8
 
 
-class Files(Protocol):
-    """The files below a folder, by their paths below it."""
-
-    @property
-    def folder(self) -> Place: ...
-
-    @property
-    def here(self) -> Path:
-        """The folder on this machine where the files are read."""
-
-    def place(self, staged: Path, path: str) -> None:
-        """Move a staged file to its final place."""
-
-    def local(self, paths: Sequence[str]) -> list[Path]:
-        """Where they can be read on this machine."""
-
-    def size(self, path: str) -> int | None:
-        """A file's bytes; None where there is no such file."""
-
-    def sizes(self, paths: Collection[str]) -> dict[str, int]:
-        """The bytes of those of the files that exist, as a listing has them now."""
-
-    def delete(self, paths: Iterable[str]) -> None: ...
-
-    def leftovers(self, counting: Collection[str]) -> list[str]:
-        """The Parquet files that a dead writer may have left: all but the log's own and those that count."""
-
-    def forget(self, counting: Collection[str]) -> None:
-        """Bring what is known of the folder up to the files that count now."""
-
-    cuts_log: bool
-    """Whether commits that are no longer needed may be deleted at once: in an object store a commit is rejected only as
-    long as that of the same version exists."""
-
-    def log_names(self) -> list[str]:
-        """The names of the files of the table's log."""
-
-    def read_log(self, name: str) -> bytes:
-        """A file of the log. FileNotFoundError where there is none."""
-
-    def create_log(self, name: str, content: bytes) -> bool:
-        """Add a file to the log, whole; False where there is one of that name."""
-
-    def write_log(self, name: str, content: bytes) -> None:
-        """Add a file to the log, or replace it, whole."""
-
-    def cut_log(self, unneeded: Callable[[str], bool]) -> None:
-        """Delete files of the log that are no longer needed, as soon as that is allowed."""
-
-    def delete_log(self) -> None:
-        """Delete the table's log, which can't be read."""
-
-    def check(self) -> None:
-        """LeaseError where this writer may write no more."""
-
-
 class LocalFiles:
-    """Files on a disk. Who may write them is for the operating system's lock to say."""
+    """The files below a folder of a disk, by their paths below it. The operating system's lock decides who writes them.
+
+    `here` is the folder on this machine where they are read.
+    """
 
     cuts_log = True
+    """Whether commits that are no longer needed may be deleted at once: in an object store a commit is rejected only as
+    long as that of the same version exists."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = self.here = folder
 
     def place(self, staged: Path, path: str) -> None:
+        """Move a staged file to its final place."""
         target = self.folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         staged.replace(target)
 
     def local(self, paths: Sequence[str]) -> list[Path]:
+        """Where they can be read on this machine."""
         return [self.folder / path for path in paths]
 
     def size(self, path: str) -> int | None:
+        """A file's bytes; None where there is no such file."""
         try:
             return os.stat(f"{self.folder}/{path}").st_size  # a Path for each of thousands of files costs more
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def sizes(self, paths: Collection[str]) -> dict[str, int]:
+        """The bytes of those of the files that exist, as a listing has them now."""
         return {path: size for path in paths if (size := self.size(path)) is not None}
 
     def delete(self, paths: Iterable[str]) -> None:
@@ -117,12 +69,14 @@ class LocalFiles:
             (self.folder / path).unlink(missing_ok=True)
 
     def leftovers(self, counting: Collection[str]) -> list[str]:
+        """The Parquet files that a dead writer may have left: all but the log's own and those that count."""
         return [path for path in _parquet(self.folder) if path not in counting]
 
     def forget(self, counting: Collection[str]) -> None:
-        pass
+        """Bring what is known of the folder up to the files that count now."""
 
     def log_names(self) -> list[str]:
+        """The names of the files of the table's log."""
         try:
             return os.listdir(self.folder / _LOG)
         except FileNotFoundError:
@@ -133,20 +87,25 @@ class LocalFiles:
             raise LakeError(str(path), state, "delete or move the file; the next run recomputes the table") from None
 
     def read_log(self, name: str) -> bytes:
+        """A file of the log. FileNotFoundError where there is none."""
         return (self.folder / _LOG / name).read_bytes()
 
     def create_log(self, name: str, content: bytes) -> bool:
+        """Add a file to the log, whole; False where there is one of that name."""
         return atomic_create(self.folder / _LOG / name, content)
 
     def write_log(self, name: str, content: bytes) -> None:
+        """Add a file to the log, or replace it, whole."""
         with atomic_write(self.folder / _LOG / name) as file:
             file.write(content)
 
     def cut_log(self, unneeded: Callable[[str], bool]) -> None:
+        """Delete files of the log that are no longer needed, as soon as that is allowed."""
         for name in filter(unneeded, self.log_names()):
             (self.folder / _LOG / name).unlink(missing_ok=True)
 
     def delete_log(self) -> None:
+        """Delete the table's log, which can't be read."""
         discarded = self.folder / f"{_LOG}.discarded"
         shutil.rmtree(discarded, ignore_errors=True)
         with suppress(FileNotFoundError):
@@ -154,18 +113,19 @@ class LocalFiles:
             shutil.rmtree(discarded)
 
     def check(self) -> None:
-        pass
+        """LeaseError where this writer may write no more."""
 
 
 class ObjectFiles:
-    """Files in an object store. What is read or written is kept below `copies` on this machine's disk."""
+    """The same of an object store. What is read or written is kept below `copies` on this machine's disk."""
 
     cuts_log = False
 
     def __init__(self, objects: Objects, copies: Path, lease: Callable[[], Lease | None] = lambda: None) -> None:
-        self._objects, self._copies, self._lease = objects, copies, lease
+        self._objects, self._lease = objects, lease
         self._log = objects.below(_LOG)
         self._sizes: dict[str, int] = {}
+        self.here = copies
 
     @property
     def folder(self) -> ObjectUrl:
@@ -174,7 +134,7 @@ class ObjectFiles:
     def place(self, staged: Path, path: str) -> None:
         size = staged.stat().st_size
         self._objects.upload(staged, path)
-        copy = self._copies / path
+        copy = self.here / path
         copy.parent.mkdir(parents=True, exist_ok=True)
         staged.replace(copy)
         os.utime(copy)
@@ -185,10 +145,6 @@ class ObjectFiles:
             return [self._copy(path) for path in paths]
         with ThreadPoolExecutor(_TOGETHER) as pool:
             return list(pool.map(self._copy, paths))
-
-    @property
-    def here(self) -> Path:
-        return self._copies
 
     def size(self, path: str) -> int | None:
         if path not in self._sizes and (found := self._objects.look(path)) is not None:
@@ -206,7 +162,7 @@ class ObjectFiles:
         self._objects.delete(deleted)
         for path in deleted:
             self._sizes.pop(path, None)
-            (self._copies / path).unlink(missing_ok=True)
+            (self.here / path).unlink(missing_ok=True)
 
     def leftovers(self, counting: Collection[str]) -> list[str]:
         """None that are younger than this writer's lease: those are its own, or of the one that took it over."""
@@ -219,8 +175,8 @@ class ObjectFiles:
 
     def forget(self, counting: Collection[str]) -> None:
         self._sizes = {}
-        for path in _parquet(self._copies):
-            copy = self._copies / path
+        for path in _parquet(self.here):
+            copy = self.here / path
             try:
                 if path not in counting and time.time() - copy.stat().st_mtime > GRACE_SECONDS:
                     copy.unlink()
@@ -255,7 +211,7 @@ class ObjectFiles:
             lease.check()
 
     def _copy(self, path: str) -> Path:
-        copy = self._copies / path
+        copy = self.here / path
         try:
             os.utime(copy)
             if copy.stat().st_size == self._sizes.get(path, copy.stat().st_size):
@@ -264,6 +220,9 @@ class ObjectFiles:
             pass
         self._objects.download(path, copy)
         return copy
+
+
+Files = LocalFiles | ObjectFiles
 
 
 def files_of(place: Path | Files) -> Files:

@@ -12,7 +12,7 @@ from event_assets.tables.table import Column, Table
 
 
 def channel_columns(dataset: Dataset) -> tuple[Column, ...]:
-    """What `sessions` has of channels: its own, and those of its first and last touch that is not direct."""
+    """The channel columns of `sessions`: of the session itself, and of its first and last touch that is not direct."""
     if dataset.channels is None:
         return ()
     days = dataset.channels.lookback
@@ -46,7 +46,7 @@ def all_sessions_count(dataset: Dataset) -> bool:
 
 
 def source_tables(dataset: Dataset, session_id: Column, user_id: Column, session_start: Column) -> Iterable[Table]:
-    """Where each session of a date came from, and those that others can have as a touch."""
+    """The source of each session of a date, and the sessions that can be a touch of later sessions."""
     columns = (session_id, user_id, session_start, *_source_columns(dataset))
     shared: dict[str, Any] = {
         "columns": columns,

@@ -35,7 +35,7 @@ class Violation:
     first_rows: tuple[int, ...]
 
     def moved(self, rows: int) -> Violation:
-        """The same violation in a frame that follows so many other rows."""
+        """The same violation by the places of its rows if this number of rows comes before the frame."""
         return replace(self, first_rows=tuple(row + rows for row in self.first_rows))
 
     def with_more(self, other: Violation) -> Violation:
@@ -67,10 +67,10 @@ def pandera_schema(table: Table) -> pa.DataFrameSchema:
 
 
 def violations(table: Table, frame: pl.DataFrame) -> Sequence[Violation]:
-    """Every rule of the contract that the frame of one partition breaks; empty where it keeps all.
+    """Every rule of the contract that the frame of one partition breaks; empty if it keeps all rules.
 
-    Pandera judges and explains; a frame that plainly keeps every rule is let through after one pass over it,
-    which takes a tenth of the time on the small frames of a date.
+    Pandera judges and explains; a frame that plainly keeps every rule needs only one pass, which takes a tenth of the
+    time on the small frames of a date.
     """
     if _plainly_keeps(table, frame, [_unique(*table.key), *_rules(table)]):
         return model_violations(table.model, frame) if table.model else []
@@ -78,8 +78,8 @@ def violations(table: Table, frame: pl.DataFrame) -> Sequence[Violation]:
 
 
 def keep_contract(table: Table, rows: pl.DataFrame) -> bool:
-    """Whether all partitions of a frame, by its column `event_date`, plainly keep every rule: one pass over
-    many small ones. Where it is False, `violations` of each explains."""
+    """Whether all partitions of a frame, by its column `event_date`, plainly keep every rule: one pass over many small
+    partitions. If not, `violations` of each partition gives the rules that it breaks."""
     return (
         not table.model
         and _plainly_keeps(table, rows.drop("event_date"), _rules(table))
@@ -112,7 +112,7 @@ def repeated_keys_of_files(table: Table, paths: Sequence[Path]) -> list[Violatio
 
 
 def merged(found: Iterable[Sequence[Violation]]) -> list[Violation]:
-    """The violations of several files or parts of one as those of the whole, each rule once."""
+    """The violations of several parts of a partition as the violations of the whole partition, each rule once."""
     rules: dict[str, Violation] = {}
     for violation in (v for part in found for v in part):
         known = rules.get(violation.rule)
@@ -146,7 +146,7 @@ def _broken_rules(table: Table, frame: pl.DataFrame) -> list[Violation]:
 def model_violations(model: str | type | object, frame: pl.DataFrame) -> list[Violation]:
     """Every rule of a user's Pandera model (or `module:Model`) that a frame breaks.
 
-    ContractError where there is no such model.
+    ContractError if the model doesn't exist.
     """
     from pandera.errors import SchemaError, SchemaErrors
 

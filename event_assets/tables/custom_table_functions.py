@@ -1,7 +1,7 @@
-"""Gold tables of the user's own: one pure function each, declared with its contract where it is written.
+"""Gold tables that users add: each is one pure function, declared with its contract beside the function.
 
-`gold: {custom: [my_project.tables:carts_by_brand]}` names them. From there on such a table is one like any other: an
-asset with checks, staleness, a view, a place in backfills.
+`gold: {custom: [my_project.tables:carts_by_brand]}` names them. Such a table is like every other table: an asset with
+checks, staleness, a view and backfills.
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ def custom_tables(dataset: Dataset) -> list[CustomTable]:
 
 
 def with_custom(dataset: Dataset, known: Mapping[str, Table]) -> dict[str, Table]:
-    """The tables that there are already, and the custom ones; DeclarationError where one can't be made of those."""
+    """The known tables and the custom tables. DeclarationError if a custom table can't be computed from tables before
+    it."""
     tables = dict(known)
     for own, custom in zip(dataset.gold.custom, custom_tables(dataset), strict=True):
         _check(dataset, own.function, custom, tables)

@@ -98,7 +98,7 @@ def landed_tables(dataset: Dataset) -> Iterable[Table]:
 
 
 def _of_readers(dataset: Dataset, kind: Kind) -> Iterator[Column]:
-    """Which block read a record, where there are several, and what its columns don't tell of it."""
+    """The block that read a record (if there are several), and what the columns don't show of the record."""
     if dataset.is_mixed(kind):
         text = "Which block of files the record was read by, from 0."
         yield Column("source_block", "int64", text, nullable=False)

@@ -45,14 +45,15 @@ def by_value(column: str) -> Plot:
 
 
 def by_length(seconds: str) -> Plot:
-    """Rows by a duration in seconds: 0, then bars that begin where the one before ends."""
+    """Rows by a duration in seconds: 0, then bars of which each begins at the bound of the bar before."""
 
     def plot(rows: Rows) -> Series:
         import polars as pl
 
         labels = ["0", *(label for label, _ in _LENGTHS), "3h+"]
         length = pl.col(seconds).cast(pl.Float64)
-        # A session of one event lasts 0 seconds; every other bar counts what is between its bound and the one before.
+        # A session of one event lasts 0 seconds. Every other bar counts the sessions between the bound before and its
+        # own.
         below = [(length < bound).sum().alias(label) for label, bound in _LENGTHS]
         counts = _collected(rows.select((length <= 0).sum().alias("0"), *below, pl.len().alias("3h+"))).row(0)
         if not counts[-1]:

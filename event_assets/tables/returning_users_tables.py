@@ -12,7 +12,8 @@ from event_assets.tables.table import Column, Table
 
 
 def retention_tables(dataset: Dataset, user_id: Column) -> Iterable[Table]:
-    """The rollup `daily_users` and what is counted from it; of persons where the dataset declares `identity`."""
+    """The rollup `daily_users` and the tables computed from it; they count persons if the dataset declares
+    `identity`."""
     who = replace(PERSON_ID, nullable=False) if dataset.identity else user_id
     users = "persons" if dataset.identity else "users"
     yield Table(

@@ -1,4 +1,4 @@
-"""Columns that several tables have, and those that a declaration gives them."""
+"""Columns that several tables have, and columns that a declaration gives to tables."""
 
 from __future__ import annotations
 

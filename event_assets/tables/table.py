@@ -30,10 +30,10 @@ class Column:
     max: str | None = None
     allowed: tuple[str, ...] | None = None
     personal: bool = False
-    """Whether values may tell who somebody is: they stay out of previews, logs and messages."""
+    """Whether values may identify a person: they are never shown in previews, logs and messages."""
     made_from: tuple[str, ...] = ()
-    """The columns of the inputs that a computed column is made from; `*` is all of them but the lineage columns. A
-    column that an input has under the same name needs none."""
+    """The columns of the inputs that a computed column is made from; `*` means all columns except the lineage columns.
+    A column that an input has under the same name needs no entry."""
 
 
 #: The columns by which tables have folders.
@@ -52,7 +52,7 @@ class Table:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     partitioned_by: str | None = None
-    """The Hive folder column, which no file holds: `event_date`, `geo_region` or None."""
+    """The column of the Hive folders, which is in no file: `event_date`, `geo_region` or None."""
     order: tuple[str, ...] = ()
     """The total order of rows within a partition; the key where left out."""
     layer: Layer = "gold"
@@ -64,7 +64,7 @@ class Table:
     internal: bool = False
     """Whether only the platform reads it: it is stored below `_state`, and is no asset and no view."""
     retention: Literal["raw", "cleaned", "gold"] | None = None
-    """Which limit of the declaration's `retention` ends its dates; that of its layer where left out."""
+    """The limit of the declaration's `retention` that ends its dates; the limit of its layer by default."""
     model: str | None = None
     """A Pandera model (`module:Model`) that the rows of a partition must keep beside the rules of the columns."""
     plot: Plot | None = None
@@ -103,12 +103,12 @@ class Table:
 
     @property
     def user_column(self) -> str | None:
-        """The column that holds the ids of users; None where no row is a user's."""
+        """The column with the ids of users; None if rows don't belong to users."""
         return self.users or ("user_id" if "user_id" in self.names else None)
 
     @property
     def has_users(self) -> bool:
-        """Whether rows can tell of single users, so that the UI shows no preview of them."""
+        """Whether rows describe single users, so that the UI shows no preview of them."""
         return self.user_column is not None or any(column.personal for column in self.columns)
 
     @property
@@ -136,7 +136,7 @@ class Table:
         return pl.Schema({column.name: polars_type(column.type) for column in self.columns})
 
     def arrow_schema(self) -> pa.Schema:
-        """The table's schema with its Hive column last, as the log holds it."""
+        """The table's schema as in its log: the Hive column last."""
         import pyarrow as pa
 
         return pa.schema([(c.name, arrow_type(c.type)) for c in (*self.columns, *self.hive_columns)])

@@ -121,7 +121,7 @@ def _made_of(mark: Path) -> dict[str, str]:
 
 
 def _write(schemas: Mapping[str, list[str]], path: Path, before: Path | None = None) -> None:
-    """Put a file with these schemas in place of the one before; `before` is one whose other schemas are kept."""
+    """Replace the file by one with these schemas, and with the other schemas of the file `before`, if given."""
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)
     if before:

@@ -51,13 +51,13 @@ class _Source:
 
 
 def dimensions(dataset: Dataset) -> list[str]:
-    """The columns by which `ask` can group: those of the facts, and those of channels."""
+    """The columns by which `ask` can group: columns of the facts and of channels."""
     of_facts = (column.name for column in tables(dataset)[FACTS].columns)
     return [DATE, *of_facts, *(column.name for column in channel_columns(dataset))]
 
 
 def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, last: dt.date) -> Answer:
-    """The SELECT that answers a question. DeclarationError where facts have no such column, or no such figure."""
+    """The SELECT that answers a question. DeclarationError if the facts don't have the column or the figure."""
     known = tables(dataset)
     if by is not None and by not in dimensions(dataset):
         state = f"is not a column of the facts of {dataset.name}"
@@ -66,7 +66,7 @@ def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, las
         state = f"needs {_NEEDED[metric][0]} in {dataset.name}"
         raise DeclarationError(f"--metric {metric}", state, "ask for another metric")
     by_session = metric in ("conversions", "revenue") or by not in (None, DATE, *(c.name for c in known[FACTS].columns))
-    # A table by date that has a figure over all dates has that of each date.
+    # A table by date that can answer for all dates can also answer for each date.
     within = None if by == DATE else by
     sources = _of_sessions(dataset, metric, within) if by_session else _sources(dataset, metric, within)
     source = next((source for source in sources if source.table in known), None)
@@ -100,7 +100,7 @@ def _complete(dataset: Dataset, table: Table) -> str:
 
 
 def _sources(dataset: Dataset, metric: Metric, by: str | None) -> Iterator[_Source]:
-    """The tables that hold a question's sets or sums, smallest first; facts last."""
+    """The tables with the sets or sums that a question needs, the smallest first, the facts last."""
     yield from _ROLLUPS[metric](dataset, by)
     minutes = dataset.gold.watch_time.column if dataset.gold.watch_time else ""
     yield _Source(FACTS, _OF_FACTS[metric].format(column=identifier(minutes)), where=_counted(dataset))
@@ -112,7 +112,7 @@ def _counted(dataset: Dataset) -> str:
 
 
 def _of_sessions(dataset: Dataset, metric: Metric, by: str | None) -> Iterator[_Source]:
-    """The tables of sessions that hold a figure by what `channels` adds to sessions."""
+    """The tables of sessions with a figure by the columns that `channels` adds to sessions."""
     amount = "coalesce(sum({}), 0)" if metric == "revenue" else "coalesce(sum({}), 0)::BIGINT"
     if metric in ("sessions", "conversions", "revenue") and by in _CHANNELS:
         yield _Source("channel_summary", amount.format(f"{_CHANNELS[by]}{metric}"), "channel")

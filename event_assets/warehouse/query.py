@@ -48,7 +48,7 @@ _OF_THE_QUERY = {
 
 
 class _ReplacedError(Exception):
-    """A partition was replaced between the reading of the log and that of its files."""
+    """A partition was replaced after the log was read and before its files were."""
 
 
 def read(
@@ -131,7 +131,7 @@ def _read(
             with _time_limit(connection, settings.query_seconds):
                 return take(query_result(connection, sql, parameters))
         except (duckdb.Error, ArrowReaderError, QueryError) as error:
-            # DuckDB calls a file that was deleted meanwhile forbidden: it can't find it among the allowed ones.
+            # DuckDB reports a file that was deleted meanwhile as forbidden, since it isn't among the allowed files.
             if any(not file.exists() for file in files):
                 raise _ReplacedError(" ".join(str(error).split())) from None
             if isinstance(error, QueryError):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _BATCH_ROWS = 64 * 1024
-#: Types (by DuckDB's ids) that a frame holds as they are; all others are text, nested ones as JSON.
+#: Types (by DuckDB's ids) that a frame can contain; other values become text, nested values JSON.
 _PLAIN = {
     *("boolean", "tinyint", "smallint", "integer", "bigint", "hugeint"),
     *("utinyint", "usmallint", "uinteger", "ubigint", "float", "double", "decimal"),
@@ -41,7 +41,7 @@ class Rows:
     takes to read a small table."""
 
     numeric: dict[str, bool]
-    """Column to whether it holds numbers."""
+    """Whether each column contains numbers."""
     rows: Iterator[tuple[Any, ...]]
 
 
@@ -86,7 +86,7 @@ class QueryResult:
 
 
 def query_result(connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object]) -> QueryResult:
-    """The result of a SELECT; what frames can't hold is text. QueryError where two columns have one name."""
+    """The result of a SELECT, with text for types that frames lack. QueryError if two columns have the same name."""
     relation = connection.sql(sql, params=list(parameters) or None)
     folded = [name.lower() for name in relation.columns]
     for name in relation.columns:
@@ -106,8 +106,8 @@ def _plain(name: str, kind: str) -> str:
 
 
 def _python(name: str, kind: str) -> str:
-    """A column as DuckDB makes a Python value of it by itself: for times with a zone it would need another library,
-    and JSON takes no integer beyond 64 bits."""
+    """A column in a type that DuckDB converts to Python without another library (which times with a zone need), and
+    that JSON can contain (no integer over 64 bits)."""
     column = identifier(name)
     texts = {
         _ZONED: f"{column} AT TIME ZONE 'UTC'",

@@ -82,8 +82,8 @@ def _live_files() -> tuple[str, ...]:
 def live_rows(folder: Path, hive_column: str | None) -> str:
     """A SELECT of all rows of a table that has files, with the columns of the files and the Hive column.
 
-    The order matters: DuckDB lists the log's files, then the table's, then those that are live but removed. So a
-    partition that is replaced meanwhile is an error with that message; it is never missing or read twice.
+    The order matters: DuckDB lists the log's files, then the table's files, then looks for live files that are missing.
+    So a partition that is replaced meanwhile is an error with that message; it is never missing or read twice.
     """
     long = any(folder.glob("_delta_log/*.checkpoint.parquet"))
     root = literal(folder.as_posix())

@@ -21,13 +21,13 @@ from event_assets.tables.table import Column, Table
 from event_assets.text.sql import identifier, literal
 from event_assets.warehouse.table_log_sql import live_rows
 
-#: The view of all refused records: those that landing rejected and those that cleaning quarantined.
+#: The view of all refused records: rejected by landing or quarantined by cleaning.
 REJECTED = "rejected_records"
 _REJECTED_TABLES = (LANDING_REJECTS, "quarantine")
 
-#: Words of a query that looks at the catalogue, where alone comments show; a thousand of them take a third of a second.
+#: Words of a query of the catalogue, the only place where comments show. A thousand comments take a third of a second.
 _COMMENTS = re.compile(r"duckdb_(views|columns)|information_schema|comment", re.IGNORECASE)
-#: Words of a query that may list what there is, so that all views must exist: their creation takes half a second.
+#: Words of a query that may list the views, so that all must exist. Their creation takes half a second.
 _CATALOGUE = re.compile(r"show|describe|summarize|duckdb_|information_schema|pragma|pg_|sqlite_|comment", re.IGNORECASE)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from event_assets_tests.mutants.mutant import mutant
 
-_VISITORS = "event_assets_tests/pipeline/test_visitor_laws.py"
+_VISITORS = "event_assets_tests/transforms/test_visitors.py"
+_LAKES = "event_assets_tests/pipeline/test_visitor_laws.py"
 _RECOMPUTED = "event_assets_tests/pipeline/test_persons_and_cohorts.py"
 _RECOMPUTED_CHANNELS = "event_assets_tests/pipeline/test_channels.py"
 _TRAFFIC = "event_assets_tests/pipeline/test_traffic.py"
@@ -67,14 +68,14 @@ VISITOR_MUTANTS = (
         'Input("identities", users_of="identity_links", values=("person_id",))',
         'Input("identities", users_of="identity_links", values=("column",))',
         _RECOMPUTED,
-        _VISITORS,
+        _LAKES,
     ),
     mutant(
         "erase takes the user's own id alone",
         "pipeline/erase.py",
         "    if workspace.dataset.identity is None:\n        return found\n",
         "    return found\n",
-        _VISITORS,
+        _RECOMPUTED,
     ),
     mutant(
         "erase follows the links of the last run",
@@ -82,7 +83,7 @@ VISITOR_MUTANTS = (
         "    _materialize_identities(workspace)\n    ids",
         "    ids",
         _RECOMPUTED,
-        _VISITORS,
+        _LAKES,
     ),
     # Traffic
     mutant(
@@ -227,7 +228,6 @@ VISITOR_MUTANTS = (
         'kinds = ("#human", "#bot", "#internal")',
         'kinds = ("#human", "#internal")',
         _TRAFFIC,
-        _VISITORS,
     ),
     mutant(
         "an answer counts bots",

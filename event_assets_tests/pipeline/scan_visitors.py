@@ -153,6 +153,13 @@ def found(tables: Mapping[str, pl.DataFrame], rules: Rules) -> dict[str, Rows]:
     return rows
 
 
+def assert_scanned(tables: dict[str, pl.DataFrame], events: Iterable[Event], rules: Rules) -> None:
+    expected, computed = scan(events, rules, tables["joined_facts"]), found(tables, rules)
+    assert computed.keys() == expected.keys()
+    for name, rows in expected.items():
+        assert computed[name] == rows, f"{name}: {computed[name] - rows} are wrong, {rows - computed[name]} are missing"
+
+
 def _key(event: Event) -> tuple[Any, ...]:
     return tuple(event)
 

@@ -12,6 +12,7 @@ import pytest
 
 from event_assets.declaration import Dataset
 from event_assets.pipeline.erase import erase, rows_by_table
+from event_assets.pipeline.retention import expire
 from event_assets.pipeline.run_results import Outcome
 from event_assets_tests.pipeline.test_erasure import files_with
 from event_assets_tests.world import World, clicks, made
@@ -84,8 +85,9 @@ def test_a_login_on_day_thirty_computes_the_days_of_that_person_again_and_no_oth
     assert "retention" not in computed
 
 
-def test_a_late_earlier_event_moves_one_cohort(tmp_path: Path) -> None:
-    world = World(tmp_path, dataset(identity=False))
+@pytest.mark.parametrize("identity", [False, True])
+def test_a_late_earlier_event_moves_one_cohort(tmp_path: Path, identity: bool) -> None:
+    world = World(tmp_path, dataset(identity=identity))
     comes = {"ann": (5, 6, 20), "bob": (5, 7, 12), "cat": (8, 9, 20)}
     world.drop(
         "first.csv", text((user, f"{DAYS[n]}T10:00:00", None, None) for user, days in comes.items() for n in days)
@@ -98,6 +100,7 @@ def test_a_late_earlier_event_moves_one_cohort(tmp_path: Path) -> None:
         **{name: [1] for name in (*silver, "daily_summary", "daily_users")},
         "active_users": [1, 5, 6, 7, 8, 9, 12, 20],  # of each date the 28 that end on it
         "daily_cohorts": [1, 5, 6, 7, 12],  # of each date its week; and those of bob
+        **({"identity_links": [1], "identities": []} if identity else {}),  # the same persons, one since earlier
         **{name: [] for name in ("first_seen", "retention", "retention_by_week")},
     }
     after = set(world.table("retention").rows())
@@ -105,6 +108,33 @@ def test_a_late_earlier_event_moves_one_cohort(tmp_path: Path) -> None:
     assert after - before == {*((first, days, 1) for days in (0, 4, 6, 11)), (fifth, 0, 1)}
     assert before - after == {(fifth, 0, 2), (fifth, 2, 1), (fifth, 7, 1)}
     assert dict(world.table("first_seen").rows()) == {"ann": fifth, "bob": first, "cat": dt.date(2025, 1, 9)}
+
+
+def test_a_login_on_a_deleted_date_still_links_and_an_erasure_takes_it(tmp_path: Path) -> None:
+    world = World(tmp_path, dataset(retention={"raw": 5, "cleaned": 20, "gold": 1}))
+    world.drop("first.csv", text([("ann77132", f"{DAYS[0]}T10:00:00", "phone77131", None)]))
+    world.drop("later.csv", text((None, f"{DAYS[n]}T10:00:00", "phone77131", None) for n in (5, 20, 34)))
+    world.drop("bob.csv", text([("bob", f"{DAYS[34]}T10:00:00", "tv", None)]))
+    world.refresh()
+    with world.workspace.writing():
+        world.workspace.refresh()
+        expire(world.workspace)
+    world.make()
+    assert world.table("joined_facts").select("event_date", "person_id").rows() == [
+        *((DAYS[day], "ann77132") for day in (20, 34)),
+        (DAYS[34], "bob"),
+    ]
+    assert dict(world.table("first_seen").rows()) == {"ann77132": dt.date(2025, 1, 21), "bob": dt.date(2025, 2, 4)}
+    world.drop("late.csv", text([(None, f"{DAYS[33]}T10:00:00", "phone77131", None)]))
+    world.refresh()
+    assert set(world.table("joined_facts")["person_id"]) == {"ann77132", "bob"}
+    with world.workspace.writing():
+        world.workspace.refresh()
+        erase(world.workspace, "ann77132")
+    world.make()
+    assert set(world.table("joined_facts")["person_id"]) == {"bob"}
+    for text_of_mine in ("phone77131", "ann77132"):
+        assert files_with(world, text_of_mine) == []
 
 
 def test_erasing_a_user_takes_all_ids_of_the_person(tmp_path: Path) -> None:

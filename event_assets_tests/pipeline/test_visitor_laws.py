@@ -1,16 +1,15 @@
 """Persons, traffic, channels and returning users: equal to a scan of all events, whatever came when and in which file.
 
-`make test-long` draws thousands for the transforms alone and hundreds for whole lakes.
+A lake takes a second or two: transforms/test_visitors.py tries many more histories by transforms alone.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,77 +21,22 @@ from hypothesis import strategies as st
 from event_assets.pipeline.erase import erase, rows_by_table
 from event_assets.pipeline.erased_ids import tombstone_name
 from event_assets.pipeline.retention import expire
-from event_assets.pipeline.steps import steps
-from event_assets.transforms.interface import Scope
-from event_assets_tests.pipeline.scan_visitors import Rows, found, left_of, people, scan
-from event_assets_tests.pipeline.visitors import START, Event, Rules, pieces, some_crowds, some_events, some_rules, text
-from event_assets_tests.transforms.bench import Bench, collected, schema_of
+from event_assets_tests.pipeline.scan_visitors import Rows, assert_scanned, found, left_of, people, scan
+from event_assets_tests.pipeline.visitors import (
+    START,
+    Event,
+    Rules,
+    pieces,
+    some_events,
+    some_rules,
+    text,
+)
 from event_assets_tests.world import World
 
 LONG = settings.default.max_examples >= 1000  # type: ignore[union-attr]
 MEMORY = "/dev/shm" if os.path.isdir("/dev/shm") else None
 CHANCE = st.randoms(use_true_random=True)
 pytestmark = pytest.mark.timeout(36000)
-
-
-def assert_scanned(tables: dict[str, pl.DataFrame], events: Iterable[Event], rules: Rules) -> None:
-    expected, computed = scan(events, rules, tables["joined_facts"]), found(tables, rules)
-    assert computed.keys() == expected.keys()
-    for name, rows in expected.items():
-        assert computed[name] == rows, f"{name}: {computed[name] - rows} are wrong, {rows - computed[name]} are missing"
-
-
-def cleaned(events: Iterable[Event], chance: random.Random) -> pl.DataFrame:
-    """cleaned_events with ids in any order, so that of equal times any event may be the first."""
-    names = ("user_id", "event_type", "event_time", "device", "cookie", "url", "from", "source_session_id", "price")
-    distinct = sorted({*events}, key=str)
-    ids = chance.sample(range(100, 1000), len(distinct))
-    rows = [
-        {
-            **dict(zip((*names, "agent", "ip"), event, strict=True)),
-            "event_time": event.at.replace(tzinfo=dt.UTC),
-            "event_id": f"event {n}",
-            "event_date": event.date,
-        }
-        for event, n in zip(distinct, ids, strict=True)
-    ]
-    schema = schema_of(Rules().dataset(), "cleaned_events")
-    return pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema)
-
-
-def computed(bench: Bench, rules: Rules, events: pl.DataFrame, chance: random.Random) -> dict[str, pl.DataFrame]:
-    """What the steps compute from cleaned events: all dates together, and one of them by itself from no other dates
-    than those that its step reads."""
-    dataset = rules.dataset()
-    tables = {"cleaned_events": events}
-    dates = sorted(events["event_date"].unique())
-    for step in steps(dataset):
-        inputs = {source.table: tables[source.table] for source in step.inputs if source.table in tables}
-        if not inputs or "cleaned_events" in step.tables:
-            continue
-        frames = {name: bench.opened.constant(frame) for name, frame in inputs.items()}
-        outputs = step.transform(frames, Scope(dataset, bench.ports, tuple(dates) if step.by_date else ()))
-        for name, frame in outputs.tables.items():
-            tables[name] = collected(frame)
-            if step.by_date and len(dates) == 1:
-                tables[name] = tables[name].with_columns(event_date=pl.lit(dates[0]))
-        if step.by_date:
-            alone = chance.choice(dates)
-            for source in step.inputs:
-                if "event_date" in tables[source.table].columns:
-                    window = pl.col("event_date").is_in(step.window(source, alone, dates))
-                    frames[source.table] = bench.opened.constant(tables[source.table].filter(window))
-            for name, frame in step.transform(frames, Scope(dataset, bench.ports, (alone,))).tables.items():
-                of_date = tables[name].filter(pl.col("event_date") == alone).drop("event_date").sort(pl.all())
-                assert collected(frame).select(of_date.columns).sort(pl.all()).equals(of_date), (name, alone)
-    return tables
-
-
-@settings(max_examples=1000 if LONG else 8)
-@given(CHANCE)
-def test_the_transforms_alone_give_the_tables_of_a_scan(chance: random.Random) -> None:
-    rules, events = some_rules(chance), some_crowds(chance, 30)
-    assert_scanned(computed(Bench("polars"), rules, cleaned(events, chance), chance), events, rules)
 
 
 def tables_of(world: World, rules: Rules) -> dict[str, pl.DataFrame]:

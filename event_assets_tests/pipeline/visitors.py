@@ -23,7 +23,7 @@ GOOGLEBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.
 ARRIVALS: dict[tuple[str | None, str | None], tuple[str, str, str | None, str]] = {
     ("https://shop.example/", None): ("(direct)", "(none)", None, "Direct"),
     (None, None): ("(direct)", "(none)", None, "Direct"),
-    ("https://shop.example/cart", "https://www.shop.example/"): ("(direct)", "(none)", None, "Direct"),
+    ("https://shop.example/cart", "https://m.shop.example/"): ("(direct)", "(none)", None, "Direct"),
     ("https://shop.example/paid", "https://pay.example/ok"): ("(direct)", "(none)", None, "Direct"),
     ("https://shop.example/", "https://www.google.de/"): ("google", "organic", None, "Organic Search"),
     ("https://shop.example/?gclid=1", "https://www.google.de/"): ("google", "cpc", None, "Paid Search"),
@@ -132,17 +132,17 @@ def some_events(chance: random.Random, most: int) -> list[Event]:
     """Events of few visitors: some at one instant, some twice, some in one long visit over midnights."""
     days, users = chance.sample(DAYS, chance.randint(1, 7)), chance.sample(["a", "b", "c", INTERNAL_USER, "é"], 3)
     found = [_event(chance, users, chance.choice(days), chance.choice(MINUTES)) for _ in range(chance.randint(1, most))]
-    if chance.random() < 0.3:  # who never pauses for twelve hours, and whose sessions a midnight must end
-        first, user = chance.choice(DAYS[:6]), chance.choice(users)
-        walk = [_event(chance, [user], first + n // 2, (700, 1425)[n % 2]) for n in range(chance.randint(2, 8))]
+    if chance.random() < 0.4:  # who is here at midnight, or never pauses for twelve hours until a midnight ends it
+        first, user, minutes = chance.choice(DAYS[:6]), chance.choice(users), chance.choice([(0, 1439), (700, 1425)])
+        walk = [_event(chance, [user], first + n // 2, minutes[n % 2]) for n in range(chance.randint(3, 8))]
         found += [event._replace(user=user) for event in walk]
     return found + chance.sample(found, min(len(found), chance.choice([0, 0, 1])))
 
 
 def some_crowds(chance: random.Random, most: int) -> list[Event]:
-    """One to eight such histories with ids of their own, which meet in colleagues and in figures of dates alone."""
+    """One to sixteen such histories with ids of their own, which meet in colleagues and in figures of dates alone."""
     found = []
-    for crowd in range(chance.randint(1, 8)):
+    for crowd in range(chance.randint(1, 16)):
         for event in some_events(chance, most):
             own = {name: id_ and f"{id_}{crowd}" for name, id_ in (("device", event.device), ("cookie", event.cookie))}
             user = event.user if event.user in (None, INTERNAL_USER) else f"{event.user}{crowd}"

@@ -31,7 +31,7 @@ _BATCH_ROWS = 1 << 16
 
 
 class DuckDBEngine:
-    """One in-memory database that may take so much memory and so many threads, and spills what goes beyond."""
+    """One in-memory database with a limit of memory and threads, which spills what exceeds the memory."""
 
     name = "duckdb"
     holds_frames = False

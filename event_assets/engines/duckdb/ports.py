@@ -1,4 +1,4 @@
-"""What Narwhals lacks, in DuckDB. Nothing is fetched: all of it stays a relation that DuckDB can spill."""
+"""The operations that Narwhals lacks, in DuckDB. No rows are fetched: results are relations that DuckDB can spill."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class DuckDBPorts:
         self.version = self._geo.version
 
     def shared(self, frame: Frame) -> Frame:
-        """A temporary table, which DuckDB spills where it must; it goes with the connection."""
+        """A temporary table, which DuckDB spills if needed; it is deleted with the connection."""
         name = f"shared_{next(self._names)}"
         with named_failures():
             self.connection.execute(f"CREATE TEMP TABLE {name} AS {_relation(frame).sql_query()}")

@@ -62,7 +62,7 @@ class PolarsEngine:
 
     def write(self, outputs: Outputs, tables: Mapping[str, Table], folder: Path, dates: Dates = (None,)) -> Written:
         plans = _plans(outputs, tables, dates)
-        del outputs  # with the plans it is all that holds what the tables share, which sorting needs room beside
+        del outputs  # frees the rows that the tables share, whose memory sorting needs
         frames, figures = _computed(plans, tables, self._way, dates)
         pieces, parts = {}, {}
         together = dict(frames) if len(dates) > 1 else {}
@@ -95,7 +95,7 @@ def _plans(outputs: Outputs, tables: Mapping[str, Table], dates: Dates) -> dict[
 def _computed(
     plans: dict[str, pl.LazyFrame], tables: Mapping[str, Table], way: Way, dates: Dates
 ) -> tuple[dict[str, pl.DataFrame], Figures]:
-    """Uses the plans up: they hold what they share."""
+    """The plans are emptied, since they keep the shared rows in memory."""
     computed = dict(zip(plans, pl.collect_all(list(plans.values()), engine=way), strict=True))
     plans.clear()
     counts = computed.pop(_FIGURES) if _FIGURES in computed else pl.DataFrame()

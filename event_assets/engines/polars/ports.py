@@ -40,7 +40,7 @@ class PolarsPorts:
         return nw.from_native(plan.collect(engine=self._way).lazy())
 
     def read_once(self, frame: Frame) -> Frame:
-        # In one piece, whatever the number of files: all that follows costs a tenth less.
+        # One chunk, however many files there are: all later steps cost a tenth less.
         plan: pl.LazyFrame = nw.to_native(frame)
         return nw.from_native(plan.collect(engine=self._way).rechunk().lazy())
 
@@ -84,7 +84,8 @@ class PolarsPorts:
     def distinct(self, frame: Frame) -> Frame:
         plan: pl.LazyFrame = nw.to_native(frame)
         rows = plan.collect(engine=self._way)
-        # Rows that equal the one above them go first: to compare neighbours costs a tenth of telling all rows apart.
+        # Rows that equal the row above are dropped first: comparing neighbours costs a tenth of finding all distinct
+        # rows.
         return nw.from_native(rows.filter(_begins_run(rows.columns)).lazy().unique())
 
     def distinct_text(self, frame: Frame, *, by: Sequence[str], column: str, into: str, separator: str) -> Frame:
@@ -112,7 +113,7 @@ class PolarsPorts:
         twice = pl.concat([_repeated(part) for part in marks]).to_frame().lazy()
         surplus = pl.len() - pl.col(column).n_unique()
         again = rows.join(twice, on="row mark", how="semi").group_by(by).agg(surplus.alias("row surplus"))
-        # Each by itself: what two parts of one plan read alike, Polars would hold in memory for both.
+        # Collected separately: Polars would keep in memory what two parts of one plan both read.
         surpluses = again.collect(engine="streaming").lazy()
         counts = plan.group_by(by).agg(pl.len().alias(into)).collect(engine="streaming").lazy()
         count = (pl.col(into) - pl.col("row surplus").fill_null(0)).cast(pl.Int64)
@@ -145,7 +146,7 @@ class PolarsPorts:
 
 
 def _begins_run(columns: Sequence[str]) -> pl.Expr:
-    """Whether a row differs in any of the columns from the one above it."""
+    """Whether a row differs from the row above in any of the columns."""
     return pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in columns) | (
         pl.int_range(pl.len()) == 0
     )

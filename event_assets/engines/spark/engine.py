@@ -30,7 +30,7 @@ from event_assets.transforms.interface import Frame, Outputs
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
-#: What an executor tells of a file that it wrote.
+#: What an executor reports about a file that it wrote.
 _WRITTEN = pa.schema(
     [("part", pa.int32()), ("path", pa.string()), ("rows", pa.int64()), ("hive", pa.string()), ("date", pa.date32())]
 )
@@ -132,8 +132,8 @@ def _write(frame: DataFrame, table: Table, folder: Path, figures: Figures) -> di
 def _writer(
     table: Table, folder: Path, figures: Figures
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """Runs on an executor: writes its partition, tells of the files. An attempt that fails or comes second leaves
-    files that no log lists; they go with the folder."""
+    """Runs on an executor: writes its partition and reports the files. A failed or second attempt leaves files that no
+    log lists; they are deleted with the folder."""
 
     def write(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         from pyspark import TaskContext

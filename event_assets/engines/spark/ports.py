@@ -80,7 +80,8 @@ class SparkPorts:
     def as_of(
         self, frame: Frame, other: Frame, *, by: Sequence[str], at: str, other_at: str, forward: bool = False
     ) -> Frame:
-        """Spark has no such join: both are sorted together by time, and the nearest is filled onto the rows."""
+        """Spark has no as-of join: both frames are sorted together by time, and each row takes the nearest row of
+        `other`."""
         from pyspark.sql import Window
         from pyspark.sql import functions as f
 
