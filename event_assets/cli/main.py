@@ -13,9 +13,9 @@ import typer
 from event_assets.errors import EventAssetsError, without_secrets
 
 #: The commands in the order of the help; the function of each is in the module of its name.
-COMMANDS = tuple(
-    "demo init run plan generate supply convert top query ask list status"
-    " export dashboard quarantine retract erase retention".split()
+COMMANDS = (
+    *("demo", "init", "run", "plan", "generate", "supply", "convert", "top", "query", "ask", "list", "status"),
+    *("export", "dashboard", "quarantine", "retract", "erase", "retention"),
 )
 #: The option by which an error shows its traceback.
 DEBUG = "--debug"
