@@ -18,7 +18,7 @@ class Declared(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
     def rules(self, *parts: str) -> dict[str, Any]:
-        """The named parts (all where none are named) as plain JSON values, for digests of rules."""
+        """The named parts (all parts by default) as plain JSON values, for digests of rules."""
         return self.model_dump(mode="json", include=set(parts) or None)
 
 

@@ -107,7 +107,7 @@ class Channels(Declared):
 
     @property
     def fields(self) -> dict[str, str]:
-        """Which column holds what, for what is declared."""
+        """Field to column, for the declared fields."""
         named = {name: getattr(self, name) for name in FIELDS}
         return {name: column for name, column in named.items() if column}
 

@@ -125,7 +125,7 @@ class Dataset(Declared):
     @model_validator(mode="before")
     @classmethod
     def _columns_of_further_blocks(cls, attributes: Any) -> Any:
-        """What an earlier block declares of a column holds for later blocks, too."""
+        """What an earlier block declares for a column is also valid in later blocks."""
         if not isinstance(attributes, dict):
             return attributes
         blocks = {kind: attributes[kind] for kind in ("events", "profiles") if isinstance(attributes.get(kind), list)}
@@ -184,7 +184,7 @@ class Dataset(Declared):
         return hash(self.model_dump_json())
 
     def column(self, name: str) -> Column:
-        """The declared event column of that name; KeyError where there is none."""
+        """The declared event column of that name; KeyError if it is not declared."""
         return {column.name: column for column in self.columns}[name]
 
     def fact_column(self, name: str) -> Column | None:
@@ -208,8 +208,7 @@ class Dataset(Declared):
         return len(self.blocks(kind)) > 1
 
     def has_values_as_written(self, kind: Kind) -> bool:
-        """Whether the raw table of a kind has values that a column's text doesn't tell: of JSON, and of columns of
-        several sources."""
+        """Whether texts of a kind's raw table lose something: in JSON, and in columns with several sources."""
         several = any(len(column.sources) > 1 for block in self.blocks(kind) for column in block.columns)
         return several or any(block.format in AS_JSON for block in self.blocks(kind))
 

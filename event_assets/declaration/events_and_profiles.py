@@ -1,4 +1,4 @@
-"""Blocks of files and how they are read: what `events` and `profiles` may say (docs/reference/declaration.md)."""
+"""The keys `events` and `profiles`: blocks of files and how they are read (docs/reference/declaration.md)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from event_assets.text.time_formats import NUMBER_FORMATS, check_zone_name, offs
 Format = Literal["csv", "json", "ndjson", "parquet", "avro", "excel", "log"]
 #: Formats whose records have members within members: a source is a path.
 NESTED = ("json", "ndjson", "parquet", "avro")
-#: Formats of which a record is read as a JSON object with values of its own types.
+#: Formats whose records are read as JSON objects, with values of their own types.
 AS_JSON = ("json", "ndjson", "avro")
 #: Formats that have numbers and texts: a number is no text with a mark of its own for decimals.
 _WITH_NUMBERS = (*NESTED, "excel")
@@ -91,7 +91,7 @@ class Excel(Declared):
 
 
 class Time(Declared):
-    """Which source field holds an event's time, and how it is written."""
+    """Which source field contains an event's time, and how it is written."""
 
     source: str | tuple[str, ...]
     """The field with the time: a CSV header or a path. A list of fields (a date, a time) is joined by a blank; the time

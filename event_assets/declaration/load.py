@@ -19,14 +19,14 @@ COMPONENT_TYPE = "event_assets.EventDataset"
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 #: The folder of the datasets that come with the package.
 SHIPPED = Path(__file__).parent.parent / "defs"
-#: The keys of a component's file, of which Dagster reads all but `attributes`.
+#: The keys of a component's file. Dagster reads all keys but `attributes`.
 _TOP_KEYS = ("type", "attributes", "template_vars_module", "requirements", "post_processing")
 #: Deeper than any declaration; PyYAML builds what it reads by calling itself.
 _MAX_DEPTH = 50
 
 
 class _Loader(_LOADER):  # type: ignore[misc, valid-type]
-    """Refuses keys that are written twice, of which YAML would take the last one without a word."""
+    """Reports keys that are written twice; YAML silently takes the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
@@ -102,7 +102,7 @@ class Datasets(dict[str, Dataset]):
 
 
 def load_datasets(further: Path | None = None, *, check: Callable[[Dataset], object] | None = None) -> Datasets:
-    """Every declared dataset by name: those that ship, and those of a further folder (one `NAME/defs.yaml` each).
+    """Every declared dataset by name: the shipped datasets, and those in a further folder (one `NAME/defs.yaml` each).
 
     A declaration that can't be understood, that has the name of an earlier one, or for which `check` raises
     DeclarationError, is among the `failures`.

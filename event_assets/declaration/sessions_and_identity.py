@@ -43,7 +43,7 @@ class Sessions(Declared):
 
 
 class Identity(Declared):
-    """Which ids are one person's: those that one event holds together, over the whole history."""
+    """Which ids belong to one person: ids that occur in one event, over the whole history."""
 
     links: tuple[tuple[str, str], ...] = Field(min_length=1)
     """Pairs of columns, such as `[anonymous_id, user_id]`: an event with both values links the two ids."""
@@ -53,7 +53,7 @@ class Identity(Declared):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of ids, `user_id` first: that of an event's user identifies the person before all others."""
+        """The columns of ids, `user_id` first: an event's user identifies the person before any other id."""
         return tuple(dict.fromkeys(["user_id", *(column for pair in self.links for column in pair)]))
 
 

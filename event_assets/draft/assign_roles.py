@@ -53,28 +53,20 @@ def roles_of(sample: Sample, time: str | None, user: str | None, kind: str | Non
     left = [one for one in sample.fields if one not in found_time]
     found_user = user_field(left, given_field(sample, user, "--user-column"), remarks["user"], is_log(sample))
     required = found_user is not None and found_user.empty <= _MAX_EMPTY_USERS * len(found_user.values)
-    if found_user is not None and not required:
-        what = f"{share(found_user.empty, len(found_user.values))} have no user"
-        remarks["user"].append(f"{what}: they are facts, but belong to no session; required: true rejects them instead")
-    elif found_user is not None and found_user.empty:
-        what = share(found_user.empty, len(found_user.values))
-        remarks["user"].append(f"{what} have no user and will be quarantined as missing_user_id")
-    users = set(found_user.sources) if found_user else set()
-    left = [one for one in left if one.source not in users]
+    if found_user is not None and found_user.empty:
+        kept = ": they are facts, but belong to no session; required: true rejects them instead"
+        become = " and will be quarantined as missing_user_id" if required else kept
+        remarks["user"].append(f"{share(found_user.empty, len(found_user.values))} have no user{become}")
+    left = [one for one in left if found_user is None or one.source not in found_user.sources]
     found_kind = event_type_field(left, given_field(sample, kind, "--type-column"), remarks["type"])
-    kinds = set(found_kind.sources) if found_kind else set()
-    left = [one for one in left if one.source not in kinds]
+    left = [one for one in left if found_kind is None or one.source not in found_kind.sources]
     return Roles(
         time=found_time,
         forms=forms,
         user=found_user,
         user_required=required,
         type=found_kind,
-        id=first_named(
-            [one for one in left if not one.within or one.key in known_names.ID[:3]],
-            known_names.ID,
-            is_unique,
-        ),
+        id=first_named([f for f in left if not f.within or f.key in known_names.ID[:3]], known_names.ID, is_unique),
         session=first_named(left, known_names.SESSION, lambda one: not one.nested and bool(one.texts)),
         platform=first_named(left, known_names.PLATFORM, is_category),
         ip=first_named(sample.fields, known_names.IP, is_ip) or field_named_like_ip(sample.fields),

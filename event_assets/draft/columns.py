@@ -93,20 +93,15 @@ def event_columns(
         kind = ColumnType("string") if is_text else _type(one, one.source in ids, numbers)
         if name == "user_id" and kind.name not in ("string", "int64"):
             kind = ColumnType("string", kind.null_values)
-        remarks = roles.remarks[{"user_id": "user", "event_type": "type"}[name]] if name in _OF_ALL else []
-        found.append(
-            DraftColumn(
-                name,
-                one.sources,
-                kind,
-                required=one.source in required,
-                personal=_is_personal(one) or one.source in addresses,
-                is_empty=not one.texts and name not in _OF_ALL,
-                lower=name == "event_type" and bool(differ_in_case(one.texts)),
-                examples=_examples(one) if one.source not in ids else (),
-                remarks=(*remarks, *_odd_values(one, kind)),
-            )
+        drafted = replace(
+            _drafted(name, one, kind, is_id=one.source in ids),
+            required=one.source in required,
+            personal=_is_personal(one) or one.source in addresses,
+            is_empty=not one.texts and name not in _OF_ALL,
+            lower=name == "event_type" and bool(differ_in_case(one.texts)),
         )
+        remarks = roles.remarks[{"user_id": "user", "event_type": "type"}[name]] if name in _OF_ALL else []
+        found.append(replace(drafted, remarks=(*remarks, *drafted.remarks)))
     return tuple(found)
 
 
@@ -124,19 +119,14 @@ def profile_columns(fields: Sequence[Field], user: Field, taken: Iterable[str]) 
         is_user = one.source == user.source
         name = "user_id" if is_user else _free(one.names, names, prefix="profile")
         names.add(name)
-        kind = type_of(one, identifier=is_user)
-        found.append(
-            DraftColumn(
-                name,
-                one.sources,
-                kind,
-                required=is_user,
-                personal=_is_personal(one),
-                examples=() if is_user else _examples(one),
-                remarks=_odd_values(one, kind),
-            )
-        )
+        found.append(replace(_drafted(name, one, type_of(one, identifier=is_user), is_id=is_user), required=is_user))
     return tuple(found)
+
+
+def _drafted(name: str, one: Field, kind: ColumnType, *, is_id: bool) -> DraftColumn:
+    examples = () if is_id else _examples(one)
+    remarks = _odd_values(one, kind)
+    return DraftColumn(name, one.sources, kind, personal=_is_personal(one), examples=examples, remarks=remarks)
 
 
 def unified(blocks: Sequence[tuple[DraftColumn, ...]]) -> list[tuple[DraftColumn, ...]]:

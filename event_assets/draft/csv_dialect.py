@@ -62,7 +62,7 @@ class Dialect:
     preamble: str = ""
     """The text of the skipped lines."""
     names: tuple[str, ...] = ()
-    """The header's names, `column_1`, ... where there is none. Empty in an empty file."""
+    """The names in the header, `column_1`, ... without a header. Empty in an empty file."""
     repeated: tuple[str, ...] = ()
     """The names of a header that is skipped, since it has some of them twice."""
     records: tuple[tuple[str | None, ...], ...] = field(default=(), repr=False)
@@ -130,7 +130,7 @@ def _ends(chunks: Iterator[bytes], encoding: str) -> tuple[bytes, bytes, bool]:
 
 
 def _wrapped(head: bytes) -> bool:
-    """Whether each line is one quoted text that holds delimiters."""
+    """Whether each line is one quoted text with delimiters in it."""
     lines = [line for line in re.split(rb"\r\n|\n|\r", head)[:-1] or [head] if line.strip()]
     inner = [line.strip()[1:-1] for line in lines if re.fullmatch(rb'\s*"(?:[^"]|"")*"\s*', line)]
     commas = {re.sub(rb'""(?:[^"]|"""")*""', b"", line).count(b",") for line in inner}
@@ -154,7 +154,7 @@ class _Tried:
 
 
 def _best(head: bytes, whole: bool) -> _Tried:
-    """The dialect that makes the most of the text; of equal ones the one that is tried first."""
+    """The dialect with the highest score; the first of several with an equal score."""
     tried = [
         _try(head, whole, CsvDialect(delimiter=delimiter, quote=quote, escape=escape))
         for delimiter in _DELIMITERS

@@ -102,11 +102,8 @@ def _lines(name: str, kinds: Kinds) -> Iterator[str]:
     if any(block.roles and block.roles.forms.is_naive for block in blocks):
         yield "  source_timezone: UTC  # CHECK: the zone of times that have none, such as Europe/Berlin"
     yield "  events:"
-    if len(blocks) == 1:
-        yield from block_lines(blocks[0], "    ", "    ")
-    else:
-        for block in blocks:
-            yield from block_lines(block, "    - ", "      ")
+    for block in blocks:
+        yield from block_lines(block, *(("    ", "    ") if len(blocks) == 1 else ("    - ", "      ")))
     if profiles:
         yield "  profiles:"
         yield from block_lines(profiles, "    ", "    ")
@@ -176,18 +173,13 @@ def _identity(blocks: Sequence[Block]) -> Iterator[str]:
 
 
 def _name(blocks: Sequence[Block], role: str) -> str:
-    """The name of the first column that has a role; empty where none has."""
+    """The name of the first column that has a role; empty if no column has it."""
     for block in blocks:
         one = getattr(block.roles, role)
         column = next((c for c in block.columns if one is not None and c.source == one.source), None)
         if column is not None:
             return quoted(column.name)
     return ""
-
-
-def _types(blocks: Sequence[Block]) -> Counter[str]:
-    """How many sampled records have each event type."""
-    return Counter(text for block in blocks for text in _type_texts(block) if text is not None)
 
 
 def _type_texts(block: Block) -> list[str | None]:
@@ -212,7 +204,8 @@ def _common_types(blocks: Sequence[Block]) -> list[str]:
 
 def funnel_steps(blocks: Sequence[Block]) -> list[str]:
     """Event types that are steps of a funnel, as they are written."""
-    types = {bare(text): text for text in sorted(_types(blocks))}
+    texts = {text for block in blocks for text in _type_texts(block) if text is not None}
+    types = {bare(text): text for text in sorted(texts)}
     steps = [next((types[name] for name in names if name in types), None) for names in _FUNNEL]
     found = [step for step in steps if step is not None]
     return found if len(found) > 1 else []

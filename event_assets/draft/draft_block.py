@@ -50,8 +50,7 @@ class Block:
         return next(column for column in self.columns if column.name == name)
 
     def with_text_ids(self) -> Block:
-        """The same with user ids as text, which both events and profiles can have: the join compares values of one
-        type."""
+        """The same block with user ids as text; events and profiles are joined on values of one type."""
         text = ColumnType("string")
         return replace(self, columns=tuple(replace(c, type=text) if c.name == "user_id" else c for c in self.columns))
 

@@ -45,7 +45,7 @@ def event_type_field(fields: Sequence[Field], given: Field | None, remarks: list
 
 
 def _with_alternatives(chosen: Field, fields: Sequence[Field]) -> Field:
-    """A field for the type of event with those beside it that say what was done where it is empty."""
+    """The field, with further fields beside it that name the type of event where it is empty."""
     beside = [one for one in fields if len(one.parts) == len(chosen.parts)]
     for other in fields_named(beside, known_names.TYPE_ELSE, is_category):
         whole = chosen.or_else(other)
@@ -55,7 +55,7 @@ def _with_alternatives(chosen: Field, fields: Sequence[Field]) -> Field:
 
 
 def differ_in_case(texts: Iterable[str]) -> list[str]:
-    """The first texts that differ in case only; empty where none do."""
+    """The first texts that differ in case only; empty if there are no such texts."""
     folded: dict[str, set[str]] = {}
     for text in texts:
         folded.setdefault(text.lower(), set()).add(text)
@@ -63,7 +63,7 @@ def differ_in_case(texts: Iterable[str]) -> list[str]:
 
 
 def possible_types(fields: Sequence[Field]) -> list[Field]:
-    """The fields of which a person could choose the type of event: a few words for many records."""
+    """The fields that could be the type of event: a few words for many records."""
     able = [one for one in fields if not one.nested and not one.within and not is_identifier(one.parts[-1])]
     able = [one for one in able if not all("@" in text or is_number_text(text) for text in one.texts)]
     return [one for one in able if 2 <= len(set(one.texts)) <= min(_FEW_TYPES, len(one.texts) // 2)]

@@ -103,8 +103,7 @@ _LIST_OF_THINGS = (
 
 
 def _profiles(sample: Sample, user: Field, samples: list[Sample], blocks: list[Block]) -> Block:
-    """The block of profiles whose users a field names. Where their ids have another type than those of events, both
-    become text."""
+    """The block of profiles, with its field of users. If its type differs from the type in events, both are text."""
     taken = {column.name for block in blocks for column in block.columns}
     profiles = Block(*_read_by(sample, samples), profile_columns(sample.fields, user, taken), None)
     if len({block.column_named("user_id").type.name for block in (profiles, *blocks)}) > 1:

@@ -54,7 +54,7 @@ def samples_of(paths: Iterable[Path]) -> tuple[list[Sample], list[str]]:
 
 
 def _named(samples: list[Sample], without_records: Iterable[Path]) -> tuple[list[Sample], set[str]]:
-    """The samples, those of files without a header named by a file that is nothing but one (Adobe's data feeds)."""
+    """The samples. A file that is only a header (as in Adobe's data feeds) names the columns of files without one."""
     used: set[str] = set()
     for path in without_records:
         names = header_alone(path)
@@ -146,5 +146,5 @@ def file_pattern(path: Path, exact: bool = False) -> str:
 
 
 def looks_like_profiles(sample: Sample) -> bool:
-    """Whether the names of the files are those of files of users."""
+    """Whether all file names look like those of user profiles."""
     return all(_PROFILES.search(file.path.stem) for file in sample.files)

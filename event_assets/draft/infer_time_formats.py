@@ -75,17 +75,17 @@ class TimeFormats:
     formats: tuple[str, ...]
     """Values of `time.formats`."""
     unread: tuple[str, ...]
-    """The texts that none of them reads."""
+    """The texts that no format reads."""
     ambiguous: int
     """How many texts mean two different times."""
     has_clock: bool
-    """Whether texts say more than a date."""
+    """Whether texts contain a time of day."""
     is_naive: bool
     """Whether some texts have no zone."""
 
 
 def infer_time_formats(texts: Sequence[str], *, most: float = 0.75) -> TimeFormats | None:
-    """The forms of texts of which at least the share `most` are times; None where they aren't."""
+    """The forms of the texts; None unless at least the share `most` of the texts are times."""
     looked_at = list(texts[:_MAX_TEXTS])
     if not looked_at:
         return None

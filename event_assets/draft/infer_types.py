@@ -56,7 +56,7 @@ PLAIN = Numbers()
 
 
 def plain(text: str, numbers: Numbers) -> str | None:
-    """A number with a point and without unit, marks of thousands and exponent; None where the text is none."""
+    """The number with a point, without unit and marks of thousands; None if the text is not such a number."""
     found = in_plain_notation(text, numbers.decimal, numbers.thousands, numbers.unit)
     return None if found is None or "e" in found.lower() else found
 
@@ -76,7 +76,7 @@ class ColumnType:
 
 
 def is_identifier(name: str) -> bool:
-    """Whether a field's name is that of an identifier, such as user_id, orderId or EAN."""
+    """Whether a field's name looks like the name of an identifier, such as user_id, orderId or EAN."""
     words = re.findall(r"[A-Z]?[a-zäöü]+|[A-Z]+(?![a-z])|[0-9]+", name)
     return bool(words) and words[-1].casefold() in _IDENTIFIERS
 
@@ -86,7 +86,7 @@ def is_number_text(text: str) -> bool:
 
 
 def common_numbers(types: Iterable[ColumnType]) -> Numbers:
-    """How most columns with other marks than a point write numbers; the plain way where none does."""
+    """The most frequent notation of numbers that is not the plain one; the plain one if no column has another."""
     found = Counter(marks for kind in types if (marks := kind.numbers.model_copy(update={"unit": None})) != PLAIN)
     # Of equally frequent ones that with a mark of thousands reads the other, too.
     return max(found, key=lambda numbers: (found[numbers], bool(numbers.thousands)), default=PLAIN)

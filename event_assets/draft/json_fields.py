@@ -35,7 +35,7 @@ class Number(str):
 
 
 def parse(text: str | bytes) -> Any:
-    """A JSON text with its numbers as they are written; ValueError where it is none."""
+    """The value of a JSON text, numbers as they are written; ValueError if the text is not JSON."""
     return json.loads(text, parse_float=Number, parse_int=Number)
 
 
@@ -64,19 +64,19 @@ class Below:
     """The names of the members that the records are, the innermost first; empty of an array."""
 
     def contains(self, other: Below) -> bool:
-        """Whether the other is a part of one of these records."""
+        """Whether the other records are parts of these records."""
         return bool(self.keys and not other.keys) and other.path.startswith(self.path.rstrip(f".{MEMBERS}"))
 
 
 def array_path(document: Any) -> Below | None:
-    """The largest array of objects below the root of a document; None where there is none."""
+    """The largest array of objects below the root of a document; None if it has no such array."""
     arrays = (Below(path, value, []) for path, value in _places(document) if isinstance(value, list))
     able = [one for one in arrays if one.records and all(isinstance(record, dict) for record in one.records)]
     return max(able, key=lambda one: len(one.records), default=None)
 
 
 def keyed_path(document: Any) -> Below | None:
-    """The largest object of which the members, or the members of these, are records alike; None where there is none."""
+    """The largest object whose members (or their members) are records of one kind; None if there is no such object."""
     able = []
     for path, value in _places(document):
         for depth in (1, 2) if isinstance(value, dict) else ():

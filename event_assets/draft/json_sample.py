@@ -107,7 +107,7 @@ def object_texts(text: bytes, form: Literal["json", "ndjson"]) -> Iterator[bytes
 
 
 def _document(path: Path, encoding: str) -> dict[str, Any] | None:
-    """The file as one JSON object; None where it is none, or too large."""
+    """The file as one JSON object; None if it is something else, or too large."""
     text = head_of(path, _MAX_DOCUMENT_BYTES + 1)
     if len(text) > _MAX_DOCUMENT_BYTES:
         return None

@@ -54,7 +54,7 @@ _LOG4J = r"(?P<time>\d\d/\d\d/\d\d \d\d:\d\d:\d\d) (?P<level>[A-Z]+) (?P<logger>
 #: The longest first: a combined log begins as a common one does.
 LOGS = (Log(_ALB), Log(_SQUID), Log(_HAPROXY), Log(_LOG4J, "%y/%m/%d %H:%M:%S"), Log("combined"), Log("common"))
 
-#: Times within a line of which nothing else is known.
+#: Times in lines of an unknown layout.
 _ISO = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z| ?[+-]\d\d:?\d\d)?"
 _APACHE = r"\d{1,2}/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d(?:\.\d+)?(?: [+-]\d{4})?"
 _CTIME = r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d{1,2} \d\d:\d\d:\d\d(?:\.\d+)? \d{4}"
@@ -115,5 +115,5 @@ _HEADERS = {"Snowplow's enriched events": tuple(_SNOWPLOW.split())}
 
 
 def header_of(columns: int) -> tuple[str, tuple[str, ...]]:
-    """The title and the names of the known layout with so many columns; empty where there is none."""
+    """The title and the names of the known layout with so many columns; empty if no layout has so many."""
     return next((known for known in _HEADERS.items() if len(known[1]) == columns), ("", ()))

@@ -47,8 +47,7 @@ def records_left_out(sample: Sample, roles: Roles) -> LeftOut | None:
 
 
 def _categories(sample: Sample, roles: Roles) -> list[Field]:
-    """The fields of few values at the root of records, the type of event first; a time and a user are no kinds of
-    records."""
+    """The fields at the root of records with few values, the type of event first, without time and user."""
     kinds = set(roles.type.sources) if roles.type else set()
     others = {one.source for one in roles.time} | (set(roles.user.sources) if roles.user else set())
     first = [one for one in sample.fields if one.source in kinds]

@@ -37,7 +37,7 @@ class Change:
 
 
 def with_files(dataset: Dataset, kinds: Kinds) -> Dataset:
-    """The dataset with the patterns of sample files that none of its own matches, so that all are tried."""
+    """The dataset with further patterns for the sample files that its own don't match, so that all are tried."""
     changed: dict[str, tuple[Source, ...]] = {}
     for kind, blocks in _by_kind(kinds, dataset):
         declared = list(dataset.blocks(kind))

@@ -28,7 +28,7 @@ from event_assets.text.encodings import detect_encoding
 _MOST = 0.8
 #: How JSON begins: a log's line may begin with a bracket, too.
 _JSON = re.compile(rb"\{|\[\s*(?:[\[{\]]|\Z)")
-#: A text of which fewer lines are records of a table is none.
+#: If a smaller share of its lines are records, a text is not a table.
 _WHOLE_TABLE = 0.95
 #: A sheet's header is searched in this number of its first rows.
 _HEAD_ROWS = 50
@@ -135,7 +135,7 @@ def _csv_remarks(dialect: Dialect, known: str) -> Iterator[str]:
 
 
 def _log(path: Path, logs: Sequence[Log]) -> Sample | None:
-    """The records of a log; None where most of its lines have none of the patterns."""
+    """The records of a log; None if no pattern matches most of its lines."""
     lines = _lines(path)
     for log in logs:
         found = [match for line in lines if (match := log.regex.fullmatch(line))]

@@ -36,7 +36,7 @@ class Field:
     within: str = ""
     """The source of the object that is kept as one JSON column and contains this field."""
     form: str = ""
-    """In which form its texts are times, where a known layout says so."""
+    """The form of its times, if a known layout defines it."""
     alternatives: tuple[str, ...] = ()
     """Further places to read where this one is empty."""
 
@@ -150,7 +150,7 @@ class Sample:
         return replace(self, fields=tuple(map(Field.having, self.fields, values)))
 
     def joined(self, other: Sample) -> Sample:
-        """Both as one sample: the records of the other after those of this one."""
+        """Both as one sample, with the records of this sample first."""
         values, theirs = ({field.source: field.values for field in sample.fields} for sample in (self, other))
         start, gap = (None,) * self.records, (None,) * other.records
         fields = [field.having(field.values + theirs.get(field.source, gap)) for field in self.fields]

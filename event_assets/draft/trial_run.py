@@ -65,7 +65,7 @@ class Trial:
     """The first events: event_time, user_id, event_type, then the declared columns."""
     first_date: dt.date | None
     shortened: tuple[str, ...]
-    """Names of files of which only the first records were tried."""
+    """Names of files whose first records alone were tried."""
 
 
 def try_out(dataset: Dataset, files: Sequence[Found], now: dt.datetime) -> Trial:

@@ -52,8 +52,7 @@ def user_field(fields: Sequence[Field], given: Field | None, remarks: list[str],
 
 
 def profile_user_field(sample: Sample, users: Collection[str] = frozenset()) -> Field | None:
-    """The field that names the users of profiles: one with at least half of the users of events, where there is one;
-    None where there is none."""
+    """The field with the users of profiles, by its values (at least half of the events' users) or name; else None."""
     unique = [one for one in sample.fields if is_unique(one)]
     best = max(unique, key=lambda one: len(set(users).intersection(one.texts)), default=None)
     if best is not None and users and 2 * len(set(users).intersection(best.texts)) >= min(len(users), len(best.texts)):
@@ -86,7 +85,7 @@ def _split_visitors(user: Field, anonymous: Field) -> list[str]:
 
 
 def linked_ids(user: Field, anonymous: Field) -> set[str]:
-    """The anonymous ids that occur with a known user; none of addresses, which many share."""
+    """The anonymous ids that occur with a known user; empty for IP addresses, which many users share."""
     if is_ip(anonymous):
         return set()
     pairs = zip(user.values, anonymous.values, strict=True)
@@ -94,7 +93,7 @@ def linked_ids(user: Field, anonymous: Field) -> set[str]:
 
 
 def _guessed_user(fields: Sequence[Field], remarks: list[str]) -> Field | None:
-    """The identifier with the most values that repeat; None where there is none. A person has to decide."""
+    """The identifier with the most different values that repeat; None without one. A person has to decide."""
     able = [one for one in fields if not one.nested and not one.within and _repeats(one)]
     able = [one for one in able if is_identifier(one.names[-1]) or one.is_nameless]
     able = [one for one in able if one.key not in (*known_names.SESSION, *known_names.ID, *known_names.PAGE)]
@@ -111,5 +110,5 @@ def _repeats(one: Field) -> bool:
 
 
 def possible_users(fields: Sequence[Field]) -> list[Field]:
-    """The fields of which a person could choose the user: their values repeat."""
+    """The fields that could be the user: their values repeat."""
     return [one for one in fields if not one.nested and not one.within and 3 <= len(set(one.texts)) < len(one.texts)]

@@ -24,7 +24,7 @@ from event_assets.landing.schema_drift import FILE_IN_FRAME, count_types
 
 @dataclass(frozen=True)
 class FileBatch:
-    """A batch of a file's records. `path` is the file's below the inbox, or that of a member of a zip."""
+    """A batch of a file's records. `path` is the path below the inbox of the file, or of the member of a zip."""
 
     file: FileAccount
     path: str

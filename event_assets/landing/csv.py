@@ -267,7 +267,7 @@ def _columns(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
 
 
 def _extra(undeclared: dict[str, int]) -> pl.Expr:
-    """`{"name":"text",...}` of the fields that have a value; null where none has."""
+    """`{"name":"text",...}` of the fields that have a value; null if no field has one."""
     if not undeclared:
         return pl.lit(None, pl.String)
     members = [

@@ -20,7 +20,7 @@ from event_assets.declaration import CsvDialect, Source
 from event_assets.landing.reader_interface import MALFORMED, NOT_UTF8, TOO_LONG, FileRejected
 
 HEAD_BYTES = 1024 * 1024
-#: The number of fields of a file without a header is that of most of its first records, up to this number.
+#: A file without a header has as many fields as most of its first records; this number of records is counted.
 _SAMPLED_RECORDS = 1000
 _LINE_END = re.compile(rb"\r\n?|\n")
 
@@ -73,7 +73,7 @@ class RecordParser:
         if self.comment and data.startswith(self.comment, start):
             end, after = self.line(data, start)
             return None if after >= len(data) - 1 and not final and not data.endswith(b"\n") else Taken(end, after)
-        taken, width = self._fields(data, start, final)
+        taken, width, _ = self._fields(data, start, final)
         if taken is None:
             return None
         if taken.values is not None and not data[start : taken.end].strip(self.blanks):
@@ -87,35 +87,37 @@ class RecordParser:
             return Taken(taken.end, taken.next, reason=MALFORMED)
         return taken
 
-    def _fields(self, data: bytes, start: int, final: bool) -> tuple[Taken | None, int]:
-        """The record by the grammar alone, and the number of its fields."""
+    def _fields(self, data: bytes, start: int, final: bool) -> tuple[Taken | None, int, bool]:
+        """(the record by the grammar alone, the number of its fields, whether an unquoted field contains a quote)."""
         values: list[bytes] = []
+        stray = False
         place = self._behind_padding(data, start)
         while True:
             if self.quote and data.startswith(self.quote, place):
                 match = self._quoted.match(data, place)
                 if match is None or (match.end() == len(data) and not final):
                     # Never closed; or closed by the data's last byte, and the next one may double the quote.
-                    return (Taken(len(data), len(data), reason=MALFORMED) if final else None), 0
+                    return (Taken(len(data), len(data), reason=MALFORMED) if final else None), 0, False
                 values.append(self._escaped.sub(rb"\1", match[1]))
             else:
                 match = self._plain.match(data, place)
                 assert match is not None
                 values.append(match[0])
+                stray = stray or (bool(self.quote) and self.quote in match[0])
             place = match.end()
             if separator := self._separator.match(data, place):
                 place = separator.end()
                 continue
             place = self._behind_padding(data, place)
             if place == len(data):
-                return (self._decoded(values, place, place) if final else None), len(values)
+                return (self._decoded(values, place, place) if final else None), len(values), stray
             after = self._behind_line_end(data, place, final)
             if after is None:
-                return None, 0
+                return None, 0, False
             if after == place:  # something follows a closing quote
                 end = self.line(data, place)[0]
-                return Taken(end, self._behind_line_end(data, end, True) or end, reason=MALFORMED), 0
-            return self._decoded(values, place, after), len(values)
+                return Taken(end, self._behind_line_end(data, end, True) or end, reason=MALFORMED), 0, False
+            return self._decoded(values, place, after), len(values), stray
 
     def _behind_padding(self, data: bytes, place: int) -> int:
         """The position behind blanks that separate nothing."""
@@ -139,22 +141,8 @@ class RecordParser:
         end, _ = self.line(data, start)
         if start == end:
             return False
-        taken, width = self._fields(data[start:end], 0, True)
-        if taken is None or taken.values is None or (self.width is not None and width != self.width):
-            return False
-        return not self.quote or not self._stray(data, start, end)
-
-    def _stray(self, data: bytes, start: int, end: int) -> bool:
-        """Whether an unquoted field of a well-formed line holds a quote."""
-        place = self._behind_padding(data, start)
-        while place < end:
-            match = self._quoted.match(data, place, end) or self._plain.match(data, place, end)
-            assert match is not None
-            if not data.startswith(self.quote, place) and self.quote in match[0]:
-                return True
-            separator = self._separator.match(data, match.end(), end)
-            place = separator.end() if separator else end
-        return False
+        taken, width, stray = self._fields(data[start:end], 0, True)
+        return taken is not None and taken.values is not None and self.width in (None, width) and not stray
 
     @staticmethod
     def line(data: bytes, start: int) -> tuple[int, int]:
@@ -164,7 +152,7 @@ class RecordParser:
 
     @staticmethod
     def _behind_line_end(data: bytes, place: int, final: bool) -> int | None:
-        """The position behind the line end at a position, the same position where there is none."""
+        """The position behind the line end that begins at a position; the same position if no line end begins there."""
         if data.startswith(b"\r", place):
             if place + 1 == len(data) and not final:
                 return None
@@ -180,7 +168,7 @@ class RecordParser:
 
 
 def _anything_but(*marks: bytes) -> bytes:
-    """A pattern for a run of bytes in which none of the (escaped) marks begins."""
+    """A pattern for a run of bytes in which no (escaped) mark begins."""
     if all(len(mark.removeprefix(b"\\")) == 1 for mark in marks):
         return rb"[^" + b"".join(marks) + rb"]++"
     return rb"(?:(?!" + rb"|".join(mark for mark in marks if mark) + rb").)++"

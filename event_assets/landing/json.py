@@ -102,8 +102,7 @@ def _batch(elements: Elements, fields: Fields, paths: Mapping[str, JsonPath], tr
 
 
 def _values(objects: JsonObjects, path: JsonPath) -> tuple[list[Any], frozenset[type], set[int], bool]:
-    """(the values at a declared place, their types, the objects that have the path as a name, whether any object has
-    that place)."""
+    """(the values at a declared path, their types, the objects with a member named like it, whether any has one)."""
     values, kinds = objects.at(path.members), objects.kinds(path.members)
     literal = set[int]()
     if path.rest:
@@ -172,7 +171,7 @@ def _extras(objects: JsonObjects, undeclared: Counter[str]) -> list[str | None]:
 
 
 def _rest(pairs: _Pairs, tree: Tree, prefix: str, undeclared: Counter[str], split: _Split) -> str | None:
-    """What no column declares, as JSON; nested objects of which a part is declared keep the other part."""
+    """The undeclared members as JSON; a nested object keeps the members that no column declares."""
     kept = []
     left = Counter(name for name, _ in pairs)
     for name, text in pairs:

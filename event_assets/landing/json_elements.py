@@ -85,7 +85,7 @@ class _Cutter:
     wasted: int = 0
     """Bytes that were searched for the ends of elements without success."""
     skipping: bool = False
-    """Within an element that is too long, of which the reject was already given."""
+    """Whether the data is within an element that is too long and already rejected."""
     elements: Elements = field(default_factory=Elements)
     members: Set[str] = frozenset()
     """The names of the members of a valid element before those."""

@@ -47,7 +47,7 @@ class JsonObjects:
         return self._elements.texts[self.places[at]]
 
     def at(self, path: Place) -> list[Any]:
-        """The value at a path in each of the objects; None where there is none."""
+        """The value at a path in each object; None if the object has no such member."""
         if path not in self._at:
             *parents, leaf = path
             self._at[path] = [o.get(leaf) for o in self.below(tuple(parents))]
@@ -60,7 +60,7 @@ class JsonObjects:
         return self._kinds[path]
 
     def below(self, path: Place) -> list[dict[str, Any]]:
-        """The nested object at a path in each of the objects; an empty one where there is none."""
+        """The nested object at a path in each object; an empty object if there is no such object."""
         if path not in self._below:
             self._below[path] = [value if type(value) is dict else NOTHING for value in self.at(path)]
         return self._below[path]
@@ -73,8 +73,7 @@ class JsonObjects:
 
     @cached_property
     def named_oddly(self) -> set[int]:
-        """The objects (by index) with a member of a name that is no first part of a declared path: it is undeclared,
-        or the whole path."""
+        """The objects (by index) with a member that no declared path begins with; it may be named as a whole path."""
         return self._strange((), [name for name in self.tree if name not in self._literals])
 
     @cached_property

@@ -14,7 +14,7 @@ from event_assets.landing.reader_interface import MALFORMED
 from event_assets.text.field_paths import PARENT, Lookup, Path, parse_path
 from event_assets.text.json_text import BadJson, items_of, member_at, members_of
 
-#: In a tree: an array of which some elements are declared. It stays in `extra` as a whole.
+#: In a tree: an array with some declared elements. It stays in `extra` as a whole.
 PART = "part"
 #: Declared places as a tree: a member's name to the tree of its declared members, to None where the whole member is
 #: declared, or to PART. A place of several names is at the root under its whole path, too.
@@ -65,7 +65,7 @@ def tree_of(paths: Iterable[JsonPath]) -> Tree:
 
 
 def looked_up(arrays: Sequence[Any], rest: Path) -> list[Any]:
-    """The value behind each array; None where there is none."""
+    """The value at the path in each array; None if the array has no such value."""
     values = list(arrays)
     for step in rest:
         values = [_step(value, step) for value in values]

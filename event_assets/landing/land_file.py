@@ -185,8 +185,7 @@ class _Landing:
         self.account = FileAccount(dataset, kind, self.source, file.name, file.identity, file.landed_at, *sinks)
 
     def batches(self, staging: Path, memory_bytes: int, workers: int, limits: Limits) -> Iterator[FileBatch]:
-        """The file's records in order. Its account learns of repairs, and of the reason why the whole file is
-        rejected."""
+        """The file's records in order. Repairs, and the reason if the whole file is rejected, go to its account."""
         fields, account = Fields.of(self.source), self.account
         check_unchanged(self._path, account.identity.signature)
         try:

@@ -175,7 +175,7 @@ def _rest(members: dict[str, Any], paths: list[Steps], prefix: str, undeclared: 
         if value is None or () in below:
             continue
         if below and not isinstance(below[0][0], str):
-            rest[name] = value  # an array of which some elements are declared stays whole
+            rest[name] = value  # an array with some declared elements stays whole
         elif below and isinstance(value, dict):
             if inner := _rest(value, below, f"{prefix}{name}.", undeclared):
                 rest[name] = inner

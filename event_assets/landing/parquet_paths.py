@@ -47,7 +47,7 @@ def value_at(rows: pa.RecordBatch, steps: Steps) -> pa.Array:
 
 
 def exploded(rows: pa.RecordBatch, steps: Steps) -> pa.RecordBatch:
-    """One row an element of the list of structs at a path: its members, and what is left of the row in the column `^`.
+    """One row for each element of the list of structs at a path: its members, and the rest of the row in column `^`.
 
     A row whose list is null or empty is one row without members. The same rows come back where the path is empty;
     ValueError where there is no list of structs at it.
@@ -88,7 +88,7 @@ def _without(struct: pa.StructArray, steps: Steps) -> pa.StructArray:
 
 
 def _first_matches(elements: pa.Array, lengths: np.ndarray, step: Lookup) -> pa.Array:
-    """For each list the place among all elements of its first one whose member is that text; null where none is."""
+    """For each list the position, among all elements, of its first element whose member is that text; else null."""
     keys = pc.struct_field(elements, [step.key])
     if pa.types.is_dictionary(keys.type):
         keys = keys.dictionary_decode()

@@ -231,7 +231,7 @@ class LineBlocks:
                 yield Block(pending[:end], final)
 
     def _line_end(self, data: bytes) -> int:
-        """The position behind the last line end, 0 where there is none."""
+        """The position behind the last line end; 0 if the data has no line end."""
         end = data.rfind(b"\n") + 1
         # A CR at the very end may be the first half of CRLF.
         return end or (data.rfind(b"\r", 0, -1) + 1 if self._bare_cr else 0)

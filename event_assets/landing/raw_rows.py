@@ -153,7 +153,7 @@ class EventDates:
         self._dataset, self._time = dataset, block.time
         declared = [column.name for column in block.columns if column.source == self._time.source]
         self.column: str | None = declared[0] if declared else " ".join(self._time.sources)
-        """The column of a reject for its time: the declared one, or the source where none is declared."""
+        """The column that a reject for its time names: the declared column of the time, else its source."""
         self._earliest = _midnight(dataset.start_date, dataset)
 
     def limits(self, name: str, landed_at: dt.datetime) -> TimeLimits:

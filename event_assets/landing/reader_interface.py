@@ -49,13 +49,13 @@ class Fields:
 
     sources: dict[str, str]
     required: tuple[tuple[str, ...], ...] = ()
-    """Sources of which a file with a header must have one of each group, else it is rejected."""
+    """Groups of sources. A file with a header is rejected if it lacks all sources of a group."""
     json: frozenset[str] = frozenset()
     """Columns of JSON: a JSON source's values stay as they are written, strings with their quotes."""
     strings: frozenset[str] = frozenset()
     """Columns of text: their texts show strings of a JSON source as they are, and no other value."""
     as_written: bool = False
-    """Whether a batch has the column AS_WRITTEN: that of a JSON source."""
+    """Whether a batch has the column AS_WRITTEN, as batches of JSON sources do."""
     merged: frozenset[str] = frozenset()
     """Columns that are one of several sources of a column, or parts of a time."""
     of_two_notations: frozenset[str] = frozenset()
@@ -147,7 +147,7 @@ class Batch:
 
 
 def texts_of(texts: Sequence[bytes], numbers: Sequence[int]) -> list[bytes]:
-    """The texts of the records of these numbers, from 1: `Batch.texts` where all texts are there."""
+    """The texts of the records with these numbers, from 1: `Batch.texts` of a reader that has all texts in memory."""
     return [texts[number - 1] for number in numbers]
 
 
@@ -185,7 +185,7 @@ def _merged(batches: list[Batch]) -> Batch:
 
 def raw_text(text: bytes) -> str:
     """A record's text as it is kept: at most 64 KiB of UTF-8, bytes that are not UTF-8 shown as \\xNN."""
-    # Not final, the decoder leaves out the character of which a part is cut off.
+    # If not final, the decoder leaves out a last character that is cut off.
     decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
     head = decoder.decode(text[:MAX_RAW_BYTES], final=len(text) <= MAX_RAW_BYTES)
     return head.encode()[:MAX_RAW_BYTES].decode("utf-8", "ignore")

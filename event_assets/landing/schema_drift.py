@@ -69,41 +69,34 @@ class TypeDrift:
         self.others: Counter[str] = Counter()
 
     def retyped(self) -> dict[str, int]:
-        """Columns of which most values are of another type, by name, with the number of these."""
+        """Columns whose values are mostly of another type, by name, and how many values are."""
         return {name: count for name, count in sorted(self.others.items()) if 2 * count > self.values[name]}
 
 
 def count_types(frame: pl.DataFrame, files: Sequence[TypeDrift]) -> None:
     """Add the texts of a batch to its file; or of batches of several files of one block, by FILE_IN_FRAME."""
-    of = frame[FILE_IN_FRAME] if len(files) > 1 else None
     import numpy as np  # loading definitions does without it
+
+    one_file = len(files) == 1
+    file_of_row = pl.zeros(frame.height, pl.Int64, eager=True) if one_file else frame[FILE_IN_FRAME]
+
+    def by_file(mask: pl.Series) -> list[int]:
+        counts: list[int] = np.bincount(file_of_row.filter(mask), minlength=len(files)).tolist()
+        return counts
 
     for name, form in files[0].looks.items():
         column = frame[name]
         text = column.drop_nulls()
         # The pattern matches all that Polars casts to a number; the pattern alone takes three times as long.
         strange = text.filter(text.cast(pl.Int64, strict=False).is_null()) if form == _INTEGER else text
-        is_other = ~strange.str.contains(form)
-        values = np.array(_by_file(column.is_not_null(), of, len(files)))
-        if is_other.any():  # rare: only then null values are searched
-            if of is None:
-                others, of_others = strange.filter(is_other), None
-            else:
-                is_other = column.is_not_null() & ~column.str.contains(form)
-                others, of_others = column.filter(is_other), of.filter(is_other)
-            is_null = others.str.strip_chars(" \t\r\n").is_in(files[0].nulls[name])
-            values -= _by_file(is_null, of_others, len(files))
-            for file, count in zip(files, _by_file(~is_null, of_others, len(files)), strict=True):
-                file.others[name] += count
-        for file, count in zip(files, values.tolist(), strict=True):
-            file.values[name] += count
-
-
-def _by_file(mask: pl.Series, of: pl.Series | None, files: int) -> list[int]:
-    """How often the mask is true for each file, given each row's file if there are several."""
-    import numpy as np
-
-    return [int(mask.sum())] if of is None else np.bincount(of.filter(mask), minlength=files).tolist()
+        nulls = others = [0] * len(files)
+        if not strange.str.contains(form).all():  # rare: only then null values are searched
+            is_other = ~column.str.contains(form)
+            is_null = column.str.strip_chars(" \t\r\n").is_in(files[0].nulls[name])
+            nulls, others = by_file(is_other & is_null), by_file(is_other & ~is_null)
+        for at, count in enumerate(by_file(column.is_not_null())):
+            files[at].values[name] += count - nulls[at]
+            files[at].others[name] += others[at]
 
 
 def _looks(column: Column, other: str | None) -> str | None:

@@ -30,8 +30,7 @@ _BESIDE = ("__MACOSX", ".")
 
 @dataclass(frozen=True)
 class Limits:
-    """How far a file may unpack, .gz, .zst and the pages of Parquet alike: no export is a kilobyte that becomes a
-    terabyte."""
+    """The largest size and ratio to which a compressed file, or the pages of a Parquet file, may unpack."""
 
     unpacked_bytes: int = 10**12
     ratio: int = 1000
@@ -79,7 +78,7 @@ class Ending:
 
     cut_off: bool = False
     trailing: bytes | None = None
-    """The head of what follows its last stream and is none."""
+    """The first bytes behind the last compressed stream that are not a stream."""
 
 
 def unpacked(path: Path, name: str, limits: Limits = DEFAULT_LIMITS, ending: Ending | None = None) -> Iterator[bytes]:

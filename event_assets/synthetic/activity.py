@@ -1,19 +1,4 @@
-"""The recipe of the synthetic dataset `activity`: an app's users by platform, in files `Dataset_YYYYMMDD.csv`.
-
-| mess | share | what it looks like |
-|---|---|---|
-| invalid_timestamp | 0.2 % | `2025-13-01T00:00:00Z`, `yesterday` |
-| malformed_record, not_utf8 | 0.1 %, 0.05 % | cut short, two fields too many, a NUL byte; a Latin-1 é in the type |
-| missing_user_id, missing_event_type | 0.2 %, 0.1 % | empty |
-| no time | 10 % | empty: the record counts on the date in its file's name |
-| no session | 5 % | `invalid_session`, or empty |
-| no platform | 5 % | `Unknown`, or empty |
-| spellings | 20 % | `iOS`, `ios`, ` iOS `, `IOS` |
-| copies | 2 % | the same record again, half of them in a later file |
-| late | 2 % | in the file of one to three days later |
-| drift | each third file | an undeclared column `app_version` |
-| times | 6 % | see time_texts.VARIANTS |
-"""
+"""The recipe of the synthetic dataset `activity`: activity of an app's users by platform, in `Dataset_YYYYMMDD.csv`."""
 
 from __future__ import annotations
 
@@ -25,9 +10,11 @@ from event_assets.synthetic.seeded_random import Draw, mixed
 from event_assets.synthetic.text_columns import PLACEHOLDER, costume, csv_lines, one_of, replaced
 from event_assets.synthetic.time_texts import invalid_time
 
+#: Shares of records without a time (they count on the date in their file's name), without a session (`invalid_session`
+#: or empty), without a platform (`Unknown` or empty), and with another spelling of the platform.
 NO_TIME, NO_SESSION, NO_PLATFORM, SPELLINGS = 0.1, 0.05, 0.05, 0.2
 
-#: 0 is none; its spellings are drawn as those of the others are.
+#: Platform 0 is no platform; its spellings are drawn like the others.
 PLATFORMS = (
     ("Unknown", "", " Unknown", ""),
     ("iOS", "ios", " iOS ", "IOS"),
@@ -41,7 +28,7 @@ TYPES = ("login", "view", "click", "scroll", "like", "share", "search", "purchas
 def _columns(draw: Draw, plan: pl.DataFrame, mess: float) -> pl.DataFrame:
     rows = plan.height
     session = plan["session"].to_numpy().astype(np.int64)
-    # A session is on one platform, drawn from its number by weight; that of a single event may be lost.
+    # A session has one platform, drawn from its number by weight; a single event may lose it.
     steps = np.cumsum(PLATFORM_SHARES) * 1_000
     platform = 1 + np.searchsorted(steps[:-1], mixed(session, key=1) % 1_000, side="right")
     platform[draw.chance(rows, NO_PLATFORM * mess)] = 0

@@ -15,6 +15,7 @@ from event_assets.synthetic.seeded_random import Ints
 from event_assets.synthetic.text_columns import hundredths, one_of, replaced
 from event_assets.synthetic.time_texts import lookup
 
+#: Shares of users that are programs, and colleagues with an address in 10.0.0.0/8; the others use browsers.
 BOT, INTERNAL = 0.03, 0.01
 #: The device of user n has this and n as its anonymous id: as text it comes after all ids of users.
 DEVICES = 999_999_000_000

@@ -1,26 +1,8 @@
 """The recipe of the synthetic dataset `app_events`: events of an app's users in `user_events_YYYYMMDD.json` with
 nested details, and `user_profiles.csv`.
 
-| mess | share | what it looks like |
-|---|---|---|
-| missing_timestamp, invalid_timestamp | 0.1 %, 0.2 % | null, empty or left out; `2025-13-01T00:00:00Z` |
-| malformed_record, not_utf8 | 0.1 %, 0.05 % | an unquoted word, a lost colon, a lost value; a Latin-1 é in the type |
-| missing_user_id, invalid_user_id | 0.2 %, 0.1 % | null, empty or left out; `"guest"`, `12.5` |
-| missing_event_type | 0.05 % | null, empty or left out |
-| invalid_price | 0.02 % | of a purchase: `"12,50"`, `-1`, `"free"` |
-| copies | 0.5 % | the same event again, half of them in a later file |
-| late | 2 % | in the file of one to three days later |
-| new key | 0.5 % of records | a key `campaign` in details |
-| user as text | 1 % | `"12"` in place of `12` |
-| times | 6 % | see time_texts.VARIANTS |
-| visitors | 15 % | no user but the `anonymous_id` of the user's device in details; 3 % of the records have both |
-| shared devices | 0.5 % | the `anonymous_id` of another user's device |
-| agents | 3 %, 1 % of users | programs; colleagues with an address in 10.0.0.0/8; the other agents are browsers |
-| referrers | of page views | a name, a URL, an app, a page of one's own; some pages have UTM parameters or a click id |
-| profiles | 2 %, 1 %, 0.5 %, 0.5 % | no profile, a second row, no user, a date that is none |
-
-Details vary by type as in the real sample: keys that are there, null or left out. Until 18:00 prices are whole
-numbers, in the evening they have a fraction. Every third file has no purchase at all.
+Details vary by type as in the real sample: members that are there, null or left out. Until 18:00 prices are whole
+numbers, in the evening they have a fraction.
 """
 
 from __future__ import annotations
@@ -37,8 +19,11 @@ from event_assets.synthetic.seeded_random import Draw, Ints, mixed
 from event_assets.synthetic.text_columns import PLACEHOLDER, one_of, replaced
 from event_assets.synthetic.time_texts import DAY, invalid_time, lookup
 
+#: Shares of records with an undeclared member `campaign` in details, and of user ids as text.
 NEW_KEY, USER_AS_TEXT = 0.005, 0.01
+#: Shares of users without a profile, with a second row, and of rows without a user or with a wrong date.
 NO_PROFILE, SECOND_ROW, NO_USER, NO_DATE = 0.02, 0.01, 0.005, 0.005
+#: Shares of events with the `anonymous_id` of the user's device but no user, with both, and of another user's device.
 VISITOR, LOGIN, SHARED = 0.15, 0.03, 0.005
 #: Every so manieth file, from the first, has no purchases.
 WITHOUT_PURCHASES_EVERY = 3
@@ -125,7 +110,7 @@ def _lines(chunk: pl.DataFrame, draw: Draw, mess: float, _: bool) -> pl.Series:
 
 
 def _profiles(draw: Draw, users: int, mess: float) -> ProfileFile:
-    """Users in order; then second rows with another city, of which the last is valid; then rows that are malformed."""
+    """Users in order; then second rows with another city (the last row of a user is valid); then malformed rows."""
     number = pl.Series("user", range(1, users + 1), dtype=pl.Int64)
     trait = mixed(number.to_numpy(), key=3)
     known = pl.DataFrame({"user": number, "salt": trait // 1_000, "kind": ["clean"] * users}).filter(

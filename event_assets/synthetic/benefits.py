@@ -1,19 +1,5 @@
-"""How employees use their benefits pages: `raw_events_YYYYMMDD.json` and `users.csv`.
-
-| mess | share | what it looks like |
-|---|---|---|
-| missing_timestamp, invalid_timestamp | 0.1 %, 0.9 % | null, empty or left out; `invalid-date5T12:33:00` |
-| malformed_record, not_utf8 | 0.1 %, 0.05 % | an unquoted word, a lost colon, a lost value; a Latin-1 é in the page |
-| missing_user_id, missing_event_type | 0.6 %, 0.05 % | null, empty or left out |
-| invalid_value | 0.1 % | `"twelve"`, `"1,5"` |
-| copies | 0.5 % | the same event again, half of them in a later file |
-| late | 2 % | in the file of one to three days later |
-| spellings | 3 % | `LOGIN`, ` Mobile` |
-| drift | 0.5 % of records | an undeclared field `app_version` |
-| orphans | 2 % of users | no profile |
-| times | 6 % | see time_texts.VARIANTS |
-
-Shares of rejects, and the twentieth of values that is null, are those of the real file.
+"""The recipe of the synthetic dataset `benefits`: how employees use their benefits pages, in `raw_events_YYYYMMDD.json`
+and `users.csv`. The shares of rejects and of null values are taken from the real file.
 """
 
 from __future__ import annotations
@@ -29,6 +15,8 @@ from event_assets.synthetic.seeded_random import Draw, mixed
 from event_assets.synthetic.text_columns import PLACEHOLDER, costume, one_of, replaced
 from event_assets.synthetic.time_texts import invalid_time, lookup
 
+#: Shares of other spellings of a type or device, of records with the undeclared field `app_version`, of users without a
+#: profile, and of values that are null.
 SPELLINGS, DRIFT, ORPHANS, NO_VALUE = 0.03, 0.005, 0.02, 0.05
 
 TYPES = (

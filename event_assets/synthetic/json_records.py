@@ -1,4 +1,4 @@
-"""JSON records as text, joined from members (`"name": value`) most of which are prepared in tables."""
+"""JSON records as text, joined from members (`"name": value`); most members are prepared in tables."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def json_lines(chunk: pl.DataFrame, members: Sequence[pl.Expr]) -> pl.Series:
     """Each record as an object of its members that are not null.
 
     One of kind malformed_record has lost a colon or a value, or has an unquoted word, by its salt. Braces
-    stay in pairs, so that a reader can find the next record; none of the three is JSON to any parser.
+    stay in pairs, so that a reader can find the next record; no parser accepts any of the three.
     """
     lines = chunk.select("kind", "salt", line=json_object(members))
     line, way = pl.col("line"), pl.col("salt") % 3

@@ -1,5 +1,15 @@
 """What a dataset's module declares, and the plan of records that is made from it.
 
+| mess of all datasets | what it looks like |
+|---|---|
+| malformed_record | see `csv_lines` and `json_lines` |
+| not_utf8 | a Latin-1 é in a text |
+| missing_COLUMN | an empty text, in JSON also null or no member |
+| copies | a record again, half of them in a later file |
+| late | a record in the file of one to three days later |
+| drift | each third CSV file has an undeclared column |
+| times | 6 % are written in another form, see `time_texts.VARIANTS` |
+
 A plan is a frame of plain numbers, one row per record; only when a file is written does a slice of
 it become text. So a generator's memory is that of its numbers, and what it knows (`truth`) is
 counted on the numbers, not on the text.

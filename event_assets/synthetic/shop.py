@@ -1,20 +1,4 @@
-"""Clicks of a web shop: `events_YYYYMMDD.csv`.
-
-| mess | share | what it looks like |
-|---|---|---|
-| missing_timestamp, invalid_timestamp | 0.1 %, 0.3 % | empty; `2025-02-30T10:00:00`, `yesterday` |
-| malformed_record, not_utf8 | 0.2 %, 0.05 % | cut short, two fields too many, a NUL byte; a Latin-1 é in the brand |
-| missing_user_id, invalid_user_id | 0.2 %, 0.1 % | empty; `1.515915625e-18`, `anonymous` |
-| missing_event_type | 0.05 % | empty |
-| invalid_product_id, invalid_price | 0.1 %, 0.2 % | `n/a`; `free`, `-5.00`, `"1,299.00"`, `12.345` |
-| copies | 0.5 % | the same click again, half of them in a later file |
-| late | 2 % | in the file of one to three days later |
-| odd brands | 1 % | quoted with a comma, a line break, doubled quotes; a stray quote within (`15" screen`) |
-| aliases | 3 % | `product_view`, `add-to-cart`, `buy`, ` View ` |
-| blank lines | 0.05 % | after a record |
-| drift | each third file | an undeclared column `campaign` |
-| times | 6 % | see time_texts.VARIANTS |
-"""
+"""The recipe of the synthetic dataset `shop`: clicks of a web shop in `events_YYYYMMDD.csv`."""
 
 from __future__ import annotations
 
@@ -28,6 +12,7 @@ from event_assets.synthetic.seeded_random import Draw, mixed
 from event_assets.synthetic.text_columns import PLACEHOLDER, costume, csv_lines, hundredths, one_of, replaced
 from event_assets.synthetic.time_texts import invalid_time, lookup
 
+#: Shares of brands with quotes (see ODD), of other spellings of the type, and of blank lines behind a record.
 ODD_BRANDS, ALIASES, BLANK_LINES = 0.01, 0.03, 0.0005
 
 TYPES = (

@@ -1,19 +1,7 @@
-"""Logs of a streaming service: `user_activity_YYYYMMDD.csv`.
+"""The recipe of the synthetic dataset `streaming`: logs of a streaming service in `user_activity_YYYYMMDD.csv`.
 
-| mess | share | what it looks like |
-|---|---|---|
-| missing_timestamp, invalid_timestamp | 0.1 %, 0.2 % | empty; `invalid-date5T12:33:00`, `yesterday` |
-| malformed_record, not_utf8 | 0.1 %, 0.05 % | cut short, two fields too many, a NUL byte; a Latin-1 é in the user |
-| missing_log_id, missing_user_id | 0.05 %, 0.2 % | empty |
-| missing_watch_time_min, invalid_watch_time_min | 0.1 %, 0.2 % | empty; `-3.5`, `NaN`, `1e3x`, `12.345` |
-| copies | 1 % | the log id again: as it was, or watched longer at the same time, or later and watched longer |
-| late | 2 % | in the file of one to three days later |
-| addresses | 3 %, 1 %, 1 % | private, malformed, none: all of them valid records of region Unknown |
-| drift | each third file | an undeclared column `device_model` |
-| times | 6 % | see time_texts.VARIANTS |
-
-A tenth of the users has IPv6. The copy of a log id never comes before its original in the order in
-which the platform keeps the first, so the originals' minutes are the ones that count.
+The copy of a log id never comes before its original in the order in which the platform keeps the first record. So the
+platform keeps the originals' minutes.
 """
 
 from __future__ import annotations
@@ -26,7 +14,8 @@ from event_assets.synthetic.seeded_random import Draw, mixed
 from event_assets.synthetic.text_columns import PLACEHOLDER, csv_lines, hundredths, one_of, replaced
 from event_assets.synthetic.time_texts import invalid_time, lookup
 
-#: Shares of address kinds beside plain IPv4, at mess 1; IPv6 is no mess.
+#: Shares of address kinds beside plain IPv4: of users with IPv6 (no mess), of private, malformed and missing addresses,
+#: which are valid records of region Unknown.
 IPV6, PRIVATE, MALFORMED, NONE = 0.1, 0.03, 0.01, 0.01
 ADDRESSES = ("ipv4", "ipv6", "private", "malformed", "missing")
 

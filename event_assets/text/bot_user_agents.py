@@ -25,7 +25,7 @@ def version() -> str:
 
 
 def are_bots(user_agents: Sequence[str | None]) -> list[bool]:
-    """Of each user agent, whether it is that of a program; not where it is missing or empty."""
+    """Whether each user agent belongs to a program; false if it is missing or empty."""
     words, expression = _patterns()
     texts = pl.Series(user_agents, dtype=pl.String)
     return (texts.str.contains_any(words) | texts.str.contains(expression)).fill_null(value=False).to_list()
@@ -33,8 +33,7 @@ def are_bots(user_agents: Sequence[str | None]) -> list[bool]:
 
 @cache
 def _patterns() -> tuple[list[str], str]:
-    """The list's patterns: those that are plain words, which are found many times faster, and one expression of all
-    others."""
+    """The list's patterns: plain words, which are found many times faster, and one expression of all other patterns."""
     from crawleruseragents import CRAWLER_USER_AGENTS_DATA  # half a megabyte, which few datasets need
 
     patterns = [str(entry["pattern"]) for entry in CRAWLER_USER_AGENTS_DATA]

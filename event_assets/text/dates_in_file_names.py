@@ -13,7 +13,7 @@ _FILE_DATE = re.compile(r"(?<!\d)(\d{4})([-_.]?)(\d\d)\2(\d\d)(?!\d)")
 
 
 def file_date(name: str) -> dt.date | None:
-    """The first date in a file's name, as YYYYMMDD or with `-`, `_` or `.` between; None where there is none."""
+    """The first date in a file's name, as YYYYMMDD or with `-`, `_` or `.` between; None without a date."""
     found = _first(_FILE_DATE, name)
     return found[0].date() if found else None
 

@@ -16,7 +16,7 @@ _WIDE_BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-#: In order of how common they are: of equal ones the first is taken.
+#: The most common first; the first of several equally likely encodings is taken.
 _CANDIDATES = ("cp1252", "cp1251", "shift_jis", "gb18030", "big5", "euc_kr", "euc_jp", "cp1250", "koi8-r", "latin-1")
 #: How much of the text that isn't ASCII is examined, with its surroundings.
 _SAMPLE_BYTES = 64 * 1024

@@ -36,7 +36,7 @@ _BRACKET = re.compile(
 
 @lru_cache(maxsize=4096)
 def parse_path(text: str) -> Path:
-    """The steps of a path; ValueError, with an example, where the text is none."""
+    """The steps of a path; ValueError, with an example, if the text is not a path."""
     steps: list[Step] = []
     place = 0
     while True:

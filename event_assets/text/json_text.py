@@ -267,7 +267,7 @@ def pairs_of(text: bytes) -> list[tuple[str, bytes]]:
 
 
 def _colons(text: bytes) -> int:
-    """The number of colons behind a quote or white space: those of all names, and some in strings."""
+    """The number of colons behind a quote or white space: the colons behind names, and some in strings."""
     before = _before_colons(text)
     return int(np.count_nonzero(_SPACES[before] | (before == ord('"'))))
 

@@ -62,7 +62,7 @@ def int64(text: str) -> str | None:
 
 
 def decimal(text: str, precision: int, scale: int) -> str | None:
-    """The plain digits of a number that `decimal(precision,scale)` holds exactly; None for any other text."""
+    """The plain digits of a number that fits `decimal(precision,scale)` exactly; None for any other text."""
     value = number(text)
     if value is None or -value.exponent > scale:
         return None

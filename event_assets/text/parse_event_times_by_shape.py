@@ -75,7 +75,7 @@ class _Shape:
     marks: list[tuple[int, int]]
     sign: int | None
     offset: int | None
-    """Seconds east of UTC where the marks name a zone, and None where there is none; see `sign`."""
+    """Seconds east of UTC if the marks name a zone; None without a zone. See `sign`."""
 
 
 def _shape(text: str, form: TimeForm) -> _Shape | None:
@@ -127,7 +127,7 @@ class _Reader:
         self._fits = np.ones(len(matrix), bool)
 
     def read(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(rows of that shape, those of them that are a time, their microseconds, local where the shape is naive)."""
+        """(which rows have the shape, which of these are times, their microseconds: local if the shape is naive)."""
         shape, matrix = self._shape, self._matrix
         for place, mark in shape.marks:
             self._fits &= matrix[:, place] == mark
@@ -165,7 +165,7 @@ class _Reader:
         return value
 
     def _name(self, part: str) -> np.ndarray:
-        """The place of each row's name among those of a part, from 0, whatever its case."""
+        """The position of each row's name among the names of a part, from 0, in any case."""
         start, end = self._shape.names[part]
         codes, places, last = _coded(part, end - start)
         code = np.zeros(len(self._matrix), np.int64)

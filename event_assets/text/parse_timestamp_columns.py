@@ -30,7 +30,7 @@ def instants(zone: ZoneInfo) -> Callable[[Sequence[Sequence[str | None]]], Seque
     """`instant` over a column of texts."""
 
     def read(columns: Sequence[Sequence[str | None]]) -> Sequence[dt.datetime | None]:
-        import polars as pl  # a bound of a declaration needs none of it
+        import polars as pl  # not needed for the bounds of a declaration
 
         from event_assets.text.parse_event_times import parse_times
 

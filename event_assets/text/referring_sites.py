@@ -143,7 +143,7 @@ def _known() -> dict[str, Site]:
 
 @lru_cache(maxsize=1 << 14)
 def site_of(source: str) -> Site | None:
-    """The known site of a host or of a source's name, both in lower case; None where it is none."""
+    """The known site of a host or of a source's name, both in lower case; None if it is unknown."""
     if "." not in source:
         return _known().get(source)
     labels = source.removeprefix("www.").split(".")

@@ -11,7 +11,7 @@ from event_assets.transforms.first_and_last_touch import FIRST, LAST, is_direct
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, TextFunction, declared
 from event_assets.transforms.source_and_medium import arrivals, channel_of, parts
 
-#: Of a session's own channel, and of those of its touches.
+#: Prefixes of the columns of a session's own channel, and of the channels of its touches.
 _PREFIXES = ("", FIRST, LAST)
 
 
@@ -33,7 +33,7 @@ def session_sources(inputs: Inputs, scope: Scope) -> Outputs:
 
 
 def channel_summary(inputs: Inputs, scope: Scope) -> Outputs:
-    """channel_summary of the dates: sessions by channel, and by those of their touches.
+    """channel_summary of the dates: sessions by channel, and by the channels of their touches.
 
     Inputs: sessions of the dates, and joined_facts of them where some facts don't count. A session counts where a
     fact at its start does. Figure: left_out (sessions that don't count).

@@ -1,7 +1,7 @@
 """Adds to each session the source of the user's first and last touch (session that is not direct) within `lookback`.
 
 A touch of a session is one of the same user in the `lookback` dates that end on the session's own date, not after the
-session in the order of (start, session_id). Where there is none, the session is its own first and last touch.
+session in the order of (start, session_id). Without a touch, the session is its own first and last touch.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def is_direct() -> nw.Expr:
 
 
 def with_touches(sessions: Frame, inputs: Inputs, scope: Scope) -> Frame:
-    """The sessions with their channel and those of their touches; as they are in a dataset without channels.
+    """The sessions with their channel and the channels of their touches; unchanged in a dataset without channels.
 
     Inputs: session_sources of the dates, session_touches of the `lookback` dates that end on each.
     """

@@ -50,7 +50,7 @@ def user_funnel(inputs: Inputs, scope: Scope) -> Outputs:
     furthest = nw.lit(0)
     for number in numbers:
         furthest = nw.when(~nw.col(f"{_time(1)} by {number}").is_null()).then(nw.lit(number)).otherwise(furthest)
-    # The furthest level gives all times; one that reached less has nothing to say.
+    # The furthest level gives all times; a lower level has no times for later steps.
     levels = {n: [f"{_time(n)} by {level}" for level in range(len(numbers), n - 1, -1)] for n in numbers}
     times = [nw.coalesce(*levels[n]).alias(f"{_name(options, n)}_time") for n in numbers]
     return scope.outputs(user_funnel=users.with_columns(furthest.alias("furthest_step"), *times))
@@ -63,7 +63,7 @@ def _meets(step: FunnelStep, scope: Scope) -> nw.Expr:
 
 
 def _reached(facts: Frame, scope: Scope) -> list[Frame]:
-    """For each step the users (by date) with an attempt that reached it; the times up to it are the earliest such's."""
+    """For each step the users (by date) with an attempt that reached it, and the times of the earliest such attempt."""
     options = declared(scope.dataset.gold.user_funnel)
     window = options.window // dt.timedelta(microseconds=1)
     facts, next_from = _in_sequence(facts, scope)
@@ -147,7 +147,7 @@ def funnel_summary(inputs: Inputs, scope: Scope) -> Outputs:
 
 
 def _best(rows: Frame) -> Frame:
-    """One row per user: that of its best date."""
+    """One row per user: the row of the user's best date."""
     furthest = rows.group_by("user_id").agg(nw.col("furthest_step").max())
     first = rows.join(furthest, on=["user_id", "furthest_step"], how="inner")
     return first.join(

@@ -41,7 +41,7 @@ def with_id(frame: Frame, column: str, key: Mapping[str, str], *, namespace: str
 
 
 def with_event_id(frame: Frame, scope: Scope) -> Frame:
-    """The judged raw frame with `event_id`: the declared one, else that of the deduplication key."""
+    """The judged raw frame with `event_id`: the declared id, else the UUID of the deduplication key."""
     dataset = scope.dataset
     if dataset.event_id:
         return frame.with_columns(nw.col(f"typed {dataset.event_id}").alias("event_id"))

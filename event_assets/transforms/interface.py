@@ -20,7 +20,7 @@ T = TypeVar("T")
 #: A frame that is not computed yet, of whatever engine.
 Frame = nw.LazyFrame[Any]
 
-#: A transform's input frames by table name. A frame of a date-partitioned table always holds a further
+#: A transform's input frames by table name. A frame of a date-partitioned table always has a further
 #: column `event_date` (date): with a window of dates it tells them apart.
 Inputs = Mapping[str, Frame]
 
@@ -39,7 +39,7 @@ class Ports(Protocol):
         ...
 
     def read_once(self, frame: Frame) -> Frame:
-        """The same frame, read once by an engine that holds frames in memory. The others read files again for each
+        """The same frame, read once by an engine that keeps frames in memory. The others read files again for each
         branch, which costs them less than to keep the rows."""
         ...
 
@@ -63,11 +63,11 @@ class Ports(Protocol):
 
     def latest(self, frame: Frame, columns: Sequence[str], *, by: Sequence[str], order: Sequence[str]) -> Frame:
         """The frame with each null in the columns replaced by the last value before it: of the same `by` (never null),
-        in a total order. A group's first row holds a value."""
+        in a total order. A group's first row has a value."""
         ...
 
     def lookup(self, frame: Frame, other: Frame, on: Sequence[str]) -> Frame:
-        """The frame with the columns of the one row of `other` that has the same `on` (null where none has)."""
+        """The frame with the columns of the one row of `other` that has the same `on` (null if no row has it)."""
         ...
 
     def as_of(
@@ -84,7 +84,7 @@ class Ports(Protocol):
 
     def distinct_text(self, frame: Frame, *, by: Sequence[str], column: str, into: str, separator: str) -> Frame:
         """One row per `by`: those columns, and `into`: the distinct non-null texts of `column`, sorted by
-        their UTF-8 bytes and joined by a separator (the empty text where there is none)."""
+        their UTF-8 bytes and joined by a separator (the empty text without any)."""
         ...
 
     def distinct_counts(self, frame: Frame, *, by: Sequence[str], column: str, into: str) -> Frame:
@@ -190,7 +190,7 @@ class Scope:
 
 
 def declared(part: T | None) -> T:
-    """A part of the declaration that its dataset has, as each of these transforms needs it."""
+    """An optional part of the declaration, in a transform that only runs if it is declared."""
     assert part is not None
     return part
 

@@ -11,7 +11,7 @@ import narwhals as nw
 
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, declared
 
-#: Between the column and the id of a node; no declared name holds it.
+#: Between the column and the id of a node; no declared name contains it.
 _APART = "\x1f"
 
 
@@ -52,7 +52,7 @@ def identities(inputs: Inputs, scope: Scope) -> Outputs:
 
 
 def with_person(facts: Frame, identities: Frame, scope: Scope) -> Frame:
-    """Facts with `person_id`: that of the user, else of the first declared id that the event has; null without any."""
+    """Facts with `person_id`: the person of the user, else of the event's first declared id; null without any id."""
     found = []
     for column in declared(scope.dataset.identity).columns:
         known = identities.filter(nw.col("column") == column)
@@ -68,7 +68,7 @@ def _id(column: str) -> nw.Expr:
 
 
 def _pairs(events: Frame, column: str, other: str | None, scope: Scope) -> Frame:
-    """The ids of a column, with those of another that the same event holds."""
+    """The ids of a column, with the ids of another column in the same event."""
     present = ~nw.col(column).is_null()
     linked_id = nw.lit(None, nw.String) if other is None else nw.col(other)
     linked_column = nw.lit(None, nw.String) if other is None else nw.lit(other)

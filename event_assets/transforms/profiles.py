@@ -40,7 +40,7 @@ def profiles(inputs: Inputs, scope: Scope) -> Outputs:
 
 
 def _as_of(rows: Frame, snapshots: Frame) -> Frame:
-    """Each user's profile as of each snapshot, with `valid_from`; of several snapshots of one day the last holds."""
+    """Each user's profile as of each snapshot, with `valid_from`; of several snapshots of one day the last."""
     dated = nw.when(nw.col("snapshot_date").is_null()).then(nw.lit(0)).otherwise(nw.lit(1))
     days = snapshots.select(
         "file_id",

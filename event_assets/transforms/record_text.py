@@ -143,7 +143,7 @@ class _BlockTexts:
         return source != FILE_PATH and (not self._nests or is_plain(parse_path(source)))
 
     def _places(self, sources: Sequence[str]) -> list[Place]:
-        """Where a column's values may be: the paths of its sources, and members of these very names."""
+        """Where a column's values may be: the paths of its sources, and members with the sources as names."""
         paths = [tuple(map(str, parse_path(source))) for source in sources] if self._nests else []
         return [*paths, *((source,) for source in sources)]
 
@@ -168,7 +168,7 @@ def _put(record: _Object, place: Place, value: Any) -> None:
 
 
 def _merge(record: _Object, name: str, value: _Verbatim, *, nest: bool = False) -> None:
-    """Add a member; of an object of which a part is there already it is the other part."""
+    """Add a member; an object is merged into an object of that name."""
     known = next((inner for member, inner in record if member == name and isinstance(inner, _Object)), None)
     if known is None and nest and value.startswith("{"):
         known = _Object()
@@ -181,7 +181,7 @@ def _merge(record: _Object, name: str, value: _Verbatim, *, nest: bool = False) 
 
 
 def _members(text: str | None) -> Iterator[tuple[str, _Verbatim]]:
-    """The members of a JSON object, each value as it is written; none of null."""
+    """The members of a JSON object, each value as it is written; empty for null."""
     return ((name, _Verbatim(value)) for name, value in members_as_written(text or "{}"))
 
 

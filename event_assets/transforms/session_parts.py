@@ -11,7 +11,7 @@ from event_assets.declaration import Dataset
 from event_assets.transforms import conversions_and_revenue
 from event_assets.transforms.interface import Frame, Scope
 
-#: Between the event types of a part, so that those of several parts can be separated and merged.
+#: Between the event types of a part, so that the types of several parts can be separated and merged.
 BETWEEN_TYPES = "\x1f"
 #: The order of a user's events on a date: total, since ids are unique.
 ORDER: Final = ["time us", "event_id"]
@@ -44,7 +44,7 @@ def sum_parts(events: Frame, key: Sequence[str], scope: Scope) -> Frame:
 
 
 def unite_types(types: Sequence[Sequence[str | None]]) -> list[str]:
-    """The event types of sessions from those of their parts, given in one or several columns."""
+    """The event types of sessions from the types of their parts, given in one or several columns."""
     return [
         ",".join(sorted({name for text in row if text for name in text.split(BETWEEN_TYPES) if name}))
         for row in zip(*types, strict=True)

@@ -83,7 +83,7 @@ def session_parts(inputs: Inputs, scope: Scope) -> Outputs:
 
 
 def sessions(inputs: Inputs, scope: Scope) -> Outputs:
-    """sessions that start on the dates. Inputs: session_parts of each and of the next, and those of `with_touches`."""
+    """sessions that start on the dates. Inputs: session_parts of each and the next; inputs of `with_touches`."""
     parts = inputs["session_parts"]
     begun = nw.col("session_start") == nw.col("part_start")
     own = scope.on_dates(parts).filter(begun)
@@ -109,7 +109,7 @@ def _paused(events: Frame, scope: Scope) -> Frame:
 
 
 def _with_part(events: Frame, scope: Scope) -> Frame:
-    """The events with `time us` and `part us` (that of their part)."""
+    """The events with `time us` and `part us` (the start of their part)."""
     begins = nw.col("is gap start") | nw.col("us before").is_null()
     frame = _paused(events, scope).with_columns(nw.when(begins).then(nw.col("time us")).alias("part us"))
     return scope.ports.latest(frame, ["part us"], by=scope.by("user_id"), order=ORDER).drop("us before", "is gap start")

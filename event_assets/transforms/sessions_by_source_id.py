@@ -65,7 +65,7 @@ def session_index(inputs: Inputs, scope: Scope) -> Outputs:
 
 
 def sessions(inputs: Inputs, scope: Scope) -> Outputs:
-    """sessions that begin on the date. Inputs: session_index, and those of `with_touches`."""
+    """sessions that begin on the date. Inputs: session_index, and the inputs of `with_touches`."""
     rows = begun(inputs["session_index"], scope)
     rows = scope.ports.microseconds(rows, {"session_start": "from us", "session_end": "to us"})
     rows = rows.with_columns(millionths(nw.col("to us") - nw.col("from us")).alias("duration_seconds"))

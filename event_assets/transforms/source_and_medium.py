@@ -31,7 +31,7 @@ CLICK_IDS = {
 #: What exports write for nothing.
 _NOTHING = {"", "-", NOT_SET, "(not provided)", "null", "undefined"}
 _NO_REFERRER = {*_NOTHING, DIRECT_SOURCE, NO_MEDIUM, "direct", "none", "n/a", "nan"}
-#: Between the parts of how a session came; none holds it.
+#: Between source, medium and campaign in one text; no part contains it.
 _APART = "\x1f"
 _TO_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
@@ -58,7 +58,7 @@ def arrivals(channels: Channels) -> TextFunction:
 
 
 def parts(place: int) -> TextFunction:
-    """Of how sessions came the source (0), the medium (1) or the campaign (2, null where there is none)."""
+    """The source (0), the medium (1) or the campaign (2, null without one) of arrivals."""
     return lambda columns: [(text or "").split(_APART)[place] or None for text in columns[0]]
 
 
@@ -91,7 +91,7 @@ def arrival(names: tuple[str, ...], texts: tuple[str | None, ...], internal_host
 
 
 def channel_of(rules: Sequence[ChannelRule]) -> TextFunction:
-    """The channel of how each session came: that of the first rule that it meets."""
+    """The channel of each arrival: the channel of the first rule that it meets."""
     conditions = [(rule.channel, _condition(rule)) for rule in rules]
 
     def channel(text: str | None) -> str:

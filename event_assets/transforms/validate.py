@@ -3,7 +3,7 @@
 A judged frame holds the raw frame's own columns and, for each declared column NAME, `text NAME` (trimmed,
 aliased, folded; null where it means null) and `typed NAME`, of JSON also `canonical NAME`, and `is valid` and
 `is excluded` (bool, not both): excluded are records that a block's `where` leaves out.
-Declared names hold no blank, so none of these can collide with one.
+Declared names contain no blank, so they can't collide with these columns.
 """
 
 from __future__ import annotations
