@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -115,9 +116,17 @@ class _InitOnUse:
         assert module.__spec__ is not None
         module.__spec__.loader = module.__loader__ = self._loader
 
+        lock, state = threading.RLock(), {"begun": False}
+
         def run_init(name: str) -> Any:
-            del module.__getattr__
-            self._loader.exec_module(module)
+            with lock:  # the other threads wait until all names are there
+                if not state["begun"]:
+                    state["begun"] = True
+                    self._loader.exec_module(module)
+                    if vars(module).get("__getattr__") is run_init:
+                        del module.__getattr__
+                elif vars(module).get("__getattr__") is run_init:
+                    raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")  # of a half-run init
             return getattr(module, name)
 
         module.__getattr__ = run_init  # type: ignore[method-assign]

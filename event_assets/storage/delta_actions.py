@@ -9,7 +9,7 @@ import io
 import json
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
@@ -61,8 +61,13 @@ def add(file: LogFile, partitioned_by: str | None) -> Action:
         "size": file.bytes,
         "modificationTime": 0,
         "dataChange": True,
-        "stats": json.dumps({"numRecords": file.rows, **json.loads(file.statistics or "{}")}),
+        "stats": _stats(file),
     }
+
+
+def _stats(file: LogFile) -> str:
+    more = f", {file.statistics[1:-1]}" if file.statistics else ""
+    return f'{{"numRecords": {file.rows}{more}}}'
 
 
 def file_of(action: Action) -> LogFile:
@@ -129,14 +134,29 @@ def _log_type(arrow: str) -> str:
     return arrow.replace("decimal128", "decimal").replace(" ", "") if arrow.startswith("decimal") else _TYPES[arrow]
 
 
-def checkpoint(protocol: Action, metadata: Action, files: Iterable[Action]) -> bytes:
+def checkpoint(protocol: Action, metadata: Action, files: Sequence[LogFile], partitioned_by: str | None) -> bytes:
     """The Parquet file with a log's whole state: an action in each row."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = [{"protocol": protocol}, {"metaData": metadata}, *({"add": file} for file in files)]
+    schema, number = _checkpoint_schema(), len(files)
+    first = pa.Table.from_pylist([{"protocol": protocol}, {"metaData": metadata}], schema)
+    values = [file.hive for file in files] if partitioned_by else []
+    offsets = pa.array(range(number + 1) if partitioned_by else [0] * (number + 1), pa.int32())
+    columns = {
+        "path": pa.array([quote(file.path, safe=_IN_URIS) for file in files], pa.string()),
+        "partitionValues": pa.MapArray.from_arrays(
+            offsets, pa.array([partitioned_by] * len(values), pa.string()), pa.array(values, pa.string())
+        ),
+        "size": pa.array([file.bytes for file in files], pa.int64()),
+        "modificationTime": pa.array([0] * number, pa.int64()),
+        "dataChange": pa.array([True] * number, pa.bool_()),
+        "stats": pa.array([_stats(file) for file in files], pa.string()),
+    }
+    added = pa.StructArray.from_arrays(list(columns.values()), fields=list(schema.field("add").type))
+    others = {name: added if name == "add" else pa.nulls(number, schema.field(name).type) for name in schema.names}
     stream = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, _checkpoint_schema()), stream, compression="snappy")
+    pq.write_table(pa.concat_tables([first, pa.table(others, schema)]), stream, compression="snappy")
     return stream.getvalue()
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import xxhash
 
@@ -25,8 +25,7 @@ WHOLE = ""
 _PART = re.compile(r"part-\d+-([0-9a-f]{16})-([0-9a-f]{16})(?:-(\d+))?\.parquet")
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """One published partition: its files (paths below the table's folder), number of rows, and digests."""
 
     files: tuple[str, ...]
@@ -39,7 +38,7 @@ class Entry:
     def without(self, files: Collection[str]) -> Entry:
         """The entry if some files are damaged: its digest of inputs is empty, so it is stale."""
         damaged = tuple(path for path in self.files if path in files)
-        return replace(self, made_from="", damaged=damaged) if damaged else self
+        return self._replace(made_from="", damaged=damaged) if damaged else self
 
 
 def part_name(version: int, made_from: str, content: str, number: int) -> str:
@@ -56,9 +55,9 @@ def entries(files: Iterable[LogFile], *, by_date: bool) -> dict[str, Entry]:
 
 
 def _entry(files: list[LogFile]) -> Entry:
-    rows = sum(file.rows for file in files)
     paths = tuple(sorted((file.path for file in files), key=_place) if len(files) > 1 else (files[0].path,))
-    match = _PART.fullmatch(paths[0].rsplit("/", 1)[-1])
+    rows = sum([file.rows for file in files])
+    match = _PART.fullmatch(paths[0].rpartition("/")[2])
     if match:
         return Entry(paths, rows, match[1], match[2])
     # Landed files are named by their contents: the digest of their names is that of the inputs.

@@ -130,8 +130,7 @@ class TableLog:
         """
         state = self._state
         files = sorted(state.files.values())
-        actions = (delta_actions.add(file, self._hive) for file in files)
-        content = delta_actions.checkpoint(state.protocol, state.metadata, actions)
+        content = delta_actions.checkpoint(state.protocol, state.metadata, files, self._hive)
         known = {"version": state.version, "protocol": state.protocol, "metaData": state.metadata, "files": files}
         last = {"version": state.version, "size": len(files) + 2, "numOfAddFiles": len(files)}
         try:

@@ -59,14 +59,20 @@ def active_users(inputs: Inputs, scope: Scope) -> Outputs:
     came = scope.ports.shared(came)
     spans = {"day": 1, "week": WEEK, "month": MONTH}
 
-    def counted_after(days: int) -> Frame:
-        first = {name: nw.col("pause") + days >= span for name, span in spans.items() if days < span}
-        users = (
-            nw.when(first.get(name, nw.lit(False))).then(nw.col("users")).otherwise(0).alias(name) for name in spans
-        )
-        return came.select((nw.col("number") + days).alias("number"), *users)
+    def changed(span: str, day: nw.Expr, users: nw.Expr) -> Frame:
+        return came.select(day.alias("number"), *(users.alias(name) if name == span else zero(name) for name in spans))
 
-    counts = nw.concat([counted_after(days) for days in range(MONTH)]).group_by("number").agg(nw.col(*spans).sum())
+    def zero(name: str) -> nw.Expr:
+        return nw.lit(0, nw.Int64).alias(name)
+
+    # A user counts within a span from the day on which the earlier date leaves it, to the day on which this one does.
+    number, pause, users = nw.col("number"), nw.col("pause"), nw.col("users").cast(nw.Int64)
+    changes = [came.select("number", *map(zero, spans))]
+    for name, days in spans.items():
+        wait = nw.when(pause < days).then(days - pause).otherwise(nw.lit(0))
+        changes += [changed(name, number + wait, users), changed(name, number + days, 0 - users)]
+    counts = nw.concat(changes).group_by("number").agg(nw.col(*spans).sum())
+    counts = counts.with_columns(nw.col(*spans).cum_sum().over(order_by="number"))
     dates = scope.on_dates(came).select("event_date", "number").unique()
     return scope.outputs(active_users=dates.join(counts, on="number", how="inner"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,21 @@ def test_an_init_runs_with_the_first_name_of_its_own_and_not_with_a_module(
     assert "LOADED" not in vars(sys.modules[library])
     assert importlib.import_module(library).double(4) == 8
     assert vars(sys.modules[library])["LOADED"]
+
+
+def test_threads_that_use_a_package_first_at_the_same_time_wait_for_its_init(
+    library: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    init = tmp_path / library / "__init__.py"
+    init.write_text(
+        f"import time, {library}\nassert not hasattr({library}, 'double')\ntime.sleep(0.2)\n{init.read_text()}"
+    )
+    monkeypatch.setattr(deferred_imports, "INIT_ON_USE", (library,))
+    defer_imports()
+    module = importlib.import_module(library)
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(lambda n: module.double(n), range(4))) == [0, 2, 4, 6]
+    assert not hasattr(module, "other")
 
 
 def modules_after(*arguments: str) -> set[str]:

@@ -79,7 +79,7 @@ class ValidityIndex:
         with atomic_write(self._folder / _STATE) as file:
             file.write(json.dumps(named).encode())
         pairs = self._pairs_path(self._content or "")
-        if self._rows is not None and self._rows[0] == self._content:
+        if self._rows is not None and self._rows[0] == self._content and not pairs.exists():
             with atomic_write(pairs) as file:
                 self._pairs(self._rows[1]).write_parquet(file)
         self._hashes.delete_others({date: content for date, (content, _) in known.items()}, [_STATE, pairs.name])
