@@ -17,7 +17,7 @@ from typing import Any, Final
 #: Modules of whose names an import gets stand-ins, until one of them is used.
 ON_USE: Final = ("alembic", "importlib.metadata", "tqdm")
 #: Packages whose `__init__` runs when one of its names is used, and not when one of their modules is imported.
-INIT_ON_USE: Final = ("coloredlogs", "dagster._daemon", "duckdb", "numpy")
+INIT_ON_USE: Final = ("coloredlogs", "dagster._daemon", "duckdb")
 
 
 def defer_imports() -> None:
