@@ -217,20 +217,14 @@ def _read(
         what, _, column = reason.partition(": ")
         if what != "missing_column":
             raise QueryError(str(file), reason, "fix the file")
-        there = _columns_of(file, kind, csv.delimiter) or [
+        header = csv_header(file, csv.delimiter) if kind in ("csv", "tsv") else []
+        there = (list(pl.read_parquet_schema(file)) if kind == "parquet" else header) or [
             *(source for c in dataset.columns for source in c.sources if source not in missing),
             *landed.drift.new,
         ]
         remedy = "name yours by --user-column, --session-column, --platform-column, --time-column or --type-column"
         raise QueryError(str(file), f"has no column {column.partition(' (')[0]}; there are {', '.join(there)}", remedy)
     return landed
-
-
-def _columns_of(file: Path, kind: str, delimiter: str) -> list[str]:
-    """The names of the file's columns, for messages; none where it has no header or can't be read."""
-    if kind == "parquet":
-        return list(pl.read_parquet_schema(file))
-    return csv_header(file, delimiter) if kind in ("csv", "tsv") else []
 
 
 def _sessions(dataset: Dataset, read: Activity, path: Path, rows: pl.DataFrame) -> pl.DataFrame:

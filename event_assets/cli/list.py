@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -16,9 +16,6 @@ from event_assets.cli.arguments import (
     unused_samples,
 )
 from event_assets.settings import load_settings
-
-if TYPE_CHECKING:
-    from event_assets.declaration import Dataset
 
 
 def list_tables(
@@ -36,8 +33,21 @@ def list_tables(
     event-assets list shop
     event-assets list --json
     """
+    from event_assets.tables.catalog import tables
+
     found = one_or_all(dataset)
-    listed = [_listed(one) for one in found]
+    listed: list[dict[str, Any]] = [
+        {
+            "dataset": one.name,
+            "description": one.description,
+            "tables": [
+                {"table": t.name, "layer": t.layer, "by": t.partitioned_by, "key": t.key, "description": t.description}
+                for t in tables(one).values()
+                if not t.internal
+            ],
+        }
+        for one in found
+    ]
     if as_json:
         from event_assets.cli.machine_output import json_text
 
@@ -55,23 +65,3 @@ def list_tables(
         rows = [(t["table"], t["layer"], t["by"], ", ".join(t["key"]), t["description"]) for t in one["tables"]]
         print_rows(dict.fromkeys(names, False), rows, shown=Shown(wide, records))
     name_unused(unused)
-
-
-def _listed(dataset: Dataset) -> dict[str, Any]:
-    from event_assets.tables.catalog import tables
-
-    return {
-        "dataset": dataset.name,
-        "description": dataset.description,
-        "tables": [
-            {
-                "table": table.name,
-                "layer": table.layer,
-                "by": table.partitioned_by,
-                "key": table.key,
-                "description": table.description,
-            }
-            for table in tables(dataset).values()
-            if not table.internal
-        ],
-    }

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -70,14 +71,18 @@ def plan(
     found: Plan | PlannedDifference
     if diff:
         with working(f"computing {dataset} in a temporary lake"):
-            rows = None if listed else SAMPLE_ROWS
-            found = planned_difference(workspace, now=lambda: dt.datetime.now(dt.UTC), rows=rows)
+            most = None if listed else SAMPLE_ROWS
+            found = planned_difference(workspace, now=lambda: dt.datetime.now(dt.UTC), rows=most)
         planned = found.plan
     else:
         workspace.refresh()
         found = planned = preview(workspace)
     if out is not None and listed:
-        write_file([_differing_rows(found)], out)
+        import polars as pl
+
+        rows = [(table, date or None, *row) for table, date, *row in _rows(getattr(found, "tables", {}))]
+        schema = dict.fromkeys(("table", "event_date", "change", "key", "columns"), pl.String())
+        write_file([pl.DataFrame(rows, schema, orient="row")], out)
     elif out is not None:
         with atomic_write(out) as stream:
             stream.write(json_text(found.as_json()).encode() + b"\n")
@@ -104,8 +109,7 @@ def _print(found: Plan | PlannedDifference, planned: Plan) -> None:
     say("Rows that would differ:")
     for table, units in found.tables.items():
         say(f"{table}{_summed(units)}")
-        rows = [(date, *row) for date, unit in sorted(units.items()) for row in _rows(unit)]
-        for date, change, key, columns in rows[:_SAMPLE]:
+        for _, date, change, key, columns in islice(_rows({table: dict(sorted(units.items()))}), _SAMPLE):
             shown = " ".join(filter(None, (change, date, key)))
             say(f"  {shown}: {columns}" if columns else f"  {shown}")
 
@@ -124,23 +128,11 @@ def _summed(units: Mapping[str, Difference]) -> str:
     return f" {dates}: {counts}{which}" if dates else f": {counts}{which}"
 
 
-def _rows(unit: Difference) -> Iterator[tuple[str, str, str]]:
+def _rows(tables: Mapping[str, Mapping[str, Difference]]) -> Iterator[tuple[str, str, str, str, str]]:
+    """table, event_date (empty for a table without dates), change, key (JSON), columns of each row that differs."""
     from event_assets.cli.machine_output import json_text
 
-    for change, key, columns in unit.sample:
-        yield change, json_text(dict(key)), ", ".join(columns)
-
-
-def _differing_rows(found: Plan | PlannedDifference) -> Any:
-    """table, event_date (null for a table without dates), change, key (JSON), columns: a row for each that differs."""
-    import polars as pl
-
-    tables = getattr(found, "tables", {})
-    rows = [
-        (table, date or None, *row)
-        for table, dates in tables.items()
-        for date, unit in dates.items()
-        for row in _rows(unit)
-    ]
-    schema = dict.fromkeys(("table", "event_date", "change", "key", "columns"), pl.String())
-    return pl.DataFrame(rows, schema, orient="row")
+    for table, dates in tables.items():
+        for date, unit in dates.items():
+            for change, key, columns in unit.sample:
+                yield table, date, change, json_text(dict(key)), ", ".join(columns)

@@ -72,7 +72,14 @@ def quarantine(
         _check_reason(declared, settings, reason)
     shown = Shown(wide, blocks)
     refused = _Refused(declared, settings, reason)
-    replayed = _replay(refused) if replay else None
+    replayed = None
+    if replay:
+        from event_assets.cli.run_progress import run_with_progress
+
+        before = refused.keys()
+        run_with_progress(declared, settings)
+        after = refused.keys()
+        replayed = {"left": len(before - after), "entered": len(after - before), "stayed": len(before & after)}
     files, records = refused.by_file(), refused.records(limit)
     counts = files.group_by("reason", "event_date").agg(pl.col("records").sum()).sort("reason", "event_date")
     if out is not None:
@@ -157,16 +164,6 @@ class _Refused:
         from event_assets.warehouse.query import read_frame
 
         return read_frame(sql, {self.dataset.name: self.dataset}, self.settings, [self.reason])
-
-
-def _replay(refused: _Refused) -> dict[str, int]:
-    """Run the dataset by the current rules; the numbers of records that left, entered and stayed in quarantine."""
-    from event_assets.cli.run_progress import run_with_progress
-
-    before = refused.keys()
-    run_with_progress(refused.dataset, refused.settings)
-    after = refused.keys()
-    return {"left": len(before - after), "entered": len(after - before), "stayed": len(before & after)}
 
 
 def _print_files(files: pl.DataFrame, shown: Shown) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -17,12 +17,7 @@ from event_assets.cli.arguments import (
     unused_samples,
 )
 from event_assets.cli.console import note
-from event_assets.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    from event_assets.cli.dagster_runs import LastRun
-    from event_assets.declaration import Dataset
-    from event_assets.pipeline.status import DatasetStatus
+from event_assets.settings import load_settings
 
 
 def status(
@@ -42,29 +37,39 @@ def status(
     event-assets status shop
     event-assets status --json
     """
-    settings = load_settings()
-    found = one_or_all(dataset)
     from event_assets.pipeline.status import status as status_of
     from event_assets.pipeline.workspace import Workspace
 
-    statuses = [status_of(Workspace(one, settings)) for one in found]
-    runs = _last_runs(found, settings)
+    settings, found = load_settings(), one_or_all(dataset)
+    statuses, runs = [status_of(Workspace(one, settings)) for one in found], {}
+    if (settings.dagster_home / "dagster.yaml").exists():
+        from event_assets.cli.dagster_runs import last_runs  # loads Dagster, which takes a second
+
+        runs = last_runs([one.name for one in found], settings)
     if as_json:
         from event_assets.cli.machine_output import json_text
 
-        shown = [_as_json(one, runs.get(one.dataset)) for one in statuses]
+        shown = [
+            {**asdict(one), "refused_share": one.refused_share, "last_run": run and asdict(run)}
+            for one in statuses
+            for run in [runs.get(one.dataset)]
+        ]
         print(json_text(shown[0] if dataset else shown))
         return
 
     from event_assets.cli.text_table import Shown, print_rows
 
-    unused = unused_samples(found, settings)
-    rows = [_row(one, runs.get(one.dataset)) for one in statuses if one.dataset not in unused]
+    unused, rows = unused_samples(found, settings), []
+    for one in statuses:
+        if one.dataset not in unused:
+            share = f"{one.refused_share:.1%}" if one.records else ""
+            last = f"{run.ended:%m-%d %H:%M} {run.state}" if (run := runs.get(one.dataset)) else ""
+            dates, counts = (one.first_date, one.last_date), (one.stale, one.new_files)
+            rows.append((one.dataset, *dates, f"{one.records:,}", share, *counts, last, one.files))
     print_rows(_COLUMNS, rows, shown=Shown(wide, records))
     if dataset:
         tables = [tuple(asdict(table).values()) for table in statuses[0].tables]
-        numeric = {"table": False, "partitions": True, "rows": True, "first date": False, "last date": False}
-        print_rows({**numeric, "stale": True}, tables, shown=Shown(wide, records))
+        print_rows(_TABLE_COLUMNS, tables, shown=Shown(wide, records))
     for one in statuses:
         for warning in one.warnings:
             note(f"warning: {one.dataset}: {warning}")
@@ -73,34 +78,13 @@ def status(
     name_unused(unused)
 
 
-#: Columns of the datasets' table, and whether they hold numbers.
-_COLUMNS = {
-    "dataset": False,
-    "first date": False,
-    "last date": False,
-    "records": True,
-    "refused": True,
-    "stale": True,
-    "new files": True,
-    "last run": False,
-    "files": True,
-}
+def _columns(names: str, numeric: str) -> dict[str, bool]:
+    """Columns of a table, and whether they contain numbers."""
+    return {name: name in numeric.split(",") for name in names.split(",")}
 
 
-def _row(found: DatasetStatus, run: LastRun | None) -> tuple[object, ...]:
-    share = f"{found.refused_share:.1%}" if found.records else ""
-    last = f"{run.ended:%m-%d %H:%M} {run.state}" if run else ""
-    dates = (found.first_date, found.last_date)
-    return (found.dataset, *dates, f"{found.records:,}", share, found.stale, found.new_files, last, found.files)
-
-
-def _as_json(found: DatasetStatus, run: LastRun | None) -> dict[str, Any]:
-    return {**asdict(found), "refused_share": found.refused_share, "last_run": asdict(run) if run else None}
-
-
-def _last_runs(datasets: list[Dataset], settings: Settings) -> dict[str, LastRun]:
-    if not (settings.dagster_home / "dagster.yaml").exists():  # Dagster takes a second to load
-        return {}
-    from event_assets.cli.dagster_runs import last_runs
-
-    return last_runs([dataset.name for dataset in datasets], settings)
+_COLUMNS = _columns(
+    "dataset,first date,last date,records,refused,stale,new files,last run,files",
+    "records,refused,stale,new files,files",
+)
+_TABLE_COLUMNS = _columns("table,partitions,rows,first date,last date,stale", "partitions,rows,stale")

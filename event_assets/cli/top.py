@@ -21,6 +21,7 @@ from event_assets.cli.arguments import (
     named_dataset,
 )
 from event_assets.cli.console import note
+from event_assets.settings import load_settings
 from event_assets.wording import counted
 
 if TYPE_CHECKING:
@@ -71,7 +72,6 @@ def top(
     from event_assets.cli.detect_format import stem_of
     from event_assets.cli.machine_output import check_suffix, json_pieces, write_file
     from event_assets.cli.text_table import Shown, print_table
-    from event_assets.settings import load_settings
     from event_assets.tables.catalog import load_datasets
 
     check_suffix(out)
@@ -110,7 +110,6 @@ def _of_files(
 ) -> tuple[Dataset, pl.DataFrame]:
     from event_assets.cli.activity_sessions import read_activity
     from event_assets.cli.progress_bar import working
-    from event_assets.settings import load_settings
 
     with working(f"reading {path}"), tempfile.TemporaryDirectory(prefix="event_assets-top-") as staging:
         read = read_activity(path, names, wanted, load_settings(), Path(staging), fail_fast=fail_fast)
@@ -126,7 +125,6 @@ def _of_files(
 def _of_dataset(dataset: Dataset, n: int, wanted: Wanted | None) -> pl.DataFrame:
     """The ranking from the lake's rollup, as the last run published it."""
     from event_assets.errors import QueryError
-    from event_assets.settings import load_settings
     from event_assets.storage.lake import Lake
     from event_assets.storage.retry_missing_files import retry_missing_files
     from event_assets.tables.catalog import tables

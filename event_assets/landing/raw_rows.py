@@ -38,7 +38,7 @@ _REASON = (
     .then(pl.lit("ambiguous_timestamp"))
     .when(pl.col(TIME).is_not_null())
     .then(pl.lit("out_of_range"))
-    .when(pl.col("text").is_null())
+    .when("is missing")
     .then(pl.lit("missing_timestamp"))
     .otherwise(pl.lit("invalid_timestamp"))
 )
@@ -77,8 +77,8 @@ class RawColumns:
         return frame.with_columns(values) if values else frame
 
     def of(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The frame with every declared column as text, and of events `event_time` (the time's text, null where it is
-        missing) and `time_text` (the same unchanged)."""
+        """The frame with every declared column as text, and of events `event_time` (the time's text; null where it is
+        missing, if a text other than blanks means that) and `time_text` (the same unchanged)."""
         made = [*self._absent, *self._constant]
         made += [_first_meant(column) for column in self._coalesced]
         if self._written and AS_WRITTEN not in frame.columns:
@@ -90,9 +90,13 @@ class RawColumns:
             further += map(number_flag, of_flags)
         if self._time_parts:
             names = [name for name, _ in self._time_parts]
-            parts = [_meant(name, nulls) for name, nulls in self._time_parts]
-            made.append((parts[0] if len(parts) == 1 else pl.concat_str(parts, separator=" ")).alias(TIME))
-            made.append(pl.concat_str(names, separator=" ", ignore_nulls=True).replace("", None).alias(TIME_TEXT))
+            if [nulls for _, nulls in self._time_parts] != [{""}]:
+                parts = [_meant(name, nulls) for name, nulls in self._time_parts]
+                made.append((parts[0] if len(parts) == 1 else pl.concat_str(parts, separator=" ")).alias(TIME))
+            text = pl.col(TIME) if len(names) == 1 else pl.concat_str(names, separator=" ", ignore_nulls=True)
+            made.append(
+                (text.replace("", None) if (frame[TIME] == "").any() or len(names) > 1 else text).alias(TIME_TEXT)
+            )
             further += names[1:]
         return frame.with_columns(made).drop(further) if made else frame
 
@@ -170,8 +174,8 @@ class EventDates:
     ) -> tuple[pl.DataFrame, dict[int, list[tuple[int, str]]]]:
         """(the records with event_time, time_assumed and event_date; (number, reason) of the others by file).
 
-        The frame's event_time is the text of the time, null where it is missing. With the limits of several files, the
-        column FILE_IN_FRAME is the position of a record's limits.
+        The frame's event_time is the text of the time, null or blank where it is missing. With the limits of several
+        files, the column FILE_IN_FRAME is the position of a record's limits.
         """
         text = frame[TIME]
         times, ambiguous = parse_times_of_any(
@@ -181,16 +185,17 @@ class EventDates:
             zones=self._time.zones,
         )
         latest = _by_row(frame, [one.latest for one in limits])
+        missing = _is_missing(text, times)
         assumed = pl.Series(np.zeros(len(text), bool))
         if any(one.assumed for one in limits):
             assumptions = _by_row(frame, [one.assumed for one in limits])
-            assumed = text.is_null() & assumptions.is_not_null()
+            assumed = missing & assumptions.is_not_null()
             times = times.zip_with(~assumed, assumptions)
         frame = frame.with_columns(times.alias(TIME), assumed.alias("time_assumed"))
         bad = times.is_null() | (times < self._earliest) | (times > latest)
         # Few are rejected, and the reason is computed for these only.
         file = pl.col(FILE_IN_FRAME) if len(limits) > 1 else pl.lit(0).alias(FILE_IN_FRAME)
-        columns = [file, ROW_NUMBER, TIME, text.alias("text"), ambiguous.alias("is ambiguous")]
+        columns = [file, ROW_NUMBER, TIME, missing.alias("is missing"), ambiguous.alias("is ambiguous")]
         rejected = frame.select(columns).filter(bad).select(FILE_IN_FRAME, ROW_NUMBER, _REASON)
         undated: dict[int, list[tuple[int, str]]] = {}
         for place, number, reason in rejected.rows():
@@ -198,6 +203,14 @@ class EventDates:
         dated = frame.filter(~bad)
         dates = event_dates(dated[TIME], self._dataset.timezone).alias(EVENT_DATE)
         return dated.with_columns(dates), undated
+
+
+def _is_missing(text: pl.Series, times: pl.Series) -> pl.Series:
+    """Whether a record has no text of a time: only where no time was read, a text can be missing."""
+    missing = np.zeros(len(text), bool)
+    unread = times.is_null().arg_true()
+    missing[unread.to_numpy()] = (text.gather(unread).str.strip_chars(BLANKS).fill_null("") == "").to_numpy()
+    return pl.Series(missing)
 
 
 def _by_row(frame: pl.DataFrame, values: Sequence[dt.datetime | None]) -> pl.Series:

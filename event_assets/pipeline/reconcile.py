@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -67,24 +68,10 @@ class Reconciliation:
     def equations(self) -> list[tuple[str, bool]]:
         """Each equation in figures, and whether it holds."""
         landed_events = self.landed - self.rows.get(RAW_PROFILES, 0)
-        erased = f" + erased {self.erased}" if self.erased else ""
-        dropped = f" + dropped {self.dropped}" if self.dropped else ""
-        excluded = f" + excluded {self.excluded}" if self.excluded else ""
         return [
-            (
-                f"records {self.records} = landed {self.landed} + rejected {self.rejected}{erased}",
-                self.records == self.landed + self.rejected + self.erased,
-            ),
-            (f"landed events {landed_events} = raw {self.raw}{dropped}", landed_events == self.raw + self.dropped),
-            (
-                f"raw {self.raw} = cleaned {self.cleaned} + duplicates {self.duplicates}"
-                f" + quarantined {self.quarantined}{excluded}",
-                self.raw == self.cleaned + self.duplicates + self.quarantined + self.excluded,
-            ),
-            (
-                f"cleaned {self.cleaned} = facts {self.facts} + filtered {self.filtered}",
-                self.cleaned == self.facts + self.filtered,
-            ),
+            _sum(self.records, "records", {"landed": self.landed, "rejected": self.rejected}, erased=self.erased),
+            _sum(landed_events, "landed events", {"raw": self.raw}, dropped=self.dropped),
+            *_sums_by_date({name: getattr(self, name) for name in _NAMES}),
         ]
 
     @property
@@ -161,6 +148,21 @@ def reconcile(workspace: Workspace) -> Reconciliation:
 _NAMES = (*_ROWS.values(), *(name for names in _FIGURES.values() for name in names))
 
 
+def _sums_by_date(counts: Mapping[str, int]) -> list[tuple[str, bool]]:
+    """The equations of each date, from its figures."""
+    of_raw, of_cleaned = ("cleaned", "duplicates", "quarantined"), ("facts", "filtered")
+    return [
+        _sum(counts["raw"], "raw", {name: counts[name] for name in of_raw}, excluded=counts["excluded"]),
+        _sum(counts["cleaned"], "cleaned", {name: counts[name] for name in of_cleaned}),
+    ]
+
+
+def _sum(whole: int, name: str, parts: Mapping[str, int], **others: int) -> tuple[str, bool]:
+    """The equation of a figure and its parts as a text, and whether it holds; `others` are named if they aren't 0."""
+    known = {**parts, **{other: number for other, number in others.items() if number}}
+    return f"{name} {whole} = {' + '.join(f'{part} {n}' for part, n in known.items())}", whole == sum(known.values())
+
+
 def _counted(workspace: Workspace, date: dt.date) -> dict[str, int]:
     """The figures of one date."""
     counts = {name: workspace.rows(table, date) for table, name in _ROWS.items()}
@@ -172,16 +174,12 @@ def _counted(workspace: Workspace, date: dt.date) -> dict[str, int]:
 
 def reconciliation(found: Reconciliation, table: Table) -> pl.DataFrame:
     """The table `reconciliation`: the whole (event_date null), then a row for each date with any count."""
-
-    def holds(counts: dict[str, int]) -> bool:
-        accounted = counts["cleaned"] + counts["duplicates"] + counts["quarantined"] + counts["excluded"]
-        return counts["raw"] == accounted and counts["cleaned"] == counts["facts"] + counts["filtered"]
-
     schema = table.polars_schema()
     whole = {name: getattr(found, name, None) for name in schema}
     rows: list[dict[str, Any]] = [{**whole, "holds": found.holds and not found.stale}]
     for date, counts in sorted(found.by_date.items()):
-        rows.append({"event_date": date, **counts, "holds": holds(counts) and date not in found.stale_dates})
+        holds = all(passed for _, passed in _sums_by_date(counts)) and date not in found.stale_dates
+        rows.append({"event_date": date, **counts, "holds": holds})
     return pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema=schema)
 
 

@@ -14,7 +14,7 @@ from event_assets.storage.partitions import Entry
 
 
 class CountCache:
-    """Figures by the name of what is counted and a unit; kept in one file."""
+    """Counts by a name and a partition, kept in one file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -24,7 +24,7 @@ class CountCache:
     def find(
         self, name: str, unit: str, entry: Entry | None, read: Callable[[], Mapping[str, int]]
     ) -> Mapping[str, int]:
-        """The figures of a unit: those that are remembered of its files, else what `read` finds in them."""
+        """The counts of a partition: remembered for its files, else read from them by `read`."""
         if entry is None:
             return {}
         known = self._read().get(f"{name} {unit}")

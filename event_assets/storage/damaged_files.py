@@ -1,7 +1,7 @@
 """Published files that are damaged: how they are recognised, and the marks that let the next run recompute them.
 
-A file that is missing or has another size than in the log is found by a listing. One of the right size that can't be
-read is seen by whoever reads it first; the mark, an empty file in `_state/damaged` of the dataset, tells the next run.
+A listing finds files that are missing or have another size than in the log. A file of the right size that can't be read
+is found by its first reader; the mark, an empty file in `_state/damaged` of the dataset, tells the next run.
 """
 
 from __future__ import annotations
@@ -82,6 +82,6 @@ def unmark(state: Path, paths: Collection[Path]) -> None:
 
 
 def dataset_folder(path: Path) -> Path | None:
-    """The folder of the dataset that a table's file belongs to: the one with the `_state` folder."""
+    """The folder of the dataset of a table's file: it contains the `_state` folder."""
     outside = [folder for folder in path.parents if STATE not in folder.relative_to(folder.anchor).parts]
     return next((folder for folder in outside if (folder / STATE).is_dir()), None)

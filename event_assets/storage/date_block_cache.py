@@ -34,7 +34,7 @@ class DateBlockCache:
             rows.write_parquet(file, compression="snappy", metadata={_MADE_FROM: made_from})
 
     def keep_only(self, table: str, names: Collection[str]) -> None:
-        """Delete the blocks of a table with other names: they may contain what is in no table any more."""
+        """Delete the blocks of a table with other names: they may contain rows that are in no table any more."""
         for path in self.path(table).glob("*.parquet"):
             if f"{table}/{path.name}" not in names:
                 path.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ _EPOCH = dt.datetime(1970, 1, 1)
 
 
 def delta_statistics(path: Path, columns: Collection[str]) -> dict[str, dict[str, object]]:
-    """`minValues`, `maxValues` and `nullCount` of those of some columns of which the file's footer has them."""
+    """`minValues`, `maxValues` and `nullCount` of the given columns, as far as the file's footer has them."""
     import pyarrow.parquet as pq
 
     metadata = pq.read_metadata(path)
@@ -31,7 +31,7 @@ def delta_statistics(path: Path, columns: Collection[str]) -> dict[str, dict[str
         found["nullCount"][name] = sum(group.null_count for group in groups)
         bounded = [group for group in groups if group.has_min_max]
         if bounded and all(group.has_min_max or not group.num_values for group in groups):
-            # As they are stored: pyarrow would load pandas, where that is installed, to tell a time's Python type.
+            # The stored values: for a time's Python value pyarrow would load pandas, if it is installed.
             found["minValues"][name] = _value(min(group.min_raw for group in bounded), types.field(name).type)
             found["maxValues"][name] = _value(max(group.max_raw for group in bounded), types.field(name).type)
     return {key: values for key, values in found.items() if values}

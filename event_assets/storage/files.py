@@ -1,7 +1,7 @@
 """One interface to the files of a table's folder, on a disk or in an object store.
 
-A published file never changes and no other file takes its name. So a copy on this machine's disk is right for ever,
-and whatever reads tables goes on reading paths.
+A published file never changes and no other file takes its name. So a copy on this machine's disk is always right, and
+all readers of tables read paths.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class LocalFiles:
             return None
 
     def sizes(self, paths: Collection[str]) -> dict[str, int]:
-        """The bytes of those of the files that exist, as a listing has them now."""
+        """The bytes of the files that exist, by a new listing."""
         return {path: size for path in paths if (size := self.size(path)) is not None}
 
     def delete(self, paths: Iterable[str]) -> None:
@@ -69,11 +69,11 @@ class LocalFiles:
             (self.folder / path).unlink(missing_ok=True)
 
     def leftovers(self, counting: Collection[str]) -> list[str]:
-        """The Parquet files that a dead writer may have left: all but the log's own and those that count."""
+        """The Parquet files that a dead writer may have left: all except the log's files and the current files."""
         return [path for path in _parquet(self.folder) if path not in counting]
 
     def forget(self, counting: Collection[str]) -> None:
-        """Bring what is known of the folder up to the files that count now."""
+        """Forget what is known about files that are not current."""
 
     def log_names(self) -> list[str]:
         """The names of the files of the table's log."""
@@ -165,7 +165,8 @@ class ObjectFiles:
             (self.here / path).unlink(missing_ok=True)
 
     def leftovers(self, counting: Collection[str]) -> list[str]:
-        """None that are younger than this writer's lease: those are its own, or of the one that took it over."""
+        """Younger files than this writer's lease are left out: they are its own, or of a writer that took the lease
+        over."""
         lease = self._lease()
         return [
             found.key

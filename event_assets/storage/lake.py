@@ -33,7 +33,7 @@ INTERNAL = f"{STATE}/tables"
 class Lake:
     """All tables below one root. Tables are named by dataset, table name, schema and Hive column.
 
-    Of a root in an object store, copies and what is not yet published are kept below `cache` on this machine's disk.
+    If the root is in an object store, copies and unpublished files are kept below `cache` on this machine's disk.
     """
 
     def __init__(self, root: Place, cache: Path = Settings.cache) -> None:
@@ -51,9 +51,8 @@ class Lake:
         internal: bool = False,
         measured: Collection[str] = (),
     ) -> TableStore:
-        """A table; who only reads it needs no schema. An internal one is stored below the dataset's `_state`.
-
-        The log holds the bounds of the `measured` columns.
+        """A table; readers need no schema. An internal table is stored below the dataset's `_state`. The log contains
+        the bounds of the `measured` columns.
         """
         folder = f"{INTERNAL}/{table}" if internal else table
         return TableStore(self._files(dataset, folder), schema, partitioned_by, self.state(dataset), measured)
@@ -76,7 +75,7 @@ class Lake:
         return True
 
     def has_table(self, dataset: str, table: str) -> bool:
-        """Whether files of a table are stored beside those that users read."""
+        """Whether files of a table are stored beside the tables that users read."""
         if self._objects:
             return any(True for _ in self._objects.below(dataset).below(table).all())
         return (self._here / dataset / table).is_dir()

@@ -1,7 +1,7 @@
 """One writer per dataset: a lock in the lake, kept from reading inputs to publishing.
 
-The operating system frees it when its holder dies, so no clock decides who may write. A holder that died
-leaves its mark behind: the next one clears away what was staged but never published.
+The operating system frees it when its holder dies, so no clock decides who may write. A holder that died leaves its
+mark: the next holder deletes what was staged and never published.
 """
 
 from __future__ import annotations
@@ -90,9 +90,8 @@ def _holder_of(mark: Path) -> dict[str, str]:
 
 
 def unfinished_since(state: Path) -> int | None:
-    """When a writer began that died (in nanoseconds, as the file system tells), until the next one has cleared up.
-
-    None where the last writer came to its end, and while one is at work.
+    """When a writer that died began, in nanoseconds by the file system's clock, until the next writer has cleared up.
+    None if the last writer finished, and while a writer is active.
     """
     mark = state / _MARK
     if not mark.exists():

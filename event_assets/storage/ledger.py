@@ -1,6 +1,6 @@
-"""The ledger of a dataset's source files: what was landed, under which names, what was taken back.
+"""The ledger of a dataset's source files: what was landed, under which names, and what was retracted.
 
-It only grows: each step is one entry, several entries are one atomic commit, and the state is what they add up to.
+It only grows: each change is one entry, several entries are one atomic commit, and all entries together give the state.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class Ledger(LedgerState):
         self._count = 0
 
     def reload(self) -> Ledger:
-        """Bring the state up to what was committed by now. LakeError where it can't be read: nothing may change."""
+        """Read what was committed since the last call. LakeError if the ledger can't be read: then nothing may
+        change."""
         try:
             return retry_missing_files(self._reload, lambda: None)
         except (DamagedLogError, DamagedFileError) as error:  # their remedy, another run, is for tables
@@ -96,7 +97,7 @@ class Ledger(LedgerState):
             self.append([Key(secrets.token_hex(16))])
 
     def rewrite(self, entries: Iterable[Entry] = (), change: Callable[[Entry], Entry] = lambda entry: entry) -> None:
-        """Commit entries together with all others as `change` gives them, and delete every older text of them."""
+        """Commit entries together with all other entries, changed by `change`, and delete every older text of them."""
         for entry in entries:
             self._apply(read_entry(entry_text(entry)))
         texts = [entry_text(change(entry)) for entry in self._entries()]
@@ -126,7 +127,7 @@ class Ledger(LedgerState):
 
     def _write(self, texts: list[str], remove: list[str]) -> None:
         first = self._count
-        # Two writers that don't know of each other never write one file.
+        # The digest keeps two writers that don't know of each other from writing the same file.
         path = f"entries-{self._log.version + 1:08d}-{digest(texts)}.parquet"
         frame = pl.DataFrame(
             {"sequence": range(first, first + len(texts)), "entry": texts},

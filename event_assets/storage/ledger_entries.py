@@ -21,8 +21,7 @@ State = Literal["active", "superseded", "retracted", "rejected"]
 class SourceFile:
     """A file as it was landed under certain landing rules. Times are UTC, `dates` counts rows by event_date.
 
-    records = landed + rejected + erased. Counts are of what is in the lake, or was there until retention
-    dropped its date.
+    records = landed + rejected + erased. Counts include dates that retention has dropped.
     """
 
     file_id: str
@@ -72,7 +71,7 @@ class Binding:
 
     @property
     def key(self) -> str:
-        """What tells the name from others."""
+        """What identifies the name."""
         return self.hidden[0] if self.hidden else self.name
 
     @property
@@ -99,7 +98,7 @@ class Restoration:
 
 @dataclass(frozen=True)
 class Erasure:
-    """A user whose records are removed, in whatever file they are or come again: a keyed hash of the user's id."""
+    """A user whose records are removed from all present and future files, by a keyed hash of the user's id."""
 
     user: str
     salt: str

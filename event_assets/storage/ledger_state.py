@@ -1,4 +1,4 @@
-"""What the entries of a ledger add up to: the source files, their names and states, what was retracted and erased."""
+"""The state that the entries of a ledger give: the source files, their names and states, retractions and erasures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LedgerState:
     def _clear(self) -> None:
         self.files: dict[tuple[Kind, str], SourceFile] = {}
         self.bindings: dict[tuple[Kind, str], Binding] = {}
-        """The bindings by kind and key; `binding` finds that of a name."""
+        """The bindings by kind and key; `binding` finds the binding of a name."""
         self._bound: defaultdict[tuple[Kind, str], dict[str, None]] = defaultdict(dict)
         """The keys of each content's names so far."""
         self.manifests: dict[str, Manifest] = {}
@@ -81,7 +81,7 @@ class LedgerState:
         yield from (Expiry(table, before.isoformat()) for table, before in sorted(self.expired_before.items()))
 
     def binding(self, kind: Kind, name: str) -> Binding | None:
-        """What a name of the inbox stands for, if anything."""
+        """The binding of a name in the inbox, if it has one."""
         found = self.bindings.get((kind, name))
         return found if found is not None or self.salt is None else self.bindings.get((kind, self.name_hash(name)))
 

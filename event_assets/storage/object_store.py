@@ -36,7 +36,7 @@ class GoneError(FileNotFoundError):
 
 @dataclass(frozen=True)
 class Object:
-    """What a listing tells of an object. `version` (the ETag) is another after each change."""
+    """An object as a listing shows it. `version` (the ETag) differs after each change."""
 
     key: str
     bytes: int
@@ -65,14 +65,13 @@ class Objects:
             _obstore().put(self._client, self._full(key), file)
 
     def create(self, key: str, content: bytes) -> str | None:
-        """Put a new object; its version, or None where there is one of that key already.
-
-        Where the store's reply was lost, an object of just this content counts as ours: let it hold who wrote it.
+        """Put a new object; returns its version, or None if the key exists. If the store's reply was lost, an object
+        with exactly this content counts as ours: the content should show its writer.
         """
         return self._conditional(key, content, "create")
 
     def replace(self, key: str, content: bytes, version: str) -> str | None:
-        """Put an object in place of a certain version of it; its new version, None where that one doesn't exist."""
+        """Replace this version of an object; returns the new version, or None if this version doesn't exist."""
         return self._conditional(key, content, {"e_tag": version})
 
     def read(self, key: str) -> tuple[bytes, Object] | None:

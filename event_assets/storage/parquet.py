@@ -80,7 +80,7 @@ def by_hive(pieces: Iterable[WrittenFile]) -> list[list[WrittenFile]]:
 
 
 def footer(figures: Mapping[str, int]) -> dict[str, str]:
-    """A file's metadata that tells its figures."""
+    """A file's metadata with its figures."""
     return {FIGURE + name: str(value) for name, value in figures.items()}
 
 
@@ -105,7 +105,7 @@ def holds_rows(path: Path, rows: int) -> bool:
 
 @contextmanager
 def naming_disk_errors(*paths: Path) -> Iterator[None]:
-    """LakeError where the files can't be written; what was written of them is deleted then."""
+    """LakeError if the files can't be written; unfinished files are then deleted."""
     try:
         yield
     except (OSError, pl.exceptions.ComputeError) as error:

@@ -14,9 +14,8 @@ from event_assets.storage.parquet import scan_parquet
 def copy_without_rows(
     part: Path, row_numbers: Collection[int], into: Path, texts: Mapping[str, Mapping[str, str]] | None = None
 ) -> None:
-    """Copy a landed part but for the rows of these numbers, with `texts` (column to texts to new ones) replaced.
-
-    Streaming, since a date may be larger than memory.
+    """Copy a landed part without the rows of these numbers and with `texts` replaced (old to new text, by column). It
+    streams, since a date may be larger than memory.
     """
     removed = pl.Series(sorted(row_numbers), dtype=pl.Int64)
     kept = scan_parquet(part).filter(~pl.col("row_number").is_in(removed.implode()))
@@ -29,7 +28,7 @@ def replacements(texts: Mapping[str, Mapping[str, str]]) -> list[pl.Expr]:
 
 
 def copy_without_columns(part: Path, columns: Collection[str], into: Path) -> bool:
-    """Copy a landed part but for some columns; False, and no copy, where it has none of them."""
+    """Copy a landed part without some columns; returns False, without a copy, if it has none of them."""
     rows = scan_parquet(part)
     there = [name for name in rows.collect_schema().names() if name in columns]
     if there:

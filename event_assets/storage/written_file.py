@@ -20,5 +20,5 @@ class WrittenFile:
 
 
 def discard_folder(folder: Path) -> None:
-    """Delete a folder of written files, as far as there is one."""
+    """Delete a folder of written files, if it exists."""
     shutil.rmtree(folder, ignore_errors=True)

@@ -63,14 +63,25 @@ def parse_times(text: pl.Series, *, format: Format, source_timezone: str, zones:
     Naive times are in `source_timezone`, in a gap or fold as PEP 495 reads them with fold=0. Digits beyond
     the microsecond are cut off.
     """
-    plain = text.str.strip_chars(BLANKS)
+    if format != format.strip(BLANKS):
+        text = text.str.strip_chars(BLANKS)  # such a pattern reads no text
+    times = _parse_plain(text, format, source_timezone, zones)
+    # Few texts have blanks around them: only those are trimmed that are not read as they are.
+    unread = (times.is_null() & text.is_not_null()).arg_true()
+    if len(unread):
+        plain = text.gather(unread).str.strip_chars(BLANKS)
+        times = times.scatter(unread, _parse_plain(plain, format, source_timezone, zones))
+    return times
+
+
+def _parse_plain(text: pl.Series, format: Format, source_timezone: str, zones: Mapping[str, str]) -> pl.Series:
     if format in _EPOCH_UNITS:
-        return _epochs(plain, _EPOCH_UNITS[format])
-    columns = TimeColumns.of_nothing(len(plain))
+        return _epochs(text, _EPOCH_UNITS[format])
+    columns = TimeColumns.of_nothing(len(text))
     if format == "excel_serial":
-        _read_serials(plain, columns)
+        _read_serials(text, columns)
     else:
-        read_column(plain, time_form(format, tuple(zones.items())), columns)
+        read_column(text, time_form(format, tuple(zones.items())), columns)
     micros, known = columns.micros, columns.known
     if source_timezone != "UTC" and columns.naive.any():
         _localise(micros, np.flatnonzero(columns.naive), source_timezone)

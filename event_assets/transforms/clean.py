@@ -24,11 +24,12 @@ def clean(inputs: Inputs, scope: Scope) -> Outputs:
     raw = scope.ports.read_once(inputs["raw_events"])
     values = [name for column in dataset.columns for name in _compared(column)]
     lineage = ["event_time", "event_time_us", "file_id", "row_number"]
-    records = scope.ports.shared(_judged(raw, scope).select(*scope.by("is valid", "is excluded", *values, *lineage)))
-    refused = records.filter(~nw.col("is valid") & ~nw.col("is excluded")).select(*scope.by("file_id", "row_number"))
-    quarantine = _quarantined(raw, refused, scope)
+    verdict = ["is valid", "is excluded", *(f"no {column.name}" for column in dataset.columns)]
+    records = scope.ports.shared(_judged(raw, scope).select(*scope.by(*verdict, *values, *lineage)))
+    refused = records.filter(~nw.col("is valid") & ~nw.col("is excluded"))
+    quarantine = _quarantined(raw, refused.drop(*scope.by("event_time")), scope)
 
-    valid = with_event_id(records.filter(nw.col("is valid")).drop("is valid", "is excluded"), scope)
+    valid = with_event_id(records.filter(nw.col("is valid")).drop(*verdict), scope)
     if dataset.dedupe_days != 0:
         valid = _with_earlier(valid, inputs["event_keys"], scope)
     placed = scope.ports.shared(
@@ -69,11 +70,11 @@ def _judged(raw: Frame, scope: Scope) -> Frame:
 
 
 def _quarantined(raw: Frame, refused: Frame, scope: Scope) -> Frame:
-    """The quarantined records with reasons. They are few: judging them again costs less than keeping every text."""
+    """The quarantined records, which are few, with their texts and reasons."""
     # By number first, which leaves few rows to be found by the long text of their file's id.
     likely = raw.join(refused.select("row_number").unique(), on="row_number", how="semi")
-    texts = likely.join(refused.select("file_id", "row_number"), on=["file_id", "row_number"], how="semi")
-    return quarantine_rows(_judged(texts, scope), scope.dataset.columns, required_columns(scope.dataset), scope)
+    texts = likely.join(refused, on=["file_id", "row_number"], how="inner")
+    return quarantine_rows(texts, scope.dataset.columns, required_columns(scope.dataset), scope)
 
 
 def _with_earlier(valid: Frame, event_keys: Frame, scope: Scope) -> Frame:

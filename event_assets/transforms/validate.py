@@ -1,9 +1,9 @@
 """Validates raw records: normalises and types their values, and separates valid records from those to quarantine.
 
 A judged frame holds the raw frame's own columns and, for each declared column NAME, `text NAME` (trimmed,
-aliased, folded; null where it means null) and `typed NAME`, of JSON also `canonical NAME`, and `is valid` and
-`is excluded` (bool, not both): excluded are records that a block's `where` leaves out.
-Declared names contain no blank, so they can't collide with these columns.
+aliased, folded; null where it means null), `no NAME` (whether that is null) and `typed NAME`, of JSON also
+`canonical NAME`, and `is valid` and `is excluded` (bool, not both): excluded are records that a block's `where` leaves
+out. Declared names contain no blank, so they can't collide with these columns.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from event_assets.transforms.conditions import holds
 from event_assets.transforms.interface import Frame, Scope
 from event_assets.transforms.normalize import BLANKS, named, trimmed
 from event_assets.transforms.record_text import CAME_AS_NUMBER, SOURCE_BLOCK, RecordTexts
+
+#: A reason is one of these, of equal length, and a column.
+_MISSING, _INVALID = "missing_", "invalid_"
 
 
 def judged(
@@ -57,6 +60,9 @@ def judged(
         )
     )
     rules = [valid for column in columns if (valid := _valid(column, column.name in required)) is not None]
+    frame = frame.with_columns(
+        *(nw.col(f"text {column.name}").is_null().alias(f"no {column.name}") for column in columns)
+    )
     frame = frame.with_columns(_excluded(columns, scope, kind).alias("is excluded"))
     return frame.with_columns(nw.all_horizontal(~nw.col("is excluded"), *rules, ignore_nulls=False).alias("is valid"))
 
@@ -79,7 +85,7 @@ def _excluded(columns: Sequence[Column], scope: Scope, kind: Kind) -> nw.Expr:
     def excluded(block: Source) -> nw.Expr:
         if not block.where:
             return nw.lit(False)
-        cast = [nw.col(f"text {name}").is_null() | ~nw.col(f"typed {name}").is_null() for name in block.where]
+        cast = [nw.col(f"no {name}") | ~nw.col(f"typed {name}").is_null() for name in block.where]
         wanted = holds(block.where, by_name.__getitem__, lambda name: nw.col(f"typed {name}"))
         return nw.all_horizontal(*cast, ~wanted, ignore_nulls=False)
 
@@ -152,16 +158,15 @@ def quarantine_rows(
     frame: Frame, columns: Sequence[Column], required: Collection[str], scope: Scope, kind: Kind = "events"
 ) -> Frame:
     """The rows of the quarantine: file_id, row_number, reason, reasons, column, raw of the judged records that are not
-    valid."""
+    valid. Of a judged frame, their texts and canonical forms are not needed."""
     bad = frame.filter(~nw.col("is valid") & ~nw.col("is excluded"))
     reasons = {column.name: _reason(column, column.name in required) for column in columns}
     bad = bad.with_columns(*(reason.alias(f"reason {name}") for name, reason in reasons.items()))
     every = [nw.col(f"reason {name}") for name in reasons]
     bad = bad.with_columns(
-        nw.coalesce(*every).alias("reason"),
-        nw.concat_str(every, separator=",", ignore_nulls=True).alias("reasons"),
-        nw.coalesce(*(nw.when(~nw.col(f"reason {n}").is_null()).then(nw.lit(n)) for n in reasons)).alias("column"),
+        nw.coalesce(*every).alias("reason"), nw.concat_str(every, separator=",", ignore_nulls=True).alias("reasons")
     )
+    bad = bad.with_columns(nw.col("reason").str.slice(len(_MISSING)).alias("column"))
     records = RecordTexts(scope.dataset, kind)
     if SOURCE_BLOCK in records.columns:
         bad = bad.with_columns(nw.col(SOURCE_BLOCK).cast(nw.String))
@@ -194,23 +199,18 @@ def _named(frame: Frame, columns: Sequence[Column], scope: Scope) -> Frame:
 
 def _valid(column: Column, required: bool) -> nw.Expr | None:
     """Whether a record keeps the column's rules (never null); None where it has none that could fail."""
-    text, value = nw.col(f"text {column.name}"), nw.col(f"typed {column.name}")
+    missing, value = nw.col(f"no {column.name}"), nw.col(f"typed {column.name}")
     bounds = within_bounds(value, column)
     if bounds is not None:
-        return (text.is_null() & nw.lit(not required)) | bounds.fill_null(False)
+        return (missing & nw.lit(not required)) | bounds.fill_null(False)
     if required:
         return ~value.is_null()
-    return None if column.type == "string" else text.is_null() | ~value.is_null()
+    return None if column.type == "string" else missing | ~value.is_null()
 
 
 def _reason(column: Column, required: bool) -> nw.Expr:
     valid = _valid(column, required)
     if valid is None:
         return nw.lit(None, nw.String)
-    missing = nw.col(f"text {column.name}").is_null()
-    return (
-        nw.when(~valid & missing)
-        .then(nw.lit(f"missing_{column.name}"))
-        .when(~valid)
-        .then(nw.lit(f"invalid_{column.name}"))
-    )
+    reason = nw.when(nw.col(f"no {column.name}")).then(nw.lit(_MISSING)).otherwise(nw.lit(_INVALID))
+    return nw.when(~valid).then(nw.concat_str(reason, nw.lit(column.name)))

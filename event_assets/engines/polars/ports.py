@@ -97,7 +97,7 @@ class PolarsPorts:
         # A set of few texts is a number: an eighth of the time that a list for each group takes.
         bits = [1 << place for place in range(len(texts))]
         bit = pl.col(column).replace_strict(texts, bits, default=0, return_dtype=pl.UInt64)
-        sets = _grouped(rows.select(*by, bit.alias(into)), by, pl.col(into).bitwise_or())
+        sets = _united(rows.select(*by, bit.alias(into)), by, into)
         found = sets[into].unique().to_list() or [0]  # of no rows, too, something must be mapped to be text
         joined = [separator.join(text for text, bit in zip(texts, bits, strict=True) if one & bit) for one in found]
         text = pl.col(into).replace_strict(found, joined, return_dtype=pl.String)
@@ -152,12 +152,14 @@ def _begins_run(columns: Sequence[str]) -> pl.Expr:
     )
 
 
-def _grouped(rows: pl.DataFrame, by: Sequence[str], one: pl.Expr) -> pl.DataFrame:
-    """`rows.group_by(by).agg(one)`; rows in that order are grouped by their runs, in a third of the time."""
-    if not rows.is_sorted(by):
-        return rows.group_by(by).agg(one)
-    run = _begins_run(by).cum_sum().set_sorted().alias("row run")
-    return rows.with_columns(run).group_by("row run").agg(pl.col(*by).first(), one).drop("row run")
+def _united(rows: pl.DataFrame, by: Sequence[str], bits: str) -> pl.DataFrame:
+    """One row per `by`: these columns, and all the bits of its rows. Of rows in that order, its runs are united, in a
+    quarter of the time."""
+    if rows.is_empty() or not rows.is_sorted(by):
+        return rows.group_by(by).agg(pl.col(bits).bitwise_or())
+    begins = rows.select(_begins_run(by)).to_series().arg_true()
+    united = np.bitwise_or.reduceat(rows[bits].to_numpy(), begins.to_numpy())
+    return rows.select(by)[begins].with_columns(pl.Series(bits, united))
 
 
 def _repeated(marks: pl.LazyFrame) -> pl.Series:
