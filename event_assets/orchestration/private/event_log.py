@@ -24,6 +24,7 @@ from dagster import AssetKey, DagsterEventType, EventLogEntry
 from dagster._core.event_api import EventHandlerFn
 from dagster._core.events import EVENT_TYPE_TO_PIPELINE_RUN_STATUS
 from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Events
 from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorageWatchdog
@@ -31,7 +32,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.exc import DatabaseError
 
 from event_assets.orchestration.private.bulk_rows import BULK, Numbered, event_rows, index_events
-from event_assets.orchestration.private.sqlite_storages import REVISION
+from event_assets.orchestration.private.sqlite_storages import REVISION, create_tables
 
 _BUSY_SECONDS = 60
 _MADE: Final = DagsterEventType.ASSET_MATERIALIZATION
@@ -160,7 +161,11 @@ class EventLog(SqliteEventLogStorage):
         try:
             with engine.begin() as connection:
                 tables = inspect(connection).get_table_names()
-                if not tables and not for_index_shard and self._create(connection):
+                if not tables and (
+                    create_tables(connection, SqlEventLogStorageMetadata)
+                    if for_index_shard
+                    else self._create_like_index(connection)
+                ):
                     return
                 if "alembic_version" in tables and _is_newest(connection):
                     return
@@ -168,7 +173,7 @@ class EventLog(SqliteEventLogStorage):
             pass  # another process is creating it: the stock storage waits for that
         super()._initdb(engine, for_index_shard)
 
-    def _create(self, run: Connection) -> bool:
+    def _create_like_index(self, run: Connection) -> bool:
         """Create the tables of a new run's database, those of the index; False where these are of another revision."""
         with self._connect(INDEX_SHARD_NAME) as index:
             created = index.exec_driver_sql("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").scalars().all()
