@@ -66,8 +66,8 @@ def add(file: LogFile, partitioned_by: str | None) -> Action:
 
 
 def _stats(file: LogFile) -> str:
-    more = f", {file.statistics[1:-1]}" if file.statistics else ""
-    return f'{{"numRecords": {file.rows}{more}}}'
+    more = file.statistics[1:-1]  # without its braces
+    return f'{{"numRecords": {file.rows}, {more}}}' if more else f'{{"numRecords": {file.rows}}}'
 
 
 def file_of(action: Action) -> LogFile:

@@ -133,6 +133,16 @@ def test_delta_rs_reads_of_any_log_of_ours_what_we_read(commits: list[tuple[set[
             ]
 
 
+@pytest.mark.parametrize("statistics", ["", "{}", BOUNDS])
+def test_a_file_may_have_no_bounds(tmp_path: Path, statistics: str) -> None:
+    """As a file without rows."""
+    for version in range(2):
+        log = TableLog(tmp_path, lambda: SCHEMA, None)
+        log.commit([LogFile(f"{version}.parquet", 0, None, 10, statistics)], [])
+    assert [file.rows for file in TableLog(tmp_path, None, None).files()] == [0, 0]
+    assert DeltaTable(tmp_path).get_add_actions(flatten=True).column("num_records").to_pylist() == [0, 0]
+
+
 def test_a_log_of_delta_rs_is_read_and_continued(tmp_path: Path) -> None:
     """As earlier versions of the platform wrote it."""
     folder, region = tmp_path / "table", {"region": "a b"}
@@ -210,6 +220,13 @@ def test_bounds_are_kept_of_numbers_and_times_where_no_person_shows(world: World
     for name, folder in folders.items():
         if world.workspace.tables[name].has_users:
             assert {key for found in statistics(folder) for key in found} == {"numRecords"}, name
+
+
+def test_a_file_without_rows_has_no_bounds(world: World) -> None:
+    world.drop("clicks_1.csv", FIRST.replace("2025-01-09", "2025-01-08"))
+    world.refresh()
+    listed = {file.hive: (file.rows, file.statistics) for file in world.workspace.stores["events_by_minute"].listed()}
+    assert listed["2025-01-09"] == (0, "")
 
 
 def test_bounds_let_a_reader_skip_files_and_no_row(world: World) -> None:
