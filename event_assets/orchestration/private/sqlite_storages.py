@@ -17,6 +17,7 @@ from dagster._core.storage.runs.schema import RunStorageSqlMetadata
 from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
 from dagster._core.storage.sqlite import create_db_conn_string
+from dagster._utils import mkdir_p
 from sqlalchemy import Connection, Engine, MetaData, create_engine, inspect
 from sqlalchemy.exc import DatabaseError
 
@@ -52,7 +53,7 @@ def create_tables(connection: Connection, tables: MetaData) -> bool:
 
 def _open(stock: Any, folder: Path, name: str, tables: MetaData, inst_data: Any) -> Any:
     """The storage over a database, which is created where there is none; another revision is left to Dagster."""
-    folder.mkdir(parents=True, exist_ok=True)
+    mkdir_p(str(folder))
     new, url, database = False, create_db_conn_string(str(folder), name), folder.absolute() / f"{name}.db"
     if not database.exists():
         engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
