@@ -170,7 +170,7 @@ def test_the_command_prints_the_answer_and_where_it_was_read(world: World, monke
     assert printed.endswith("\nonly human traffic is counted; --by traffic shows all\nread from clicks.users_by\n")
     assert told["traffic"] == ["human"]
     args[args.index("page")] = "traffic"
-    printed = CliRunner().invoke(app, args).stdout
+    printed = CliRunner().invoke(application(), args).stdout
     assert "│ internal │" in printed
     assert "is counted" not in printed
     first, last = (f([row["event_date"] for row in rows_of(world, "joined_facts")]) for f in (min, max))
