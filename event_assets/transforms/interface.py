@@ -27,6 +27,9 @@ Inputs = Mapping[str, Frame]
 #: Columns of texts, as long as each other, to the values that they give row by row. Pure.
 TextFunction = Callable[[Sequence[Sequence[str | None]]], Sequence[object]]
 
+#: A frame and the names of new columns, to the frame with these.
+ColumnsFunction = Callable[[Frame, Sequence[str]], Frame]
+
 
 class Ports(Protocol):
     """The few operations that Narwhals lacks, one small implementation an engine."""
@@ -106,6 +109,14 @@ class Ports(Protocol):
 
         For what engines express differently (is this JSON? when is this time?) and few rows or datasets need.
         """
+        ...
+
+    def few_texts(
+        self, frame: Frame, columns: Mapping[str, tuple[str, TextFunction]], expressions: ColumnsFunction
+    ) -> Frame:
+        """The frame with further text columns, given as new column -> (text column, function of its texts). By
+        `expressions` a frame gets some of the new columns, the same: an engine may call the functions instead where
+        texts are few, each once."""
         ...
 
     def region(self, frame: Frame, *, address: str, into: str) -> Frame:
