@@ -165,10 +165,10 @@ class TableStore:
         """Move a staged file to its final name. No reader uses it before a log lists it."""
         path = f"{self.partitioned_by}={piece.hive}/{name}" if self.partitioned_by else name
         size = piece.path.stat().st_size
-        statistics = json.dumps(delta_statistics(piece.path, self._measured)) if self._measured else ""
+        bounds = delta_statistics(piece.path, self._measured) if self._measured else {}
         self._files.place(piece.path, path)
         self._placed.add(path)
-        return LogFile(path, piece.rows, piece.hive, size, statistics)
+        return LogFile(path, piece.rows, piece.hive, size, json.dumps(bounds) if bounds else "")
 
     def replace_files(self, files: Iterable[LogFile]) -> None:
         """Make exactly these files the table's files (they are in place already), in one commit.

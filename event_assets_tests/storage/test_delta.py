@@ -222,6 +222,13 @@ def test_bounds_are_kept_of_numbers_and_times_where_no_person_shows(world: World
             assert {key for found in statistics(folder) for key in found} == {"numRecords"}, name
 
 
+def test_a_file_without_rows_has_no_bounds(world: World) -> None:
+    world.drop("clicks_1.csv", FIRST.replace("2025-01-09", "2025-01-08"))
+    world.refresh()
+    listed = {file.hive: (file.rows, file.statistics) for file in world.workspace.stores["events_by_minute"].listed()}
+    assert listed["2025-01-09"] == (0, "")
+
+
 def test_bounds_let_a_reader_skip_files_and_no_row(world: World) -> None:
     folder = logs(world)["events_by_minute"]
     minutes = pl.scan_delta(str(folder))
