@@ -67,12 +67,14 @@ def read(
     QueryError where the text is not one SELECT, or DuckDB refuses it: other statements, files and settings are
     out of reach. LakeError where the lake can't be read.
     """
-    return _again(settings, lambda: _read(sql, datasets, settings, lambda found: take(found.frames()), parameters))
+    return _again(
+        datasets, settings, lambda: _read(sql, datasets, settings, lambda found: take(found.frames()), parameters)
+    )
 
 
 def read_rows(sql: str, datasets: Mapping[str, Dataset], settings: Settings, take: Callable[[Rows], T]) -> T:
     """What `take` makes of the rows of one SELECT, as `read`, with the values that its frames would have."""
-    return _again(settings, lambda: _read(sql, datasets, settings, lambda found: take(found.rows()), ()))
+    return _again(datasets, settings, lambda: _read(sql, datasets, settings, lambda found: take(found.rows()), ()))
 
 
 def read_frame(
@@ -84,7 +86,7 @@ def read_frame(
     return read(sql, datasets, settings, pl.concat, parameters)
 
 
-def _again(settings: Settings, once: Callable[[], T]) -> T:
+def _again(datasets: Mapping[str, Dataset], settings: Settings, once: Callable[[], T]) -> T:
     """What `once` reads, begun again where a partition is replaced meanwhile."""
 
     def attempt() -> T:
@@ -96,8 +98,9 @@ def _again(settings: Settings, once: Callable[[], T]) -> T:
     try:
         return retry_missing_files(attempt, lambda: None)
     except FileNotFoundError as error:
+        command = f"event-assets run {next(iter(datasets)) if len(datasets) == 1 else 'DATASET'}"
         raise LakeError(
-            str(settings.lake), f"its files can't be found ({error})", "event-assets run DATASET recomputes them"
+            str(settings.lake), f"its files can't be found ({error})", f"{command} recomputes them"
         ) from None
 
 

@@ -178,6 +178,8 @@ def test_a_phone_shows_all_without_scrolling_sideways(browser: Browser, address:
     page.goto(address + path)
     page.wait_for_load_state("networkidle")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    # An error of a panel names a file.
+    page.evaluate("document.querySelectorAll('.nothing p').forEach(it => it.textContent = '/lake/'.repeat(40))")
     assert page.evaluate("document.documentElement.scrollWidth") == 375
     page.close()
 
