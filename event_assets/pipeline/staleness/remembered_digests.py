@@ -57,7 +57,7 @@ class RememberedDigests:
         return known.digests
 
     def compare_again(self) -> None:
-        """Compare all contents at the next use: another process may have written, or begun a log anew."""
+        """Compare all contents at the next use: another process may have written a table, or a new log."""
         self._contents.clear()
         for known in self._steps.values():
             known.state = None
