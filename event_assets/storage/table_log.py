@@ -92,7 +92,7 @@ class TableLog:
         self._files.check()
         if not self._looked:
             self._refresh()
-        if self._state.protocol.get("minWriterVersion", 0) > delta_actions.WRITER_VERSION:
+        if self.version >= 0 and not delta_actions.may_write(self._state.protocol):
             raise self._newer("written")
         version = self.version + 1
         content = "\n".join(json.dumps(action, separators=(",", ":")) for action in self._actions(add, remove)).encode()
@@ -116,7 +116,7 @@ class TableLog:
         if self.version < 0:
             yield from delta_actions.new_table(self._schema(), self._hive)
         else:
-            yield from delta_actions.with_new_columns(self._state.metadata, self._schema())
+            yield from delta_actions.with_new_columns(self._state.protocol, self._state.metadata, self._schema())
         for file in add:
             size = file.bytes or self._files.size(file.path) or 0
             yield {"add": delta_actions.add(file._replace(bytes=size), self._hive)}
@@ -177,9 +177,9 @@ class TableLog:
                 self._state.follow(version, content)
             except _NONSENSE:
                 raise _NoSenseError(f"version {version} can't be read") from None
-        if last >= 0 and not self._state.metadata:
+        if last >= 0 and not (self._state.metadata and self._state.protocol):
             raise _NoSenseError("it doesn't describe the table")
-        if self._state.protocol.get("minReaderVersion", 0) > delta_actions.READER_VERSION:
+        if last >= 0 and not delta_actions.may_read(self._state.protocol):
             raise self._newer("read")
 
     def _at_checkpoint(self, version: int, names: Sequence[str]) -> _State:
