@@ -31,7 +31,7 @@ def ask(
         str | None,
         typer.Option(
             metavar="COL",
-            help="event_date or a column of the facts; by default one figure.",
+            help="event_date, week, month or a column of the facts; by default one figure.",
             autocompletion=known_dimensions,
         ),
     ] = None,
@@ -48,13 +48,14 @@ def ask(
     event-assets ask shop --metric users --from 2020-09-24 --to 2020-09-30
     event-assets ask activity --metric users --by platform
     event-assets ask streaming --metric minutes --by event_date
+    event-assets ask benefits --metric users --by month
     event-assets ask shop --metric events --by event_type --json
     event-assets ask app_events --metric conversions --by channel
     """
     declared, settings = named_dataset(dataset), load_settings()
 
     from event_assets.cli.machine_output import json_text
-    from event_assets.warehouse.metrics import METRICS, answer, dates_of_facts
+    from event_assets.warehouse.metrics import METRICS, answer, counted_traffic, dates_of_facts
     from event_assets.warehouse.query import read_rows
 
     if metric not in METRICS:
@@ -68,6 +69,7 @@ def ask(
     rows = read(found.sql)
     tables = [f"{declared.name}.{table}" for table in found.tables]
     names = [*([by] if by else []), metric]
+    kinds = counted_traffic(declared, by)
     if as_json:
         printed = {
             "metric": metric,
@@ -76,6 +78,7 @@ def ask(
             "to": str(end) if last else None,
             "tables": tables,
             "scanned": found.scanned,
+            "traffic": list(kinds) or None,
             "rows": [dict(zip(names, row, strict=True)) for row in rows],
         }
         print(json_text(printed))
@@ -83,6 +86,8 @@ def ask(
     from event_assets.cli.text_table import Shown, print_rows
 
     print_rows({name: name == metric for name in names}, rows, shown=Shown(wide=True))
+    if kinds:
+        typer.echo(f"only {' and '.join(kinds)} traffic is counted; --by traffic shows all")
     if not any(row[-1] for row in rows):
         [(since, until)] = read(dates_of_facts(declared))
         typer.echo(f"{declared.name} has facts from {since} to {until}" if since else f"{declared.name} has no facts")

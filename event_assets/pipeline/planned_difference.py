@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from event_assets.errors import LakeError
-from event_assets.pipeline.compare_rows import Difference, compare
+from event_assets.pipeline.compare_rows import SAMPLE_ROWS, Difference, compare
 from event_assets.pipeline.compute_lateness import publish_lateness
 from event_assets.pipeline.land_files import land_new_files
 from event_assets.pipeline.plan import Plan, preview
@@ -54,7 +54,9 @@ class PlannedDifference:
         return {**self.plan.as_json(), "units": self.made, "refused": self.refused, "tables": counts}
 
 
-def planned_difference(workspace: Workspace, *, now: Callable[[], dt.datetime], rows: int | None) -> PlannedDifference:
+def planned_difference(
+    workspace: Workspace, *, now: Callable[[], dt.datetime], rows: int | None = SAMPLE_ROWS
+) -> PlannedDifference:
     """What `run` would do now, and how each table would differ afterwards.
 
     `rows` bounds the differing rows that are kept of each unit (None: all of them). LakeError where other runs keep

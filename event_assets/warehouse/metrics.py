@@ -15,14 +15,19 @@ from event_assets.declaration import Dataset
 from event_assets.errors import DeclarationError
 from event_assets.tables.catalog import tables
 from event_assets.tables.channel_tables import all_sessions_count, channel_columns, conversion_columns
-from event_assets.tables.facts_table import FACTS
+from event_assets.tables.facts_table import FACTS, TRAFFIC
 from event_assets.tables.landed_tables import COMPLETENESS
 from event_assets.tables.table import Table
 from event_assets.text.sql import identifier, literal
 
 Metric = Literal["users", "persons", "sessions", "events", "minutes", "conversions", "revenue"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
-DATE = "event_date"
+#: Periods that `ask` groups by, as SQL of a partition's date. A week is named by its Monday.
+PERIODS = {
+    "event_date": "event_date",
+    "week": "date_trunc('week', event_date)::DATE",
+    "month": "strftime(event_date, '%Y-%m')",
+}
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,9 @@ class _Source:
 
 
 def dimensions(dataset: Dataset) -> list[str]:
-    """The columns by which `ask` can group: columns of the facts and of channels."""
-    of_facts = (column.name for column in tables(dataset)[FACTS].columns)
-    return [DATE, *of_facts, *(column.name for column in channel_columns(dataset))]
+    """What `ask` can group by: periods, columns of the facts and of channels."""
+    of_facts = tables(dataset)[FACTS].names
+    return list(dict.fromkeys([*PERIODS, *of_facts, *(column.name for column in channel_columns(dataset))]))
 
 
 def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, last: dt.date) -> Answer:
@@ -65,9 +70,11 @@ def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, las
     if metric in _NEEDED and not _NEEDED[metric][1](dataset):
         state = f"needs {_NEEDED[metric][0]} in {dataset.name}"
         raise DeclarationError(f"--metric {metric}", state, "ask for another metric")
-    by_session = metric in ("conversions", "revenue") or by not in (None, DATE, *(c.name for c in known[FACTS].columns))
-    # A table by date that can answer for all dates can also answer for each date.
-    within = None if by == DATE else by
+    of_facts = known[FACTS].names
+    period = PERIODS.get(by) if by and by not in of_facts else None
+    # A table by date that can answer for all dates can also answer for each period.
+    within = None if period else by
+    by_session = metric in ("conversions", "revenue") or within not in (None, *of_facts)
     sources = _of_sessions(dataset, metric, within) if by_session else _sources(dataset, metric, within)
     source = next((source for source in sources if source.table in known), None)
     if source is None:
@@ -79,11 +86,17 @@ def answer(dataset: Dataset, metric: Metric, by: str | None, first: dt.date, las
     where = " AND ".join(filter(None, (dates, source.where, _complete(dataset, known[source.table]))))
     if by is None:
         return Answer(read, f"SELECT {source.figure} AS {metric} FROM {table} WHERE {where}")
-    named = identifier(DATE) if by == DATE else source.dimension or identifier(by)
+    named = period or source.dimension or identifier(by)
     dimension = f"CAST({named} AS VARCHAR) AS {identifier(by)}"
     figures = f"SELECT {dimension}, {source.figure} AS {metric} FROM {table} WHERE {where} GROUP BY 1"
-    order = "1" if by == DATE else "2 DESC, 1"
+    order = "1" if period else "2 DESC, 1"
     return Answer(read, f"{figures} HAVING {source.figure} <> 0 ORDER BY {order}")
+
+
+def counted_traffic(dataset: Dataset, by: str | None) -> tuple[str, ...]:
+    """The kinds of traffic that an answer counts, where it leaves out others; by kind it counts all of them."""
+    kinds = dataset.traffic.count if dataset.traffic and by != TRAFFIC.name else ()
+    return () if {*kinds} == set(TRAFFIC.allowed or ()) else kinds
 
 
 def dates_of_facts(dataset: Dataset) -> str:
@@ -101,9 +114,11 @@ def _complete(dataset: Dataset, table: Table) -> str:
 
 def _sources(dataset: Dataset, metric: Metric, by: str | None) -> Iterator[_Source]:
     """The tables with the sets or sums that a question needs, the smallest first, the facts last."""
-    yield from _ROLLUPS[metric](dataset, by)
+    by_kind = dataset.traffic is not None and by == TRAFFIC.name  # of which rollups have only those that count
+    yield from () if by_kind else _ROLLUPS[metric](dataset, by)
     minutes = dataset.gold.watch_time.column if dataset.gold.watch_time else ""
-    yield _Source(FACTS, _OF_FACTS[metric].format(column=identifier(minutes)), where=_counted(dataset))
+    figure = _OF_FACTS[metric].format(column=identifier(minutes))
+    yield _Source(FACTS, figure, where="" if by_kind else _counted(dataset))
 
 
 def _counted(dataset: Dataset) -> str:

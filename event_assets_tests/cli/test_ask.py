@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from event_assets.cli.main import app
+from event_assets.cli.main import application
 from event_assets.errors import DeclarationError
 from event_assets.warehouse.metrics import METRICS, Metric, answer
 from event_assets.warehouse.query import read_rows
@@ -76,10 +76,13 @@ def counted_rows(world: World, of_sessions: bool) -> list[dict[str, Any]]:
 def scanned(world: World, metric: str, by: str | None, first: dt.date, last: dt.date) -> dict[Any, Any]:
     of_sessions = metric in ("conversions", "revenue") or by in CHANNEL_COLUMNS
     found: defaultdict[Any, list[Any]] = defaultdict(list)
-    for row in counted_rows(world, of_sessions):
-        value = row[(OF_SESSIONS if of_sessions else OF_FACTS)[metric]]
-        if value is not None and first <= dt.date.fromisoformat(row["event_date"]) <= last:
-            found[None if by is None or row[by] is None else str(row[by])].append(value)
+    rows = rows_of(world, "joined_facts") if by == "traffic" else counted_rows(world, of_sessions)
+    for row in rows:
+        value, date = row[(OF_SESSIONS if of_sessions else OF_FACTS)[metric]], dt.date.fromisoformat(row["event_date"])
+        periods = {None: None, "week": date - dt.timedelta(days=date.weekday()), "month": row["event_date"][:7]}
+        key = periods[by] if by in periods else row[by]
+        if value is not None and first <= date <= last:
+            found[None if key is None else str(key)].append(value)
     figures = {
         key: sum(values) if metric in ("conversions", "revenue") else len({*values}) for key, values in found.items()
     }
@@ -109,7 +112,14 @@ def test_every_answer_is_that_of_a_scan(any_world: World, chance: random.Random)
     of_facts = [name for name in of_facts if name in any_world.workspace.tables["joined_facts"].names]
     of_sessions = CHANNEL_COLUMNS if any_world.dataset.channels else ()
     metric = chance.choice([*OF_FACTS, *(("conversions", "revenue") if of_sessions else ())])
-    by = chance.choice([None, "event_date", chance.choice(of_facts), chance.choice([None, *of_sessions])])
+    by = chance.choice(
+        [
+            None,
+            chance.choice(["event_date", "week", "month"]),
+            chance.choice(of_facts),
+            chance.choice([None, *of_sessions]),
+        ]
+    )
     dates = sorted({dt.date.fromisoformat(row["event_date"]) for row in rows_of(any_world, "joined_facts")})
     first, last = (chance.choice(dates) + dt.timedelta(days=chance.choice([-1, 0, 0, 1])) for _ in range(2))
     if (metric in ("persons", "events") and by in of_sessions) or (metric not in OF_FACTS and by in of_facts):
@@ -150,18 +160,23 @@ def test_the_command_prints_the_answer_and_where_it_was_read(world: World, monke
     monkeypatch.setattr("event_assets.cli.ask.named_dataset", lambda name: world.dataset)
     monkeypatch.setattr("event_assets.cli.ask.load_settings", lambda: world.settings)
     args = ["ask", "clicks", "--metric", "users", "--by", "page", "--from", "2025-01-06", "--to", "2025-01-07"]
-    told = json.loads(CliRunner().invoke(app, [*args, "--json"]).stdout)
+    told = json.loads(CliRunner().invoke(application(), [*args, "--json"]).stdout)
     assert {row["page"]: row["users"] for row in told["rows"]} == dict(
         scanned(world, "users", "page", dt.date(2025, 1, 6), dt.date(2025, 1, 7))
     )
     assert (told["tables"], told["scanned"]) == (["clicks.users_by"], False)
-    printed = CliRunner().invoke(app, args).stdout
+    printed = CliRunner().invoke(application(), args).stdout
     assert "│ /a" in printed
-    assert printed.endswith("\nread from clicks.users_by\n")
+    assert printed.endswith("\nonly human traffic is counted; --by traffic shows all\nread from clicks.users_by\n")
+    assert told["traffic"] == ["human"]
+    args[args.index("page")] = "traffic"
+    printed = CliRunner().invoke(application(), args).stdout
+    assert "│ internal │" in printed
+    assert "is counted" not in printed
     first, last = (f([row["event_date"] for row in rows_of(world, "joined_facts")]) for f in (min, max))
-    printed = CliRunner().invoke(app, ["ask", "clicks", "--from", "1990-01-01", "--to", "1990-02-01"]).stdout
+    printed = CliRunner().invoke(application(), ["ask", "clicks", "--from", "1990-01-01", "--to", "1990-02-01"]).stdout
     assert printed.endswith(f"\nclicks has facts from {first} to {last}\nread from clicks.daily_summary\n")
-    wrong = CliRunner().invoke(app, ["ask", "clicks", "--metric", "people"])
+    wrong = CliRunner().invoke(application(), ["ask", "clicks", "--metric", "people"])
     assert wrong.exit_code == 2
     assert set(METRICS) == {"users", "persons", "sessions", "events", "minutes", "conversions", "revenue"}
 
@@ -239,6 +254,6 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 def test_a_range_that_ends_before_it_begins_is_wrong_usage(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("event_assets.cli.ask.named_dataset", lambda name: world.dataset)
-    result = CliRunner().invoke(app, ["ask", "clicks", "--from", "2025-01-07", "--to", "2025-01-06"])
+    result = CliRunner().invoke(application(), ["ask", "clicks", "--from", "2025-01-07", "--to", "2025-01-06"])
     assert result.exit_code == 2
     assert "is after --to" in result.stderr
