@@ -136,7 +136,7 @@ def may_read(protocol: Action) -> bool:
 
 
 def may_write(protocol: Action) -> bool:
-    """Whether we may write a log of this protocol, where no property or column asks for more."""
+    """Whether we may write a log of this protocol."""
     known = {*_FEATURES, "appendOnly", "invariants"}
     return protocol["minWriterVersion"] <= 2 or set(protocol.get("writerFeatures") or ["?"]) <= known
 
