@@ -71,9 +71,11 @@ def _stats(file: LogFile) -> str:
 
 
 def file_of(action: Action) -> LogFile:
-    """The file of an `add`."""
-    statistics = json.loads(action["stats"] or "{}")
-    rows = statistics.pop("numRecords", 0)
+    """The file of an `add`. KeyError without a number of rows; NotImplementedError where rows are deleted."""
+    if action.get("deletionVector"):
+        raise NotImplementedError
+    statistics = json.loads(action["stats"])
+    rows = statistics.pop("numRecords")
     hive = next(iter(action["partitionValues"].values()), None)
     return LogFile(path_of(action), rows, hive, action["size"], json.dumps(statistics) if statistics else "")
 
@@ -96,6 +98,7 @@ def commit_info(partitioned_by: str | None) -> Action:
         "operation": "WRITE",
         "operationParameters": parameters,
         "engineInfo": "event_assets",
+        "txnId": str(uuid.uuid4()),  # two writers never write one content: after a lost reply it shows who was first
     }
 
 
@@ -156,15 +159,24 @@ def checkpoint(protocol: Action, metadata: Action, files: Sequence[LogFile], par
     added = pa.StructArray.from_arrays(list(columns.values()), fields=list(schema.field("add").type))
     others = {name: added if name == "add" else pa.nulls(number, schema.field(name).type) for name in schema.names}
     stream = io.BytesIO()
-    pq.write_table(pa.concat_tables([first, pa.table(others, schema)]), stream, compression="snappy")
+    pq.write_table(
+        pa.concat_tables([first, pa.table(others, schema)]), stream, compression="snappy", write_page_checksum=True
+    )
     return stream.getvalue()
 
 
 def read_checkpoint(content: bytes) -> tuple[Action, Action, list[Action]]:
     """Protocol, metadata and added files of a checkpoint, whoever wrote it."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = pq.ParquetFile(io.BytesIO(content)).read(["protocol", "metaData", "add"], use_threads=False).to_pylist()
+    try:
+        read = pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True).read(
+            ["protocol", "metaData", "add"], use_threads=False
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(error) from None
+    rows = read.to_pylist()
     found: Mapping[str, list[Action]] = {
         kind: [row[kind] for row in rows if row[kind]] for kind in ("protocol", "metaData", "add")
     }

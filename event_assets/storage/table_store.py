@@ -219,6 +219,7 @@ class TableStore:
     def finish(self) -> None:
         """Delete, at the end of a run that found damage, the files that the log doesn't list."""
         if self._sweep_later:
+            self._log.finish()
             self.sweep()
             self._sweep_later = False
 

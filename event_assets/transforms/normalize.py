@@ -42,9 +42,9 @@ def named(text: nw.Expr, in_case: nw.Expr, in_lower: nw.Expr, column: Column) ->
     return in_lower.replace_strict(list(aliases), list(aliases.values()), default=plain)
 
 
-def normalised(text: str, column: Column) -> str | None:
-    """What the rules above make of one text of the declaration, such as a value of the profile filter."""
-    bare = text.strip(BLANKS)
+def normalised(text: str | None, column: Column) -> str | None:
+    """What the rules above make of one text of a column; of the declaration, such as a value of the profile filter."""
+    bare = (text or "").strip(BLANKS)
     if bare in ("", *column.null_values):
         return None
     aliases = {lower(old): new or None for old, new in column.aliases.items()}

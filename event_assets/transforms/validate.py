@@ -8,7 +8,7 @@ out. Declared names contain no blank, so they can't collide with these columns.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ import narwhals as nw
 
 from event_assets.declaration import Column, Source
 from event_assets.declaration.dataset import Kind
+from event_assets.tables.landed_tables import CAME_AS_NUMBER, SOURCE_BLOCK
 from event_assets.text.numbers import mark_pattern, notation_pattern, unit_pattern
 from event_assets.text.parse_timestamp_columns import instants
 from event_assets.transforms.cast_text import (
@@ -26,9 +27,9 @@ from event_assets.transforms.cast_text import (
     within_bounds,
 )
 from event_assets.transforms.conditions import holds
-from event_assets.transforms.interface import Frame, Scope
-from event_assets.transforms.normalize import BLANKS, named, trimmed
-from event_assets.transforms.record_text import CAME_AS_NUMBER, SOURCE_BLOCK, RecordTexts
+from event_assets.transforms.interface import Frame, Scope, TextFunction
+from event_assets.transforms.normalize import BLANKS, named, normalised, trimmed
+from event_assets.transforms.record_text import RecordTexts
 
 #: A reason is one of these, of equal length, and a column.
 _MISSING, _INVALID = "missing_", "invalid_"
@@ -39,8 +40,10 @@ def judged(
 ) -> Frame:
     """The raw frame with texts, typed values, `is valid` and `is excluded`; `required` names the columns that may not
     be null. `kind` is whose blocks the records were read by."""
-    frame = raw.with_columns(*(_text(column).alias(f"text {column.name}") for column in columns))
-    frame = _named(frame, [c for c in columns if (c.aliases or c.case) and c.type != "json"], scope)
+    are_named = {f"text {c.name}": c for c in columns if (c.aliases or c.case) and c.type != "json"}
+    others = {f"text {c.name}": c for c in columns if f"text {c.name}" not in are_named}
+    frame = raw.with_columns(*(_text(column).alias(text) for text, column in others.items()))
+    frame = _named(frame, are_named, scope)
     booleans = {f"lower {column.name}": (f"text {column.name}", "lower") for column in columns if column.type == "bool"}
     frame = scope.ports.folded(frame, booleans) if booleans else frame
     read_times = instants(ZoneInfo(scope.dataset.source_timezone))
@@ -182,19 +185,29 @@ def _text(column: Column) -> nw.Expr:
     return trimmed(nw.col(column.name), column)
 
 
-def _named(frame: Frame, columns: Sequence[Column], scope: Scope) -> Frame:
-    """The frame with the texts of columns that have aliases or a case replaced by what these make of them."""
-    if not columns:
-        return frame
-    folds = {f"{column.case} {column.name}": (f"text {column.name}", column.case) for column in columns if column.case}
-    folds |= {f"lower {column.name}": (f"text {column.name}", "lower") for column in columns if column.aliases}
-    texts = [
-        named(nw.col(f"text {c.name}"), nw.col(f"{c.case} {c.name}"), nw.col(f"lower {c.name}"), c).alias(
-            f"text {c.name}"
-        )
-        for c in columns
-    ]
-    return scope.ports.folded(frame, folds).with_columns(*texts).drop(*folds)
+def _named(frame: Frame, columns: Mapping[str, Column], scope: Scope) -> Frame:
+    """The frame with the texts (under the given names) of columns that have aliases or a case."""
+
+    def by_expressions(some: Frame, texts: Sequence[str]) -> Frame:
+        own = [columns[text] for text in texts]
+        folds = {f"{column.case} {column.name}": (f"text {column.name}", column.case) for column in own if column.case}
+        folds |= {f"lower {column.name}": (f"text {column.name}", "lower") for column in own if column.aliases}
+        some = some.with_columns(*(_text(column).alias(f"text {column.name}") for column in own))
+        named_texts = [
+            named(nw.col(f"text {c.name}"), nw.col(f"{c.case} {c.name}"), nw.col(f"lower {c.name}"), c).alias(
+                f"text {c.name}"
+            )
+            for c in own
+        ]
+        return scope.ports.folded(some, folds).with_columns(*named_texts).drop(*folds)
+
+    def by_text(column: Column) -> TextFunction:
+        return lambda texts: [normalised(text, column) for text in texts[0]]
+
+    functions = {text: (c.name, by_text(c)) for text, c in columns.items() if c.constant is None}
+    frame = scope.ports.few_texts(frame, functions, by_expressions) if functions else frame
+    constants = [text for text in columns if text not in functions]
+    return by_expressions(frame, constants) if constants else frame
 
 
 def _valid(column: Column, required: bool) -> nw.Expr | None:

@@ -138,6 +138,25 @@ def test_a_text_becomes_its_value_or_a_reason(bench: Bench, cases: list[Case]) -
     assert found == {name: becomes for name, (_, _, becomes) in named.items()}
 
 
+@pytest.mark.parametrize("others", [0, 300], ids=["few", "many"])
+def test_a_name_becomes_the_same_among_few_and_many_texts(bench: Bench, others: int) -> None:
+    rules = {"case": "lower", "aliases": {"Buy It": "PURCHASE", "none": ""}, "null_values": ["-"]}
+    dataset = declared([{"name": "x", **rules}], deduplicate={"keys": ["event_time"]})
+    becomes = {
+        " bUY it ": "PURCHASE",
+        "None": None,
+        " - ": None,
+        " ": None,
+        None: None,
+        "iOS \u00c9\u0130": "ios \u00c9\u0130",
+    }
+    texts = [*becomes, *(f" Text {number}" for number in range(others))]
+    records = [record(number, f"10:{number // 60:02}:{number % 60:02}", x=text) for number, text in enumerate(texts, 1)]
+    made, _ = bench.run(clean, dataset, {"raw_events": records})
+    found = {texts[row["row_number"] - 1]: row["x"] for row in made["cleaned_events"]}
+    assert found == {text: becomes.get(text, text and text.strip().lower()) for text in texts}
+
+
 def test_naive_times_of_a_column_are_in_the_source_timezone(bench: Bench) -> None:
     dataset = declared([{"name": "x", "type": "timestamp"}], source_timezone="Europe/Berlin")
     records = [record(1, x="2024-03-31T02:30:00"), record(2, x="2024-10-27T02:30:00"), record(3, x="2024-06-01T12:00")]

@@ -18,7 +18,7 @@ from event_assets.engines.duckdb.resources import named_failures
 from event_assets.engines.ip_continents import GeoDatabase
 from event_assets.tables.column_types import arrow_type, sql_type
 from event_assets.text.sql import identifier
-from event_assets.transforms.interface import Frame, TextFunction
+from event_assets.transforms.interface import ColumnsFunction, Frame, TextFunction
 
 
 class DuckDBPorts:
@@ -131,6 +131,11 @@ class DuckDBPorts:
             null_handling=FunctionNullHandling.SPECIAL,
         )
         return _with(frame, **{into: f"{name}(list_value({', '.join(map(identifier, columns))}))"})
+
+    def few_texts(
+        self, frame: Frame, columns: Mapping[str, tuple[str, TextFunction]], expressions: ColumnsFunction
+    ) -> Frame:
+        return expressions(frame, [*columns])
 
     def region(self, frame: Frame, *, address: str, into: str) -> Frame:
         return self.from_text(frame, [address], into=into, function=self._geo.regions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -15,13 +16,15 @@ import polars_hash
 from event_assets.engines.ip_continents import GeoDatabase
 from event_assets.engines.polars.row_order import in_order
 from event_assets.tables.column_types import polars_type
-from event_assets.transforms.interface import Frame, TextFunction
+from event_assets.transforms.interface import ColumnsFunction, Frame, TextFunction
 
 #: How Polars computes. What is in memory already its default, streaming, cuts into morsels and puts together again, at
 #: twice the time (an as-of join: ten times); of what is read from many files it never holds all.
 Way = Literal["in-memory", "streaming"]
 #: Of an unsigned integer.
 _MOST_BITS = 64
+#: A function is called for each distinct text of a column where so many rows of it have no more than so many of them.
+_SAMPLED, _FEW_TEXTS = 1000, 100
 #: At most this number of hashes of rows is sorted at once, which needs half a gigabyte.
 _MARKS = 1 << 25
 
@@ -136,6 +139,22 @@ class PolarsPorts:
         mapped = pl.struct(*columns).map_batches(_on_distinct(function, dtype), return_dtype=dtype, is_elementwise=True)
         return _with(frame, mapped.alias(into))
 
+    def few_texts(
+        self, frame: Frame, columns: Mapping[str, tuple[str, TextFunction]], expressions: ColumnsFunction
+    ) -> Frame:
+        def mapped(into: str, function: TextFunction, texts: pl.Series) -> pl.Series:
+            if texts.gather_every(1 + len(texts) // _SAMPLED).n_unique() <= _FEW_TEXTS:
+                return _of_distinct(function, pl.String(), texts)
+            made = expressions(nw.from_native(texts.to_frame().lazy()), [into])
+            computed: pl.DataFrame = nw.to_native(made).collect(engine=self._way)
+            return computed[into]
+
+        made = (
+            pl.col(column).map_batches(partial(mapped, into, function), return_dtype=pl.String(), is_elementwise=True)
+            for into, (column, function) in columns.items()
+        )
+        return _with(frame, *(expression.alias(into) for expression, into in zip(made, columns, strict=True)))
+
     def region(self, frame: Frame, *, address: str, into: str) -> Frame:
         return self.from_text(frame, [address], into=into, function=self._geo.regions)
 
@@ -190,9 +209,7 @@ def _on_distinct(function: TextFunction, dtype: pl.DataType) -> Callable[[pl.Ser
         texts = rows.struct.unnest()
         names = texts.columns
         if len(names) == 1:
-            found, places = _coded(texts[names[0]])
-            values = function([[*([None] if texts[names[0]].null_count() else []), *found]])
-            return pl.Series("value of the row", values, dtype=dtype).gather(places)
+            return _of_distinct(function, dtype, texts[names[0]])
         distinct = texts.unique(maintain_order=True)
         values = function([distinct[name].to_list() for name in names])
         if len(values) == 1:
@@ -201,6 +218,13 @@ def _on_distinct(function: TextFunction, dtype: pl.DataType) -> Callable[[pl.Ser
         return texts.join(known, on=names, how="left", nulls_equal=True, maintain_order="left")["value of the row"]
 
     return mapped
+
+
+def _of_distinct(function: TextFunction, dtype: pl.DataType, texts: pl.Series) -> pl.Series:
+    """The function over the distinct texts, spread over all."""
+    found, places = _coded(texts)
+    values = function([[*([None] if texts.null_count() else []), *found]])
+    return pl.Series("value of the row", values, dtype=dtype).gather(places)
 
 
 def _coded(texts: pl.Series) -> tuple[pl.Series, pl.Series]:

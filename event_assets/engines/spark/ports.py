@@ -15,7 +15,7 @@ import pyarrow as pa
 from event_assets.engines.arrow_writer import on_distinct
 from event_assets.engines.ip_continents import GeoDatabase
 from event_assets.tables.column_types import arrow_type
-from event_assets.transforms.interface import Frame, TextFunction
+from event_assets.transforms.interface import ColumnsFunction, Frame, TextFunction
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -143,6 +143,11 @@ class SparkPorts:
         udf: Any = arrow_udf  # its overloads know no type given by name
         mapped = udf(_on_distinct(function, arrow_type(declared_type)), spark_type(declared_type))
         return _with(frame, {into: mapped(*map(column_of, columns))})
+
+    def few_texts(
+        self, frame: Frame, columns: Mapping[str, tuple[str, TextFunction]], expressions: ColumnsFunction
+    ) -> Frame:
+        return expressions(frame, [*columns])
 
     def region(self, frame: Frame, *, address: str, into: str) -> Frame:
         path = self._geo_db
