@@ -93,7 +93,7 @@ class TableLog:
         self._files.check()
         if not self._looked:
             self._refresh()
-        if self._state.protocol.get("minWriterVersion", 0) > delta_actions.WRITER_VERSION:
+        if self._state.protocol and not delta_actions.may_write(self._state.protocol):
             raise self._newer("written")
         version, removes = self.version + 1, self._discarded or self.version < 0 or bool(remove)
         content = "\n".join(json.dumps(action, separators=(",", ":")) for action in self._actions(add, remove)).encode()
@@ -130,7 +130,7 @@ class TableLog:
         if not self._state.metadata:
             yield from delta_actions.new_table(self._schema(), self._hive)
         else:
-            yield from delta_actions.with_new_columns(self._state.metadata, self._schema())
+            yield from delta_actions.with_new_columns(self._state.protocol, self._state.metadata, self._schema())
         for file in add:
             size = file.bytes or self._files.size(file.path) or 0
             yield {"add": delta_actions.add(file._replace(bytes=size), self._hive)}
@@ -193,9 +193,9 @@ class TableLog:
                 if version not in commits:
                     raise _NoSenseError(f"version {version} is missing")
                 self._state.follow(version, self._files.read_log(_name(version, _COMMIT)))
-            if last >= 0 and not self._state.metadata:
+            if last >= 0 and not (self._state.metadata and self._state.protocol):
                 raise _NoSenseError("it doesn't describe the table")
-            if last >= 0 and self._state.protocol["minReaderVersion"] > delta_actions.READER_VERSION:
+            if last >= 0 and not delta_actions.may_read(self._state.protocol):
                 raise self._newer("read")
         except NotImplementedError:
             raise self._newer("read") from None

@@ -70,6 +70,10 @@ class TableStore:
             self._opened = True
         return self._entries
 
+    def made_from(self) -> Mapping[str, str]:
+        """The digest of the inputs of each unit; empty of a damaged one."""
+        return {unit: entry.made_from for unit, entry in self.entries().items()}
+
     def _take_entries(self) -> None:
         found = entries(self._listed.values(), by_date=self.by_date)
         damaged = self._damaged
