@@ -103,6 +103,7 @@ NAMES_TABLES = {
     "warehouse/metrics.py": "finds the table that has a metric",
     "warehouse/views.py": "a view that unites two tables",
     "dashboard/": "a panel shows a certain table",
+    "cli/main.py": "a command has the name of the table that it shows",
     "cli/top.py": "a command about certain tables",
     "cli/activity_sessions.py": "computes a table from a file",
     "cli/demo.py": "prints the first rows of certain tables",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import gc
+import importlib
 import sys
 import traceback
 from typing import Annotated
@@ -10,54 +10,13 @@ from typing import Annotated
 import click
 import typer
 
-from event_assets.cli.ask import ask
-from event_assets.cli.convert import convert
-from event_assets.cli.dashboard import dashboard
-from event_assets.cli.demo import demo
-from event_assets.cli.erase import erase
-from event_assets.cli.export import export
-from event_assets.cli.generate import generate
-from event_assets.cli.init import init
-from event_assets.cli.list import list_tables
-from event_assets.cli.plan import plan
-from event_assets.cli.quarantine import quarantine
-from event_assets.cli.query import query
-from event_assets.cli.retention import retention
-from event_assets.cli.retract import retract
-from event_assets.cli.run import run
-from event_assets.cli.status import status
-from event_assets.cli.supply import supply
-from event_assets.cli.top import top
 from event_assets.errors import EventAssetsError, without_secrets
 
-app = typer.Typer(
-    name="event-assets",
-    help="Turns messy exports of user events into tables that an analyst can trust.",
-    no_args_is_help=True,
-    suggest_commands=False,  # click suggests them by itself
-    rich_markup_mode=None,  # plain help: rich's takes as long to load as all the rest, on every start
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+#: The commands in the order of the help; the function of each is in the module of its name.
+COMMANDS = (
+    *("demo", "init", "run", "plan", "generate", "supply", "convert", "top", "query", "ask", "list", "status"),
+    *("export", "dashboard", "quarantine", "retract", "erase", "retention"),
 )
-app.command()(demo)
-app.command()(init)
-app.command()(run)
-app.command()(plan)
-app.command()(generate)
-app.command()(supply)
-app.command()(convert)
-app.command()(top)
-app.command()(query)
-app.command()(ask)
-app.command("list")(list_tables)
-app.command()(status)
-app.command()(export)
-app.command()(dashboard)
-app.command()(quarantine)
-app.command()(retract)
-app.command()(erase)
-app.command()(retention)
-
 #: The option by which an error shows its traceback.
 DEBUG = "--debug"
 _debug = False
@@ -75,8 +34,25 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
-def options(
+def application(*commands: str) -> typer.Typer:
+    """The program with these commands, or with all: to load the others takes longer than to read a small table."""
+    app = typer.Typer(
+        name="event-assets",
+        help="Turns messy exports of user events into tables that an analyst can trust.",
+        no_args_is_help=True,
+        suggest_commands=False,  # click suggests them by itself
+        rich_markup_mode=None,  # plain help: rich's takes as long to load as all the rest, on every start
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for name in commands or COMMANDS:
+        module = importlib.import_module(f"event_assets.cli.{name}")
+        app.command(name)(getattr(module, "list_tables" if name == "list" else name))
+    return app
+
+
+def _options(
     debug: Annotated[
         bool, typer.Option(DEBUG, help="Show the whole traceback of an error; also after the command.")
     ] = False,
@@ -92,10 +68,9 @@ def main() -> None:
     global _debug
     arguments = sys.argv[1:]
     _debug = DEBUG in arguments
-    # Loading Dagster makes half a million objects that stay. To look through them for garbage every few hundred is a
-    # seventh of a short run.
-    gc.set_threshold(500_000)
     try:
+        command = next((one for one in arguments if not one.startswith("-")), None)
+        app = application(command) if command in COMMANDS else application()
         code = app([one for one in arguments if one != DEBUG], prog_name="event-assets", standalone_mode=False)
         if code == _STOPPED:  # typer makes this of Ctrl-C
             raise KeyboardInterrupt

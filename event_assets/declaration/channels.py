@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
@@ -48,28 +49,34 @@ _PAID = (".*cp.*", "ppc", "retargeting", "paid.*")
 _SHOP = ".*(([^a-df-z]|^)shop|shopping).*"
 _EMAIL = ("email", "e-mail", "e_mail", "e mail")
 _SOCIAL = ("social", "social-network", "social-media", "sm", "social network", "social media")
-#: Google Analytics 4's default channel group for manual traffic, in its order
-#: (https://support.google.com/analytics/answer/9756891).
-DEFAULT_RULES: tuple[ChannelRule, ...] = (
-    *_rules(DIRECT, {"source": r"\(direct\)", "medium": (r"\(none\)", r"\(not set\)")}),
-    *_rules("Cross-network", {"campaign": ".*cross-network.*"}),
-    *_rules("Paid Shopping", {"site": "shopping", "medium": _PAID}, {"campaign": _SHOP, "medium": _PAID}),
-    *_rules("Paid Search", {"site": "search", "medium": _PAID}),
-    *_rules("Paid Social", {"site": "social", "medium": _PAID}),
-    *_rules("Paid Video", {"site": "video", "medium": _PAID}),
-    *_rules("Display", {"medium": ("display", "banner", "expandable", "interstitial", "cpm")}),
-    *_rules("Paid Other", {"medium": _PAID}),
-    *_rules("Organic Shopping", {"site": "shopping"}, {"campaign": _SHOP}),
-    *_rules("Organic Social", {"site": "social"}, {"medium": _SOCIAL}),
-    *_rules("Organic Video", {"site": "video"}, {"medium": ".*video.*"}),
-    *_rules("Organic Search", {"site": "search"}, {"medium": "organic"}),
-    *_rules("Referral", {"medium": ("referral", "app", "link")}),
-    *_rules("Email", {"source": _EMAIL}, {"medium": _EMAIL}),
-    *_rules("Affiliates", {"medium": ("affiliate", "affiliates")}),
-    *_rules("Audio", {"medium": "audio"}),
-    *_rules("SMS", {"source": "sms"}, {"medium": "sms"}),
-    *_rules("Mobile Push Notifications", {"medium": (".*push", ".*(mobile|notification).*")}, {"source": "firebase"}),
-)
+
+
+@cache  # most datasets declare no channels, and all commands load this module
+def ga4_rules() -> tuple[ChannelRule, ...]:
+    """Google Analytics 4's default channel group for manual traffic, in its order
+    (https://support.google.com/analytics/answer/9756891)."""
+    return (
+        *_rules(DIRECT, {"source": r"\(direct\)", "medium": (r"\(none\)", r"\(not set\)")}),
+        *_rules("Cross-network", {"campaign": ".*cross-network.*"}),
+        *_rules("Paid Shopping", {"site": "shopping", "medium": _PAID}, {"campaign": _SHOP, "medium": _PAID}),
+        *_rules("Paid Search", {"site": "search", "medium": _PAID}),
+        *_rules("Paid Social", {"site": "social", "medium": _PAID}),
+        *_rules("Paid Video", {"site": "video", "medium": _PAID}),
+        *_rules("Display", {"medium": ("display", "banner", "expandable", "interstitial", "cpm")}),
+        *_rules("Paid Other", {"medium": _PAID}),
+        *_rules("Organic Shopping", {"site": "shopping"}, {"campaign": _SHOP}),
+        *_rules("Organic Social", {"site": "social"}, {"medium": _SOCIAL}),
+        *_rules("Organic Video", {"site": "video"}, {"medium": ".*video.*"}),
+        *_rules("Organic Search", {"site": "search"}, {"medium": "organic"}),
+        *_rules("Referral", {"medium": ("referral", "app", "link")}),
+        *_rules("Email", {"source": _EMAIL}, {"medium": _EMAIL}),
+        *_rules("Affiliates", {"medium": ("affiliate", "affiliates")}),
+        *_rules("Audio", {"medium": "audio"}),
+        *_rules("SMS", {"source": "sms"}, {"medium": "sms"}),
+        *_rules(
+            "Mobile Push Notifications", {"medium": (".*push", ".*(mobile|notification).*")}, {"source": "firebase"}
+        ),
+    )
 
 
 class Channels(Declared):
@@ -106,7 +113,7 @@ class Channels(Declared):
 
     @property
     def ordered_rules(self) -> tuple[ChannelRule, ...]:
-        return (*self.own_rules, *(DEFAULT_RULES if self.default_rules else ()))
+        return (*self.own_rules, *(ga4_rules() if self.default_rules else ()))
 
     @property
     def attribution(self) -> list[Any]:

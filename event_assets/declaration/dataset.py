@@ -213,7 +213,7 @@ class Dataset(Declared):
         return several or any(block.format in AS_JSON for block in self.blocks(kind))
 
     def tells_numbers_from_texts(self, kind: Kind) -> bool:
-        """Whether the raw table of a kind tells which values came as numbers, since texts are read otherwise."""
+        """Whether a kind's raw table marks values that came as numbers, since texts have another notation."""
         return any(block.of_two_notations for block in self.blocks(kind))
 
     def leaves_out(self, kind: Kind) -> bool:

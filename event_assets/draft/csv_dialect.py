@@ -72,7 +72,7 @@ class Dialect:
 def detect(path: Path) -> Dialect:
     """The dialect of a CSV file (`.gz` and `.zst` too), from its first 256 KiB; of its encoding, from all of it.
 
-    Deterministic; always an answer (a comma where nothing tells fields apart). FileRejected where it can't be
+    Deterministic; there is always a result (a comma if nothing separates fields). FileRejected where it can't be
     unpacked, OSError where it can't be read.
     """
     encoding = detect_encoding(plain_chunks(path, path.name))
@@ -285,7 +285,7 @@ def _is_value(text: str) -> bool:
 
 
 def _footer_lines(csv: CsvDialect, width: int, tail: bytes) -> int:
-    """Lines of fewer fields at the very end: a remark, a number of rows."""
+    """The number of lines at the end that have fewer fields: a remark, a number of rows."""
     if width < 2 or csv.delimiter == "whitespace":
         return 0
     parser = RecordParser(csv, None, _TAIL_BYTES)

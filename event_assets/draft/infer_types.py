@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from event_assets.declaration.column import Numbers
 from event_assets.draft.sample import Field, bare
-from event_assets.text.numbers import in_plain_notation
+from event_assets.text.numbers import in_plain_notation, int64, number
 from event_assets.text.parse_event_times import parse_time
 
 #: Words that mean "no value"; of a text column only those that no language and no country uses.
@@ -19,7 +19,6 @@ _NULLS_OF_VALUES = (*_NULLS, "NA", "-", "--", "?", "unknown", "Unknown")
 #: So large a share of a column's values must be of a kind (a number, a date); the others are mistakes.
 _MOST = 0.9
 
-_DECIMAL = re.compile(r"[+-]?(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))", re.ASCII)
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)[eE][+-]?[0-9]{1,2}", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _PADDED = re.compile(r"[+-]?0[0-9]", re.ASCII)
@@ -106,8 +105,7 @@ def type_of(field: Field, *, identifier: bool = False, numbers: Numbers | None =
         return text_type
     name = field.names[-1]
     if identifier or is_identifier(name):
-        whole = all(_whole(text) is not None for text in texts)
-        return ColumnType("int64", nulls) if whole else text_type
+        return ColumnType("int64", nulls) if all(map(_is_whole, texts)) else text_type
     if words := _booleans(texts):
         mapped = () if {word for word, _ in words} <= {"true", "false"} else words
         return ColumnType("bool", nulls, mapped)
@@ -128,13 +126,9 @@ def _odd(texts: Sequence[str], fits: Callable[[str], object]) -> tuple[str, ...]
     return tuple(dict.fromkeys(odd)) if len(texts) - len(odd) >= _MOST * len(texts) else None
 
 
-def _whole(text: str) -> int | None:
-    """A whole number without zeros in front: 007 is another identifier than 7."""
-    match = _DECIMAL.fullmatch(text)
-    if match is None or not match[1] or (match[2] or "").strip("0") or _PADDED.match(text):
-        return None
-    value = int(text.partition(".")[0])
-    return value if -(2**63) <= value < 2**63 else None
+def _is_whole(text: str) -> bool:
+    """Whether a text is a whole number without zeros in front: 007 is another identifier than 7."""
+    return not _PADDED.match(text) and "e" not in text.lower() and int64(text) is not None
 
 
 def _is_date(text: str) -> bool:
@@ -190,15 +184,14 @@ def unit_of(text: str) -> str:
 
 def _number(texts: Sequence[str], name: str) -> str:
     """int64, a decimal with room for more digits so that sums are exact, or a float where digits are beyond reason."""
-    matches = [_DECIMAL.fullmatch(text) for text in texts]
-    if not all(matches):
+    values = [number(text) for text in texts if "e" not in text.lower()]
+    if len(values) < len(texts):
         return "float64"
-    whole = max(len((match[1] or "").lstrip("0")) for match in matches if match)
-    scales = [len((match[2] or match[3] or "").rstrip("0")) for match in matches if match]
+    whole = max((len(value.digits) + value.exponent for value in values if value), default=0)
+    scale = max([2, *(-value.exponent for value in values if value)])
     has_point = any("." in text for text in texts)
     if not has_point and not bare(name).endswith(_AMOUNTS):
-        return "int64" if all(-(2**63) <= int(text) < 2**63 for text in texts) else "string"
-    scale = max(2, *scales) if len(scales) > 1 else max(2, scales[0])
+        return "int64" if all(int64(text) is not None for text in texts) else "string"
     if scale > 9 or whole > 24:
         return "float64"
     return f"decimal({min(38, max(18, whole + 3 + scale))},{scale})"

@@ -62,12 +62,10 @@ def _repeated(values: Sequence[Any], counts: Sequence[int]) -> list[Any]:
 
 def _key_fields(keys: Sequence[tuple[str, ...]], prefix: str) -> tuple[Field, ...]:
     """The names of the members that are the records, and of the objects around them, the innermost first."""
-    found = []
-    for level, names in enumerate(zip(*keys, strict=True)):
-        is_id = level == 0 and len(set(names)) == len(names)
-        name = "record_id" if is_id else "group_id"
-        found.append(Field(f"{prefix}{f'{PARENT}.' * level}{KEY}", names, (name,)))
-    return tuple(found)
+    levels = list(enumerate(zip(*keys, strict=True)))
+    called = ["record_id" if level == 0 and len(set(names)) == len(names) else "group_id" for level, names in levels]
+    sources = [f"{prefix}{f'{PARENT}.' * level}{KEY}" for level, _ in levels]
+    return tuple(Field(sources[level], names, (called[level],)) for level, names in levels)
 
 
 def _below(document: dict[str, Any]) -> Below | None:

@@ -141,9 +141,8 @@ def _log(path: Path, logs: Sequence[Log]) -> Sample | None:
         found = [match for line in lines if (match := log.regex.fullmatch(line))]
         if found and len(found) >= _MOST * len(lines):
             values = {name: [None if m[name] == "-" else m[name] for m in found] for name in log.regex.groupindex}
-            forms = {"time": log.time_form}
-            named = values.items()
-            fields = tuple(Field(name, trimmed(some), (name,), form=forms.get(name, "")) for name, some in named)
+            forms = {name: log.time_form if name == "time" else "" for name in values}
+            fields = tuple(Field(name, trimmed(some), (name,), form=forms[name]) for name, some in values.items())
             return Sample("log", fields, len(found), {"log": {"pattern": log.pattern}})
     return None
 

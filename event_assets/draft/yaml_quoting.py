@@ -1,4 +1,4 @@
-"""Values as YAML on one line, safe whatever they contain."""
+"""Values as YAML on one line, safe for any content."""
 
 from __future__ import annotations
 

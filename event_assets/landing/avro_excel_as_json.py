@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from event_assets.landing.unpack import DEFAULT_LIMITS, Ending, Limits
 
 #: Whole numbers from here on are not exact in a float, which all numbers of Excel are.
 _EXACT = 2**53
-_LINES = 1000
 #: What fastavro raises where bytes are not what the schema announces.
 _DAMAGES = (ValueError, EOFError, KeyError, IndexError, TypeError, OverflowError)
 
@@ -34,32 +33,15 @@ def avro_lines(path: Path, name: str, ending: Ending | None = None) -> Iterator[
     records = 0
     with path.open("rb") as file:
         try:
-            for some in _gathered(fastavro.reader(file)):
-                records += len(some)
-                yield b"".join(some)
+            for record in fastavro.reader(file):
+                yield _line(record)
+                records += 1
         except (*_DAMAGES, fastavro.schema.SchemaParseException) as error:
             if not records:
                 reason = " ".join(str(error).split())[:200]
                 raise FileRejected(f"unreadable: is not Avro, or damaged ({reason})") from None
             if ending:
                 ending.trailing = b""
-
-
-def _gathered(records: Iterable[Any]) -> Iterator[list[bytes]]:
-    """Lines of JSON, some at a time: those before an error are handed on, too."""
-    some: list[bytes] = []
-    try:
-        for record in records:
-            some.append(_line(record))
-            if len(some) == _LINES:
-                yield some
-                some = []
-    except BaseException:
-        if some:
-            yield some
-        raise
-    if some:
-        yield some
 
 
 def excel_lines(path: Path, name: str, source: Source, limits: Limits = DEFAULT_LIMITS) -> Iterator[bytes]:
@@ -84,8 +66,8 @@ def excel_lines(path: Path, name: str, source: Source, limits: Limits = DEFAULT_
         if first:
             fields.check(first)  # reports what is missing in the first row
         return
-    for some in _gathered(_named(names, row) for row in rows):
-        yield b"".join(some)
+    for row in rows:
+        yield _line({name: None if cell == "" else cell for name, cell in zip(names, row, strict=True)})
 
 
 def sheet_rows(path: Path, source: Source, limits: Limits = DEFAULT_LIMITS) -> Iterator[list[Any]]:
@@ -103,10 +85,6 @@ def sheet_rows(path: Path, source: Source, limits: Limits = DEFAULT_LIMITS) -> I
     except (calamine.CalamineError, zipfile.BadZipFile, OSError, IndexError) as error:
         raise FileRejected(f"unreadable: is not Excel, or damaged ({error})") from None
     return (row for row in rows if any(cell != "" for cell in row))
-
-
-def _named(names: list[str], row: Sequence[Any]) -> dict[str, Any]:
-    return {name: None if cell == "" else cell for name, cell in zip(names, row, strict=True)}
 
 
 def _line(record: object) -> bytes:

@@ -16,9 +16,9 @@ import polars as pl
 
 from event_assets.declaration import Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
-from event_assets.landing.file_accounting import FileAccount, Rejected
+from event_assets.landing.file_accounting import FileAccount
 from event_assets.landing.raw_rows import EventDates, RawColumns
-from event_assets.landing.reader_interface import ROW_NUMBER, Batch
+from event_assets.landing.reader_interface import ROW_NUMBER, Batch, Reject
 from event_assets.landing.schema_drift import FILE_IN_FRAME, count_types
 
 
@@ -43,32 +43,26 @@ class RowConverter:
         """Give the rows and rejects of some batches to their files, of each file in order."""
         frames = [self._columns.with_path(one.batch.frame, one.path) for one in batches]
         heights = [frame.height for frame in frames]
-        frame = self._columns.of(_concat(frames))
+        frame = frames[0]
+        if len(frames) > 1:
+            place_of_row = np.repeat(np.arange(len(frames)), heights)
+            frame = pl.concat(frames).with_columns(pl.Series(FILE_IN_FRAME, place_of_row, pl.Int64))
+        frame = self._columns.of(frame)
         count_types(frame, [one.file.types for one in batches])
-        rejects: list[list[Rejected]] = [
-            [(reject.row_number, reject.reason, None, reject.text) for reject in one.batch.rejects] for one in batches
-        ]
+        rejects = [[*one.batch.rejects] for one in batches]
         if self._dates:
             dates = self._dates
             frame, undated = dates.of(frame, [dates.limits(one.file.name, one.file.landed_at) for one in batches])
             for place, found in undated.items():
                 texts = batches[place].batch.texts([number for number, _ in found])
                 pairs = zip(found, texts, strict=True)
-                rejects[place] += [(number, reason, dates.column, text) for (number, reason), text in pairs]
+                rejects[place] += [Reject(number, reason, text, dates.column) for (number, reason), text in pairs]
             if len(batches) > 1:
                 heights = np.bincount(frame[FILE_IN_FRAME], minlength=len(batches)).tolist()
         frame = _identified(frame, batches)
         starts = accumulate(heights, initial=0)
         for start, height, one, rejected in zip(starts, heights, batches, rejects, strict=False):
             one.file.add(one.batch, frame.slice(start, height), rejected)
-
-
-def _concat(frames: list[pl.DataFrame]) -> pl.DataFrame:
-    """The frames as one, of several with each row's position among them."""
-    if len(frames) == 1:
-        return frames[0]
-    place = np.repeat(np.arange(len(frames)), [frame.height for frame in frames])
-    return pl.concat(frames).with_columns(pl.Series(FILE_IN_FRAME, place, pl.Int64))
 
 
 def _identified(frame: pl.DataFrame, batches: Sequence[FileBatch]) -> pl.DataFrame:

@@ -13,7 +13,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import polars as pl
@@ -96,19 +95,16 @@ def read_csv(
     FileRejected where the header is unreadable, names a field twice or lacks a required one.
     """
     with open_plain(path, until=_footer_start(path, source.csv.footer_lines), read=read) as file:
+        blocks = LineBlocks(file, source.max_record_bytes, bare_cr=True, block_bytes=block_bytes)
         if source.csv.header == "w3c":
-            some = _sections_by_directive(_blocks(file, source, block_bytes), source, fields)
+            some = _sections_by_directive(blocks, source, fields)
         else:
             names = read_header(file, source)
             if names is None:
                 return
             section = Section.of(names, source, fields)
-            some = ((section, segments) for segments in segmented(_blocks(file, source, block_bytes), section.parser))
+            some = ((section, segments) for segments in segmented(blocks, section.parser))
         yield from _in_order(some, workers)
-
-
-def _blocks(file: BinaryIO, source: Source, block_bytes: int) -> LineBlocks:
-    return LineBlocks(file, source.max_record_bytes, bare_cr=True, block_bytes=block_bytes)
 
 
 def _sections_by_directive(blocks: LineBlocks, source: Source, fields: Fields) -> Iterator[Records]:
@@ -260,9 +256,8 @@ def _columns(frame: pl.DataFrame, layout: Layout) -> pl.DataFrame:
         for name, place in layout.columns.items()
     ]
     if len(layout.undeclared) > _WIDE:
-        named_fields = frame.select(ROW_NUMBER, *named)
         extra = _extra_of_many(frame, layout.undeclared)
-        return named_fields.join(extra, on=ROW_NUMBER, how="left", maintain_order="left")
+        return frame.select(ROW_NUMBER, *named).join(extra, on=ROW_NUMBER, how="left", maintain_order="left")
     return frame.select(ROW_NUMBER, *named, _extra(layout.undeclared).alias(EXTRA))
 
 

@@ -1,8 +1,8 @@
 """Divides a block of CSV into runs of lines that the fast reader may read, and records that the record parser reads
 one by one.
 
-A line is *certified* when it is a record for itself whatever is around it: its quotes pair up, each opens behind a
-delimiter and closes before one, and it contains nothing odd (NUL, bytes that aren't UTF-8, a bare CR, emptiness).
+A line is *certified* if it is one record in any context: its quotes pair up, each opens behind a delimiter and closes
+before one, and the line has no NUL, no bytes that aren't UTF-8, no bare CR, and is not empty.
 Certified lines can be read in one way only, so a fast reader gives what the rule gives; a property test shows that the
 two agree. All others go to `RecordParser`, which may include further lines (a quoted field with line breaks).
 """

@@ -14,7 +14,7 @@ from event_assets.declaration import Dataset, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.errors import LandingError
 from event_assets.landing.inbox import Identity
-from event_assets.landing.reader_interface import ROW_NUMBER, Batch, is_read, names_of, raw_text
+from event_assets.landing.reader_interface import ROW_NUMBER, Batch, Reject, is_read, names_of, raw_text
 from event_assets.landing.schema_drift import Drift, TypeDrift
 from event_assets.tables.catalog import tables
 from event_assets.tables.landed_tables import LANDING_REJECTS
@@ -51,8 +51,6 @@ class Landed:
 
 #: Receives rows in the order of the file, some at a time.
 RowSink = Callable[[pl.DataFrame], None]
-Rejected = tuple[int, str, str | None, bytes]
-"""A rejected record: number within the batch, reason, column, text."""
 
 
 class FileAccount:
@@ -83,10 +81,10 @@ class FileAccount:
         self._user_place: int | None = None
         self._landed = 0
 
-    def add(self, batch: Batch, rows: pl.DataFrame, rejects: list[Rejected]) -> None:
+    def add(self, batch: Batch, rows: pl.DataFrame, rejects: list[Reject]) -> None:
         """Count a batch, given its raw rows and its rejects. LandingError at a reject with `mode: fail_fast`."""
         if rejects:
-            self._reject(sorted(rejects, key=lambda reject: reject[0]))
+            self._reject(sorted(rejects, key=lambda reject: reject.row_number))
         self._rows(rows)
         self._landed += rows.height
         self._new.update(batch.undeclared)
@@ -96,23 +94,23 @@ class FileAccount:
         self._user_place = batch.user_place if batch.user_place is not None else self._user_place
         self.records += batch.count
 
-    def _reject(self, rejects: list[Rejected]) -> None:
+    def _reject(self, rejects: list[Reject]) -> None:
         if self._dataset.mode == "fail_fast":
-            number, reason, _, _ = rejects[0]
+            number, reason = self.records + rejects[0].row_number, rejects[0].reason
             raise LandingError(
                 self.name,
-                f"record {self.records + number} is refused ({reason}) and mode is fail_fast: nothing landed",
+                f"record {number} is refused ({reason}) and mode is fail_fast: nothing landed",
                 "fix the record, or declare mode: lenient",
             )
-        numbers, reasons, columns_of_times, texts = zip(*rejects, strict=True)
+        reasons = [reject.reason for reject in rejects]
         self._reasons.update(reasons)
         columns = {
             "file_id": [self.identity.file_id] * len(rejects),
-            ROW_NUMBER: [self.records + number for number in numbers],
+            ROW_NUMBER: [self.records + reject.row_number for reject in rejects],
             "reason": reasons,
             "reasons": reasons,
-            "column": columns_of_times,
-            "raw": [*map(raw_text, texts)],
+            "column": [reject.column for reject in rejects],
+            "raw": [raw_text(reject.text) for reject in rejects],
         }
         self._rejects(pl.DataFrame(columns, tables(self._dataset)[LANDING_REJECTS].polars_schema()))
 

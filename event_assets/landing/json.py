@@ -19,7 +19,6 @@ from event_assets.landing.json_member_columns import NOTHING, NUMERIC, JsonObjec
 from event_assets.landing.json_paths import PART, JsonPath, Tree, exploded, looked_up, text_behind, tree_of
 from event_assets.landing.json_records_at_path import records_of
 from event_assets.landing.reader_interface import (
-    AS_WRITTEN,
     EXTRA,
     MALFORMED,
     ROW_NUMBER,
@@ -30,6 +29,7 @@ from event_assets.landing.reader_interface import (
     number_flag,
     texts_of,
 )
+from event_assets.tables.landed_tables import AS_WRITTEN
 from event_assets.text.json_text import (
     BadJson,
     member_at,

@@ -17,7 +17,8 @@ from typing import Any
 import orjson
 
 from event_assets.landing.plain_text import LineBlocks, open_plain
-from event_assets.landing.reader_interface import MALFORMED, MAX_RAW_BYTES, NOT_UTF8, TOO_LONG, FileRejected
+from event_assets.landing.reader_interface import MALFORMED, NOT_UTF8, TOO_LONG, FileRejected
+from event_assets.tables.landed_tables import MAX_RAW_BYTES
 from event_assets.text.json_text import BadJson, Texts, behind_space, element_end, parse_object
 
 _BETWEEN = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")

@@ -14,6 +14,7 @@ from event_assets.landing.reader_interface import MALFORMED
 from event_assets.text.field_paths import PARENT, Lookup, Path, parse_path
 from event_assets.text.json_text import BadJson, items_of, member_at, members_of
 
+_PARENT = orjson.dumps(PARENT)
 #: In a tree: an array with some declared elements. It stays in `extra` as a whole.
 PART = "part"
 #: Declared places as a tree: a member's name to the tree of its declared members, to None where the whole member is
@@ -30,7 +31,7 @@ class JsonPath:
     rest: Path = ()
     """What leads from the array to the value."""
     literal: str | None = None
-    """A member of this very name, dots and all, comes first."""
+    """A member whose name is the whole path, with its dots, comes first."""
 
     @classmethod
     def of(cls, source: str) -> JsonPath:
@@ -39,9 +40,6 @@ class JsonPath:
         names = tuple(str(name) for name in members)
         literal = source if len(names) > 1 and names == tuple(source.split(".")) else None
         return cls(names, steps[len(names) :], literal)
-
-
-_PARENT = orjson.dumps(PARENT)
 
 
 def tree_of(paths: Iterable[JsonPath]) -> Tree:
@@ -135,21 +133,27 @@ def _explode(text: bytes, value: dict[str, Any], members: tuple[str, ...], made:
     for name in members:
         array = array.get(name) if type(array) is dict else None
     if type(array) is not list and array is not None:  # not an array of records, and so a value like others
-        made.extend(b"{%s:%s}" % (_PARENT, text), [{PARENT: value}])
+        take_within(made, b"{}", {}, value, text, max_bytes)
         return
     rest = _value_without(value, members)
     around = text if array is None and rest == value else _without(text, members)
     if not array:
-        made.extend(b"{%s:%s}" % (_PARENT, around), [{PARENT: rest}])
+        take_within(made, b"{}", {}, rest, around, max_bytes)
         return
     texts = items_of(member_at(members_of(text), members))
     for own, element in zip(texts, array, strict=True):
-        if type(element) is not dict:
+        if type(element) is dict:
+            take_within(made, own, element, rest, around, max_bytes)
+        else:
             made.refuse(own, MALFORMED)
-            continue
-        comma = b"," if element else b""
-        record = b"%s%s%s:%s}" % (own.rstrip()[:-1], comma, _PARENT, around)
-        made.take(record, {**element, PARENT: rest}, max_bytes + len(around))
+
+
+def take_within(
+    made: Elements, text: bytes, values: dict[str, Any], around: object, around_text: bytes, max_bytes: int
+) -> None:
+    """Add a valid record with what is around it, as the member `^`."""
+    member = b"%s%s:%s}" % (b"," if values else b"", _PARENT, around_text)
+    made.take(text.rstrip()[:-1] + member, {**values, PARENT: around}, max_bytes + len(member))
 
 
 def _without(text: bytes, members: tuple[str, ...]) -> bytes:

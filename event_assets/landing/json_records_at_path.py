@@ -13,13 +13,13 @@ from typing import Any
 import orjson
 
 from event_assets.landing.json_elements import Elements, elements_of
-from event_assets.landing.reader_interface import MALFORMED, MAX_RAW_BYTES, TOO_LONG, FileRejected
+from event_assets.landing.json_paths import take_within
+from event_assets.landing.reader_interface import MALFORMED, TOO_LONG, FileRejected
 from event_assets.landing.schema_drift import shown_name
+from event_assets.tables.landed_tables import MAX_RAW_BYTES
 from event_assets.text.field_paths import KEY, MEMBERS, PARENT, parse_path
-from event_assets.text.json_text import STRING, UP_TO_BRACKET, BadJson, behind_space, items_of, parse_object
+from event_assets.text.json_text import STRING, BadJson, behind_space, element_end, items_of, parse_object
 
-_PARENT = orjson.dumps(PARENT)
-_STRING_OR_SCALAR = re.compile(STRING + rb"|[^,\]}\[{]*")
 _NAME = re.compile(STRING + rb"[ \t\r\n]*:[ \t\r\n]*")
 
 
@@ -80,29 +80,11 @@ def _members(data: mmap.mmap, place: int, wanted: str | None = None) -> Iterator
     place = behind_space(data, place + 1)
     while match := _NAME.match(data, place):
         name, start = json.loads(match[0].rstrip().removesuffix(b":").rstrip()), match.end()
-        end = start if name == wanted else _value_end(data, start)
+        end = start if name == wanted else element_end(data, start, len(data), b",}") or len(data)
         yield name, start, end
-        place = behind_space(data, end)
-        if data[place : place + 1] != b",":
+        if data[end : end + 1] != b",":
             break
-        place = behind_space(data, place + 1)
-
-
-def _value_end(data: mmap.mmap, place: int) -> int:
-    """The position behind the value that begins at `place`."""
-    depth = 0
-    while place < len(data):
-        match = UP_TO_BRACKET.match(data, place) if depth else _STRING_OR_SCALAR.match(data, place)
-        assert match is not None
-        place = match.end()
-        mark = data[place : place + 1]
-        if not depth and mark not in (b"{", b"["):
-            return place
-        depth += 1 if mark in (b"{", b"[") else -1
-        place += 1
-        if not depth:
-            return place
-    return place
+        place = behind_space(data, end + 1)
 
 
 # Records as the members of an object, by their keys
@@ -117,7 +99,7 @@ def _keyed_records(data: mmap.mmap, start: int, depth: int, max_bytes: int, bloc
         elif data[place : place + 1] != b"[" and end - place > max_bytes:
             made.refuse(data[place : place + MAX_RAW_BYTES], TOO_LONG)
         else:
-            _add(made, data[place:end], around, max_bytes)
+            _add(made, data[place:end].rstrip(), around, max_bytes)
         size += end - place
         if size > block_bytes:
             yield made
@@ -151,12 +133,8 @@ def _add(made: Elements, text: bytes, around: dict[str, Any], max_bytes: int) ->
     if text.startswith(b"["):
         with suppress(BadJson):
             texts = items_of(text)
-    keys = b"%s:%s}" % (_PARENT, orjson.dumps(around))
     for own in texts:
         try:
-            values = parse_object(own)
+            take_within(made, own, parse_object(own), around, orjson.dumps(around), max_bytes)
         except BadJson:
             made.add(own, max_bytes)  # as a reject
-            continue
-        comma = b"," if values else b""
-        made.take(own.rstrip()[:-1] + comma + keys, {**values, PARENT: around}, max_bytes + len(keys))

@@ -29,7 +29,7 @@ from event_assets.landing.unpack import Limits
 from event_assets.text.field_paths import parse_path
 
 _BATCH_ROWS = 64 * 1024
-#: Of rows with long texts fewer are taken at once, as the file itself tells their length.
+#: Fewer rows are read at once if they are long, by the lengths in the file's metadata.
 _BATCH_BYTES = 16 * 1024 * 1024
 
 
@@ -64,7 +64,7 @@ def read_parquet(
 
 
 def _places(schema: pa.Schema, fields: Fields) -> dict[str, Steps]:
-    """Where each source is: a column of that very name, else what its path leads to."""
+    """Where each source is: the column of that name, else the value at that path."""
     places: dict[str, Steps] = {}
     for source in fields.sources.values():
         steps: Steps = (source,) if source in schema.names else parse_path(source)

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from event_assets.declaration import Source
-from event_assets.landing.reader_interface import MAX_RAW_BYTES, FileRejected
+from event_assets.landing.reader_interface import FileRejected
 from event_assets.landing.unpack import DEFAULT_LIMITS, STREAMS, Ending, Limits, members, unpacked
+from event_assets.tables.landed_tables import MAX_RAW_BYTES
 from event_assets.text.encodings import DETECT, detect_encoding, exact_encoding, wide_encoding
 
 BLOCK_BYTES = 4 * 1024 * 1024
@@ -213,18 +214,19 @@ class LineBlocks:
         self._rest = data
 
     def __iter__(self) -> Iterator[Block]:
-        final = False
+        final = skipping = False
         while not final:
             chunk = self._file.read(self._block_bytes)
             final = len(chunk) < self._block_bytes
+            if skipping:  # the rest of a line that is too long
+                _, line_end, chunk = chunk.partition(b"\n")
+                skipping = not line_end
             pending = self._rest + self._tail + chunk
             self._rest = b""
             end = len(pending) if final else self._line_end(pending)
             if end == 0 and len(pending) > self._max_line_bytes:
                 yield Block(pending[:MAX_RAW_BYTES], final=False, too_long=True)
-                self._tail, final = self._skip_line()
-                if final and self._tail:
-                    yield Block(self._tail, final=True)
+                self._tail, skipping = b"", True
                 continue
             self._tail = pending[end:]
             if end:
@@ -235,17 +237,6 @@ class LineBlocks:
         end = data.rfind(b"\n") + 1
         # A CR at the very end may be the first half of CRLF.
         return end or (data.rfind(b"\r", 0, -1) + 1 if self._bare_cr else 0)
-
-    def _skip_line(self) -> tuple[bytes, bool]:
-        """(what follows the end of the present line, whether the file ends there)."""
-        while True:
-            chunk = self._file.read(self._block_bytes)
-            final = len(chunk) < self._block_bytes
-            start = chunk.find(b"\n")
-            if start >= 0:
-                return chunk[start + 1 :], final
-            if final:
-                return b"", True
 
 
 class _Part(io.FileIO):

@@ -15,23 +15,19 @@ from event_assets.declaration import Column, Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.landing.inbox import path_value
 from event_assets.landing.reader_interface import (
-    AS_WRITTEN,
-    CAME_AS_NUMBER,
     EVENT_DATE,
     ROW_NUMBER,
     TIME,
-    TIME_TEXT,
     is_read,
     names_of,
     number_flag,
 )
 from event_assets.landing.schema_drift import FILE_IN_FRAME
+from event_assets.tables.landed_tables import AS_WRITTEN, CAME_AS_NUMBER, SOURCE_BLOCK, TIME_TEXT
 from event_assets.text.dates_in_file_names import file_date
 from event_assets.text.field_paths import FILE_PATH
 from event_assets.text.parse_event_times import BLANKS, UTC_MICROS, event_dates, parse_times_of_any
 
-#: The block of a kind that read a record, where there are several.
-SOURCE_BLOCK = "source_block"
 #: The reason of a record that has no time within bounds.
 _REASON = (
     pl.when("is ambiguous")

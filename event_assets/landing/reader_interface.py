@@ -14,22 +14,14 @@ import polars as pl
 from event_assets.declaration import Column, Events, Source
 from event_assets.declaration.events_and_profiles import AS_JSON
 from event_assets.landing.schema_drift import missing_column, shown_name
+from event_assets.tables.landed_tables import AS_WRITTEN, MAX_RAW_BYTES
 from event_assets.text.field_paths import FILE_PATH
 
 #: The column with the text of a record's time; no declared column may have this name.
 TIME = "event_time"
-#: The same unchanged, in the raw table.
-TIME_TEXT = "time_text"
 ROW_NUMBER = "row_number"
 EXTRA = "extra"
-#: Values that a column's text doesn't tell (raw_rows.py, json.py).
-AS_WRITTEN = "as_written"
-#: The columns whose value came as a number, where texts write numbers otherwise (raw_rows.py).
-CAME_AS_NUMBER = "came_as_number"
 EVENT_DATE = "event_date"
-
-#: At most this number of bytes of a rejected record's text is kept.
-MAX_RAW_BYTES = 64 * 1024
 
 MALFORMED = "malformed_record"
 NOT_UTF8 = "not_utf8"
@@ -113,7 +105,7 @@ def names_of(name: str, sources: Sequence[str]) -> list[str]:
 
 
 def number_flag(name: str) -> str:
-    """The column that tells whether the values of a reader's column are numbers of the source."""
+    """The column of flags: whether a value of a reader's column is a number in the source."""
     return f"is number {name}"
 
 
@@ -124,6 +116,7 @@ class Reject:
     row_number: int
     reason: str
     text: bytes
+    column: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from event_assets.landing.reader_interface import MAX_RAW_BYTES, FileRejected
+from event_assets.landing.reader_interface import FileRejected
+from event_assets.tables.landed_tables import MAX_RAW_BYTES
 
 #: Endings of files that are one compressed stream.
 STREAMS = (".gz", ".zst", ".bz2", ".xz")

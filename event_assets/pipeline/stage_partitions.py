@@ -157,12 +157,12 @@ def batches(workspace: Workspace, step: Step, dates: Iterable[dt.date | None]) -
     if not (step.by_date and step.several_dates):
         yield from ([date] for date in dates)
         return
-    most, inputs = workspace.batch_rows(step), [s.table for s in step.inputs if workspace.by_date(s.table)]
+    inputs = [s.table for s in step.inputs if workspace.by_date(s.table)]
     batch: list[dt.date | None] = []
     rows = 0
     for date in dates:
         more = max(workspace.rows(table, date) for table in inputs)
-        if batch and rows + more > most:
+        if batch and rows + more > workspace.batch_rows(step):
             yield batch
             batch, rows = [], 0
         batch.append(date)

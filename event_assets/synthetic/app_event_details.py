@@ -22,7 +22,7 @@ DEVICES = 999_999_000_000
 TYPES = ("page_view", "button_click", "purchase", "app_open", "app_close")
 TYPE_SHARES = (0.6, 0.2, 0.05, 0.08, 0.07)
 PURCHASE, APP_OPEN = 2, 3
-#: What a session's first event tells of where the session came from, and the channel that this means (`channels`).
+#: The origin of a session in its first event, and the channel that results from it (`channels`).
 TAGGED = {
     "/category/books?utm_source=Spring&utm_medium=email&utm_campaign=May+sale#top": "Email",
     "/home?gclid=EAIaIQ&utm_campaign=brand": "Paid Search",

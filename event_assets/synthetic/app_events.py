@@ -25,7 +25,7 @@ NEW_KEY, USER_AS_TEXT = 0.005, 0.01
 NO_PROFILE, SECOND_ROW, NO_USER, NO_DATE = 0.02, 0.01, 0.005, 0.005
 #: Shares of events with the `anonymous_id` of the user's device but no user, with both, and of another user's device.
 VISITOR, LOGIN, SHARED = 0.15, 0.03, 0.005
-#: Every so manieth file, from the first, has no purchases.
+#: Every third file, from the first, has no purchases.
 WITHOUT_PURCHASES_EVERY = 3
 EVENING = 18 * 3_600
 

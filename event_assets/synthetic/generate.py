@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from zlib import crc32
 
@@ -111,13 +111,11 @@ def write_profiles(profiles: ProfileFile, folder: Path) -> Path:
 
 def file_names(recipe: Recipe, extent: Extent) -> list[str]:
     """The stem and the date of each file, and a number where several have the same date."""
-    dates = [f"{extent.file_time(file):%Y%m%d}" for file in range(extent.files)]
-    parts, seen = Counter(dates), Counter[str]()
+    dates = (f"{extent.file_time(file):%Y%m%d}" for file in range(extent.files))
     names = []
-    for date in dates:
-        part = f"_{seen[date]}" if parts[date] > 1 else ""
-        names.append(f"{recipe.stem}_{date}{part}.{recipe.suffix}")
-        seen[date] += 1
+    for date, parts in groupby(dates):
+        numbers = [number for number, _ in enumerate(parts)]
+        names += [f"{recipe.stem}_{date}{f'_{n}' if len(numbers) > 1 else ''}.{recipe.suffix}" for n in numbers]
     return names
 
 

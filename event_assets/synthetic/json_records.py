@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from event_assets.synthetic.text_columns import replaced
+from event_assets.synthetic.text_columns import some_malformed
 from event_assets.synthetic.time_texts import lookup
 
 
@@ -37,11 +37,9 @@ def json_lines(chunk: pl.DataFrame, members: Sequence[pl.Expr]) -> pl.Series:
     One of kind malformed_record has lost a colon or a value, or has an unquoted word, by its salt. Braces
     stay in pairs, so that a reader can find the next record; no parser accepts any of the three.
     """
-    lines = chunk.select("kind", "salt", line=json_object(members))
-    line, way = pl.col("line"), pl.col("salt") % 3
-    colon, word, value = (line.str.replace(": ", wrong, literal=True) for wrong in (" ", ": undefined", ": , "))
-    broken = pl.when(way == 0).then(colon).when(way == 1).then(word).otherwise(value)
-    return lines.select(replaced(lines, line, {"malformed_record": broken}).alias("line"))["line"]
+    line = pl.col("line")
+    broken = (line.str.replace(": ", wrong, literal=True) for wrong in (" ", ": undefined", ": , "))
+    return some_malformed(chunk, json_object(members), *broken)
 
 
 def json_object(members: Sequence[pl.Expr]) -> pl.Expr:

@@ -18,7 +18,7 @@ counted on the numbers, not on the text.
 |---|---|
 | user, session, time | who, in which source session, when (epoch seconds) |
 | form, millis, instant | how the time is written, and the microseconds that the text means |
-| salt | a random number for whatever choice a record's text needs |
+| salt | a random number for the choices in a record's text |
 | kind | `clean`, or the one kind of mess that makes the record be rejected |
 | copy | whether the record was sent again after another one |
 | file, file_day | the file that holds it, and midnight of the date in its name (epoch microseconds) |

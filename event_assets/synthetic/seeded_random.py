@@ -23,7 +23,7 @@ class Draw:
         self._bits = np.random.PCG64(np.random.SeedSequence(entropy))
 
     def child(self, *entropy: int) -> Draw:
-        """A stream of its own, the same whatever was drawn from this one before."""
+        """A further stream, which does not depend on what was drawn from this one."""
         return Draw(*self._entropy, *entropy)
 
     def uniform(self, size: int) -> Floats:

@@ -50,11 +50,14 @@ def csv_lines(chunk: pl.DataFrame, fields: Sequence[pl.Expr]) -> pl.Series:
 
     A record of kind malformed_record is cut short, has two fields too many or a NUL byte, by its salt.
     """
-    whole = pl.concat_str([field.fill_null("") for field in fields], separator=",")
-    line, way = pl.col("line"), pl.col("salt") % 3
+    whole, line = pl.concat_str([field.fill_null("") for field in fields], separator=","), pl.col("line")
     # Cut after the second field, since the first two are never quoted: no quote must be left open.
     few = line.str.replace(r"(?s)^([^,]*,[^,]*),.*$", "$1")
-    many, nul = pl.concat_str(line, pl.lit(",surplus,")), pl.concat_str(line, pl.lit("\x00"))
-    broken = pl.when(way == 0).then(few).when(way == 1).then(many).otherwise(nul)
-    lines = chunk.select("kind", "salt", line=whole)
-    return lines.select(replaced(lines, line, {"malformed_record": broken}).alias("line"))["line"]
+    return some_malformed(chunk, whole, few, line + ",surplus,", line + "\x00")
+
+
+def some_malformed(chunk: pl.DataFrame, line: pl.Expr, *broken: pl.Expr) -> pl.Series:
+    """The lines; those of kind malformed_record are broken in one of three ways, by their salt."""
+    lines, way = chunk.select("kind", "salt", line=line), pl.col("salt") % 3
+    wrong = pl.when(way == 0).then(broken[0]).when(way == 1).then(broken[1]).otherwise(broken[2])
+    return lines.select(replaced(lines, pl.col("line"), {"malformed_record": wrong}).alias("line"))["line"]

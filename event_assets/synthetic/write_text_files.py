@@ -16,7 +16,7 @@ from event_assets.synthetic.time_texts import stamp
 
 #: Records that are text at one time; part of what the bytes depend on.
 SLICE = 250_000
-#: Every so manieth file has the undeclared column.
+#: Every third file has the undeclared column.
 DRIFT_EVERY = 3
 
 

@@ -21,6 +21,10 @@ SOURCE_FILES = "source_files"
 RAW_EVENTS = "raw_events"
 RAW_PROFILES = "raw_profiles"
 LANDING_REJECTS = "landing_rejects"
+#: Columns of the raw tables beside the declared ones.
+TIME_TEXT, AS_WRITTEN, CAME_AS_NUMBER, SOURCE_BLOCK = "time_text", "as_written", "came_as_number", "source_block"
+#: At most this number of bytes of the text of a rejected or quarantined record is kept.
+MAX_RAW_BYTES = 64 * 1024
 
 #: Which files of each date arrived, by their names (docs/how-to/completeness.md).
 COMPLETENESS = Table(
@@ -69,7 +73,7 @@ def landed_tables(dataset: Dataset) -> Iterable[Table]:
             *as_text(dataset.columns),
             *lineage,
             EVENT_TIME,
-            Column("time_text", "string", "The original text of the time; several fields are joined by a blank."),
+            Column(TIME_TEXT, "string", "The original text of the time; several fields are joined by a blank."),
             Column("time_assumed", "bool", "Whether the time was taken from the file's name.", nullable=False),
             *_of_readers(dataset, "events"),
         ),
@@ -101,12 +105,12 @@ def _of_readers(dataset: Dataset, kind: Kind) -> Iterator[Column]:
     """The block that read a record (if there are several), and what the columns don't show of the record."""
     if dataset.is_mixed(kind):
         text = "Which block of files the record was read by, from 0."
-        yield Column("source_block", "int64", text, nullable=False)
+        yield Column(SOURCE_BLOCK, "int64", text, nullable=False)
     if dataset.has_values_as_written(kind):
         text = "Values that their column's text doesn't show (null, a number in a column of text), as a JSON object."
-        yield Column("as_written", "string", text, personal=True)
+        yield Column(AS_WRITTEN, "string", text, personal=True)
     if dataset.tells_numbers_from_texts(kind):
         text = (
             "The columns whose value came as a number, and not as a text with the declared marks; a blank between two."
         )
-        yield Column("came_as_number", "string", text)
+        yield Column(CAME_AS_NUMBER, "string", text)

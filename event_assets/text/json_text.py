@@ -122,8 +122,9 @@ UP_TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|' + STRING + rb")*+")
 _UP_TO_MARK = re.compile(rb'(?:[^"\[\]{},]++|' + STRING + rb")*+")
 
 
-def element_end(data: bytes, start: int, limit: int) -> int | None:
-    """The position of the comma or bracket that ends an array's element, None where it isn't in the data."""
+def element_end(data: bytes | mmap.mmap, start: int, limit: int, ends: bytes = b",]") -> int | None:
+    """The position of the comma or bracket that ends an array's element, or with other `ends` an object's member; None
+    if it isn't in the data."""
     depth, place = 0, start
     while True:
         match = (UP_TO_BRACKET if depth else _UP_TO_MARK).match(data, place, limit)
@@ -132,7 +133,7 @@ def element_end(data: bytes, start: int, limit: int) -> int | None:
         if place == limit:
             return None
         mark = data[place : place + 1]
-        if depth == 0 and mark in b",]":
+        if depth == 0 and mark in ends:
             return place
         if mark == b'"' and data.find(b"\n", place, limit) < 0:
             return None  # the string may end in what is still to come

@@ -1,7 +1,7 @@
 """Numbers as sources write them: which texts are numbers, and the canonical digits of each.
 
 The value is computed on the text: digits are moved and zeros are cut, nothing is rounded. So every engine casts the
-same plain digits, whatever its own parser makes of `7.731E3` or `.5`.
+same plain digits, although their parsers read `7.731E3` or `.5` differently.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ _ISO = (
 
 
 def _letters(names: tuple[str, ...]) -> str:
-    """A pattern of names whatever their case, without a flag that would change the rest of the form."""
+    """A pattern of names in any case, without a flag that would change the rest of the form."""
     return "|".join("".join(f"[{c.upper()}{c}]" for c in name) for name in names)
 
 
@@ -57,7 +57,7 @@ def _zone_names(zones: Mapping[str, str]) -> str:
     return "|".join(re.escape(name) for name in sorted(zones, key=len, reverse=True))
 
 
-#: Directive to (the part of the time that it tells, its pattern; of numbers with one digit where the second is free).
+#: Directive to (its part of the time, its pattern). The second digit of a number is optional.
 _DIRECTIVES = {
     "Y": ("year", r"(?P<year>[0-9]{4})"),
     "y": ("year", r"(?P<year2>[0-9]{2})"),

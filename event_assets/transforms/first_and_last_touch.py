@@ -13,7 +13,7 @@ import narwhals as nw
 from event_assets.declaration.channels import DIRECT, DIRECT_SOURCE
 from event_assets.transforms.interface import Frame, Inputs, Scope
 
-#: What tells where a session came from.
+#: The columns that describe the origin of a session.
 SOURCE_COLUMNS = ("source", "medium", "campaign", "channel")
 #: Before the first date that a dataset can have, and one that every engine can write.
 _BEFORE_ALL = dt.date(1000, 1, 1)
@@ -21,7 +21,7 @@ FIRST, LAST = "first_touch_", "last_touch_"
 
 
 def is_direct() -> nw.Expr:
-    """Whether a session tells nothing of who sent it."""
+    """Whether the origin of a session is unknown."""
     return (nw.col("source") == DIRECT_SOURCE) | (nw.col("channel") == DIRECT)
 
 
@@ -57,7 +57,7 @@ def with_touches(sessions: Frame, inputs: Inputs, scope: Scope) -> Frame:
 
 
 def _with_last(rows: Frame, scope: Scope) -> Frame:
-    """Sessions with what the user's last touch up to each tells, and its date; empty texts before the first touch."""
+    """Sessions with the origin and the date of the user's last touch so far; empty texts before the first touch."""
     by, order = ["user_id"], ["start us", "session_id"]
     rows = scope.ports.previous(rows, {"session_id": "id before"}, by=by, order=order)
     is_first = nw.col("id before").is_null()

@@ -17,11 +17,11 @@ from event_assets.tables.catalog import tables
 from event_assets.tables.column_types import narwhals_type
 
 T = TypeVar("T")
-#: A frame that is not computed yet, of whatever engine.
+#: A frame of any engine that is not computed yet.
 Frame = nw.LazyFrame[Any]
 
 #: A transform's input frames by table name. A frame of a date-partitioned table always has a further
-#: column `event_date` (date): with a window of dates it tells them apart.
+#: column `event_date` (date): with a window of dates it distinguishes them.
 Inputs = Mapping[str, Frame]
 
 #: Columns of texts, as long as each other, to the values that they give row by row. Pure.
@@ -156,7 +156,7 @@ class Scope:
 
     @property
     def dated(self) -> list[str]:
-        """The column that tells the scope's dates apart, where there are several."""
+        """The column that distinguishes the scope's dates, if there are several."""
         return ["event_date"] if self.several else []
 
     def on_dates(self, frame: Frame) -> Frame:

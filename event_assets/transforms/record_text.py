@@ -8,24 +8,16 @@ has the same record again when it reads this text.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from event_assets.declaration import Column, Dataset, Events, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.declaration.events_and_profiles import NESTED
+from event_assets.tables.landed_tables import AS_WRITTEN, CAME_AS_NUMBER, MAX_RAW_BYTES, SOURCE_BLOCK, TIME_TEXT
 from event_assets.text.canonical_json import canonical_json
 from event_assets.text.field_paths import FILE_PATH, is_plain, parse_path
-from event_assets.text.json_members import SCALAR, members_as_written
-
-#: At most this number of bytes of a record's text is kept.
-RAW_BYTES = 64 * 1024
-TIME_TEXT = "time_text"
-SOURCE_BLOCK, AS_WRITTEN, CAME_AS_NUMBER = "source_block", "as_written", "came_as_number"
-
-#: `json.dumps` makes an encoder at each call, which takes ten times as long as its work on a short text.
-_ENCODER = json.JSONEncoder(ensure_ascii=False)
+from event_assets.text.json_members import SCALAR, json_string, members_as_written
 
 Place = tuple[str, ...]
 """The names that lead to a field."""
@@ -104,7 +96,7 @@ class _BlockTexts:
                 _merge(record, name, value, nest=True)
         for name, value in _members(extra):
             _merge(record, name, value)
-        return _written(record).encode()[:RAW_BYTES].decode(errors="ignore")
+        return _written(record).encode()[:MAX_RAW_BYTES].decode(errors="ignore")
 
     @staticmethod
     def _at(row: Sequence[str | None], place: int | None) -> str | None:
@@ -189,5 +181,5 @@ def _written(value: str | _Object) -> str:
     if isinstance(value, _Verbatim):
         return value
     if isinstance(value, _Object):
-        return "{" + ", ".join([f"{_ENCODER.encode(name)}: {_written(inner)}" for name, inner in value]) + "}"
-    return _ENCODER.encode(value)
+        return "{" + ", ".join([f"{json_string(name)}: {_written(inner)}" for name, inner in value]) + "}"
+    return json_string(value)

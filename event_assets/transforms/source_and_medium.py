@@ -14,7 +14,7 @@ from event_assets.text.urls import host, is_within, parameters, without_controls
 from event_assets.transforms.interface import TextFunction
 
 #: Parameters that an ad network or a site adds to links: who it is, and by which medium. All but Facebook's are on
-#: links of ads alone; that one is on all links that leave the site, so that it tells of no ad.
+#: links of ads alone; that one is on all links that leave the site, so it is no sign of an ad.
 CLICK_IDS = {
     "gclid": ("google", "cpc"),
     "gbraid": ("google", "cpc"),
@@ -97,7 +97,7 @@ def channel_of(rules: Sequence[ChannelRule]) -> TextFunction:
     def channel(text: str | None) -> str:
         source, medium, campaign = (text or "").split(_APART)
         arrived = Arrival(source, medium, campaign or None)
-        is_direct = source == DIRECT_SOURCE and medium in (NO_MEDIUM, NOT_SET)  # also where no default rule tells
+        is_direct = source == DIRECT_SOURCE and medium in (NO_MEDIUM, NOT_SET)  # also without the default rules
         return next((name for name, meets in conditions if meets(arrived)), DIRECT if is_direct else UNASSIGNED)
 
     return lambda columns: [channel(text) for text in columns[0]]

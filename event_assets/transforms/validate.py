@@ -16,6 +16,7 @@ import narwhals as nw
 
 from event_assets.declaration import Column, Source
 from event_assets.declaration.dataset import Kind
+from event_assets.tables.landed_tables import CAME_AS_NUMBER, SOURCE_BLOCK
 from event_assets.text.numbers import mark_pattern, notation_pattern, unit_pattern
 from event_assets.text.parse_timestamp_columns import instants
 from event_assets.transforms.cast_text import (
@@ -28,7 +29,7 @@ from event_assets.transforms.cast_text import (
 from event_assets.transforms.conditions import holds
 from event_assets.transforms.interface import Frame, Scope, TextFunction
 from event_assets.transforms.normalize import BLANKS, named, normalised, trimmed
-from event_assets.transforms.record_text import CAME_AS_NUMBER, SOURCE_BLOCK, RecordTexts
+from event_assets.transforms.record_text import RecordTexts
 
 #: A reason is one of these, of equal length, and a column.
 _MISSING, _INVALID = "missing_", "invalid_"

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from event_assets.cli.main import app
+from event_assets.cli.main import application
 from event_assets.errors import DeclarationError
 from event_assets.warehouse.metrics import METRICS, Metric, answer
 from event_assets.warehouse.query import read_rows
@@ -160,23 +160,23 @@ def test_the_command_prints_the_answer_and_where_it_was_read(world: World, monke
     monkeypatch.setattr("event_assets.cli.ask.named_dataset", lambda name: world.dataset)
     monkeypatch.setattr("event_assets.cli.ask.load_settings", lambda: world.settings)
     args = ["ask", "clicks", "--metric", "users", "--by", "page", "--from", "2025-01-06", "--to", "2025-01-07"]
-    told = json.loads(CliRunner().invoke(app, [*args, "--json"]).stdout)
+    told = json.loads(CliRunner().invoke(application(), [*args, "--json"]).stdout)
     assert {row["page"]: row["users"] for row in told["rows"]} == dict(
         scanned(world, "users", "page", dt.date(2025, 1, 6), dt.date(2025, 1, 7))
     )
     assert (told["tables"], told["scanned"]) == (["clicks.users_by"], False)
-    printed = CliRunner().invoke(app, args).stdout
+    printed = CliRunner().invoke(application(), args).stdout
     assert "│ /a" in printed
     assert printed.endswith("\nonly human traffic is counted; --by traffic shows all\nread from clicks.users_by\n")
     assert told["traffic"] == ["human"]
     args[args.index("page")] = "traffic"
-    printed = CliRunner().invoke(app, args).stdout
+    printed = CliRunner().invoke(application(), args).stdout
     assert "│ internal │" in printed
     assert "is counted" not in printed
     first, last = (f([row["event_date"] for row in rows_of(world, "joined_facts")]) for f in (min, max))
-    printed = CliRunner().invoke(app, ["ask", "clicks", "--from", "1990-01-01", "--to", "1990-02-01"]).stdout
+    printed = CliRunner().invoke(application(), ["ask", "clicks", "--from", "1990-01-01", "--to", "1990-02-01"]).stdout
     assert printed.endswith(f"\nclicks has facts from {first} to {last}\nread from clicks.daily_summary\n")
-    wrong = CliRunner().invoke(app, ["ask", "clicks", "--metric", "people"])
+    wrong = CliRunner().invoke(application(), ["ask", "clicks", "--metric", "people"])
     assert wrong.exit_code == 2
     assert set(METRICS) == {"users", "persons", "sessions", "events", "minutes", "conversions", "revenue"}
 
@@ -254,6 +254,6 @@ def held(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 def test_a_range_that_ends_before_it_begins_is_wrong_usage(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("event_assets.cli.ask.named_dataset", lambda name: world.dataset)
-    result = CliRunner().invoke(app, ["ask", "clicks", "--from", "2025-01-07", "--to", "2025-01-06"])
+    result = CliRunner().invoke(application(), ["ask", "clicks", "--from", "2025-01-07", "--to", "2025-01-06"])
     assert result.exit_code == 2
     assert "is after --to" in result.stderr

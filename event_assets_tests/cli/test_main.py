@@ -12,12 +12,10 @@ import pytest
 import typer.main
 from click.shell_completion import ShellComplete
 
-from event_assets.cli.main import app
+from event_assets.cli.main import COMMANDS, application
 from event_assets.declaration.load import SHIPPED
 from event_assets_tests.cli.conftest import Command
 from event_assets_tests.world import World, lines
-
-COMMANDS = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -26,7 +24,7 @@ def test_help_says_what_a_command_does_with_examples_and_each_option_in_words(co
     assert said.code == 0
     assert said.out.startswith(f"Usage: event-assets {name} ")
     assert f"\n  event-assets {name}" in said.out
-    documented = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    documented = typer.main.get_command(application()).commands[name]  # type: ignore[attr-defined]
     assert documented.help.partition("\n")[0].endswith((".", "edited.", "went."))
 
 
@@ -80,7 +78,7 @@ def test_completion_offers_tables_reasons_and_dates(clicks_world: World) -> None
     def offered(*words: str) -> list[str]:
         """What a shell gets for a line whose last word is incomplete."""
         *args, incomplete = words
-        complete = ShellComplete(typer.main.get_command(app), {}, "event-assets", "_EVENT_ASSETS_COMPLETE")
+        complete = ShellComplete(typer.main.get_command(application()), {}, "event-assets", "_EVENT_ASSETS_COMPLETE")
         return [item.value for item in complete.get_completions(args, incomplete)]
 
     assert offered("query", "SELECT * FROM clicks.fu") == ["SELECT * FROM clicks.funnel_summary"]
@@ -98,7 +96,7 @@ def test_completion_offers_tables_reasons_and_dates(clicks_world: World) -> None
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_output_for_scripts_and_completes_the_names_of_datasets(name: str) -> None:
-    parameters = {one.name: one for one in typer.main.get_command(app).commands[name].params}  # type: ignore[attr-defined]
+    parameters = {one.name: one for one in typer.main.get_command(application()).commands[name].params}  # type: ignore[attr-defined]
     assert name == "dashboard" or "--json" in parameters["as_json"].opts
     named = parameters.get("dataset")
     if named is not None:

@@ -23,7 +23,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from event_assets import settings
-from event_assets.cli.main import app
+from event_assets.cli.main import application
 from event_assets.declaration import Dataset, load_datasets
 from event_assets.tables.catalog import tables
 from event_assets.tables.table import Table
@@ -41,7 +41,7 @@ def pages() -> dict[str, str]:
 
 
 def _commands() -> str:
-    program = typer.main.get_command(app)
+    program = typer.main.get_command(application())
     assert isinstance(program, click.Group)
     codes = "An error is one line and exit code 1; wrong usage is exit code 2, Ctrl-C 130."
     lines = ["# Commands", "", f"This page lists all commands; `event-assets COMMAND --help` prints the same. {codes}"]

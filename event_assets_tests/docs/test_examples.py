@@ -11,7 +11,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from event_assets.cli.main import app
+from event_assets.cli.main import application
 from event_assets_tests.docs.examples import examples, follow, matches
 from event_assets_tests.world import clicks
 
@@ -58,7 +58,7 @@ def test_twenty_questions_have_the_answers_of_the_page(
     assert len(questions) == 20
     for line, expected in [demo, *questions]:
         program, *arguments = shlex.split(line)
-        done = CliRunner().invoke(app, arguments)
+        done = CliRunner().invoke(application(), arguments)
         assert (program, done.exit_code) == ("event-assets", 0), done.output
         assert expected is None or matches(expected, done.stdout), f"{line} prints\n{done.stdout}\nnot\n{expected}"
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from event_assets.landing.csv import _extra, _extra_of_many
-from event_assets.landing.reader_interface import EXTRA, MAX_RAW_BYTES, ROW_NUMBER
+from event_assets.landing.reader_interface import EXTRA, ROW_NUMBER
+from event_assets.tables.landed_tables import MAX_RAW_BYTES
 from event_assets_tests.landing.conftest import Land
 from event_assets_tests.landing.tiny import declare
 

@@ -19,7 +19,7 @@ from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
 from event_assets.landing.inbox import identify
 from event_assets.landing.land_file import land_file
-from event_assets.landing.reader_interface import MAX_RAW_BYTES
+from event_assets.tables.landed_tables import MAX_RAW_BYTES
 from event_assets_tests.landing.test_parquet import parquet
 from event_assets_tests.landing.tiny import LANDED_AT, Outcome, check_accounts, declare
 

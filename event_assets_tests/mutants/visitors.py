@@ -182,8 +182,8 @@ VISITOR_MUTANTS = (
     mutant(
         "who came a week ago counts twice",
         "transforms/users_and_cohorts.py",
-        'nw.col("pause") + days >= span',
-        'nw.col("pause") + days > span',
+        "then(days - pause)",
+        "then(days - pause - 1)",
         _VISITORS,
     ),
     mutant(

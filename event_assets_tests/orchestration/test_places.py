@@ -10,7 +10,7 @@ import duckdb
 import polars as pl
 from typer.testing import CliRunner
 
-from event_assets.cli.main import app
+from event_assets.cli.main import application
 from event_assets.orchestration.asset_keys import ONLY_STALE_TAG, asset_key
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.io_manager import LakeIOManager
@@ -98,7 +98,7 @@ def test_the_warehouse_and_queries_see_the_datasets_of_every_code_location_of_a_
             alone = dg.Definitions(executor=dg.in_process_executor)
             run_job(dg.Definitions.merge(dataset_definitions(world.dataset), alone), name, instance)
     sql = "SELECT user_id FROM east.daily_summary UNION ALL SELECT user_id FROM west.daily_summary ORDER BY 1"
-    told = CliRunner().invoke(app, ["query", sql, "--json"])
+    told = CliRunner().invoke(application(), ["query", sql, "--json"])
     assert json.loads(told.stdout) == [{"user_id": "ann"}, {"user_id": "bob"}]
     with duckdb.connect(str(world.settings.warehouse), read_only=True) as connection:
         assert connection.sql(sql).fetchall() == [("ann",), ("bob",)]

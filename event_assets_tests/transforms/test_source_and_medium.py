@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from event_assets.declaration import Channels
-from event_assets.declaration.channels import DEFAULT_RULES
+from event_assets.declaration.channels import ga4_rules
 from event_assets.text.referring_sites import site_of
 from event_assets.text.urls import host, parameters
 from event_assets.transforms.source_and_medium import Arrival, arrival, arrivals, channel_of, parts
@@ -214,10 +214,10 @@ PARTS = {
 def test_a_channel_is_that_of_the_first_rule_in_order_that_matches() -> None:
     """Every combination, against a walk of the rules that compares each text by itself."""
     every = list(product(*PARTS.values()))
-    found = channel_of(DEFAULT_RULES)([[written(*one) for one in every]])
+    found = channel_of(ga4_rules())([[written(*one) for one in every]])
     for (source, medium, campaign), name in zip(every, found, strict=True):
         walked = "Unassigned"
-        for rule in DEFAULT_RULES:
+        for rule in ga4_rules():
             given = {"source": source, "medium": medium, "campaign": campaign}
             met = True
             for key, value in given.items():
@@ -241,7 +241,7 @@ def test_any_text_gives_one_arrival_of_printable_parts(page: str, referrer: str)
     assert source
     assert medium
     assert campaign != ""
-    [name] = channel_of(DEFAULT_RULES)([text])
+    [name] = channel_of(ga4_rules())([text])
     assert name
     assert (source == "(direct)") == (name == "Direct")
     parameters(page)

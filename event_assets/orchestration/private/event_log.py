@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from dagster import AssetKey, DagsterEventType, EventLogEntry
 from dagster._core.event_api import EventHandlerFn
+from dagster._core.events import EVENT_TYPE_TO_PIPELINE_RUN_STATUS
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Events
@@ -31,7 +32,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.exc import DatabaseError
 
 from event_assets.orchestration.private.bulk_rows import BULK, Numbered, event_rows, index_events
-from event_assets.orchestration.private.sqlite_storages import REVISION
+from event_assets.orchestration.private.sqlite_storages import REVISION, create_tables
 
 _BUSY_SECONDS = 60
 _MADE: Final = DagsterEventType.ASSET_MATERIALIZATION
@@ -81,10 +82,14 @@ class EventLog(SqliteEventLogStorage):
 
     def store_event(self, event: EventLogEntry) -> None:
         with self._lock:
-            if self._batch is None or event.dagster_event is None or event.dagster_event_type not in BULK:
-                super().store_event(event)  # what waits is stored before it
-            else:
+            kind = event.dagster_event_type if event.dagster_event else None
+            if self._batch is not None and kind in BULK:
                 self._waiting.append(Numbered(self._reserve(), self._at_its_own_time(event)))
+            elif kind in BULK or kind in EVENT_TYPE_TO_PIPELINE_RUN_STATUS:
+                super().store_event(event)  # what waits is stored before it
+            else:  # as the stock storage, whose statement of its own for each event takes as long as all the rest
+                with self._connect(event.run_id) as run:
+                    run.execute(Events.insert(), self._event_to_row(event))
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         with self.together():
@@ -156,16 +161,28 @@ class EventLog(SqliteEventLogStorage):
         try:
             with engine.begin() as connection:
                 tables = inspect(connection).get_table_names()
-                if not tables and not for_index_shard:
-                    _create(connection)
+                if not tables and (
+                    create_tables(connection, SqlEventLogStorageMetadata)
+                    if for_index_shard
+                    else self._create_like_index(connection)
+                ):
                     return
-                if "alembic_version" in tables:
-                    stamped = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all()
-                    if stamped == [REVISION]:
-                        return
+                if "alembic_version" in tables and _is_newest(connection):
+                    return
         except DatabaseError:
             pass  # another process is creating it: the stock storage waits for that
         super()._initdb(engine, for_index_shard)
+
+    def _create_like_index(self, run: Connection) -> bool:
+        """Create the tables of a new run's database, those of the index; False where these are of another revision."""
+        with self._connect(INDEX_SHARD_NAME) as index:
+            created = index.exec_driver_sql("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").scalars().all()
+            newest = _is_newest(index)
+        if newest:
+            for statement in ("PRAGMA journal_mode=WAL", *created):
+                run.exec_driver_sql(statement)
+            run.exec_driver_sql("INSERT INTO alembic_version (version_num) VALUES (?)", (REVISION,))
+        return newest
 
     @contextmanager
     def _begin(self, shard: str) -> Iterator[Connection]:
@@ -212,15 +229,8 @@ class _Watchdog(SqliteEventLogStorageWatchdog):
         self._process_log()
 
 
-def _create(connection: Connection) -> None:
-    """Create the tables of a new run's database, stamped as alembic does it."""
-    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-    SqlEventLogStorageMetadata.create_all(connection)
-    connection.exec_driver_sql(
-        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL,"
-        " CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
-    )
-    connection.exec_driver_sql("INSERT INTO alembic_version (version_num) VALUES (?)", (REVISION,))
+def _is_newest(connection: Connection) -> bool:
+    return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars().all() == [REVISION]
 
 
 def _in_transaction(connection: Connection) -> bool:

@@ -18,6 +18,7 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.utils import make_new_run_id
 
 from event_assets.orchestration.private.command_run_lock import lock_of_run
+from event_assets.orchestration.private.log_events import events_together
 
 _REPOSITORY = "__repository__"
 
@@ -35,13 +36,14 @@ def run_in_process(
     repository = RemoteRepositoryOrigin(ManagedGrpcPythonEnvCodeLocationOrigin(target, location), _REPOSITORY)
     run_id = make_new_run_id()
     with lock_of_run(instance.root_directory, run_id):
-        run = instance.create_run_for_job(
-            job_def=job,
-            run_id=run_id,
-            run_config=run_config,
-            tags={**tags, REPOSITORY_LABEL_TAG: repository.get_label()},
-            remote_job_origin=RemoteJobOrigin(repository, job.name),
-        )
+        with events_together(instance):  # that each table is planned
+            run = instance.create_run_for_job(
+                job_def=job,
+                run_id=run_id,
+                run_config=run_config,
+                tags={**tags, REPOSITORY_LABEL_TAG: repository.get_label()},
+                remote_job_origin=RemoteJobOrigin(repository, job.name),
+            )
         result = execute_run(InMemoryJob(job), run, instance, raise_on_error=False)
     ended = instance.get_run_by_id(run.run_id)
     assert ended is not None
