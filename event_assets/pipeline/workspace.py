@@ -37,7 +37,7 @@ class Workspace(DatasetTables):
         self.steps: tuple[Step, ...] = steps(dataset)
         self.step_of = step_of(dataset)
         self.histories = InputHistories(self)
-        self.digests = RememberedDigests(self)
+        self.digests = RememberedDigests(self, lambda: self.engine.ports.version)
         self._held_dates: tuple[int, Mapping[dt.date, Arrival]] | None = None
         self.notices: list[str] = []
         """What `refresh` found wrong with the lake and a run repairs, one line each."""
@@ -88,6 +88,7 @@ class Workspace(DatasetTables):
                 yield
                 for store in self.stores.values():
                     store.finish()
+                self.digests.save(self.steps)
             finally:
                 self.is_writer = False
                 self.histories.save()
@@ -109,7 +110,7 @@ class Workspace(DatasetTables):
         The dataset's writer begins a new log for each table whose log can't be read. LakeError where the ledger can't
         be read, or is missing although records were landed: nothing is changed then.
         """
-        self.digests.clear()
+        self.digests.compare_again()
         self.ledger.reload()
         if self.is_writer:
             bring_over(self)

@@ -17,7 +17,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
     The hidden name ends in .part, so that no dataset's pattern matches it meanwhile.
     """
-    hidden = path.with_name(f".{path.name}.part")
+    hidden = _hidden(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with hidden.open("wb") as stream:
@@ -34,7 +34,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
 def atomic_create(path: Path, content: bytes) -> bool:
     """Write a new file, which gets its name only when it is complete; False where there is one of that name."""
-    hidden = path.with_name(f".{path.name}.part")
+    hidden = _hidden(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         hidden.write_bytes(content)
@@ -50,3 +50,8 @@ def atomic_create(path: Path, content: bytes) -> bool:
         with suppress(OSError):
             hidden.unlink()
     return True
+
+
+def _hidden(path: Path) -> Path:
+    """A new name each time: of two processes that write one file, neither may write into what the other publishes."""
+    return path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")

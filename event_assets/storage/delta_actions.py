@@ -14,6 +14,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote
 
+from event_assets.storage.delta_schema import log_columns
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -21,22 +23,14 @@ Action = dict[str, Any]
 
 #: A checkpoint at this interval of commits keeps opening a table fast.
 CHECKPOINT_INTERVAL = 50
-READER_VERSION, WRITER_VERSION = 1, 2
 #: Deletion vectors stay off, so that plain Parquet readers of the folders are right.
 _CONFIGURATION = {
     "delta.checkpointInterval": str(CHECKPOINT_INTERVAL),
     "delta.logRetentionDuration": "interval 1 days",
     "delta.enableDeletionVectors": "false",
 }
-#: Arrow's types of the tables' columns as the log names them.
-_TYPES = {
-    "string": "string",
-    "int64": "long",
-    "double": "double",
-    "bool": "boolean",
-    "date32[day]": "date",
-    "timestamp[us, tz=UTC]": "timestamp",
-}
+#: The one feature of later versions that we use: times without a zone, in tables of users.
+_FEATURES = ("timestampNtz",)
 #: What a path in the log keeps unescaped beside letters and digits: all that a URI may contain.
 _IN_URIS = "/=:+,@&$!*'();"
 
@@ -71,9 +65,11 @@ def _stats(file: LogFile) -> str:
 
 
 def file_of(action: Action) -> LogFile:
-    """The file of an `add`."""
-    statistics = json.loads(action["stats"] or "{}")
-    rows = statistics.pop("numRecords", 0)
+    """The file of an `add`. KeyError without a number of rows; NotImplementedError where rows are deleted."""
+    if action.get("deletionVector"):
+        raise NotImplementedError
+    statistics = json.loads(action["stats"])
+    rows = statistics.pop("numRecords")
     hive = next(iter(action["partitionValues"].values()), None)
     return LogFile(path_of(action), rows, hive, action["size"], json.dumps(statistics) if statistics else "")
 
@@ -96,6 +92,7 @@ def commit_info(partitioned_by: str | None) -> Action:
         "operation": "WRITE",
         "operationParameters": parameters,
         "engineInfo": "event_assets",
+        "txnId": str(uuid.uuid4()),  # two writers never write one content: after a lost reply it shows who was first
     }
 
 
@@ -104,34 +101,47 @@ def new_table(schema: pa.Schema, partitioned_by: str | None) -> Sequence[Action]
     metadata = {
         "id": str(uuid.uuid4()),
         "format": {"provider": "parquet", "options": {}},
-        "schemaString": json.dumps({"type": "struct", "fields": _columns(schema)}),
+        "schemaString": json.dumps({"type": "struct", "fields": log_columns(schema)}),
         "partitionColumns": [partitioned_by] if partitioned_by else [],
         "configuration": _CONFIGURATION,
         "createdTime": int(time.time() * 1000),
     }
-    protocol = {"minReaderVersion": READER_VERSION, "minWriterVersion": WRITER_VERSION}
-    return [{"protocol": protocol}, {"metaData": metadata}]
+    return [{"protocol": _protocol(metadata)}, {"metaData": metadata}]
 
 
-def with_new_columns(metadata: Action, schema: pa.Schema) -> Sequence[Action]:
-    """The action that adds the columns which a changed declaration brings; none without any.
+def with_new_columns(protocol: Action, metadata: Action, schema: pa.Schema) -> Sequence[Action]:
+    """The actions that add the columns which a changed declaration brings; none without any.
 
     Columns that were dropped or changed their type stay as they were: the log may list files that have them.
     """
     known = json.loads(metadata["schemaString"])
     names = {column["name"] for column in known["fields"]}
-    new = [column for column in _columns(schema) if column["name"] not in names]
-    known["fields"] += new
-    return [{"metaData": {**metadata, "schemaString": json.dumps(known)}}] if new else []
+    new = [column for column in log_columns(schema) if column["name"] not in names]
+    if not new:
+        return []
+    metadata = {**metadata, "schemaString": json.dumps({**known, "fields": known["fields"] + new})}
+    needed = _protocol(metadata)
+    more = needed["minReaderVersion"] > protocol["minReaderVersion"]
+    return [*([{"protocol": needed}] if more else []), {"metaData": metadata}]
 
 
-def _columns(schema: pa.Schema) -> list[Action]:
-    types = ((column.name, str(column.type)) for column in schema)
-    return [{"name": name, "type": _log_type(dtype), "nullable": True, "metadata": {}} for name, dtype in types]
+def _protocol(metadata: Action) -> Action:
+    """The least versions of the format that a table needs."""
+    if '"timestamp_ntz"' not in metadata["schemaString"]:
+        return {"minReaderVersion": 1, "minWriterVersion": 2}
+    features = [*_FEATURES]
+    return {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": features, "writerFeatures": features}
 
 
-def _log_type(arrow: str) -> str:
-    return arrow.replace("decimal128", "decimal").replace(" ", "") if arrow.startswith("decimal") else _TYPES[arrow]
+def may_read(protocol: Action) -> bool:
+    """Whether we know all that a log of this protocol may contain."""
+    return protocol["minReaderVersion"] <= 1 or set(protocol.get("readerFeatures") or ["?"]) <= {*_FEATURES}
+
+
+def may_write(protocol: Action) -> bool:
+    """Whether we may write a log of this protocol."""
+    known = {*_FEATURES, "appendOnly", "invariants"}
+    return protocol["minWriterVersion"] <= 2 or set(protocol.get("writerFeatures") or ["?"]) <= known
 
 
 def checkpoint(protocol: Action, metadata: Action, files: Sequence[LogFile], partitioned_by: str | None) -> bytes:
@@ -156,15 +166,24 @@ def checkpoint(protocol: Action, metadata: Action, files: Sequence[LogFile], par
     added = pa.StructArray.from_arrays(list(columns.values()), fields=list(schema.field("add").type))
     others = {name: added if name == "add" else pa.nulls(number, schema.field(name).type) for name in schema.names}
     stream = io.BytesIO()
-    pq.write_table(pa.concat_tables([first, pa.table(others, schema)]), stream, compression="snappy")
+    pq.write_table(
+        pa.concat_tables([first, pa.table(others, schema)]), stream, compression="snappy", write_page_checksum=True
+    )
     return stream.getvalue()
 
 
 def read_checkpoint(content: bytes) -> tuple[Action, Action, list[Action]]:
     """Protocol, metadata and added files of a checkpoint, whoever wrote it."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = pq.ParquetFile(io.BytesIO(content)).read(["protocol", "metaData", "add"], use_threads=False).to_pylist()
+    try:
+        read = pq.ParquetFile(io.BytesIO(content), page_checksum_verification=True).read(
+            ["protocol", "metaData", "add"], use_threads=False
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(error) from None
+    rows = read.to_pylist()
     found: Mapping[str, list[Action]] = {
         kind: [row[kind] for row in rows if row[kind]] for kind in ("protocol", "metaData", "add")
     }
@@ -181,6 +200,7 @@ def _checkpoint_schema() -> pa.Schema:
 
     text, number, flag, texts = pa.string(), pa.int64(), pa.bool_(), pa.map_(pa.string(), pa.string())
     protocol = {"minReaderVersion": pa.int32(), "minWriterVersion": pa.int32()}
+    features = {"readerFeatures": pa.list_(text), "writerFeatures": pa.list_(text)}
     metadata = {
         "id": text,
         "name": text,
@@ -198,6 +218,6 @@ def _checkpoint_schema() -> pa.Schema:
         "add": {**added, "stats": text},
         "remove": removed,
         "metaData": metadata,
-        "protocol": protocol,
+        "protocol": {**protocol, **features},
     }
     return pa.schema({kind: pa.struct(fields) for kind, fields in kinds.items()})

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 from event_assets.errors import LakeError
@@ -101,16 +99,10 @@ class LocalFiles:
 
     def cut_log(self, unneeded: Callable[[str], bool]) -> None:
         """Delete files of the log that are no longer needed, as soon as that is allowed."""
-        for name in filter(unneeded, self.log_names()):
-            (self.folder / _LOG / name).unlink(missing_ok=True)
-
-    def delete_log(self) -> None:
-        """Delete the table's log, which can't be read."""
-        discarded = self.folder / f"{_LOG}.discarded"
-        shutil.rmtree(discarded, ignore_errors=True)
-        with suppress(FileNotFoundError):
-            (self.folder / _LOG).rename(discarded)  # at once: what a kill leaves of it must not look like a log
-            shutil.rmtree(discarded)
+        for name in self.log_names():
+            path = self.folder / _LOG / name
+            if unneeded(name) or (name.endswith(".part") and _is_abandoned(path)):
+                path.unlink(missing_ok=True)
 
     def check(self) -> None:
         """LeaseError where this writer may write no more."""
@@ -204,9 +196,6 @@ class ObjectFiles:
         old = max(each.modified for each in found) - _KEPT_IN_LOG
         self._log.delete(each.key for each in found if unneeded(each.key) and each.modified < old)
 
-    def delete_log(self) -> None:
-        self._log.delete(self.log_names())
-
     def check(self) -> None:
         if lease := self._lease():
             lease.check()
@@ -228,6 +217,11 @@ Files = LocalFiles | ObjectFiles
 
 def files_of(place: Path | Files) -> Files:
     return LocalFiles(place) if isinstance(place, Path) else place
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Whether the writer of a half-written file died long ago."""
+    return time.time() - path.stat().st_mtime > _KEPT_IN_LOG.total_seconds()
 
 
 def _parquet(folder: Path) -> Iterator[str]:

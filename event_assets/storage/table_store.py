@@ -70,6 +70,10 @@ class TableStore:
             self._opened = True
         return self._entries
 
+    def made_from(self) -> Mapping[str, str]:
+        """The digest of the inputs of each unit; empty of a damaged one."""
+        return {unit: entry.made_from for unit, entry in self.entries().items()}
+
     def _take_entries(self) -> None:
         found = entries(self._listed.values(), by_date=self.by_date)
         damaged = self._damaged
@@ -219,6 +223,7 @@ class TableStore:
     def finish(self) -> None:
         """Delete, at the end of a run that found damage, the files that the log doesn't list."""
         if self._sweep_later:
+            self._log.finish()
             self.sweep()
             self._sweep_later = False
 

@@ -45,6 +45,8 @@ def reasons() -> Iterator[str]:
         for path in sorted((PACKAGE / room).rglob("*.py")):
             tree = ast.parse(path.read_text(encoding="utf-8"))
             constants = dict(_constants(tree))
+            # The first words of reasons that end with a column's name.
+            yield from (f"{text}COLUMN" for text in _texts(tree) if text in ("missing_", "invalid_"))
             if room == "landing":
                 yield from (value for value in constants.values() if value not in NO_REASONS)
             for node in ast.walk(tree):
@@ -65,6 +67,15 @@ def reasons() -> Iterator[str]:
                         for word in _beginning(node.args[0], {})  # type: ignore[attr-defined]
                         if word in ("missing", "invalid") or "_" in word
                     )
+
+
+def _texts(tree: ast.Module) -> Iterator[str]:
+    """The texts that a module's constants have."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            yield from (
+                one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)
+            )
 
 
 def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:

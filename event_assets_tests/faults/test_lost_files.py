@@ -303,7 +303,7 @@ def test_a_query_marks_an_unreadable_file_and_names_the_command_that_recomputes_
 
 def test_a_query_over_a_missing_file_names_the_command_that_recomputes_it(world: World) -> None:
     missing(files_of(world, "sessions")[0])
-    with pytest.raises(LakeError, match="event-assets run DATASET recomputes them"):
+    with pytest.raises(LakeError, match="event-assets run clicks recomputes them"):
         read_rows("FROM clicks.sessions", {"clicks": world.dataset}, world.settings, lambda found: list(found.rows))
 
 

@@ -168,6 +168,42 @@ def test_a_log_of_delta_rs_is_read_and_continued(tmp_path: Path) -> None:
     assert len(DeltaTable(folder).file_uris()) == 2
 
 
+def test_columns_of_users_frames_have_the_types_that_delta_rs_gives_them(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {
+            **{str(kind): pl.Series([1], dtype=kind) for kind in (pl.Int8, pl.UInt16, pl.Int32, pl.UInt32, pl.Float32)},
+            "time": pl.Series([dt.datetime(2025, 1, 1)]),
+            "kind": pl.Series(["a"], dtype=pl.Categorical),
+            "bytes": [b"x"],
+            "list": [[{"a": 1, "b": ["x"]}]],
+            "decimal": pl.Series([1], dtype=pl.Decimal(10, 2)),
+        }
+    )
+    schema = frame.to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+    log = TableLog(tmp_path / "new", lambda: schema, None)
+    grown = TableLog(tmp_path / "grown", lambda: SCHEMA, None)
+    grown.commit([], [])
+    wider = TableLog(tmp_path / "grown", lambda: schema, None)
+    for one in (log, wider):
+        frame.write_parquet(Path(str(one.folder)) / "1.parquet", mkdir=True)
+        one.commit([LogFile("1.parquet", 1, None, (Path(str(one.folder)) / "1.parquet").stat().st_size)], [])
+        one.commit([], ["2.parquet"])
+        assert len(TableLog(Path(str(one.folder)), None, None).files()) == 1
+        (Path(str(one.folder)) / "_delta_log" / "_state").unlink()
+        assert TableLog(Path(str(one.folder)), None, None).files() == one.files()
+        columns = [(column.name, column.type) for column in DeltaSchema.from_arrow(schema).fields]
+        found = [(column.name, column.type) for column in DeltaTable(str(one.folder)).schema().fields]
+        assert found[-len(columns) :] == columns
+        assert DeltaTable(str(one.folder)).to_pyarrow_table().num_rows == 1
+
+
+def test_a_column_of_a_type_that_no_log_has_is_named(tmp_path: Path) -> None:
+    log = TableLog(tmp_path / "log", lambda: pa.schema([("pause", pa.duration("us"))]), None)
+    with pytest.raises(LakeError, match=r"column pause: has the type duration\[us\], which a table's log can't have"):
+        log.commit([], [])
+    assert not (tmp_path / "log" / "_delta_log").exists()
+
+
 def test_a_log_of_a_later_version_of_the_format_is_neither_read_nor_rebuilt(world: World) -> None:
     folder = logs(world)["cleaned_events"]
     protocol = {"protocol": {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": ["deletionVectors"]}}

@@ -1,7 +1,7 @@
 """Which partitions are stale, why, and what a run therefore computes.
 
 input_digest.py        what a partition would be computed from now, as one digest
-remembered_digests.py  such digests that were computed already, while a process works
+remembered_digests.py  such digests that were computed already
 stale_partitions.py    the partitions whose recorded digest differs from that
 recorded_rules.py      the rules of the last time that nothing was stale: the cause that `plan` names
 possibly_stale.py      the partitions that may become stale with the stale ones: an upper bound, for `plan`

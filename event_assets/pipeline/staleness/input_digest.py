@@ -16,10 +16,10 @@ def input_digest(workspace: Workspace, step: Step, date: dt.date | None) -> str:
     partition is fresh where its file's name has this digest (`made_from`)."""
     if date is None:
         return digest_by_rules(workspace, step, date)
-    remembered = workspace.digests.of(step)
-    if date not in remembered:
-        remembered[date] = digest_by_rules(workspace, step, date)
-    return remembered[date]
+    remembered, unit = workspace.digests.of(step), unit_of(date)
+    if unit not in remembered:
+        remembered[unit] = digest_by_rules(workspace, step, date)
+    return remembered[unit]
 
 
 def digest_by_rules(workspace: Workspace, step: Step, date: dt.date | None, geo: str | None = None) -> str:

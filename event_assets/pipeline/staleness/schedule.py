@@ -9,7 +9,7 @@ from functools import partial
 
 from event_assets.pipeline.published_tables import Unit
 from event_assets.pipeline.retention import is_closed
-from event_assets.pipeline.staleness.stale_partitions import candidate_dates, is_fresh
+from event_assets.pipeline.staleness.stale_partitions import candidate_dates, is_fresh, stale_dates
 from event_assets.pipeline.step import Input, Step
 from event_assets.pipeline.workspace import Workspace
 from event_assets.tables.landed_tables import RAW_EVENTS
@@ -66,7 +66,10 @@ class Schedule:
         self._workspace, self._request = workspace, request
         self._named = {step.name for step in workspace.steps if request.tables.intersection(step.tables)}
         self._candidates: dict[str, dict[dt.date | None, None]] = {}
-        self._stale: dict[tuple[str, dt.date | None], bool] = {}
+        self._stale: dict[str, set[dt.date | None]] = {}
+        """Of each step that was looked at: the dates that are stale by themselves, and were not made since."""
+        self._known: dict[tuple[str, dt.date | None], bool] = {}
+        self._above: dict[str, list[Step]] = {}
         self._changed: set[Unit] = set()
         self._between = self._internal_between()
 
@@ -80,7 +83,11 @@ class Schedule:
 
         `only_stale` leaves out requested dates that are fresh: a retry finishes the work of another run.
         """
-        return [date for date in self.candidates(step) if self._is_selected(step, date, only_stale)]
+        if self._request.dates is None:
+            return [unit.date for unit in stale_dates(self._workspace, step, self.candidates(step))]
+        return [
+            date for date in self.candidates(step) if self._is_selected(step, date, self._request.dates, only_stale)
+        ]
 
     def candidates(self, step: Step) -> Collection[dt.date | None]:
         """The dates on which a step can have rows or has a partition, in order."""
@@ -104,6 +111,8 @@ class Schedule:
         for unit in self._workspace.all_input_units(step, date):
             if unit[0] not in self._workspace.step_of and self._workspace.is_damaged(unit):
                 return unit  # raw rows whose source file is missing, or they would have been landed again
+        if not any(map(self._stale_dates, self._upstream(step))):
+            return None
         for upstream, day in self._inputs(step, date):
             if not self.is_stale(upstream, day):
                 continue
@@ -117,25 +126,39 @@ class Schedule:
 
     def is_stale(self, step: Step, date: dt.date | None) -> bool:
         """Whether a partition, or one upstream of it, is stale."""
-        if (step.name, date) not in self._stale:
-            own = not is_fresh(self._workspace, step, date)
-            self._stale[step.name, date] = own or any(self.is_stale(*unit) for unit in self._inputs(step, date))
-        return self._stale[step.name, date]
+        if (step.name, date) not in self._known:
+            own = date in self._stale_dates(step)
+            self._known[step.name, date] = own or any(self.is_stale(*unit) for unit in self._inputs(step, date))
+        return self._known[step.name, date]
+
+    def _stale_dates(self, step: Step) -> set[dt.date | None]:
+        if step.name not in self._stale:
+            found = stale_dates(self._workspace, step, self.candidates(step))
+            self._stale[step.name] = {unit.date for unit in found}
+        return self._stale[step.name]
+
+    def _upstream(self, step: Step) -> Iterator[Step]:
+        """The steps that a step reads, directly or not."""
+        if step.name not in self._above:
+            read = [self._workspace.step_of.get(source.table) for source in step.inputs]
+            found = {one.name: one for above in read if above for one in (above, *self._upstream(above))}
+            self._above[step.name] = [*found.values()]
+        yield from self._above[step.name]
 
     def made(self, step: Step, date: dt.date | None, table: str, *, changed: bool) -> None:
         """A table's partition was published."""
-        self._stale[step.name, date] = False
+        self._stale_dates(step).discard(date)
+        self._known[step.name, date] = False
         if changed:
             self._changed.add((table, date))
 
     def not_made(self, step: Step, date: dt.date | None) -> None:
         """A step's date was not published, or waits."""
-        self._stale[step.name, date] = True
+        self._stale_dates(step).add(date)
+        self._known[step.name, date] = True
 
-    def _is_selected(self, step: Step, date: dt.date | None, only_stale: bool) -> bool:
-        requested, fresh = self._request.dates, partial(is_fresh, self._workspace, step, date)
-        if requested is None:
-            return not fresh()
+    def _is_selected(self, step: Step, date: dt.date | None, requested: frozenset[dt.date], only_stale: bool) -> bool:
+        fresh = partial(is_fresh, self._workspace, step, date)
         if step.name in self._named and (date is None or date in requested):
             return not only_stale or not fresh()
         if any(self._workspace.is_damaged((table, date)) for table in step.tables):

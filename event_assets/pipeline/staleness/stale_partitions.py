@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from event_assets.pipeline.published_tables import unit_of
 from event_assets.pipeline.retention import is_closed
 from event_assets.pipeline.staleness.input_digest import input_digest
 from event_assets.pipeline.step import Step
@@ -37,10 +38,20 @@ def stale_units(workspace: Workspace) -> Iterator[Stale]:
     change. `possibly_stale` gives an upper bound.
     """
     for step in workspace.steps:
-        for date in candidate_dates(workspace, step):
-            why = reason(workspace, step, date)
-            if why:
-                yield Stale(step, date, why)
+        yield from stale_dates(workspace, step, candidate_dates(workspace, step))
+
+
+def stale_dates(workspace: Workspace, step: Step, dates: Collection[dt.date | None]) -> Iterator[Stale]:
+    """Those of a step's dates that are stale, in their order."""
+    if step.by_date:  # all dates whose digest is remembered are compared at once
+        fresh = set(workspace.digests.of(step).items())
+        for table in step.tables:
+            fresh &= workspace.stores[table].made_from().items()
+        units = {unit for unit, _ in fresh}
+        dates = [date for date in dates if unit_of(date) not in units]
+    for date in dates:
+        if why := reason(workspace, step, date):
+            yield Stale(step, date, why)
 
 
 def reason(workspace: Workspace, step: Step, date: dt.date | None) -> str | None:
