@@ -7,6 +7,7 @@ Each moment counts for the innermost part, so that parts add up to the whole pro
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import functools
 import json
@@ -175,7 +176,7 @@ def measure_phases(folder: Path, inbox: Path, *arguments: str) -> tuple[Measured
     found = json.loads(out.read_text(encoding="utf-8"))
     spent = {(one.pop("group"), one.pop("phase")): Spent(**one) for one in found}
     timed = Spent(sum(one.cpu for one in spent.values()), sum(one.wall for one in spent.values()))
-    # Python takes itself apart when all is done, and nothing can time that from within.
+    # The system takes back the memory when all is done, and nothing can time that from within.
     return measured, spent | {
         (START, "end of the process"): Spent(measured.cpu - timed.cpu, measured.wall - timed.wall)
     }
@@ -212,17 +213,23 @@ def largest_parts(spent: Mapping[Part, Spent], rows: int) -> str:
 
 
 def main() -> None:
-    from event_assets.cli.main import main as command
+    from event_assets.__main__ import program
+    from event_assets.cli.deferred_imports import defer_imports
+    from event_assets.settings import use_no_plugins
 
     out, *sys.argv[1:] = sys.argv[1:]
+    defer_imports()
+    use_no_plugins()
     clock = Clock()
     instrument(clock)
-    try:
-        command()
-    finally:
+
+    def write() -> None:
         clock.charge()
         found = [{"group": g, "phase": p, **dataclasses.asdict(spent)} for (g, p), spent in clock.spent.items()]
         Path(out).write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+    atexit.register(write)  # which the program calls last, and then ends its process
+    program()
 
 
 if __name__ == "__main__":

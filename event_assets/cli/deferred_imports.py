@@ -21,7 +21,9 @@ INIT_ON_USE: Final = ("coloredlogs", "dagster._daemon", "duckdb")
 
 
 def defer_imports() -> None:
-    """Put off the imports of this process that come after."""
+    """Put off the imports of this process that come after. A second call changes nothing."""
+    if any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        return
     names = (*ON_USE, *INIT_ON_USE)
     sys.meta_path.insert(0, _Finder({name for name in names if name not in sys.modules}))
 

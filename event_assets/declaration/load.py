@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,18 @@ def parse_dataset(attributes: object, origin: str) -> Dataset:
 def load_dataset(path: Path) -> Dataset:
     """The dataset that one `defs.yaml` declares."""
     try:
-        document = read_yaml(path.read_text(encoding="utf-8"))
-    except DeclarationError as error:
-        raise DeclarationError(f"{path}: {error.culprit}", error.state, error.remedy) from None
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DeclarationError(str(path), f"can't be read ({error})", "write it as a text in UTF-8") from None
+    return _of_text(text, path)
+
+
+@lru_cache(maxsize=256)  # a run reads all declarations again at its end, for the warehouse
+def _of_text(text: str, path: Path) -> Dataset:
+    try:
+        document = read_yaml(text)
+    except DeclarationError as error:
+        raise DeclarationError(f"{path}: {error.culprit}", error.state, error.remedy) from None
     except (yaml.YAMLError, ValueError) as error:  # a date of a 13th month is a ValueError
         line, state, remedy = yaml_problem(error)
         raise DeclarationError(": ".join(filter(None, (str(path), line))), state, remedy) from None
