@@ -116,7 +116,12 @@ def odd_lines(data: bytes, parser: RecordParser) -> list[int]:
     if len(parser.delimiter) > 1 or len(parser.quote) > 1:
         return list(starts.tolist())
     places = np.concatenate(
-        [_marks(data, b"\0"), _bare_cr(data), _undecodable(data), _misplaced_quotes(data, ends, parser)]
+        [
+            _marks(data, b"\0"),
+            _bare_cr(data),
+            np.fromiter(_undecodable(data), np.int64),
+            _misplaced_quotes(data, ends, parser),
+        ]
     )
     odd = [np.searchsorted(ends, places), _blanks(data, starts, ends), _comments(data, starts, parser)]
     if len(data) > parser.max_bytes:
@@ -136,7 +141,7 @@ def _is_plain(data: bytes, parser: RecordParser) -> bool:
         and len(data) <= parser.max_bytes
         and b"\0" not in data
         and (parser.escape in (b"", parser.quote) or parser.escape not in data)
-        and not len(_undecodable(data))
+        and next(_undecodable(data), None) is None
         and data.count(b"\r") == data.count(b"\r\n")
         and not (parser.quote and parser.quote in data and _has_misplaced_quotes(data, parser))
         and not (parser.comment and (data.startswith(parser.comment) or b"\n" + parser.comment in data))
@@ -173,9 +178,8 @@ def _bare_cr(data: bytes) -> np.ndarray:
     return places[np.frombuffer(data + b"\0", np.uint8)[places + 1] != _LF] if len(places) else places
 
 
-def _undecodable(data: bytes) -> np.ndarray:
+def _undecodable(data: bytes) -> Iterator[int]:
     """Where in each line bytes begin that aren't UTF-8."""
-    places: list[int] = []
     start = len(data) if data.isascii() else 0
     while start < len(data):
         # Piece by piece, since the error contains a copy of all that was decoded.
@@ -184,9 +188,8 @@ def _undecodable(data: bytes) -> np.ndarray:
             data[start:end].decode()
             start = end
         except UnicodeDecodeError as error:
-            places.append(start + error.start)
-            start = data.find(b"\n", places[-1]) + 1 or len(data)
-    return np.array(places, np.int64)
+            yield start + error.start
+            start = data.find(b"\n", start + error.start) + 1 or len(data)
 
 
 def _blanks(data: bytes, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:

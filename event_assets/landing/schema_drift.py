@@ -77,11 +77,10 @@ def count_types(frame: pl.DataFrame, files: Sequence[TypeDrift]) -> None:
     """Add the texts of a batch to its file; or of batches of several files of one block, by FILE_IN_FRAME."""
     import numpy as np  # loading definitions does without it
 
-    one_file = len(files) == 1
-    file_of_row = pl.zeros(frame.height, pl.Int64, eager=True) if one_file else frame[FILE_IN_FRAME]
-
     def by_file(mask: pl.Series) -> list[int]:
-        counts: list[int] = np.bincount(file_of_row.filter(mask), minlength=len(files)).tolist()
+        if len(files) == 1:
+            return [int(mask.sum())]
+        counts: list[int] = np.bincount(frame[FILE_IN_FRAME].filter(mask), minlength=len(files)).tolist()
         return counts
 
     for name, form in files[0].looks.items():

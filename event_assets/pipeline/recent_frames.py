@@ -10,8 +10,10 @@ import polars as pl
 from event_assets.pipeline.published_tables import Unit
 from event_assets.pipeline.workspace import Workspace
 
-#: The share of a run's memory that frames may take: reading one back from its Parquet file costs little.
-SHARE = 8
+#: The share of a run's memory that frames may take, and no more of the largest machine: a step goes through all dates
+#: before the next one does, so of a long history the frames of the first dates are dropped before they are read again.
+#: Reading one back from its Parquet file costs little.
+SHARE, MOST_BYTES = 8, 256_000_000
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class RecentFrames(MutableMapping[Unit, pl.DataFrame]):
     """Frames by table and date; the oldest are dropped first."""
 
     def __init__(self, workspace: Workspace) -> None:
-        self._budget = workspace.settings.memory_bytes // SHARE
+        self._budget = min(workspace.settings.memory_bytes // SHARE, MOST_BYTES)
         self._read = {source.table for step in workspace.steps if step.by_date for source in step.inputs}
         self._frames: dict[Unit, tuple[Rows, int]] = {}
         self._bytes = 0

@@ -82,13 +82,9 @@ class Ledger(LedgerState):
     def append(self, entries: Iterable[Entry]) -> None:
         """Commit entries, all or none."""
         texts = [entry_text(entry) for entry in entries]
-        if not texts:
-            return
-        for text in texts:
-            self._apply(read_entry(text))
-        if len(self._read) >= _COMPACT_ABOVE:
-            self.rewrite()
-        else:
+        if texts and len(self._read) >= _COMPACT_ABOVE:
+            self.rewrite(map(read_entry, texts))
+        elif texts:
             self._write(texts, remove=[])
 
     def draw_key(self) -> None:
@@ -98,15 +94,11 @@ class Ledger(LedgerState):
 
     def rewrite(self, entries: Iterable[Entry] = (), change: Callable[[Entry], Entry] = lambda entry: entry) -> None:
         """Commit entries together with all other entries, changed by `change`, and delete every older text of them."""
-        for entry in entries:
-            self._apply(read_entry(entry_text(entry)))
-        texts = [entry_text(change(entry)) for entry in self._entries()]
-        older = self._read
-        self._forget()
-        for text in texts:
-            self._apply(read_entry(text))
-        self._read = older
-        self._write(texts, remove=older)
+        state = LedgerState()
+        state._clear()
+        for entry in (*self._entries(), *entries):
+            state._apply(read_entry(entry_text(entry)))
+        self._write([entry_text(change(entry)) for entry in state._entries()], remove=self._read)
 
     def link_to(self, other: Ledger) -> None:
         """Begin with what the ledger of another lake has, by links to its files."""
@@ -126,7 +118,7 @@ class Ledger(LedgerState):
         return self._log.version
 
     def _write(self, texts: list[str], remove: list[str]) -> None:
-        first = self._count
+        first = 0 if remove else self._count
         # The digest keeps two writers that don't know of each other from writing the same file.
         path = f"entries-{self._log.version + 1:08d}-{digest(texts)}.parquet"
         frame = pl.DataFrame(
@@ -137,6 +129,10 @@ class Ledger(LedgerState):
         write_parquet(frame, self._staging / path)
         self._files.place(self._staging / path, path)
         self._log.commit([LogFile(path, frame.height)], remove)
+        if remove:
+            self._clear()
+        for text in texts:  # only now: a commit that fails changes nothing here either
+            self._apply(read_entry(text))
         self._count = first + frame.height
         self._read = [kept for kept in self._read if kept not in remove] + [path]
         self._files.delete(remove)

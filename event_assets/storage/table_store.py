@@ -83,9 +83,11 @@ class TableStore:
         """Read the log again, and look which of its files are missing, have another size or are marked as damaged.
 
         A log that is damaged, or missing though there are files, counts as empty. Then the state of the table is
-        returned, in one line; the dataset's one writer calls `rebuild`.
+        returned, in one line; the dataset's one writer calls `rebuild`. What a failed run queued is dropped: its files
+        may have been deleted.
         """
         self._damaged, self._marked, self._placed = set(), set(), set()
+        self._add, self._remove = [], []
         try:
             self.entries(again=True)
         except DamagedLogError as error:

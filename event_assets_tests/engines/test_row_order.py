@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 
 import polars as pl
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from event_assets.engines.polars import row_order
 from event_assets.engines.polars.row_order import in_order
 
 TYPES = {
@@ -20,6 +22,14 @@ TYPES = {
 }
 ROWS = st.lists(st.fixed_dictionaries({name: values for name, (_, values) in TYPES.items()}), max_size=40)
 SCHEMA = pl.Schema({name: dtype for name, (dtype, _) in TYPES.items()})
+
+
+@pytest.fixture(autouse=True, scope="module", params=[1, 1000], ids="few rows are {}".format)
+def _few(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Up to that number of rows Polars sorts alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(row_order, "_FEW_ROWS", request.param)
+        yield
 
 
 @given(ROWS, st.permutations([*TYPES]), st.sets(st.sampled_from([*TYPES])))

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from event_assets.errors import LakeError
+from event_assets.storage.files import LocalFiles
 from event_assets.storage.ledger import Ledger
 from event_assets.storage.ledger_entries import Binding, SourceFile
 
@@ -77,3 +79,22 @@ def test_many_appends_are_folded_into_one_file_and_say_the_same(folder: Path) ->
     assert Ledger(folder).reload().files == ledger.files
     assert reading_meanwhile.reload().states() == ledger.states()
     assert len(ledger.active("events")) == 7
+
+
+@pytest.mark.parametrize("compact", [False, True], ids=["append", "compact"])
+def test_a_commit_that_fails_changes_neither_the_ledger_nor_what_this_process_knows_of_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, compact: bool
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    ledger = Ledger(folder).reload()
+    ledger.append([file("a")])
+    monkeypatch.setattr("event_assets.storage.ledger._COMPACT_ABOVE", 0 if compact else 9)
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalFiles, "create_log", full)
+        with pytest.raises(LakeError, match="No space left"):
+            ledger.append([file("b")])
+    assert ledger.files.keys() == ledger.reload().files.keys() == {("events", "a")}
+    ledger.append([file("c")])
+    assert ledger.files == Ledger(folder).reload().files == {("events", name): file(name) for name in "ac"}

@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 
 from event_assets.errors import ConflictError, LakeError, LeaseError
 from event_assets.storage.delta_actions import LogFile
+from event_assets.storage.files import LocalFiles
 from event_assets.storage.lake import Lake
 from event_assets.storage.lease import lease
 from event_assets.storage.parquet import read_figures, write_parquet
@@ -258,3 +259,19 @@ def test_a_dataset_whose_state_cannot_be_written_is_named_with_a_remedy(tmp_path
         lease(tmp_path / "clicks" / "_state", lambda: None),
     ):
         pytest.fail("holds the lease")
+
+
+def test_what_a_failed_flush_left_is_not_published_by_a_later_run(
+    lake: Lake, writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a server, whose next run has the same object: the files in the queue were deleted meanwhile."""
+    writer.publish("2025-01-06", [1])
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalFiles, "create_log", lambda *_: False)
+        with pytest.raises(ConflictError):
+            writer.publish("2025-01-06", [2], B)
+    assert writer.store.refresh() is None
+    writer.store.sweep()
+    writer.publish("2025-01-07", [3])
+    found = reader(lake)
+    assert [values(found, date) for date in ("2025-01-06", "2025-01-07")] == [[1], [3]]

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 import narwhals as nw
-import numpy as np
 import polars as pl
 import polars_hash
 
@@ -177,6 +176,8 @@ def _united(rows: pl.DataFrame, by: Sequence[str], bits: str) -> pl.DataFrame:
     if rows.is_empty() or not rows.is_sorted(by):
         return rows.group_by(by).agg(pl.col(bits).bitwise_or())
     begins = rows.select(_begins_run(by)).to_series().arg_true()
+    import numpy as np
+
     united = np.bitwise_or.reduceat(rows[bits].to_numpy(), begins.to_numpy())
     return rows.select(by)[begins].with_columns(pl.Series(bits, united))
 
@@ -230,6 +231,8 @@ def _of_distinct(function: TextFunction, dtype: pl.DataType, texts: pl.Series) -
 def _coded(texts: pl.Series) -> tuple[pl.Series, pl.Series]:
     """(the distinct texts without null; of each row the place of its text among them, from 1 and 0 of null where there
     are nulls)."""
+    import numpy as np
+
     places = np.zeros(len(texts), np.uint32)
     coded = texts.drop_nulls().cast(pl.Categorical(pl.Categories.random()))
     places[texts.is_not_null().to_numpy()] = coded.to_physical().to_numpy() + (1 if texts.null_count() else 0)
