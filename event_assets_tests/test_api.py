@@ -16,7 +16,7 @@ import yaml
 import event_assets as ea
 from event_assets.errors import DeclarationError, QueryError
 from event_assets.storage.parquet import write_parquet
-from event_assets.storage.partitions import content_digest
+from event_assets.storage.published_partitions import content_digest
 from event_assets.storage.written_file import WrittenFile
 from event_assets_tests.faults import children
 from event_assets_tests.test_layers import loaded_after

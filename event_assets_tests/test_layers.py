@@ -68,7 +68,7 @@ WRITERS = (
     "pipeline/staleness/",  # caches of digests beside the tables
     "orchestration/scaffold.py",  # `dg scaffold`, whose very task it is
     "orchestration/send_openlineage.py",  # a file of events for another tool
-    "orchestration/private/command_run_lock.py",  # a lock in Dagster's own folder
+    "orchestration/private/command_liveness_lock.py",  # a lock in Dagster's own folder
     "orchestration/private/replace_stored_texts.py",  # Dagster's own files, from which an erased user's names go
     "warehouse/csv_output.py",  # CSV as text: whoever asked for it writes it
     "warehouse/database_file.py",  # the file of views, which holds no rows

@@ -1,4 +1,6 @@
-"""Runs of a dataset that failed and that no later run made up for, as the Dagster web server lists them."""
+"""Asks the Dagster web server for the failed runs of a dataset, except those after which the same job or selection
+succeeded.
+"""
 
 from __future__ import annotations
 

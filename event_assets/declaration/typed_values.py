@@ -9,7 +9,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from event_assets.text import numbers
-from event_assets.text.parse_timestamp_columns import instant
+from event_assets.text.parse_iso_timestamps import instant
 
 Value = int | float | bool | Decimal | dt.date | dt.datetime | str
 

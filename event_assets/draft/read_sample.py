@@ -16,7 +16,7 @@ from event_assets.declaration import Column, Source
 from event_assets.draft.csv_dialect import MAX_TABLE_RECORDS, Dialect, detect
 from event_assets.draft.json_fields import Number, json_fields, parse
 from event_assets.draft.json_sample import json_sample
-from event_assets.draft.known_layouts import LOGS, PAIR, TEXTS, Log, header_of, with_pairs
+from event_assets.draft.log_patterns_and_headers import LOGS, PAIR, TEXTS, Log, header_of, with_pairs
 from event_assets.draft.sample import MAX_RECORDS, Field, Found, Sample, plain_name, trimmed
 from event_assets.errors import LandingError
 from event_assets.landing.plain_text import head_of, plain_chunks

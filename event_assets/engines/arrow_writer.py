@@ -1,4 +1,6 @@
-"""What engines share that work on Arrow batches: staged Parquet out of a stream of them, and functions of texts."""
+"""Functions that the engines with Arrow batches share: write a stream of batches to staged Parquet files, and apply a
+function to distinct texts.
+"""
 
 from __future__ import annotations
 

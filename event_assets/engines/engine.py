@@ -1,4 +1,4 @@
-"""What an engine is: it reads tables, lends transforms its ports, and writes what they made.
+"""The interface of an engine: it reads tables, gives its ports to transforms, and writes the frames that they return.
 
 An engine knows no table by name and publishes nothing: it leaves Parquet files in a folder of the caller's.
 """

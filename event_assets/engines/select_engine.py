@@ -1,4 +1,4 @@
-"""Which engine runs a dataset. Adding one is a module beside this and a line here."""
+"""Chooses the engine that computes a dataset. To add an engine, add a module to this folder and a line to this file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Whether a Parquet file can be read to its end, found out by a process that may die of it.
+"""Checks in a separate process whether a whole Parquet file can be read, because a damaged file can crash the process
+that reads it.
 
 The native readers of Parquet have crashed on damaged files and may again; they also take the memory that a file
 needs. So a process of its own reads each file first, with its memory limited, and the reading process opens only

@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from event_assets.declaration import Source
+from event_assets.landing.csv_fast_path import Segment, segmented, segments_of
 from event_assets.landing.csv_records import HEAD_BYTES, RecordParser, read_header
-from event_assets.landing.csv_segments import Segment, segmented, segments_of
 from event_assets.landing.plain_text import BLOCK_BYTES, LineBlocks, open_plain
 from event_assets.landing.reader_interface import (
     EXTRA,

@@ -1,4 +1,5 @@
-"""CSV records one by one, exactly: the rule that the fast path in csv.py must agree with; and the header.
+"""Parses CSV records one by one by the exact rule, and reads the header. The fast path in `csv.py` must give the same
+result.
 
 RFC 4180 with the dialect's characters. A quote inside an unquoted field is text. A delimiter or a line end follows a
 closing quote, else the record is malformed. Lines end with LF, CRLF or CR.

@@ -1,4 +1,6 @@
-"""The valid JSON objects of a batch, read column by column, with the texts of their members where these are needed."""
+"""Reads the members of all valid JSON objects of a batch column by column; also keeps a member's original text if the
+caller needs it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Declared paths into JSON: a column's value, and the array that becomes records."""
+"""Looks up declared paths in JSON objects: the value of a column, and the array whose elements become records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the records of a JSON document are: in an array below its root, or as the members of an object."""
+"""Finds the records of a JSON document at a declared path: the elements of an array, or the members of an object."""
 
 from __future__ import annotations
 

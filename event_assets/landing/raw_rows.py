@@ -1,4 +1,6 @@
-"""A batch of fields as raw rows: the declared columns, and of events the time and the date that a record belongs to."""
+"""Converts a batch of fields into raw rows with the declared columns. Rows of events also get the event's time and
+date.
+"""
 
 from __future__ import annotations
 

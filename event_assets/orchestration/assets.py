@@ -28,7 +28,7 @@ from event_assets.orchestration.dataset_run_resource import (
 from event_assets.orchestration.io_manager import LakeIOManager, StepOutput
 from event_assets.orchestration.partition_dates import partitions
 from event_assets.orchestration.private.check_only_runs import GraphAssets
-from event_assets.orchestration.private.code_server_client import reload_definitions
+from event_assets.orchestration.private.code_server_of_run import reload_definitions
 from event_assets.orchestration.private.log_events import last_evaluation, log_events
 from event_assets.orchestration.private.one_line_failure import in_one_line
 from event_assets.orchestration.private.outputs_without_materialization import RECORDED, feeds_other_assets

@@ -1,4 +1,4 @@
-"""Column lineage as Dagster has it."""
+"""Converts the column lineage of a table to Dagster's metadata."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from event_assets.pipeline.step import Step
 from event_assets.settings import load_settings
 from event_assets.storage.lake import Lake
 from event_assets.storage.parquet import read_parquet, write_parquet
-from event_assets.storage.partitions import WHOLE
+from event_assets.storage.published_partitions import WHOLE
 from event_assets.storage.retry_missing_files import retry_missing_files
 from event_assets.storage.table_store import TableStore
 from event_assets.storage.written_file import WrittenFile

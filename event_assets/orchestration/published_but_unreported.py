@@ -15,7 +15,7 @@ from event_assets.pipeline.checks import checks
 from event_assets.pipeline.published_tables import Unit
 from event_assets.pipeline.run_results import CheckResult
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.partitions import WHOLE
+from event_assets.storage.published_partitions import WHOLE
 
 _MADE = dg.DagsterEventType.ASSET_MATERIALIZATION
 _WHY = "The run that published it ended before it could report it, or its events were lost."

@@ -29,7 +29,7 @@ from event_assets.pipeline.run_results import CheckResult, Outcome
 from event_assets.pipeline.steps import LATENESS, RECONCILIATION
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.parquet import scan_parquet
-from event_assets.storage.partitions import WHOLE
+from event_assets.storage.published_partitions import WHOLE
 from event_assets.tables.landed_tables import LANDING_REJECTS, RAW_EVENTS, SOURCE_FILES
 
 Event = dg.AssetMaterialization | dg.AssetCheckEvaluation

@@ -1,4 +1,4 @@
-"""The job that drops dates which a dataset no longer wants to keep, and its schedule."""
+"""The job that deletes expired dates of a dataset by its retention limits, and the job's schedule."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,13 +18,13 @@ from event_assets.settings import Settings, load_settings
 def retention_schedule(dataset: Dataset, settings: Settings | None = None) -> Iterator[dg.ScheduleDefinition]:
     """The schedule of a dataset that declares `retention`; none of one that doesn't. Off until it is turned on.
 
-    A table over all dates that read a dropped date is stale afterwards: the next run materializes it.
+    A table over all dates that read a deleted date is stale afterwards: the next run materializes it.
     """
     if dataset.retention == Retention():
         return
 
-    @dg.op(name=f"{dataset.name}_drop_old_dates", pool=dataset.name)
-    def drop_old_dates(context: dg.OpExecutionContext) -> None:
+    @dg.op(name=f"{dataset.name}_delete_expired_dates", pool=dataset.name)
+    def delete_expired_dates(context: dg.OpExecutionContext) -> None:
         workspace = Workspace(dataset, settings or load_settings())
         try:
             with workspace.writing():
@@ -33,10 +33,10 @@ def retention_schedule(dataset: Dataset, settings: Settings | None = None) -> It
         except EventAssetsError as error:
             raise OneLineFailure(str(error)) from None
         for one in expired:
-            context.log.info(f"{one.table}: {len(one.dates)} dates before {one.before} dropped, {one.rows} rows")
+            context.log.info(f"{one.table}: {len(one.dates)} dates before {one.before} deleted, {one.rows} rows")
             figures: dict[str, Any] = {
-                "dates dropped": len(one.dates),
-                "rows dropped": one.rows,
+                "dates deleted": len(one.dates),
+                "rows deleted": one.rows,
                 "first date kept": str(one.before),
             }
             context.log_event(dg.AssetObservation(asset_key(dataset.name, one.table), metadata=figures))
@@ -48,7 +48,7 @@ def retention_schedule(dataset: Dataset, settings: Settings | None = None) -> It
         description=f"Permanently drops the dates of {dataset.name} that are older than its declaration's `retention`.",
     )
     def retention() -> None:
-        drop_old_dates()
+        delete_expired_dates()
 
     yield dg.ScheduleDefinition(
         name=f"{dataset.name}_retention",

@@ -1,4 +1,6 @@
-"""Sends what a run did to where EVENT_ASSETS_OPENLINEAGE points. A run never fails because of it."""
+"""Sends a run's OpenLineage events to the URL or file that EVENT_ASSETS_OPENLINEAGE names. If sending fails, the run
+doesn't fail.
+"""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from event_assets.storage.atomic_write import atomic_write
 from event_assets.storage.ledger_entries import Binding, SourceFile
 from event_assets.storage.linked_copy import link_files, temporary_folder
 from event_assets.storage.parquet import scan_parquet
-from event_assets.storage.partitions import WHOLE
+from event_assets.storage.published_partitions import WHOLE
 from event_assets.tables.gold_tables import SESSION_CHANGES
 from event_assets.tables.landed_tables import RAW_EVENTS
 from event_assets.transforms.sessions import edge_days

@@ -15,10 +15,10 @@ from typing import Any
 
 from event_assets.errors import LandingError
 from event_assets.landing.inbox import look
+from event_assets.pipeline.cached_small_dates import date_block_cache
 from event_assets.pipeline.erased_ids import Erasing, canonical, spread, tombstone_name
-from event_assets.pipeline.mask_json_members import digest_of_masks, masks_of
+from event_assets.pipeline.mask_erased_ids_in_json import digest_of_masks, masks_of
 from event_assets.pipeline.mask_names import Masking, parts_of_names
-from event_assets.pipeline.merge_small_dates import date_block_cache
 from event_assets.pipeline.published_tables import unit_of
 from event_assets.pipeline.retention import is_closed
 from event_assets.pipeline.run_steps import run
@@ -29,7 +29,7 @@ from event_assets.pipeline.user_records import Judge, judges_of, rows_of
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger_entries import SourceFile
 from event_assets.storage.parquet import read_figures, read_parquet, write_parquet
-from event_assets.storage.partitions import content_digest
+from event_assets.storage.published_partitions import content_digest
 from event_assets.storage.rewrite_landed_file import copy_without_rows, replacements
 from event_assets.storage.written_file import WrittenFile
 from event_assets.tables.landed_tables import LANDING_REJECTS, RAW_EVENTS, RAW_PROFILES

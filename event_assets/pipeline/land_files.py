@@ -29,7 +29,7 @@ from event_assets.pipeline.schema_drift import FieldNames, drift_of
 from event_assets.pipeline.sync_raw_tables import files_missing_rows, sync_raw_tables
 from event_assets.pipeline.workspace import Workspace
 from event_assets.storage.ledger_entries import Entry, Kind, SourceFile
-from event_assets.storage.partitions import EMPTY_CONTENT
+from event_assets.storage.published_partitions import EMPTY_CONTENT
 from event_assets.tables.landed_tables import RAW_EVENTS
 
 #: The files that were landed within this number of seconds enter the ledger in one commit.

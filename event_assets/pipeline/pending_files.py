@@ -1,4 +1,6 @@
-"""The files of the inbox that have to be landed: new ones, touched ones, and those that would be read otherwise now."""
+"""Lists the files of the inbox that have to be landed: new files, modified files, and files that the current rules
+would read differently.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from event_assets.pipeline.published_tables import DatasetTables, unit_of
 from event_assets.storage.parquet import write_parquet
-from event_assets.storage.partitions import content_digest
+from event_assets.storage.published_partitions import content_digest
 from event_assets.storage.table_store import TableStore
 from event_assets.storage.written_file import WrittenFile
 

@@ -12,7 +12,7 @@ from event_assets.settings import Settings
 from event_assets.storage.count_cache import CountCache
 from event_assets.storage.lake import Lake
 from event_assets.storage.parquet import read_figures, read_parquet
-from event_assets.storage.partitions import EMPTY_CONTENT, WHOLE, Entry
+from event_assets.storage.published_partitions import EMPTY_CONTENT, WHOLE, Entry
 from event_assets.storage.table_store import TableStore
 from event_assets.tables.catalog import tables
 from event_assets.tables.partition_plots import Series

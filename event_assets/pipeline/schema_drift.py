@@ -1,4 +1,4 @@
-"""Schema drift of a dataset: what its files have beyond the declaration, lack or write otherwise, and since when."""
+"""Lists the schema drift of a dataset: fields that are new, missing or of another type than declared, since when."""
 
 from __future__ import annotations
 

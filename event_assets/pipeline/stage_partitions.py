@@ -14,9 +14,9 @@ import narwhals as nw
 import polars as pl
 
 from event_assets.engines.engine import Content, Dates, Engine, Written
+from event_assets.pipeline.cached_small_dates import date_block_cache, scan_all_dates
 from event_assets.pipeline.check_results import accounting_result, contract_result
 from event_assets.pipeline.count_refused_records import count_refused
-from event_assets.pipeline.merge_small_dates import date_block_cache, scan_all_dates
 from event_assets.pipeline.published_tables import Unit, unit_of
 from event_assets.pipeline.recent_frames import RecentFrames, Rows
 from event_assets.pipeline.run_results import CheckResult, sample, samples

@@ -36,9 +36,9 @@ from event_assets.transforms import (
     users_and_cohorts,
     watch_time,
 )
-from event_assets.transforms.empty_held_dates import empty_where_held
 from event_assets.transforms.interface import Transform
 from event_assets.transforms.traffic import counted_only
+from event_assets.transforms.withhold_incomplete_dates import empty_where_held
 
 #: Raised when a transform's meaning changes: all its partitions are then stale.
 VERSION = 1

@@ -15,7 +15,7 @@ from event_assets.pipeline.published_tables import DatasetTables
 from event_assets.storage.delta_actions import LogFile
 from event_assets.storage.ledger_entries import SourceFile
 from event_assets.storage.parquet import read_parquet
-from event_assets.storage.partitions import WHOLE
+from event_assets.storage.published_partitions import WHOLE
 from event_assets.tables.landed_tables import LANDING_REJECTS, RAW_EVENTS, RAW_PROFILES, SOURCE_FILES
 
 #: The parts of a source file that have no date.

@@ -27,7 +27,7 @@ from event_assets.storage.ledger_entries import Kind
 from event_assets.storage.parquet import read_parquet, scan_parquet
 from event_assets.tables.table import Table
 from event_assets.text.field_paths import FILE_PATH
-from event_assets.text.replace_json_tokens import without_names
+from event_assets.text.json_strings_and_numbers import without_names
 from event_assets.transforms.clean import required_columns
 from event_assets.transforms.interface import Scope
 from event_assets.transforms.validate import judged

@@ -1,4 +1,6 @@
-"""Files that appear whole: written under a hidden name next to their own, then renamed."""
+"""Writes a file under a hidden name in the same folder and renames it when it is complete, so that no reader sees a
+part of it.
+"""
 
 from __future__ import annotations
 

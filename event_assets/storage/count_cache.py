@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from event_assets.storage.atomic_write import atomic_write
-from event_assets.storage.partitions import Entry
+from event_assets.storage.published_partitions import Entry
 
 
 class CountCache:

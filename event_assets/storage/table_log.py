@@ -1,4 +1,5 @@
-"""A table's transaction log (Delta Lake's format): which Parquet files count, switched atomically.
+"""Reads and writes a table's transaction log in Delta Lake's format: the list of its current Parquet files, which one
+commit changes atomically.
 
 We read and write it ourselves. A table needs few of the format's features, and delta-rs takes 20 ms of CPU for what
 takes 4 here: open a log, commit, write a checkpoint. Tests read our logs with delta-rs (`storage/test_delta`).

@@ -15,7 +15,7 @@ from event_assets.storage.delta_actions import LogFile
 from event_assets.storage.delta_statistics import delta_statistics
 from event_assets.storage.files import Files, files_of
 from event_assets.storage.linked_copy import link_files
-from event_assets.storage.partitions import Entry, entries, part_name
+from event_assets.storage.published_partitions import Entry, entries, part_name
 from event_assets.storage.table_log import TableLog
 from event_assets.storage.written_file import WrittenFile
 

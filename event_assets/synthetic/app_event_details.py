@@ -1,4 +1,4 @@
-"""What a record of the app's events is about: its type, the details that go with it, and who caused it.
+"""Chooses the details of each synthetic app event by its type, and the user, bot or employee that caused it.
 
 The details of an event are up to four members out of the tables below (a null is none), each type from its own part:
 what it was about and what goes with that, how it came about, a number. No two places of a table are the same details of

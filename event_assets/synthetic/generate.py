@@ -1,4 +1,6 @@
-"""`generate`: synthetic source files of a dataset, with its kinds of mess, and what is known of them."""
+"""Generates the synthetic source files of a dataset, including faulty records, and counts how many records of each
+kind were written.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What a dataset's module declares, and the plan of records that is made from it.
+"""The class `Recipe`, which each synthetic dataset's module fills in, and the plan of records that is computed from
+it.
 
 | mess of all datasets | what it looks like |
 |---|---|

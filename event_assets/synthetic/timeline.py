@@ -1,4 +1,6 @@
-"""Who was active when: users with skewed activity, in sessions, with pauses around and beyond the gap."""
+"""Generates the user and time of each synthetic event: few users have most events, and the pauses are shorter, about
+as long as, or longer than the session gap.
+"""
 
 from __future__ import annotations
 

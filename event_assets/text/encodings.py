@@ -1,4 +1,6 @@
-"""Which encoding a file is in: UTF-8 wherever that can be, strictly; else the one whose letters make words."""
+"""Detects the encoding of a file: UTF-8 if its bytes are valid UTF-8 (or nearly all are), else the encoding in which
+its letters look most like words.
+"""
 
 from __future__ import annotations
 

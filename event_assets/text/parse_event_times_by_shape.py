@@ -1,4 +1,5 @@
-"""A column of texts as times by their shapes.
+"""Parses a column of texts to times. Texts of the same shape (pattern of digits and other characters) are parsed
+together.
 
 The shape of a text is where its digits, names and marks are. All texts of the shape of the first unread one are read at
 once as a matrix of bytes, then those of the next shape. After a few shapes `time_formats.read_form` reads what is left.

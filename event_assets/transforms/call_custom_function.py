@@ -1,4 +1,4 @@
-"""Tables of the user's own: their functions as transforms like any other."""
+"""Makes a transform of the function of a custom gold table, and checks the table that it returns."""
 
 from __future__ import annotations
 

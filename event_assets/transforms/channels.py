@@ -6,7 +6,7 @@ import narwhals as nw
 
 from event_assets.tables.catalog import tables
 from event_assets.tables.column_types import narwhals_type
-from event_assets.transforms import conversions_and_revenue, sessions_by_source_id
+from event_assets.transforms import event_conversions, sessions_by_source_id
 from event_assets.transforms.first_and_last_touch import FIRST, LAST, is_direct
 from event_assets.transforms.interface import Frame, Inputs, Outputs, Scope, TextFunction, declared
 from event_assets.transforms.source_and_medium import arrivals, channel_of, parts
@@ -39,9 +39,7 @@ def channel_summary(inputs: Inputs, scope: Scope) -> Outputs:
     fact at its start does. Figure: left_out (sessions that don't count).
     """
     channels = [f"{prefix}channel" for prefix in _PREFIXES]
-    needed = scope.by(
-        "session_id", "user_id", "session_start", *channels, *conversions_and_revenue.names(scope.dataset)
-    )
+    needed = scope.by("session_id", "user_id", "session_start", *channels, *event_conversions.names(scope.dataset))
     sessions = scope.ports.shared(inputs["sessions"].select(*needed))
     counted, left_out = sessions, sessions.head(0)
     if "joined_facts" in inputs:

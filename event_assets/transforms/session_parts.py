@@ -8,7 +8,7 @@ from typing import Final
 import narwhals as nw
 
 from event_assets.declaration import Dataset
-from event_assets.transforms import conversions_and_revenue
+from event_assets.transforms import event_conversions
 from event_assets.transforms.interface import Frame, Scope
 
 #: Between the event types of a part, so that the types of several parts can be separated and merged.
@@ -20,7 +20,7 @@ ORDER: Final = ["time us", "event_id"]
 def part_values(dataset: Dataset) -> list[nw.Expr]:
     """The columns of events that `sum_parts` needs beside its key, id, type and time."""
     shown = dataset.sessions.column
-    return [*([nw.col(shown).alias("shown value")] if shown else []), *conversions_and_revenue.of_event(dataset)]
+    return [*([nw.col(shown).alias("shown value")] if shown else []), *event_conversions.of_event(dataset)]
 
 
 def sum_parts(events: Frame, key: Sequence[str], scope: Scope) -> Frame:
@@ -32,7 +32,7 @@ def sum_parts(events: Frame, key: Sequence[str], scope: Scope) -> Frame:
         nw.col("event_time").min().alias("part_start"),
         nw.col("event_time").max().alias("part_end"),
         nw.len().alias("event_count"),
-        *(nw.col(name).sum() for name in conversions_and_revenue.names(scope.dataset)),
+        *(nw.col(name).sum() for name in event_conversions.names(scope.dataset)),
     )
     types = scope.ports.distinct_text(events, by=key, column="event_type", into="event_types", separator=BETWEEN_TYPES)
     parts = parts.join(types, on=[*key], how="left")

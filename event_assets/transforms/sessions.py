@@ -22,7 +22,7 @@ from itertools import pairwise
 import narwhals as nw
 
 from event_assets.declaration import Dataset
-from event_assets.transforms import conversions_and_revenue
+from event_assets.transforms import event_conversions
 from event_assets.transforms.cast_text import millionths
 from event_assets.transforms.first_and_last_touch import with_touches
 from event_assets.transforms.ids import SESSIONS, with_id
@@ -142,7 +142,7 @@ def _with_rest(own: Frame, later: Frame, scope: Scope) -> Frame:
     """Sessions of two parts, merged."""
     column = scope.dataset.sessions.column
     shown = [f"first_{column}", f"last_{column}"] if column else []
-    summed = ["event_count", *conversions_and_revenue.names(scope.dataset)]
+    summed = ["event_count", *event_conversions.names(scope.dataset)]
     rest = later.select(
         *scope.by("session_id"),
         *(nw.col(name).alias(f"{name} later") for name in ("part_end", *summed, "event_types", *shown)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import narwhals as nw
 
-from event_assets.transforms import conversions_and_revenue
+from event_assets.transforms import event_conversions
 from event_assets.transforms.cast_text import millionths
 from event_assets.transforms.first_and_last_touch import with_touches
 from event_assets.transforms.ids import SESSIONS, with_id
@@ -46,7 +46,7 @@ def session_index(inputs: Inputs, scope: Scope) -> Outputs:
         nw.col("event_date").min().alias("start_date"),
         nw.col("part_start").min().alias("session_start"),
         nw.col("part_end").max().alias("session_end"),
-        nw.col("event_count", *conversions_and_revenue.names(scope.dataset)).sum(),
+        nw.col("event_count", *event_conversions.names(scope.dataset)).sum(),
     )
     by = ["session_id"]
     types = scope.ports.distinct_text(

@@ -18,7 +18,7 @@ from event_assets.declaration import Column, Source
 from event_assets.declaration.dataset import Kind
 from event_assets.tables.landed_tables import CAME_AS_NUMBER, SOURCE_BLOCK
 from event_assets.text.numbers import mark_pattern, notation_pattern, unit_pattern
-from event_assets.text.parse_timestamp_columns import instants
+from event_assets.text.parse_iso_timestamps import instants
 from event_assets.transforms.cast_text import (
     canonical_numbers,
     canonical_texts,

@@ -17,7 +17,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from event_assets.errors import LakeError
-from event_assets.storage.partitions import WHOLE
+from event_assets.storage.published_partitions import WHOLE
 from event_assets.storage.retry_missing_files import retry_missing_files
 from event_assets.storage.table_store import TableStore
 from event_assets.tables.column_types import polars_type

@@ -14,7 +14,7 @@ import pytest
 
 from event_assets.storage.lake import Lake
 from event_assets.storage.parquet import write_parquet
-from event_assets.storage.partitions import content_digest
+from event_assets.storage.published_partitions import content_digest
 from event_assets.storage.retry_missing_files import retry_missing_files
 from event_assets.storage.written_file import WrittenFile
 from event_assets.warehouse.query import read

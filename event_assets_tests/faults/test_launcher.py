@@ -41,7 +41,7 @@ def test_a_run_of_a_command_lives_as_long_as_its_process(tmp_path: Path) -> None
         launcher = instance.run_launcher
         assert launcher.check_run_worker_health(run).status == WorkerStatus.RUNNING, "of another machine, it may be"
         command = (
-            "import sys, time; from event_assets.orchestration.private.command_run_lock import lock_of_run\n"
+            "import sys, time; from event_assets.orchestration.private.command_liveness_lock import lock_of_run\n"
             "with lock_of_run(*sys.argv[1:]): print('locked', flush=True); time.sleep(600)"
         )
         arguments = [sys.executable, "-c", command, instance.root_directory, run.run_id]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from event_assets.declaration import CsvDialect
 from event_assets.landing.csv import Layout, Section, read_csv, to_batch
+from event_assets.landing.csv_fast_path import segments_of
 from event_assets.landing.csv_records import RecordParser
-from event_assets.landing.csv_segments import segments_of
 from event_assets.landing.reader_interface import Batch, Fields
 from event_assets_tests.landing.tiny import declare
 

@@ -17,7 +17,7 @@ from event_assets.declaration import load_datasets
 from event_assets.orchestration.code_location import location_definitions, shared_definitions
 from event_assets.orchestration.dataset_definitions import dataset_definitions
 from event_assets.orchestration.line_logger import line_logger
-from event_assets.orchestration.private.code_server_client import reload_definitions
+from event_assets.orchestration.private.code_server_of_run import reload_definitions
 from event_assets.orchestration.private.log_events import log_events
 from event_assets.orchestration.private.one_line_failure import OneLineFailure
 from event_assets.orchestration.private.outputs_without_materialization import RECORDED, feeds_other_assets

@@ -24,7 +24,7 @@ def test_a_dataset_that_declares_retention_has_a_schedule_that_drops_old_dates(p
     [seen] = platform.instance.fetch_observations(asset_key("clicks", "raw_events"), limit=5).records
     observation = seen.asset_observation
     assert observation is not None
-    assert observation.metadata["dates dropped"].value == 2
+    assert observation.metadata["dates deleted"].value == 2
     assert "every table of clicks is what its inputs say" in platform.tick("clicks_new_files")
 
 

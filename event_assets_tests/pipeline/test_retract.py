@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from event_assets.errors import LandingError
 from event_assets.pipeline.retract import files_of_run
-from event_assets.storage.partitions import EMPTY_CONTENT
+from event_assets.storage.published_partitions import EMPTY_CONTENT
 from event_assets_tests.pipeline.histories import RULES, History, histories
 from event_assets_tests.world import NOW, World, clicks, lines
 

@@ -18,7 +18,7 @@ from event_assets.storage.files import LocalFiles
 from event_assets.storage.lake import Lake
 from event_assets.storage.lease import lease
 from event_assets.storage.parquet import read_figures, write_parquet
-from event_assets.storage.partitions import EMPTY_CONTENT, content_digest, entries, part_name
+from event_assets.storage.published_partitions import EMPTY_CONTENT, content_digest, entries, part_name
 from event_assets.storage.retry_missing_files import retry_missing_files
 from event_assets.storage.table_store import TableStore
 from event_assets.storage.written_file import WrittenFile

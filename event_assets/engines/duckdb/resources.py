@@ -1,4 +1,6 @@
-"""What DuckDB may take of the machine, and its errors where that is not enough. Imports no frames: queries are fast."""
+"""Sets DuckDB's number of threads by the machine's limits, and explains its errors when memory, disk or open files
+run out. This module imports no library of frames, so that queries start fast.
+"""
 
 from __future__ import annotations
 

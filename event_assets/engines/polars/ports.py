@@ -1,4 +1,6 @@
-"""What Narwhals lacks, in Polars. What is `shared` or read in an order is computed at once, all else stays lazy."""
+"""The operations that Narwhals lacks, in Polars. Frames that are `shared` or need an order are computed at once; all
+other frames stay lazy.
+"""
 
 from __future__ import annotations
 

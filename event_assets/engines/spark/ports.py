@@ -1,4 +1,6 @@
-"""What Narwhals lacks, in Spark. Nothing is fetched: Python is run on the executors, on Arrow batches."""
+"""The operations that Narwhals lacks, in Spark. No rows are sent to the driver: Python functions run on the
+executors, on Arrow batches.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.utils import make_new_run_id
 
-from event_assets.orchestration.private.command_run_lock import lock_of_run
+from event_assets.orchestration.private.command_liveness_lock import lock_of_run
 from event_assets.orchestration.private.log_events import events_together
 
 _REPOSITORY = "__repository__"

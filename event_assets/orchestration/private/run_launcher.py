@@ -17,8 +17,8 @@ from dagster._core.launcher import CheckRunHealthResult, DefaultRunLauncher, Wor
 from dagster._grpc.types import CanCancelExecutionRequest, CanCancelExecutionResult
 from dagster._serdes import deserialize_value
 
-from event_assets.orchestration.private.code_server_client import client_of, server_of
-from event_assets.orchestration.private.command_run_lock import process_lives
+from event_assets.orchestration.private.code_server_of_run import client_of, server_of
+from event_assets.orchestration.private.command_liveness_lock import process_lives
 
 _PATIENCE_SECONDS = 10
 

@@ -1,4 +1,5 @@
-"""Dagster's SQLite storages of runs and schedules, without what their start and each of their calls costs.
+"""Faster versions of Dagster's SQLite storages of runs and schedules: they load no migrations at the start and keep
+their connections open.
 
 The stock storages load all of Dagster's migrations at each start, to learn whether a database needs one, and open a
 database again for each statement. `dagster.yaml` names these classes; either kind can read what the other wrote.

@@ -1,4 +1,5 @@
-"""The distinct rows of all dates of a table, each with its first date: all that some tables over all dates depend on.
+"""A cache of a table's distinct rows, each with the first date on which it occurs. Some tables over all dates depend
+on these rows only.
 
 A cache: one file of rows, brought up to date by the dates that changed, and the digests of the dates that it was
 computed from. A step that reads it (`Input.first`) is stale only if these rows change.
@@ -25,7 +26,7 @@ from event_assets.storage.atomic_write import atomic_write
 from event_assets.storage.damaged_files import damaged, damaged_files
 from event_assets.storage.date_block_cache import DateBlockCache
 from event_assets.storage.parquet import scan_parquet
-from event_assets.storage.partitions import EMPTY_CONTENT
+from event_assets.storage.published_partitions import EMPTY_CONTENT
 
 _DATE, _STATE = "event_date", "dates.json"
 #: Between two columns of a row, and in place of a null.

@@ -8,7 +8,7 @@ from event_assets.digest import digest
 from event_assets.pipeline.published_tables import unit_of
 from event_assets.pipeline.step import Input, Step
 from event_assets.pipeline.workspace import Workspace
-from event_assets.storage.partitions import EMPTY_CONTENT
+from event_assets.storage.published_partitions import EMPTY_CONTENT
 
 
 def input_digest(workspace: Workspace, step: Step, date: dt.date | None) -> str:

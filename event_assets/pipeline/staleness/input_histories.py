@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from event_assets.pipeline.published_tables import DatasetTables
 from event_assets.pipeline.staleness.validity_index import ValidityIndex
 from event_assets.pipeline.step import Input
-from event_assets.storage.partitions import EMPTY_CONTENT
+from event_assets.storage.published_partitions import EMPTY_CONTENT
 
 if TYPE_CHECKING:
     from event_assets.pipeline.staleness.first_dates import FirstDates

@@ -1,4 +1,5 @@
-"""Input digests that were computed already, by step and date: a run needs each several times, and the next run again.
+"""A cache of computed input digests by step and date. A run needs each digest several times, and the next run needs
+it again.
 
 A cache in `_state`: with the digests it has the contents of the inputs' partitions from which they were computed. Those
 of dates that read another content now are forgotten.

@@ -19,7 +19,7 @@ import polars as pl
 from event_assets.pipeline.published_tables import DatasetTables, unit_of
 from event_assets.storage.atomic_write import atomic_write
 from event_assets.storage.parquet import read_parquet, scan_parquet
-from event_assets.storage.partitions import EMPTY_CONTENT, WHOLE
+from event_assets.storage.published_partitions import EMPTY_CONTENT, WHOLE
 
 if TYPE_CHECKING:
     from event_assets.pipeline.staleness.key_hashes import Hashes, KeyHashes

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from event_assets.text.replace_json_tokens import is_name, replaced, tokens_of, with_text, without_names
+from event_assets.text.json_strings_and_numbers import is_name, replaced, tokens_of, with_text, without_names
 
 TEXTS = st.text(st.sampled_from('a":,{}[]\\ 7é\ud800'), max_size=6)
 VALUES = st.recursive(

@@ -17,7 +17,7 @@ from event_assets.digest import digest
 from event_assets.pipeline.mask_names import MASK, mask_tokens
 from event_assets.pipeline.user_records import Judge
 from event_assets.storage.parquet import scan_parquet
-from event_assets.text.replace_json_tokens import is_name, may_be_nested, replaced, tokens_of, with_text
+from event_assets.text.json_strings_and_numbers import is_name, may_be_nested, replaced, tokens_of, with_text
 
 Masks = dict[str, dict[str, str]]
 """Column to its texts that contain an erased id, and the same texts masked."""
