@@ -185,6 +185,7 @@ def test_another_geo_database_is_named_as_the_cause(tmp_path: Path, monkeypatch:
     world.refresh()
     world.publish_reconciliation()
     was = world.workspace.engine.ports.version
+    world.use(world.dataset)
     monkeypatch.setattr(world.workspace.engine.ports, "version", "another 1")
     assert causes(world, "joined_facts") == {f"its geo database changed ({was} → another 1)"}
 
