@@ -8,15 +8,15 @@ date that breaks its contract blocks what is downstream of it and nothing else.
 # No postponed annotations here: Dagster looks at the type of `context` itself.
 import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import cache
 from typing import Any
 
 import dagster as dg
 
 from event_assets.declaration import Dataset
 from event_assets.errors import EventAssetsError
-from event_assets.orchestration.asset_keys import REPORT_TAG, asset_key
+from event_assets.orchestration.asset_keys import asset_key
 from event_assets.orchestration.asset_specs import asset_specs, check_specs
+from event_assets.orchestration.conclude_run import conclude_run
 from event_assets.orchestration.dataset_run_resource import (
     LANDING,
     DatasetRun,
@@ -28,32 +28,22 @@ from event_assets.orchestration.dataset_run_resource import (
 from event_assets.orchestration.io_manager import LakeIOManager, StepOutput
 from event_assets.orchestration.partition_dates import partitions
 from event_assets.orchestration.private.check_only_runs import GraphAssets
-from event_assets.orchestration.private.code_server_of_run import reload_definitions
 from event_assets.orchestration.private.log_events import last_evaluation, log_events
 from event_assets.orchestration.private.one_line_failure import in_one_line
 from event_assets.orchestration.private.outputs_without_materialization import RECORDED, feeds_other_assets
-from event_assets.orchestration.private.remove_backfill_partitions import BACKFILL_TAG, remove_backfill_partitions
-from event_assets.orchestration.published_but_unreported import late_report_events, unreported
 from event_assets.orchestration.reporting import (
     empty_events,
     evaluation,
     landing_events,
-    lateness_events,
-    reconciliation_events,
 )
-from event_assets.orchestration.run_log import log_landing, log_totals
+from event_assets.orchestration.run_log import log_landing
 from event_assets.orchestration.send_openlineage import send_lineage
-from event_assets.orchestration.up_to_date_check import passed_again
-from event_assets.orchestration.warehouse_asset import keep_current
 from event_assets.pipeline.check_results import published_results, summary
-from event_assets.pipeline.compute_lateness import publish_lateness
 from event_assets.pipeline.land_files import land_new_files
 from event_assets.pipeline.progress_listener import NullProgress
-from event_assets.pipeline.reconcile import publish_reconciliation
-from event_assets.pipeline.staleness.schedule import empty_dates, possible_dates
+from event_assets.pipeline.staleness.schedule import empty_dates
 from event_assets.pipeline.step import Step
 from event_assets.pipeline.steps import LATENESS, RECONCILIATION, steps, unread
-from event_assets.pipeline.workspace import Workspace
 from event_assets.settings import Settings
 from event_assets.tables.catalog import tables
 from event_assets.tables.landed_tables import RAW_EVENTS, SOURCE_FILES
@@ -155,7 +145,7 @@ def _of(run_key: str, compute: Callable[..., Iterator[Any]]) -> Callable[..., It
             current.finish(context.op.name)
             if last:
                 if context.op.name != RECONCILIATION:
-                    _conclude(context, current)
+                    conclude_run(context, current)
                 _end(context, current)
 
     return body
@@ -233,7 +223,7 @@ def _report_empty(
 def _concluding(made: Sequence[str]) -> Callable[..., Iterator[Any]]:
     def compute(context: dg.OpExecutionContext, current: DatasetRun) -> Iterator[Any]:
         if selected_tables(context).intersection(made):
-            _conclude(context, current)
+            conclude_run(context, current)
         yield from _outputs(context, current, made, set())
 
     return compute
@@ -278,71 +268,6 @@ def _judge(context: dg.OpExecutionContext, current: DatasetRun, table: str) -> N
         log_events(
             context, (evaluation(workspace.dataset, summary(table, name, results), None) for name in sorted(names))
         )
-
-
-def _conclude(context: dg.OpExecutionContext, current: DatasetRun) -> None:
-    """What a run does at its end: report what no run did, count every record, bring the warehouse up to date."""
-    workspace, selected = current.workspace, selected_tables(context)
-    if not selected:  # checks alone change nothing
-        return
-    if workspace.recovered or REPORT_TAG in context.run.tags:
-        units = list(unreported(context.instance, workspace))
-        log_events(context, (event for unit in units for event in late_report_events(workspace, unit)))
-        if units:
-            context.log.info(f"reported {len(units)} partitions that the lake has and that no run had reported")
-    if LATENESS in workspace.tables and (publish_lateness(workspace) or LATENESS in selected):
-        log_events(context, lateness_events(workspace))
-    found, changed = publish_reconciliation(workspace)
-    if changed or RECONCILIATION in selected:
-        log_events(context, reconciliation_events(workspace, found))
-    if not found.stale:
-        log_events(context, passed_again(context.instance, workspace))
-    log_totals(context, found)
-    beside = (requested_dates(context, workspace) or frozenset()).difference(possible_dates(workspace, RAW_EVENTS))
-    if beside:
-        _log_without_records(context, workspace, "nothing was materialized", sorted(map(str, beside)))
-    _show_calendar(context, current)
-    current.progress.finished(workspace, found)
-    keep_current(context, workspace)
-
-
-def _show_calendar(context: dg.OpExecutionContext, current: DatasetRun) -> None:
-    """Let the UI show the dates that were landed: it reads the calendar with the definitions."""
-    workspace = current.workspace
-    now = partitions(workspace.dataset, workspace.settings)
-    _shorten_backfills(context, workspace, now)
-    if now == current.calendar:
-        return
-    raw = workspace.dates(RAW_EVENTS)
-    history = f"{raw[0]} to {raw[-1]}" if raw else "empty"
-    reloaded = reload_definitions(context.run)
-    how = "the definitions are reloaded to show it" if reloaded else "reload the definitions in the UI to see its dates"
-    context.log.info(f"The history of {workspace.dataset.name} is now {history}: {how}")
-
-
-def _shorten_backfills(context: dg.OpExecutionContext, workspace: Workspace, now: dg.PartitionsDefinition) -> None:
-    """Leave dates without records that this run was for out of its backfill, and dates that leave the calendar of all.
-
-    Another date without records stays requested: a file with its records may arrive before the run that is for it.
-    """
-    ours = {asset_key(workspace.dataset.name, name): name for name in workspace.tables}
-    possible = cache(lambda table: {day.isoformat() for day in possible_dates(workspace, table)})
-    mine = {day.isoformat() for day in requested_dates(context, workspace) or ()}
-
-    def exists(backfill: str, asset: dg.AssetKey, date: str) -> bool:
-        if asset not in ours:
-            return True
-        if backfill == context.run.tags.get(BACKFILL_TAG) and date in mine and asset in context.selected_asset_keys:
-            return date in possible(ours[asset])
-        return now.has_partition_key(date)
-
-    if missing := sorted(remove_backfill_partitions(context.instance, exists)):
-        _log_without_records(context, workspace, "taken out of the backfill", missing)
-
-
-def _log_without_records(context: dg.OpExecutionContext, workspace: Workspace, what: str, dates: list[str]) -> None:
-    named = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]} ({len(dates)} dates)"
-    context.log.info(f"{workspace.dataset.name} has no records of {named}: {what}")
 
 
 def _check_output(table: str, check: str) -> str:
